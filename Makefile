@@ -1,0 +1,43 @@
+# The commands of the project. Each sets up .venv by itself when that is missing or older than the lock.
+
+.DEFAULT_GOAL := help
+.PHONY: repro test lint lock bench clean help
+
+PYTHON ?= python3
+BIN := .venv/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+repro: .venv  ## run the pipeline: all that is missing or has changed, from search to evaluate
+	dvc repro
+	@dvc metrics show
+
+test: .venv  ## run the tests
+	pytest -q
+
+lint: .venv  ## check style, formatting and the parameters' agreement with dvc.yaml
+	ruff check
+	ruff format --check
+
+lock: .venv  ## pin the newest version of every package, with hashes, for all platforms
+	uv pip compile --quiet --upgrade --universal --python-version 3.11 --all-extras --generate-hashes \
+	  --no-emit-index-url --no-header --output-file requirements.lock pyproject.toml
+
+bench: .venv  ## print the speed of the preparation, beside other ways of doing the same work
+	python benchmarks/prepare.py
+
+clean:  ## remove what a run made, and the set-up; what git and DVC's cache hold stays
+	rm -rf .venv .prep data *.egg-info
+
+help:  ## show this
+	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*##/\t/' | expand -t 8
+
+# uv from the lock installs all the rest, so that every package is checked against its hash.
+.venv: requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
+	rm -rf .venv
+	$(PYTHON) -m venv .venv
+	grep -A 40 '^uv==' requirements.lock | sed '/\\$$/!q' > .venv/uv.lock
+	$(BIN)/python -m pip install --quiet --require-hashes --requirement .venv/uv.lock
+	VIRTUAL_ENV=.venv $(BIN)/uv pip sync --require-hashes requirements.lock
+	VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	touch .venv

@@ -1,0 +1,109 @@
+"""Bytes <-> pixels: decode, encode, resize, crop and lay out pictures.
+
+A picture is uint8 RGB (H, W, 3) or gray (H, W).
+"""
+
+import io
+import warnings
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from PIL import Image, ImageOps
+
+SUFFIXES = ("png", "jpg", "jpeg", "webp", "gif", "bmp", "avif", "tif", "tiff")
+BROKEN = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    Image.DecompressionBombError,
+)  # all that Pillow raises on bad files
+
+
+class BadImage(Exception):
+    """Give the reason why a picture cannot be used; reasons are few and fixed, they are keys of a metric."""
+
+
+def decode(data: bytes, least: int = 1) -> np.ndarray:
+    """Decode any picture to uint8 RGB (H, W, 3), upright, transparent parts on white.
+
+    The first frame of an animation is taken. With `least` above 1, a JPEG is decoded at half, a quarter or an
+    eighth of its size if its sides keep `least` pixels or more. Raise BadImage("cannot decode").
+    """
+    try:
+        with warnings.catch_warnings(), Image.open(io.BytesIO(data)) as image:
+            warnings.simplefilter("ignore")
+            if least > 1:
+                image.draft("RGB", (least, least))
+            image = ImageOps.exif_transpose(image)
+            return np.array(flatten(image))
+    except BROKEN as error:
+        raise BadImage("cannot decode") from error
+
+
+def measure(data: bytes) -> tuple[int, int]:
+    """Read width and height in pixels from the header alone. Raise BadImage("cannot decode")."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(io.BytesIO(data)) as image:
+                return image.size
+    except BROKEN as error:
+        raise BadImage("cannot decode") from error
+
+
+def flatten(image: Image.Image) -> Image.Image:
+    """Convert a Pillow image of any mode to RGB, laid on white where it is transparent."""
+    if image.mode.startswith("I"):  # Pillow would clip 16 bits to 8 instead of scaling them
+        levels = np.clip(np.asarray(image, dtype=np.int64), 0, 65535) >> 8
+        return Image.fromarray(levels.astype(np.uint8)).convert("RGB")
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    image = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+
+
+def encode(image: np.ndarray) -> bytes:
+    """Encode uint8 RGB or gray pixels as PNG; pure black and white take one bit a pixel."""
+    if image.ndim == 2 and np.isin(image, (0, 255)).all():
+        picture = Image.fromarray(image).convert("1", dither=Image.Dither.NONE)
+    else:
+        picture = Image.fromarray(image)
+    buffer = io.BytesIO()
+    picture.save(buffer, "png", compress_level=1)
+    return buffer.getvalue()
+
+
+def resize(image: np.ndarray, width: int, height: int) -> np.ndarray:
+    """Resize to (height, width): the mean of the covered area when shrinking, bicubic when enlarging."""
+    if image.shape[:2] == (height, width):
+        return image
+    shrinks = width <= image.shape[1] and height <= image.shape[0]
+    return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
+
+
+def square(image: np.ndarray, side: int, crop: str = "center") -> np.ndarray:
+    """Crop the longer side to the shorter one, around the center or from the top, and resize to `side`."""
+    height, width = image.shape[:2]
+    short = min(height, width)
+    left = (width - short) // 2
+    top = 0 if crop == "top" else (height - short) // 2
+    return resize(image[top : top + short, left : left + short], side, side)
+
+
+def blur(image: np.ndarray, sigma: float) -> np.ndarray:
+    """Blur float32 (H, W) or (H, W, C) with a Gaussian cut at 4 sigma (pixels), the border reflected."""
+    width = 2 * int(4 * sigma + 0.5) + 1
+    return cv2.GaussianBlur(image, (width, width), sigma, borderType=cv2.BORDER_REFLECT)
+
+
+def sheet(rows: Sequence[Sequence[np.ndarray]], side: int = 128, gap: int = 4) -> np.ndarray:
+    """Lay rows of square pictures out on white, each `side` pixels wide, `gap` pixels apart."""
+    step = side + gap
+    page = np.full((len(rows) * step + gap, max(map(len, rows)) * step + gap, 3), 255, np.uint8)
+    for y, row in enumerate(rows):
+        for x, image in enumerate(row):
+            tile = resize(image, side, side)
+            top, left = gap + y * step, gap + x * step
+            page[top : top + side, left : left + side] = tile if tile.ndim == 3 else tile[..., None]
+    return page

@@ -1,0 +1,44 @@
+"""Which files of this project a module is made of, for the memo and for the dependencies in dvc.yaml."""
+
+import ast
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+UNTRACKED = ("pipeline.params",)
+
+
+@cache
+def sources(module: str) -> tuple[Path, ...]:
+    """List the files of `module` and of all that it imports from its own package, sorted.
+
+    Imports inside functions count: they decide the result as much as those at the top. The parameter classes
+    do not: their values are tracked, and a new field would redo all that it does not touch.
+    """
+    found, waiting = {}, [module]
+    package = module.partition(".")[0]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found[name] = Path(find_spec(name).origin)
+            waiting += imported(found[name], package)
+    return tuple(sorted(path for name, path in found.items() if name not in UNTRACKED))
+
+
+def imported(path: Path, package: str) -> list[str]:
+    """List the modules of `package` that one file imports."""
+    names = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return [name for name in names if name.partition(".")[0] == package and is_module(name)]
+
+
+def is_module(name: str) -> bool:
+    """Tell a module from a name inside one."""
+    try:
+        return find_spec(name) is not None
+    except ModuleNotFoundError:
+        return False

@@ -1,0 +1,102 @@
+"""Columns -> shards by split, which any WebDataset reader opens. Bytes are copied, nothing is encoded."""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from itertools import zip_longest
+from pathlib import Path
+
+from pipeline import Halt, samples
+from pipeline.files import dumps
+from pipeline.params import Pack
+from pipeline.samples import Sample, Shard
+from pipeline.split import SPLITS, split
+
+
+def pack(
+    columns: dict[str, Path],
+    dest: Path,
+    params: Pack,
+    *,
+    tick: Callable[[int, int], None] = lambda done, total: None,
+) -> dict:
+    """Join columns into `dest`/SPLIT-NNNNNN.tar and return the counts.
+
+    `columns` maps a name to its folder; the first is the color column, whose facts tell the family by which
+    samples are split. Raise Halt if the columns do not hold the same samples.
+    """
+    rows = aligned(columns)
+    families = [sample.facts["family"] for shard, *_ in rows for sample in shard]
+    counts = Counter(split(family, params) for family in families)
+    if not counts["train"]:
+        raise Halt(f"none of {len(families)} samples falls to the training split: search for more")
+    limit = math.ceil(counts["train"] / shards_needed(rows, counts, params))
+    samples.unseal(dest)
+    listed: list[Shard] = []
+    with ExitStack() as stack:
+        outputs = {name: stack.enter_context(Output(dest, name, limit, listed)) for name in SPLITS}
+        for row in rows:
+            for sample, name in joined(columns, row, params):
+                outputs[name].add(sample)
+            tick(len(row[0]), len(families))
+    samples.seal(dest, listed, len(families), {})
+    return {name: counts[name] for name in SPLITS} | {"families": len(set(families)), "shards": len(listed)}
+
+
+class Output(ExitStack):
+    """The shards of one split: each takes `limit` samples, one is open at a time."""
+
+    def __init__(self, dest: Path, name: str, limit: int, listed: list[Shard]):
+        """Write to `dest`/NAME-NNNNNN.tar; finished shards join `listed`."""
+        super().__init__()
+        self.dest, self.name, self.limit, self.listed = dest, name, limit, listed
+        self.count = 0
+
+    def add(self, sample: Sample) -> None:
+        """Write a sample, to the next shard if this one is full."""
+        if self.count % self.limit == 0:
+            self.close()
+            path = self.dest / f"{self.name}-{self.count // self.limit:06d}.tar"
+            self.shard = self.enter_context(samples.writer(path, self.listed))
+        self.shard.add(sample)
+        self.count += 1
+
+
+def aligned(columns: dict[str, Path]) -> list[tuple[Shard, ...]]:
+    """List the shards of all columns side by side. Raise Halt if their names differ."""
+    for name in columns:
+        if not re.fullmatch("[a-z0-9-]+", name):
+            raise Halt(
+                f"a column must be named in lower case letters, digits and hyphens, got {name!r}: rename it"
+            )
+    rows = list(zip_longest(*map(samples.shards, columns.values())))
+    for row in rows:
+        if None in row or len({shard.name for shard in row}) > 1:
+            raise Halt(
+                f"the columns {', '.join(columns)} do not hold the same shards: run their stages again"
+            )
+    return rows
+
+
+def shards_needed(rows: list[tuple[Shard, ...]], counts: Counter, params: Pack) -> int:
+    """Count the training shards: enough for loaders to share, and none larger than asked for."""
+    size = sum(shard.bytes for row in rows for shard in row) * counts["train"] / counts.total()
+    return max(params.shards, math.ceil(size / (params.megabytes * 10**6)))
+
+
+def joined(columns: dict[str, Path], row: tuple[Shard, ...], params: Pack) -> Iterator[tuple[Sample, str]]:
+    """Yield the samples of a row of shards, each one with its split."""
+    for cells in zip_longest(*row):
+        if None in cells or len({cell.key for cell in cells}) > 1:
+            raise Halt(
+                f"{' and '.join(str(shard.path) for shard in row)} hold other samples: run their stages again"
+            )
+        facts = cells[0].facts
+        name = split(facts["family"], params)
+        facts |= {
+            column: cell.facts for column, cell in zip(columns, cells, strict=True) if cell is not cells[0]
+        }
+        members = {f"{column}.png": cell.picture for column, cell in zip(columns, cells, strict=True)}
+        yield Sample(cells[0].key, members | {"json": dumps(facts | {"split": name})}), name

@@ -1,0 +1,252 @@
+"""A step over every sample of a column, part by part, in as many processes as one likes.
+
+The part (a shard, or a batch of loose pictures) is the unit of work, of the memo and of report. What comes
+out depends on the samples, the step and its parameters alone: not on the number of workers, nor on what the
+memo already held.
+"""
+
+import hashlib
+import json
+import multiprocessing
+import os
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from statistics import fmean, median
+from typing import Any
+
+import cv2
+import numpy as np
+
+from pipeline import Halt, samples
+from pipeline.files import dumps, link, write
+from pipeline.images import BadImage, encode
+from pipeline.imports import sources
+from pipeline.samples import Loose, Sample, Shard
+
+LIBRARIES = ("numpy", "opencv-python-headless", "pillow")  # a release of one may change a pixel
+
+
+@dataclass(frozen=True)
+class Step:
+    """A picture function lifted to samples: (bytes, key, params) -> (pixels, facts).
+
+    The facts become the JSON member; with `carry`, beside those that came with the sample. Those named in
+    `tell` are also reported.
+    """
+
+    function: Callable[[bytes, str, Any], tuple[np.ndarray, dict]]
+    params: Any
+    carry: bool = False
+    tell: tuple[str, ...] = ()
+
+    def __call__(self, sample: Sample) -> tuple[Sample, dict]:
+        """Make the sample of the new column, and what is told of it. Raise BadImage."""
+        image, facts = self.function(sample.picture, sample.key, self.params)
+        told = {name: facts[name] for name in self.tell}
+        if self.carry:
+            facts = sample.facts | facts
+        return Sample(sample.key, {"png": encode(image), "json": dumps(facts)}), told
+
+    def fingerprint(self) -> str:
+        """Return what changes with the code, the parameters and the libraries that decide the result."""
+        files = sources(self.function.__module__) + sources(__name__)
+        code = [hashlib.sha256(path.read_bytes()).hexdigest() for path in files]
+        given = [self.function.__qualname__, asdict(self.params), self.carry, self.tell]
+        libraries = [version(name) for name in LIBRARIES]
+        return hashlib.sha256(dumps([given, code, libraries])).hexdigest()
+
+
+@dataclass
+class Report:
+    """What became of a part or of a column: keys that were kept, with what is told of each, and rejects."""
+
+    kept: dict[str, dict] = field(default_factory=dict)
+    rejects: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def taken(self) -> int:
+        """Count the samples that came in."""
+        return len(self.kept) + len(self.rejects)
+
+    @property
+    def rejected(self) -> dict[str, int]:
+        """Count the rejects by reason."""
+        return dict(sorted(Counter(reason for _, reason in self.rejects).items()))
+
+    def add(self, other: "Report") -> None:
+        """Add what became of another part."""
+        self.kept |= other.kept
+        self.rejects += other.rejects
+
+    def reject(self, keys: list[str], reason: str) -> None:
+        """Turn kept samples into rejects."""
+        for key in keys:
+            del self.kept[key]
+        self.rejects = sorted([*self.rejects, *((key, reason) for key in keys)])
+
+    def numbers(self, name: str) -> list[float]:
+        """List a number that is told of every kept sample."""
+        return [told[name] for told in self.kept.values()]
+
+    def metrics(self, *names: str) -> dict:
+        """Summarize the counts and the named numbers for `metrics/`."""
+        summary = {"taken": self.taken, "written": len(self.kept), "rejected": self.rejected}
+        for name in names if self.kept else ():
+            values = self.numbers(name)
+            summary[name] = {"mean": round(fmean(values), 4), "median": round(median(values), 4)}
+        return summary
+
+
+def process(
+    step: Step,
+    source: Path,
+    dest: Path,
+    *,
+    cache: Path,
+    workers: int = 1,
+    tick: Callable[[int, int], None] = lambda done, total: None,
+    distinct: str = "",
+    tolerance: float = 100.0,
+) -> Report:
+    """Apply a step to every sample of `source` and write `dest`: shards to shards, loose pictures to loose.
+
+    Of samples that tell the same of `distinct`, the first stays and the others are rejected as "duplicate".
+    Finished shards are kept in the folder `cache` and taken from there when nothing that decides them has
+    changed. After each part `tick` gets its number of samples and that of all parts. Raise Halt if more than
+    `tolerance` percent are rejected; then `dest` has a ledger and no seal.
+    """
+    units = samples.parts(source)
+    work = partial(run_shard, step, step.fingerprint(), cache / "steps")
+    if isinstance(units[0], Loose):
+        work = partial(run_loose, step, dest)
+    samples.unseal(dest)
+    report, made, seen = Report(), [], set()
+    for unit, (part, shard) in zip(units, spread(work, units, workers), strict=True):
+        tick(part.taken, sum(map(len, units)))
+        twins = repeats(part, distinct, seen)
+        part.reject(twins, "duplicate")
+        made.append(place(shard, dest / unit.name, twins) if shard else drop(dest, twins))
+        report.add(part)
+    sealed = isinstance(units[0], Shard)
+    if sealed or report.rejects:
+        samples.write_ledger(dest, report.rejects)
+    refuse(report, tolerance, dest)
+    if sealed:
+        samples.seal(dest, made, report.taken, report.rejected)
+    return report
+
+
+def run_shard(step: Step, fingerprint: str, memo: Path, shard: Shard) -> tuple[Report, Shard]:
+    """Make one shard in the memo, or find it there."""
+    name = hashlib.sha256(f"{fingerprint} {shard.sha256}".encode()).hexdigest()
+    path = memo / name[:2] / f"{name}.tar"
+    if found := recall(path):
+        return found
+    report = Report()
+    made = samples.write_shard(path, run_samples(step, shard, report))
+    entry = {"kept": report.kept, "rejects": report.rejects, "samples": made.samples, "bytes": made.bytes}
+    write(path.with_suffix(".json"), dumps(entry | {"sha256": made.sha256}))
+    return report, made
+
+
+def recall(path: Path) -> tuple[Report, Shard] | None:
+    """Find a finished shard in the memo; one whose bytes have changed since does not count."""
+    try:
+        entry = json.loads(path.with_suffix(".json").read_bytes())
+        with path.open("rb") as file:
+            intact = hashlib.file_digest(file, "sha256").hexdigest() == entry["sha256"]
+    except (FileNotFoundError, json.JSONDecodeError):
+        return None
+    if not intact:
+        return None
+    report = Report(entry["kept"], [tuple(reject) for reject in entry["rejects"]])
+    return report, Shard(path, entry["samples"], entry["bytes"], entry["sha256"])
+
+
+def run_loose(step: Step, dest: Path, batch: Loose) -> tuple[Report, None]:
+    """Make one batch of loose pictures."""
+    report = Report()
+    samples.write_loose(dest, run_samples(step, batch, report))
+    return report, None
+
+
+def run_samples(step: Step, unit: Shard | Loose, report: Report) -> Iterator[Sample]:
+    """Yield what a step makes of each sample; note in `report` what became of it. Bad images end here."""
+    for sample in unit:
+        try:
+            made, told = step(sample)
+        except BadImage as reason:
+            report.rejects.append((sample.key, str(reason)))
+        else:
+            report.kept[sample.key] = told
+            yield made
+
+
+def repeats(part: Report, name: str, seen: set) -> list[str]:
+    """List the keys whose fact `name` was seen before; remember the others."""
+    twins = []
+    for key, told in part.kept.items() if name else ():
+        if told[name] in seen:
+            twins.append(key)
+        seen.add(told[name])
+    return twins
+
+
+def place(shard: Shard, path: Path, twins: list[str]) -> Shard:
+    """Put a shard of the memo in its place, without the samples in `twins`."""
+    if twins:
+        return samples.write_shard(path, (sample for sample in shard if sample.key not in twins))
+    link(shard.path, path)
+    return replace(shard, path=path)
+
+
+def drop(folder: Path, twins: list[str]) -> None:
+    """Remove the loose files of the samples in `twins`."""
+    for key in twins:
+        for suffix in ("png", "json"):
+            (folder / f"{key}.{suffix}").unlink()
+
+
+def refuse(report: Report, tolerance: float, dest: Path) -> None:
+    """Raise Halt if too much was rejected."""
+    share = 100 * len(report.rejects) / report.taken if report.taken else 0
+    if share > tolerance:
+        reasons = ", ".join(f"{reason} {count}" for reason, count in report.rejected.items())
+        raise Halt(
+            f"{len(report.rejects)} of {report.taken} pictures were rejected ({reasons}), "
+            f"more than the tolerance of {tolerance:g} %: see {dest / samples.LEDGER}"
+        )
+
+
+def spread(work: Callable, units: list, workers: int) -> Iterator:
+    """Yield `work(unit)` for each unit in order, computed in up to `workers` processes."""
+    workers = min(workers, len(units))
+    if workers <= 1:
+        yield from map(work, units)
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, context, initializer=settle) as pool:
+        try:
+            yield from pool.map(work, units)
+        except BrokenProcessPool as error:
+            raise Halt(
+                "a worker was killed, perhaps for want of memory: run again with fewer workers"
+            ) from error
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for child in multiprocessing.active_children():
+                child.terminate()
+
+
+def settle() -> None:
+    """Prepare a worker: one thread of its own, and no life after its parent."""
+    cv2.setNumThreads(1)
+    parent = multiprocessing.parent_process()
+    threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()

@@ -1,0 +1,91 @@
+"""Color -> reference: a thin-plate spline bends the picture, a jitter tints it, and the flow can be rebuilt.
+
+Points are (x, y) in [0, 1] of the picture; pixel i of `side` lies at (i + 0.5) / side.
+"""
+
+from functools import lru_cache
+
+import cv2
+import numpy as np
+
+from pipeline import chance, images
+from pipeline.params import Reference
+
+LATTICE = 256  # beyond this side the displacement is computed at fewer points and enlarged
+
+
+def draw(key: str, params: Reference, variant: str = "") -> tuple[np.ndarray, np.ndarray]:
+    """Draw the displacements (grid * grid, 2) of the points, and the shift of each channel in levels."""
+    random = chance.generator(params.seed, "reference", key, variant)
+    points = random.uniform(-params.strength, params.strength, (params.grid**2, 2))
+    shift = random.uniform(-params.jitter, params.jitter, 3)
+    return np.round(points, 6), np.round(shift, 3)
+
+
+def flow(points: np.ndarray, side: int) -> np.ndarray:
+    """Compute where each pixel of the reference comes from: (side, side, 2), x and y in [0, 1].
+
+    `points` are the displacements of the control points, row by row: what lies at a control point plus its
+    displacement comes to lie at the control point. Between runs the thin-plate spline (Bookstein, 1989).
+    """
+    points = np.asarray(points, np.float64)
+    size = min(side, LATTICE)
+    moved = (basis(round(len(points) ** 0.5), size) @ points).reshape(size, size, 2)
+    if size < side:
+        moved = cv2.resize(moved, (side, side), interpolation=cv2.INTER_CUBIC)
+    at = centers(side)
+    moved[..., 0] += at
+    moved[..., 1] += at[:, None]
+    return moved
+
+
+@lru_cache(maxsize=4)
+def basis(grid: int, side: int) -> np.ndarray:
+    """Compute (side * side, grid * grid): the displacement of each pixel is linear in that of the points.
+
+    The spline through values v at control points c is f(x) = sum w U(|x - c|) + a . (1, x), with
+    U(r) = r^2 log r; w and a solve a linear system whose right side is v. So f at fixed pixels is a fixed
+    matrix times v.
+    """
+    control = lattice(np.linspace(0, 1, grid))
+    n = len(control)
+    system = np.zeros((n + 3, n + 3))
+    system[:n] = terms(control, control)
+    system[n:, :n] = system[:n, n:].T
+    return terms(lattice(centers(side)), control) @ np.linalg.inv(system)[:, :n]
+
+
+def terms(at: np.ndarray, control: np.ndarray) -> np.ndarray:
+    """Evaluate the functions of which a spline is the sum, at points (m, 2): (m, n + 3)."""
+    squared = ((at[:, None] - control) ** 2).sum(axis=2)
+    radial = 0.5 * squared * np.log(np.where(squared > 0, squared, 1))
+    return np.hstack([radial, np.ones((len(at), 1)), at])
+
+
+def lattice(along: np.ndarray) -> np.ndarray:
+    """List the points (n * n, 2) of a square lattice, row by row."""
+    return np.stack(np.meshgrid(along, along), axis=2).reshape(-1, 2)
+
+
+def centers(side: int) -> np.ndarray:
+    """List the centers of `side` pixels in [0, 1]."""
+    return (np.arange(side) + 0.5) / side
+
+
+def warp(image: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """Take each pixel (H, W, 3) from where a flow says, bilinearly, reflected at the border."""
+    place = (at * (image.shape[1], image.shape[0]) - 0.5).astype(np.float32)
+    return cv2.remap(image, place, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+
+
+def tint(image: np.ndarray, shift: np.ndarray) -> np.ndarray:
+    """Add a shift in levels to each channel, within [0, 255]."""
+    return np.clip(np.rint(image + shift), 0, 255).astype(np.uint8)
+
+
+def column(picture: bytes, key: str, params: Reference) -> tuple[np.ndarray, dict]:
+    """Bend and tint an encoded square picture; tell what was drawn, from which `flow` is rebuilt."""
+    image = images.decode(picture)
+    points, shift = draw(key, params)
+    reference = tint(warp(image, flow(points, len(image))), shift)
+    return reference, {"points": points.tolist(), "shift": shift.tolist()}

@@ -1,0 +1,69 @@
+"""What the commands share: arguments, run-time options, the progress bar, and the way to say what was done.
+
+How a command runs is not what it makes: these options have environment variables and stay out of params.yaml.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from tqdm import tqdm
+
+from pipeline import files, images, samples
+from pipeline.run import Report
+
+Source = Annotated[
+    Path, typer.Argument(help="A picture, a folder of pictures, or a folder of shards.", show_default=False)
+]
+Dest = Annotated[Path, typer.Argument(help="The folder to write.", show_default=False)]
+Metrics = Annotated[
+    Path | None, typer.Option(help="Write the counts and means to this JSON file.", show_default=False)
+]
+Sheet = Annotated[
+    Path | None,
+    typer.Option(help="Draw the first results side by side to this PNG file.", show_default=False),
+]
+Workers = Annotated[
+    int, typer.Option(min=1, envvar="PREP_WORKERS", help="Processes to use.", show_default="one per core")
+]
+Cache = Annotated[
+    Path, typer.Option(envvar="PREP_CACHE", help="Folder of downloads, finished shards and checkpoints.")
+]
+CACHE = Path(".prep")
+WORKERS = os.cpu_count() or 1
+TILES = 16  # pictures on a contact sheet, eight to a row
+
+
+@contextmanager
+def progress(name: str, unit: str = "img") -> Iterator[Callable[[int, int], None]]:
+    """Show a bar on stderr once a run takes longer than two seconds, and none where nobody looks."""
+    with tqdm(desc=name, unit=unit, delay=2, disable=not sys.stderr.isatty(), dynamic_ncols=True) as bar:
+
+        def tick(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done)
+
+        yield tick
+
+
+def conclude(name: str, report: Report, dest: Path, metrics: Path | None, sheet: Path | None, *numbers: str):
+    """Write the metrics and the sheet that were asked for, and say in one line what became of the samples."""
+    if metrics:
+        files.write_json(metrics, report.metrics(*numbers))
+    if sheet:
+        draw_sheet(dest, sheet)
+    reasons = ", ".join(f"{reason} {count}" for reason, count in report.rejected.items())
+    written = f"{len(report.kept)} of {report.taken} written to {dest}"
+    typer.echo(f"{name}: {written}" + (f"; rejected: {reasons}" if reasons else ""))
+
+
+def draw_sheet(column: Path, path: Path) -> None:
+    """Draw the first pictures of a column side by side."""
+    first = islice((sample for unit in samples.parts(column) for sample in unit), TILES)
+    tiles = [images.decode(sample.picture) for sample in first]
+    files.write(path, images.encode(images.sheet([tiles[:8], tiles[8:]])))

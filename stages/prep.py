@@ -1,0 +1,51 @@
+"""The `prep` command: one command per stage of the pipeline, and a few for people."""
+
+import errno
+import signal
+import sys
+
+import typer
+
+from pipeline import Halt
+from stages.cue import cue
+from stages.reference import reference
+from stages.sketchify import sketchify
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Turn illustrations into datasets for sketch colorization, and train the networks that color.",
+)
+for command in (sketchify, cue, reference):
+    app.command()(command)
+
+
+def main() -> None:
+    """Run a command; say in one line what stopped it.
+
+    The exit code is 2 for bad usage, 1 for what the world did, 130 and 143 for an interrupt.
+    """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        sys.exit(app(standalone_mode=False))
+    except typer.TyperException as error:
+        fail(error.format_message(), error.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        fail("interrupted; what was finished is kept, run the same command to go on", 130)
+    except Halt as error:
+        fail(str(error), 1)
+    except OSError as error:
+        hint = ": free some space, then run the same command to go on" if error.errno == errno.ENOSPC else ""
+        fail(f"{error}{hint}", 1)
+
+
+def fail(message: str, code: int) -> None:
+    """Say on one line of stderr what went wrong, and exit."""
+    typer.echo(f"prep: {' '.join(message.split())}", err=True)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

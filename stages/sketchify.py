@@ -1,0 +1,24 @@
+"""Color -> sketch."""
+
+from pipeline import sketch as sketches
+from pipeline.params import Sketch
+from pipeline.run import Step, process
+from stages.arguments import CACHE, WORKERS, Cache, Dest, Metrics, Sheet, Source, Workers, conclude, progress
+from stages.options import unfold
+
+
+@unfold
+def sketchify(
+    source: Source,
+    dest: Dest,
+    sketch: Sketch,
+    metrics: Metrics = None,
+    sheet: Sheet = None,
+    workers: Workers = WORKERS,
+    cache: Cache = CACHE,
+) -> None:
+    """Draw a sketch of every picture."""
+    step = Step(sketches.column, sketch, tell=("complexity",))
+    with progress("sketchify") as tick:
+        report = process(step, source, dest, workers=workers, cache=cache, tick=tick)
+    conclude("sketchify", report, dest, metrics, sheet, "complexity")
