@@ -17,7 +17,7 @@ BASELINES = ("cue", "cue_times_sketch")
 
 
 def evaluate(
-    data: Path, folder: Path, *, batch: int = 8, device: str = "cpu", workers: int = 0, keep: int = 8
+    data: Path, folder: Path, *, batch: int = 8, device: str = "cpu", keep: int = 8
 ) -> tuple[list[dict], dict, list[list[np.ndarray]]]:
     """Measure the model in `folder`, and two baselines, on the test split of the packed dataset `data`.
 
@@ -26,7 +26,7 @@ def evaluate(
     """
     generator, config = load(folder, device)
     rows, pictures = [], []
-    for samples in once(Pairs(data, "test", config["sketch"]), batch, workers):
+    for samples in once(Pairs(data, "test", config["sketch"]), batch, workers=0):
         results = paint(generator, samples["sketch"], samples["cue"], config["depth"])
         for number, key in enumerate(samples["key"]):
             sketch, cue, color = (array(samples[name][number]) for name in ("sketch", "cue", "color"))
@@ -56,6 +56,13 @@ def summarize(rows: list[dict]) -> dict:
     return summary
 
 
+def table(rows: list[dict]) -> str:
+    """Write the rows as tab-separated text, to four decimals."""
+    lines = [list(rows[0])]
+    lines += [[value if isinstance(value, str) else f"{value:.4f}" for value in row.values()] for row in rows]
+    return "".join("\t".join(line) + "\n" for line in lines)
+
+
 def psnr(first: np.ndarray, second: np.ndarray) -> float:
     """Return the peak signal-to-noise ratio of two uint8 pictures in dB, at most 100 (equal pictures)."""
     if np.array_equal(first, second):
@@ -66,8 +73,8 @@ def psnr(first: np.ndarray, second: np.ndarray) -> float:
 def ssim(first: np.ndarray, second: np.ndarray) -> float:
     """Return the structural similarity of two uint8 RGB pictures of at least 11 pixels a side.
 
-    With the settings of Wang et al., Image Quality Assessment: From Error Visibility to Structural Similarity,
-    2004: a Gaussian window of sigma 1.5, population covariance.
+    The settings are those of Wang et al., Image Quality Assessment: From Error Visibility to Structural
+    Similarity, 2004: a Gaussian window of sigma 1.5, population covariance.
     """
     settings = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
     return float(structural_similarity(first, second, data_range=255, channel_axis=2, **settings))

@@ -5,7 +5,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-UNTRACKED = ("pipeline.params",)
+UNTRACKED = ("pipeline", "pipeline.params", "pipeline.imports")  # these decide no byte of a result
 
 
 @cache
@@ -13,7 +13,7 @@ def sources(module: str) -> tuple[Path, ...]:
     """List the files of `module` and of all that it imports from its own package, sorted.
 
     Imports inside functions count: they decide the result as much as those at the top. The parameter classes
-    do not: their values are tracked, and a new field would redo all that it does not touch.
+    do not: their values are tracked, and a new field would redo all that does not know it.
     """
     found, waiting = {}, [module]
     package = module.partition(".")[0]

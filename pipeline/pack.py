@@ -28,7 +28,7 @@ def pack(
     samples are split. Raise Halt if the columns do not hold the same samples.
     """
     rows = aligned(columns)
-    families = [sample.facts["family"] for shard, *_ in rows for sample in shard]
+    families = [str(sample.facts["family"]) for shard, *_ in rows for sample in shard]
     counts = Counter(split(family, params) for family in families)
     if not counts["train"]:
         raise Halt(f"none of {len(families)} samples falls to the training split: search for more")
@@ -40,7 +40,7 @@ def pack(
         for row in rows:
             for sample, name in joined(columns, row, params):
                 outputs[name].add(sample)
-            tick(len(row[0]), len(families))
+            tick(sum(output.count for output in outputs.values()), len(families))
     samples.seal(dest, listed, len(families), {})
     return {name: counts[name] for name in SPLITS} | {"families": len(set(families)), "shards": len(listed)}
 
@@ -94,7 +94,7 @@ def joined(columns: dict[str, Path], row: tuple[Shard, ...], params: Pack) -> It
                 f"{' and '.join(str(shard.path) for shard in row)} hold other samples: run their stages again"
             )
         facts = cells[0].facts
-        name = split(facts["family"], params)
+        name = split(str(facts["family"]), params)
         facts |= {
             column: cell.facts for column, cell in zip(columns, cells, strict=True) if cell is not cells[0]
         }

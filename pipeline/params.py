@@ -127,9 +127,9 @@ class Sketch(Section):
     gamma: float = number(0.98, "xdog-a: weight of the coarser blur.", 0, 10)
     p: float = number(19.0, "xdog-p: strength of the edge sharpening.", 0, 1000)
     eps: float = number(
-        -0.1, "xdog: level above which a pixel is white, in [0, 1] units of brightness.", -10, 10
+        -0.0004, "xdog: level from which a pixel is white; brightness runs from 0 to 1.", -10, 10
     )
-    phi: float = number(200.0, "xdog: steepness of the fall from white to black.", 0, 1e12)
+    phi: float = number(51000.0, "xdog: steepness of the fall from white to black.", 0, 1e12)
 
 
 @dataclass(frozen=True)

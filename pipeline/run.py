@@ -119,7 +119,7 @@ def process(
 
     Of samples that tell the same of `distinct`, the first stays and the others are rejected as "duplicate".
     Finished shards are kept in the folder `cache` and taken from there when nothing that decides them has
-    changed. After each part `tick` gets its number of samples and that of all parts. Raise Halt if more than
+    changed. After each part `tick` gets how many samples are done, of how many. Raise Halt if more than
     `tolerance` percent are rejected; then `dest` has a ledger and no seal.
     """
     units = samples.parts(source)
@@ -129,11 +129,11 @@ def process(
     samples.unseal(dest)
     report, made, seen = Report(), [], set()
     for unit, (part, shard) in zip(units, spread(work, units, workers), strict=True):
-        tick(part.taken, sum(map(len, units)))
         twins = repeats(part, distinct, seen)
         part.reject(twins, "duplicate")
         made.append(place(shard, dest / unit.name, twins) if shard else drop(dest, twins))
         report.add(part)
+        tick(report.taken, sum(map(len, units)))
     sealed = isinstance(units[0], Shard)
     if sealed or report.rejects:
         samples.write_ledger(dest, report.rejects)
@@ -211,7 +211,7 @@ def drop(folder: Path, twins: list[str]) -> None:
     """Remove the loose files of the samples in `twins`."""
     for key in twins:
         for suffix in ("png", "json"):
-            (folder / f"{key}.{suffix}").unlink()
+            (folder / f"{key}.{suffix}").unlink(missing_ok=True)
 
 
 def refuse(report: Report, tolerance: float, dest: Path) -> None:
@@ -233,16 +233,18 @@ def spread(work: Callable, units: list, workers: int) -> Iterator:
         return
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, context, initializer=settle) as pool:
+        futures = [pool.submit(work, unit) for unit in units]
         try:
-            yield from pool.map(work, units)
+            for future in futures:
+                yield future.result()
         except BrokenProcessPool as error:
             raise Halt(
                 "a worker was killed, perhaps for want of memory: run again with fewer workers"
             ) from error
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+        except BaseException:
             for child in multiprocessing.active_children():
                 child.terminate()
+            raise
 
 
 def settle() -> None:

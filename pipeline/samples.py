@@ -172,7 +172,7 @@ def read(file, path: Path) -> Iterator[Sample]:
         with tarfile.open(fileobj=file, mode="r|") as tar:
             for info in tar:
                 name, _, suffix = info.name.partition(".")
-                if not info.isreg() or not suffix or "/" in name or (name == key and suffix in members):
+                if not info.isreg() or not name or not suffix or "/" in info.name or (name == key and suffix in members):
                     raise Halt(f"{path} holds {info.name}, which is no member of a sample")
                 if name != key and key is not None:
                     yield Sample(key, members)

@@ -4,21 +4,21 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import torch
-from lightning_fabric import Fabric
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor, nn
 
-from pipeline import Halt
+from pipeline import Halt, samples
 from pipeline.chance import digest
-from pipeline.dataset import Pairs, batches, once
+from pipeline.dataset import Pairs, batches, fingerprint, once
 from pipeline.files import dumps, whole, write, write_json
 from pipeline.imports import sources
 from pipeline.params import Model, Train
@@ -38,24 +38,29 @@ def fit(
     checkpoint: Path,
     device: str = "cpu",
     workers: int = 0,
-    tick: Callable[[int], None] = lambda step: None,
+    tick: Callable[[int, int], None] = lambda done, total: None,
 ) -> Iterator[dict[str, float]]:
     """Train on the packed dataset `data`, and yield a record every `train.validate` steps and after the last.
 
     A record holds the step, the mean of each weighted loss since the record before, and `val_psnr` (dB) and
     `val_l1` (of values in [-1, 1]). A killed run that starts again with the same `checkpoint` yields the old
-    records first and goes on as if nothing had happened; a checkpoint of other data, parameters or code does
-    not count. After each step `tick` gets the number of steps done. Raise Halt if a loss is not finite.
+    records first and goes on as if nothing had happened; a checkpoint of other data, parameters or code is
+    ignored. After each step `tick` gets the number of steps done and of all. `workers` processes load samples
+    for a GPU. Raise Halt if a loss is not finite.
     """
+    from lightning_fabric import Fabric  # takes seconds, and only training needs it
+
     # The data, and all that decides the result.
     pairs, held_out = (Pairs(data, split, model.sketch) for split in ("train", "val"))
     if pairs.side % 2**model.depth:
         raise Halt(f"a side of {pairs.side} cannot be halved {model.depth} times: choose a smaller depth")
-    validation = once(held_out, train.batch, workers)
+    kind = place(device).type
+    loaders = workers if kind != "cpu" else 0  # on cores that compute, loaders make both wait
+    validation = once(held_out, train.batch, loaders // 4)
 
     # The networks, where they run, and in what arithmetic.
     system = SYSTEMS[model.system]
-    fabric = Fabric(accelerator=place(device).type, devices=1, precision=PRECISIONS[train.precision])
+    fabric = Fabric(accelerator=kind, devices=1, precision=PRECISIONS[train.precision])
     torch.manual_seed(train.seed)
     networks = system.networks(model)
     config = describe(pairs, model, train, networks)
@@ -67,16 +72,12 @@ def fit(
     # Where a killed run left off.
     parts = {"generator": generator, "discriminator": discriminator}
     parts |= {"g_optimizer": g_optimizer, "d_optimizer": d_optimizer}
-    state = recall(checkpoint, identify(config))
-    for name, part in parts.items() if state else ():
-        part.load_state_dict(state[name])
-    start, records, sums = (state["step"], state["records"], state["sums"]) if state else (0, [], {})
+    start, records, sums = restore(checkpoint, identify(config), parts)
     yield from records
 
     saved = time.monotonic()
-    for step, batch in zip(
-        range(start, train.steps), batches(pairs, train.batch, train.seed, start, workers), strict=False
-    ):
+    endless = batches(pairs, train.batch, train.seed, start, loaders)
+    for step, batch in zip(range(start, train.steps), endless, strict=False):
         # Each step has its own seed and learning rate, so that it does not matter where a run was cut.
         torch.manual_seed(digest(train.seed, "step", str(step)) % 2**63)
         for optimizer in (g_optimizer, d_optimizer):
@@ -86,7 +87,7 @@ def fit(
         fake = generator(*system.inputs(batch))
 
         # The discriminator learns to tell the original from the fake.
-        d_terms = means(system.discriminator_loss(discriminator, batch, fake.detach()))
+        d_terms = means(system.discriminator_loss(discriminator, batch, fake))
         d_optimizer.zero_grad()
         fabric.backward(sum(d_terms.values()))
         d_optimizer.step()
@@ -102,17 +103,18 @@ def fit(
         # The numbers of this step join those since the last record.
         terms = g_terms | d_terms
         values = dict(zip(terms, torch.stack(list(terms.values())).tolist(), strict=True))
-        if not all(map(math.isfinite, values.values())):
+        done = step + 1
+        if broken := [name for name, value in values.items() if not math.isfinite(value)]:
             raise Halt(
-                f"the losses of step {step} are not finite ({values}) on {', '.join(batch['key'])}: lower lr"
+                f"{', '.join(broken)} at step {done} is not finite on {', '.join(batch['key'])}: lower lr"
             )
         sums = {name: sums.get(name, 0.0) + value for name, value in values.items()}
-        done = step + 1
         due = done % train.validate == 0 or done == train.steps
         if due:
             since = (done - 1) % train.validate + 1
             record = {"step": done} | {name: value / since for name, value in sums.items()}
-            records = [*records, record | validate(generator, system, fabric, validation)]
+            held = map(fabric.to_device, validation)
+            records = [*records, record | validate(generator, system, held)]
             sums = {}
 
         # All of it is kept from time to time, and at the end.
@@ -121,7 +123,7 @@ def fit(
             state |= {"identity": identify(config), "config": config}
             keep(checkpoint, state | {"step": done, "records": records, "sums": sums})
             saved = time.monotonic()
-        tick(done)
+        tick(done, train.steps)
         if due:
             yield records[-1]
 
@@ -139,11 +141,11 @@ def rate(train: Train, step: int) -> float:
 
 
 @torch.no_grad()
-def validate(generator: nn.Module, system: Any, fabric: Fabric, validation: Any) -> dict[str, float]:
+def validate(generator: nn.Module, system: ModuleType, held_out: Iterable[dict]) -> dict[str, float]:
     """Measure the mean PSNR (at most 100 dB) and L1 of a generator; BatchNorm and dropout as in use."""
     generator.eval()
     psnr, l1 = [], []
-    for batch in map(fabric.to_device, validation):
+    for batch in held_out:
         difference = generator(*system.inputs(batch)) - batch["color"]
         psnr += (10 * torch.log10(4 / difference.square().mean((1, 2, 3)).clamp_min(4e-10))).tolist()
         l1 += difference.abs().mean((1, 2, 3)).tolist()
@@ -164,18 +166,27 @@ def identify(config: dict) -> str:
     return hashlib.sha256(dumps([config, code, torch.__version__])).hexdigest()
 
 
+def checkpoint_in(cache: Path, data: Path, model: Model, train: Train) -> Path:
+    """Name the checkpoint of a run: runs that differ in data or parameters never share one."""
+    given = [fingerprint(samples.shards(data)), asdict(model), asdict(train)]
+    return cache / "train" / f"{hashlib.sha256(dumps(given)).hexdigest()}.pt"
+
+
 def keep(checkpoint: Path, state: dict) -> None:
     """Write a checkpoint, whole or not at all."""
     with whole(checkpoint) as file:
         torch.save(state, file)
 
 
-def recall(checkpoint: Path, identity: str) -> dict | None:
-    """Read a checkpoint, unless there is none or it belongs to another run."""
-    if not checkpoint.is_file():
-        return None
-    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    return state if state["identity"] == identity else None
+def restore(checkpoint: Path, identity: str, parts: dict[str, Any]) -> tuple[int, list[dict], dict]:
+    """Load the parts of a killed run and return its step, records and sums; or begin anew."""
+    if checkpoint.is_file():
+        state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+        if state["identity"] == identity:
+            for name, part in parts.items():
+                part.load_state_dict(state[name])
+            return state["step"], state["records"], state["sums"]
+    return 0, [], {}
 
 
 def place(device: str) -> torch.device:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from tqdm import tqdm
@@ -34,6 +34,11 @@ Workers = Annotated[
 Cache = Annotated[
     Path, typer.Option(envvar="PREP_CACHE", help="Folder of downloads, finished shards and checkpoints.")
 ]
+Pairs = Annotated[Path, typer.Argument(help="The folder of the packed dataset.", show_default=False)]
+Model = Annotated[Path, typer.Argument(help="The folder of a trained model.", show_default=False)]
+Device = Annotated[
+    Literal["auto", "cpu", "cuda"], typer.Option(envvar="PREP_DEVICE", help="Where to compute.")
+]
 CACHE = Path(".prep")
 WORKERS = os.cpu_count() or 1
 TILES = 16  # pictures on a contact sheet, eight to a row
@@ -46,7 +51,7 @@ def progress(name: str, unit: str = "img") -> Iterator[Callable[[int, int], None
 
         def tick(done: int, total: int) -> None:
             bar.total = total
-            bar.update(done)
+            bar.update(done - bar.n)
 
         yield tick
 

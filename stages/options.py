@@ -3,7 +3,8 @@
 import dataclasses
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 import typer
@@ -25,16 +26,23 @@ def unfold(command: Callable) -> Callable:
     def wrapper(**given):
         for name, section in sections.items():
             values = {field.name: given.pop(field.name) for field in dataclasses.fields(section)}
-            try:
+            with usage():
                 given[name] = section(**values)
-            except ValueError as error:
-                raise typer.BadParameter(str(error)) from None
         return command(**given)
 
     plain = [given for name, given in signature.parameters.items() if name not in sections]
     options = [option(field) for section in sections.values() for field in dataclasses.fields(section)]
     wrapper.__signature__ = signature.replace(parameters=[*map(keyword, plain), *options])
     return wrapper
+
+
+@contextmanager
+def usage() -> Iterator[None]:
+    """Turn a ValueError at the door into a usage error: one line, exit code 2."""
+    try:
+        yield
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 def is_section(annotation: object) -> bool:

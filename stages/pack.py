@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from ruamel.yaml import YAML
 
-from pipeline import Halt, files, samples
+from pipeline import files
 from pipeline.pack import pack as join
 from pipeline.params import Pack
 from stages.arguments import Dest, Metrics, progress
@@ -27,8 +27,8 @@ def pack(
     listing: Annotated[
         Path | None,
         typer.Option(
-            help="Take the sketches named in the section `sketches` of this YAML file, and remove other columns, "
-            "left over from an earlier list.  [default: take all]",
+            help="Take the sketches that the section `sketches` of this YAML file names, and remove other "
+            "columns, left over from an earlier list.  [default: take all]",
             show_default=False,
         ),
     ] = None,

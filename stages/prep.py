@@ -7,9 +7,17 @@ import sys
 import typer
 
 from pipeline import Halt
+from stages.booru import booru
+from stages.clean import clean
+from stages.colorize import colorize
 from stages.cue import cue
+from stages.evaluate import evaluate
+from stages.fetch import fetch
+from stages.pack import pack
 from stages.reference import reference
+from stages.search import search
 from stages.sketchify import sketchify
+from stages.train import train
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -18,8 +26,11 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Turn illustrations into datasets for sketch colorization, and train the networks that color.",
 )
-for command in (sketchify, cue, reference):
-    app.command()(command)
+STAGES = (search, fetch, clean, sketchify, cue, reference, pack, train, evaluate)
+for command in STAGES:
+    app.command(rich_help_panel="Stages")(command)
+for command in (colorize, booru):
+    app.command(rich_help_panel="For people")(command)
 
 
 def main() -> None:

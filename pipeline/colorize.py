@@ -1,0 +1,64 @@
+"""Sketches of any size, and perhaps a cue -> colored pictures, with a trained model."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from torch import nn
+
+from pipeline import Halt, images, training
+from pipeline.cue import cue as blur_colors
+from pipeline.evaluation import colorize
+from pipeline.files import dumps
+from pipeline.params import Cue
+from pipeline.samples import Sample
+
+
+@dataclass(frozen=True)
+class Colorizer:
+    """A model as a step over samples: `run.process` takes it to a picture, a folder or shards.
+
+    `cue` is uint8 RGB of any size, fitted to each sketch and blurred as in training, or None for a cue of ones.
+    """
+
+    generator: nn.Module
+    config: dict
+    name: str
+    cue: np.ndarray | None = None
+
+    def __call__(self, sample: Sample) -> tuple[Sample, dict]:
+        """Color the sketch of a sample. Raise BadImage."""
+        sketch = cv2.cvtColor(images.decode(sample.picture), cv2.COLOR_RGB2GRAY)
+        colored = colorize(self.generator, sketch, self.fitted(sketch.shape), self.config["depth"])
+        return Sample(sample.key, {"png": images.encode(colored)}), {}
+
+    def fitted(self, shape: tuple[int, int]) -> np.ndarray | None:
+        """Make the cue for a sketch of (height, width)."""
+        if self.cue is None:
+            return None
+        return blur_colors(images.resize(self.cue, shape[1], shape[0]), Cue(**self.config["columns"]["cue"]))
+
+    def fingerprint(self) -> str:
+        """Return what changes with the model and the cue."""
+        colors = b"" if self.cue is None else self.cue.tobytes() + str(self.cue.shape).encode()
+        return hashlib.sha256(dumps([self.name, hashlib.sha256(colors).hexdigest()])).hexdigest()
+
+
+def load(model: Path, cue: Path | None = None, device: str = "cpu") -> Colorizer:
+    """Load a model and the picture of a cue. Raise Halt if either cannot be used."""
+    generator, config = training.load(model, device)
+    if cue is None:
+        return Colorizer(generator, config, name(model))
+    if config["columns"]["cue"]["method"] == "none":
+        raise Halt(f"{model} was trained without cues: leave --cue out, or train with cue.method gaussian")
+    try:
+        return Colorizer(generator, config, name(model), images.decode(cue.read_bytes()))
+    except images.BadImage as reason:
+        raise Halt(f"{cue}: {reason}") from None
+
+
+def name(model: Path) -> str:
+    """Return what changes with the weights of a model."""
+    return hashlib.sha256((model / training.WEIGHTS).read_bytes()).hexdigest()

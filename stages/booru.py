@@ -1,0 +1,25 @@
+"""A site on loopback, for anybody's client."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stages.arguments import CACHE, Cache, progress
+
+
+def booru(
+    folder: Annotated[
+        Path | None,
+        typer.Argument(help="Pictures to serve.  [default: the embedded sample]", show_default=False),
+    ] = None,
+    port: Annotated[int, typer.Option(help="Port to listen on.", min=1, max=65535)] = 8080,
+    cache: Cache = CACHE,
+) -> None:
+    """Serve a folder of pictures, or the embedded sample, as a Danbooru on this machine."""
+    from pipeline import booru as site
+
+    with progress("draw the sample") as tick:
+        catalog = site.folder(folder) if folder else site.sample(cache / "site", tick=tick)
+    typer.echo(f"booru: {len(catalog.posts)} posts at http://127.0.0.1:{port}/posts.json, until Ctrl-C")
+    site.forever(catalog, port)

@@ -1,0 +1,82 @@
+"""Stages, commands, parameters and code dependencies say the same thing once each."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from pipeline import params
+from pipeline.imports import imported, sources
+from pipeline.params import Section
+from stages import prep
+
+ROOT = Path(__file__).parent.parent
+DVC = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
+PARAMS = YAML(typ="safe").load(ROOT / "params.yaml")
+STAGES = {name: stage.get("do", stage) for name, stage in DVC.items()}
+CLASSES = {section.__name__.lower(): section for section in Section.__subclasses__()}
+SECTIONS = {"train": ["model", "train"], "sketchify": ["sketches.${key}"], "fetch": ["search.host", "fetch"]}
+SECTIONS |= {"pack": ["pack", "sketches"]}
+
+
+def test_every_stage_is_a_command_and_every_command_of_the_pipeline_a_stage():
+    assert list(STAGES) == [command.__name__ for command in prep.STAGES]
+    for name, stage in STAGES.items():
+        assert stage["cmd"].startswith(f"prep {name} ")
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_stage_tracks_the_sections_that_its_command_is_given(name):
+    assert STAGES[name]["params"] == SECTIONS.get(name, [name])
+    for section in STAGES[name]["params"]:
+        if section != "sketches":  # of which pack takes the names
+            assert "${item}" in STAGES[name]["cmd"] or f"${{{section}}}" in STAGES[name]["cmd"]
+
+
+@pytest.mark.parametrize("section", [section for section in PARAMS if section != "sketches"])
+def test_a_section_gives_every_field_of_its_class(section):
+    """A field left out would be decided by the code, and its value not be tracked."""
+    assert list(PARAMS[section]) == [field.name for field in dataclasses.fields(CLASSES[section])]
+    CLASSES[section](**PARAMS[section])
+
+
+@pytest.mark.parametrize("name", PARAMS["sketches"])
+def test_a_sketch_gives_the_fields_that_its_method_reads(name):
+    sketch = params.Sketch(**PARAMS["sketches"][name])
+    reads = {"threshold": {"blocksize", "c"}}
+    reads |= {f"xdog-{form}": {"sigma", "k", own, "eps", "phi"} for form, own in (("a", "gamma"), ("p", "p"))}
+    assert set(PARAMS["sketches"][name]) == {"method"} | reads[sketch.method]
+
+
+def test_no_class_is_without_its_section():
+    assert set(CLASSES) - {"sketch"} == set(PARAMS) - {"sketches"}
+
+
+def deciding(module):
+    """List the files that decide what a stage makes: its own, and those of the library that it reaches."""
+    own = ROOT / "stages" / f"{module}.py"
+    reached = {own}
+    for name in imported(own, "pipeline"):
+        reached |= set(sources(name))
+    for name in set(imported(own, "stages")) & {"stages.site"}:
+        reached |= deciding(name.removeprefix("stages."))
+    return reached
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_stage_depends_on_all_the_code_that_decides_its_result(name):
+    listed = {dep for dep in STAGES[name]["deps"] if dep.endswith(".py")}
+    assert listed == {path.relative_to(ROOT).as_posix() for path in deciding(name)}
+
+
+def test_no_stage_reads_what_another_machine_may_have_otherwise():
+    text = (ROOT / "dvc.yaml").read_text() + (ROOT / "params.yaml").read_text()
+    for option in ("workers", "device", "cache:", "--cache", "PREP_"):
+        assert option not in text.replace("cache: false", "")
+
+
+def test_telemetry_is_off_and_switches_and_lists_can_be_passed():
+    config = (ROOT / ".dvc" / "config").read_text()
+    for line in ("analytics = false", "bool = boolean_optional", "list = append"):
+        assert line in config

@@ -1,0 +1,39 @@
+"""A file is whole or not there."""
+
+import pytest
+
+from pipeline import files
+
+
+def test_a_failure_while_writing_leaves_the_old_content_and_nothing_else(tmp_path):
+    path = tmp_path / "a" / "file"
+    files.write(path, b"old")
+    with pytest.raises(RuntimeError), files.whole(path) as file:
+        file.write(b"new")
+        raise RuntimeError
+    assert path.read_bytes() == b"old"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_file_has_no_name_before_it_is_whole(tmp_path):
+    path = tmp_path / "file"
+    with files.whole(path) as file:
+        file.write(b"half")
+        assert not path.exists()
+    assert path.read_bytes() == b"half"
+
+
+def test_json_bytes_depend_on_the_value_alone():
+    assert files.dumps({"b": 1, "a": "é"}) == files.dumps({"a": "é", "b": 1}) == '{"a":"é","b":1}'.encode()
+
+
+def test_numbers_that_json_does_not_know_are_refused():
+    with pytest.raises(ValueError, match="JSON"):
+        files.dumps(float("nan"))
+
+
+def test_a_link_is_the_file_under_a_second_name_and_replaces_what_was_there(tmp_path):
+    files.write(tmp_path / "a", b"a")
+    files.write(tmp_path / "b", b"b")
+    files.link(tmp_path / "a", tmp_path / "b")
+    assert (tmp_path / "b").read_bytes() == b"a"

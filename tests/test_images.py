@@ -1,0 +1,134 @@
+"""Any picture becomes upright RGB on white, or a BadImage; pixels go to PNG and back unchanged."""
+
+import io
+
+import numpy as np
+import pytest
+from conftest import picture
+from PIL import Image
+from scipy.ndimage import gaussian_filter
+
+from pipeline import images
+from pipeline.images import BadImage
+
+
+def save(image: Image.Image, kind: str = "png", **options) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "CMYK", "LA", "RGBA", "PA", "I;16"])
+def test_every_mode_decodes_to_rgb(mode):
+    gray = Image.fromarray(np.full((5, 4), 255, np.uint8))
+    source = Image.fromarray(np.full((5, 4), 65535, np.uint16)) if mode == "I;16" else gray.convert(mode)
+    decoded = images.decode(save(source, "tiff"))
+    assert (decoded.shape, decoded.dtype, decoded.min()) == ((5, 4, 3), np.uint8, 255)
+
+
+def test_sixteen_bits_are_scaled_to_eight_not_clipped():
+    levels = np.array([[0, 256, 32768, 65535]], np.uint16)
+    assert images.decode(save(Image.fromarray(levels)))[0, :, 0].tolist() == [0, 1, 128, 255]
+
+
+def test_transparent_parts_lie_on_white():
+    rgba = np.array([[[255, 0, 0, 255], [255, 0, 0, 0], [0, 0, 0, 128]]], np.uint8)
+    assert images.decode(save(Image.fromarray(rgba)))[0].tolist() == [
+        [255, 0, 0],
+        [255, 255, 255],
+        [127, 127, 127],
+    ]
+
+
+def test_a_transparent_palette_color_lies_on_white():
+    palette = Image.fromarray(np.array([[0, 1]], np.uint8), "L").convert("P")
+    assert images.decode(save(palette, "gif", transparency=0))[0, 0].tolist() == [255, 255, 255]
+
+
+def test_exif_orientation_is_applied():
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned clockwise
+    pixels = np.zeros((2, 3, 3), np.uint8)
+    pixels[0, 0] = 255
+    turned = images.decode(save(Image.fromarray(pixels), exif=exif))
+    assert turned.shape == (3, 2, 3)
+    assert turned[0, 1].tolist() == [255, 255, 255]
+
+
+def test_a_jpeg_decoded_small_keeps_the_least_size_and_the_same_look():
+    source = picture(3, 512, 640)
+    data = save(Image.fromarray(source), "jpeg", quality=95)
+    small = images.decode(data, least=128)
+    assert small.shape == (160, 128, 3)
+    full = images.resize(images.decode(data), 128, 160)
+    assert np.abs(small.astype(int) - full).mean() < 2
+
+
+@pytest.mark.parametrize("data", [b"", b"not a picture", b"\x89PNG\r\n\x1a\n"])
+def test_what_is_no_picture_is_bad(data):
+    for read in (images.decode, images.measure):
+        with pytest.raises(BadImage, match="cannot decode"):
+            read(data)
+
+
+@pytest.mark.parametrize("kind", ["png", "jpeg", "webp", "gif"])
+def test_a_truncated_picture_is_bad(kind):
+    data = save(Image.fromarray(picture(1)), kind)
+    with pytest.raises(BadImage, match="cannot decode"):
+        images.decode(data[: len(data) // 2])
+
+
+def test_mutilated_files_are_bad_or_decode_but_never_crash():
+    random = np.random.default_rng(0)
+    for kind in ("png", "jpeg", "webp", "gif", "tiff", "bmp"):
+        data = np.frombuffer(save(Image.fromarray(picture(1))), np.uint8)
+        for _ in range(50):
+            broken = data.copy()
+            broken[random.integers(0, len(data), 8)] = random.integers(0, 256, 8)
+            try:
+                assert images.decode(broken.tobytes()).ndim == 3
+            except BadImage as reason:
+                assert str(reason) == "cannot decode", kind
+
+
+def test_measuring_agrees_with_decoding(image):
+    data = images.encode(image[:, :50])
+    assert images.measure(data) == (50, 64)
+
+
+@pytest.mark.parametrize("pixels", [picture(1), picture(1)[..., 0], np.eye(9, dtype=np.uint8) * 255])
+def test_encoding_loses_nothing(pixels):
+    decoded = images.decode(images.encode(pixels))
+    np.testing.assert_array_equal(decoded, pixels if pixels.ndim == 3 else np.stack([pixels] * 3, axis=2))
+
+
+def test_black_and_white_takes_one_bit_a_pixel():
+    with Image.open(io.BytesIO(images.encode(np.eye(9, dtype=np.uint8) * 255))) as encoded:
+        assert encoded.mode == "1"
+
+
+def test_shrinking_takes_the_mean_of_the_covered_area():
+    checkered = np.indices((8, 8)).sum(axis=0).astype(np.uint8) % 2 * 200
+    assert np.unique(images.resize(checkered, 4, 4)).tolist() == [100]
+
+
+@pytest.mark.parametrize(("crop", "rows"), [("center", slice(16, 48)), ("top", slice(0, 32))])
+def test_a_square_is_cut_from_the_center_or_the_top(crop, rows):
+    tall = picture(2, 32, 64)
+    np.testing.assert_array_equal(images.square(tall, 32, crop), tall[rows])
+
+
+@pytest.mark.parametrize(("side", "sigma"), [(64, 5.0), (16, 40.0), (1, 3.0), (33, 0.3)])
+def test_blur_agrees_with_scipy_in_float64_reflected(side, sigma):
+    pixels = picture(4, side, side).astype(np.float32)
+    expected = gaussian_filter(pixels.astype(np.float64), (sigma, sigma, 0), mode="reflect")
+    np.testing.assert_allclose(images.blur(pixels, sigma).reshape(expected.shape), expected, atol=0.01)
+
+
+def test_a_sheet_holds_each_picture_at_its_place(image):
+    gray = image[..., 0]
+    page = images.sheet([[image, gray], [gray]], side=64, gap=2)
+    assert page.shape == (134, 134, 3)
+    np.testing.assert_array_equal(page[2:66, 2:66], image)
+    np.testing.assert_array_equal(page[68:132, 2:66], np.stack([gray] * 3, axis=2))
+    assert page[68:132, 68:].min() == 255

@@ -1,0 +1,125 @@
+"""Packing joins columns byte for byte and keeps families together."""
+
+from collections import Counter
+
+import pytest
+from conftest import make_column, picture
+
+from pipeline import Halt, files, images, samples
+from pipeline.pack import pack
+from pipeline.params import Pack
+from pipeline.samples import Sample
+
+KEYS = [f"{number:09d}" for number in range(40)]
+
+
+@pytest.fixture
+def columns(tmp_path):
+    """Write three columns of forty samples, two to a family."""
+    folders = {name: tmp_path / name for name in ("color", "cue", "sketch-b7")}
+    for name, folder in folders.items():
+        listed = []
+        for start in range(0, 40, 7):
+            facts = [{"family": str(int(key) // 2)} if name == "color" else {"of": name} for key in KEYS]
+            listed.append(
+                samples.write_shard(
+                    folder / f"{start:06d}.tar",
+                    (
+                        Sample(key, {"png": f"{name} {key}".encode(), "json": files.dumps(facts[int(key)])})
+                        for key in KEYS[start : start + 7]
+                    ),
+                )
+            )
+        samples.seal(folder, listed, 40, {})
+    return folders
+
+
+def packed(dest):
+    """Return the samples of each split."""
+    shards = samples.shards(dest)
+    return {
+        name: [s for sh in shards if sh.name.startswith(name) for s in sh]
+        for name in ("train", "val", "test")
+    }
+
+
+def test_every_sample_is_packed_once_with_all_its_members(columns, tmp_path):
+    counts = pack(columns, tmp_path / "pairs", Pack(val=20.0, test=20.0))
+    splits = packed(tmp_path / "pairs")
+    assert sorted(sample.key for split in splits.values() for sample in split) == KEYS
+    for name, split in splits.items():
+        assert counts[name] == len(split)
+        for sample in split:
+            expected = {f"{column}.png": f"{column} {sample.key}".encode() for column in columns}
+            facts = {"family": str(int(sample.key) // 2), "split": name}
+            facts |= {"cue": {"of": "cue"}, "sketch-b7": {"of": "sketch-b7"}}
+            assert sample.members == expected | {"json": files.dumps(facts)}
+
+
+def test_no_family_is_in_two_splits(columns, tmp_path):
+    pack(columns, tmp_path / "pairs", Pack(val=30.0, test=30.0))
+    splits = Counter()
+    for name, split in packed(tmp_path / "pairs").items():
+        for family in {sample.facts["family"] for sample in split}:
+            splits[family] += 1
+            assert split, name
+    assert set(splits.values()) == {1}
+
+
+def test_training_shards_are_as_many_as_asked_for_and_even(columns, tmp_path):
+    counts = pack(columns, tmp_path / "pairs", Pack(val=0.0, test=0.0, shards=4))
+    assert [(s.name, len(s)) for s in samples.shards(tmp_path / "pairs")] == [
+        (f"train-{number:06d}.tar", 10) for number in range(4)
+    ]
+    assert counts == {"train": 40, "val": 0, "test": 0, "families": 20, "shards": 4}
+
+
+def test_large_shards_are_split_by_size(tmp_path):
+    column = make_column(tmp_path / "color", KEYS)
+    big = sum(shard.bytes for shard in samples.shards(column)) / 10**6
+    pack({"color": column}, tmp_path / "pairs", Pack(val=0.0, test=0.0, shards=1, megabytes=1))
+    assert len(samples.shards(tmp_path / "pairs")) == -(-big // 1)
+
+
+def test_equal_columns_give_equal_bytes(columns, tmp_path):
+    for dest in ("a", "b"):
+        pack(columns, tmp_path / dest, Pack())
+    assert [s.sha256 for s in samples.shards(tmp_path / "a")] == [
+        s.sha256 for s in samples.shards(tmp_path / "b")
+    ]
+
+
+def test_columns_that_differ_are_refused(columns, tmp_path):
+    other = make_column(tmp_path / "other", KEYS, per_shard=5)
+    with pytest.raises(Halt, match="do not hold the same shards"):
+        pack(columns | {"other": other}, tmp_path / "pairs", Pack())
+    first, *others = samples.shards(columns["cue"])
+    fewer = samples.write_shard(first.path, list(first)[1:])
+    samples.seal(columns["cue"], [fewer, *others], 39, {})
+    with pytest.raises(Halt, match=r"color/000000.tar and .*cue/000000.tar .* hold other samples"):
+        pack(columns, tmp_path / "pairs", Pack())
+    assert not (tmp_path / "pairs" / samples.SEAL).exists()
+
+
+def test_a_column_with_a_dot_in_its_name_is_refused(columns, tmp_path):
+    with pytest.raises(Halt, match=r"lower case letters, digits and hyphens, got 'b7\.1'"):
+        pack(columns | {"b7.1": columns["cue"]}, tmp_path / "pairs", Pack())
+
+
+def test_a_split_without_training_samples_is_refused(tmp_path):
+    column = make_column(tmp_path / "color", KEYS[:1])
+    with pytest.raises(Halt, match="none of 1 samples falls to the training split"):
+        pack({"color": column}, tmp_path / "pairs", Pack(val=0.0, test=99.9))
+
+
+def test_other_readers_take_the_packed_shards(tmp_path):
+    from webdataset import tariterators
+
+    column = make_column(tmp_path / "color", KEYS[:4])
+    pack({"color": column}, tmp_path / "pairs", Pack(val=0.0, test=0.0, shards=1))
+    [shard] = samples.shards(tmp_path / "pairs")
+    with shard.path.open("rb") as file:
+        read = tariterators.group_by_keys(tariterators.tar_file_expander([{"url": "", "stream": file}]))
+        assert [(s["__key__"], s["color.png"]) for s in read] == [
+            (k, images.encode(picture(int(k)))) for k in KEYS[:4]
+        ]

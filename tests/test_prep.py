@@ -1,0 +1,220 @@
+"""The command line is a door onto the library: it explains itself, and says in one line what is wrong."""
+
+import dataclasses
+import errno
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import make_column, picture
+from typer.testing import CliRunner
+
+from pipeline import files, images, samples
+from pipeline.params import Sketch
+from pipeline.sketch import sketchify
+from stages import prep
+
+
+def run(capsys, *arguments) -> tuple[int, str, str]:
+    """Run a command as its user does; return the exit code, and what it said on stdout and stderr."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["prep", *map(str, arguments)])
+        patch.setattr(signal, "signal", lambda *_: None)
+        with pytest.raises(SystemExit) as end:
+            prep.main()
+    said = capsys.readouterr()
+    return end.value.code or 0, said.out, said.err
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    """Work in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("PREP_WORKERS", "PREP_CACHE", "PREP_DEVICE", "PREP_CONTACT"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def drawing():
+    """Write a picture girl.jpg."""
+    files.write(Path("girl.png"), images.encode(picture(1)))
+    return Path("girl.png")
+
+
+def commands():
+    """List the names of all commands."""
+    return [command.callback.__name__ for command in prep.app.registered_commands]
+
+
+@pytest.mark.parametrize("name", commands())
+def test_every_command_and_every_option_has_help(name):
+    from typer.main import get_command
+
+    command = get_command(prep.app).commands[name]
+    assert command.help.endswith(".")
+    for parameter in command.params:
+        assert parameter.help, f"{name} {parameter.name}"
+
+
+def test_help_lists_every_command_and_imports_no_torch():
+    code = (
+        "import sys; sys.argv = ['prep', '--help']\n"
+        "from stages.prep import main\n"
+        "try: main()\n"
+        "except SystemExit: assert 'torch' not in sys.modules and 'dvc' not in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    for name in commands():
+        assert f" {name} " in done.stdout
+
+
+def test_every_parameter_is_an_option_that_tells_its_rule():
+    text = CliRunner().invoke(prep.app, ["sketchify", "--help"], env={"COLUMNS": "200"}).output
+    for field in dataclasses.fields(Sketch):
+        assert f"--{field.name}" in text
+    assert "an odd integer from 3 to 255" in text
+
+
+def test_one_picture_gives_one_sketch(capsys, drawing):
+    code, out, _ = run(capsys, "sketchify", drawing, "out", "--blocksize", "9")
+    assert (code, out) == (0, "sketchify: 1 of 1 written to out\n")
+    expected = sketchify(picture(1), Sketch(blocksize=9))
+    np.testing.assert_array_equal(images.decode(Path("out/girl.png").read_bytes())[..., 0], expected)
+
+
+@pytest.mark.parametrize("command", ["sketchify", "cue", "reference"])
+def test_a_folder_and_a_folder_of_shards_give_the_same_pictures(capsys, command):
+    make_column(Path("shards"), ["000000001", "000000002"])
+    for shard in samples.shards(Path("shards")):
+        samples.write_loose(Path("loose"), shard)
+    assert run(capsys, command, "loose", "a")[0] == 0
+    assert run(capsys, command, "shards", "b")[0] == 0
+    for shard in samples.shards(Path("b")):
+        for sample in shard:
+            assert (Path("a") / f"{sample.key}.png").read_bytes() == sample.picture
+
+
+def test_metrics_and_sheet_are_written_where_asked(capsys, drawing):
+    run(capsys, "sketchify", drawing, "out", "--metrics", "m/s.json", "--sheet", "m/s.png")
+    assert '"taken": 1' in Path("m/s.json").read_text()
+    assert images.decode(Path("m/s.png").read_bytes()).shape[2] == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (
+            ["sketchify", "girl.png", "out", "--blocksize", "6"],
+            "blocksize must be an odd integer from 3 to 255, got 6",
+        ),
+        (["sketchify", "girl.png", "out", "--blocksize", "big"], "--blocksize"),
+        (
+            ["sketchify", "girl.png", "out", "--method", "pencil"],
+            "one of threshold, xdog-a, xdog-p, got 'pencil'",
+        ),
+        (["sketchify", "girl.png", "out", "--bloksize", "7"], "No such option: --bloksize"),
+        (["sketchify", "girl.png"], "dest"),
+        (["sketchify", "girl.png", "out", "--workers", "0"], "--workers"),
+        (
+            ["pack", "a", "b", "c", "d", "e", "--val", "60", "--test", "50"],
+            "val + test must be below 100, got 110",
+        ),
+        (["search", "posts.jsonl", "--tags", "a b c"], "tags"),
+        (["nonsense"], "No such command"),
+    ],
+)
+def test_bad_usage_is_one_line_and_exit_code_2(capsys, drawing, arguments, said):
+    code, out, err = run(capsys, *arguments)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith("prep: ")
+    assert said in err
+    assert not Path("out").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["sketchify", "nowhere", "out"], "nowhere does not exist: name a picture"),
+        (["sketchify", "empty", "out"], "empty holds no pictures"),
+        (["clean", "broken", "out"], "3 of 4 pictures were rejected (cannot decode 1, too small 2)"),
+        (["pack", "a", "b", "c", "d", "e"], "a does not exist: run the stage that writes it"),
+        (["fetch", "posts.jsonl", "out", "--host", "loose"], "posts.jsonl does not exist"),
+        (["search", "posts.jsonl", "--host", "nowhere"], "nowhere"),
+        (["search", "posts.jsonl", "--host", "https://booru.example"], "PREP_CONTACT"),
+        (["train", "nowhere", "model"], "nowhere does not exist"),
+        (["evaluate", "nowhere", "model"], "model"),
+        (["colorize", "girl.png", "out"], "data/model/config.json is missing: run train"),
+    ],
+)
+def test_what_the_world_did_is_one_line_and_exit_code_1(capsys, drawing, arguments, said):
+    Path("empty").mkdir()
+    for name, data in {
+        "broken/a.png": b"", "broken/b.png": images.encode(picture(1)), "broken/c.png": images.encode(picture(2)),
+        "broken/d.png": images.encode(picture(3, 300, 300)), "loose/a.png": images.encode(picture(1)),
+    }.items():  # fmt: skip
+        files.write(Path(name), data)
+    code, _, err = run(capsys, *arguments)
+    assert (code, err.count("\n")) == (1, 1), err
+    assert said in err
+
+
+def test_a_mutilated_picture_is_counted_and_its_neighbors_survive(capsys):
+    for number in range(4):
+        files.write(Path(f"in/{number}.png"), images.encode(picture(number, 300, 300)))
+    files.write(Path("in/2.png"), Path("in/2.png").read_bytes()[:500])
+    code, out, _ = run(capsys, "clean", "in", "out")
+    assert (code, out) == (0, "clean: 3 of 4 written to out; rejected: cannot decode 1\n")
+    assert sorted(path.name for path in Path("out").glob("*.png")) == ["0.png", "1.png", "3.png"]
+    assert Path("out/rejects.tsv").read_text() == "key\treason\n2\tcannot decode\n"
+
+
+def test_a_full_disk_is_said_in_one_line_and_leaves_nothing_half_made(capsys, drawing, monkeypatch):
+    def full(_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    code, _, err = run(capsys, "sketchify", drawing, "out")
+    assert (code, err) == (
+        1, "prep: [Errno 28] No space left on device: free some space, then run the same command to go on\n"
+    )  # fmt: skip
+    assert list(Path("out").iterdir()) == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_command_exits_non_zero_without_a_seal_and_the_next_resumes(capsys, number, code):
+    make_column(Path("column"), [f"{n:09d}" for n in range(60)], per_shard=2)
+    command = [sys.executable, "-m", "stages.prep", "sketchify", "column", "out", "--workers", "2"]
+    root = Path(__file__).parent.parent
+    child = subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": str(root)}
+    )
+    while not any(Path(".prep").rglob("*.json")):
+        assert child.poll() is None
+        time.sleep(0.005)
+    child.send_signal(number)
+    _, err = child.communicate(timeout=30)
+    assert child.returncode == code
+    assert err.count("\n") <= 1, err
+    assert not Path("out/seal.json").exists()
+    assert run(capsys, "sketchify", "column", "out")[0] == 0
+    assert sum(map(len, samples.shards(Path("out")))) == 60
+
+
+def test_packing_takes_the_listed_sketches_and_removes_what_is_left_of_others(capsys):
+    keys = [f"{n:09d}" for n in range(12)]
+    for name in ("color", "cue", "reference", "sketch/b7", "sketch/b9", "sketch/old"):
+        make_column(Path(name), keys)
+    Path("params.yaml").write_text("sketches: {b9: {}, b7: {}}")
+    columns = ["color", "sketch", "cue", "reference"]
+    code, _, err = run(capsys, "pack", *columns, "pairs", "--listing", "params.yaml")
+    assert code == 0, err
+    sample = next(iter(samples.shards(Path("pairs"))[0]))
+    names = ["color.png", "cue.png", "reference.png", "sketch-b7.png", "sketch-b9.png", "json"]
+    assert list(sample.members) == names
+    assert not Path("sketch/old").exists()

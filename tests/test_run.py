@@ -1,0 +1,196 @@
+"""What a step makes depends on samples, code and parameters alone; every sample is accounted for."""
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+
+import numpy as np
+import psutil
+import pytest
+from conftest import make_column, picture
+
+from pipeline import Halt, cue, files, images, run, samples, sketch
+from pipeline.images import BadImage
+from pipeline.params import Cue, Sketch
+from pipeline.run import Step, process
+
+DRAW = Step(sketch.column, Sketch(), tell=("complexity",))
+
+
+def picky(data, key, params):
+    """Reject every third sample; tell which of four colors the others have."""
+    if int(key) % 3 == 0:
+        raise BadImage("gray")
+    return images.decode(data), {"color": int(key) % 4}
+
+
+PICKY = Step(picky, Cue(), tell=("color",))
+
+
+def content(folder):
+    """Return the bytes of every file of a folder by name."""
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_workers_and_memo_leave_no_trace_in_the_bytes(column, tmp_path):
+    cache = tmp_path / "cache"
+    process(DRAW, column, tmp_path / "inline", cache=cache)
+    process(DRAW, column, tmp_path / "memo", cache=cache)
+    process(DRAW, column, tmp_path / "workers", cache=tmp_path / "other", workers=3)
+    assert content(tmp_path / "inline") == content(tmp_path / "memo") == content(tmp_path / "workers")
+
+
+def test_a_step_is_the_library_call_on_every_sample(column, tmp_path):
+    report = process(DRAW, column, tmp_path / "out", cache=tmp_path / "cache")
+    made = [sample for shard in samples.shards(tmp_path / "out") for sample in shard]
+    assert [int(sample.key) for sample in made] == list(range(1, 9))
+    for sample in made:
+        drawn = sketch.sketchify(picture(int(sample.key)), Sketch())
+        np.testing.assert_array_equal(images.decode(sample.picture)[..., 0], drawn)
+        assert report.kept[sample.key] == {"complexity": sample.facts["complexity"]}
+
+
+def test_folders_of_pictures_give_the_same_pictures_as_shards(column, tmp_path):
+    loose = tmp_path / "loose"
+    for shard in samples.shards(column):
+        samples.write_loose(loose, shard)
+    process(DRAW, loose, tmp_path / "drawn", cache=tmp_path / "cache", workers=2)
+    process(DRAW, column, tmp_path / "shards", cache=tmp_path / "cache")
+    for shard in samples.shards(tmp_path / "shards"):
+        for sample in shard:
+            assert (tmp_path / "drawn" / f"{sample.key}.png").read_bytes() == sample.picture
+
+
+def test_facts_are_carried_only_when_asked_for(column, tmp_path):
+    for carry in (False, True):
+        step = Step(cue.column, Cue(), carry=carry)
+        process(step, column, tmp_path / "out", cache=tmp_path / "cache")
+        first = next(iter(samples.shards(tmp_path / "out")[0]))
+        assert first.facts == ({"family": first.key} if carry else {}) | {"method": "gaussian", "sigma": 20.0}
+
+
+def test_bad_pictures_are_counted_and_named_and_their_neighbors_survive(column, tmp_path):
+    report = process(PICKY, column, tmp_path / "out", cache=tmp_path / "cache")
+    assert report.rejects == [("000000003", "gray"), ("000000006", "gray")]
+    assert sorted(report.kept) == [f"{n:09d}" for n in (1, 2, 4, 5, 7, 8)]
+    seal = json.loads((tmp_path / "out" / samples.SEAL).read_text())
+    assert (seal["taken"], seal["written"], seal["rejected"]) == (8, 6, {"gray": 2})
+    assert "000000006\tgray" in (tmp_path / "out" / samples.LEDGER).read_text()
+
+
+@pytest.mark.parametrize("loose", [False, True])
+def test_of_duplicates_the_first_stays(column, tmp_path, loose):
+    source = column
+    if loose:
+        source = tmp_path / "loose"
+        for shard in samples.shards(column):
+            samples.write_loose(source, shard)
+    report = process(PICKY, source, tmp_path / "out", cache=tmp_path / "cache", distinct="color", workers=2)
+    assert sorted(report.kept) == ["000000001", "000000002", "000000004", "000000007"]
+    assert report.rejected == {"duplicate": 2, "gray": 2}
+    kept = [sample.key for part in samples.parts(tmp_path / "out") for sample in part]
+    assert kept == sorted(report.kept)
+
+
+def test_too_many_rejects_stop_the_run_without_a_seal_and_say_where_to_look(column, tmp_path):
+    with pytest.raises(
+        Halt, match=r"2 of 8 pictures were rejected \(gray 2\), .* of 20 %: see .*rejects.tsv"
+    ):
+        process(PICKY, column, tmp_path / "out", cache=tmp_path / "cache", tolerance=20.0)
+    assert (tmp_path / "out" / samples.LEDGER).is_file()
+    assert not (tmp_path / "out" / samples.SEAL).exists()
+    process(PICKY, column, tmp_path / "out", cache=tmp_path / "cache", tolerance=25.0)
+
+
+def test_a_finished_shard_is_not_made_again(column, tmp_path):
+    cache = tmp_path / "cache"
+    process(DRAW, column, tmp_path / "out", cache=cache)
+    before = {path: path.stat().st_mtime_ns for path in cache.rglob("*.tar")}
+    grown = make_column(tmp_path / "grown", [f"{n:09d}" for n in range(1, 13)])
+    process(DRAW, grown, tmp_path / "out", cache=cache)
+    after = {path: path.stat().st_mtime_ns for path in cache.rglob("*.tar")}
+    assert len(after) == 5
+    assert len(before.items() & after.items()) == 3
+
+
+def test_parameters_and_code_are_part_of_the_fingerprint(monkeypatch, tmp_path):
+    assert DRAW.fingerprint() == Step(sketch.column, Sketch(), tell=("complexity",)).fingerprint()
+    assert DRAW.fingerprint() != Step(sketch.column, Sketch(blocksize=9), tell=("complexity",)).fingerprint()
+    before = DRAW.fingerprint()
+    edited = tmp_path / "edited.py"
+    edited.write_text("changed = True")
+    monkeypatch.setattr(run, "sources", lambda module: (edited,))
+    assert DRAW.fingerprint() != before
+
+
+def test_a_damaged_memo_is_made_again(column, tmp_path):
+    cache = tmp_path / "cache"
+    process(DRAW, column, tmp_path / "out", cache=cache)
+    whole = content(tmp_path / "out")
+    for path in cache.rglob("*.tar"):
+        data = path.read_bytes()
+        path.unlink()
+        path.write_bytes(data[:-100])
+    process(DRAW, column, tmp_path / "out", cache=cache)
+    assert content(tmp_path / "out") == whole
+
+
+def test_metrics_summarize_what_is_told(column, tmp_path):
+    report = process(PICKY, column, tmp_path / "out", cache=tmp_path / "cache")
+    assert report.metrics("color") == {
+        "taken": 8,
+        "written": 6,
+        "rejected": {"gray": 2},
+        "color": {"mean": 1.1667, "median": 1.0},
+    }
+
+
+def test_ticks_count_up_to_every_sample(column, tmp_path):
+    ticks = []
+    process(DRAW, column, tmp_path / "out", cache=tmp_path / "cache", tick=lambda *t: ticks.append(t))
+    assert ticks == [(3, 8), (6, 8), (8, 8)]
+
+
+def mortal(data, key, params):
+    """Die as a worker does that the system kills."""
+    import os
+    import signal
+
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_killed_worker_is_said_in_a_sentence(column, tmp_path):
+    with pytest.raises(Halt, match="a worker was killed"):
+        process(Step(mortal, Cue()), column, tmp_path / "out", cache=tmp_path / "cache", workers=2)
+    assert not (tmp_path / "out" / samples.SEAL).exists()
+
+
+def test_a_killed_run_leaves_no_seal_and_no_worker_and_the_next_run_completes_it(tmp_path):
+    column = make_column(tmp_path / "column", [f"{n:09d}" for n in range(1, 61)], per_shard=2)
+    process(DRAW, column, tmp_path / "whole", cache=tmp_path / "elsewhere")
+    command = [sys.executable, "-m", "stages.prep", "sketchify", str(column), str(tmp_path / "out")]
+    command += ["--cache", str(tmp_path / "cache"), "--workers", "2"]
+    child = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    while not any((tmp_path / "cache").rglob("*.json")):
+        assert child.poll() is None
+        time.sleep(0.005)
+    workers = psutil.Process(child.pid).children(recursive=True)
+    child.kill()
+    child.wait()
+    assert psutil.wait_procs(workers, timeout=10)[1] == []
+    assert not (tmp_path / "out" / samples.SEAL).exists()
+    process(DRAW, column, tmp_path / "out", cache=tmp_path / "cache")
+    assert content(tmp_path / "out") == content(tmp_path / "whole")
+
+
+def test_what_an_earlier_run_left_behind_is_gone(column, tmp_path):
+    process(DRAW, column, tmp_path / "out", cache=tmp_path / "cache")
+    few = make_column(tmp_path / "few", ["000000001"])
+    process(DRAW, few, tmp_path / "out", cache=tmp_path / "cache")
+    assert sorted(content(tmp_path / "out")) == ["000000.tar", samples.LEDGER, samples.SEAL]
+    shutil.rmtree(tmp_path / "cache")
+    files.write(tmp_path / "out" / "000009.tar", b"stale")
+    process(DRAW, few, tmp_path / "out", cache=tmp_path / "cache")
+    assert not (tmp_path / "out" / "000009.tar").exists()

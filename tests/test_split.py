@@ -1,0 +1,27 @@
+"""A family goes to one split, by its name alone."""
+
+from collections import Counter
+
+from pipeline.params import Pack
+from pipeline.split import split
+
+
+def test_shares_are_those_asked_for():
+    counts = Counter(split(str(number), Pack(val=10.0, test=20.0)) for number in range(5000))
+    assert abs(counts["val"] / 5000 - 0.1) < 0.02
+    assert abs(counts["test"] / 5000 - 0.2) < 0.02
+
+
+def test_a_larger_test_share_takes_from_the_others_and_gives_none_back():
+    small = {n for n in range(1000) if split(str(n), Pack(test=10.0)) == "test"}
+    large = {n for n in range(1000) if split(str(n), Pack(test=30.0)) == "test"}
+    assert small < large
+
+
+def test_the_seed_draws_another_split():
+    draws = [[split(str(n), Pack(seed=seed)) for n in range(100)] for seed in (0, 0, 1)]
+    assert draws[0] == draws[1] != draws[2]
+
+
+def test_a_share_of_nothing_is_nobody():
+    assert {split(str(n), Pack(val=0.0, test=0.0)) for n in range(100)} == {"train"}

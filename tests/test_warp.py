@@ -1,0 +1,84 @@
+"""The flow is the thin-plate spline through the points, the same for everybody who holds the JSON."""
+
+import numpy as np
+import pytest
+from conftest import picture
+from scipy.interpolate import RBFInterpolator
+
+from pipeline import images, warp
+from pipeline.params import Reference
+
+
+def spline(points, side):
+    """Evaluate SciPy's thin-plate spline at every pixel."""
+    grid = round(len(points) ** 0.5)
+    control, at = warp.lattice(np.linspace(0, 1, grid)), warp.lattice(warp.centers(side))
+    moved = RBFInterpolator(control, points, kernel="thin_plate_spline")(at)
+    return (at + moved).reshape(side, side, 2)
+
+
+@pytest.mark.parametrize("grid", [2, 3, 5])
+def test_the_flow_agrees_with_scipy(grid):
+    points, _ = warp.draw("1", Reference(grid=grid))
+    np.testing.assert_allclose(warp.flow(points, 64), spline(points, 64), atol=1e-9)
+
+
+def test_the_flow_of_a_large_picture_is_off_by_less_than_a_pixel():
+    points, _ = warp.draw("1", Reference())
+    error = np.linalg.norm(warp.flow(points, 400) - spline(points, 400), axis=2) * 400
+    assert error.mean() < 0.3
+    assert error.max() < 1
+
+
+def test_points_that_stay_leave_the_picture_as_it_is(image):
+    at = warp.flow(np.zeros((9, 2)), 64)
+    np.testing.assert_array_equal(warp.warp(image, at), image)
+
+
+def test_moving_all_points_to_the_right_takes_pixels_from_the_right(image):
+    at = warp.flow(np.tile((0.25, 0.0), (9, 1)), 64)
+    np.testing.assert_array_equal(warp.warp(image, at)[:, :48], image[:, 16:])
+
+
+def test_beyond_the_border_the_picture_is_reflected(image):
+    at = warp.flow(np.tile((0.25, 0.0), (9, 1)), 64)
+    np.testing.assert_array_equal(warp.warp(image, at)[:, 48:], image[:, :47:-1])
+
+
+def test_what_lies_at_a_displaced_point_comes_to_the_control_point():
+    points = np.zeros((9, 2))
+    points[4] = (0.25, -0.125)  # the center
+    at = warp.flow(points, 65)
+    np.testing.assert_allclose(at[32, 32], (0.75, 0.375), atol=1e-9)
+
+
+def test_jitter_adds_one_shift_to_each_channel_within_bounds(image):
+    tinted = warp.tint(image, np.array([10.0, -300.0, 0.4]))
+    np.testing.assert_array_equal(tinted[..., 0], np.minimum(image[..., 0].astype(int) + 10, 255))
+    assert tinted[..., 1].max() == 0
+    np.testing.assert_array_equal(tinted[..., 2], image[..., 2])
+
+
+def test_draws_depend_on_key_seed_and_variant_alone():
+    params = Reference()
+    first = warp.draw("1", params)
+    warp.draw("2", params)
+    np.testing.assert_array_equal(first[0], warp.draw("1", params)[0])
+    others = [warp.draw("2", params), warp.draw("1", Reference(seed=1)), warp.draw("1", params, "b")]
+    assert not any(np.allclose(first[0], other[0]) for other in others)
+
+
+def test_draws_stay_within_strength_and_jitter_and_fill_them():
+    drawn = [warp.draw(str(key), Reference(strength=0.1, jitter=20.0)) for key in range(200)]
+    points, shifts = np.stack([d[0] for d in drawn]), np.stack([d[1] for d in drawn])
+    assert 0.099 < np.abs(points).max() <= 0.1
+    assert 19 < np.abs(shifts).max() <= 20
+    assert abs(points.mean()) < 0.005
+
+
+def test_the_reference_can_be_rebuilt_from_its_facts():
+    source = picture(3)
+    reference, facts = warp.column(images.encode(source), "7", Reference())
+    again = warp.tint(warp.warp(source, warp.flow(facts["points"], 64)), np.array(facts["shift"]))
+    np.testing.assert_array_equal(reference, again)
+    assert not np.array_equal(reference, source)
