@@ -20,7 +20,7 @@ from pipeline.samples import Sample
 class Colorizer:
     """A model as a step over samples: `run.process` takes it to a picture, a folder or shards.
 
-    `cue` is uint8 RGB of any size, fitted to each sketch and blurred as in training, or None for a cue of ones.
+    `cue` is uint8 RGB of any size, fitted to each sketch and blurred as in training; None is a cue of ones.
     """
 
     generator: nn.Module

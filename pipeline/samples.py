@@ -172,7 +172,13 @@ def read(file, path: Path) -> Iterator[Sample]:
         with tarfile.open(fileobj=file, mode="r|") as tar:
             for info in tar:
                 name, _, suffix = info.name.partition(".")
-                if not info.isreg() or not name or not suffix or "/" in info.name or (name == key and suffix in members):
+                if (
+                    not info.isreg()
+                    or not name
+                    or not suffix
+                    or "/" in info.name
+                    or (name == key and suffix in members)
+                ):
                     raise Halt(f"{path} holds {info.name}, which is no member of a sample")
                 if name != key and key is not None:
                     yield Sample(key, members)
@@ -246,11 +252,11 @@ def unseal(column: Path) -> None:
 
 
 def seal(column: Path, listed: Iterable[Shard], taken: int, rejected: dict[str, int]) -> None:
-    """Close a column: remove shards that are not listed, check the counts, write the seal."""
+    """Close a column: check the counts, remove what is not listed or was left half-made, write the seal."""
     listed = list(listed)
     written = sum(shard.samples for shard in listed)
     assert taken == written + sum(rejected.values()), "a sample was lost"
-    for stale in set(column.glob("*.tar")) - {shard.path for shard in listed}:
+    for stale in {*column.glob("*.tar"), *column.glob(".*.part")} - {shard.path for shard in listed}:
         stale.unlink()
     entries = {s.name: {"samples": s.samples, "bytes": s.bytes, "sha256": s.sha256} for s in listed}
     write_json(

@@ -18,8 +18,9 @@ def booru(
 ) -> None:
     """Serve a folder of pictures, or the embedded sample, as a Danbooru on this machine."""
     from pipeline import booru as site
+    from pipeline import catalog
 
     with progress("draw the sample") as tick:
-        catalog = site.folder(folder) if folder else site.sample(cache / "site", tick=tick)
-    typer.echo(f"booru: {len(catalog.posts)} posts at http://127.0.0.1:{port}/posts.json, until Ctrl-C")
-    site.forever(catalog, port)
+        held = catalog.folder(folder) if folder else catalog.sample(cache / "site", tick=tick)
+    typer.echo(f"booru: {len(held.posts)} posts at http://127.0.0.1:{port}/posts.json, until Ctrl-C")
+    site.forever(held, port)

@@ -26,7 +26,7 @@ def asked(host: str, cache: Path, rate: float) -> Iterator:
 
     Who asks is told by the environment: PREP_CONTACT, PREP_LOGIN and PREP_API_KEY.
     """
-    from pipeline import booru, danbooru
+    from pipeline import booru, catalog, danbooru
 
     who = {name: os.environ.get(f"PREP_{name.upper()}", "") for name in ("contact", "login", "api_key")}
     if host.startswith(("http://", "https://")):
@@ -37,8 +37,8 @@ def asked(host: str, cache: Path, rate: float) -> Iterator:
         return
     if host == "sample":
         with progress("draw the sample") as tick:
-            catalog = booru.sample(cache / "site", tick=tick)
+            held = catalog.sample(cache / "site", tick=tick)
     else:
-        catalog = booru.folder(Path(host))
-    with booru.serve(catalog) as url, danbooru.open_site(url) as site:
+        held = catalog.folder(Path(host))
+    with booru.serve(held) as url, danbooru.open_site(url) as site:
         yield site

@@ -8,7 +8,7 @@ from pipeline.samples import Sample
 
 
 def picture(number: int, width: int = 64, height: int = 64) -> np.ndarray:
-    """Paint colored discs on a gradient: a picture with edges, flats and slopes, different for each number."""
+    """Paint colored discs on a gradient: edges, flats and slopes, different for each number."""
     random = np.random.default_rng(number)
     y, x = np.mgrid[:height, :width]
     paint = np.stack([x * 255 / width, y * 255 / height, np.full((height, width), 90.0)], axis=2)

@@ -12,8 +12,9 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.artist import EYES, HAIR, PALETTES, SIDE, Portrait, complicate, draw, portrait, recolor, tags
-from pipeline.ink import LINE, Ink, curve, oval
+from pipeline.artist import SIDE, Portrait, complicate, draw, portrait, recolor, tags
+from pipeline.artist.choices import EYES, HAIR, PALETTES
+from pipeline.artist.ink import LINE, Ink, curve, oval
 
 FINGERPRINT = """
 import hashlib

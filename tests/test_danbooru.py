@@ -15,7 +15,8 @@ from random import Random
 import pytest
 
 from pipeline import Halt, booru, danbooru, files, samples
-from pipeline.booru import Answer, Catalog
+from pipeline.booru import Answer
+from pipeline.catalog import CATEGORIES, Catalog, describe
 from pipeline.danbooru import open_site
 from pipeline.params import Search
 
@@ -76,7 +77,7 @@ def read(post):
 def make_post(number, **fields):
     """Make a post that every search of `ALL` finds."""
     fields = {"image_width": 600, "image_height": 700} | fields
-    return booru.describe(number, read({"id": number}), fields.pop("ext", "png"), **fields)
+    return describe(number, read({"id": number}), fields.pop("ext", "png"), **fields)
 
 
 def make_posts(count):
@@ -203,7 +204,7 @@ def test_a_search_that_the_site_would_refuse_is_never_sent(serve, traffic, field
 def test_client_and_site_agree_on_what_does_not_count():
     assert set(danbooru.FREE) == set(booru.FREE)
     assert danbooru.TAG_LIMIT == booru.TAG_LIMIT
-    assert danbooru.CATEGORIES == booru.CATEGORIES
+    assert danbooru.CATEGORIES == CATEGORIES
 
 
 def test_progress_is_told_after_each_page(serve):

@@ -8,9 +8,8 @@ from pipeline import files
 def test_a_failure_while_writing_leaves_the_old_content_and_nothing_else(tmp_path):
     path = tmp_path / "a" / "file"
     files.write(path, b"old")
-    with pytest.raises(RuntimeError), files.whole(path) as file:
-        file.write(b"new")
-        raise RuntimeError
+    with pytest.raises(TypeError), files.whole(path) as file:
+        file.writelines([b"new", None])
     assert path.read_bytes() == b"old"
     assert list(path.parent.iterdir()) == [path]
 

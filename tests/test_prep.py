@@ -154,9 +154,12 @@ def test_bad_usage_is_one_line_and_exit_code_2(capsys, drawing, arguments, said)
 def test_what_the_world_did_is_one_line_and_exit_code_1(capsys, drawing, arguments, said):
     Path("empty").mkdir()
     for name, data in {
-        "broken/a.png": b"", "broken/b.png": images.encode(picture(1)), "broken/c.png": images.encode(picture(2)),
-        "broken/d.png": images.encode(picture(3, 300, 300)), "loose/a.png": images.encode(picture(1)),
-    }.items():  # fmt: skip
+        "broken/a.png": b"",
+        "broken/b.png": images.encode(picture(1)),
+        "broken/c.png": images.encode(picture(2)),
+        "broken/d.png": images.encode(picture(3, 300, 300)),
+        "loose/a.png": images.encode(picture(1)),
+    }.items():
         files.write(Path(name), data)
     code, _, err = run(capsys, *arguments)
     assert (code, err.count("\n")) == (1, 1), err

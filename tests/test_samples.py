@@ -87,8 +87,9 @@ def test_a_changed_byte_is_noticed_by_the_reader(column):
         list(shard)
 
 
-def test_sealing_removes_shards_of_an_earlier_run(column):
+def test_sealing_removes_shards_of_an_earlier_run_and_what_a_kill_left(column):
     kept = samples.shards(column)[:1]
+    files.write(column / ".000003.tar.0.part", b"left by a kill")
     samples.seal(column, kept, 4, {"gray": 1})
     assert [path.name for path in sorted(column.iterdir())] == ["000000.tar", "seal.json"]
 

@@ -124,3 +124,9 @@ def test_the_loss_of_the_discriminator_teaches_the_generator_nothing():
     sum(term.mean() for term in terms.values()).backward()
     assert all(parameter.grad is None for parameter in generator.parameters())
     assert all(parameter.grad is not None for parameter in discriminator.parameters())
+
+
+def test_torch_and_torchvision_are_a_pair_that_imports_together():
+    import torchvision
+
+    assert torchvision.ops.nms(torch.tensor([[0.0, 0.0, 1.0, 1.0]]), torch.ones(1), 0.5).tolist() == [0]
