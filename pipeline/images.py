@@ -4,20 +4,35 @@ A picture is uint8 RGB (H, W, 3) or gray (H, W).
 """
 
 import io
+import struct
 import warnings
 from collections.abc import Sequence
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 SUFFIXES = ("png", "jpg", "jpeg", "webp", "gif", "bmp", "avif", "tif", "tiff")
-BROKEN = (
+BROKEN = (  # all that Pillow raises on bad files; the last three for AVIF, and for tags of a wrong type
     OSError,
     SyntaxError,
     ValueError,
     Image.DecompressionBombError,
-)  # all that Pillow raises on bad files
+    RuntimeError,
+    TypeError,
+    struct.error,
+)
+ORIENTATION = 0x0112  # a tag of EXIF
+TURN = Image.Transpose
+TURNS = {
+    2: TURN.FLIP_LEFT_RIGHT,
+    3: TURN.ROTATE_180,
+    4: TURN.FLIP_TOP_BOTTOM,
+    5: TURN.TRANSPOSE,
+    6: TURN.ROTATE_270,
+    7: TURN.TRANSVERSE,
+    8: TURN.ROTATE_90,
+}
 
 
 class BadImage(Exception):
@@ -31,12 +46,10 @@ def decode(data: bytes, least: int = 1) -> np.ndarray:
     eighth of its size if its sides keep `least` pixels or more. Raise BadImage("cannot decode").
     """
     try:
-        with warnings.catch_warnings(), Image.open(io.BytesIO(data)) as image:
-            warnings.simplefilter("ignore")
+        with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(data)) as image:
             if least > 1:
                 image.draft("RGB", (least, least))
-            image = ImageOps.exif_transpose(image)
-            return np.array(flatten(image))
+            return np.array(flatten(upright(image)))
     except BROKEN as error:
         raise BadImage("cannot decode") from error
 
@@ -44,12 +57,16 @@ def decode(data: bytes, least: int = 1) -> np.ndarray:
 def measure(data: bytes) -> tuple[int, int]:
     """Read width and height in pixels from the header alone. Raise BadImage("cannot decode")."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(data)) as image:
-                return image.size
+        with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(data)) as image:
+            return image.size
     except BROKEN as error:
         raise BadImage("cannot decode") from error
+
+
+def upright(image: Image.Image) -> Image.Image:
+    """Turn a Pillow image as its EXIF orientation asks."""
+    turn = TURNS.get(image.getexif().get(ORIENTATION))
+    return image if turn is None else image.transpose(turn)
 
 
 def flatten(image: Image.Image) -> Image.Image:

@@ -43,12 +43,18 @@ def xdog(
 
 
 def complexity(image: np.ndarray, sketch: Sketch) -> float:
-    """Measure the share of black (below 128) in the sketch of a square picture at 256 px, in percent."""
-    drawn = sketchify(images.resize(image, CANON, CANON), sketch)
-    return round(100 * float(np.mean(drawn < 128)), 4)
+    """Measure the share of black in the sketch of a square picture at 256 px, in percent."""
+    return black(sketchify(images.resize(image, CANON, CANON), sketch))
+
+
+def black(sketch: np.ndarray) -> float:
+    """Measure the share of black pixels (below 128), in percent."""
+    return round(100 * float(np.mean(sketch < 128)), 4)
 
 
 def column(picture: bytes, key: str, sketch: Sketch) -> tuple[np.ndarray, dict]:
     """Draw the sketch of an encoded picture; tell its parameters and its complexity."""
     image = images.decode(picture)
-    return sketchify(image, sketch), asdict(sketch) | {"complexity": complexity(image, sketch)}
+    drawn = sketchify(image, sketch)
+    measured = black(drawn) if drawn.shape == (CANON, CANON) else complexity(image, sketch)
+    return drawn, asdict(sketch) | {"complexity": measured}

@@ -42,7 +42,6 @@ Host store
   HostName {address}
   Port {port}
   IdentityFile {home}/user
-  UserKnownHostsFile {home}/known
 """
 
 
@@ -122,7 +121,6 @@ def host(desk):
         desk.run(home, "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", home / key)
     (home / ".ssh").mkdir()
     (home / ".ssh" / "config").write_text(SSH.format(address=LOCAL, port=port, home=home))
-    (home / "known").write_text(f"[{LOCAL}]:{port} {(home / 'host.pub').read_text()}")
     (home / "sshd").write_text(SSHD.format(address=LOCAL, port=port, home=home))
     command = [sshd, "-D", "-e", "-f", home / "sshd"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
