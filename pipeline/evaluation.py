@@ -1,5 +1,6 @@
 """What a trained colorizer is worth, in numbers, and its use on pictures of any size."""
 
+from collections.abc import Callable
 from pathlib import Path
 from statistics import fmean
 
@@ -17,16 +18,24 @@ BASELINES = ("cue", "cue_times_sketch")
 
 
 def evaluate(
-    data: Path, folder: Path, *, batch: int = 8, device: str = "cpu", keep: int = 8
+    data: Path,
+    folder: Path,
+    *,
+    batch: int = 8,
+    device: str = "cpu",
+    keep: int = 8,
+    tick: Callable[[int, int], None] = lambda done, total: None,
 ) -> tuple[list[dict], dict, list[list[np.ndarray]]]:
     """Measure the model in `folder`, and two baselines, on the test split of the packed dataset `data`.
 
     Return a row of numbers per picture, the summary, and [sketch, cue, result, original] of the first `keep`
-    pictures. PSNR is in dB; `gain` is that of the model less that of the better baseline.
+    pictures. PSNR is in dB; `gain` is that of the model less that of the better baseline. After each batch
+    `tick` gets how many pictures are done, of how many.
     """
     generator, config = load(folder, device)
     rows, pictures = [], []
-    for samples in once(Pairs(data, "test", config["sketch"]), batch, workers=0):
+    pairs = Pairs(data, "test", config["sketch"])
+    for samples in once(pairs, batch, workers=0):
         results = paint(generator, samples["sketch"], samples["cue"], config["depth"])
         for number, key in enumerate(samples["key"]):
             sketch, cue, color = (array(samples[name][number]) for name in ("sketch", "cue", "color"))
@@ -34,6 +43,7 @@ def evaluate(
             rows.append({"key": key} | measure(color, sketch, cue, result))
             if len(pictures) < keep:
                 pictures.append([sketch, cue, result, color])
+        tick(len(rows), len(pairs))
     return rows, summarize(rows), pictures
 
 

@@ -7,7 +7,7 @@ import typer
 
 from pipeline import files, images
 from pipeline.params import Evaluate
-from stages.arguments import Device, Metrics, Model, Pairs, Sheet
+from stages.arguments import Device, Metrics, Model, Pairs, Sheet, progress
 from stages.options import unfold
 
 Table = Annotated[
@@ -29,7 +29,10 @@ def evaluate(
     """Measure a colorizer on the test split, beside the cue alone and the cue under the lines."""
     from pipeline import evaluation
 
-    rows, summary, pictures = evaluation.evaluate(pairs, model, device=device, keep=evaluate.rows)
+    with progress("evaluate") as tick:
+        rows, summary, pictures = evaluation.evaluate(
+            pairs, model, device=device, keep=evaluate.rows, tick=tick
+        )
     if metrics:
         files.write_json(metrics, summary)
     if table:
