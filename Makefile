@@ -9,7 +9,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 repro: .venv  ## run the pipeline: all that is missing or has changed, from search to evaluate
 	dvc repro
-	@dvc metrics show
+	@prep report
 
 test: .venv  ## run the tests
 	pytest -q

@@ -15,6 +15,7 @@ from stages.evaluate import evaluate
 from stages.fetch import fetch
 from stages.pack import pack
 from stages.reference import reference
+from stages.report import report
 from stages.search import search
 from stages.sketchify import sketchify
 from stages.train import train
@@ -29,7 +30,7 @@ app = typer.Typer(
 STAGES = (search, fetch, clean, sketchify, cue, reference, pack, train, evaluate)
 for command in STAGES:
     app.command(rich_help_panel="Stages")(command)
-for command in (colorize, booru):
+for command in (colorize, report, booru):
     app.command(rich_help_panel="For people")(command)
 
 

@@ -1,0 +1,61 @@
+"""The metrics of all stages -> a few lines for people."""
+
+import json
+from pathlib import Path
+
+from pipeline import Halt
+
+
+def report(folder: Path) -> str:
+    """Say what came of the stages whose metrics lie in `folder`. Raise Halt if there are none."""
+    lines = [line for line in (describe(path) for path in found(folder)) if line]
+    if not lines:
+        raise Halt(f"{folder} holds no metrics: run the pipeline first")
+    return "\n".join(lines)
+
+
+def found(folder: Path) -> list[Path]:
+    """List the metrics in the order of the pipeline."""
+    names = (
+        "search",
+        "fetch",
+        "clean",
+        "sketchify-*",
+        "cue",
+        "reference",
+        "pack",
+        "train/metrics",
+        "evaluate",
+    )
+    return [path for name in names for path in sorted(folder.glob(f"{name}.json"))]
+
+
+def describe(path: Path) -> str:
+    """Put the metrics of one stage into words."""
+    metrics = json.loads(path.read_bytes())
+    name = path.parent.name if path.stem == "metrics" else path.stem
+    if "rejected" in metrics:
+        return f"{name:16} {outcome(metrics)}"
+    if "psnr" in metrics:
+        return f"{name:16} {scores(metrics)}"
+    return f"{name:16} " + ", ".join(f"{round(value, 2):g} {key}" for key, value in sorted(metrics.items()))
+
+
+def outcome(metrics: dict) -> str:
+    """Say how many samples came, how many went for which reason, and the means of their scores."""
+    reasons = ", ".join(f"{reason} {count}" for reason, count in metrics["rejected"].items())
+    scored = {key: value["mean"] for key, value in metrics.items() if type(value) is dict and "mean" in value}
+    means = ", ".join(f"mean {key} {mean:.1f}" for key, mean in scored.items())
+    parts = [f"{metrics['written']} of {metrics['taken']}", reasons and f"rejected: {reasons}", means]
+    return "; ".join(part for part in parts if part)
+
+
+def scores(metrics: dict) -> str:
+    """Say what the model is worth beside each baseline."""
+    rivals = [
+        f"{name.replace('_', ' ')} {rival['psnr']:.2f} dB"
+        for name, rival in metrics.items()
+        if type(rival) is dict
+    ]
+    own = f"{metrics['psnr']:.2f} dB PSNR, {metrics['ssim']:.3f} SSIM on {metrics['images']} pictures"
+    return f"{own}; baselines: {', '.join(rivals)}"

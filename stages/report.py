@@ -1,0 +1,15 @@
+"""Metrics -> words."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline import report as reports
+
+
+def report(
+    metrics: Annotated[Path, typer.Argument(help="The folder of the metrics.")] = Path("metrics"),
+) -> None:
+    """Say what came of the last run: how many pictures, which rejects, which scores."""
+    typer.echo(reports.report(metrics))

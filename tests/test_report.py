@@ -1,0 +1,36 @@
+"""A report says of every stage what came of it."""
+
+import pytest
+
+from pipeline import Halt, files
+from pipeline.report import report
+
+
+def test_each_stage_has_its_line_in_the_order_of_the_pipeline(tmp_path):
+    rivals = {"cue": {"psnr": 17.0, "ssim": 0.4}, "cue_times_sketch": {"psnr": 13.0, "ssim": 0.6}}
+    for name, metrics in {
+        "evaluate": {"psnr": 21.234, "ssim": 0.75, "gain": 4.2, "images": 36} | rivals,
+        "clean": {
+            "taken": 9,
+            "written": 6,
+            "rejected": {"gray": 2, "too small": 1},
+            "gray": {"mean": 41.26, "median": 4},
+        },
+        "cue": {"taken": 6, "written": 6, "rejected": {}},
+        "search": {"posts": 9},
+        "train/metrics": {"step": 1200, "val_psnr": 21.2861},
+    }.items():
+        files.write_json(tmp_path / f"{name}.json", metrics)
+    assert report(tmp_path).splitlines() == [
+        "search           9 posts",
+        "clean            6 of 9; rejected: gray 2, too small 1; mean gray 41.3",
+        "cue              6 of 6",
+        "train            1200 step, 21.29 val_psnr",
+        "evaluate         21.23 dB PSNR, 0.750 SSIM on 36 pictures; "
+        "baselines: cue 17.00 dB, cue times sketch 13.00 dB",
+    ]
+
+
+def test_nothing_to_report_is_said(tmp_path):
+    with pytest.raises(Halt, match="holds no metrics: run the pipeline first"):
+        report(tmp_path)
