@@ -120,7 +120,7 @@ def errors(color: np.ndarray) -> tuple[float, float, float]:
     """Return the largest error of the cue in levels, and the mean and largest of the flow in pixels."""
     exact = gaussian_filter(color.astype(float), (20, 20, 0), mode="reflect")
     points, _ = warp.draw("1", Reference())
-    off = SIDE * np.linalg.norm(warp.flow(points, SIDE) - exact_flow(points), axis=2)
+    off = SIDE * np.linalg.norm(warp.flow(points, SIDE, SIDE) - exact_flow(points), axis=2)
     return float(np.abs(cue.cue(color, Cue()) - exact).max()), float(off.mean()), float(off.max())
 
 

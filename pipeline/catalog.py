@@ -24,7 +24,7 @@ from PIL import Image
 from pipeline import Halt, artist
 from pipeline.artist.choices import BACKDROP, CLOTH, EYES, HAIR
 from pipeline.files import dumps, write
-from pipeline.images import BadImage, decode, measure, resize
+from pipeline.images import ORIENTATION, BadImage, decode, measure, resize
 from pipeline.imports import sources
 from pipeline.run import spread
 from pipeline.samples import Loose, parts
@@ -113,7 +113,6 @@ KINDS = {  # of posts, in percent
 TYPES = {"png": 70, "jpg": 20, "webp": 10}
 SAVING = {"png": {}, "jpg": {"quality": 92, "subsampling": 0}, "webp": {"quality": 90, "method": 2}}
 COLORS = tuple(f"{name}_" for name in HAIR | EYES | CLOTH | BACKDROP)
-ORIENTATION = 0x0112  # a field of EXIF; 6 asks the viewer for a quarter turn to the right
 
 
 def sample(

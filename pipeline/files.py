@@ -10,10 +10,10 @@ from typing import Any, BinaryIO
 
 
 @contextmanager
-def whole(path: Path) -> Iterator[BinaryIO]:
-    """Open a file that takes its name only once all of it is on disk.
+def whole(path: Path, sync: bool = True) -> Iterator[BinaryIO]:
+    """Open a file that takes its name only once all of it is written.
 
-    An exception, a kill or a full disk leaves whatever bore the name before.
+    An exception, a kill or a full disk leaves whatever bore the name before; with `sync` a power cut too.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
@@ -21,15 +21,16 @@ def whole(path: Path) -> Iterator[BinaryIO]:
         with partial.open("xb") as file:
             yield file
             file.flush()
-            os.fsync(file.fileno())
+            if sync:
+                os.fsync(file.fileno())
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
 
 
-def write(path: Path, data: bytes) -> None:
+def write(path: Path, data: bytes, sync: bool = True) -> None:
     """Write `data` to `path`, whole or not at all."""
-    with whole(path) as file:
+    with whole(path, sync) as file:
         file.write(data)
 
 

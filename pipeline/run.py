@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from importlib.metadata import version
@@ -30,6 +31,7 @@ from pipeline.images import BadImage, encode
 from pipeline.imports import sources
 from pipeline.samples import Loose, Sample, Shard
 
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 LIBRARIES = ("numpy", "opencv-python-headless", "pillow")  # a release of one may change a pixel
 
 
@@ -233,7 +235,8 @@ def spread(work: Callable, units: list, workers: int) -> Iterator:
         return
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, context, initializer=settle) as pool:
-        futures = [pool.submit(work, unit) for unit in units]
+        with single_threaded():
+            futures = [pool.submit(work, unit) for unit in units]
         try:
             for future in futures:
                 yield future.result()
@@ -247,8 +250,20 @@ def spread(work: Callable, units: list, workers: int) -> Iterator:
             raise
 
 
+@contextmanager
+def single_threaded() -> Iterator[None]:
+    """Let the processes that start meanwhile do linear algebra in one thread, or they wait for each other."""
+    before = {name: os.environ.get(name) for name in THREADS}
+    os.environ |= dict.fromkeys(THREADS, "1")
+    yield
+    for name, value in before.items():
+        del os.environ[name]
+        if value is not None:
+            os.environ[name] = value
+
+
 def settle() -> None:
-    """Prepare a worker: one thread of its own, and no life after its parent."""
+    """Prepare a worker: pictures in one thread too, and no life after its parent."""
     cv2.setNumThreads(1)
     parent = multiprocessing.parent_process()
     threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()

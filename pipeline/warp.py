@@ -1,6 +1,6 @@
 """Color -> reference: a thin-plate spline bends the picture, a jitter tints it, and the flow can be rebuilt.
 
-Points are (x, y) in [0, 1] of the picture; pixel i of `side` lies at (i + 0.5) / side.
+Points are (x, y) in [0, 1] of the picture; pixel i of n lies at (i + 0.5) / n.
 """
 
 from functools import lru_cache
@@ -22,20 +22,19 @@ def draw(key: str, params: Reference, variant: str = "") -> tuple[np.ndarray, np
     return np.round(points, 6), np.round(shift, 3)
 
 
-def flow(points: np.ndarray, side: int) -> np.ndarray:
-    """Compute where each pixel of the reference comes from: (side, side, 2), x and y in [0, 1].
+def flow(points: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Compute where each pixel of the reference comes from: (height, width, 2), x and y in [0, 1].
 
     `points` are the displacements of the control points, row by row: what lies at a control point plus its
     displacement comes to lie at the control point. Between runs the thin-plate spline (Bookstein, 1989).
     """
     points = np.asarray(points, np.float64)
-    size = min(side, LATTICE)
-    moved = (basis(round(len(points) ** 0.5), size) @ points).reshape(size, size, 2)
-    if size < side:
-        moved = cv2.resize(moved, (side, side), interpolation=cv2.INTER_CUBIC)
-    at = centers(side)
-    moved[..., 0] += at
-    moved[..., 1] += at[:, None]
+    side = min(max(height, width), LATTICE)
+    moved = (basis(round(len(points) ** 0.5), side) @ points).reshape(side, side, 2)
+    if (height, width) != (side, side):
+        moved = cv2.resize(moved, (width, height), interpolation=cv2.INTER_CUBIC)
+    moved[..., 0] += centers(width)
+    moved[..., 1] += centers(height)[:, None]
     return moved
 
 
@@ -84,8 +83,8 @@ def tint(image: np.ndarray, shift: np.ndarray) -> np.ndarray:
 
 
 def column(picture: bytes, key: str, params: Reference) -> tuple[np.ndarray, dict]:
-    """Bend and tint an encoded square picture; tell what was drawn, from which `flow` is rebuilt."""
+    """Bend and tint an encoded picture; tell what was drawn, from which `flow` is rebuilt."""
     image = images.decode(picture)
     points, shift = draw(key, params)
-    reference = tint(warp(image, flow(points, len(image))), shift)
+    reference = tint(warp(image, flow(points, *image.shape[:2])), shift)
     return reference, {"points": points.tolist(), "shift": shift.tolist()}

@@ -1,5 +1,6 @@
 """A site on loopback, for anybody's client."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -23,4 +24,5 @@ def booru(
     with progress("draw the sample") as tick:
         held = catalog.folder(folder) if folder else catalog.sample(cache / "site", tick=tick)
     typer.echo(f"booru: {len(held.posts)} posts at http://127.0.0.1:{port}/posts.json, until Ctrl-C")
-    site.forever(held, port)
+    with suppress(KeyboardInterrupt):
+        site.forever(held, port)

@@ -4,13 +4,16 @@ import dataclasses
 import errno
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
+import requests
 from conftest import make_column, picture
 from typer.testing import CliRunner
 
@@ -176,16 +179,18 @@ def test_a_mutilated_picture_is_counted_and_its_neighbors_survive(capsys):
     assert Path("out/rejects.tsv").read_text() == "key\treason\n2\tcannot decode\n"
 
 
-def test_a_full_disk_is_said_in_one_line_and_leaves_nothing_half_made(capsys, drawing, monkeypatch):
+def test_a_full_disk_is_said_in_one_line_and_leaves_nothing_half_made(capsys, monkeypatch):
     def full(_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
+    make_column(Path("column"), ["000000001"])
     monkeypatch.setattr(os, "fsync", full)
-    code, _, err = run(capsys, "sketchify", drawing, "out")
+    code, _, err = run(capsys, "sketchify", "column", "out")
     assert (code, err) == (
-        1, "prep: [Errno 28] No space left on device: free some space, then run the same command to go on\n"
-    )  # fmt: skip
-    assert list(Path("out").iterdir()) == []
+        1,
+        "prep: [Errno 28] No space left on device: free some space, then run the same command to go on\n",
+    )
+    assert not [path for folder in ("out", ".prep") for path in Path(folder).rglob("*") if path.is_file()]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
@@ -207,6 +212,37 @@ def test_an_interrupted_command_exits_non_zero_without_a_seal_and_the_next_resum
     assert not Path("out/seal.json").exists()
     assert run(capsys, "sketchify", "column", "out")[0] == 0
     assert sum(map(len, samples.shards(Path("out")))) == 60
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
+def test_the_site_serves_a_folder_until_it_is_interrupted(drawing):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [
+        sys.executable,
+        "-c",
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n",
+    ]
+    command[-1] += f"import sys; sys.argv = ['prep', 'booru', '.', '--port', '{port}']\n"
+    command[-1] += "from stages.prep import main; main()"
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent), "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as child:
+        assert child.stdout.readline().startswith("booru: 1 posts at http://127.0.0.1")
+        agent = {"User-Agent": "test/1 (user a; b)"}
+        posts = eventually(lambda: requests.get(f"http://127.0.0.1:{port}/posts.json", headers=agent).json())
+        child.send_signal(signal.SIGINT)
+        assert child.wait(timeout=10) == 0
+    assert [post["file_size"] for post in posts] == [drawing.stat().st_size]
+
+
+def eventually(ask):
+    """Ask again until the site listens."""
+    for _ in range(100):
+        with suppress(requests.ConnectionError):
+            return ask()
+        time.sleep(0.05)
+    raise AssertionError("nobody listens")
 
 
 def test_packing_takes_the_listed_sketches_and_removes_what_is_left_of_others(capsys):

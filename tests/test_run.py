@@ -1,7 +1,9 @@
 """What a step makes depends on samples, code and parameters alone; every sample is accounted for."""
 
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -153,11 +155,21 @@ def test_ticks_count_up_to_every_sample(column, tmp_path):
     assert ticks == [(3, 8), (6, 8), (8, 8)]
 
 
+def threads(data, key, params):
+    """Tell how many threads linear algebra may use here."""
+    return images.decode(data), {"threads": os.environ.get("OPENBLAS_NUM_THREADS")}
+
+
+def test_workers_do_linear_algebra_in_one_thread_and_the_caller_as_before(column, tmp_path, monkeypatch):
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "3")
+    step = Step(threads, Cue(), tell=("threads",))
+    report = process(step, column, tmp_path / "out", cache=tmp_path / "cache", workers=2)
+    assert {told["threads"] for told in report.kept.values()} == {"1"}
+    assert os.environ["OPENBLAS_NUM_THREADS"] == "3"
+
+
 def mortal(data, key, params):
     """Die as a worker does that the system kills."""
-    import os
-    import signal
-
     os.kill(os.getpid(), signal.SIGKILL)
 
 

@@ -20,35 +20,42 @@ def spline(points, side):
 @pytest.mark.parametrize("grid", [2, 3, 5])
 def test_the_flow_agrees_with_scipy(grid):
     points, _ = warp.draw("1", Reference(grid=grid))
-    np.testing.assert_allclose(warp.flow(points, 64), spline(points, 64), atol=1e-9)
+    np.testing.assert_allclose(warp.flow(points, 64, 64), spline(points, 64), atol=1e-9)
 
 
 def test_the_flow_of_a_large_picture_is_off_by_less_than_a_pixel():
     points, _ = warp.draw("1", Reference())
-    error = np.linalg.norm(warp.flow(points, 400) - spline(points, 400), axis=2) * 400
+    error = np.linalg.norm(warp.flow(points, 400, 400) - spline(points, 400), axis=2) * 400
     assert error.mean() < 0.3
     assert error.max() < 1
 
 
+def test_the_flow_of_an_oblong_picture_is_that_of_the_square_resampled():
+    points, _ = warp.draw("1", Reference())
+    oblong = warp.flow(points, 32, 64)
+    rows = spline(points, 64).reshape(32, 2, 64, 2).mean(axis=1)
+    assert np.abs(oblong - rows).max() * 64 < 0.5
+
+
 def test_points_that_stay_leave_the_picture_as_it_is(image):
-    at = warp.flow(np.zeros((9, 2)), 64)
+    at = warp.flow(np.zeros((9, 2)), 64, 64)
     np.testing.assert_array_equal(warp.warp(image, at), image)
 
 
 def test_moving_all_points_to_the_right_takes_pixels_from_the_right(image):
-    at = warp.flow(np.tile((0.25, 0.0), (9, 1)), 64)
+    at = warp.flow(np.tile((0.25, 0.0), (9, 1)), 64, 64)
     np.testing.assert_array_equal(warp.warp(image, at)[:, :48], image[:, 16:])
 
 
 def test_beyond_the_border_the_picture_is_reflected(image):
-    at = warp.flow(np.tile((0.25, 0.0), (9, 1)), 64)
+    at = warp.flow(np.tile((0.25, 0.0), (9, 1)), 64, 64)
     np.testing.assert_array_equal(warp.warp(image, at)[:, 48:], image[:, :47:-1])
 
 
 def test_what_lies_at_a_displaced_point_comes_to_the_control_point():
     points = np.zeros((9, 2))
     points[4] = (0.25, -0.125)  # the center
-    at = warp.flow(points, 65)
+    at = warp.flow(points, 65, 65)
     np.testing.assert_allclose(at[32, 32], (0.75, 0.375), atol=1e-9)
 
 
@@ -79,6 +86,6 @@ def test_draws_stay_within_strength_and_jitter_and_fill_them():
 def test_the_reference_can_be_rebuilt_from_its_facts():
     source = picture(3)
     reference, facts = warp.column(images.encode(source), "7", Reference())
-    again = warp.tint(warp.warp(source, warp.flow(facts["points"], 64)), np.array(facts["shift"]))
+    again = warp.tint(warp.warp(source, warp.flow(facts["points"], 64, 64)), np.array(facts["shift"]))
     np.testing.assert_array_equal(reference, again)
     assert not np.array_equal(reference, source)
