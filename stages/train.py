@@ -53,7 +53,7 @@ def log(curves: Path | None, records: Iterable[dict]) -> Iterator[dict]:
     with Live(str(curves), dvcyaml=None, save_dvc_exp=False) as live:
         for record in records:
             live.step = record["step"]
-            for name in record.keys() - {"step"}:
+            for name in sorted(record.keys() - {"step"}):
                 live.log_metric(name, record[name])
             live.make_summary()
             yield record
