@@ -14,7 +14,7 @@ repro: .venv  ## run the pipeline: all that is missing or has changed, from sear
 test: .venv  ## run the tests
 	pytest -q
 
-lint: .venv  ## check style, formatting and the parameters' agreement with dvc.yaml
+lint: .venv  ## check style and formatting
 	ruff check
 	ruff format --check
 
@@ -29,7 +29,7 @@ clean:  ## remove what a run made, and the set-up; what git and DVC's cache hold
 	rm -rf .venv .prep data *.egg-info
 
 help:  ## show this
-	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*##/\t/' | expand -t 8
+	@awk -F ':.*## *' '/^[a-z]+:.*##/ {printf "%-7s %s\n", $$1, $$2}' Makefile
 
 # uv from the lock installs all the rest, so that every package is checked against its hash.
 .venv: requirements.lock pyproject.toml
