@@ -28,6 +28,8 @@ def pack(
     samples are split. Raise Halt if the columns do not hold the same samples.
     """
     rows = aligned(columns)
+    for column in columns.values():
+        samples.keep_apart(column, dest)
     families = [str(sample.facts["family"]) for shard, *_ in rows for sample in shard]
     counts = Counter(split(family, params) for family in families)
     if not counts["train"]:

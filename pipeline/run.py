@@ -122,9 +122,10 @@ def process(
     Of samples that tell the same of `distinct`, the first stays and the others are rejected as "duplicate".
     Finished shards are kept in the folder `cache` and taken from there when nothing that decides them has
     changed. After each part `tick` gets how many samples are done, of how many. Raise Halt if more than
-    `tolerance` percent are rejected; then `dest` has a ledger and no seal.
+    `tolerance` percent are rejected, or all; then `dest` has a ledger and no seal.
     """
     units = samples.parts(source)
+    samples.keep_apart(source, dest)
     work = partial(run_shard, step, step.fingerprint(), cache / "steps")
     if isinstance(units[0], Loose):
         work = partial(run_loose, step, dest)
@@ -217,14 +218,16 @@ def drop(folder: Path, twins: list[str]) -> None:
 
 
 def refuse(report: Report, tolerance: float, dest: Path) -> None:
-    """Raise Halt if too much was rejected."""
+    """Raise Halt if too much was rejected, or all."""
     share = 100 * len(report.rejects) / report.taken if report.taken else 0
-    if share > tolerance:
-        reasons = ", ".join(f"{reason} {count}" for reason, count in report.rejected.items())
-        raise Halt(
-            f"{len(report.rejects)} of {report.taken} pictures were rejected ({reasons}), "
-            f"more than the tolerance of {tolerance:g} %: see {dest / samples.LEDGER}"
-        )
+    if report.kept and share <= tolerance:
+        return
+    reasons = ", ".join(f"{reason} {count}" for reason, count in report.rejected.items())
+    limit = f", more than the tolerance of {tolerance:g} %" if report.kept else ""
+    raise Halt(
+        f"{len(report.rejects)} of {report.taken} pictures were rejected ({reasons}){limit}: "
+        f"see {dest / samples.LEDGER}"
+    )
 
 
 def spread(work: Callable, units: list, workers: int) -> Iterator:

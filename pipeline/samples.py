@@ -8,6 +8,7 @@ import csv
 import hashlib
 import io
 import json
+import re
 import tarfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from pipeline.images import SUFFIXES, BadImage
 
 BATCH = 64  # loose pictures to a part
 END = bytes(2 * tarfile.BLOCKSIZE)
+OURS = re.compile(r"([a-z]+-)?\d{6}\.tar|\..*\.tar\.[0-9a-f]+\.part")  # shards, whole and half-made
 SEAL = "seal.json"
 LEDGER = "rejects.tsv"
 
@@ -151,6 +153,14 @@ def shards(column: Path) -> list[Shard]:
     return listed
 
 
+def keep_apart(source: Path, dest: Path) -> None:
+    """Raise Halt if writing to `dest` could touch what is read from `source`."""
+    home = source.resolve().parent if source.is_file() else source.resolve()
+    inside = not source.is_file() and home in dest.resolve().parents
+    if dest.resolve() == home or inside:
+        raise Halt(f"{dest} is where the pictures come from: name another folder to write to")
+
+
 def refuse_twins(paths: list[Path], root: Path) -> None:
     """Raise Halt if two pictures would get the same key."""
     seen: dict[str, Path] = {}
@@ -256,8 +266,9 @@ def seal(column: Path, listed: Iterable[Shard], taken: int, rejected: dict[str, 
     listed = list(listed)
     written = sum(shard.samples for shard in listed)
     assert taken == written + sum(rejected.values()), "a sample was lost"
-    for stale in {*column.glob("*.tar"), *column.glob(".*.part")} - {shard.path for shard in listed}:
-        stale.unlink()
+    for stale in set(column.iterdir()) - {shard.path for shard in listed}:
+        if OURS.fullmatch(stale.name):
+            stale.unlink()
     entries = {s.name: {"samples": s.samples, "bytes": s.bytes, "sha256": s.sha256} for s in listed}
     write_json(
         column / SEAL, {"taken": taken, "written": written, "rejected": dict(rejected), "shards": entries}

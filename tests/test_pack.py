@@ -101,6 +101,12 @@ def test_columns_that_differ_are_refused(columns, tmp_path):
     assert not (tmp_path / "pairs" / samples.SEAL).exists()
 
 
+def test_packing_over_a_column_is_refused(columns):
+    with pytest.raises(Halt, match="cue is where the pictures come from"):
+        pack(columns, columns["cue"], Pack())
+    assert len(samples.shards(columns["cue"])) == 6
+
+
 def test_a_column_with_a_dot_in_its_name_is_refused(columns, tmp_path):
     with pytest.raises(Halt, match=r"lower case letters, digits and hyphens, got 'b7\.1'"):
         pack(columns | {"b7.1": columns["cue"]}, tmp_path / "pairs", Pack())

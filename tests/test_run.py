@@ -106,6 +106,19 @@ def test_too_many_rejects_stop_the_run_without_a_seal_and_say_where_to_look(colu
     process(PICKY, column, tmp_path / "out", cache=tmp_path / "cache", tolerance=25.0)
 
 
+def test_a_run_that_keeps_nothing_is_a_failure(tmp_path):
+    files.write(tmp_path / "in" / "1.png", b"broken")
+    with pytest.raises(Halt, match=r"1 of 1 pictures were rejected \(cannot decode 1\): see .*rejects.tsv"):
+        process(DRAW, tmp_path / "in", tmp_path / "out", cache=tmp_path / "cache")
+
+
+def test_a_column_is_not_written_over_itself(column, tmp_path):
+    before = content(column)
+    with pytest.raises(Halt, match="is where the pictures come from"):
+        process(DRAW, column, column, cache=tmp_path / "cache")
+    assert content(column) == before
+
+
 def test_a_finished_shard_is_not_made_again(column, tmp_path):
     cache = tmp_path / "cache"
     process(DRAW, column, tmp_path / "out", cache=cache)

@@ -2,6 +2,7 @@
 
 import io
 import tarfile
+from pathlib import Path
 
 import pytest
 from conftest import make_column, picture
@@ -90,8 +91,9 @@ def test_a_changed_byte_is_noticed_by_the_reader(column):
 def test_sealing_removes_shards_of_an_earlier_run_and_what_a_kill_left(column):
     kept = samples.shards(column)[:1]
     files.write(column / ".000003.tar.0.part", b"left by a kill")
+    files.write(column / "holiday.tar", b"of the user")
     samples.seal(column, kept, 4, {"gray": 1})
-    assert [path.name for path in sorted(column.iterdir())] == ["000000.tar", "seal.json"]
+    assert [path.name for path in sorted(column.iterdir())] == ["000000.tar", "holiday.tar", "seal.json"]
 
 
 def test_a_sample_cannot_get_lost_before_the_seal(column):
@@ -142,6 +144,16 @@ def test_a_large_folder_comes_in_batches(tmp_path):
     for number in range(samples.BATCH + 1):
         files.write(tmp_path / f"{number:03d}.png", data)
     assert [len(part) for part in samples.parts(tmp_path)] == [samples.BATCH, 1]
+
+
+@pytest.mark.parametrize(("source", "dest"), [("a", "a"), ("a", "a/b"), ("a", "x/../a"), ("a/1.png", "a")])
+def test_what_is_read_is_never_written_over(tmp_path, monkeypatch, source, dest):
+    monkeypatch.chdir(tmp_path)
+    files.write(tmp_path / "a/1.png", b"")
+    (tmp_path / "x").mkdir()
+    with pytest.raises(Halt, match="is where the pictures come from: name another folder to write to"):
+        samples.keep_apart(Path(source), Path(dest))
+    samples.keep_apart(Path(source), Path("b"))
 
 
 def test_two_pictures_that_would_get_one_name_are_refused(tmp_path):
