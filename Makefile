@@ -20,7 +20,7 @@ lint: .venv  ## check style and formatting
 
 lock: .venv  ## pin the newest version of every package, with hashes, for all platforms
 	uv pip compile --quiet --upgrade --universal --python-version 3.11 --all-extras --generate-hashes \
-	  --no-emit-index-url --no-header --output-file requirements.lock pyproject.toml
+	  --no-header --output-file requirements.lock pyproject.toml
 
 bench: .venv  ## print the speed of the preparation, beside other ways of doing the same work
 	python benchmarks/prepare.py

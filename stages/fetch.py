@@ -24,8 +24,8 @@ def fetch(
     cache: Cache = CACHE,
 ) -> None:
     """Download the originals of the posts, each file once and checked by md5."""
-    from pipeline import danbooru
+    from pipeline import fetch as fetching
 
     with asked(host, cache, rate) as site, progress("fetch") as tick:
-        report = danbooru.fetch(site, posts, dest, shard=fetch.shard, cache=cache, tick=tick)
+        report = fetching.fetch(site, posts, dest, shard=fetch.shard, cache=cache, tick=tick)
     conclude("fetch", report, dest, metrics, None)

@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from rig import Traffic, read
 
-from pipeline import files, images, samples
+from pipeline import booru, files, images, samples
+from pipeline.catalog import Catalog
 from pipeline.samples import Sample
 
 
@@ -43,3 +45,19 @@ def make_column(folder, keys, per_shard=3, suffix="png", **facts):
 def column(tmp_path):
     """Write a sealed column of eight pictures in three shards."""
     return make_column(tmp_path / "column", [f"{number:09d}" for number in range(1, 9)])
+
+
+@pytest.fixture
+def traffic():
+    """Watch the requests."""
+    return Traffic()
+
+
+@pytest.fixture
+def serve(traffic):
+    """Return what serves posts and opens a client of them."""
+
+    def start(posts, read=read):
+        return booru.serve(Catalog(posts, read), traffic)
+
+    return start
