@@ -12,6 +12,7 @@ from pipeline import Halt, images, training
 from pipeline.cue import cue as blur_colors
 from pipeline.evaluation import colorize
 from pipeline.files import dumps
+from pipeline.imports import code
 from pipeline.params import Cue
 from pipeline.samples import Sample
 
@@ -25,7 +26,7 @@ class Colorizer:
 
     generator: nn.Module
     config: dict
-    name: str
+    weights: str  # their hash
     cue: np.ndarray | None = None
 
     def __call__(self, sample: Sample) -> tuple[Sample, dict]:
@@ -41,24 +42,21 @@ class Colorizer:
         return blur_colors(images.resize(self.cue, shape[1], shape[0]), Cue(**self.config["columns"]["cue"]))
 
     def fingerprint(self) -> str:
-        """Return what changes with the model and the cue."""
+        """Return what changes with the model, the cue and the code."""
         colors = b"" if self.cue is None else self.cue.tobytes() + str(self.cue.shape).encode()
-        return hashlib.sha256(dumps([self.name, hashlib.sha256(colors).hexdigest()])).hexdigest()
+        given = [self.config, self.weights, hashlib.sha256(colors).hexdigest(), code(__name__)]
+        return hashlib.sha256(dumps(given)).hexdigest()
 
 
 def load(model: Path, cue: Path | None = None, device: str = "cpu") -> Colorizer:
     """Load a model and the picture of a cue. Raise Halt if either cannot be used."""
     generator, config = training.load(model, device)
+    weights = hashlib.sha256((model / training.WEIGHTS).read_bytes()).hexdigest()
     if cue is None:
-        return Colorizer(generator, config, name(model))
+        return Colorizer(generator, config, weights)
     if config["columns"]["cue"]["method"] == "none":
         raise Halt(f"{model} was trained without cues: leave --cue out, or train with cue.method gaussian")
     try:
-        return Colorizer(generator, config, name(model), images.decode(cue.read_bytes()))
+        return Colorizer(generator, config, weights, images.decode(cue.read_bytes()))
     except images.BadImage as reason:
         raise Halt(f"{cue}: {reason}") from None
-
-
-def name(model: Path) -> str:
-    """Return what changes with the weights of a model."""
-    return hashlib.sha256((model / training.WEIGHTS).read_bytes()).hexdigest()

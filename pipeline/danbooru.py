@@ -52,9 +52,8 @@ class Site:
     session: requests.Session
     host: str
     interval: float  # seconds between two requests, by however many threads
-    auth: tuple[str, str] | None = field(
-        default=None, repr=False
-    )  # for the API alone: files may lie elsewhere
+    # for the API alone: files may lie elsewhere
+    auth: tuple[str, str] | None = field(default=None, repr=False)
     clock: Any = time
     timeout: tuple[float, float] = (10, 30)  # seconds to connect, and between two packets
     free: float = 0.0  # when the next request may start

@@ -1,6 +1,7 @@
 """Which files of this project a module is made of, for the memo and for the dependencies in dvc.yaml."""
 
 import ast
+import hashlib
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,6 +24,12 @@ def sources(module: str) -> tuple[Path, ...]:
             found[name] = Path(find_spec(name).origin)
             waiting += imported(found[name], package)
     return tuple(sorted(path for name, path in found.items() if name not in UNTRACKED))
+
+
+def code(*modules: str) -> list[str]:
+    """Hash the files that `modules` are made of: what a memo or a checkpoint must not outlive."""
+    paths = sorted({path for module in modules for path in sources(module)})
+    return [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths]
 
 
 def imported(path: Path, package: str) -> list[str]:

@@ -2,8 +2,9 @@
 
 import math
 import re
+import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from itertools import zip_longest
 from pathlib import Path
@@ -45,6 +46,16 @@ def pack(
             tick(sum(output.count for output in outputs.values()), len(families))
     samples.seal(dest, listed, len(families), {})
     return {name: counts[name] for name in SPLITS} | {"families": len(set(families)), "shards": len(listed)}
+
+
+def current(folder: Path, names: Iterable[str]) -> list[Path]:
+    """List the columns `names` in `folder`, and remove the others; nothing, if one of them is not whole."""
+    columns = [folder / name for name in sorted(names)]
+    for column in columns:
+        samples.shards(column)
+    for stale in set(filter(Path.is_dir, folder.iterdir())) - set(columns):
+        shutil.rmtree(stale)
+    return columns
 
 
 class Output(ExitStack):

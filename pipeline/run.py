@@ -28,7 +28,7 @@ import numpy as np
 from pipeline import Halt, samples
 from pipeline.files import dumps, link, write
 from pipeline.images import BadImage, encode
-from pipeline.imports import sources
+from pipeline.imports import code
 from pipeline.samples import Loose, Sample, Shard
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -58,11 +58,10 @@ class Step:
 
     def fingerprint(self) -> str:
         """Return what changes with the code, the parameters and the libraries that decide the result."""
-        files = sources(self.function.__module__) + sources(__name__)
-        code = [hashlib.sha256(path.read_bytes()).hexdigest() for path in files]
         given = [self.function.__qualname__, asdict(self.params), self.carry, self.tell]
         libraries = [version(name) for name in LIBRARIES]
-        return hashlib.sha256(dumps([given, code, libraries])).hexdigest()
+        made = code(self.function.__module__, __name__)
+        return hashlib.sha256(dumps([given, made, libraries])).hexdigest()
 
 
 @dataclass
@@ -125,9 +124,11 @@ def process(
     `tolerance` percent are rejected, or all; then `dest` has a ledger and no seal.
     """
     units = samples.parts(source)
+    sealed, total = isinstance(units[0], Shard), sum(map(len, units))
     samples.keep_apart(source, dest)
-    work = partial(run_shard, step, step.fingerprint(), cache / "steps")
-    if isinstance(units[0], Loose):
+    if sealed:
+        work = partial(run_shard, step, step.fingerprint(), cache / "steps")
+    else:
         work = partial(run_loose, step, dest)
     samples.unseal(dest)
     report, made, seen = Report(), [], set()
@@ -136,8 +137,7 @@ def process(
         part.reject(twins, "duplicate")
         made.append(place(shard, dest / unit.name, twins) if shard else drop(dest, twins))
         report.add(part)
-        tick(report.taken, sum(map(len, units)))
-    sealed = isinstance(units[0], Shard)
+        tick(report.taken, total)
     if sealed or report.rejects:
         samples.write_ledger(dest, report.rejects)
     refuse(report, tolerance, dest)
@@ -238,9 +238,9 @@ def spread(work: Callable, units: list, workers: int) -> Iterator:
         return
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, context, initializer=settle) as pool:
-        with single_threaded():
-            futures = [pool.submit(work, unit) for unit in units]
         try:
+            with single_threaded():
+                futures = [pool.submit(work, unit) for unit in units]
             for future in futures:
                 yield future.result()
         except BrokenProcessPool as error:
@@ -258,11 +258,13 @@ def single_threaded() -> Iterator[None]:
     """Let the processes that start meanwhile do linear algebra in one thread, or they wait for each other."""
     before = {name: os.environ.get(name) for name in THREADS}
     os.environ |= dict.fromkeys(THREADS, "1")
-    yield
-    for name, value in before.items():
-        del os.environ[name]
-        if value is not None:
-            os.environ[name] = value
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            del os.environ[name]
+            if value is not None:
+                os.environ[name] = value
 
 
 def settle() -> None:

@@ -20,7 +20,7 @@ from pipeline import Halt, samples
 from pipeline.chance import digest
 from pipeline.dataset import Pairs, batches, fingerprint, once
 from pipeline.files import dumps, whole, write, write_json
-from pipeline.imports import sources
+from pipeline.imports import code
 from pipeline.params import Model, Train
 from pipeline.systems import SYSTEMS
 from pipeline.systems.layers import count
@@ -162,8 +162,7 @@ def describe(pairs: Pairs, model: Model, train: Train, networks: tuple[nn.Module
 
 def identify(config: dict) -> str:
     """Return what changes with the data, the parameters, and the code and library that train."""
-    code = [hashlib.sha256(path.read_bytes()).hexdigest() for path in sources(__name__)]
-    return hashlib.sha256(dumps([config, code, torch.__version__])).hexdigest()
+    return hashlib.sha256(dumps([config, code(__name__), torch.__version__])).hexdigest()
 
 
 def checkpoint_in(cache: Path, data: Path, model: Model, train: Train) -> Path:

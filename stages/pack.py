@@ -1,6 +1,5 @@
 """Columns -> the packed dataset."""
 
-import shutil
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +7,7 @@ import typer
 from ruamel.yaml import YAML
 
 from pipeline import files
+from pipeline.pack import current
 from pipeline.pack import pack as join
 from pipeline.params import Pack
 from stages.arguments import Dest, Metrics, progress
@@ -45,11 +45,10 @@ def pack(
 
 
 def sketches(folder: Path, listing: Path | None) -> list[Path]:
-    """List the sketch columns in `folder`, or those that `listing` names; remove the others then."""
-    found = sorted(path for path in folder.glob("*") if path.is_dir())
+    """List the sketch columns in `folder`, or those that `listing` names."""
     if listing is None:
-        return found
-    names = YAML(typ="safe").load(listing)["sketches"]
-    for stale in (path for path in found if path.name not in names):
-        shutil.rmtree(stale)
-    return [folder / name for name in sorted(names)]
+        return sorted(path for path in folder.glob("*") if path.is_dir())
+    names = YAML(typ="safe").load(listing).get("sketches")
+    if not names:
+        raise typer.BadParameter(f"{listing} names no sketches in a section `sketches`")
+    return current(folder, names)

@@ -6,7 +6,7 @@ import pytest
 from conftest import make_column, picture
 
 from pipeline import Halt, files, images, samples
-from pipeline.pack import pack
+from pipeline.pack import current, pack
 from pipeline.params import Pack
 from pipeline.samples import Sample
 
@@ -105,6 +105,17 @@ def test_packing_over_a_column_is_refused(columns):
     with pytest.raises(Halt, match="cue is where the pictures come from"):
         pack(columns, columns["cue"], Pack())
     assert len(samples.shards(columns["cue"])) == 6
+
+
+def test_columns_that_are_not_current_are_removed(columns, tmp_path):
+    assert current(tmp_path, ["cue", "color"]) == [columns["color"], columns["cue"]]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["color", "cue"]
+
+
+def test_nothing_is_removed_from_a_folder_that_lacks_a_current_column(columns, tmp_path):
+    with pytest.raises(Halt, match="b7 does not exist: run the stage that writes it"):
+        current(tmp_path, ["b7", "color"])
+    assert all(folder.is_dir() for folder in columns.values())
 
 
 def test_a_column_with_a_dot_in_its_name_is_refused(columns, tmp_path):

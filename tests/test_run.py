@@ -13,7 +13,7 @@ import psutil
 import pytest
 from conftest import make_column, picture
 
-from pipeline import Halt, cue, files, images, run, samples, sketch
+from pipeline import Halt, cue, files, images, imports, samples, sketch
 from pipeline.images import BadImage
 from pipeline.params import Cue, Sketch
 from pipeline.run import Step, process
@@ -136,7 +136,7 @@ def test_parameters_and_code_are_part_of_the_fingerprint(monkeypatch, tmp_path):
     before = DRAW.fingerprint()
     edited = tmp_path / "edited.py"
     edited.write_text("changed = True")
-    monkeypatch.setattr(run, "sources", lambda module: (edited,))
+    monkeypatch.setattr(imports, "sources", lambda module: (edited,))
     assert DRAW.fingerprint() != before
 
 
