@@ -1,34 +1,23 @@
 """A Danbooru-compatible site on loopback, for tests, for the sample pipeline and for folders of pictures.
 
-`parse` reads the query language, `respond` is the site as a function of catalog and request, `serve` gives it
+`respond` is the site as a function of catalog and request, `serve` gives it
 a socket. What there is to serve comes from `catalog`.
 """
 
-import operator
 import re
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
 
-from pipeline import Halt
+from pipeline import Halt, query
 from pipeline.catalog import Catalog
 from pipeline.files import dumps
 
-# ---------------------------------------------------------------- the query language
-
-FREE = (  # metatags that do not count towards the limit
-    "status", "rating", "limit", "is", "id", "date", "age", "filesize", "filetype", "parent", "child", "md5",
-    "width", "height", "duration", "mpixels", "ratio", "score", "favcount", "tagcount", "pixiv",
-)  # fmt: skip
-COUNTED = ("order", "random", "source", "user", "pool")
-SIGNS = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}
-TAG_LIMIT = 2
-Test = Callable[[dict], bool]
+TAG_LIMIT = query.LIMITS["anonymous"]
 
 
 class Refusal(Exception):
@@ -40,93 +29,17 @@ def bad(message: str) -> Refusal:
     return Refusal(400, "ActionController::BadRequest", message)
 
 
-def parse(tags: str) -> Test:
+def parse(tags: str) -> query.Test:
     """Turn a search into a test of posts. Raise Refusal if it has too many tags or cannot be read."""
-    words = tags.lower().split()
-    if sum(counts(word) for word in words) > TAG_LIMIT:
+    if len(query.counted(tags)) > TAG_LIMIT:
         raise Refusal(
             422, "PostQuery::TagLimitError", f"You cannot search for more than {TAG_LIMIT} tags at a time."
         )
-    tests = [term(word) for word in words]
-    return lambda post: all(test(post) for test in tests)
-
-
-def counts(word: str) -> bool:
-    """Tell whether a word counts towards the tag limit."""
-    name, colon, _ = word.lstrip("-").partition(":")
-    return not (colon and name in FREE)
-
-
-def term(word: str) -> Test:
-    """Turn one word of a search into a test."""
-    if word.startswith("-") and len(word) > 1:
-        test = term(word[1:])
-        return lambda post: not test(post)
-    name, colon, value = word.partition(":")
-    if colon and name in METATAGS:
-        return METATAGS[name](value)
-    if colon and (name in FREE or name in COUNTED):
-        raise bad(f"This site does not know the metatag {name}.")
-    return lambda post: word in post["tag_string"].split()
-
-
-def one_of(name: str, text: str) -> Test:
-    """Test whether a field is one of several words."""
-    words = text.split(",")
-    return lambda post: post[name] in words
-
-
-def in_range(name: str, text: str) -> Test:
-    """Test whether a field is in one of several ranges: 5, 5..10, 5.., ..10, >=5, >5, <=5, <5."""
-    spans = [span(part) for part in text.split(",")]
-    return lambda post: any(inside(post[name]) for inside in spans)
-
-
-def span(text: str) -> Callable[[float], bool]:
-    """Turn one range into a test of numbers."""
-    if match := re.fullmatch(r"(-?[\d.]*?)\.\.(-?[\d.]*)", text):
-        low, high = as_number(match[1] or "-inf"), as_number(match[2] or "inf")
-        return lambda value: low <= value <= high
-    sign, bound = re.fullmatch(r"([<>]?=?)(.*)", text).groups()
-    compare, bound = SIGNS.get(sign, operator.eq), as_number(bound)
-    return lambda value: compare(value, bound)
-
-
-def as_number(text: str) -> float:
-    """Read a number. Raise Refusal if it is none."""
     try:
-        return float(text)
-    except ValueError:
-        raise bad(f"{text!r} is not a number.") from None
+        return query.parse(tags)
+    except ValueError as error:
+        raise bad(f"{error}.") from None
 
-
-def has_status(text: str) -> Test:
-    """Test the status of a post: active, deleted or any."""
-    if text not in ("active", "deleted", "any"):
-        raise bad(f"This site does not know the status {text}.")
-    return lambda post: text in ("any", "deleted" if post["is_deleted"] else "active")
-
-
-def has_parent(text: str) -> Test:
-    """Test whether a post is a parent or its child, has a parent (any) or has none (none)."""
-    if text in ("any", "none"):
-        return lambda post: (post["parent_id"] is None) == (text == "none")
-    return lambda post: text in (str(post["id"]), str(post["parent_id"]))
-
-
-METATAGS: dict[str, Callable[[str], Test]] = {
-    "status": has_status,
-    "parent": has_parent,
-    "rating": lambda text: one_of("rating", ",".join(word[:1] for word in text.split(","))),
-    "filetype": partial(one_of, "file_ext"),
-    "md5": partial(one_of, "md5"),
-    "id": partial(in_range, "id"),
-    "score": partial(in_range, "score"),
-    "width": partial(in_range, "image_width"),
-    "height": partial(in_range, "image_height"),
-    "filesize": partial(in_range, "file_size"),
-    "order": lambda text: lambda post: True,  # `ordered` reads it
-}
 
 # ---------------------------------------------------------------- requests and answers
 
@@ -148,7 +61,7 @@ class Answer:
 def respond(catalog: Catalog, host: str, target: str, headers: Mapping[str, str]) -> Answer:
     """Answer GET `target` as Danbooru would, for a site at the address `host` that has no accounts."""
     url = urlsplit(target)
-    query = dict(parse_qsl(url.query, keep_blank_values=True))
+    asked = dict(parse_qsl(url.query, keep_blank_values=True))
     if headers.get("User-Agent", "").startswith(BANNED_AGENTS):
         return Answer(
             403, "text/html", b"<!DOCTYPE html><title>Just a moment...</title>", {"cf-mitigated": "challenge"}
@@ -162,7 +75,7 @@ def respond(catalog: Catalog, host: str, target: str, headers: Mapping[str, str]
             raise Refusal(401, "SessionLoader::AuthenticationFailure", "Invalid API key.")
         if match := re.fullmatch(r"/original/(..)/(..)/(\1\2[0-9a-f]{28})\.(\w+)", url.path):
             return original(catalog, match[3], match[4])
-        return Answer(200, "application/json", dumps(route(catalog, host, url.path, query)))
+        return Answer(200, "application/json", dumps(route(catalog, host, url.path, asked)))
     except Refusal as refusal:
         status, error, message = refusal.args
         body = {"success": False, "error": error, "message": message, "backtrace": []}
@@ -180,17 +93,17 @@ def original(catalog: Catalog, md5: str, ext: str) -> Answer:
     return Answer(404, "text/html", b"<!DOCTYPE html><title>404 Not Found</title>")
 
 
-def route(catalog: Catalog, host: str, path: str, query: dict[str, str]) -> dict | list[dict]:
+def route(catalog: Catalog, host: str, path: str, asked: dict[str, str]) -> dict | list[dict]:
     """Answer a question to the API. Raise Refusal."""
-    only = selection(query.get("only", ""))
-    tags = query.get("tags", "")
+    only = selection(asked.get("only", ""))
+    tags = asked.get("tags", "")
     if path == "/counts/posts.json":
         return {"counts": {"posts": sum(map(parse(tags), catalog.posts))}}
-    if path == "/posts.json" and "md5" not in query:
+    if path == "/posts.json" and "md5" not in asked:
         found = list(filter(parse(tags), catalog.posts))
-        return [select(show(post, host), only) for post in browse(found, tags, query)]
+        return [select(show(post, host), only) for post in browse(found, tags, asked)]
     if path == "/posts.json":
-        found = [post for post in catalog.posts if post["md5"] == query["md5"] and not post["is_banned"]]
+        found = [post for post in catalog.posts if post["md5"] == asked["md5"] and not post["is_banned"]]
     elif match := re.fullmatch(r"/posts/(\d+)\.json", path):
         found = [post for post in catalog.posts if post["id"] == int(match[1])]
     else:
@@ -200,12 +113,12 @@ def route(catalog: Catalog, host: str, path: str, query: dict[str, str]) -> dict
     return select(show(found[0], host), only)
 
 
-def browse(posts: list[dict], tags: str, query: dict[str, str]) -> list[dict]:
+def browse(posts: list[dict], tags: str, asked: dict[str, str]) -> list[dict]:
     """Take the page that is asked for out of posts sorted by id."""
-    match = re.fullmatch(r"([ab]?)(\d+)", query.get("page", "1"))
-    if not match or not query.get("limit", "20").isdecimal():
+    match = re.fullmatch(r"([ab]?)(\d+)", asked.get("page", "1"))
+    if not match or not asked.get("limit", "20").isdecimal():
         raise bad("page or limit is not a number.")
-    number, limit = int(match[2]), min(int(query.get("limit", "20")), 200)
+    number, limit = int(match[2]), min(int(asked.get("limit", "20")), 200)
     if match[1] == "b":
         return [post for post in reversed(posts) if post["id"] < number][:limit]
     if match[1] == "a":

@@ -21,18 +21,13 @@ from urllib.parse import urlsplit
 import requests
 from requests.adapters import HTTPAdapter
 
-from pipeline import Halt, params
+from pipeline import Halt, params, query
 from pipeline.files import dumps, write
 
 TRIES = 5  # of a request
 SILENCE = 3  # requests in a row that all tries failed: the site is down
 BUSY = (429, 500, 502, 503, 504)
 PAGE = 200  # posts, the most that a site gives
-TAG_LIMIT = 2
-FREE = (  # metatags that do not count towards the limit
-    "status", "rating", "limit", "is", "id", "date", "age", "filesize", "filetype", "parent", "child", "md5",
-    "width", "height", "duration", "mpixels", "ratio", "score", "favcount", "tagcount", "pixiv",
-)  # fmt: skip
 FIELDS = (
     "id,md5,rating,score,file_ext,file_size,image_width,image_height,parent_id,source,file_url,"
     "tag_string_artist,tag_string_character,tag_string_copyright,tag_string_general,tag_string_meta"
@@ -193,9 +188,8 @@ def search(
 def compose(search: params.Search) -> str:
     """Write a search in the site's language. Raise ValueError for too many tags or an unknown rating."""
     words = search.tags.split()
-    counted = [word for word in words if not re.match(rf"-?({'|'.join(FREE)}):", word)]
-    if len(counted) > TAG_LIMIT:
-        raise ValueError(f"tags must be at most {TAG_LIMIT} without an account, got {' '.join(counted)!r}")
+    if len(query.counted(search.tags)) > query.LIMITS["anonymous"]:
+        raise ValueError(f"tags must be at most 2 without an account, got {search.tags!r}")
     if any(word.startswith(("order:", "random:")) for word in words):
         raise ValueError(f"tags must not ask for an order, got {search.tags!r}")
     if not search.rating or set(search.rating.split(",")) - set("gsqe"):

@@ -6,7 +6,9 @@ DVC hands the value over, and the class checks it: `<name> must be <rule>, got <
 
 import dataclasses
 import math
+import re
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 
@@ -72,23 +74,78 @@ def describe(field: dataclasses.Field) -> str:
     return f"{kind} of at most {high:g}" if math.isfinite(high) else kind
 
 
+BLACKLIST = (
+    "monochrome greyscale sketch lineart comic 4koma photo_(medium) 3d ai-generated animated multiple_views "
+    "duplicate md5_mismatch image_sample"
+)
+
+
 @dataclass(frozen=True)
 class Search(Section):
-    """Which posts to ask the site for."""
+    """Which posts to take, and from where."""
 
-    host: str = words("sample", "The site: sample, a folder of pictures, or the address of a Danbooru.")
+    host: str = words(
+        "sample",
+        "What has the pictures: sample, the address of a Danbooru, a folder of pictures, or one of "
+        "dump:, list:, pairs: and halves: before a path.",
+    )
     tags: str = words("", "Tags that a post must have; a leading minus excludes one.")
     rating: str = words("g", "Ratings to take, of g (general), s, q and e; several are joined by commas.")
     score: int = number(0, "The least score of a post.")
     size: int = number(512, "The least width and height of the original, in pixels.", 1)
+    ratio: float = number(4.0, "The largest ratio of the long side to the short one.", 1, 1000)
+    types: str = words("png,jpg,webp,gif,avif", "File types to take, joined by commas.")
+    since: str = words("", "The first day of upload, such as 2024-05-31; empty for any.")
+    until: str = words("", "The last day of upload; empty for any.")
+    blacklist: str = words(BLACKLIST, "Tags that a post must not have.")
+    recipe: str = choice("none", "A published selection to apply as well.", "none", "tag2pix")
+    forget: str = words("", "Posts never to take, as IDs and artist:NAME; `prep forget` adds to it.")
     limit: int = number(1000, "How many posts to take at most, the newest first.", 1)
+    sample: int = number(0, "How many of those to draw at random; 0 for all.", 0)
+    seed: int = number(0, "Seed of that draw.", 0)
+
+    def __post_init__(self):
+        """Check what is written in words."""
+        super().__post_init__()
+        if not self.rating or set(self.rating.split(",")) - set("gsqe"):
+            raise ValueError(f"rating must be some of g, s, q and e joined by commas, got {self.rating!r}")
+        if not re.fullmatch("[a-z0-9]+(,[a-z0-9]+)*", self.types):
+            raise ValueError(f"types must be file types joined by commas, got {self.types!r}")
+        for name in ("since", "until"):
+            day = getattr(self, name)
+            if day and not is_date(day):
+                raise ValueError(f"{name} must be a date such as 2024-05-31, got {day!r}")
+        for word in self.forget.split():
+            if not re.fullmatch("[0-9]+|artist:.+", word):
+                raise ValueError(f"forget must be IDs and artist:NAME, got {word!r}")
+
+
+def is_date(text: str) -> bool:
+    """Tell whether a text is a date such as 2024-05-31."""
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
 
 
 @dataclass(frozen=True)
 class Fetch(Section):
-    """How the originals are laid down."""
+    """Which file of a post to take, and how the files are laid down."""
 
-    shard: int = number(64, "Posts per shard of originals.", 1)
+    variant: str = choice(
+        "original",
+        "The file: as uploaded, 850 pixels wide (sample), or within 720x720; the original where it is no "
+        "larger.",
+        "original",
+        "sample",
+        "720x720",
+    )
+    megabytes: int = number(100, "The largest file, in megabytes.", 1)
+    megapixels: int = number(100, "The largest picture, in megapixels.", 1)
+    shard: int = number(64, "Posts per shard of originals, on average.", 1)
+    tolerance: float = number(
+        0.0, "Stop when more than this share of the posts failed for now, in percent.", 0, 100
+    )
 
 
 @dataclass(frozen=True)

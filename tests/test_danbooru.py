@@ -9,7 +9,7 @@ import threading
 import pytest
 from rig import ALL, Clock, answers, find, make_post, make_posts, read, refuse
 
-from pipeline import Halt, booru, danbooru
+from pipeline import Halt, danbooru
 from pipeline.booru import Answer
 from pipeline.danbooru import open_site
 from pipeline.params import Search
@@ -87,11 +87,6 @@ def test_a_search_that_the_site_would_refuse_is_never_sent(serve, traffic, field
     with serve(make_posts(1)) as host, open_site(host) as site, pytest.raises(ValueError, match=sentence):
         danbooru.search(site, Search(**fields))
     assert traffic.targets == []
-
-
-def test_client_and_site_agree_on_what_does_not_count():
-    assert set(danbooru.FREE) == set(booru.FREE)
-    assert danbooru.TAG_LIMIT == booru.TAG_LIMIT
 
 
 def test_progress_is_told_after_each_page(serve):

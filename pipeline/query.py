@@ -1,0 +1,134 @@
+"""Danbooru's search language: a search -> a test of posts.
+
+The site on loopback answers by it, and the client filters by it what a dump, a folder or a list holds.
+"""
+
+import math
+import operator
+import re
+from collections.abc import Callable
+from datetime import date
+from functools import partial
+
+FREE = (  # metatags that do not count towards the limit
+    "status", "rating", "limit", "is", "id", "date", "age", "filesize", "filetype", "parent", "child", "md5",
+    "width", "height", "duration", "mpixels", "ratio", "score", "favcount", "tagcount", "pixiv",
+)  # fmt: skip
+COUNTED = ("order", "random", "source", "user", "pool")  # metatags that do
+LIMITS = {"anonymous": 2, "member": 2, "gold": 6, "platinum": math.inf}  # tags in a search, by account level
+CATEGORIES = ("artist", "character", "copyright", "general", "meta")
+SIGNS = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}
+Test = Callable[[dict], bool]
+
+
+def counted(tags: str) -> list[str]:
+    """List the words of a search that count towards the tag limit; a leading minus changes nothing."""
+    return [word for word in tags.split() if not re.match(rf"-?({'|'.join(FREE)}):", word.lower())]
+
+
+def parse(tags: str) -> Test:
+    """Turn a search into a test of posts with a `tag_string`. Raise ValueError if it cannot be read."""
+    tests = [term(word) for word in tags.lower().split()]
+    return lambda post: all(test(post) for test in tests)
+
+
+def term(word: str) -> Test:
+    """Turn one word of a search into a test."""
+    if word.startswith("-") and len(word) > 1:
+        test = term(word[1:])
+        return lambda post: not test(post)
+    name, colon, value = word.partition(":")
+    if colon and name in METATAGS:
+        return METATAGS[name](value)
+    if colon and (name in FREE or name in COUNTED):
+        raise ValueError(f"the metatag {name} is not known here")
+    return lambda post: word in post["tag_string"].split()
+
+
+def one_of(name: str, text: str) -> Test:
+    """Test whether a field is one of several words."""
+    words = text.split(",")
+    return lambda post: post.get(name) in words
+
+
+def in_range(value: Callable[[dict], float | date], read: Callable[[str], float | date], text: str) -> Test:
+    """Test whether a value is in one of several ranges: 5, 5..10, 5.., ..10, >=5, >5, <=5, <5."""
+    spans = [span(part, read) for part in text.split(",")]
+    return lambda post: any(inside(value(post)) for inside in spans)
+
+
+def span(text: str, read: Callable[[str], float | date]) -> Callable[[float | date], bool]:
+    """Turn one range into a test of values."""
+    low, dots, high = text.partition("..")
+    if dots:
+        bounds = [(operator.ge, low), (operator.le, high)]
+    else:
+        sign, bound = re.fullmatch(r"([<>]?=?)(.*)", text).groups()
+        bounds = [(SIGNS.get(sign, operator.eq), bound or "nothing")]
+    checks = [(compare, read(bound)) for compare, bound in bounds if bound]
+    return lambda value: all(compare(value, bound) for compare, bound in checks)
+
+
+def as_number(text: str) -> float:
+    """Read a number, or a ratio such as 4:3. Raise ValueError."""
+    try:
+        over, _, under = text.partition(":")
+        return float(over) / float(under or 1)
+    except (ValueError, ZeroDivisionError):
+        raise ValueError(f"{text!r} is not a number") from None
+
+
+def as_date(text: str) -> date:
+    """Read a date such as 2024-05-31. Raise ValueError."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is not a date such as 2024-05-31") from None
+
+
+def ratio(post: dict) -> float:
+    """Divide width by height, to two decimals as the site keeps it."""
+    return round(post["image_width"] / max(post["image_height"], 1), 2)
+
+
+def has_status(text: str) -> Test:
+    """Test the status of a post: active, deleted, banned or any."""
+    tests = {
+        "active": lambda post: not post["is_deleted"],
+        "deleted": lambda post: post["is_deleted"],
+        "banned": lambda post: post["is_banned"],
+        "any": lambda post: True,
+    }
+    if text not in tests:
+        raise ValueError(f"the status {text} is not known here")
+    return tests[text]
+
+
+def has_parent(text: str) -> Test:
+    """Test whether a post is a parent or its child, has a parent (any) or has none (none)."""
+    if text in ("any", "none"):
+        return lambda post: (post["parent_id"] is None) == (text == "none")
+    return lambda post: text in (str(post["id"]), str(post["parent_id"]))
+
+
+def number_in(name: str) -> Callable[[str], Test]:
+    """Make the metatag that tests a field against ranges of numbers."""
+    return partial(in_range, lambda post: post[name], as_number)
+
+
+METATAGS: dict[str, Callable[[str], Test]] = {
+    "status": has_status,
+    "parent": has_parent,
+    "rating": lambda text: one_of("rating", ",".join(word[:1] for word in text.split(","))),
+    "filetype": partial(one_of, "file_ext"),
+    "md5": partial(one_of, "md5"),
+    "id": number_in("id"),
+    "score": number_in("score"),
+    "width": number_in("image_width"),
+    "height": number_in("image_height"),
+    "filesize": number_in("file_size"),
+    "ratio": partial(in_range, ratio, as_number),
+    "mpixels": partial(in_range, lambda post: post["image_width"] * post["image_height"] / 1e6, as_number),
+    "date": partial(in_range, lambda post: as_date(post["created_at"][:10]), as_date),
+    "order": lambda text: lambda post: True,  # a matter of the page, not of the post
+}
