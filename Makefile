@@ -1,7 +1,7 @@
 # The commands of the project. Each sets up .venv by itself when that is missing or older than the lock.
 
 .DEFAULT_GOAL := help
-.PHONY: repro test lint lock bench clean help
+.PHONY: repro test proof lint lock bench bench-fetch clean help
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -14,6 +14,9 @@ repro: .venv  ## run the pipeline: all that is missing or has changed, from sear
 test: .venv  ## run the tests
 	pytest -q
 
+proof: .venv  ## run the slow proofs: fifty kills
+	pytest -q -m slow
+
 lint: .venv  ## check style and formatting
 	ruff check
 	ruff format --check
@@ -25,11 +28,15 @@ lock: .venv  ## pin the newest version of every package, with hashes, for all pl
 bench: .venv  ## print the speed of the preparation, beside other ways of doing the same work
 	python benchmarks/prepare.py
 
+bench-fetch: .venv  ## print the speed of the download, beside img2dataset on the same site
+	python benchmarks/fetch.py
+
 clean:  ## remove what a run made, and the set-up; what git and DVC's cache hold stays
-	rm -rf .venv .prep data *.egg-info
+	rm -rf .venv .prep .bench *.egg-info
+	git clean -fdXq data
 
 help:  ## show this
-	@awk -F ':.*## *' '/^[a-z]+:.*##/ {printf "%-7s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## *' '/^[a-z-]+:.*##/ {printf "%-11s %s\n", $$1, $$2}' Makefile
 
 # uv from the lock installs all the rest, so that every package is checked against its hash.
 .venv: requirements.lock pyproject.toml

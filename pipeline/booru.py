@@ -1,147 +1,140 @@
 """A Danbooru-compatible site on loopback, for tests, for the sample pipeline and for folders of pictures.
 
-`respond` is the site as a function of catalog and request, `serve` gives it
-a socket. What there is to serve comes from `catalog`.
+`respond` is the site as a function of catalog and request, `serve` gives it a socket. What there is to serve
+comes from `catalog`, the sizes of a picture from `variants`, and what goes wrong on demand from `faults`.
 """
 
 import re
-import sys
-import threading
-from collections.abc import Callable, Iterator, Mapping
+from base64 import b64decode
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import parse_qsl, urlsplit
+from functools import partial
 
 from pipeline import Halt, query
 from pipeline.catalog import Catalog
 from pipeline.files import dumps
+from pipeline.images import BadImage
+from pipeline.pages import Refusal, bad, browse, count, newest, tags, within
+from pipeline.server import Answer, Request, Server, ranged, running
+from pipeline.variants import BOXES, draw, place, variants
 
-TAG_LIMIT = query.LIMITS["anonymous"]
+Accounts = Mapping[str, tuple[str, str]]  # login: (api_key, level), a key of query.LIMITS
+Respond = Callable[[Request], Answer]
+Faults = Callable[[Request, int, Respond], Answer]  # (request, newest id, the site) -> what goes back
+
+BANNED_AGENTS = ("python-requests", "Mozilla")
+EDGE = Answer(
+    403, "text/html", b"<!DOCTYPE html><title>Just a moment...</title>", {"cf-mitigated": "challenge"}
+)
+ROBOTS = b"User-agent: *\nDisallow: /*.json\nAllow: /original\nAllow: /sample\n"
+MISSING = Answer(404, "text/html", b"<!DOCTYPE html><title>404 Not Found</title>")
+FILE = re.compile(rf"/(original|{'|'.join(BOXES)})/(..)/(..)/(?:sample-)?(\2\3[0-9a-f]{{28}})\.\w+")
+KINDS = {
+    "jpg": "image/jpeg", "mp4": "video/mp4", "webm": "video/webm", "zip": "application/zip",
+    "swf": "application/x-shockwave-flash",
+}  # fmt: skip
+TRUSTED = ("gold", "platinum")  # levels that see restricted posts
+HIDDEN = ("md5", "file_url", "large_file_url")  # of the posts that one must not see
 
 
-class Refusal(Exception):
-    """Answer a request with an error: a status, Danbooru's name for it, and a message."""
-
-
-def bad(message: str) -> Refusal:
-    """Refuse a request that is not understood."""
-    return Refusal(400, "ActionController::BadRequest", message)
-
-
-def parse(tags: str) -> query.Test:
-    """Turn a search into a test of posts. Raise Refusal if it has too many tags or cannot be read."""
-    if len(query.counted(tags)) > TAG_LIMIT:
-        raise Refusal(
-            422, "PostQuery::TagLimitError", f"You cannot search for more than {TAG_LIMIT} tags at a time."
-        )
-    try:
-        return query.parse(tags)
-    except ValueError as error:
-        raise bad(f"{error}.") from None
+def complaint(status: int, error: str, message: str, **headers: str) -> Answer:
+    """Make an error in Danbooru's form."""
+    body = {"success": False, "error": error, "message": message, "backtrace": []}
+    return Answer(status, "application/json", dumps(body), headers)
 
 
 # ---------------------------------------------------------------- requests and answers
 
-BANNED_AGENTS = ("python-requests", "Mozilla")
-HIDDEN = ("md5", "file_url", "large_file_url")  # of banned posts
-ORDERS = {"id": ("id", 1), "id_desc": ("id", -1), "score": ("score", -1), "score_asc": ("score", 1)}
 
-
-@dataclass(frozen=True)
-class Answer:
-    """What goes back: status, content type, body, and headers beside the usual ones."""
-
-    status: int
-    kind: str
-    body: bytes
-    headers: dict[str, str] = field(default_factory=dict)
-
-
-def respond(catalog: Catalog, host: str, target: str, headers: Mapping[str, str]) -> Answer:
-    """Answer GET `target` as Danbooru would, for a site at the address `host` that has no accounts."""
-    url = urlsplit(target)
-    asked = dict(parse_qsl(url.query, keep_blank_values=True))
-    if headers.get("User-Agent", "").startswith(BANNED_AGENTS):
-        return Answer(
-            403, "text/html", b"<!DOCTYPE html><title>Just a moment...</title>", {"cf-mitigated": "challenge"}
-        )
-    if url.path == "/robots.txt":
-        return Answer(
-            200, "text/plain", b"User-agent: *\nDisallow: /*.json\nAllow: /original\nAllow: /sample\n"
-        )
+def respond(catalog: Catalog, accounts: Accounts, request: Request) -> Answer:
+    """Answer a request as Danbooru would."""
+    if request.headers.get("User-Agent", "").startswith(BANNED_AGENTS):
+        return EDGE
+    if request.path == "/robots.txt":
+        return Answer(200, "text/plain", ROBOTS)
+    if match := FILE.fullmatch(request.path):
+        return ranged(send(catalog, match[4], match[1], request.path), request)
     try:
-        if "Authorization" in headers:
-            raise Refusal(401, "SessionLoader::AuthenticationFailure", "Invalid API key.")
-        if match := re.fullmatch(r"/original/(..)/(..)/(\1\2[0-9a-f]{28})\.(\w+)", url.path):
-            return original(catalog, match[3], match[4])
-        return Answer(200, "application/json", dumps(route(catalog, host, url.path, asked)))
+        level = log_in(accounts, request.headers.get("Authorization", ""))
+        only = selection(request.query.get("only", ""))
+        return Answer(200, "application/json", dumps(select(route(catalog, level, request), only)))
     except Refusal as refusal:
-        status, error, message = refusal.args
-        body = {"success": False, "error": error, "message": message, "backtrace": []}
-        return Answer(status, "application/json", dumps(body))
+        return complaint(*refusal.args)
 
 
-def original(catalog: Catalog, md5: str, ext: str) -> Answer:
-    """Send the file of a post, unless it is hidden or not there."""
-    found = [post for post in catalog.posts if post["md5"] == md5 and post["file_ext"] == ext]
+def log_in(accounts: Accounts, credentials: str) -> str:
+    """Return the level of the account that the header Authorization names. Raise Refusal."""
+    if not credentials:
+        return "anonymous"
     try:
-        if found and not found[0]["is_banned"]:
-            return Answer(200, f"image/{ext.replace('jpg', 'jpeg')}", catalog.read(found[0]))
-    except FileNotFoundError:
-        pass
-    return Answer(404, "text/html", b"<!DOCTYPE html><title>404 Not Found</title>")
+        login, _, key = b64decode(credentials.removeprefix("Basic ")).decode().partition(":")
+    except ValueError:
+        login, key = "", ""
+    if login not in accounts or accounts[login][0] != key:
+        raise Refusal(401, "SessionLoader::AuthenticationFailure", "Invalid API key.")
+    return accounts[login][1]
 
 
-def route(catalog: Catalog, host: str, path: str, asked: dict[str, str]) -> dict | list[dict]:
-    """Answer a question to the API. Raise Refusal."""
-    only = selection(asked.get("only", ""))
-    tags = asked.get("tags", "")
+def send(catalog: Catalog, md5: str, kind: str, path: str) -> Answer:
+    """Send the file at a path, a size of the post with an MD5, unless it is banned or not there.
+
+    As on the site, where files lie with a host of their own, nobody asks here for an account.
+    """
+    for post in catalog.by_md5.get(md5, []):
+        variant = {variant.type: variant for variant in variants(post)}.get(kind)
+        if post["is_banned"] or not variant or place(md5, variant) != path:
+            continue
+        try:
+            data = catalog.read(post)
+            body = data if kind == "original" else draw(data, variant)
+        except (FileNotFoundError, BadImage):
+            continue
+        ext = variant.file_ext
+        return Answer(200, KINDS.get(ext, f"image/{ext}"), body, {"Accept-Ranges": "bytes"})
+    return MISSING
+
+
+def route(catalog: Catalog, level: str, request: Request) -> dict | list[dict]:
+    """Answer a question to the API from an account of some level. Raise Refusal."""
+    path, asked = request.path, request.query
     if path == "/counts/posts.json":
-        return {"counts": {"posts": sum(map(parse(tags), catalog.posts))}}
+        return {"counts": {"posts": count(catalog.posts, asked, level)}}
+    if path == "/tags.json":
+        return tags(catalog, asked)
     if path == "/posts.json" and "md5" not in asked:
-        found = list(filter(parse(tags), catalog.posts))
-        return [select(show(post, host), only) for post in browse(found, tags, asked)]
+        return [show(post, request.address, level) for post in browse(catalog.posts, asked, level)]
     if path == "/posts.json":
-        found = [post for post in catalog.posts if post["md5"] == asked["md5"] and not post["is_banned"]]
-    elif match := re.fullmatch(r"/posts/(\d+)\.json", path):
-        found = [post for post in catalog.posts if post["id"] == int(match[1])]
+        found = [post for post in catalog.by_md5.get(asked["md5"], []) if not hidden(post, level)]
+    elif match := re.fullmatch(r"/posts/(\d{1,18})\.json", path):
+        found = within(catalog.posts, int(match[1]), int(match[1]))
     else:
         raise Refusal(404, "ActionController::RoutingError", f"No route matches {path}.")
     if not found:
         raise Refusal(404, "ActiveRecord::RecordNotFound", "That record was not found.")
-    return select(show(found[0], host), only)
+    return show(found[0], request.address, level)
 
 
-def browse(posts: list[dict], tags: str, asked: dict[str, str]) -> list[dict]:
-    """Take the page that is asked for out of posts sorted by id."""
-    match = re.fullmatch(r"([ab]?)(\d+)", asked.get("page", "1"))
-    if not match or not asked.get("limit", "20").isdecimal():
-        raise bad("page or limit is not a number.")
-    number, limit = int(match[2]), min(int(asked.get("limit", "20")), 200)
-    if match[1] == "b":
-        return [post for post in reversed(posts) if post["id"] < number][:limit]
-    if match[1] == "a":
-        return [post for post in posts if post["id"] > number][:limit][::-1]
-    if number > 1000:
-        raise Refusal(410, "PaginationExtension::PaginationError", "You cannot go beyond page 1000.")
-    start = max(number - 1, 0) * limit
-    return ordered(posts, tags)[start : start + limit]
+# ---------------------------------------------------------------- how a post is shown
 
 
-def ordered(posts: list[dict], tags: str) -> list[dict]:
-    """Sort posts as the last order: of a search says, newest first without one."""
-    names = re.findall(r"(?<!\S)order:(\S+)", f"order:id_desc {tags}")
-    name, sign = ORDERS.get(names[-1], ORDERS["id_desc"])
-    return sorted(posts, key=lambda post: (sign * post[name], -post["id"]))
+def hidden(post: dict, level: str) -> bool:
+    """Tell whether an account of some level must not see the picture of a post."""
+    return post["is_banned"] or (post.get("is_restricted", False) and level not in TRUSTED)
 
 
-def show(post: dict, host: str) -> dict:
-    """Return a post as strangers see it: where its file is, or no trace of a hidden one."""
-    if post["is_banned"]:
-        return {name: value for name, value in post.items() if name not in HIDDEN}
-    md5 = post["md5"]
-    return post | {"file_url": f"{host}/original/{md5[:2]}/{md5[2:4]}/{md5}.{post['file_ext']}"}
+def show(post: dict, address: str, level: str) -> dict:
+    """Return a post as an account of some level sees it: where its files are, or no trace of hidden ones."""
+    shown, asset = dict(post), dict(post["media_asset"])
+    shown.pop("is_restricted", None)  # our own field
+    asset.pop("variants", None)
+    if hidden(post, level):
+        return {name: shown[name] for name in shown if name not in HIDDEN} | {"media_asset": asset}
+    listed = [
+        variant._asdict() | {"url": address + place(post["md5"], variant)} for variant in variants(post)
+    ]
+    urls = {variant["type"]: variant["url"] for variant in listed}
+    files = {"file_url": urls["original"], "large_file_url": urls.get("sample", urls["original"])}
+    return shown | files | {"media_asset": asset | {"variants": listed}}
 
 
 def selection(text: str) -> dict:
@@ -163,7 +156,9 @@ def selection(text: str) -> dict:
 
 
 def select(value, tree: dict):
-    """Reduce an object to the fields of a tree; without one all stay."""
+    """Reduce an object, or each of a list of them, to the fields of a tree; without one all stay."""
+    if isinstance(value, list):
+        return [select(each, tree) for each in value]
     if not tree or not isinstance(value, dict):
         return value
     return {name: select(value[name], branch) for name, branch in tree.items() if name in value}
@@ -172,62 +167,47 @@ def select(value, tree: dict):
 # ---------------------------------------------------------------- the socket
 
 
-class Server(ThreadingHTTPServer):
-    """A catalog on a port of 127.0.0.1. `instead` may answer a request in the site's place."""
-
-    request_queue_size = 128
-
-    def __init__(self, catalog: Catalog, port: int, instead: Callable[[str], Answer | None]):
-        """Listen on `port`, or on any free one for 0."""
-        super().__init__(("127.0.0.1", port), Handler)
-        self.catalog, self.instead = catalog, instead
-        self.address = f"http://127.0.0.1:{self.server_port}"
-
-    def handle_error(self, request, client_address):
-        """Keep silent about a client that hangs up."""
-        if not isinstance(sys.exception(), ConnectionError):
-            super().handle_error(request, client_address)
+def read_accounts(texts: Iterable[str]) -> Accounts:
+    """Read accounts written as LOGIN:API_KEY:LEVEL. Raise ValueError, which does not repeat the key."""
+    accounts = {}
+    for text in texts:
+        login, _, rest = text.partition(":")
+        key, _, level = rest.rpartition(":")
+        if not login or not key or level not in query.LIMITS:
+            levels = ", ".join(query.LIMITS)
+            raise ValueError(f"account must be LOGIN:API_KEY:LEVEL, the level one of {levels}, got another")
+        accounts[login] = (key, level)
+    return accounts
 
 
-class Handler(BaseHTTPRequestHandler):
-    """One connection."""
-
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True  # else a body waits 40 ms for the acknowledgment of its head
-
-    def do_GET(self):
-        """Answer a request."""
-        server = self.server
-        answer = server.instead(self.path)
-        answer = answer or respond(server.catalog, server.address, self.path, self.headers)
-        self.send_response(answer.status)
-        headers = {"Content-Type": answer.kind, "Content-Length": str(len(answer.body))} | answer.headers
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(answer.body)
-
-    def log_message(self, format, *args):
-        """Keep silent."""
+def site(catalog: Catalog, accounts: Accounts | None, faults: Faults | None) -> Respond:
+    """Make a catalog a function from request to answer."""
+    proper = partial(respond, catalog, accounts or {})
+    if faults is None:
+        return proper
+    return lambda request: faults(request, newest(catalog.posts), proper)
 
 
 @contextmanager
-def serve(catalog: Catalog, instead: Callable[[str], Answer | None] = lambda target: None) -> Iterator[str]:
-    """Run the site in the background and yield its address; `instead` makes it fail at will."""
-    with Server(catalog, 0, instead) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-        thread.start()
-        try:
-            yield server.address
-        finally:
-            server.shutdown()
-            thread.join()
+def serve(
+    catalog: Catalog,
+    instead: Callable[[Request], Answer | None] = lambda request: None,
+    *,
+    accounts: Accounts | None = None,
+    faults: Faults | None = None,
+) -> Iterator[str]:
+    """Run the site in the background and yield its address; `instead` may answer in its place."""
+    proper = site(catalog, accounts, faults)
+    with running(lambda request: instead(request) or proper(request)) as address:
+        yield address
 
 
-def forever(catalog: Catalog, port: int) -> None:
+def forever(
+    catalog: Catalog, port: int, accounts: Accounts | None = None, faults: Faults | None = None
+) -> None:
     """Run the site until the process ends. Raise Halt if the port is taken."""
     try:
-        server = Server(catalog, port, lambda target: None)
+        server = Server(port, site(catalog, accounts, faults))
     except OSError as error:
         raise Halt(f"port {port} of 127.0.0.1 cannot be opened ({error.strerror}): choose another") from error
     with server:

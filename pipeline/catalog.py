@@ -9,10 +9,11 @@ import json
 import operator
 import os
 import re
-from collections.abc import Callable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from random import Random
 
@@ -26,10 +27,10 @@ from pipeline.artist.choices import BACKDROP, CLOTH, EYES, HAIR
 from pipeline.files import dumps, write
 from pipeline.images import ORIENTATION, BadImage, decode, measure, resize
 from pipeline.imports import code
+from pipeline.query import CATEGORIES
 from pipeline.run import spread
 from pipeline.samples import Loose, parts
 
-CATEGORIES = ("artist", "character", "copyright", "general", "meta")
 USUAL = {
     "rating": "g", "score": 0, "source": "", "image_width": 0, "image_height": 0, "parent_id": None,
     "has_children": False, "is_deleted": False, "is_banned": False, "media_asset": {"pixel_hash": None},
@@ -39,10 +40,33 @@ USUAL = {
 
 @dataclass(frozen=True)
 class Catalog:
-    """What a site holds: its posts, sorted by id, and how to read the file of one."""
+    """What a site holds: its posts, sorted by id, and how to read the file of one.
+
+    Posts that are added later are found by searches and by id; by MD5 and in the counts of tags only as long
+    as nobody asked for those.
+    """
 
     posts: list[dict]
     read: Callable[[dict], bytes]
+
+    @cached_property
+    def by_md5(self) -> dict[str, list[dict]]:
+        """Return the posts with each MD5."""
+        found = defaultdict(list)
+        for post in self.posts:
+            found[post["md5"]].append(post)
+        return dict(found)
+
+    @cached_property
+    def tags(self) -> Counter[tuple[str, str]]:
+        """Count the posts with each tag, as (tag, category)."""
+        names = {category: f"tag_string_{category}" for category in CATEGORIES}
+        return Counter(
+            (tag, category)
+            for post in self.posts
+            for category, name in names.items()
+            for tag in post[name].split()
+        )
 
 
 def describe(number: int, data: bytes, ext: str, **fields) -> dict:
@@ -55,21 +79,35 @@ def describe(number: int, data: bytes, ext: str, **fields) -> dict:
 
 
 def folder(path: Path) -> Catalog:
-    """Make a post of every picture below a folder, numbered from 1 in the order of their names.
+    """Make a post of every picture below a folder; see `pictures`. Raise Halt."""
+    files, posts = {}, []
+    for file, post in pictures(path):
+        files[post["id"]] = file
+        posts.append(post)
+    return Catalog(sorted(posts, key=operator.itemgetter("id")), lambda post: files[post["id"]].read_bytes())
+
+
+def pictures(path: Path) -> Iterator[tuple[Path, dict]]:
+    """Yield every picture below a folder and its post, numbered from 1 in the order of their names.
 
     NAME.json beside a picture replaces its fields, except md5, file_size and file_ext, which are the file's.
     Raise Halt if there are no pictures, or if two posts have one id.
     """
+    listed, files = batches(path), {}
+    for number, file in enumerate((file for batch in listed for file in batch.paths), 1):
+        post = read_post(number, file, listed[0].root)
+        twin = files.setdefault(post["id"], file)
+        if twin is not file:
+            raise Halt(f"{twin} and {file} both have the id {post['id']}: change it in a JSON file")
+        yield file, post
+
+
+def batches(path: Path) -> list[Loose]:
+    """List the pictures below a folder in the order of their names. Raise Halt if there are none."""
     units = parts(path)
     if not isinstance(units[0], Loose):
         raise Halt(f"{path} holds shards: name a folder of pictures")
-    posts, files = [], {}
-    for number, file in enumerate((file for unit in units for file in unit.paths), 1):
-        posts.append(read_post(number, file, units[0].root))
-        twin = files.setdefault(posts[-1]["id"], file)
-        if twin is not file:
-            raise Halt(f"{twin} and {file} both have the id {posts[-1]['id']}: change it in a JSON file")
-    return Catalog(sorted(posts, key=operator.itemgetter("id")), lambda post: files[post["id"]].read_bytes())
+    return units
 
 
 def read_post(number: int, path: Path, root: Path) -> dict:

@@ -4,15 +4,16 @@ A picture is uint8 RGB (H, W, 3) or gray (H, W).
 """
 
 import io
+import re
 import struct
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 
 import cv2
 import numpy as np
 from PIL import Image
 
-SUFFIXES = ("png", "jpg", "jpeg", "webp", "gif", "bmp", "avif", "tif", "tiff")
 BROKEN = (  # all that Pillow raises on bad files; the last three for AVIF, and for tags of a wrong type
     OSError,
     SyntaxError,
@@ -22,8 +23,16 @@ BROKEN = (  # all that Pillow raises on bad files; the last three for AVIF, and 
     TypeError,
     struct.error,
 )
+SIGNATURES = {  # how files of a type begin
+    "png": rb"\x89PNG", "jpg": rb"\xff\xd8\xff", "gif": rb"GIF8", "webp": rb"RIFF....WEBP", "bmp": rb"BM",
+    "tif": rb"II\x2a\x00|MM\x00\x2a", "avif": rb"....ftypavi[fs]", "mp4": rb"....ftyp",
+    "webm": rb"\x1a\x45\xdf\xa3", "zip": rb"PK\x03\x04", "swf": rb"[FCZ]WS",
+}  # fmt: skip
+SUFFIXES = ("png", "jpg", "jpeg", "webp", "gif", "bmp", "avif", "tif", "tiff")
+TWINS = {"jpeg": "jpg", "tiff": "tif"}  # suffixes of one type
 ORIENTATION = 0x0112  # a tag of EXIF
 TURN = Image.Transpose
+LYING = (5, 6, 7, 8)  # orientations that swap width and height
 TURNS = {
     2: TURN.FLIP_LEFT_RIGHT,
     3: TURN.ROTATE_180,
@@ -43,7 +52,8 @@ def decode(data: bytes, least: int = 1) -> np.ndarray:
     """Decode any picture to uint8 RGB (H, W, 3), upright, transparent parts on white.
 
     The first frame of an animation is taken. With `least` above 1, a JPEG is decoded at half, a quarter or an
-    eighth of its size if its sides keep `least` pixels or more. Raise BadImage("cannot decode").
+    eighth of its size if its sides keep `least` pixels or more. Raise BadImage("cannot decode") or, for more
+    than 178 megapixels, BadImage("too large").
     """
     try:
         with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(data)) as image:
@@ -51,16 +61,29 @@ def decode(data: bytes, least: int = 1) -> np.ndarray:
                 image.draft("RGB", (least, least))
             return np.array(flatten(upright(image)))
     except BROKEN as error:
-        raise BadImage("cannot decode") from error
+        raise unusable(error) from error
 
 
-def measure(data: bytes) -> tuple[int, int]:
-    """Read width and height in pixels from the header alone. Raise BadImage("cannot decode")."""
+def measure(picture: bytes | Path) -> tuple[int, int]:
+    """Read width and height in pixels, upright, from the header alone. Raise BadImage as `decode` does."""
+    source = picture if isinstance(picture, Path) else io.BytesIO(picture)
     try:
-        with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(data)) as image:
-            return image.size
+        with warnings.catch_warnings(action="ignore"), Image.open(source) as image:
+            lies = "exif" in image.info and image.getexif().get(ORIENTATION) in LYING
+            return image.size[::-1] if lies else image.size
     except BROKEN as error:
-        raise BadImage("cannot decode") from error
+        raise unusable(error) from error
+
+
+def identify(data: bytes) -> str:
+    """Name the type of a file, as a suffix, by its first bytes; "" for one that is not known."""
+    found = (name for name, signature in SIGNATURES.items() if re.match(signature, data, re.DOTALL))
+    return next(found, "")
+
+
+def unusable(error: Exception) -> BadImage:
+    """Name what Pillow could not do: it refuses a header of more than 178 megapixels."""
+    return BadImage("too large" if isinstance(error, Image.DecompressionBombError) else "cannot decode")
 
 
 def upright(image: Image.Image) -> Image.Image:

@@ -174,7 +174,14 @@ class Clean(Section):
 class Sketch(Section):
     """How to draw a sketch from a color picture."""
 
-    method: str = choice("threshold", "How lines are found.", "threshold", "xdog-a", "xdog-p")
+    method: str = choice(
+        "threshold",
+        "How lines are found; own takes the sketch that came with the picture.",
+        "threshold",
+        "xdog-a",
+        "xdog-p",
+        "own",
+    )
     blocksize: int = number(7, "threshold: side of the Gaussian neighborhood, in pixels.", 3, 255, odd=True)
     c: float = number(
         2.0, "threshold: white where a pixel exceeds the local mean minus this, in levels.", -255, 255

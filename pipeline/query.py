@@ -78,6 +78,11 @@ def as_number(text: str) -> float:
         raise ValueError(f"{text!r} is not a number") from None
 
 
+def as_ratio(text: str) -> float:
+    """Read a ratio such as 4:3, to two decimals as the site keeps it. Raise ValueError."""
+    return round(as_number(text), 2)
+
+
 def as_date(text: str) -> date:
     """Read a date such as 2024-05-31. Raise ValueError."""
     try:
@@ -127,7 +132,7 @@ METATAGS: dict[str, Callable[[str], Test]] = {
     "width": number_in("image_width"),
     "height": number_in("image_height"),
     "filesize": number_in("file_size"),
-    "ratio": partial(in_range, ratio, as_number),
+    "ratio": partial(in_range, ratio, as_ratio),
     "mpixels": partial(in_range, lambda post: post["image_width"] * post["image_height"] / 1e6, as_number),
     "date": partial(in_range, lambda post: as_date(post["created_at"][:10]), as_date),
     "order": lambda text: lambda post: True,  # a matter of the page, not of the post

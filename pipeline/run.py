@@ -23,7 +23,6 @@ from statistics import fmean, median
 from typing import Any
 
 import cv2
-import numpy as np
 
 from pipeline import Halt, samples
 from pipeline.files import dumps, link, write
@@ -40,25 +39,29 @@ class Step:
     """A picture function lifted to samples: (bytes, key, params) -> (pixels, facts).
 
     The facts become the JSON member; with `carry`, beside those that came with the sample. Those named in
-    `tell` are also reported.
+    `tell` are also reported. With `own` the function gets the sample's own sketch as a fourth argument, where
+    there is one, and may return its pixels third: they become the own sketch of the new sample.
     """
 
-    function: Callable[[bytes, str, Any], tuple[np.ndarray, dict]]
+    function: Callable[..., tuple]
     params: Any
     carry: bool = False
     tell: tuple[str, ...] = ()
+    own: bool = False
 
     def __call__(self, sample: Sample) -> tuple[Sample, dict]:
         """Make the sample of the new column, and what is told of it. Raise BadImage."""
-        image, facts = self.function(sample.picture, sample.key, self.params)
+        own = [data for suffix, data in sample.members.items() if self.own and suffix.startswith("sketch.")]
+        image, facts, *drawn = self.function(sample.picture, sample.key, self.params, *own[:1])
         told = {name: facts[name] for name in self.tell}
         if self.carry:
             facts = sample.facts | facts
-        return Sample(sample.key, {"png": encode(image), "json": dumps(facts)}), told
+        members = dict(zip(("png", "sketch.png"), map(encode, (image, *drawn)), strict=False))
+        return Sample(sample.key, members | {"json": dumps(facts)}), told
 
     def fingerprint(self) -> str:
         """Return what changes with the code, the parameters and the libraries that decide the result."""
-        given = [self.function.__qualname__, asdict(self.params), self.carry, self.tell]
+        given = [self.function.__qualname__, asdict(self.params), self.carry, self.tell, self.own]
         libraries = [version(name) for name in LIBRARIES]
         made = code(self.function.__module__, __name__)
         return hashlib.sha256(dumps([given, made, libraries])).hexdigest()
@@ -75,6 +78,11 @@ class Report:
     def taken(self) -> int:
         """Count the samples that came in."""
         return len(self.kept) + len(self.rejects)
+
+    @property
+    def written(self) -> int:
+        """Count the samples that were kept."""
+        return len(self.kept)
 
     @property
     def rejected(self) -> dict[str, int]:
@@ -135,11 +143,11 @@ def process(
     for unit, (part, shard) in zip(units, spread(work, units, workers), strict=True):
         twins = repeats(part, distinct, seen)
         part.reject(twins, "duplicate")
-        made.append(place(shard, dest / unit.name, twins) if shard else drop(dest, twins))
+        made.append(place(shard, dest / unit.name, twins) if shard is not None else drop(dest, twins))
         report.add(part)
         tick(report.taken, total)
     if sealed or report.rejects:
-        samples.write_ledger(dest, report.rejects)
+        samples.write_ledger(dest / samples.LEDGER, report.rejects)
     refuse(report, tolerance, dest)
     if sealed:
         samples.seal(dest, made, report.taken, report.rejected)

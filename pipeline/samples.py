@@ -19,6 +19,7 @@ from pipeline import Halt
 from pipeline.files import whole, write, write_json
 from pipeline.images import SUFFIXES, BadImage
 
+PIECE = 1 << 20  # bytes
 BATCH = 64  # loose pictures to a part
 END = bytes(2 * tarfile.BLOCKSIZE)
 OURS = re.compile(r"([a-z]+-)?\d{6}\.tar|\..*\.tar\.[0-9a-f]+\.part")  # shards, whole and half-made
@@ -28,10 +29,13 @@ LEDGER = "rejects.tsv"
 
 @dataclass(frozen=True)
 class Sample:
-    """A key without dots, and its members: bytes by suffix, in the order in which they are written."""
+    """A key without dots, and its members: bytes by suffix, in the order in which they are written.
+
+    In a sample to be written a path may stand for the bytes of its file.
+    """
 
     key: str
-    members: dict[str, bytes]
+    members: dict[str, bytes | Path]
 
     @property
     def picture(self) -> bytes:
@@ -153,6 +157,11 @@ def shards(column: Path) -> list[Shard]:
     return listed
 
 
+def rejected(column: Path) -> dict[str, int]:
+    """Count the rejects of a whole column by reason."""
+    return json.loads((column / SEAL).read_bytes())["rejected"]
+
+
 def keep_apart(source: Path, dest: Path) -> None:
     """Raise Halt if writing to `dest` could touch what is read from `source`."""
     home = source.resolve().parent if source.is_file() else source.resolve()
@@ -203,6 +212,12 @@ def read(file, path: Path) -> Iterator[Sample]:
         yield Sample(key, members)
 
 
+def keys(shard: Shard) -> set[str]:
+    """List the keys in a shard by its headers alone."""
+    with tarfile.open(shard.path) as tar:
+        return {name.partition(".")[0] for name in tar.getnames()}
+
+
 class Writer:
     """Write samples to an open file as a tar whose bytes depend on the samples alone."""
 
@@ -214,8 +229,21 @@ class Writer:
 
     def add(self, sample: Sample) -> None:
         """Write the members of a sample side by side."""
-        self.put(b"".join(entry(f"{sample.key}.{suffix}", data) for suffix, data in sample.members.items()))
+        for suffix, data in sample.members.items():
+            if isinstance(data, Path):
+                self.copy(f"{sample.key}.{suffix}", data)
+            else:
+                self.put(header(f"{sample.key}.{suffix}", len(data)) + data + padding(len(data)))
         self.samples += 1
+
+    def copy(self, name: str, path: Path) -> None:
+        """Write a file piece by piece."""
+        size = path.stat().st_size
+        self.put(header(name, size))
+        with path.open("rb") as file:
+            while piece := file.read(PIECE):
+                self.put(piece)
+        self.put(padding(size))
 
     def put(self, data: bytes) -> None:
         """Write bytes and count them."""
@@ -242,11 +270,16 @@ def write_shard(path: Path, samples: Iterable[Sample]) -> Shard:
     return listed[0]
 
 
-def entry(name: str, data: bytes) -> bytes:
-    """Encode one file of a tar: header, content, padding; no time, no owner."""
+def header(name: str, size: int) -> bytes:
+    """Encode the header of a file in a tar; no time, no owner."""
     info = tarfile.TarInfo(name)
-    info.size = len(data)
-    return info.tobuf(tarfile.USTAR_FORMAT) + data + bytes(-len(data) % tarfile.BLOCKSIZE)
+    info.size = size
+    return info.tobuf(tarfile.USTAR_FORMAT)
+
+
+def padding(size: int) -> bytes:
+    """Return what fills the last block of a file in a tar."""
+    return bytes(-size % tarfile.BLOCKSIZE)
 
 
 def write_loose(folder: Path, samples: Iterable[Sample]) -> None:
@@ -275,8 +308,8 @@ def seal(column: Path, listed: Iterable[Shard], taken: int, rejected: dict[str, 
     )
 
 
-def write_ledger(folder: Path, rejects: Iterable[tuple[str, str]]) -> None:
-    """Write the keys that were rejected, each with its reason."""
+def write_ledger(path: Path, rejects: Iterable[tuple[str, ...]], *more: str) -> None:
+    """Write the keys that were rejected, each with its reason, and `more` columns."""
     text = io.StringIO()
-    csv.writer(text, delimiter="\t", lineterminator="\n").writerows([("key", "reason"), *rejects])
-    write(folder / LEDGER, text.getvalue().encode())
+    csv.writer(text, delimiter="\t", lineterminator="\n").writerows([("key", "reason", *more), *rejects])
+    write(path, text.getvalue().encode())

@@ -6,13 +6,16 @@ import cv2
 import numpy as np
 
 from pipeline import images
+from pipeline.images import BadImage
 from pipeline.params import Sketch
 
 CANON = 256  # side of the picture on which the literature measures complexity, in pixels
 
 
 def sketchify(image: np.ndarray, sketch: Sketch) -> np.ndarray:
-    """Draw a sketch (H, W) of an RGB or gray picture by the method that `sketch` names."""
+    """Draw a sketch (H, W) of an RGB or gray picture by the method that `sketch` names, but not by own."""
+    if sketch.method == "own":
+        raise ValueError("method must be one that draws, got 'own'")
     gray = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     if sketch.method == "threshold":
         return threshold(gray, sketch.blocksize, sketch.c)
@@ -52,9 +55,20 @@ def black(sketch: np.ndarray) -> float:
     return round(100 * float(np.mean(sketch < 128)), 4)
 
 
-def column(picture: bytes, key: str, sketch: Sketch) -> tuple[np.ndarray, dict]:
-    """Draw the sketch of an encoded picture; tell its parameters and its complexity."""
-    image = images.decode(picture)
-    drawn = sketchify(image, sketch)
-    measured = black(drawn) if drawn.shape == (CANON, CANON) else complexity(image, sketch)
+def own_sketch(own: tuple[bytes, ...]) -> tuple[np.ndarray, float]:
+    """Decode a sketch that came with its picture, and measure its complexity. Raise BadImage("no sketch")."""
+    if not own:
+        raise BadImage("no sketch")
+    drawn = cv2.cvtColor(images.decode(own[0]), cv2.COLOR_RGB2GRAY)
+    return drawn, black(images.resize(drawn, CANON, CANON))
+
+
+def column(picture: bytes, key: str, sketch: Sketch, *own: bytes) -> tuple[np.ndarray, dict]:
+    """Draw the sketch of an encoded picture, or take its own; tell its parameters and its complexity."""
+    if sketch.method == "own":
+        drawn, measured = own_sketch(own)
+    else:
+        image = images.decode(picture)
+        drawn = sketchify(image, sketch)
+        measured = black(drawn) if drawn.shape == (CANON, CANON) else complexity(image, sketch)
     return drawn, asdict(sketch) | {"complexity": measured}

@@ -9,13 +9,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from tqdm import tqdm
 
 from pipeline import files, images, samples
 from pipeline.run import Report
+
+if TYPE_CHECKING:  # it imports what only a few commands need
+    from pipeline.fetch import Tally
 
 Source = Annotated[
     Path, typer.Argument(help="A picture, a folder of pictures, or a folder of shards.", show_default=False)
@@ -56,14 +59,16 @@ def progress(name: str, unit: str = "img") -> Iterator[Callable[[int, int], None
         yield tick
 
 
-def conclude(name: str, report: Report, dest: Path, metrics: Path | None, sheet: Path | None, *numbers: str):
+def conclude(
+    name: str, report: "Report | Tally", dest: Path, metrics: Path | None, sheet: Path | None, *numbers: str
+):
     """Write the metrics and the sheet that were asked for, and say in one line what became of the samples."""
     if metrics:
         files.write_json(metrics, report.metrics(*numbers))
     if sheet:
         draw_sheet(dest, sheet)
     reasons = ", ".join(f"{reason} {count}" for reason, count in report.rejected.items())
-    written = f"{len(report.kept)} of {report.taken} written to {dest}"
+    written = f"{report.written} of {report.taken} written to {dest}"
     typer.echo(f"{name}: {written}" + (f"; rejected: {reasons}" if reasons else ""))
 
 

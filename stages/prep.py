@@ -13,7 +13,9 @@ from stages.colorize import colorize
 from stages.cue import cue
 from stages.evaluate import evaluate
 from stages.fetch import fetch
+from stages.forget import forget
 from stages.pack import pack
+from stages.plan import plan
 from stages.reference import reference
 from stages.report import report
 from stages.search import search
@@ -30,7 +32,7 @@ app = typer.Typer(
 STAGES = (search, fetch, clean, sketchify, cue, reference, pack, train, evaluate)
 for command in STAGES:
     app.command(rich_help_panel="Stages")(command)
-for command in (colorize, report, booru):
+for command in (plan, colorize, report, booru, forget):
     app.command(rich_help_panel="For people")(command)
 
 

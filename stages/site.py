@@ -1,10 +1,10 @@
-"""What `host` may name: the embedded sample, a folder of pictures, or the address of a Danbooru."""
+"""What `host` may name, and the manners of asking it."""
 
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -12,33 +12,72 @@ from stages.arguments import progress
 from stages.options import usage
 
 Rate = Annotated[
-    float,
+    float | None,
     typer.Option(
-        envvar="PREP_RATE", help="Requests per second, at most 10, to a site elsewhere.", max=10, min=0.01
+        envvar="PREP_RATE",
+        min=0,
+        help="Requests per second to the hosts of one domain together, at most 10 off loopback.",
+        show_default="1, and no limit on loopback",
     ),
 ]
-RATE = 1.0
+Level = Annotated[
+    Literal["anonymous", "member", "gold", "platinum"],
+    typer.Option(envvar="PREP_LEVEL", help="What the account is, which decides how many tags it may search."),
+]
 
 
 @contextmanager
-def asked(host: str, cache: Path, rate: float) -> Iterator:
-    """Open the site that `host` names; the sample and a folder are served on loopback meanwhile.
+def searched(host: str, cache: Path, rate: float | None) -> Iterator:
+    """Open what is to be searched: a site, or a source on disk."""
+    from pipeline import sources
 
-    Who asks is told by the environment: PREP_CONTACT, PREP_LOGIN and PREP_API_KEY.
-    """
-    from pipeline import booru, catalog, danbooru
-
-    who = {name: os.environ.get(f"PREP_{name.upper()}", "") for name in ("contact", "login", "api_key")}
-    if host.startswith(("http://", "https://")):
-        with ExitStack() as stack:
-            with usage():
-                site = stack.enter_context(danbooru.open_site(host, **who, rate=rate))
+    if is_site(host):
+        with asked(host, cache, rate) as site:
             yield site
+    else:
+        yield sources.open_source(host)
+
+
+@contextmanager
+def fetched(host: str, cache: Path, rate: float | None) -> Iterator:
+    """Open where files are: a site, whatever sites the addresses of a list lie on, or a folder."""
+    from pipeline import sources
+
+    root = None if is_site(host) else sources.open_source(host).root
+    if root:
+        yield root
         return
+    with asked(host if is_site(host) else "", cache, rate) as site:
+        yield site
+
+
+def is_site(host: str) -> bool:
+    """Tell a site from what lies on disk."""
+    return host == "sample" or host.startswith(("http://", "https://"))
+
+
+@contextmanager
+def asked(host: str, cache: Path, rate: float | None) -> Iterator:
+    """Open a site; the sample is served on loopback meanwhile.
+
+    Who asks is told by the environment: PREP_CONTACT, PREP_LOGIN and PREP_API_KEY. By way of one cache folder
+    only one command at a time asks, so that two never ask twice as fast.
+    """
+    from filelock import FileLock
+
+    from pipeline import booru, catalog
+    from pipeline.site import open_site
+
     if host == "sample":
         with progress("draw the sample") as tick:
             held = catalog.sample(cache / "site", tick=tick)
-    else:
-        held = catalog.folder(Path(host))
-    with booru.serve(held) as url, danbooru.open_site(url) as site:
+        with booru.serve(held) as url, open_site(url) as site:
+            yield site
+        return
+    who = {name: os.environ.get(f"PREP_{name.upper()}", "") for name in ("contact", "login", "api_key")}
+    cache.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        with usage():
+            site = stack.enter_context(open_site(host, **who, rate=rate))
+        stack.enter_context(FileLock(cache / "site.lock"))
         yield site

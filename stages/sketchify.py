@@ -17,8 +17,8 @@ def sketchify(
     workers: Workers = WORKERS,
     cache: Cache = CACHE,
 ) -> None:
-    """Draw a sketch of every picture."""
-    step = Step(sketches.column, sketch, tell=("complexity",))
+    """Draw a sketch of every picture, or take the one that came with it."""
+    step = Step(sketches.column, sketch, tell=("complexity",), own=True)
     with progress("sketchify") as tick:
         report = process(step, source, dest, workers=workers, cache=cache, tick=tick)
     conclude("sketchify", report, dest, metrics, sheet, "complexity")

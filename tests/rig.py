@@ -2,11 +2,13 @@
 
 from random import Random
 
-from pipeline import danbooru, files
+from pipeline import files
 from pipeline.booru import Answer
 from pipeline.catalog import describe
-from pipeline.danbooru import open_site
 from pipeline.params import Search
+from pipeline.posts import read_posts
+from pipeline.search import search as search_site
+from pipeline.site import open_site
 
 ALL = Search(rating="g,s,q,e", score=-100, size=1)
 
@@ -27,20 +29,24 @@ class Clock:
         self.slept.append(seconds)
         self.now += seconds
 
+    def stop(self):
+        """Do nothing: nobody waits for this clock."""
+
 
 class Traffic:
     """See every request that a site gets, and answer those in its place that hold a name in `troubles`."""
 
     def __init__(self):
         """See nothing yet."""
-        self.targets, self.troubles = [], {}
+        self.requests, self.targets, self.troubles = [], [], {}
 
-    def __call__(self, target):
+    def __call__(self, request):
         """Return an answer in the site's place, or nothing."""
-        self.targets.append(target)
+        self.requests.append(request)
+        self.targets.append(request.target)
         for name, answer in self.troubles.items():
-            if name in target:
-                return answer(target) if callable(answer) else answer
+            if name in request.target:
+                return answer(request.target) if callable(answer) else answer
         return None
 
     @property
@@ -68,8 +74,8 @@ def make_posts(count):
 def find(host, path, search=ALL):
     """Search a site and write the posts to a file."""
     with open_site(host) as site:
-        danbooru.write_posts(path, danbooru.search(site, search))
-    return danbooru.read_posts(path)
+        search_site(site, path, search)
+    return list(read_posts(path))
 
 
 def answers(*given):

@@ -5,7 +5,7 @@ import pytest
 from conftest import picture
 
 from pipeline import images
-from pipeline.clean import chroma, clean, histogram
+from pipeline.clean import chroma, clean, column, histogram
 from pipeline.images import BadImage
 from pipeline.params import Clean, Sketch
 from pipeline.sketch import complexity
@@ -61,6 +61,41 @@ def test_equal_pixels_have_equal_hashes_whatever_the_file():
 
 def test_chroma_is_the_mean_spread_of_a_pixel_and_zero_for_gray():
     assert chroma(np.array([[[10, 30, 20], [5, 5, 5]]], np.uint8)) == 10
+
+
+def test_an_own_sketch_is_cropped_and_resized_as_its_picture():
+    image = picture(1, 80, 100)
+    lines = images.encode(np.repeat(image[..., :1], 3, axis=2))
+    for params in (SMALL, Clean(side=64, smallest=64, crop="top")):
+        color, scores, drawn = column(images.encode(image), "1", params, lines)
+        np.testing.assert_array_equal(drawn, color[..., 0])
+        np.testing.assert_array_equal(color, clean(images.encode(image), params)[0])
+        assert scores == clean(images.encode(image), params)[1]
+
+
+def test_an_own_sketch_of_another_size_is_gray_and_of_the_side():
+    line = np.full((240, 300, 4), 255, np.uint8)
+    line[..., 3] = 0  # transparent is white
+    line[:, 90:99] = (200, 0, 0, 255)
+    _, _, drawn = clean(images.encode(picture(1, 100, 80)), SMALL, images.encode(line))
+    assert drawn.shape == (64, 64)
+    assert (drawn[:, 0] == 255).all()
+    assert (drawn[:, 17] < 100).all()  # 94.5 of 300 is 64.5 from the left of the middle 240, at a side of 64
+
+
+@pytest.mark.parametrize(("width", "height", "fine"), [(102, 100, True), (103, 100, False), (97, 100, False)])
+def test_an_own_sketch_has_the_aspect_of_its_picture_within_two_percent(width, height, fine):
+    square, sketch = images.encode(picture(1)), images.encode(picture(1, width, height))
+    if fine:
+        assert len(clean(square, SMALL, sketch)) == 3
+    else:
+        with pytest.raises(BadImage, match="odd sketch"):
+            clean(square, SMALL, sketch)
+
+
+def test_a_broken_own_sketch_rejects_its_picture():
+    with pytest.raises(BadImage, match="cannot decode"):
+        clean(images.encode(picture(1)), SMALL, b"nothing")
 
 
 def test_the_histogram_counts_every_picture_once():

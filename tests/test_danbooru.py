@@ -1,225 +1,223 @@
-"""The client asks a real server over sockets, politely and completely."""
+"""A Danbooru is searched over real sockets: every post once, whatever the site goes through meanwhile."""
 
-import dataclasses
-import hashlib
+import json
 import re
-import socket
-import threading
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from rig import ALL, Clock, answers, find, make_post, make_posts, read, refuse
+from rig import Clock, answers, make_post, make_posts, read, refuse
 
-from pipeline import Halt, danbooru
+from pipeline import Halt, booru, danbooru
 from pipeline.booru import Answer
-from pipeline.danbooru import open_site
-from pipeline.params import Search
+from pipeline.catalog import Catalog
+from pipeline.faults import Faults, Rule
+from pipeline.posts import FIELDS, reduce
+from pipeline.site import open_site
 
-# ---------------------------------------------------------------- search
-
-
-def test_a_search_takes_the_newest_posts_and_writes_them_by_id(serve, tmp_path):
-    with serve(make_posts(30)) as host:
-        posts = find(host, tmp_path / "posts.jsonl", dataclasses.replace(ALL, limit=7))
-    assert [post["id"] for post in posts] == [72, 75, 78, 81, 84, 87, 90]
-    assert set(posts[0]) == set(danbooru.FIELDS.split(","))
-    assert posts[0]["md5"] == hashlib.md5(read({"id": 72})).hexdigest()
+TAGS = "status:active"
 
 
-def test_cursors_find_every_post_once(serve, traffic, tmp_path):
-    with serve(make_posts(450)) as host:
-        posts = find(host, tmp_path / "posts.jsonl")
-    assert [post["id"] for post in posts] == [3 * number for number in range(1, 451)]
-    assert len(traffic.targets) == 4  # 200, 200, 50 and none
-    assert [re.findall(r"page=(\w+)", target) for target in traffic.targets] == [
-        [],
-        ["b753"],
-        ["b153"],
-        ["b3"],
-    ]
+def found(host, ceiling, tags=TAGS):
+    """List the ids that a search finds, in the order in which they come."""
+    with open_site(host, clock=Clock()) as site:
+        return [post["id"] for post in danbooru.browse(site, tags, ceiling)]
 
 
-def test_an_equal_answer_gives_equal_bytes_whatever_the_port(serve, tmp_path):
-    for name in ("one", "two"):
-        with serve(make_posts(5)) as host:
-            find(host, tmp_path / name)
-            assert host.rpartition(":")[2].encode() not in (tmp_path / name).read_bytes()
-    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
-    assert b"127.0.0.1" not in (tmp_path / "one").read_bytes()
+def asked(traffic):
+    """List the parameters of the requests."""
+    queries = (parse_qs(urlsplit(target).query) for target in traffic.targets)
+    return [{name: value for name, (value,) in query.items()} for query in queries]
 
 
-@pytest.mark.parametrize(
-    ("search", "expected"),
-    [
-        (Search(), [1, 5]),
-        (Search(rating="g,s"), [1, 2, 5]),
-        (Search(score=-5), [1, 3, 5]),
-        (Search(size=100), [1, 4, 5]),
-        (Search(tags="solo -hat"), [5]),
-        (Search(tags="hat id:..3", score=-5), [1, 3]),
-    ],
-)
-def test_a_search_filters_and_never_finds_deleted_posts(serve, tmp_path, search, expected):
-    posts = [
-        make_post(1, score=5, tag_string_general="hat"),
-        make_post(2, rating="s", tag_string_general="hat"),
-        make_post(3, score=-5, tag_string_general="hat"),
-        make_post(4, image_width=500),
-        make_post(5, tag_string_general="solo"),
-        make_post(6, is_deleted=True, tag_string_general="solo"),
-        make_post(7, image_height=99),
-    ]
+def down(*numbers):
+    """Write down numbers from the largest to the smallest."""
+    return sorted(numbers, reverse=True)
+
+
+# ---------------------------------------------------------------- cursors
+
+
+def test_cursors_find_every_post_once_and_end_with_an_empty_page(serve, traffic):
+    posts = make_posts(450)
     with serve(posts) as host:
-        assert [post["id"] for post in find(host, tmp_path / "posts.jsonl", search)] == expected
+        assert found(host, 1350) == down(*(post["id"] for post in posts))
+    assert [query["page"] for query in asked(traffic)] == ["b1351", "b753", "b153", "b3"]
+    assert {query["limit"] for query in asked(traffic)} == {"200"}
+
+
+def test_a_site_that_gives_smaller_pages_is_searched_to_the_end(serve, traffic, monkeypatch):
+    monkeypatch.setattr(danbooru, "PAGE", 7)
+    with serve(make_posts(30)) as host:
+        assert len(found(host, 90)) == 30
+
+
+def test_every_request_says_which_posts_and_which_fields(serve, traffic):
+    with serve(make_posts(250)) as host:
+        found(host, 750, "hat status:active rating:g")
+    for query in asked(traffic):
+        assert re.fullmatch(r"hat status:active rating:g id:\d+\.\.750", query["tags"])
+        assert query["only"] == danbooru.ONLY
+
+
+def test_what_is_asked_for_is_what_is_kept():
+    names = set(re.sub(r",media_asset\[.*\]", "", danbooru.ONLY).split(","))
+    assert names <= set(FIELDS)
+    assert {"created_at", "tag_string", "large_file_url"}.isdisjoint(names)
+    with_all = dict.fromkeys([*FIELDS, "created_at", "tag_string", "large_file_url"], "x")
+    assert set(reduce(with_all)) >= names
+
+
+def test_posts_above_the_ceiling_are_not_found(serve):
+    with serve(make_posts(10)) as host:
+        assert found(host, 15) == [15, 12, 9, 6, 3]
+
+
+def test_deleted_posts_are_not_found_and_hidden_ones_are_without_a_file(serve):
+    hidden = make_post(2, is_banned=True)
+    with serve([make_post(1), hidden, make_post(3, is_deleted=True)]) as host, open_site(host) as site:
+        posts = list(danbooru.browse(site, TAGS, 3))
+    assert [post["id"] for post in posts] == [2, 1]
+    assert {"md5", "file_url", "variants"}.isdisjoint(posts[0])
+    assert posts[0]["is_banned"]
+    assert posts[1]["file_url"].startswith("/original/")
+
+
+def test_posts_that_come_and_go_between_two_pages_disturb_no_other(traffic):
+    posts = make_posts(450)
+    left = {post["id"] for post in posts}
+
+    def between(request):
+        if "page=b753" in request.target:  # the second page
+            del posts[100:110]  # yet to come
+            del posts[400]  # already found
+            posts.append(make_post(2000))
+            posts.insert(0, make_post(1))  # one that was hidden before
+
+    with booru.serve(Catalog(posts, read), between) as host:
+        ids = found(host, 1350)
+    gone = {3 * number for number in range(101, 111)}
+    assert ids == down(1, *left - gone)
 
 
 @pytest.mark.parametrize(
-    ("fields", "sentence"),
+    "page",
     [
-        ({"tags": "hat solo -monochrome"}, "tags must be at most 2 without an account"),
-        ({"tags": "hat solo user:ann"}, "tags must be at most 2"),
-        ({"tags": "hat dates: date"}, "tags must be at most 2"),
-        ({"tags": "order:score"}, "tags must not ask for an order"),
-        ({"rating": "safe"}, "rating must be some of g, s, q and e"),
-        ({"rating": ""}, "rating must be"),
+        {"success": True},
+        ["post"],
+        [{"md5": "0"}],
+        [{"id": "3"}],
+        [{"id": True}],
+        "posts",
+        None,
     ],
 )
-def test_a_search_that_the_site_would_refuse_is_never_sent(serve, traffic, fields, sentence):
-    with serve(make_posts(1)) as host, open_site(host) as site, pytest.raises(ValueError, match=sentence):
-        danbooru.search(site, Search(**fields))
-    assert traffic.targets == []
-
-
-def test_progress_is_told_after_each_page(serve):
-    seen = []
-    with serve(make_posts(250)) as host, open_site(host) as site:
-        list(danbooru.search(site, ALL, lambda *numbers: seen.append(numbers)))
-    assert seen == [(200, 1000), (250, 1000)]
-
-
-def test_nothing_found_stops_with_the_search_in_the_sentence(serve):
-    sentence = r"no post for 'nobody status:active rating:g score:>=0"
-    with serve(make_posts(1)) as host, open_site(host) as site, pytest.raises(Halt, match=sentence):
-        list(danbooru.search(site, Search(tags="nobody")))
-
-
-@pytest.mark.parametrize("line", ["{", "[]", "{}", '{"id":"9"}', '{"id":3}', "7", ""])
-def test_a_bad_line_among_the_posts_is_named(tmp_path, line):
-    path = tmp_path / "posts.jsonl"
-    path.write_text(f'{{"id":3}}\n{line}\n{{"id":9}}\n')
-    with pytest.raises(Halt, match=r"posts\.jsonl line 2 is not the next post: run search again"):
-        danbooru.read_posts(path)
-    with pytest.raises(Halt, match="does not exist: run search first"):
-        danbooru.read_posts(tmp_path / "nowhere")
-
-
-# ---------------------------------------------------------------- manners
-
-
-def test_a_site_elsewhere_is_not_asked_without_a_contact(monkeypatch):
-    monkeypatch.setattr(socket, "socket", lambda *args, **kwargs: pytest.fail("opened a socket"))
-    with pytest.raises(Halt, match="set PREP_CONTACT"), open_site("https://danbooru.donmai.us"):
-        pass
-
-
-@pytest.mark.parametrize(
-    ("host", "who", "sentence"),
-    [
-        ("danbooru.donmai.us", {}, "host must be an address"),
-        ("ftp://donmai.us", {}, "host must be an address"),
-        ("http://donmai.us", {"login": "ann", "api_key": "secret"}, "host must begin with https"),
-        ("https://donmai.us", {"login": "ann"}, "must be set together"),
-        ("https://donmai.us", {"contact": "me\nX-Injected: 1"}, "must be printable ASCII"),
-    ],
-)
-def test_bad_addresses_and_names_are_bad_parameters_that_keep_the_key_secret(host, who, sentence):
-    with pytest.raises(ValueError, match=sentence) as error, open_site(host, **({"contact": "me"} | who)):
-        pass
-    assert "secret" not in str(error.value)
-
-
-def test_the_agent_names_the_program_the_user_and_the_contact():
-    with open_site("https://example.org", "me@example.org", "ann", "secret") as site:
-        assert re.fullmatch(
-            r"inkwash/[\d.]+ \(user ann; me@example\.org\)", site.session.headers["User-Agent"]
-        )
-        assert "secret" not in repr(site)
-
-
-def test_a_site_elsewhere_gets_one_request_a_second_however_many_ask_and_loopback_any_number():
-    clock = Clock()
-    with open_site("https://example.org", "me", rate=2.0, clock=clock) as site:
-        for _ in range(5):
-            site.wait()
-    assert clock.now == 2.0
-    with open_site("http://127.0.0.1:9", clock=clock) as site:
-        for _ in range(5):
-            site.wait()
-    assert clock.now == 2.0
-    waits = []
-    counter = Clock()
-    counter.sleep = waits.append  # time stands still: all ask at once
-    with open_site("https://example.org", "me", clock=counter) as site:
-        threads = [threading.Thread(target=site.wait) for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    assert sorted(waits) == [1.0, 2.0, 3.0]
-
-
-def test_the_site_says_how_long_to_wait(serve, traffic):
-    traffic.troubles["/posts.json"] = answers(
-        refuse(429, **{"Retry-After": "7"}), refuse(429, **{"Retry-After": "30"})
-    )
-    clock = Clock()
-    with serve(make_posts(3)) as host, open_site(host, clock=clock) as site:
-        assert len(list(danbooru.search(site, ALL))) == 3
-    assert clock.slept == [7, 30]
-
-
-def test_without_a_word_from_the_site_the_wait_doubles_with_jitter(serve, traffic):
-    traffic.troubles["/posts.json"] = answers(*map(refuse, (429, 500, 502, 503)))
-    clock = Clock()
-    with serve(make_posts(3)) as host, open_site(host, clock=clock) as site:
-        assert len(list(danbooru.search(site, ALL))) == 3
-    assert [2**n <= slept <= 2 * 2**n for n, slept in enumerate(clock.slept)] == [True] * 4
-    assert any(slept != round(slept) for slept in clock.slept)
-
-
-def test_after_five_tries_a_busy_site_is_left_alone(serve, traffic):
-    traffic.troubles["/posts.json"] = refuse(504)
-    sentence, clock = r"/posts\.json failed 5 times \(504 .*what was fetched is kept", Clock()
-    with (
-        serve(make_posts(3)) as host,
-        open_site(host, clock=clock) as site,
-        pytest.raises(Halt, match=sentence),
-    ):
-        list(danbooru.search(site, ALL))
-    assert len(traffic.targets) == 5
-
-
-def test_a_site_that_is_not_there_is_asked_five_times():
-    sentence, clock = r"failed 5 times \(ConnectionError", Clock()
-    with open_site("http://127.0.0.1:9", clock=clock) as site, pytest.raises(Halt, match=sentence):
-        list(danbooru.search(site, ALL))
-    assert len(clock.slept) == 4
-
-
-@pytest.mark.parametrize(
-    ("answer", "sentence"),
-    [
-        (refuse(400), r"400 Some::Error: no\): check host and tags"),
-        (refuse(401), "check PREP_LOGIN and PREP_API_KEY"),
-        (refuse(403), r"403 Some::Error: no\): ask for less, or with an account"),
-        (refuse(422), "ask for fewer tags"),
-        (refuse(302, Location="https://example.org/"), "refused"),
-        (Answer(403, "text/html", b"<html>"), r"turned away the agent 'inkwash/.*check PREP_CONTACT"),
-        (Answer(200, "text/html", b"<html>"), "is no JSON: check that host names a Danbooru"),
-        (Answer(200, "application/json", b"{}"), "no list: check that host names a Danbooru"),
-    ],
-)
-def test_a_refusal_stops_at_once_with_what_to_do(serve, traffic, answer, sentence):
-    traffic.troubles["/posts.json"] = answer
-    with serve(make_posts(3)) as host, open_site(host) as site, pytest.raises(Halt, match=sentence):
-        list(danbooru.search(site, ALL))
+def test_what_gives_no_list_of_posts_is_no_danbooru(serve, traffic, page):
+    traffic.troubles["/posts.json"] = Answer(200, "application/json", json.dumps(page).encode())
+    with serve([]) as host:
+        with pytest.raises(Halt, match="no list of posts: check that host names a Danbooru"):
+            found(host, 9)
     assert len(traffic.targets) == 1
+
+
+def test_what_knows_no_cursors_is_not_asked_forever(serve, traffic):
+    traffic.troubles["/posts.json"] = Answer(200, "application/json", b'[{"id": 8}, {"id": 7}]')
+    with serve([]) as host:
+        with pytest.raises(Halt, match="posts that were not asked for: check that host names a Danbooru"):
+            found(host, 9)
+    assert len(traffic.targets) == 2
+
+
+# ---------------------------------------------------------------- windows
+
+
+@pytest.mark.parametrize("window", [1, 2, 3, 7, 50, 99, 100, 500])
+def test_a_range_that_is_too_much_is_halved_until_it_passes_and_every_post_is_found(window):
+    posts = [make_post(number) for number in (1, 2, 30, 31, 64, 65, 66, 100)]
+    faults = Faults([Rule("canceled", window=window)])
+    with booru.serve(Catalog(posts, read), faults=faults) as host:
+        assert found(host, 100) == down(*(post["id"] for post in posts))
+
+
+def test_a_window_grows_again_where_there_are_no_posts(serve, traffic):
+    posts = [make_post(number) for number in (1, *range(99_900, 100_001))]
+
+    def dense(target):  # the newest thousand ids are hard to search
+        low = int(re.search(r"id%3A(\d+)", target)[1])
+        high = int(re.search(r"page=b(\d+)", target)[1]) - 1
+        canceled = high > 99_000 and high - low >= 1000
+        return refuse(500, "ActiveRecord::QueryCanceled") if canceled else None
+
+    traffic.troubles["/posts.json"] = dense
+    with serve(posts) as host:
+        assert found(host, 100_000) == down(*(post["id"] for post in posts))
+    assert len(traffic.targets) < 25  # 98 windows of 1000 ids
+
+
+def test_a_site_that_cannot_search_one_id_is_left_alone(serve, traffic):
+    traffic.troubles["/posts.json"] = refuse(500, "ActiveRecord::QueryCanceled")
+    sentence = r"cannot even search one id \(500 ActiveRecord::QueryCanceled: no\): ask for fewer tags"
+    with serve(make_posts(3)) as host, pytest.raises(Halt, match=sentence):
+        found(host, 1000)
+    assert len(traffic.targets) == 10  # 1000, 500, 250, 125, 62, 31, 15, 7, 3, 1
+
+
+def test_a_busy_moment_does_not_cost_a_post(serve, traffic):
+    traffic.troubles["page=b753"] = answers(refuse(503), refuse(429), refuse(500))
+    with serve(make_posts(450)) as host:
+        assert len(set(found(host, 1350))) == 450
+
+
+# ---------------------------------------------------------------- the ceiling
+
+
+def test_the_newest_id_is_asked_for_once_and_remembered(traffic, tmp_path):
+    posts = make_posts(3)
+    with booru.serve(Catalog(posts, read), traffic) as host, open_site(host) as site:
+        assert danbooru.ceiling(site, tmp_path / "ceilings.json") == 9
+        posts.append(make_post(12))
+        assert danbooru.ceiling(site, tmp_path / "ceilings.json") == 9
+        assert len(traffic.targets) == 1
+        assert danbooru.ceiling(site, tmp_path / "others.json") == 12
+
+
+def test_one_file_remembers_several_sites(serve, tmp_path):
+    path = tmp_path / "ceilings.json"
+    for count in (1, 2):
+        with serve(make_posts(count)) as host, open_site(host) as site:
+            danbooru.ceiling(site, path)
+    assert sorted(json.loads(path.read_text()).values()) == [3, 6]
+
+
+@pytest.mark.parametrize("text", ["{,}", "[]", '{"HOST": "x"}', '{"HOST": null}'])
+def test_a_file_of_ceilings_that_was_edited_badly_is_named(serve, tmp_path, text):
+    path = tmp_path / "ceilings.json"
+    with serve(make_posts(1)) as host, open_site(host) as site:
+        path.write_text(text.replace("HOST", host))
+        with pytest.raises(Halt, match=r"ceilings\.json does not hold .*: repair it or remove it"):
+            danbooru.ceiling(site, path)
+
+
+def test_a_site_without_posts_has_no_ceiling(serve):
+    with serve([]) as host, open_site(host) as site:
+        with pytest.raises(Halt, match="has no posts: check that host names a Danbooru"):
+            danbooru.newest(site)
+
+
+# ---------------------------------------------------------------- counts
+
+
+def test_a_site_counts_posts_or_does_not_say(serve, traffic):
+    with serve(make_posts(30)) as host, open_site(host) as site:
+        assert danbooru.count(site, "id:..9") == 3
+        traffic.troubles["/counts"] = Answer(200, "application/json", b'{"counts":{"posts":null}}')
+        assert danbooru.count(site, "") is None
+        traffic.troubles["/counts"] = refuse(500, "ActiveRecord::QueryCanceled")
+        assert danbooru.count(site, "hat") is None
+
+
+@pytest.mark.parametrize("body", [b"{}", b"[]", b"7", b'{"counts":7}'])
+def test_what_gives_no_count_is_no_danbooru(serve, traffic, body):
+    traffic.troubles["/counts"] = Answer(200, "application/json", body)
+    with serve([]) as host, open_site(host) as site:
+        with pytest.raises(Halt, match="a count with none: check that host names a Danbooru"):
+            danbooru.count(site, "")

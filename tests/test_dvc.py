@@ -44,7 +44,7 @@ def test_a_section_gives_every_field_of_its_class(section):
 @pytest.mark.parametrize("name", PARAMS["sketches"])
 def test_a_sketch_gives_the_fields_that_its_method_reads(name):
     sketch = params.Sketch(**PARAMS["sketches"][name])
-    reads = {"threshold": {"blocksize", "c"}}
+    reads = {"threshold": {"blocksize", "c"}, "own": set()}
     reads |= {f"xdog-{form}": {"sigma", "k", own, "eps", "phi"} for form, own in (("a", "gamma"), ("p", "p"))}
     assert set(PARAMS["sketches"][name]) == {"method"} | reads[sketch.method]
 

@@ -1,36 +1,45 @@
-"""Files arrive over real sockets, whole, checked, and none is asked for twice."""
+"""Posts become shards of their files: in order, each asked for once, each missing one with its reason."""
 
+import hashlib
 import json
-import re
+import os
+import random
+import signal
 import subprocess
 import sys
 import time
+import tracemalloc
 from collections import Counter
+from dataclasses import replace
 
 import pytest
-from rig import ALL, Clock, answers, find, make_post, make_posts, read, refuse
+from conftest import picture
+from rig import ALL, Clock, find, make_post, make_posts, read
 
-from pipeline import Halt, danbooru, fetch, files, samples
-from pipeline.booru import Answer
-from pipeline.catalog import CATEGORIES
-from pipeline.danbooru import open_site
+from pipeline import Halt, booru, danbooru, fetch, files, images, posts, samples
+from pipeline.catalog import Catalog, describe
+from pipeline.faults import Faults, Rule
+from pipeline.params import Fetch
+from pipeline.server import Answer
+from pipeline.site import open_site
 
 FETCH = """
 import sys
 from pathlib import Path
-from pipeline import danbooru, fetch
+from pipeline import fetch, site
+from pipeline.params import Fetch
 host, posts, dest, cache = sys.argv[1:]
-with danbooru.open_site(host) as site:
-    fetch.fetch(site, Path(posts), Path(dest), shard=8, cache=Path(cache), threads=2)
+with site.open_site(host) as place:
+    fetch.fetch(place, Path(posts), Path(dest), Fetch(shard=8), cache=Path(cache), threads=2)
 """
 
 
-def fetch_found(host, folder, name="out", clock=time, shard=4, **options):
+def fetch_found(host, folder, name="out", tick=lambda *_: None, threads=4, **terms):
     """Fetch the posts that `find` wrote to `folder`; return what became of them."""
-    with open_site(host, clock=clock) as site:
-        return fetch.fetch(
-            site, folder / "posts.jsonl", folder / name, shard=shard, cache=folder / "cache", **options
-        )
+    source, dest, cache = folder / "posts.jsonl", folder / name, folder / "cache"
+    params = Fetch(**({"shard": 4} | terms))
+    with open_site(host, clock=Clock()) as site:
+        return fetch.fetch(site, source, dest, params, cache=cache, threads=threads, tick=tick)
 
 
 def content(column):
@@ -48,56 +57,80 @@ def test_credentials_go_to_the_api_and_not_with_files_and_not_into_messages(serv
         find(host, tmp_path / "posts.jsonl")
         with open_site(host, login="ann", api_key="secret") as site:
             with pytest.raises(Halt, match="401 SessionLoader::AuthenticationFailure") as error:
-                list(danbooru.search(site, ALL))  # the site has no accounts
-            fetch.fetch(site, tmp_path / "posts.jsonl", tmp_path / "out", shard=4, cache=tmp_path / "cache")
+                danbooru.newest(site)  # the site has no accounts
+            fetch.fetch(site, tmp_path / "posts.jsonl", tmp_path / "out", Fetch(), cache=tmp_path / "cache")
     assert "secret" not in str(error.value)
     assert b"secret" not in b"".join(content(tmp_path / "out").values())
 
 
 def test_a_site_on_loopback_cannot_send_the_client_elsewhere(tmp_path):
-    danbooru.write_posts(
-        tmp_path / "posts.jsonl", [make_post(1, file_url="https://example.org/original/1.png")]
-    )
+    posts.write_posts(tmp_path / "posts.jsonl", [make_post(1, file_url="https://example.org/original/1.png")])
     with pytest.raises(Halt, match="points to https://example"):
         fetch_found("http://127.0.0.1:9", tmp_path)
 
 
-def test_originals_arrive_byte_for_byte_in_shards_by_their_place(serve, tmp_path):
-    posts = make_posts(9)
+def test_originals_arrive_byte_for_byte_in_the_order_of_their_ids(serve, tmp_path):
+    held = make_posts(9)
     fields = {"parent_id": 3, "rating": "s", "score": 4, "source": "here", "tag_string_artist": "ann"}
-    posts[4] = make_post(15, ext="jpg", tag_string_general="solo hat", tag_string_meta="highres", **fields)
+    held[4] = make_post(15, ext="jpg", tag_string_general="solo hat", tag_string_meta="highres", **fields)
     seen = []
-    with serve(posts) as host:
+    with serve(held) as host:
         find(host, tmp_path / "posts.jsonl")
-        report = fetch_found(host, tmp_path, tick=lambda *numbers: seen.append(numbers))
-    assert report.metrics() == {"taken": 9, "written": 9, "rejected": {}}
+        tally = fetch_found(host, tmp_path, tick=lambda *numbers: seen.append(numbers))
+    assert tally.metrics() == {"taken": 9, "written": 9, "rejected": {}}
     assert seen == [(number, 9) for number in range(1, 10)]
-    shards = samples.shards(tmp_path / "out")
-    assert [(shard.name, shard.samples) for shard in shards] == [
-        ("000000.tar", 4),
-        ("000001.tar", 4),
-        ("000002.tar", 1),
-    ]
     made = laid_down(tmp_path / "out")
-    assert [sample.key for sample in made] == [f"{post['id']:09d}" for post in posts]
-    assert [sample.picture for sample in made] == [read(post) for post in posts]
+    assert [sample.key for sample in made] == [f"{post['id']:09d}" for post in held]
+    assert [sample.picture for sample in made] == [read(post) for post in held]
     assert list(made[4].members) == ["jpg", "json"]
     assert made[4].facts == {
         "id": 15, "family": 3, "rating": "s", "score": 4, "source": "here", "artist": "ann",
-        "tags": ["ann", "hat", "highres", "solo"], "md5": posts[4]["md5"],
+        "license": "unknown", "tags": ["ann", "hat", "highres", "solo"], "md5": held[4]["md5"],
     }  # fmt: skip
     assert made[0].facts["family"] == 3
 
 
-def test_a_second_fetch_asks_for_no_file_and_gives_equal_bytes(serve, traffic, tmp_path):
-    with serve(make_posts(9)) as host:
+def test_shards_hold_about_as_many_posts_as_asked_for_and_one_post_more_changes_one_shard():
+    held = [{"id": number} for number in range(1, 4001)]
+    cut = list(fetch.batches(held, 40))
+    assert [post for batch in cut for post in batch] == held
+    assert 75 < len(cut) < 133  # 100 and three times its deviation
+    for victim in (1, 777, 4000):
+        less = list(fetch.batches(held[: victim - 1] + held[victim:], 40))
+        assert len([batch for batch in cut if batch not in less]) <= 2
+        assert len([batch for batch in less if batch not in cut]) <= 1
+    assert [len(batch) for batch in fetch.batches(held[:5], 1)] == [1] * 5
+
+
+def test_a_second_fetch_asks_for_no_file_and_leaves_whole_shards_alone(serve, traffic, tmp_path):
+    with serve(make_posts(30)) as host:
         find(host, tmp_path / "posts.jsonl")
         fetch_found(host, tmp_path, "one", threads=1)
         assert Counter(traffic.files).most_common(1)[0][1] == 1
-        assert len(traffic.files) == 9
+        assert len(traffic.files) == 30
+        before = {path: path.stat().st_mtime_ns for path in (tmp_path / "one").glob("*.tar")}
+        victim = next(iter(before))
+        os.utime(victim, ns=(0, 0))  # not as it was left
+        assert fetch_found(host, tmp_path, "one").written == 30
+        assert {path for path in before if path.stat().st_mtime_ns != before[path]} == {victim}
         fetch_found(host, tmp_path, "two", threads=8)
-    assert len(traffic.files) == 9
+    assert len(traffic.files) == 30
     assert content(tmp_path / "one") == content(tmp_path / "two")
+
+
+def test_other_terms_lay_the_shards_down_anew(serve, tmp_path):
+    data = images.encode(picture(1, 1000, 600))
+    held = describe(1, data, "png", image_width=1000, image_height=600)
+    with serve([held], lambda _: data) as host:
+        find(host, tmp_path / "posts.jsonl")
+        fetch_found(host, tmp_path)
+        assert images.measure(laid_down(tmp_path / "out")[0].picture) == (1000, 600)
+        fetch_found(host, tmp_path, variant="720x720")
+        sample = laid_down(tmp_path / "out")[0]
+    assert list(sample.members) == ["webp", "json"]
+    assert images.measure(sample.picture) == (720, 432)
+    assert sample.facts["md5"] == held["md5"]
+    assert {"file_md5", "file_sha256"} <= set(sample.facts)
 
 
 def test_only_new_posts_are_downloaded_when_the_search_grows(serve, traffic, tmp_path):
@@ -109,96 +142,93 @@ def test_only_new_posts_are_downloaded_when_the_search_grows(serve, traffic, tmp
     assert len(laid_down(tmp_path / "out")) == 7
 
 
-def test_a_file_that_was_damaged_in_the_cache_is_downloaded_again(serve, traffic, tmp_path):
-    with serve(make_posts(3)) as host:
+RULES = {  # by the id of the post that meets it
+    4: ("gone", Rule("status", status=404)), 6: ("banned", Rule("status", status=451)),
+    10: ("wrong type", Rule("page")), 11: ("truncated", Rule("short")), 12: ("truncated", Rule("empty")),
+    13: ("transient", Rule("status", status=503)), 14: ("mismatch", Rule("corrupt")),
+    15: ("moved", Rule("redirect")),
+}  # fmt: skip
+FIELDS = {
+    2: {"is_banned": True}, 3: {"is_restricted": True}, 8: {"ext": "mp4"},
+    9: {"image_width": 40000, "image_height": 40000},
+}  # fmt: skip
+REASONS = {2: "banned", 3: "hidden", 8: "wrong type", 9: "too big"}
+REASONS |= {number: reason for number, (reason, _) in RULES.items()}
+
+
+def unfortunate(traffic):
+    """Serve sixteen posts of which each meets its own misfortune."""
+    held = [make_post(number, **FIELDS.get(number, {})) for number in range(1, 17)]
+    rules = [Rule(**(vars(rule) | {"match": held[number - 1]["md5"]})) for number, (_, rule) in RULES.items()]
+    return held, booru.serve(Catalog(held, read), traffic, faults=Faults(rules))
+
+
+def test_each_misfortune_has_its_reason_in_the_ledger_and_the_neighbors_survive(traffic, tmp_path):
+    held, serving = unfortunate(traffic)
+    with serving as host:
+        find(host, tmp_path / "posts.jsonl", replace(ALL, types="png,mp4"))
+        tally = fetch_found(host, tmp_path, tolerance=10.0)
+        assert tally.rejected == dict(sorted(Counter(REASONS.values()).items()))
+        rows = [line.split("\t") for line in (tmp_path / "out" / "rejects.tsv").read_text().splitlines()]
+        assert rows[0] == ["key", "reason", "detail"]
+        assert [(key, reason) for key, reason, _ in rows[1:]] == [
+            (f"{number:09d}", REASONS[number]) for number in sorted(REASONS)
+        ]
+        assert [int(sample.key) for sample in laid_down(tmp_path / "out")] == [1, 5, 7, 16]
+        traffic.targets.clear()
+        again = fetch_found(host, tmp_path, tolerance=10.0)
+        assert again.rejects == tally.rejects
+        assert {target.rpartition("/")[2] for target in traffic.files} == {f"{held[12]['md5']}.png"}
+
+
+def test_what_failed_for_now_stops_the_run_and_the_next_asks_for_that_alone(serve, traffic, tmp_path):
+    held = make_posts(30)
+    traffic.troubles[held[7]["md5"]] = Answer(503, "text/html", b"")
+    with serve(held) as host:
         find(host, tmp_path / "posts.jsonl")
-        fetch_found(host, tmp_path, "one")
-        victim = next((tmp_path / "cache" / "files").rglob("*.png"))
-        victim.write_bytes(victim.read_bytes()[:-1] + b"!")
-        fetch_found(host, tmp_path, "two")
-    assert len(traffic.files) == 4
-    assert content(tmp_path / "one") == content(tmp_path / "two")
-
-
-HALF = Answer(200, "image/png", b"x" * 1000, {"Content-Length": "2000", "Connection": "close"})
-PAGE = Answer(200, "text/html", b"<html>")
-
-
-def unfortunate():
-    """Make fifteen posts, of which one is hidden and one a film."""
-    fields = {2: {"is_banned": True}, 8: {"ext": "mp4"}}
-    return [make_post(number, **fields.get(number, {})) for number in range(1, 16)]
-
-
-def test_each_misfortune_is_a_reject_with_its_reason_and_the_neighbors_survive(serve, traffic, tmp_path):
-    def lie(post):
-        data = read(post)
-        return {12: data[:-7], 14: data[::-1]}.get(post["id"], data)
-
-    posts = unfortunate()
-    md5 = {post["id"]: post["md5"] for post in posts}
-    traffic.troubles = {md5[4]: Answer(404, "text/html", b""), md5[6]: Answer(451, "text/html", b""),
-                        md5[10]: PAGE, md5[11]: HALF, md5[13]: refuse(503)}  # fmt: skip
-    with serve(posts, lie) as host:
-        find(host, tmp_path / "posts.jsonl")
-        report = fetch_found(host, tmp_path, clock=Clock())
-        asked = Counter(re.findall("[0-9a-f]{32}", " ".join(traffic.files)))
-        before = len(traffic.files)
-        traffic.troubles = {}
-        fetch_found(host, tmp_path, "again", clock=Clock())
-    reasons = {2: "hidden", 4: "gone", 6: "takedown", 8: "wrong type", 10: "wrong type", 11: "truncated",
-               12: "truncated", 13: "transient", 14: "md5 mismatch"}  # fmt: skip
-    assert report.rejects == [(f"{number:09d}", reason) for number, reason in reasons.items()]
-    assert report.rejected == dict(sorted(Counter(reasons.values()).items()))
-    ledger = (tmp_path / "out" / "rejects.tsv").read_text().splitlines()
-    assert ledger == ["key\treason", *("\t".join(line) for line in report.rejects)]
-    assert [int(sample.key) for sample in laid_down(tmp_path / "out")] == [1, 3, 5, 7, 9, 15]
-    # damage is tried three times, a busy site five; what is final once, and never more; the others once
-    times = {2: 0, 8: 0, 11: 3, 12: 3, 13: 5, 14: 3}
-    assert asked == {md5[number]: times.get(number, 1) for number in md5 if times.get(number, 1)}
-    asked = Counter(re.findall("[0-9a-f]{32}", " ".join(traffic.files[before:])))
-    assert asked == {md5[11]: 1, md5[12]: 3, md5[13]: 1, md5[14]: 3}
-    assert [int(sample.key) for sample in laid_down(tmp_path / "again")] == [1, 3, 5, 7, 9, 11, 13, 15]
-
-
-def test_a_file_that_arrives_broken_once_is_whole_in_the_end(serve, traffic, tmp_path):
-    posts = make_posts(3)
-    traffic.troubles[posts[1]["md5"]] = answers(HALF, HALF)
-    with serve(posts) as host:
-        find(host, tmp_path / "posts.jsonl")
-        assert fetch_found(host, tmp_path).rejected == {}
-    assert laid_down(tmp_path / "out")[1].picture == read(posts[1])
-    assert len(traffic.files) == 5
-    assert not list((tmp_path / "cache").rglob("*.part"))
-
-
-def test_a_connection_that_stalls_midway_is_given_up_for_this_run(serve, traffic, tmp_path):
-    posts = make_posts(2)
-    traffic.troubles[posts[0]["md5"]] = Answer(200, "image/png", b"x", {"Content-Length": "2000"})
-    with serve(posts) as host:
-        find(host, tmp_path / "posts.jsonl")
-        with open_site(host) as site:
-            site.timeout = (5, 0.1)
-            report = fetch.fetch(
-                site, tmp_path / "posts.jsonl", tmp_path / "out", shard=4, cache=tmp_path / "cache"
-            )
-    assert report.metrics() == {"taken": 2, "written": 1, "rejected": {"transient": 1}}
-    assert len(traffic.files) == 4
-
-
-def test_a_site_that_goes_down_stops_the_run_which_goes_on_later(serve, traffic, tmp_path):
-    posts = make_posts(20)
-    traffic.troubles |= {post["md5"]: refuse(503) for post in posts[6:]}
-    with serve(posts) as host:
-        find(host, tmp_path / "posts.jsonl")
-        files.write(tmp_path / "out" / "seal.json", b"{}")  # of an earlier run
-        with pytest.raises(Halt, match=r"failed 5 times \(503"):
-            fetch_found(host, tmp_path, clock=Clock(), threads=1)
+        with pytest.raises(Halt, match=r"1 of 30 files failed for now \(.*503.*run again"):
+            fetch_found(host, tmp_path)
         assert not (tmp_path / "out" / "seal.json").exists()
+        assert (tmp_path / "out" / "rejects.tsv").read_text().count("transient") == 1
         traffic.troubles = {}
         traffic.targets.clear()
-        assert fetch_found(host, tmp_path).metrics()["written"] == 20
-    assert len(traffic.files) == 14
+        assert fetch_found(host, tmp_path).written == 30
+        assert [target.rpartition("/")[2] for target in traffic.files] == [f"{held[7]['md5']}.png"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "said", "asked"),
+    [
+        (Rule("edge", "/original/"), "check PREP_CONTACT", 3),
+        (Rule("status", "/original/", status=403), "403", 3),
+        (Rule("status", "/original/", status=503), "503", 9),
+        (Rule("limit", "/original/", every=1, seconds=1e9), "answered 429", 9),
+    ],
+)
+def test_a_site_that_refuses_again_and_again_is_left_alone_and_the_next_run_goes_on(
+    traffic, tmp_path, rule, said, asked
+):
+    held, faults = make_posts(30), []
+
+    def failing(*given):
+        return (faults or [Faults([])])[0](*given)
+
+    with booru.serve(Catalog(held, read), traffic, faults=failing) as host:
+        find(host, tmp_path / "posts.jsonl")
+        fetch_found(host, tmp_path, "other", shard=4, tolerance=100.0)
+        for path in list((tmp_path / "cache" / "files").rglob("*.png"))[10:]:
+            path.unlink()
+        faults.append(Faults([rule]))
+        traffic.targets.clear()
+        with pytest.raises(Halt, match=said):
+            fetch_found(host, tmp_path, threads=1)
+        assert len(traffic.files) == asked
+        kept = {path.name for path in (tmp_path / "cache" / "files").rglob("*.png")}
+        assert len(kept) == 10
+        faults[:] = []
+        traffic.targets.clear()
+        assert fetch_found(host, tmp_path).written == 30
+        assert len(traffic.files) == 20
 
 
 def test_a_run_that_gets_no_file_at_all_is_no_success(serve, tmp_path):
@@ -209,60 +239,100 @@ def test_a_run_that_gets_no_file_at_all_is_no_success(serve, tmp_path):
     assert not (tmp_path / "out" / "seal.json").exists()
 
 
-def test_the_edge_turning_the_client_away_midway_stops_the_run(serve, traffic, tmp_path):
-    posts = make_posts(5)
-    traffic.troubles[posts[2]["md5"]] = Answer(403, "text/html", b"<html>")
-    with serve(posts) as host:
-        find(host, tmp_path / "posts.jsonl")
-        with pytest.raises(Halt, match="turned away the agent"):
-            fetch_found(host, tmp_path)
+def test_memory_does_not_grow_with_the_number_of_posts(tmp_path):
+    data = b"no picture at all"
+    files.write(tmp_path / "in" / "a.png", data)
+    post = {"file_url": "a.png", "file_ext": "png", "md5": hashlib.md5(data).hexdigest()}
+    source, cache, peaks = tmp_path / "posts.jsonl", tmp_path / "cache", []
+    for count in (300, 300, 1500):
+        posts.write_posts(source, [post | {"id": number} for number in range(count)])
+        tracemalloc.start()
+        fetch.fetch(tmp_path / "in", source, tmp_path / "out", Fetch(shard=16), cache=cache, threads=1)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[2] - peaks[1] < 1200 * 200  # bytes; a post in memory takes ten times that
 
 
-def test_a_hostile_md5_or_type_names_no_file(serve, traffic, tmp_path):
-    good = make_post(1)
-    evil = [
-        good | {"id": 2, "md5": "../../../etc/passwd", "file_url": "/x"},
-        good | {"id": 3, "file_ext": "../png", "file_url": "/x"},
-    ]
-    with serve([good]) as host:
-        danbooru.write_posts(tmp_path / "posts.jsonl", [*find(host, tmp_path / "posts.jsonl"), *evil])
-        assert fetch_found(host, tmp_path).rejected == {"hidden": 1, "wrong type": 1}
-    assert len(traffic.files) == 1
+# ---------------------------------------------------------------- pictures that bring their sketch
 
 
-def test_a_killed_fetch_goes_on_where_it_was_and_repeats_no_file(serve, traffic, tmp_path):
+def test_a_pair_lies_down_with_its_own_sketch(tmp_path):
+    for name, number in (("color/a.png", 1), ("sketch/a.jpg", 2)):
+        files.write(tmp_path / "in" / name, images.encode(picture(number)))
+    post = {"id": 5, "file_url": "color/a.png", "file_ext": "png", "sketch_url": "sketch/a.jpg"}
+    posts.write_posts(tmp_path / "posts.jsonl", [post, post | {"id": 6, "sketch_url": "sketch/b.jpg"}])
+    tally = fetch.fetch(
+        tmp_path / "in", tmp_path / "posts.jsonl", tmp_path / "out", Fetch(), cache=tmp_path / "cache"
+    )
+    assert tally.rejected == {"gone": 1}
+    sample = laid_down(tmp_path / "out")[0]
+    assert list(sample.members) == ["png", "sketch.jpg", "json"]
+    assert sample.members["sketch.jpg"] == (tmp_path / "in/sketch/a.jpg").read_bytes()
+    assert not (tmp_path / "cache").exists()
+
+
+def test_a_picture_of_color_and_sketch_is_cut_in_two(tmp_path):
+    both = picture(1, 128, 64)
+    files.write(tmp_path / "in" / "a.png", images.encode(both))
+    files.write(tmp_path / "in" / "b.png", b"nonsense")
+    md5 = hashlib.md5(b"nonsense").hexdigest()
+    post = {"file_ext": "png", "sketch_half": "right"}
+    held = [post | {"id": 1, "file_url": "a.png"}, post | {"id": 2, "file_url": "b.png", "md5": md5}]
+    posts.write_posts(tmp_path / "posts.jsonl", held)
+    tally = fetch.fetch(
+        tmp_path / "in", tmp_path / "posts.jsonl", tmp_path / "out", Fetch(), cache=tmp_path / "cache"
+    )
+    assert tally.rejected == {"wrong type": 1}
+    members = laid_down(tmp_path / "out")[0].members
+    assert (images.decode(members["png"]) == both[:, :64]).all()
+    assert (images.decode(members["sketch.png"]) == both[:, 64:]).all()
+
+
+# ---------------------------------------------------------------- kills
+
+
+def killed_and_resumed(serve, traffic, tmp_path, kills, count):
+    """Kill a fetch `kills` times at random moments; check that what was there is not asked for again."""
+    dice, stored = random.Random(kills), set()
+
     def slowly(target):
-        time.sleep(0.03)
+        time.sleep(0.02)
 
-    traffic.troubles["/original/"] = slowly
-    with serve(make_posts(40)) as host:
+    with serve(make_posts(count)) as host:
         find(host, tmp_path / "posts.jsonl")
+        traffic.troubles["/original/"] = slowly
         arguments = [host, tmp_path / "posts.jsonl", tmp_path / "killed", tmp_path / "cache"]
-        child = subprocess.Popen([sys.executable, "-c", FETCH, *map(str, arguments)])
-        while len(traffic.files) < 20:
-            assert child.poll() is None
-            time.sleep(0.005)
-        child.kill()
-        child.wait()
-        assert not (tmp_path / "killed" / "seal.json").exists()
-        with pytest.raises(Halt, match="is not whole"):
-            samples.shards(tmp_path / "killed")
-        stored = {path.name for path in (tmp_path / "cache" / "files").rglob("[!.]*.png")}
-        assert 10 <= len(stored) < 40
-        time.sleep(0.1)  # the site answers what it was asked
-        traffic.troubles = {}
-        traffic.targets.clear()
-        fetch_found(host, tmp_path, "killed", shard=8)
-        asked = {target.rpartition("/")[2] for target in traffic.files}
-        assert asked.isdisjoint(stored)
-        assert len(asked) + len(stored) == 40
+        environment = {name: value for name, value in os.environ.items() if "proxy" not in name.lower()}
+        for kill in range(kills + 1):
+            traffic.targets.clear()
+            child = subprocess.Popen([sys.executable, "-c", FETCH, *map(str, arguments)], env=environment)
+            share = (count - len(stored)) // (kills - kill + 1)
+            limit = dice.randrange(1, share + 2) if kill < kills else None
+            while child.poll() is None and (limit is None or len(traffic.files) < limit):
+                time.sleep(0.001)
+            if limit is not None:
+                time.sleep(dice.random() * 0.03)
+                child.send_signal(signal.SIGKILL)
+                child.wait()
+                assert not (tmp_path / "killed" / "seal.json").exists()
+            time.sleep(0.05)  # the site answers what it was asked
+            asked = Counter(target.rpartition("/")[2] for target in traffic.files)
+            assert set(asked).isdisjoint(stored)
+            assert set(asked.values()) <= {1}
+            stored = {path.name for path in (tmp_path / "cache" / "files").rglob("[!.]*.png")}
+        assert child.returncode == 0
+        assert len(stored) == count
         with open_site(host) as site:
-            fetch.fetch(
-                site, tmp_path / "posts.jsonl", tmp_path / "straight", shard=8, cache=tmp_path / "other"
-            )
+            straight, cache = tmp_path / "straight", tmp_path / "other"
+            fetch.fetch(site, tmp_path / "posts.jsonl", straight, Fetch(shard=8), cache=cache)
     assert content(tmp_path / "killed") == content(tmp_path / "straight")
-    assert json.loads((tmp_path / "killed" / "seal.json").read_bytes())["written"] == 40
+    assert json.loads((tmp_path / "killed" / "seal.json").read_bytes())["written"] == count
 
 
-def test_client_and_site_agree_on_the_categories_of_tags():
-    assert fetch.CATEGORIES == CATEGORIES
+def test_a_fetch_killed_three_times_goes_on_where_it_was_and_repeats_no_file(serve, traffic, tmp_path):
+    killed_and_resumed(serve, traffic, tmp_path, kills=3, count=40)
+
+
+@pytest.mark.slow
+def test_a_fetch_killed_fifty_times_goes_on_where_it_was_and_repeats_no_file(serve, traffic, tmp_path):
+    killed_and_resumed(serve, traffic, tmp_path, kills=50, count=400)

@@ -1,6 +1,8 @@
 """Any picture becomes upright RGB on white, or a BadImage; pixels go to PNG and back unchanged."""
 
 import io
+import struct
+import zlib
 from contextlib import suppress
 
 import numpy as np
@@ -54,6 +56,25 @@ def test_exif_orientation_is_applied(orientation):
     with Image.open(io.BytesIO(data)) as source:
         expected = np.asarray(ImageOps.exif_transpose(source))
     np.testing.assert_array_equal(images.decode(data), expected)
+    for form in ("png", "jpeg", "webp"):
+        turned = save(Image.fromarray(picture(1, 5, 3)), form, exif=exif)
+        assert images.measure(turned) == expected.shape[1::-1]
+
+
+def test_a_file_tells_its_type_by_its_first_bytes():
+    for suffix, form in (("png", "png"), ("jpg", "jpeg"), ("gif", "gif"), ("webp", "webp"), ("bmp", "bmp"),
+                         ("tif", "tiff"), ("avif", "avif")):  # fmt: skip
+        assert images.identify(save(Image.fromarray(picture(1, 16, 16)), form)[:32]) == suffix
+    assert images.identify(b"") == images.identify(b"<html>") == ""
+
+
+def test_a_picture_beyond_all_bounds_is_too_large_by_its_header():
+    data = save(Image.fromarray(picture(1, 5, 3)))
+    bomb = data[:16] + struct.pack(">II", 40000, 40000) + data[24:29]
+    bomb += struct.pack(">I", zlib.crc32(bomb[12:29])) + data[33:]
+    for look in (images.measure, images.decode):
+        with pytest.raises(BadImage, match=r"^too large$"):
+            look(bomb)
 
 
 def test_a_jpeg_decoded_small_keeps_the_least_size_and_the_same_look():

@@ -224,16 +224,39 @@ def test_the_site_serves_a_folder_until_it_is_interrupted(drawing):
         "-c",
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n",
     ]
-    command[-1] += f"import sys; sys.argv = ['prep', 'booru', '.', '--port', '{port}']\n"
+    files.write_json(Path("faults.json"), [{"fault": "page", "match": "^/counts"}])
+    arguments = [
+        "prep",
+        "booru",
+        ".",
+        "--port",
+        str(port),
+        "--account",
+        "ann:key:gold",
+        "--faults",
+        "faults.json",
+    ]
+    command[-1] += f"import sys; sys.argv = {arguments}\n"
     command[-1] += "from stages.prep import main; main()"
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent), "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as child:
         assert child.stdout.readline().startswith("booru: 1 posts at http://127.0.0.1")
-        agent = {"User-Agent": "test/1 (user a; b)"}
-        posts = eventually(lambda: requests.get(f"http://127.0.0.1:{port}/posts.json", headers=agent).json())
+        asked = {"headers": {"User-Agent": "test/1 (user a; b)"}, "auth": ("ann", "key")}
+        url = f"http://127.0.0.1:{port}/posts.json?tags=-a -b -c -d -e -f"
+        posts = eventually(lambda: requests.get(url, **asked).json())
+        page = requests.get(f"http://127.0.0.1:{port}/counts/posts.json", **asked)
         child.send_signal(signal.SIGINT)
         assert child.wait(timeout=10) == 0
     assert [post["file_size"] for post in posts] == [drawing.stat().st_size]
+    assert (page.status_code, page.headers["Content-Type"]) == (200, "text/html")
+
+
+def test_a_site_with_a_bad_account_or_a_bad_fault_does_not_start(drawing, capsys):
+    code, _, err = run(capsys, "booru", ".", "--account", "ann:key")
+    assert (code, "account must be LOGIN:API_KEY:LEVEL" in err) == (2, True)
+    files.write_json(Path("faults.json"), [{"fault": "flood"}])
+    code, _, err = run(capsys, "booru", ".", "--faults", "faults.json")
+    assert (code, "faults.json, fault 1: fault must be one of" in err) == (1, True)
 
 
 def eventually(ask):

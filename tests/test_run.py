@@ -13,10 +13,11 @@ import psutil
 import pytest
 from conftest import make_column, picture
 
-from pipeline import Halt, cue, files, images, imports, samples, sketch
+from pipeline import Halt, clean, cue, files, images, imports, samples, sketch
 from pipeline.images import BadImage
-from pipeline.params import Cue, Sketch
+from pipeline.params import Clean, Cue, Sketch
 from pipeline.run import Step, process
+from pipeline.samples import Sample
 
 DRAW = Step(sketch.column, Sketch(), tell=("complexity",))
 
@@ -219,3 +220,52 @@ def test_what_an_earlier_run_left_behind_is_gone(column, tmp_path):
     files.write(tmp_path / "out" / "000009.tar", b"stale")
     process(DRAW, few, tmp_path / "out", cache=tmp_path / "cache")
     assert not (tmp_path / "out" / "000009.tar").exists()
+
+
+CLEAN = Step(clean.column, Clean(side=16, smallest=16), carry=True, own=True)
+OWN = Step(sketch.column, Sketch(method="own"), tell=("complexity",), own=True)
+
+
+def make_pairs(folder, suffixes):
+    """Write and seal a column of one shard: a picture for each suffix of an own sketch, which may be none."""
+    listed = []
+    for number, suffix in enumerate(suffixes, 1):
+        members = {"png": images.encode(picture(number)), "json": files.dumps({"family": "1"})}
+        if suffix:
+            members[suffix] = images.encode(picture(number)[..., 0])
+        listed.append(Sample(f"{number:09d}", members))
+    samples.seal(folder, [samples.write_shard(folder / "000000.tar", listed)], len(listed), {})
+    return folder
+
+
+def test_own_sketches_go_through_to_a_column_of_their_own(tmp_path):
+    column = make_pairs(tmp_path / "in", ["sketch.png", "sketch.jpg"])
+    process(CLEAN, column, tmp_path / "color", cache=tmp_path / "cache")
+    process(OWN, tmp_path / "color", tmp_path / "own", cache=tmp_path / "cache")
+    process(Step(cue.column, Cue()), tmp_path / "color", tmp_path / "cue", cache=tmp_path / "cache")
+    colors, sketches, cues = (list(samples.shards(tmp_path / name)[0]) for name in ("color", "own", "cue"))
+    assert len(colors) == len(sketches) == 2
+    for number, (color, own, other) in enumerate(zip(colors, sketches, cues, strict=True), 1):
+        assert list(color.members) == ["png", "sketch.png", "json"]
+        assert color.facts["family"] == "1"
+        np.testing.assert_array_equal(images.decode(color.picture), images.square(picture(number), 16))
+        assert list(own.members) == list(other.members) == ["png", "json"]
+        assert own.picture == color.members["sketch.png"] != other.picture
+        np.testing.assert_array_equal(
+            images.decode(own.picture)[..., 0], images.square(picture(number)[..., 0], 16)
+        )
+
+
+def test_own_sketches_leave_no_trace_in_the_pictures_beside_them(tmp_path):
+    for name, suffix in (("with", "sketch.png"), ("without", "")):
+        process(
+            CLEAN, make_pairs(tmp_path / f"{name}-in", [suffix]), tmp_path / name, cache=tmp_path / "cache"
+        )
+    beside, alone = (next(iter(samples.shards(tmp_path / name)[0])) for name in ("with", "without"))
+    assert alone.members == {suffix: beside.members[suffix] for suffix in ("png", "json")}
+
+
+def test_a_picture_without_its_own_sketch_is_not_in_their_column(tmp_path):
+    column = make_pairs(tmp_path / "in", ["sketch.png", "", "sketch-b7.png"])
+    report = process(OWN, column, tmp_path / "own", cache=tmp_path / "cache")
+    assert report.rejects == [("000000002", "no sketch"), ("000000003", "no sketch")]

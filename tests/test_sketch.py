@@ -7,6 +7,7 @@ from conftest import picture
 from scipy.ndimage import gaussian_filter
 
 from pipeline import images
+from pipeline.images import BadImage
 from pipeline.params import Sketch
 from pipeline.sketch import column, complexity, sketchify
 
@@ -96,3 +97,24 @@ def test_the_column_tells_parameters_and_complexity(image):
     np.testing.assert_array_equal(drawn, sketchify(image, Sketch(blocksize=5)))
     assert facts["blocksize"] == 5
     assert facts["complexity"] == complexity(image, Sketch(blocksize=5))
+
+
+def test_the_own_sketch_is_taken_as_it_is_and_its_complexity_measured_at_256_pixels(image):
+    lines = np.full((512, 512), 255, np.uint8)
+    lines[:, :128] = 0
+    drawn, facts = column(images.encode(image), "1", Sketch(method="own"), images.encode(lines))
+    np.testing.assert_array_equal(drawn, lines)
+    assert (facts["method"], facts["complexity"]) == ("own", 25)
+
+
+def test_an_own_sketch_cannot_be_drawn_nor_be_missing_and_does_not_disturb_the_other_methods(image):
+    data = images.encode(image)
+    with pytest.raises(ValueError, match="method must be one that draws, got 'own'"):
+        sketchify(image, Sketch(method="own"))
+    with pytest.raises(BadImage, match="no sketch"):
+        column(data, "1", Sketch(method="own"))
+    with pytest.raises(BadImage, match="cannot decode"):
+        column(data, "1", Sketch(method="own"), b"nothing")
+    drawn, facts = column(data, "1", Sketch(), b"nothing")
+    np.testing.assert_array_equal(drawn, column(data, "1", Sketch())[0])
+    assert facts == column(data, "1", Sketch())[1]

@@ -1,0 +1,138 @@
+"""A search -> the posts of one page, by number or by id with a cursor; their count; and the list of tags."""
+
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Mapping
+from itertools import islice
+from math import inf
+from operator import itemgetter
+
+from pipeline import query
+from pipeline.catalog import Catalog
+
+ORDERS = {"id": ("id", 1), "id_desc": ("id", -1), "score": ("score", -1), "score_asc": ("score", 1)}
+NUMBERS = {"general": 0, "artist": 1, "copyright": 3, "character": 4, "meta": 5}  # of tag categories
+ID = itemgetter("id")
+
+
+class Refusal(Exception):
+    """Answer a request with an error: a status, Danbooru's name for it, and a message."""
+
+
+def bad(message: str) -> Refusal:
+    """Refuse a request that is not understood."""
+    return Refusal(400, "ActionController::BadRequest", message)
+
+
+def parse(text: str, level: str) -> query.Test:
+    """Turn a search into a test of posts. Raise Refusal if it has too many tags or cannot be read."""
+    limit = query.LIMITS[level]
+    if len(query.counted(text)) > limit:
+        raise Refusal(
+            422, "PostQuery::TagLimitError", f"You cannot search for more than {limit} tags at a time."
+        )
+    try:
+        return query.parse(text)
+    except ValueError as error:
+        raise bad(f"{error}.") from None
+
+
+def count(posts: list[dict], asked: Mapping[str, str], level: str) -> int:
+    """Count the posts that a search finds. Raise Refusal."""
+    text = asked.get("tags", "")
+    return sum(map(parse(text, level), within(posts, *reach(text, "", newest(posts)))))
+
+
+def browse(posts: list[dict], asked: Mapping[str, str], level: str) -> list[dict]:
+    """Take the page that is asked for out of posts sorted by id, and test no more of them than that takes."""
+    text, page = asked.get("tags", ""), asked.get("page", "1")
+    test, (side, number), limit = parse(text, level), read_page(page), read_limit(asked, 200)
+    near = within(posts, *reach(text, page, newest(posts)))
+    if side == "a":
+        return list(islice(filter(test, near), limit))[::-1]
+    if side == "b":
+        return list(islice(filter(test, reversed(near)), limit))
+    start = max(number - 1, 0) * limit
+    names = re.findall(r"(?<!\S)order:(\S+)", text.lower())
+    if not names:
+        return list(islice(filter(test, reversed(near)), start, start + limit))
+    name, sign = ORDERS.get(names[-1], ORDERS["id_desc"])
+    found = sorted(filter(test, near), key=lambda post: (sign * post[name], -post["id"]))
+    return found[start : start + limit]
+
+
+def newest(posts: list[dict]) -> int:
+    """Return the largest id of posts sorted by id."""
+    return posts[-1]["id"] if posts else 0
+
+
+def within(posts: list[dict], low: float, high: float) -> list[dict]:
+    """Take the ids from `low` to `high` out of posts sorted by id."""
+    return posts[bisect_left(posts, low, key=ID) : bisect_right(posts, high, key=ID)]
+
+
+def reach(text: str, page: str, newest: int) -> tuple[float, float]:
+    """Return the least and the greatest id that a page of a search may hold: between them a site must look.
+
+    Raise ValueError or Refusal if they cannot be read.
+    """
+    low, high = 1, newest
+    for ids in re.findall(r"(?<!\S)id:(\S+)", text.lower()):
+        least, most = bounds(ids)
+        low, high = max(low, least), min(high, most)
+    side, number = read_page(page or "1")
+    if side == "a":
+        low = max(low, number + 1)
+    if side == "b":
+        high = min(high, number - 1)
+    return low, high
+
+
+def bounds(text: str) -> tuple[float, float]:
+    """Return the least and the greatest integer in ranges such as 5..10,>20. Raise ValueError."""
+    ends = []
+    for part in text.split(","):
+        low, dots, high = part.partition("..")
+        sign = ""
+        if not dots:
+            sign, value = re.fullmatch(r"([<>]?=?)(.*)", part).groups()
+            low, high = value * (sign[:1] != "<"), value * (sign[:1] != ">")
+        least = query.as_number(low) + (sign == ">") if low else -inf
+        ends.append((least, query.as_number(high) - (sign == "<") if high else inf))
+    return min(low for low, _ in ends), max(high for _, high in ends)
+
+
+def read_page(page: str) -> tuple[str, int]:
+    """Read a page such as 3, b500 (below that id) or a500 (above it). Raise Refusal."""
+    match = re.fullmatch(r"([ab]?)(\d{1,18})", page)
+    if not match:
+        raise bad("page is not a number.")
+    if not match[1] and int(match[2]) > 1000:
+        raise Refusal(410, "PaginationExtension::PaginationError", "You cannot go beyond page 1000.")
+    return match[1], int(match[2])
+
+
+def read_limit(asked: Mapping[str, str], most: int) -> int:
+    """Read how many are wanted, 20 if nothing is said. Raise Refusal."""
+    if not re.fullmatch(r"\d{1,18}", asked.get("limit", "20")):
+        raise bad("limit is not a number.")
+    return min(int(asked.get("limit", "20")), most)
+
+
+def tags(catalog: Catalog, asked: Mapping[str, str]) -> list[dict]:
+    """List the tags that are asked for, or all, those of most posts first. Raise Refusal.
+
+    No tag is empty here, so that search[hide_empty] changes nothing.
+    """
+    side, number = read_page(asked.get("page", "1"))
+    if side:
+        raise bad("tags have no cursors here.")
+    names = set(asked.get("search[name]", "").lower().split(",")) - {""}
+    found = [
+        {"name": name, "post_count": posts, "category": NUMBERS[category]}
+        for (name, category), posts in catalog.tags.items()
+        if not names or name in names
+    ]
+    limit = read_limit(asked, 1000)
+    start = max(number - 1, 0) * limit
+    return sorted(found, key=lambda tag: (-tag["post_count"], tag["name"]))[start : start + limit]

@@ -1,0 +1,92 @@
+"""Lines and rows of metadata as others write them -> posts with every field in its usual form."""
+
+import gzip
+import json
+import re
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+
+from pipeline import Halt
+from pipeline.catalog import USUAL
+from pipeline.query import CATEGORIES
+
+NUMBERS = ("id", "score", "image_width", "image_height", "file_size")
+SWITCHES = ("has_children", "is_deleted", "is_banned")
+WORDS = ("source", "created_at", "license", *(f"tag_string_{category}" for category in CATEGORIES))
+HASHES = {"md5": 32, "sha256": 64}  # and how many hexadecimal digits they have
+FIELDS = (*NUMBERS, *SWITCHES, *WORDS, *HASHES, "rating", "parent_id", "file_ext")
+LARGEST = 2**53  # the ids that JSON keeps
+DAY = "2020-01-01T00:00:00.000+00:00"  # of posts that do not say theirs
+
+
+def records(path: Path) -> Iterator[tuple[int, dict]]:
+    """Yield the objects of JSON lines, perhaps gzipped, each with the number of its line. Raise Halt."""
+    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+        try:
+            for number, line in enumerate(file, 1):
+                if line.strip():
+                    with naming(path, "line", number):
+                        record = json.loads(line)
+                        if not isinstance(record, dict):
+                            raise ValueError("not an object")
+                    yield number, record
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise Halt(f"{path} is damaged ({error}): get it again") from error
+
+
+@contextmanager
+def naming(path: Path, unit: str, number: int) -> Iterator[None]:
+    """Turn what is wrong with a line or a row into a Halt that names it."""
+    try:
+        yield
+    except (ValueError, KeyError, TypeError) as error:
+        raise Halt(f"{path} {unit} {number} is no post ({error}): repair it or remove it") from error
+
+
+def completed(given: dict) -> dict:
+    """Make a post of fields in any spelling, and fill in the usual values. Raise ValueError or TypeError.
+
+    Numbers and truth may be strings, a rating may be a word, and 0 is no parent. Unknown fields fall away.
+    """
+    post = USUAL | {"created_at": DAY} | {n: given[n] for n in FIELDS if given.get(n) not in (None, "")}
+    post |= {name: integer(name, post[name]) for name in NUMBERS if name in post}
+    post |= {name: str(post[name]).lower() in ("true", "t", "1") for name in SWITCHES}
+    post |= {name: spaced(post[name]) for name in WORDS if name in post}
+    post |= {name: str(post[name]).lower() for name in HASHES if name in post}
+    post["rating"] = str(post["rating"])[0].lower()
+    post["parent_id"] = integer("parent_id", post["parent_id"] or 0) or None
+    post["file_ext"] = str(post["file_ext"]).lower().replace("jpeg", "jpg")
+    pixel_hash = given.get("pixel_hash") or dict(given.get("media_asset") or {}).get("pixel_hash")
+    tags = " ".join(post[f"tag_string_{category}"] for category in CATEGORIES).split()
+    require_sound(post)
+    return post | {"media_asset": {"pixel_hash": pixel_hash}, "tag_string": " ".join(sorted(tags))}
+
+
+def require_sound(post: dict) -> None:
+    """Raise ValueError for a value that a later stage would stumble over."""
+    if not 0 < post["id"] < LARGEST:
+        raise ValueError(f"id must be an integer from 1 to {LARGEST - 1}, got {post['id']}")
+    if post["rating"] not in "gsqe":
+        raise ValueError(f"rating must be g, s, q or e, got {post['rating']!r}")
+    if not re.fullmatch("[a-z0-9]+", post["file_ext"]):  # it becomes part of a path
+        raise ValueError(f"file_ext must be letters and digits, got {post['file_ext']!r}")
+    for name, digits in HASHES.items():
+        if name in post and not re.fullmatch(f"[0-9a-f]{{{digits}}}", post[name]):
+            raise ValueError(f"{name} must be {digits} hexadecimal digits, got {post[name]!r}")
+    date.fromisoformat(post["created_at"][:10])
+
+
+def integer(name: str, value: object) -> int:
+    """Read an integer, whether a number or a string. Raise ValueError."""
+    try:
+        return int(str(value).removesuffix(".0"))
+    except ValueError:
+        raise ValueError(f"{name} must be an integer, got {value!r}") from None
+
+
+def spaced(value: object) -> str:
+    """Write down words: a list of them with spaces between."""
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -1,0 +1,345 @@
+"""Ask a site, politely: the only socket out.
+
+danbooru.py asks for posts, fetch.py for files; how fast, how often and in whose name is decided here.
+"""
+
+import ipaddress
+import re
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from random import Random
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+
+from pipeline import Halt
+
+TRIES = 5  # of a question to the API
+BUSY = (500, 502, 503, 504)
+BROKEN = (
+    requests.ConnectionError,
+    requests.Timeout,
+    requests.exceptions.ChunkedEncodingError,
+    requests.exceptions.ContentDecodingError,
+)
+PATIENCE = 8  # refusals of one request for asking too fast
+STRIKES = 3  # requests in a row that came to nothing: the site is down, or does not want us
+LATER = "run again later, what was fetched is kept"
+STOPPED = "stopped while waiting for the site: run again to go on"
+FASTEST = 10.0  # requests per second to a site elsewhere
+
+
+class Overload(Halt):
+    """Say that a site gave no answer, however often it was asked."""
+
+
+class Canceled(Exception):
+    """Say that a search was too much for the site's database."""
+
+
+class Clock:
+    """Time, and sleep that `stop` ends: nobody waits for a site after Ctrl-C."""
+
+    monotonic = staticmethod(time.monotonic)
+
+    def __init__(self):
+        """Let time pass."""
+        self.stopped = threading.Event()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait. Raise Overload if it is stopped."""
+        if self.stopped.wait(seconds):
+            raise Overload(STOPPED)
+
+    def stop(self) -> None:
+        """End all sleep."""
+        self.stopped.set()
+
+
+@dataclass(eq=False)
+class Bucket:
+    """The hosts of one domain: requests start `interval` seconds apart, by however many threads."""
+
+    interval: float
+    clock: Any
+    free: float = 0.0  # when the next request may start
+    opens: float = 0.0  # until when nobody may ask, whatever turns were given out
+    strikes: int = 0  # requests that came to nothing, since the last answer
+    why: str = ""  # of the last strike
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def wait(self) -> None:
+        """Wait for this request's turn, and for another if nobody may ask by then."""
+        while True:
+            with self.lock:
+                now = self.clock.monotonic()
+                start = max(now, self.free)
+                self.free = start + self.interval
+            if start > now:
+                self.clock.sleep(start - now)
+            if start >= self.opens:
+                return
+
+    def pause(self, seconds: float) -> None:
+        """Let nobody ask for a while."""
+        with self.lock:
+            self.opens = max(self.opens, self.clock.monotonic() + seconds)
+            self.free = max(self.free, self.opens)
+
+    @property
+    def closed(self) -> bool:
+        """Tell whether it is better to leave these hosts alone."""
+        return self.strikes >= STRIKES
+
+
+@dataclass(eq=False)
+class Site:
+    """A site and the manners of asking it; `clock` has `monotonic`, `sleep` and `stop`.
+
+    Without a `host` it stands for all that files may be asked from. `rate` is in requests per second and
+    counts for all hosts of a domain together, as donmai.us; None is 1 elsewhere, and any number on loopback.
+    """
+
+    session: requests.Session
+    host: str
+    rate: float | None = None
+    # for the API alone: files may lie elsewhere
+    auth: tuple[str, str] | None = field(default=None, repr=False)
+    contact: str = ""  # whom a site may write to; without it none elsewhere is asked
+    clock: Any = field(default_factory=Clock)
+    timeout: tuple[float, float] = (10, 30)  # seconds to connect, and between two packets
+    why: str = ""  # of the last request that came to nothing
+    hung_up: bool = False
+    buckets: dict[str, Bucket] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    dice: Random = field(default_factory=Random)
+
+    def ask(self, path: str, **query):
+        """Ask the API and return what its JSON says. Raise Halt, or Canceled if a search is too much."""
+        with self.get(f"{self.host}{path}", query=query, auth=self.auth, stream=False) as response:
+            if response.status_code != 200:
+                raise self.refusal(response)
+            try:
+                return response.json()
+            except requests.JSONDecodeError:
+                raise Halt(f"{response.url} is no JSON: check that host names a Danbooru") from None
+
+    def get(
+        self,
+        url: str,
+        *,
+        query: dict | None = None,
+        auth: tuple[str, str] | None = None,
+        headers: dict | None = None,
+        tries: int = TRIES,
+        hops: int = 0,
+        stream: bool = True,
+    ) -> requests.Response:
+        """Send a request, again if the site is busy, and follow up to `hops` redirects within one host.
+
+        With `stream` the body is left to be read. Raise Overload after the last try, Halt for an address that
+        must not be asked, or Canceled.
+        """
+        self.check(url)
+        bucket, failed, refused = self.bucket(url), 0, 0
+        while True:
+            if self.hung_up or bucket.closed:
+                raise Overload(STOPPED if self.hung_up else bucket.why)
+            bucket.wait()
+            try:
+                response = self.session.get(
+                    url, params=query, auth=auth or silent, headers=headers, proxies=proxies(url),
+                    timeout=self.timeout, stream=stream, allow_redirects=False,
+                )  # fmt: skip
+            except BROKEN as error:
+                trouble = type(error).__name__
+            else:
+                if response.status_code == 429:
+                    refused += 1
+                    self.slow_down(response, refused)
+                    continue
+                if hops and response.is_redirect and (there := nearby(response)):
+                    response.close()
+                    url, query, hops = there, None, hops - 1
+                    continue
+                if response.status_code not in BUSY:
+                    self.note(response)
+                    return response
+                trouble = complaint(response)
+                response.close()
+            if query and "QueryCanceled" in trouble:
+                raise Canceled(trouble)
+            failed += 1
+            if failed == tries:
+                raise self.strike(bucket, f"{url} failed {tries} times ({trouble}): {LATER}")
+            self.clock.sleep(self.delay(failed))
+
+    def check(self, url: str) -> None:
+        """Raise Halt for an address that must not be asked."""
+        if self.host and is_loopback(self.host) != is_loopback(url):
+            raise Halt(f"{self.host} points to {url}: name that site as the host to ask it")
+        if not is_loopback(url) and not self.contact:
+            raise Halt(
+                f"{urlsplit(url).hostname} must know whom to write to: set PREP_CONTACT to your address"
+            )
+
+    def bucket(self, url: str) -> Bucket:
+        """Return the turns of an address: one for all hosts of a domain."""
+        near, name = is_loopback(url), domain(url)
+        with self.lock:
+            if name not in self.buckets:
+                rate = self.rate or (0 if near else 1)
+                self.buckets[name] = Bucket(1 / rate if rate else 0, self.clock)
+            return self.buckets[name]
+
+    def slow_down(self, response: requests.Response, times: int) -> None:
+        """Let nobody ask for as long as the site wishes, else 1, 2, 4... seconds.
+
+        `times` is how often this request was refused. Raise Overload if it never ends.
+        """
+        after, bucket = response.headers.get("Retry-After", ""), self.bucket(response.url)
+        response.close()
+        if times > PATIENCE:
+            said = f"{domain(response.url)} answered 429, too many requests, however long it was left alone"
+            raise self.strike(bucket, f"{said}: {LATER}, with a lower rate", STRIKES)
+        bucket.pause(int(after) if after.isdecimal() else self.delay(times))
+
+    def delay(self, times: int) -> float:
+        """Return 1, 2, 4... seconds and up to as much more, so that clients do not return together."""
+        return 2 ** (times - 1) * (1 + self.dice.random())
+
+    def note(self, response: requests.Response) -> None:
+        """Take note that the site is alive; a 403 is no such sign."""
+        bucket = self.bucket(response.url)
+        if response.status_code == 403:
+            self.strike(bucket, str(self.refusal(response)))
+        else:
+            bucket.strikes = 0
+
+    def strike(self, bucket: Bucket, why: str, count: int = 1) -> Overload:
+        """Take note of requests that came to nothing; return what says so."""
+        with bucket.lock:
+            bucket.strikes += count
+            bucket.why = self.why = why
+        return Overload(why)
+
+    def hang_up(self) -> None:
+        """Ask no more, and end all waiting."""
+        self.hung_up = True
+        self.clock.stop()
+
+    @property
+    def closed(self) -> bool:
+        """Tell whether it is better to leave everybody alone that was asked."""
+        with self.lock:
+            buckets = list(self.buckets.values())
+        return self.hung_up or (bool(buckets) and all(bucket.closed for bucket in buckets))
+
+    def refusal(self, response: requests.Response) -> Halt:
+        """Put into words why the site refused, and what to do."""
+        said = f"{domain(response.url)} refused {response.request.path_url} ({complaint(response)})"
+        if response.status_code == 401:
+            return Halt(f"{said}: check PREP_LOGIN and PREP_API_KEY")
+        if response.status_code == 403 and is_page(response):
+            agent = self.session.headers["User-Agent"]
+            return Halt(f"{said}, its edge turned away the agent {agent!r}: check PREP_CONTACT, ask later")
+        if response.status_code == 403:
+            return Halt(f"{said}: ask for less, or with an account that may")
+        if response.status_code == 422:
+            return Halt(f"{said}: ask for fewer tags, or set PREP_LEVEL to what the account is")
+        return Halt(f"{said}: check host and tags")
+
+
+@contextmanager
+def open_site(
+    host: str,
+    contact: str = "",
+    login: str = "",
+    api_key: str = "",
+    *,
+    rate: float | None = None,
+    clock: Any = None,
+) -> Iterator[Site]:
+    """Open a site, or for an empty `host` whatever site files lie on.
+
+    Raise ValueError for a bad address, contact or rate, and Halt if a site needs a contact and there is none.
+    """
+    host = host.rstrip("/")
+    near, secure = is_loopback(host), urlsplit(host).scheme == "https"
+    if "@" in host:
+        raise ValueError("host must not hold a login, which PREP_LOGIN and PREP_API_KEY tell")
+    if host and not re.match(r"https?://[^\s/?#]", host):
+        raise ValueError(f"host must be an address such as https://danbooru.donmai.us, got {host!r}")
+    if bool(login) != bool(api_key):
+        raise ValueError("PREP_LOGIN and PREP_API_KEY must be set together, got one of them")
+    if host and api_key and not near and not secure:
+        raise ValueError(f"host must begin with https:// to be told an API key, got {host!r}")
+    if rate is not None and not near and not 0 < rate <= FASTEST:
+        raise ValueError(f"rate must be above 0 and at most {FASTEST:g} off loopback, got {rate:g}")
+    agent = f"inkwash/{version('inkwash')} (user {login or 'anonymous'}; {contact or 'loopback'})"
+    if not (agent + api_key).isascii() or not (agent + api_key).isprintable():
+        raise ValueError(f"contact, login and API key must be printable ASCII, got {agent!r}")
+    with requests.Session() as session:
+        session.headers["User-Agent"] = agent
+        for scheme in ("http://", "https://"):
+            session.mount(scheme, HTTPAdapter(pool_maxsize=32))
+        auth = (login, api_key) if login else None
+        site = Site(session, host, rate, auth, contact, clock or Clock())
+        if host:
+            site.check(host)
+        yield site
+
+
+def silent(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Send no credentials, not even those that a file of the user's has for the host."""
+    return request
+
+
+def proxies(url: str) -> dict[str, None]:
+    """Return what keeps a request to loopback from the proxies of the environment."""
+    return dict.fromkeys(("http", "https", "all")) if is_loopback(url) else {}
+
+
+def is_loopback(url: str) -> bool:
+    """Tell whether an address is this machine's own."""
+    name = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return name == "localhost"
+
+
+def nearby(response: requests.Response) -> str:
+    """Return where an answer points to, if that is on the same host; http may become https."""
+    there = urljoin(response.url, response.headers["Location"])
+    before, after = urlsplit(response.url), urlsplit(there)
+    if (before.scheme, before.netloc) == (after.scheme, after.netloc):
+        return there
+    raised = (before.scheme, after.scheme) == ("http", "https") and before.port == after.port is None
+    return there if raised and before.netloc == after.netloc else ""
+
+
+def domain(url: str) -> str:
+    """Return what the hosts of one site share: the last two parts of the name, or an address of numbers."""
+    name = urlsplit(url).hostname or ""
+    return name if re.fullmatch(r"[\d.]+|.*:.*", name) else ".".join(name.split(".")[-2:])
+
+
+def is_page(response: requests.Response) -> bool:
+    """Tell whether an answer is a web page."""
+    return response.headers.get("Content-Type", "").startswith("text/html")
+
+
+def complaint(response: requests.Response) -> str:
+    """Return the status of an answer, and what Danbooru says of it."""
+    try:
+        error = response.json()
+        return f"{response.status_code} {error['error']}: {error['message']}"
+    except (requests.RequestException, ValueError, KeyError, TypeError):
+        return str(response.status_code)

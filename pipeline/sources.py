@@ -1,0 +1,213 @@
+"""Pictures that lie elsewhere than on a site -> posts, as dicts with Danbooru's field names.
+
+A source is a folder of pictures, a metadata dump with its buckets of pictures, a list of addresses, or a
+paired set, whose pictures bring their own sketches. A post tells by `file_url` where its file is; that of a
+pair also by `sketch_url` where its sketch is, or by `sketch_half` which half of the file that is.
+"""
+
+import csv
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pipeline import Halt
+from pipeline.catalog import batches, pictures
+from pipeline.images import SUFFIXES
+from pipeline.query import CATEGORIES
+from pipeline.records import FIELDS, HASHES, completed, naming, records
+from pipeline.samples import loose_key
+
+OTHER = {  # names that a list may use for fields
+    "width": "image_width",
+    "height": "image_height",
+    "artist": "tag_string_artist",
+    "tags": "tag_string_general",
+}
+KINDS = {"1": "artist", "3": "copyright", "4": "character", "5": "meta"}  # of tags in old dumps
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the files are, nothing if their URLs are addresses; and what yields the posts, in any order."""
+
+    root: Path | None
+    posts: Callable[[], Iterator[dict]]
+
+
+def open_source(host: str) -> Source:
+    """Open a folder of pictures, or dump:PATH, list:PATH, pairs:PATH or halves:PATH.
+
+    Raise Halt, here or while the posts are read, for what is missing or not of that form.
+    """
+    kind, _, rest = host.partition(":")
+    if kind == "list" and rest:
+        return listing(Path(rest))
+    openers = {"dump": dump, "pairs": pairs, "halves": halves}
+    opener, path = (openers[kind], Path(rest)) if kind in openers and rest else (folder, Path(host))
+    if not path.is_dir():
+        raise Halt(
+            f"{path} is not a folder: name one, or sample, the address of a Danbooru, or dump:, list:, "
+            "pairs: or halves: before a path"
+        )
+    return opener(path)
+
+
+# ---------------------------------------------------------------- folders and pairs
+
+
+def folder(path: Path) -> Source:
+    """Open a folder of pictures."""
+    return Source(path, partial(located, path, path))
+
+
+def located(root: Path, path: Path) -> Iterator[dict]:
+    """Yield the posts of the pictures below `path`, each with its place in `root`."""
+    for file, post in pictures(path):
+        yield post | {"file_url": file.relative_to(root).as_posix()}
+
+
+def halves(path: Path) -> Source:
+    """Open a folder of pictures that are color on the left and sketch on the right."""
+
+    def posts() -> Iterator[dict]:
+        for post in located(path, path):
+            yield post | {"image_width": post["image_width"] // 2, "sketch_half": "right"}
+
+    return Source(path, posts)
+
+
+def pairs(path: Path) -> Source:
+    """Open color/NAME.* and sketch/NAME.*. Raise Halt if one is without the other."""
+    colors, sketches = named(path / "color"), named(path / "sketch")
+    for name in sorted(colors.keys() ^ sketches.keys()):
+        there, lacks = (colors, "sketch") if name in colors else (sketches, "color")
+        raise Halt(
+            f"{path / there[name]} has no counterpart in {path / lacks}: add it, or remove the picture"
+        )
+    sketch_of = {color: sketches[name] for name, color in colors.items()}
+
+    def posts() -> Iterator[dict]:
+        for post in located(path, path / "color"):
+            yield post | {"sketch_url": sketch_of[post["file_url"]]}
+
+    return Source(path, posts)
+
+
+def named(path: Path) -> dict[str, str]:
+    """Map the names of the pictures below a folder to their places in the folder around it. Raise Halt."""
+    files = (file for batch in batches(path) for file in batch.paths)
+    return {loose_key(file, path): file.relative_to(path.parent).as_posix() for file in files}
+
+
+# ---------------------------------------------------------------- dumps
+
+
+def dump(path: Path) -> Source:
+    """Open metadata/*.json beside buckets of pictures: original/, or else 512px/. Raise Halt."""
+    home = path / "metadata"
+    found = home.rglob("*") if home.is_dir() else path.iterdir()
+    files = sorted(file for file in found if re.search(r"\.jsonl?(\.gz)?$", file.name) and file.is_file())
+    buckets = [name for name in ("original", "512px") if (path / name).is_dir()]
+    if not files or not buckets:
+        raise Halt(
+            f"{path} is not a dump: it needs JSON lines in metadata/, and pictures in original/ or 512px/"
+        )
+
+    def posts() -> Iterator[dict]:
+        for file in files:
+            for number, record in records(file):
+                with naming(file, "line", number):
+                    post = dumped(record, buckets[0])
+                yield post
+
+    return Source(path, posts)
+
+
+def dumped(record: dict, bucket: str) -> dict:
+    """Make a post of a record of a dump, old or new. Raise ValueError, KeyError or TypeError if it is none.
+
+    The pictures of 512px/ are made from the originals, whose hash and size in bytes are not theirs; films
+    have none.
+    """
+    for name in ("id", "rating", "file_ext"):
+        if record.get(name) in (None, ""):
+            raise ValueError(f"it has no {name}")
+    names = {category: [] for category in CATEGORIES}
+    for tag in record.get("tags") or ():
+        names[KINDS.get(str(tag["category"]), "general")].append(tag["name"])
+    post = completed({f"tag_string_{category}": " ".join(tags) for category, tags in names.items()} | record)
+    if bucket == "512px":
+        post = {name: value for name, value in post.items() if name not in ("md5", "file_size")}
+        post["file_ext"] = "jpg" if post["file_ext"] in SUFFIXES else post["file_ext"]
+    return post | {"file_url": f"{bucket}/{post['id'] % 1000:04d}/{post['id']}.{post['file_ext']}"}
+
+
+# ---------------------------------------------------------------- lists
+
+
+def listing(path: Path) -> Source:
+    """Open a list of addresses. Raise Halt if it does not exist or is of another form."""
+    readers = {".csv": table, ".tsv": table, ".jsonl": json_rows, ".parquet": parquet}
+    if path.suffix not in readers or not path.is_file():
+        raise Halt(f"{path} is not a list: name a file that ends in {', '.join(readers)}")
+
+    def posts() -> Iterator[dict]:
+        seen = set()
+        for number, row in enumerate(readers[path.suffix](path), 1):
+            with naming(path, "row", number):
+                post = listed(number, row)
+                if post["id"] in seen:
+                    raise ValueError(f"another row has the id {post['id']}")
+            seen.add(post["id"])
+            yield post
+
+    return Source(None, posts)
+
+
+def table(path: Path) -> Iterator[dict]:
+    """Yield the rows of a table separated by commas, or by tabs. Raise Halt."""
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        try:
+            yield from csv.DictReader(file, delimiter="\t" if path.suffix == ".tsv" else ",")
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise Halt(f"{path} is not a table in UTF-8 ({error}): repair it") from error
+
+
+def json_rows(path: Path) -> Iterator[dict]:
+    """Yield the objects of JSON lines. Raise Halt."""
+    return (row for _, row in records(path))
+
+
+def parquet(path: Path) -> Iterator[dict]:
+    """Yield the rows of a Parquet file, only their columns that are of use here. Raise Halt."""
+    try:
+        from pyarrow.parquet import ParquetFile
+    except ModuleNotFoundError:
+        raise Halt(f"{path} needs pyarrow to be read: install inkwash[parquet]") from None
+    try:
+        file = ParquetFile(path)
+    except ValueError as error:
+        raise Halt(f"{path} is not a Parquet file ({error}): repair it") from error
+    with file:
+        wanted = {"url", "hash", "pixel_hash", *OTHER, *FIELDS}
+        for batch in file.iter_batches(columns=[n for n in file.schema_arrow.names if n in wanted]):
+            yield from batch.to_pylist()
+
+
+def listed(number: int, row: dict) -> dict:
+    """Make a post of a row. Raise ValueError, KeyError or TypeError if it is none."""
+    given = {name: value for name, value in row.items() if value not in (None, "") and value == value}
+    url = str(given.get("url", ""))
+    if not re.match(r"https?://[^/\s]+", url):
+        raise ValueError(f"url must begin with http:// or https://, got {url!r}")
+    if "artist" in given:  # one name, and a tag has no spaces
+        given["artist"] = re.sub(r"\s+", "_", str(given["artist"]).strip().lower())
+    if "hash" in given:
+        given["sha256" if len(str(given["hash"])) == HASHES["sha256"] else "md5"] = given["hash"]
+    suffix = re.search(r"\.([A-Za-z0-9]+)[^./]*$", urlsplit(url).path)
+    usual = {"id": number, "file_ext": suffix.group(1) if suffix else "jpg"}
+    fields = {OTHER.get(name, name): value for name, value in given.items()}
+    return completed(usual | fields) | {"file_url": url}

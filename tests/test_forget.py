@@ -1,0 +1,418 @@
+"""A forgotten post leaves no trace in a project, its neighbors lose no byte, and it never comes back."""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import tarfile
+from collections import Counter
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from conftest import picture
+from test_prep import run
+
+from pipeline import Halt, cue, files, forget, images, samples, sketch
+from pipeline.pack import pack
+from pipeline.params import Cue, Pack, Search, Sketch
+from pipeline.posts import is_forgotten, read_posts
+from pipeline.run import Step, process
+from pipeline.samples import Sample
+
+ARTISTS = {2: "red_fox", 3: "blue_owl red_fox", 5: "blue_owl red_fox", 7: "red_foxes", 11: "blue_owl red_fox"}
+POSTS = {n: ARTISTS.get(n, f"hand_{n}") for n in range(1, 13)}
+GRAY = (4, 5)  # rejected by the color column
+GONE = (11, 12)  # rejected by the column of originals
+UNLISTED = 3  # in the columns still, though no post lists it any more
+PARAMS = """# what to take
+search:
+  host: sample        # a site
+  tags: "solo"   # quoted
+
+  limit: 4
+train:
+  lr: 2.0e-3
+"""
+
+
+def original(number):
+    return images.encode(picture(number))
+
+
+def md5(number):
+    return hashlib.md5(original(number)).hexdigest()
+
+
+def facts(number):
+    return {"id": number, "family": number, "artist": POSTS[number], "md5": md5(number)}
+
+
+def lay(folder, numbers, rejects, reason):
+    """Write and seal a column, two posts to a shard, with its ledger."""
+    kept = [n for n in numbers if n not in rejects]
+    listed = []
+    for start in range(1, numbers[-1], 2):
+        inside = (Sample(f"{n:09d}", {"png": original(n), "json": files.dumps(facts(n))}) for n in kept
+                  if start <= n < start + 2)  # fmt: skip
+        listed.append(samples.write_shard(folder / f"{start // 2:06d}.tar", inside))
+    rows = "".join(f"{n:09d}\t{reason}\n" for n in rejects)
+    files.write(folder / samples.LEDGER, f"key\treason\n{rows}".encode())
+    samples.seal(folder, listed, len(numbers), {reason: len(rejects)} if rejects else {})
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """Work in a project of twelve posts, with all its columns, the packed dataset and the cache."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("PREP_CACHE", "PREP_WORKERS"):
+        monkeypatch.delenv(name, raising=False)
+    Path("params.yaml").write_text(PARAMS)
+    lines = [{"id": n, "md5": md5(n), "tag_string_artist": POSTS[n]} for n in POSTS if n != UNLISTED]
+    files.write(Path("data/posts.jsonl"), b"".join(files.dumps(line) + b"\n" for line in lines))
+    lay(Path("data/original"), range(1, 13), GONE, "gone")
+    lay(Path("data/color"), range(1, 11), GRAY, "gray")
+    steps = {"cue": Step(cue.column, Cue()), "sketch/b7": Step(sketch.column, Sketch(), tell=("complexity",))}
+    for name, step in steps.items():
+        process(step, Path("data/color"), Path("data", name), cache=Path(".prep"))
+    repack(Path("data/pairs"))
+    for n in POSTS:
+        files.write(Path(".prep/files", md5(n)[:2], f"{md5(n)}.png"), original(n))
+    return tmp_path
+
+
+def repack(dest):
+    columns = {"color": "color", "sketch-b7": "sketch/b7", "cue": "cue"}
+    return pack({name: Path("data", folder) for name, folder in columns.items()}, dest, Pack())
+
+
+COLUMNS = [Path("data", name) for name in ("color", "cue", "original", "pairs", "sketch/b7")]
+PLACES = {"params": Path("params.yaml"), "posts": Path("data/posts.jsonl")}
+PLACES |= {"data": Path("data"), "cache": Path(".prep")}
+
+
+def go(*names):
+    return forget.forget(names, **PLACES)
+
+
+def state():
+    """Return the bytes and the time of every file of the project."""
+    return {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in everything()}
+
+
+def everything():
+    return sorted(path for path in Path().rglob("*") if path.is_file())
+
+
+def traces(*numbers):
+    """List the files that still hold a post's key, md5 or picture, in their name or inside."""
+    words = [rf"(?<!\d){n:09d}(?!\d)|{md5(n)}".encode() + b"|" + re.escape(original(n)) for n in numbers]
+    found = re.compile(b"|".join(words))
+    return [path for path in everything() if found.search(bytes(path) + b"\n" + path.read_bytes())]
+
+
+def contents():
+    """Return every sample of every column, by column and shard and key, as any reader sees it."""
+    return {
+        (column, shard.name, sample.key): sample.members
+        for column in COLUMNS
+        for shard in samples.shards(column)
+        for sample in shard
+    }
+
+
+def test_no_trace_of_a_forgotten_post_is_left(project):
+    assert len(traces(2)) == 11
+    removed = go("2")
+    assert traces(2) == []
+    assert removed == {PLACES["posts"]: 1, PLACES["cache"]: 5} | dict.fromkeys(COLUMNS, 1)
+    assert not [*Path().rglob("*.forget*")]
+
+
+def test_an_artist_takes_along_every_post_with_that_word_listed_or_not(project):
+    go("artist:red_fox")
+    assert traces(2, 3, 5, 11) == []
+    assert not [path for path in everything() if b"red_fox" in path.read_bytes().replace(b"red_foxes", b"")
+                and path != PLACES["params"]]  # fmt: skip
+    assert [post["id"] for post in read_posts(PLACES["posts"])] == [1, 4, 6, 7, 8, 9, 10, 12]
+    assert {key for _, _, key in contents()} == {f"{n:09d}" for n in (1, 4, 6, 7, 8, 9, 10)}
+
+
+def test_the_neighbors_of_a_forgotten_post_lose_no_byte(project):
+    before, lines = contents(), PLACES["posts"].read_bytes().splitlines()
+    go("1", "artist:blue_owl")
+    assert contents() == {place: data for place, data in before.items() if int(place[2]) not in (1, 3, 5)}
+    assert PLACES["posts"].read_bytes().splitlines() == [
+        line for n, line in enumerate(lines) if n not in (0, 3, 9)
+    ]
+
+
+def test_only_files_that_hold_a_forgotten_post_are_written(project):
+    before = state()
+    go("8")
+    changed = {path for path, entry in state().items() if before.get(path) != entry}
+    shards = {Path(column, "000003.tar") for column in COLUMNS if column.name != "pairs"}
+    [pair] = [path for path in changed if path.parent == Path("data/pairs") and path.suffix == ".tar"]
+    seals = {column / samples.SEAL for column in COLUMNS}
+    assert changed == {PLACES["params"], PLACES["posts"], pair} | shards | seals
+    assert len(set(before) - set(state())) == 5  # an original, and two finished shards with their entries
+
+
+def test_columns_stay_aligned_even_when_a_shard_is_emptied(project):
+    go("1", "2")
+    shard = samples.shards(Path("data/cue"))[0]
+    assert (shard.name, len(shard), list(shard)) == ("000000.tar", 0, [])
+    with tarfile.open(shard.path) as tar:
+        assert tar.getnames() == []
+    counts = repack(Path("again"))
+    assert sum(counts[name] for name in ("train", "val", "test")) == 6
+    keys = [
+        sample.key for column in ("again", "data/pairs") for s in samples.shards(Path(column)) for sample in s
+    ]
+    assert set(Counter(keys).values()) == {2}
+    process(Step(cue.column, Cue()), Path("data/color"), Path("cue"), cache=Path(".prep"))
+    assert [s.sha256 for s in samples.shards(Path("cue"))] == [
+        s.sha256 for s in samples.shards(Path("data/cue"))
+    ]
+
+
+def seal_of(column):
+    return json.loads(Path("data", column, samples.SEAL).read_bytes())
+
+
+def test_the_counts_add_up_without_the_forgotten(project):
+    go("5", "6")
+    color, originals = seal_of("color"), seal_of("original")
+    assert (color["taken"], color["written"], color["rejected"]) == (8, 7, {"gray": 1})
+    assert (originals["taken"], originals["written"], originals["rejected"]) == (10, 8, {"gone": 2})
+    assert Path("data/color/rejects.tsv").read_text() == "key\treason\n000000004\tgray\n"
+    go("4")
+    assert seal_of("color")["rejected"] == {}
+
+
+def test_a_ledger_beside_the_column_counts_too(project):
+    Path("data/original/rejects.tsv").unlink()
+    table = 'key\treason\tdetail\n000000011\tgone\t404\n000000012\tgone\t"a\tb"\n'
+    Path("data/fetch.tsv").write_text(table)
+    go("11")
+    assert Path("data/fetch.tsv").read_text() == table.replace("000000011\tgone\t404\n", "")
+    assert (seal_of("original")["taken"], seal_of("original")["rejected"]) == (11, {"gone": 1})
+    assert seal_of("pairs")["taken"] == 8
+
+
+def test_a_table_of_something_else_is_left_alone(project):
+    Path("data/other.tsv").write_text("id\tn\n000000002\t1\n")
+    go("2")
+    assert Path("data/other.tsv").read_text() == "id\tn\n000000002\t1\n"
+
+
+def test_the_search_is_told_never_to_take_the_post_again(project):
+    go("artist:red_fox", "0009")
+    from ruamel.yaml import YAML
+
+    names = YAML(typ="safe").load(PLACES["params"])["search"]["forget"]
+    assert names == "artist:red_fox 9"
+    Search(forget=names)
+    assert is_forgotten({"id": 9}, names)
+    assert is_forgotten({"id": 1, "tag_string_artist": "blue_owl red_fox"}, names)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (PARAMS, PARAMS.replace("  host", '  forget: "7 artist:o\'hara"\n  host')),
+        ("search:\n  forget: 5  # why\n  b: 1\n", 'search:\n  forget: "5 7 artist:o\'hara"  # why\n  b: 1\n'),
+        ("search:\n  forget: ''\r\nb: 1\n", 'search:\n  forget: "7 artist:o\'hara"\r\nb: 1\n'),
+        ("search:\n  forget:  # a: b\n", 'search:\n  forget: "7 artist:o\'hara"  # a: b\n'),
+        (
+            "search:\n  forget: >-\n    5\n    6\n\nb: 1\n",
+            'search:\n  forget: "5 6 7 artist:o\'hara"\n\nb: 1\n',
+        ),
+        ("é: 1\nsearch: {a: 1}\n", 'é: 1\nsearch: {forget: "7 artist:o\'hara", a: 1}\n'),
+    ],
+)
+def test_nothing_else_in_the_parameters_changes(tmp_path, before, after):
+    path = tmp_path / "params.yaml"
+    for _ in range(2):
+        files.write(path, before.encode())
+        forget.remember(path, ["7", "artist:o'hara"])
+        assert path.read_bytes().decode() == after
+        before = after  # the second time there is nothing to add
+
+
+def test_names_in_double_are_kept_once(project):
+    go("7", "7", "artist:a")
+    go("artist:a", "7")
+    assert 'forget: "7 artist:a"\n' in PLACES["params"].read_text()
+
+
+def test_forgetting_twice_changes_nothing_more(project):
+    go("artist:red_fox", "1")
+    before = state()
+    assert go("artist:red_fox", "1") == {}
+    assert state() == before
+
+
+def test_a_read_only_file_of_someone_elses_is_replaced_and_not_written_to(project):
+    """DVC links outputs to its cache, and takes the right to write."""
+    kept = {}
+    for path in [*Path("data").rglob("*.tar"), *Path("data").rglob("*.json*")]:
+        kept[path] = (Path("kept") / path, path.read_bytes())
+        kept[path][0].parent.mkdir(parents=True, exist_ok=True)
+        path.chmod(0o444)
+        kept[path][0].hardlink_to(path)
+    go("artist:red_fox")
+    assert all(link.read_bytes() == data for link, data in kept.values())
+    shutil.rmtree("kept")
+    assert traces(2, 3, 5, 11) == []
+
+
+@pytest.mark.parametrize("place", ["original/000005.tar", "sketch/b7/000000.tar"])
+def test_a_column_that_is_not_as_its_seal_says_is_refused_before_anything_changes(project, place):
+    data = bytearray(Path("data", place).read_bytes())
+    data[-600] ^= 1
+    Path("data", place).unlink()
+    Path("data", place).write_bytes(data)
+    before = state()
+    with pytest.raises(Halt, match=r"differs from its seal|cannot be read"):
+        go("2")
+    assert state() == before
+
+
+def test_a_column_without_a_seal_is_refused_before_anything_changes(project):
+    Path("data/cue/seal.json").unlink()
+    before = state()
+    with pytest.raises(Halt, match=r"data/cue has no seal.json, so it is not whole"):
+        go("2")
+    assert state() == before
+
+
+@pytest.mark.parametrize("change", ["{", '{"id": 1}'])
+def test_a_damaged_list_of_posts_is_refused_before_anything_changes(project, change):
+    with PLACES["posts"].open("a") as file:
+        file.write(change)
+    before = state()
+    with pytest.raises(Halt, match=r"posts.jsonl line 12 is not the next post"):
+        go("2")
+    assert state() == before
+
+
+class Killed(BaseException):
+    """A kill."""
+
+
+def killed_at(step, *names):
+    """Forget, but die at one of the moves that change a file, counted from 1; return how many were tried."""
+    made = []
+
+    def watch(function):
+        def move(*given, **more):
+            made.append(function)
+            if 0 < step <= len(made):  # the dead clean up nothing
+                raise Killed
+            return function(*given, **more)
+
+        return move
+
+    with pytest.MonkeyPatch.context() as patch, suppress(Killed):
+        for owner, name in ((Path, "replace"), (Path, "unlink"), (shutil, "rmtree")):
+            patch.setattr(owner, name, watch(getattr(owner, name)))
+        go(*names)
+    return len(made)
+
+
+def test_a_run_killed_at_any_move_is_finished_by_the_next(project, monkeypatch):
+    monkeypatch.setattr(os, "fsync", lambda _: None)
+    shutil.copytree(project, project.parent / "copy", copy_function=os.link)
+    total = killed_at(0, "artist:blue_owl")
+    expected = {path: data for path, (data, _) in state().items()}
+    for step in range(1, total + 1):
+        shutil.rmtree(project)
+        shutil.copytree(project.parent / "copy", project, copy_function=os.link)
+        os.chdir(project)
+        assert killed_at(step, "artist:blue_owl") >= step
+        go("artist:blue_owl")
+        left = {path: data for path, (data, _) in state().items() if not path.name.startswith(".params")}
+        assert left == expected, step
+
+
+def test_another_name_finishes_a_killed_run_too(project):
+    killed_at(20, "artist:red_fox")
+    go("9")
+    assert traces(2, 3, 5, 9, 11) == []
+
+
+def test_half_made_and_unlisted_shards_of_the_memo_go_too(project):
+    left = [Path(".prep/steps/ab/.abc.tar.0.part"), Path(".prep/steps/ab/abc.tar")]
+    for path in left:
+        files.write(path, b"000000002")
+    files.write(Path(".prep", "files", md5(2)[:2], f".{md5(2)}.png.0.part"), original(2)[:50])
+    go("2")
+    assert not any(path.exists() for path in left)
+    assert traces(2) == []
+
+
+def test_what_the_cache_notes_of_a_forgotten_post_goes_too(project):
+    sample = "5" * 32  # of a smaller variant, which has a file of its own
+    told = Sample("000000002", {"png": b"", "json": files.dumps(facts(2) | {"file_md5": sample})})
+    samples.seal(Path("data/small"), [samples.write_shard(Path("data/small/000000.tar"), [told])], 1, {})
+    noted = {"files/55/" + sample + ".jpg": b"", "names/ab/abc": files.dumps({"md5": sample, "sha256": ""})}
+    noted["laid/ab/abc.json"] = files.dumps({"shard": {}, "rejects": [["000000002", "gone", "404"]]})
+    kept = {"names/ab/abd": files.dumps({"md5": md5(1)}), "names/ab/abc.part": b"\xff"}
+    kept["laid/ab/abd.json"] = files.dumps({"shard": {}, "rejects": [["000000001", "gone", "404"]]})
+    for name, data in (noted | kept).items():
+        files.write(Path(".prep", name), data)
+    go("2")
+    assert not any(Path(".prep", name).exists() for name in noted)
+    assert all(Path(".prep", name).exists() for name in kept)
+
+
+def test_a_post_that_hides_its_md5_removes_no_file_of_others(project):
+    with PLACES["posts"].open("ab") as file:
+        file.writelines(files.dumps(post) + b"\n" for post in ({"id": 90}, {"id": 91, "md5": None}))
+    originals = sorted(Path(".prep/files").rglob("*.png"))
+    assert go("90", "91") == {PLACES["posts"]: 2}
+    assert sorted(Path(".prep/files").rglob("*.png")) == originals
+
+
+def test_the_command_says_what_went_and_what_remains_to_do(project, capsys):
+    code, out, err = run(capsys, "forget", "artist:red_fox", "9")
+    assert (code, err) == (0, "")
+    assert "4 from data/posts.jsonl" in out
+    assert "3 from data/pairs" in out
+    assert "dvc repro" in out
+    assert "dvc gc --workspace --cloud" in out
+
+
+def test_what_is_not_there_is_kept_out_all_the_same(project, capsys):
+    code, out, err = run(capsys, "forget", "artist:nobody")
+    assert (code, err) == (0, "")
+    assert out == "forget: artist:nobody not found in this project; params.yaml keeps it out\n"
+    assert 'forget: "artist:nobody"' in PLACES["params"].read_text()
+
+
+def test_a_project_without_data_is_told_too(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("params.yaml").write_text(PARAMS)
+    assert run(capsys, "forget", "5")[0] == 0
+    assert everything() == [Path("params.yaml")]
+
+
+@pytest.mark.parametrize("name", ["fox", "artist:", "-5", "1.5", "", "artist:red fox"])
+def test_what_is_no_id_and_no_artist_is_bad_usage(project, capsys, name):
+    before = state()
+    code, out, err = run(capsys, "forget", "--", "1", name) if name else run(capsys, "forget", name)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "forget must be IDs and artist:NAME, got" in err
+    assert state() == before
+
+
+@pytest.mark.parametrize("text", [None, "", "search: a: b", "train: {}", "search:\n"])
+def test_a_folder_without_parameters_is_no_project(project, capsys, text):
+    PLACES["params"].unlink() if text is None else PLACES["params"].write_text(text)
+    before = state()
+    code, _, err = run(capsys, "forget", "2")
+    assert (code, err.count("\n")) == (1, 1)
+    assert "run this in the folder of a project" in err
+    assert state() == before

@@ -1,0 +1,90 @@
+"""What a search and a fetch will take is said before any file is asked for."""
+
+from dataclasses import replace
+
+import pytest
+from rig import ALL, Clock, find, make_post, make_posts
+
+from pipeline import fetch, plan
+from pipeline.params import Fetch
+from pipeline.server import Answer
+from pipeline.site import open_site
+
+
+def estimate(host, search=ALL, rate=None, terms=None):
+    """Plan a search."""
+    with open_site(host, rate=rate, clock=Clock()) as site:
+        return plan.plan_search(site, search, terms or Fetch(), "anonymous")
+
+
+def test_a_plan_asks_for_no_file_and_guesses_what_the_fetch_then_takes(serve, traffic, tmp_path):
+    held = make_posts(450)
+    with serve(held) as host:
+        told = estimate(host, rate=2.0)
+        assert len(traffic.targets) == 2
+        assert traffic.files == []
+        traffic.targets.clear()
+        find(host, tmp_path / "posts.jsonl")
+    assert told["searches"] == len(traffic.targets)
+    assert told["files"] == 450
+    assert told["bytes"] == pytest.approx(sum(post["file_size"] for post in held), rel=0.2)
+    assert told["seconds"] == round(told["requests"] / 2)
+    assert told["requests"] == told["searches"] + told["files"]
+    assert not told["exact"]
+
+
+def test_a_plan_knows_limit_sample_blacklist_and_hidden_files(serve):
+    held = [
+        make_post(n, tag_string_general="comic" if n % 2 else "", is_banned=n % 4 == 0) for n in range(1, 101)
+    ]
+    with serve(held) as host:
+        plain = replace(ALL, blacklist="")
+        assert estimate(host, plain)["files"] == 75
+        assert estimate(host, replace(plain, limit=20))["files"] == 15
+        assert estimate(host, replace(plain, sample=40))["files"] == 30
+        assert estimate(host, replace(plain, blacklist="comic"))["files"] == 25
+        assert estimate(host, replace(plain, tags="nobody"))["files"] == 0
+
+
+def test_a_site_that_does_not_say_how_many_leaves_the_limit(serve, traffic):
+    traffic.troubles["/counts/"] = Answer(200, "application/json", b'{"counts":{"posts":null}}')
+    with serve(make_posts(10)) as host:
+        assert estimate(host, replace(ALL, limit=300))["files"] == 300
+
+
+def test_with_posts_at_hand_a_plan_is_exact_and_leaves_out_what_the_cache_holds(serve, traffic, tmp_path):
+    held = make_posts(9) + [make_post(100, is_banned=True)]
+    traffic.troubles[held[3]["md5"]] = Answer(404, "text/html", b"")
+    with serve(held) as host:
+        find(host, tmp_path / "posts.jsonl")
+        with open_site(host, rate=0.5, clock=Clock()) as site:
+            told = plan.plan_fetch(site, tmp_path / "posts.jsonl", Fetch(), tmp_path / "cache")
+            assert told == {
+                "searches": 0, "files": 9, "requests": 9, "bytes": sum(post["file_size"] for post in held[:9]),
+                "seconds": 18, "exact": True,
+            }  # fmt: skip
+            traffic.targets.clear()
+            fetch.fetch(site, tmp_path / "posts.jsonl", tmp_path / "out", Fetch(), cache=tmp_path / "cache")
+            assert len(traffic.files) == 9
+            assert plan.plan_fetch(site, tmp_path / "posts.jsonl", Fetch(), tmp_path / "cache")["files"] == 0
+
+
+def test_files_on_several_sites_are_waited_for_side_by_side(tmp_path):
+    from pipeline.posts import write_posts
+
+    urls = [
+        *(f"https://a.example/{n}.png" for n in range(6)),
+        *(f"https://b.other/{n}.png" for n in range(4)),
+    ]
+    write_posts(
+        tmp_path / "posts.jsonl",
+        [{"id": n, "file_url": url, "file_ext": "png"} for n, url in enumerate(urls)],
+    )
+    with open_site("", "me", rate=0.5) as site:
+        told = plan.plan_fetch(site, tmp_path / "posts.jsonl", Fetch(), tmp_path / "cache")
+    assert (told["files"], told["seconds"], told["bytes"]) == (10, 12, 0)
+    assert "an unknown number of bytes; at least 0 h 00 min 12 s" in plan.describe(told)
+
+
+def test_files_in_a_folder_take_no_request(tmp_path):
+    assert plan.plan_fetch(tmp_path, tmp_path / "posts.jsonl", Fetch(), tmp_path)["requests"] == 0

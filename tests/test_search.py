@@ -1,0 +1,201 @@
+"""A search writes the same posts for the same question, whatever has them."""
+
+from dataclasses import replace
+from random import Random
+
+import pytest
+from conftest import picture
+from rig import ALL, find, make_post, make_posts, read
+
+from pipeline import Halt, booru, images
+from pipeline.booru import show
+from pipeline.catalog import Catalog
+from pipeline.params import Search
+from pipeline.posts import read_posts
+from pipeline.search import search
+from pipeline.site import open_site
+from pipeline.sources import Source, open_source
+
+
+def ids(path):
+    """List the ids of a file of posts."""
+    return [post["id"] for post in read_posts(path)]
+
+
+def mixed():
+    """Make posts for which different things speak against."""
+    return [
+        make_post(1),
+        make_post(2, tag_string_general="comic"),
+        make_post(3, tag_string_artist="ann"),
+        make_post(4, rating="e"),
+        make_post(5, tag_string_meta="duplicate", tag_string_artist="ann"),
+        make_post(6),
+        make_post(7, is_deleted=True),
+        make_post(8, is_banned=True),
+        make_post(9, tag_string_artist="ann"),
+    ]
+
+
+def local(posts):
+    """Make a source of posts as a site would show them, in any order."""
+    shown = [show(post, "", "anonymous") for post in posts]
+    Random(0).shuffle(shown)
+    return Source(None, lambda: iter(shown))
+
+
+WANTED = Search(forget="artist:ann")
+
+
+def test_a_search_of_a_site_tells_what_it_took_what_not_and_up_to_where(serve, tmp_path):
+    with serve(mixed()) as host, open_site(host) as site:
+        told = search(site, tmp_path / "a", WANTED)
+    assert told == {"posts": 3, "ceiling": 9, "skipped": {"blacklist": 1, "forgotten": 3}}
+    assert ids(tmp_path / "a") == [1, 6, 8]
+
+
+@pytest.mark.parametrize("wanted", [WANTED, Search(sample=2), Search(limit=3), ALL])
+def test_a_source_on_disk_is_searched_to_the_same_bytes(serve, tmp_path, wanted):
+    with serve(mixed()) as host, open_site(host) as site:
+        told = search(site, tmp_path / "a", wanted)
+    here = search(local(mixed()), tmp_path / "b", wanted)
+    assert (tmp_path / "b").read_bytes() == (tmp_path / "a").read_bytes()
+    assert here["posts"] == told["posts"]
+    assert wanted.limit < 9 or here == {name: told[name] for name in ("posts", "skipped")}
+
+
+def test_a_folder_of_pictures_is_searched(tmp_path):
+    (tmp_path / "ann").mkdir()
+    for number in (1, 2):
+        (tmp_path / "ann" / f"bob_{number}.png").write_bytes(images.encode(picture(number)))
+    (tmp_path / "ann" / "bob_2.json").write_text('{"rating": "e"}')
+    source = open_source(str(tmp_path / "ann"))
+    assert search(source, tmp_path / "posts.jsonl", Search(size=64)) == {"posts": 1, "skipped": {}}
+    (post,) = read_posts(tmp_path / "posts.jsonl")
+    assert (post["file_url"], post["tag_string_artist"], post["image_width"]) == ("bob_1.png", "bob", 64)
+    with pytest.raises(Halt, match="has no post for this search"):
+        search(source, tmp_path / "none.jsonl", Search(size=65))
+
+
+def test_the_limit_counts_what_is_taken_not_what_is_found(serve, traffic, tmp_path):
+    posts = [make_post(number, tag_string_general="comic" * (number % 2)) for number in range(1, 501)]
+    with serve(posts) as host, open_site(host) as site:
+        told = search(site, tmp_path / "a", Search(limit=120))
+    assert told["posts"] == 120
+    assert ids(tmp_path / "a") == list(range(262, 501, 2))
+    assert len(traffic.targets) == 3  # the newest id, and two pages: a third would be of no use
+
+
+def test_equal_posts_give_equal_bytes_whatever_the_port(serve, tmp_path):
+    for name in ("one", "two"):
+        with serve(make_posts(5)) as host:
+            find(host, tmp_path / name)
+            assert host.rpartition(":")[2].encode() not in (tmp_path / name).read_bytes()
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+    assert b"127.0.0.1" not in (tmp_path / "one").read_bytes()
+
+
+def test_later_uploads_do_not_change_the_answer_once_it_was_given(traffic, tmp_path):
+    posts, ceilings = mixed(), tmp_path / "ceilings.json"
+    with booru.serve(Catalog(posts, read), traffic) as host, open_site(host) as site:
+        first = search(site, tmp_path / "a", ALL, ceilings=ceilings)
+        posts.append(make_post(10))
+        assert search(site, tmp_path / "b", ALL, ceilings=ceilings) == first
+        assert (tmp_path / "b").read_bytes() == (tmp_path / "a").read_bytes()
+        ceilings.unlink()
+        assert search(site, tmp_path / "b", ALL, ceilings=ceilings)["ceiling"] == 10
+        assert search(site, tmp_path / "b", ALL)["ceiling"] == 10
+
+
+def test_nothing_found_stops_with_what_was_left_out(serve, tmp_path):
+    with serve(mixed()) as host, open_site(host) as site:
+        for wanted, outcome in (
+            (Search(host=host, tags="nobody"), "not one was found"),
+            (Search(host=host, tags="comic"), "blacklist 1"),
+            (Search(host=host, forget="1 6 8 artist:ann"), "blacklist 1, forgotten 6"),
+        ):
+            with pytest.raises(
+                Halt, match=rf"{host} has no post for this search \({outcome}\): ask for less"
+            ):
+                search(site, tmp_path / "a", wanted)
+    assert not (tmp_path / "a").exists()
+
+
+def test_progress_is_told_after_each_post(serve, tmp_path):
+    seen = []
+    with serve(mixed()) as host, open_site(host) as site:
+        search(site, tmp_path / "a", WANTED, tick=lambda *numbers: seen.append(numbers))
+    assert seen == [(1, 1000), (2, 1000), (3, 1000)]
+    seen.clear()
+    search(local(mixed()), tmp_path / "a", replace(WANTED, limit=2), tick=lambda *n: seen.append(n))
+    assert seen == [(1, 2), (2, 2), (3, 3)]
+
+
+@pytest.mark.parametrize(
+    ("fields", "level", "sentence"),
+    [
+        ({"tags": "hat solo -monochrome"}, "anonymous", "tags must be at most 2 for the level anonymous"),
+        ({"tags": "hat solo user:ann"}, "member", "tags must be at most 2 for the level member"),
+        ({"tags": "a b c d e f g"}, "gold", "tags must be at most 6 for the level gold"),
+        ({"tags": "order:score"}, "platinum", "tags must not ask for an order"),
+    ],
+)
+def test_a_search_that_the_site_would_refuse_is_never_sent(serve, traffic, tmp_path, fields, level, sentence):
+    with serve(make_posts(1)) as host, open_site(host) as site:
+        with pytest.raises(ValueError, match=sentence):
+            search(site, tmp_path / "a", Search(**fields), level=level)
+    assert traffic.targets == []
+
+
+def test_an_account_searches_as_many_tags_as_its_level_lets_it(tmp_path):
+    posts = [make_post(1, tag_string_general="a b c"), make_post(2, tag_string_general="a b")]
+    accounts = {"ann": ("secret", "gold")}
+    with booru.serve(Catalog(posts, read), accounts=accounts) as host:
+        with open_site(host, login="ann", api_key="secret") as site:
+            search(site, tmp_path / "a", Search(tags="a b c"), level="gold")
+        assert ids(tmp_path / "a") == [1]
+        with open_site(host) as site, pytest.raises(Halt, match="422 .*set PREP_LEVEL"):
+            search(site, tmp_path / "a", Search(tags="a b c"), level="gold")
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({}, [1, 5, 25, 49]),
+        ({"since": "2020-01-02"}, [25, 49]),
+        ({"until": "2020-01-02"}, [1, 5, 25]),
+        ({"since": "2020-01-02", "until": "2020-01-02"}, [25]),
+        ({"types": "gif"}, [5]),
+        ({"types": "jpg,gif"}, [5, 49]),
+        ({"ratio": 1.1}, [49]),
+        ({"ratio": 8.0}, [1, 5, 7, 25, 49]),
+        ({"score": -9}, [1, 5, 8, 25, 49]),
+        ({"size": 100}, [1, 5, 9, 25, 49]),
+        ({"rating": "s,e"}, [10, 11]),
+        ({"tags": "hat"}, [25]),
+    ],
+)
+def test_each_parameter_reaches_the_site(serve, tmp_path, fields, expected):
+    posts = [
+        make_post(1),  # from January 1 on, one post an hour
+        make_post(5, ext="gif"),
+        make_post(6, ext="zip"),
+        make_post(7, image_width=5000),
+        make_post(8, score=-9),
+        make_post(9, image_width=500),
+        make_post(10, rating="s"),
+        make_post(11, rating="e"),
+        make_post(25, tag_string_general="hat"),
+        make_post(49, image_width=700, ext="jpg"),
+    ]
+    with serve(posts) as host, open_site(host) as site:
+        search(site, tmp_path / "a", Search(**fields))
+    assert ids(tmp_path / "a") == expected
+
+
+def test_a_published_selection_is_applied_to_a_site(serve, tmp_path):
+    tags = "1girl blue_eyes red_hair simple_background"
+    posts = [make_post(1, tag_string_general=tags), make_post(2, tag_string_general=f"{tags} 1boy")]
+    with serve(posts) as host, open_site(host) as site:
+        told = search(site, tmp_path / "a", Search(recipe="tag2pix"))
+    assert (ids(tmp_path / "a"), told["skipped"]) == ([1], {"recipe": 1})

@@ -1,0 +1,490 @@
+"""A site is asked in our name alone, in turns, and left alone once it had enough."""
+
+import io
+import re
+import socket
+import threading
+import time
+from base64 import b64encode
+from contextlib import ExitStack
+
+import pytest
+import requests
+from requests.adapters import BaseAdapter
+from rig import Clock, answers, make_posts, refuse
+
+from pipeline import Halt
+from pipeline.booru import EDGE, Answer
+from pipeline.server import running
+from pipeline.site import PATIENCE, STRIKES, TRIES, Bucket, Canceled, Overload, domain, open_site
+
+API = "https://danbooru.donmai.us"
+FILE = "https://cdn.donmai.us/original/a.png"
+
+
+class Wire(BaseAdapter):
+    """What lies between us and sites elsewhere: every request is seen, none leaves."""
+
+    def __init__(self, clock=None, **respond):
+        """Answer with nothing but the answers to some hosts."""
+        super().__init__()
+        self.clock, self.respond, self.requests, self.starts = clock, respond, [], []
+        self.proxies = None
+
+    def send(self, request, proxies=None, **kwargs):
+        """Answer a request."""
+        self.requests.append(request)
+        self.starts.append(self.clock.now if self.clock else 0)
+        self.proxies = proxies
+        status, headers = self.respond.get(domain(request.url).replace(".", "_"), (200, {}))
+        if status == "dead":
+            raise requests.ConnectionError
+        response = requests.Response()
+        response.status_code, response.url, response.request = status, request.url, request
+        response.headers.update(headers)
+        response.raw = io.BytesIO(b"[]")
+        return response
+
+    def close(self):
+        """Do nothing."""
+
+    @property
+    def credentials(self):
+        """List what the requests said of who asks."""
+        return [request.headers.get("Authorization") for request in self.requests]
+
+
+@pytest.fixture
+def elsewhere():
+    """Return what opens sites that lie elsewhere, but for a wire."""
+
+    with ExitStack() as stack:
+
+        def start(wire, host=API, contact="me@example.org", **given):
+            site = stack.enter_context(open_site(host, contact, clock=wire.clock or Clock(), **given))
+            for scheme in ("http://", "https://"):
+                site.session.mount(scheme, wire)
+            return site
+
+        yield start
+
+
+@pytest.fixture
+def loopback(serve):
+    """Serve three posts and open a site of them whose time passes only in sleep."""
+    with serve(make_posts(3)) as host, open_site(host, clock=Clock()) as site:
+        yield site
+
+
+# ---------------------------------------------------------------- in whose name
+
+
+def test_no_socket_is_opened_to_a_site_elsewhere_without_a_contact(monkeypatch):
+    monkeypatch.setattr(socket, "socket", lambda *args, **kwargs: pytest.fail("opened a socket"))
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: pytest.fail("looked up a name"))
+    with pytest.raises(Halt, match=r"danbooru\.donmai\.us must know .*: set PREP_CONTACT"), open_site(API):
+        pass
+    with open_site("") as site, pytest.raises(Halt, match=r"cdn\.donmai\.us must know"):
+        site.get(FILE)
+
+
+@pytest.mark.parametrize(
+    ("host", "who", "sentence"),
+    [
+        ("danbooru.donmai.us", {}, "host must be an address"),
+        ("ftp://donmai.us", {}, "host must be an address"),
+        ("https:///posts", {}, "host must be an address"),
+        ("https://ann:secret@donmai.us", {}, "host must not hold a login"),
+        ("http://donmai.us", {"login": "ann", "api_key": "secret"}, "host must begin with https"),
+        ("https://donmai.us", {"login": "ann"}, "must be set together"),
+        ("https://donmai.us", {"api_key": "secret"}, "must be set together"),
+        ("https://donmai.us", {"contact": "me\nX-Injected: 1"}, "must be printable ASCII"),
+        ("https://donmai.us", {"contact": "mé"}, "must be printable ASCII"),
+        ("https://donmai.us", {"login": "ann", "api_key": "secret\u2028"}, "must be printable ASCII"),
+    ],
+)
+def test_bad_addresses_and_names_are_bad_parameters_that_keep_the_key_secret(host, who, sentence):
+    with pytest.raises(ValueError, match=sentence) as error, open_site(host, **({"contact": "me"} | who)):
+        pass
+    assert "secret" not in str(error.value)
+
+
+def test_the_agent_names_the_program_the_user_and_the_contact(elsewhere):
+    wire = Wire()
+    elsewhere(wire, login="ann", api_key="secret").ask("/posts.json")
+    elsewhere(wire).ask("/posts.json")
+    agents = [request.headers["User-Agent"] for request in wire.requests]
+    assert re.fullmatch(r"inkwash/\d[\w.]* \(user ann; me@example\.org\)", agents[0])
+    assert re.fullmatch(r"inkwash/\d[\w.]* \(user anonymous; me@example\.org\)", agents[1])
+
+
+def test_credentials_go_to_the_api_alone_and_are_seen_nowhere(elsewhere):
+    wire = Wire()
+    site = elsewhere(wire, login="ann", api_key="secret")
+    site.ask("/posts.json", tags="hat")
+    site.get(FILE)
+    site.get(f"{API}/original/a.png")
+    assert wire.credentials == ["Basic " + b64encode(b"ann:secret").decode(), None, None]
+    assert not any("secret" in request.url for request in wire.requests)
+    assert "secret" not in repr(site)
+
+
+def test_a_refused_key_is_not_repeated(serve):
+    with serve([]) as host, open_site(host, login="ann", api_key="secret") as site:
+        with pytest.raises(Halt, match="401 .*: check PREP_LOGIN and PREP_API_KEY") as error:
+            site.ask("/posts.json")
+        assert "secret" not in str(error.value)
+
+
+def test_the_passwords_and_logins_of_the_environment_are_never_sent(
+    elsewhere, serve, traffic, tmp_path, monkeypatch
+):
+    names = ("danbooru.donmai.us", "cdn.donmai.us", "127.0.0.1")
+    text = "".join(f"machine {name} login ann password secret\n" for name in names)
+    (tmp_path / "netrc").write_text(text)
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    monkeypatch.setenv("PREP_LOGIN", "ann")
+    monkeypatch.setenv("PREP_API_KEY", "secret")
+    wire = Wire()
+    site = elsewhere(wire)
+    site.ask("/posts.json")
+    site.get(FILE)
+    with serve(make_posts(1)) as host, open_site(host) as site:
+        site.ask("/posts.json")
+    assert wire.credentials == [None, None]
+    assert "Authorization" not in traffic.requests[0].headers
+
+
+def test_proxies_of_the_environment_serve_for_sites_elsewhere_but_not_on_loopback(
+    elsewhere, serve, traffic, monkeypatch
+):
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    wire = Wire()
+    elsewhere(wire).ask("/posts.json")
+    assert wire.proxies["https"] == "http://127.0.0.1:9"
+    with serve(make_posts(1)) as host:
+        for name in (host, ""):  # a list may hold addresses on loopback
+            with open_site(name, clock=Clock()) as site:
+                site.get(f"{host}/posts.json")
+    assert len(traffic.targets) == 2
+
+
+def test_a_key_for_the_api_does_not_keep_a_list_from_being_fetched(elsewhere):
+    wire = Wire()
+    elsewhere(wire, host="", login="ann", api_key="secret").get(FILE)
+    assert wire.credentials == [None]
+
+
+def test_a_site_on_loopback_never_sends_us_elsewhere_nor_one_elsewhere_to_loopback(elsewhere, loopback):
+    loopback.contact = "me"
+    with pytest.raises(Halt, match=f"points to {FILE}: name that site"):
+        loopback.get(FILE)
+    with pytest.raises(Halt, match="points to http://localhost/a: name that site"):
+        elsewhere(Wire()).get("http://localhost/a")
+
+
+# ---------------------------------------------------------------- how fast
+
+
+def test_the_hosts_of_one_domain_share_their_turns_and_others_have_their_own(elsewhere):
+    wire = Wire(Clock())
+    site = elsewhere(wire)
+    for url in (API, FILE, API, "https://example.org/a", FILE):
+        site.get(url)
+    assert wire.starts == [0, 1, 2, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("https://cdn.donmai.us/a", "donmai.us"),
+        ("https://donmai.us:8080", "donmai.us"),
+        ("http://localhost:1", "localhost"),
+        ("http://127.0.0.1:1", "127.0.0.1"),
+        ("http://[::1]:1", "::1"),
+    ],
+)
+def test_a_domain_is_the_end_of_a_name_or_an_address_of_numbers(url, name):
+    assert domain(url) == name
+
+
+def test_a_rate_is_kept_elsewhere_and_on_loopback_where_else_there_is_none(elsewhere, serve):
+    wire = Wire(Clock())
+    site = elsewhere(wire, rate=4.0)
+    for _ in range(5):
+        site.get(API)
+    assert wire.starts == [0, 0.25, 0.5, 0.75, 1]
+    for rate, end in ((None, 0), (2.0, 2)):
+        clock = Clock()
+        with serve(make_posts(1)) as host, open_site(host, rate=rate, clock=clock) as site:
+            for _ in range(5):
+                site.ask("/posts.json")
+        assert clock.now == end
+
+
+@pytest.mark.parametrize("rate", [0, -1, 10.5, float("nan")])
+@pytest.mark.parametrize("host", [API, ""])
+def test_no_site_elsewhere_is_asked_faster_than_ten_times_a_second(host, rate):
+    sentence = "rate must be above 0 and at most 10 off loopback"
+    with pytest.raises(ValueError, match=sentence), open_site(host, "me", rate=rate):
+        pass
+
+
+def test_threads_take_turns():
+    waits, clock = [], Clock()
+    clock.sleep = waits.append  # time stands still: all ask at once
+    bucket = Bucket(1, clock)
+    threads = [threading.Thread(target=bucket.wait) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(waits) == [1, 2, 3]
+
+
+def test_a_pause_holds_for_those_too_whose_turn_was_set_before():
+    clock = Clock()
+    bucket = Bucket(1, clock)
+    clock.sleep, sleep = lambda seconds: (sleep(seconds), clock.now == 1 and bucket.pause(30)), clock.sleep
+    for _ in range(2):
+        bucket.wait()
+    assert clock.slept == [1, 30]
+    bucket.wait()
+    assert clock.now == 32
+
+
+# ---------------------------------------------------------------- patience
+
+
+def test_the_site_says_how_long_to_wait(loopback, traffic):
+    traffic.troubles["/posts.json"] = answers(
+        refuse(429, **{"Retry-After": "7"}), refuse(429, **{"Retry-After": "30"})
+    )
+    assert len(loopback.ask("/posts.json")) == 3
+    assert loopback.clock.slept == [7, 30]
+
+
+@pytest.mark.parametrize("statuses", [(429, 429, 429, 429), (500, 502, 503, 504)])
+def test_without_a_word_from_the_site_the_wait_doubles_with_jitter(loopback, traffic, statuses):
+    traffic.troubles["/posts.json"] = answers(*map(refuse, statuses))
+    assert len(loopback.ask("/posts.json")) == 3
+    slept = loopback.clock.slept
+    assert [2**n <= seconds <= 2 * 2**n for n, seconds in enumerate(slept)] == [True] * 4
+    assert any(seconds != round(seconds) for seconds in slept)
+
+
+def test_two_clients_do_not_return_together():
+    with open_site("http://127.0.0.1:9") as one, open_site("http://127.0.0.1:9") as other:
+        assert [one.delay(1) for _ in range(3)] != [other.delay(1) for _ in range(3)]
+
+
+def test_a_site_that_never_has_time_is_left_alone_with_a_sentence(loopback, traffic):
+    traffic.troubles["/posts.json"] = refuse(429)
+    with pytest.raises(Overload, match=r"^127\.0\.0\.1 answered 429, .*with a lower rate$"):
+        loopback.ask("/posts.json")
+    assert len(traffic.targets) == PATIENCE + 1
+    assert loopback.closed
+
+
+def test_refusals_of_many_at_once_are_not_counted_together(loopback, traffic):
+    left = dict.fromkeys("0123", PATIENCE)
+
+    def answer(target):
+        left[target[-1]] -= 1
+        return refuse(429, **{"Retry-After": "1"}) if left[target[-1]] >= 0 else None
+
+    traffic.troubles["/posts.json"] = answer
+    threads = [threading.Thread(target=loopback.ask, args=["/posts.json"], kwargs={"x": n}) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(traffic.targets) == 4 * (PATIENCE + 1)
+    assert not loopback.closed
+
+
+def test_an_address_that_is_always_refused_ends_though_others_are_answered(loopback, traffic):
+    traffic.troubles["/lazy"] = lambda target: loopback.ask("/posts.json") and refuse(429)
+    with pytest.raises(Overload):
+        loopback.get(f"{loopback.host}/lazy")
+
+
+def test_hanging_up_ends_all_waiting_at_once_and_all_asking(serve, traffic):
+    traffic.troubles["/posts.json"] = refuse(429, **{"Retry-After": "600"})
+    ends = []
+
+    def ask():
+        try:
+            site.ask("/posts.json")
+        except Overload as error:
+            ends.append(str(error))
+
+    with serve(make_posts(1)) as host, open_site(host) as site:
+        threads = [threading.Thread(target=ask) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        while site.bucket(host).opens == 0:
+            time.sleep(0.001)
+        site.hang_up()
+        for thread in threads:
+            thread.join(5)
+        assert ends == ["stopped while waiting for the site: run again to go on"] * 3
+        assert site.closed
+        asked = len(traffic.targets)
+        with pytest.raises(Overload, match="stopped"):
+            site.get(f"{host}/robots.txt")
+        assert len(traffic.targets) == asked
+
+
+# ---------------------------------------------------------------- trouble
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+def test_after_five_tries_a_busy_site_is_left_alone(loopback, traffic, status):
+    traffic.troubles["/posts.json"] = refuse(status)
+    sentence = rf"/posts\.json failed 5 times \({status} Some::Error: no\): .*what was fetched is kept"
+    with pytest.raises(Overload, match=sentence):
+        loopback.ask("/posts.json")
+    assert len(traffic.targets) == TRIES
+
+
+def test_a_site_that_is_not_there_is_asked_five_times():
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))  # and does not listen
+        with open_site(f"http://127.0.0.1:{deaf.getsockname()[1]}", clock=Clock()) as site:
+            with pytest.raises(Overload, match=r"failed 5 times \(ConnectionError\)"):
+                site.ask("/posts.json")
+            assert len(site.clock.slept) == TRIES - 1
+
+
+def test_a_site_that_does_not_say_a_word_is_not_waited_for():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        with open_site(f"http://127.0.0.1:{server.getsockname()[1]}", clock=Clock()) as site:
+            site.timeout = (5, 0.05)
+            with pytest.raises(Overload, match=r"failed 5 times \(ReadTimeout\)"):
+                site.ask("/posts.json")
+
+
+@pytest.mark.parametrize("pause", [0, 60])
+def test_an_answer_that_breaks_off_or_stalls_is_asked_for_again(loopback, traffic, pause):
+    loopback.timeout = (5, 0.1)
+    body = b'[{"id": 1}, {"id": 2}]'
+    broken = Answer(200, "application/json", body, keep=0.5, pause=pause)
+    traffic.troubles["/posts.json"] = answers(broken, broken)
+    assert len(loopback.ask("/posts.json")) == 3
+    assert len(traffic.targets) == 3
+
+
+def test_a_search_that_is_too_much_is_told_at_once_and_is_no_fault_of_the_site(loopback, traffic):
+    traffic.troubles["/posts.json"] = refuse(500, "ActiveRecord::QueryCanceled")
+    for _ in range(2 * STRIKES):
+        with pytest.raises(Canceled):
+            loopback.ask("/posts.json", tags="hat")
+    assert len(traffic.targets) == 2 * STRIKES
+    assert not loopback.clock.slept
+    assert not loopback.closed
+    with pytest.raises(Overload):  # a file is no search
+        loopback.get(f"{loopback.host}/posts.json")
+
+
+@pytest.mark.parametrize(
+    ("answer", "sentence"),
+    [
+        (refuse(400), r"400 Some::Error: no\): check host and tags"),
+        (refuse(401), "check PREP_LOGIN and PREP_API_KEY"),
+        (refuse(403, "User::PrivilegeError"), r"403 User::\w+: no\): ask for less, or with an account"),
+        (refuse(404, "ActiveRecord::RecordNotFound"), r"404 .*: check host and tags"),
+        (refuse(410), r"410 .*: check host and tags"),
+        (refuse(422), "ask for fewer tags, or set PREP_LEVEL"),
+        (refuse(302, Location="https://example.org/"), r"refused .*302.*: check host and tags"),
+        (EDGE, r"turned away the agent 'inkwash/.*: check PREP_CONTACT"),
+        (Answer(200, "text/html", b"<html>"), "is no JSON: check that host names a Danbooru"),
+        (Answer(200, "application/json", b""), "is no JSON: check that host names a Danbooru"),
+    ],
+)
+def test_a_refusal_stops_at_once_with_what_to_do(loopback, traffic, answer, sentence):
+    traffic.troubles["/posts.json"] = answer
+    with pytest.raises(Halt, match=sentence):
+        loopback.ask("/posts.json")
+    assert len(traffic.targets) == 1
+
+
+@pytest.mark.parametrize("answer", [refuse(503), refuse(403), EDGE])
+def test_three_requests_in_a_row_that_came_to_nothing_close_the_site(loopback, traffic, answer):
+    traffic.troubles["/original"] = answer
+    url = f"{loopback.host}/original"
+
+    def strike():
+        try:
+            loopback.get(url)
+        except Overload:
+            return
+
+    for _ in range(STRIKES - 1):
+        strike()
+    loopback.get(f"{loopback.host}/lost")  # a 404, and an answer
+    for _ in range(STRIKES - 1):
+        strike()
+        assert not loopback.closed
+    strike()
+    assert loopback.closed
+    assert loopback.why
+    asked = len(traffic.targets)
+    with pytest.raises(Overload, match=re.escape(loopback.why)):
+        loopback.get(url)
+    assert len(traffic.targets) == asked
+
+
+def test_a_domain_that_is_gone_does_not_keep_us_from_the_others(elsewhere):
+    wire = Wire(dead_org=("dead", {}))
+    site = elsewhere(wire, host="")
+    site.get("https://example.org/a")
+    for _ in range(STRIKES + 2):
+        with pytest.raises(Overload, match=r"dead\.org/a failed 2 times"):
+            site.get("https://dead.org/a", tries=2)
+    assert len(wire.requests) == 1 + STRIKES * 2
+    assert not site.closed
+    assert site.get("https://example.org/a").status_code == 200
+
+
+# ---------------------------------------------------------------- redirects
+
+
+def test_redirects_within_a_host_are_followed_so_many_times(traffic):
+    def respond(request):
+        left = int(request.path[1:])
+        if not left:
+            return Answer(200, "text/plain", request.headers["Range"].encode())
+        return Answer(302, "text/plain", b"", {"Location": f"/{left - 1}"})
+
+    with running(respond) as host, open_site(host) as site:
+        assert site.get(f"{host}/3", headers={"Range": "bytes=5-"}, hops=3).content == b"bytes=5-"
+        assert site.get(f"{host}/3", hops=2).status_code == 302
+        assert site.get(f"{host}/1").status_code == 302
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "followed"),
+    [
+        ("http://example.org/a", "https://example.org/b", True),
+        ("https://example.org/a", "//example.org/b", True),
+        ("https://example.org/a", "http://example.org/b", False),
+        ("https://example.org/a", "https://cdn.example.org/b", False),
+        ("https://example.org/a", "https://ann@example.org/b", False),
+        ("http://example.org:8080/a", "https://example.org/b", False),
+        ("http://example.org/a", "ftp://example.org/b", False),
+        ("https://example.org/a", "http://127.0.0.1/b", False),
+    ],
+)
+def test_a_redirect_is_followed_to_the_same_host_alone_and_never_to_less_safety(
+    elsewhere, before, after, followed
+):
+    wire = Wire(example_org=(302, {"Location": after}))
+    site = elsewhere(wire, host="")
+    assert site.get(before, hops=1).status_code == 302
+    assert len(wire.requests) == 1 + followed
+    assert not followed or wire.requests[1].url.endswith("/b")

@@ -1,0 +1,407 @@
+"""One file arrives over real sockets, whole and checked, or with the true reason why not."""
+
+import io
+import json
+import struct
+import tracemalloc
+import zlib
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import picture
+from PIL import Image
+from rig import Clock, answers, make_post, read
+
+from pipeline import booru, files, images, posts
+from pipeline.catalog import Catalog, describe
+from pipeline.check import Damage, Reject, Wanted, local, wanted
+from pipeline.faults import Faults, Rule
+from pipeline.params import Fetch
+from pipeline.server import Answer
+from pipeline.site import open_site
+from pipeline.store import Store
+
+POST = make_post(1)
+TARGET = f"/original/{POST['md5'][:2]}/{POST['md5'][2:4]}/{POST['md5']}.png"
+FILE = Wanted(TARGET, "png", POST["md5"], size=POST["file_size"])
+
+
+@pytest.fixture
+def opened(tmp_path, traffic):
+    """Return what serves a catalog and opens a store of its files, with the faults of some rules."""
+    with_faults = []
+
+    def start(*rules, held=None, params=None, clock=None, again=False, timeout=(5, 5)):
+        held = held or Catalog([POST], read)
+        stack = booru.serve(held, traffic, faults=Faults(list(rules)))
+        host = stack.__enter__()
+        with_faults.append(stack)
+        opening = open_site(host, clock=clock or Clock())
+        site = opening.__enter__()
+        with_faults.append(opening)
+        site.timeout = timeout
+        return Store(site, tmp_path / "cache", params or Fetch(), again)
+
+    yield start
+    for stack in reversed(with_faults):
+        stack.__exit__(None, None, None)
+
+
+def refused(store, file=FILE):
+    """Return the reason and the detail with which a file is refused."""
+    with pytest.raises(Reject) as error:
+        store.obtain(file)
+    return error.value.reason, error.value.detail
+
+
+def parts(store):
+    """List the files that are half there."""
+    return list(store.cache.rglob("*.part"))
+
+
+def test_an_original_is_kept_by_its_md5_and_never_asked_for_again(opened, traffic):
+    store = opened()
+    kept = store.obtain(FILE)
+    assert kept.path.read_bytes() == read(POST)
+    assert kept.path.relative_to(store.cache).as_posix() == f"files/{POST['md5'][:2]}/{POST['md5']}.png"
+    assert (kept.md5, kept.own) == (POST["md5"], "")
+    assert store.obtain(FILE) == kept
+    assert len(traffic.targets) == 1
+
+
+@pytest.mark.parametrize(
+    ("rule", "reason", "detail", "asked"),
+    [
+        (Rule("status", status=404), "gone", "404", 1),
+        (Rule("status", status=410), "gone", "410", 1),
+        (Rule("status", status=400), "gone", "400", 1),
+        (Rule("status", status=451), "banned", "451", 1),
+        (Rule("page"), "wrong type", "a web page", 1),
+        (Rule("type", content_type="image/gif"), "wrong type", "a gif file for png", 1),
+        (Rule("redirect", location="https://example.org/x.png"), "moved", "302", 1),
+        (Rule("empty"), "truncated", "zero bytes", 3),
+        (Rule("short"), "truncated", "1000 of 2001 bytes", 3),
+        (Rule("truncate"), "truncated", "the connection broke", 3),
+        (Rule("corrupt"), "mismatch", "another md5", 3),
+    ],
+)
+def test_what_is_decided_for_good_is_told_apart_and_not_asked_for_again(
+    opened, traffic, rule, reason, detail, asked
+):
+    store = opened(rule)
+    said = refused(store)
+    assert said[0] == reason
+    assert detail in said[1] or rule.fault in ("short", "truncate")
+    assert len(traffic.targets) == asked
+    assert refused(store) == said
+    assert len(traffic.targets) == asked
+    assert not [path for path in (store.cache / "files").rglob("*") if path.suffix == ".png"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "said", "asked"),
+    [
+        (Rule("status", status=503), "failed 3 times (503)", 3),
+        (Rule("status", status=500), "failed 3 times (500)", 3),
+        (Rule("status", status=403), "403", 1),
+        (Rule("edge"), "check PREP_CONTACT", 1),
+        (Rule("stall", seconds=9), "stalled", 3),
+    ],
+)
+def test_what_fails_for_now_is_asked_for_again_by_the_next_run(opened, traffic, rule, said, asked):
+    store = opened(rule, timeout=(5, 0.2))
+    reason, detail = refused(store)
+    assert reason == "transient"
+    assert said in detail
+    assert len(traffic.targets) == asked
+    later = opened()
+    assert later.obtain(FILE).path.read_bytes() == read(POST)
+
+
+def test_after_three_files_in_a_row_came_to_nothing_no_other_is_asked_for(opened, traffic):
+    store = opened(Rule("edge"))
+    for _ in range(3):
+        refused(store)
+    assert len(traffic.targets) == 3
+    assert refused(store)[0] == "transient"
+    assert len(traffic.targets) == 3
+
+
+@pytest.mark.parametrize("fault", ["truncate", "stall"])
+def test_a_transfer_that_breaks_off_goes_on_where_it_was(opened, traffic, fault):
+    store = opened(Rule(fault, times=2, keep=0.5, seconds=9), timeout=(5, 0.2))
+    assert store.obtain(FILE).path.read_bytes() == read(POST)
+    ranges = [request.headers.get("Range") for request in traffic.requests]
+    assert ranges == [None, "bytes=1000-", "bytes=1500-"]
+    assert not parts(store)
+
+
+def left_behind(store, data):
+    """Leave a part as a killed run does."""
+    part = store.shelve(FILE.md5, FILE.ext).with_name(f"{FILE.md5}.png.part")
+    files.write(part, data)
+    return part
+
+
+@pytest.mark.parametrize(
+    ("data", "ranges"),
+    [
+        (read(POST)[:700], ["bytes=700-"]),
+        (read(POST)[:-1], ["bytes=2000-"]),
+        (read(POST), []),  # all there, only not checked
+        (read(POST)[:-1] + b"!", [None]),  # all there, and wrong
+        (b"!" * 700, ["bytes=700-", None]),
+        (read(POST) + b"more", [None]),
+        (b"", [None]),
+    ],
+)
+def test_what_a_killed_run_left_is_used_if_it_is_right(opened, traffic, data, ranges):
+    store = opened()
+    left_behind(store, data)
+    assert store.obtain(FILE).path.read_bytes() == read(POST)
+    assert [request.headers.get("Range") for request in traffic.requests] == ranges
+    assert not parts(store)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(416, "text/html", b"", {"Content-Range": "bytes */500"}),
+        Answer(206, "image/png", read(POST), {"Content-Range": "bytes 0-2000/2001"}),
+        Answer(200, "image/png", read(POST)),
+    ],
+)
+def test_a_site_that_knows_no_ranges_sends_the_file_from_its_beginning(opened, traffic, answer):
+    traffic.troubles["/original/"] = answers(answer)
+    store = opened()
+    left_behind(store, read(POST)[:700])
+    assert store.obtain(FILE).path.read_bytes() == read(POST)
+    assert len(traffic.targets) <= 2
+
+
+def test_a_file_that_was_damaged_in_the_cache_is_downloaded_again(opened, traffic):
+    store = opened()
+    path = store.obtain(FILE).path
+    path.write_bytes(read(POST)[:-1] + b"!")
+    assert store.obtain(FILE).path.read_bytes() == read(POST)
+    assert len(traffic.targets) == 2
+
+
+def test_what_was_rejected_for_good_is_asked_for_once_more_only_on_request(opened, traffic):
+    store = opened()
+    traffic.troubles["/original/"] = Answer(404, "text/html", b"")
+    assert refused(store)[0] == "gone"
+    traffic.troubles = {}
+    assert refused(store)[0] == "gone"
+    assert replace(store, again=True).obtain(FILE).path.read_bytes() == read(POST)
+    assert store.obtain(FILE).path.read_bytes() == read(POST)
+    assert len(traffic.targets) == 2
+
+
+def test_credentials_and_compression_are_not_offered_for_files(opened, traffic):
+    store = opened()
+    store.site.auth = ("ann", "secret")
+    store.obtain(FILE)
+    headers = traffic.requests[0].headers
+    assert "Authorization" not in headers
+    assert headers["Accept-Encoding"] == "identity"
+
+
+# ---------------------------------------------------------------- what is too big
+
+
+def bomb(width, height):
+    """Make the header of a PNG of any size, and few pixels."""
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(b"\0" * 100)) + bytes(5_000_000)
+
+
+@pytest.mark.parametrize(("width", "height"), [(40000, 40000), (10001, 10000)])
+def test_a_picture_of_too_many_pixels_is_rejected_by_its_header_before_the_rest_arrives(
+    opened, monkeypatch, width, height
+):
+    data = bomb(width, height)
+    post = describe(1, data, "png", image_width=500, image_height=500)  # the site lies
+    store = opened(held=Catalog([post], lambda _: data))
+    received = Counter()
+    monkeypatch.setattr("pipeline.store.look", spying(received))
+    assert refused(store, target_of(post))[0] == "too big"
+    assert received["bytes"] <= 1 << 16
+    assert not parts(store)
+
+
+def spying(received):
+    """Wrap `look` to count what had arrived when it was called."""
+    from pipeline.store import look
+
+    def wrapped(source, params):
+        received["bytes"] += len(source)
+        look(source, params)
+
+    return wrapped
+
+
+def target_of(post, **more):
+    """Name the original of a post of the rig."""
+    md5 = post["md5"]
+    url = f"/original/{md5[:2]}/{md5[2:4]}/{md5}.{post['file_ext']}"
+    return Wanted(url, post["file_ext"], md5, size=post["file_size"], **more)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"file_size": 100_000_001}, {"image_width": 40000, "image_height": 40000}],
+)
+def test_what_is_said_to_be_too_big_is_not_asked_for(fields):
+    with pytest.raises(Reject) as error:
+        wanted(POST | {"file_url": TARGET} | fields, Fetch())
+    assert error.value.reason == "too big"
+
+
+def test_a_body_that_does_not_end_is_cut_off(opened):
+    data = bytes(3_000_000)
+    post = describe(1, data, "png")
+    store = opened(held=Catalog([post], lambda _: data), params=Fetch(megabytes=1))
+    assert refused(store, Wanted(target_of(post).url, "png", post["md5"]))[0] == "too big"
+    assert not parts(store)
+
+
+def test_a_file_of_100_megabytes_streams(opened):
+    data = np.random.default_rng(0).bytes(100_000_000)
+    post = describe(1, data, "png")
+    store = opened(held=Catalog([post], lambda _: data))
+    tracemalloc.start()
+    kept = store.obtain(target_of(post))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert kept.path.stat().st_size == 100_000_000
+    assert peak < 4_000_000
+
+
+# ---------------------------------------------------------------- files without a published md5
+
+
+def encoded(number=1, form="jpeg", **size):
+    """Encode a picture."""
+    buffer = io.BytesIO()
+    Image.fromarray(picture(number, **size)).save(buffer, form)
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def wide():
+    """Make a post of 1000 x 600 pixels, and its catalog."""
+    data = encoded(1, "png", width=1000, height=600)
+    post = describe(7, data, "png", image_width=1000, image_height=600)
+    return Catalog([post], lambda _: data)
+
+
+def variant_of(store, name):
+    """Return a post as the site shows it, and the file of a variant."""
+    post = posts.reduce(store.site.ask("/posts/7.json"), store.site.host)
+    return post, wanted(post, Fetch(variant=name))
+
+
+@pytest.mark.parametrize(("name", "size"), [("sample", (850, 510)), ("720x720", (720, 432))])
+def test_a_variant_is_decoded_whole_and_kept_with_our_own_hash(opened, traffic, wide, name, size):
+    store = opened(held=wide)
+    post, file = variant_of(store, name)
+    kept = store.obtain(file)
+    assert images.measure(kept.path) == size
+    assert kept.md5 != post["md5"]
+    assert len(kept.own) == 64
+    before = len(traffic.targets)
+    assert store.obtain(file) == kept
+    assert len(traffic.targets) == before
+    kept.path.write_bytes(kept.path.read_bytes()[:-1])
+    assert store.obtain(file) == kept
+    assert len(traffic.targets) == before + 1
+
+
+def test_a_variant_that_is_not_there_is_the_original():
+    post = POST | {"file_url": TARGET}
+    for name in ("sample", "720x720"):
+        assert wanted(post, Fetch(variant=name)) == wanted(post, Fetch())
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (encoded(2, width=850, height=500), "mismatch"),
+        (encoded(2, width=850, height=510)[:-300], "truncated"),
+        (b"<html>sorry</html>", "wrong type"),
+        (b"nonsense", "wrong type"),
+        (b"", "truncated"),
+    ],
+)
+def test_a_variant_that_is_not_what_was_announced_is_refused(opened, traffic, wide, body, reason):
+    store = opened(held=wide)
+    traffic.troubles["/sample/"] = Answer(200, "image/jpeg", body)
+    assert refused(store, variant_of(store, "sample")[1])[0] == reason
+    assert not list(store.cache.rglob("*.jpg"))
+    assert not parts(store)
+
+
+def test_a_file_of_a_list_is_checked_by_its_sha256_or_decoded(opened, traffic):
+    import hashlib
+
+    store, data = opened(), encoded(3)
+    traffic.troubles["/a.jpg"] = Answer(200, "image/jpeg", data)
+    sha256 = hashlib.sha256(data).hexdigest()
+    assert store.obtain(Wanted("/a.jpg?1", "jpg", sha256=sha256)).own == sha256
+    assert store.obtain(Wanted("/a.jpg?2", "jpg")).md5 == hashlib.md5(data).hexdigest()
+    assert refused(store, Wanted("/a.jpg?3", "jpg", sha256="0" * 64)) == ("mismatch", "another SHA-256")
+
+
+# ---------------------------------------------------------------- which file, and files of a folder
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"md5": None, "file_url": None}, "hidden"),
+        ({"md5": None, "file_url": None, "is_banned": True}, "banned"),
+        ({"md5": "../../../etc/passwd"}, "hidden"),
+        ({"file_ext": "mp4"}, "wrong type"),
+        ({"file_ext": "../png"}, "wrong type"),
+        ({"variants": {"sample": {"url": "/x", "file_ext": "zip", "width": 1, "height": 1}}}, "wrong type"),
+    ],
+)
+def test_what_cannot_be_asked_for_says_why(fields, reason):
+    post = posts.reduce(POST | {"file_url": TARGET} | fields) | {
+        name: value for name, value in fields.items() if name == "variants"
+    }
+    with pytest.raises(Reject) as error:
+        wanted(post, Fetch(variant="sample"))
+    assert error.value.reason == reason
+
+
+def test_a_file_of_a_folder_is_checked_where_it_lies(tmp_path):
+    (tmp_path / "in").mkdir()
+    path, data = tmp_path / "in" / "a.jpg", encoded(4)
+    path.write_bytes(data)
+    (tmp_path / "secret.jpg").write_bytes(data)
+    assert local(tmp_path / "in", Wanted("a.jpg", "jpg"), Fetch()).path == path
+    for file, reason in (
+        (Wanted("b.jpg", "jpg"), "gone"),
+        (Wanted("../secret.jpg", "jpg"), "gone"),
+        (Wanted("a.jpg", "jpg", "0" * 32), "mismatch"),
+        (Wanted("a.jpg", "jpg", size=10**6), "truncated"),
+    ):
+        with pytest.raises(Reject) as error:
+            local(tmp_path / "in", file, Fetch())
+        assert error.value.reason == reason
+    assert path.read_bytes() == data
+
+
+def test_a_damage_is_a_reject_that_may_pass():
+    assert issubclass(Damage, Reject)
+    assert json.loads(json.dumps(Damage("truncated", "half").args)) == ["truncated", "half"]
+    assert isinstance(Path("x"), Path)
