@@ -5,7 +5,6 @@ it is chosen by the same rules, reduced to what later stages use, and written to
 """
 
 import json
-import math
 import re
 from array import array
 from collections import Counter
@@ -52,8 +51,8 @@ def terms(search: Search) -> str:
 
 def shape(search: Search) -> str:
     """Write down what a search asks of a picture's size; the site keeps ratios to two decimals."""
-    narrow = math.floor(100 / search.ratio) / 100
-    return f"width:>={search.size} height:>={search.size} ratio:{narrow:g}..{search.ratio:g}"
+    narrow, wide = round(1 / search.ratio, 2), round(search.ratio, 2)
+    return f"width:>={search.size} height:>={search.size} ratio:{narrow:g}..{wide:g}"
 
 
 def matching(posts: Iterable[dict], search: Search) -> Iterator[dict]:

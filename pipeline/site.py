@@ -152,33 +152,36 @@ class Site:
             if self.hung_up or bucket.closed:
                 raise Overload(STOPPED if self.hung_up else bucket.why)
             bucket.wait()
-            try:
-                response = self.session.get(
-                    url, params=query, auth=auth or silent, headers=headers, proxies=proxies(url),
-                    timeout=self.timeout, stream=stream, allow_redirects=False,
-                )  # fmt: skip
-            except BROKEN as error:
-                trouble = type(error).__name__
+            answer = self.once(url, params=query, auth=auth or silent, headers=headers, stream=stream)
+            if isinstance(answer, str):
+                if query and "QueryCanceled" in answer:
+                    raise Canceled(answer)
+                failed += 1
+                if failed == tries:
+                    raise self.strike(bucket, f"{url} failed {tries} times ({answer}): {LATER}")
+                self.clock.sleep(self.delay(failed))
+            elif answer.status_code == 429:
+                refused += 1
+                self.slow_down(answer, refused)
+            elif hops and answer.is_redirect and (there := nearby(answer)):
+                answer.close()
+                url, query, hops = there, None, hops - 1
             else:
-                if response.status_code == 429:
-                    refused += 1
-                    self.slow_down(response, refused)
-                    continue
-                if hops and response.is_redirect and (there := nearby(response)):
-                    response.close()
-                    url, query, hops = there, None, hops - 1
-                    continue
-                if response.status_code not in BUSY:
-                    self.note(response)
-                    return response
-                trouble = complaint(response)
-                response.close()
-            if query and "QueryCanceled" in trouble:
-                raise Canceled(trouble)
-            failed += 1
-            if failed == tries:
-                raise self.strike(bucket, f"{url} failed {tries} times ({trouble}): {LATER}")
-            self.clock.sleep(self.delay(failed))
+                self.note(answer)
+                return answer
+
+    def once(self, url: str, **given) -> requests.Response | str:
+        """Send a request and return the answer, or in words why there is none."""
+        try:
+            response = self.session.get(
+                url, proxies=proxies(url), timeout=self.timeout, allow_redirects=False, **given
+            )
+        except BROKEN as error:
+            return type(error).__name__
+        if response.status_code not in BUSY:
+            return response
+        with response:
+            return complaint(response)
 
     def check(self, url: str) -> None:
         """Raise Halt for an address that must not be asked."""

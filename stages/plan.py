@@ -30,12 +30,14 @@ def plan(
 ) -> None:
     """Say how many requests, files and bytes a search and its fetch take, and how long, before the first."""
     from pipeline import plan as planning
+    from pipeline.posts import compose
 
     with usage():
+        compose(search, level)
         if posts is None and not is_site(search.host):
             raise ValueError("posts must be named for what is no site: search first, it asks nobody")
     if posts is None:
-        with usage(), searched(search.host, cache, rate) as site:
+        with searched(search.host, cache, rate) as site:
             told = planning.plan_search(site, search, fetch, level)
     else:
         with fetched(search.host, cache, rate) as place:

@@ -113,17 +113,17 @@ def test_posts_that_come_and_go_between_two_pages_disturb_no_other(traffic):
 )
 def test_what_gives_no_list_of_posts_is_no_danbooru(serve, traffic, page):
     traffic.troubles["/posts.json"] = Answer(200, "application/json", json.dumps(page).encode())
-    with serve([]) as host:
-        with pytest.raises(Halt, match="no list of posts: check that host names a Danbooru"):
-            found(host, 9)
+    sentence = "no list of posts: check that host names a Danbooru"
+    with serve([]) as host, pytest.raises(Halt, match=sentence):
+        found(host, 9)
     assert len(traffic.targets) == 1
 
 
 def test_what_knows_no_cursors_is_not_asked_forever(serve, traffic):
     traffic.troubles["/posts.json"] = Answer(200, "application/json", b'[{"id": 8}, {"id": 7}]')
-    with serve([]) as host:
-        with pytest.raises(Halt, match="posts that were not asked for: check that host names a Danbooru"):
-            found(host, 9)
+    sentence = "posts that were not asked for: check that host names a Danbooru"
+    with serve([]) as host, pytest.raises(Halt, match=sentence):
+        found(host, 9)
     assert len(traffic.targets) == 2
 
 
@@ -198,9 +198,9 @@ def test_a_file_of_ceilings_that_was_edited_badly_is_named(serve, tmp_path, text
 
 
 def test_a_site_without_posts_has_no_ceiling(serve):
-    with serve([]) as host, open_site(host) as site:
-        with pytest.raises(Halt, match="has no posts: check that host names a Danbooru"):
-            danbooru.newest(site)
+    sentence = "has no posts: check that host names a Danbooru"
+    with serve([]) as host, open_site(host) as site, pytest.raises(Halt, match=sentence):
+        danbooru.newest(site)
 
 
 # ---------------------------------------------------------------- counts
@@ -218,6 +218,6 @@ def test_a_site_counts_posts_or_does_not_say(serve, traffic):
 @pytest.mark.parametrize("body", [b"{}", b"[]", b"7", b'{"counts":7}'])
 def test_what_gives_no_count_is_no_danbooru(serve, traffic, body):
     traffic.troubles["/counts"] = Answer(200, "application/json", body)
-    with serve([]) as host, open_site(host) as site:
-        with pytest.raises(Halt, match="a count with none: check that host names a Danbooru"):
-            danbooru.count(site, "")
+    sentence = "a count with none: check that host names a Danbooru"
+    with serve([]) as host, open_site(host) as site, pytest.raises(Halt, match=sentence):
+        danbooru.count(site, "")

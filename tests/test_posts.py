@@ -14,8 +14,16 @@ from pipeline import Halt
 from pipeline.files import dumps
 from pipeline.params import Search
 from pipeline.posts import (
-    LARGEST, choose, compose, count_posts, is_forgotten, matching, read_posts, reduce, write_posts,
-)  # fmt: skip
+    LARGEST,
+    choose,
+    compose,
+    count_posts,
+    is_forgotten,
+    matching,
+    read_posts,
+    reduce,
+    write_posts,
+)
 
 PERSON = "1girl blue_eyes blonde_hair simple_background"
 
@@ -137,6 +145,14 @@ def test_every_such_search_tells_posts_apart(various):
 def test_a_post_of_unknown_size_passes_but_not_its_other_faults():
     unknown = {"image_width": 0, "image_height": 0}
     assert ids(matching([make_post(1, **unknown), make_post(2, rating="e", **unknown)], Search())) == [1]
+
+
+@pytest.mark.parametrize(("wide", "narrow"), [(1337, 1000), (1500, 1000), (1600, 900), (4000, 1000)])
+def test_a_picture_of_the_largest_ratio_itself_passes_lying_or_standing(wide, narrow):
+    lying, standing = ({"image_width": w, "image_height": h} for w, h in ((wide, narrow), (narrow, wide)))
+    longer = {"image_width": wide + 20, "image_height": narrow}
+    posts = [make_post(1, **lying), make_post(2, **standing), make_post(3, **longer)]
+    assert ids(matching(posts, Search(ratio=wide / narrow))) == [1, 2]
 
 
 def test_a_search_that_cannot_be_read_is_refused_before_a_post_is_seen():

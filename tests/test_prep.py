@@ -2,6 +2,7 @@
 
 import dataclasses
 import errno
+import json
 import os
 import signal
 import socket
@@ -17,7 +18,7 @@ import requests
 from conftest import make_column, picture
 from typer.testing import CliRunner
 
-from pipeline import files, images, samples
+from pipeline import booru, catalog, files, images, samples
 from pipeline.params import Sketch
 from pipeline.sketch import sketchify
 from stages import prep
@@ -38,7 +39,7 @@ def run(capsys, *arguments) -> tuple[int, str, str]:
 def elsewhere(tmp_path, monkeypatch):
     """Work in an empty folder."""
     monkeypatch.chdir(tmp_path)
-    for name in ("PREP_WORKERS", "PREP_CACHE", "PREP_DEVICE", "PREP_CONTACT"):
+    for name in ("PREP_WORKERS", "PREP_CACHE", "PREP_DEVICE", "PREP_CONTACT", "PREP_RATE", "PREP_LEVEL"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -59,7 +60,7 @@ def test_every_command_and_every_option_has_help(name):
     from typer.main import get_command
 
     command = get_command(prep.app).commands[name]
-    assert command.help.endswith(".")
+    assert command.help.partition("\n\n")[0].endswith(".")
     for parameter in command.params:
         assert parameter.help, f"{name} {parameter.name}"
 
@@ -118,7 +119,7 @@ def test_metrics_and_sheet_are_written_where_asked(capsys, drawing):
         (["sketchify", "girl.png", "out", "--blocksize", "big"], "--blocksize"),
         (
             ["sketchify", "girl.png", "out", "--method", "pencil"],
-            "one of threshold, xdog-a, xdog-p, got 'pencil'",
+            "one of threshold, xdog-a, xdog-p, own, got 'pencil'",
         ),
         (["sketchify", "girl.png", "out", "--bloksize", "7"], "No such option: --bloksize"),
         (["sketchify", "girl.png"], "dest"),
@@ -127,7 +128,17 @@ def test_metrics_and_sheet_are_written_where_asked(capsys, drawing):
             ["pack", "a", "b", "c", "d", "e", "--val", "60", "--test", "50"],
             "val + test must be below 100, got 110",
         ),
-        (["search", "posts.jsonl", "--tags", "a b c"], "tags"),
+        (["search", "posts.jsonl", "--tags", "a b c"], "tags must be at most 2 for the level member"),
+        (
+            ["search", "posts.jsonl", "--tags", "a b c d e f g", "--level", "gold"],
+            "at most 6 for the level gold",
+        ),
+        (["search", "posts.jsonl", "--since", "May"], "since must be a date such as 2024-05-31, got 'May'"),
+        (["search", "posts.jsonl", "--host", "https://a.example", "--rate", "11"], "at most 10 off loopback"),
+        (["fetch", "posts.jsonl", "out", "--variant", "small"], "one of original, sample, 720x720"),
+        (["plan", "--tags", "a b c"], "tags must be at most 2"),
+        (["plan", "--host", "dump:x"], "posts must be named for what is no site"),
+        (["forget", "everything"], "everything"),
         (["nonsense"], "No such command"),
     ],
 )
@@ -149,6 +160,10 @@ def test_bad_usage_is_one_line_and_exit_code_2(capsys, drawing, arguments, said)
         (["fetch", "posts.jsonl", "out", "--host", "loose"], "posts.jsonl does not exist"),
         (["search", "posts.jsonl", "--host", "nowhere"], "nowhere"),
         (["search", "posts.jsonl", "--host", "https://booru.example"], "PREP_CONTACT"),
+        (["search", "posts.jsonl", "--host", "dump:nowhere"], "nowhere is not a folder"),
+        (["search", "posts.jsonl", "--host", "list:nowhere.csv"], "nowhere.csv"),
+        (["search", "posts.jsonl", "--host", "loose", "--tags", "hat", "--size", "1"], "loose has no post"),
+        (["plan", "--host", "https://booru.example"], "PREP_CONTACT"),
         (["train", "nowhere", "model"], "nowhere does not exist"),
         (["evaluate", "nowhere", "model"], "model"),
         (["colorize", "girl.png", "out"], "data/model/config.json is missing: run train"),
@@ -167,6 +182,75 @@ def test_what_the_world_did_is_one_line_and_exit_code_1(capsys, drawing, argumen
     code, _, err = run(capsys, *arguments)
     assert (code, err.count("\n")) == (1, 1), err
     assert said in err
+
+
+def test_a_paired_set_goes_through_to_a_column_of_its_own_sketches(capsys):
+    for number in range(3):
+        files.write(Path(f"set/color/{number}.png"), images.encode(picture(number, 300, 300)))
+        files.write(Path(f"set/sketch/{number}.png"), images.encode(picture(number, 300, 300)[..., 0]))
+    for command in (
+        ["search", "posts.jsonl", "--host", "pairs:set", "--size", "1"],
+        ["fetch", "posts.jsonl", "original", "--host", "pairs:set", "--ledger", "fetch.tsv"],
+        ["clean", "original", "color"],
+        ["sketchify", "color", "sketch/own", "--method", "own"],
+        ["sketchify", "color", "sketch/b7"],
+        ["cue", "color", "cue"],
+        ["reference", "color", "reference"],
+        ["pack", "color", "sketch", "cue", "reference", "pairs", "--val", "0", "--test", "0"],
+    ):
+        code, _, err = run(capsys, *command)
+        assert code == 0, err
+    sample = next(iter(samples.shards(Path("pairs"))[0]))
+    expected = images.square(picture(0, 300, 300)[..., 0], 256)
+    np.testing.assert_array_equal(images.decode(sample.members["sketch-own.png"])[..., 0], expected)
+    assert sample.facts["license"] == "unknown"
+
+
+def test_a_plan_is_told_to_people_and_to_scripts(capsys):
+    make_set("pictures")
+    with booru.serve(catalog.folder(Path("pictures"))) as host:
+        code, out, _ = run(capsys, "plan", "--host", host, "--size", "1")
+        assert (code, out.split(";")[0]) == (0, "plan: about 6 requests, 3 for posts and 3 for files")
+        run(capsys, "search", "posts.jsonl", "--host", host, "--size", "1")
+        code, out, _ = run(capsys, "plan", "posts.jsonl", "--host", host, "--rate", "0.5", "--json")
+    told = json.loads(out)
+    assert (told["files"], told["requests"], told["seconds"], told["exact"]) == (3, 3, 6, True)
+
+
+def make_set(folder):
+    """Write a folder of three pictures."""
+    for number in range(3):
+        files.write(Path(folder) / f"{number}.png", images.encode(picture(number)))
+
+
+def test_the_newest_id_at_the_first_search_of_a_site_bounds_the_later_ones(capsys):
+    make_set("pictures")
+    held = catalog.folder(Path("pictures"))
+    with booru.serve(held) as host:
+        search = ["search", "posts.jsonl", "--host", host, "--size", "1", "--metrics", "search.json"]
+        assert run(capsys, *search)[1] == "search: 3 posts written to posts.jsonl\n"
+        first = Path("posts.jsonl").read_bytes()
+        held.posts.append(held.posts[0] | {"id": 9})
+        assert run(capsys, *search)[0] == 0
+        assert Path("posts.jsonl").read_bytes() == first
+        assert json.loads(Path("search.json").read_bytes())["ceiling"] == 3
+        assert json.loads(Path("ceilings.json").read_bytes()) == {host: 3}
+        Path("ceilings.json").unlink()
+        assert run(capsys, *search)[1] == "search: 4 posts written to posts.jsonl\n"
+
+
+def test_what_was_rejected_for_good_is_asked_for_again_on_request(capsys):
+    make_set("pictures")
+    held = catalog.folder(Path("pictures"))
+    lost = Path("pictures/1.png").read_bytes()
+    with booru.serve(held) as host:
+        run(capsys, "search", "posts.jsonl", "--host", host, "--size", "1")
+        Path("pictures/1.png").unlink()
+        fetch = ["fetch", "posts.jsonl", "out", "--host", host]
+        assert run(capsys, *fetch)[1] == "fetch: 2 of 3 written to out; rejected: gone 1\n"
+        files.write(Path("pictures/1.png"), lost)
+        assert run(capsys, *fetch)[1] == "fetch: 2 of 3 written to out; rejected: gone 1\n"
+        assert run(capsys, *fetch, "--again")[1] == "fetch: 3 of 3 written to out\n"
 
 
 def test_a_mutilated_picture_is_counted_and_its_neighbors_survive(capsys):

@@ -141,9 +141,8 @@ def test_progress_is_told_after_each_post(serve, tmp_path):
     ],
 )
 def test_a_search_that_the_site_would_refuse_is_never_sent(serve, traffic, tmp_path, fields, level, sentence):
-    with serve(make_posts(1)) as host, open_site(host) as site:
-        with pytest.raises(ValueError, match=sentence):
-            search(site, tmp_path / "a", Search(**fields), level=level)
+    with serve(make_posts(1)) as host, open_site(host) as site, pytest.raises(ValueError, match=sentence):
+        search(site, tmp_path / "a", Search(**fields), level=level)
     assert traffic.targets == []
 
 
@@ -154,7 +153,7 @@ def test_an_account_searches_as_many_tags_as_its_level_lets_it(tmp_path):
         with open_site(host, login="ann", api_key="secret") as site:
             search(site, tmp_path / "a", Search(tags="a b c"), level="gold")
         assert ids(tmp_path / "a") == [1]
-        with open_site(host) as site, pytest.raises(Halt, match="422 .*set PREP_LEVEL"):
+        with open_site(host) as site, pytest.raises(Halt, match=r"422 .*set PREP_LEVEL"):
             search(site, tmp_path / "a", Search(tags="a b c"), level="gold")
 
 

@@ -131,7 +131,7 @@ def test_credentials_go_to_the_api_alone_and_are_seen_nowhere(elsewhere):
 
 def test_a_refused_key_is_not_repeated(serve):
     with serve([]) as host, open_site(host, login="ann", api_key="secret") as site:
-        with pytest.raises(Halt, match="401 .*: check PREP_LOGIN and PREP_API_KEY") as error:
+        with pytest.raises(Halt, match=r"401 .*: check PREP_LOGIN and PREP_API_KEY") as error:
             site.ask("/posts.json")
         assert "secret" not in str(error.value)
 
@@ -255,6 +255,10 @@ def test_a_pause_holds_for_those_too_whose_turn_was_set_before():
     assert clock.slept == [1, 30]
     bucket.wait()
     assert clock.now == 32
+    for seconds in (20, 5):  # a short one ends no longer one
+        bucket.pause(seconds)
+    bucket.wait()
+    assert clock.now == 52
 
 
 # ---------------------------------------------------------------- patience
@@ -336,7 +340,7 @@ def test_hanging_up_ends_all_waiting_at_once_and_all_asking(serve, traffic):
         assert site.closed
         asked = len(traffic.targets)
         with pytest.raises(Overload, match="stopped"):
-            site.get(f"{host}/robots.txt")
+            site.get(f"{host.replace('127.0.0.1', 'localhost')}/robots.txt")  # which is not paused
         assert len(traffic.targets) == asked
 
 
@@ -362,8 +366,9 @@ def test_a_site_that_is_not_there_is_asked_five_times():
 
 
 def test_a_site_that_does_not_say_a_word_is_not_waited_for():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        with open_site(f"http://127.0.0.1:{server.getsockname()[1]}", clock=Clock()) as site:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        opening = open_site(f"http://127.0.0.1:{silent.getsockname()[1]}", clock=Clock())
+        with opening as site:
             site.timeout = (5, 0.05)
             with pytest.raises(Overload, match=r"failed 5 times \(ReadTimeout\)"):
                 site.ask("/posts.json")

@@ -1,0 +1,247 @@
+"""Speed, memory and truth of search and fetch, against a site on loopback; the speed beside img2dataset's.
+
+The site runs in a process of its own, and every measurement in a fresh one. img2dataset downloads the same
+files from the same site with as many processes as there are cores, into WebDataset shards with an md5 each;
+of its numbers of threads the best counts. Both write to `.bench`, on one disk.
+"""
+
+import argparse
+import csv
+import hashlib
+import json
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tarfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import get_context
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+
+from loopback import Contents, Loopback, running_site, target
+
+from pipeline import fetch, samples, search
+from pipeline.params import Fetch, Search
+from pipeline.posts import read_posts
+from pipeline.site import open_site
+
+HOME = Path(".bench")
+CORES = os.cpu_count() or 1
+LARGE = Contents(2000, side=1448, quality=98)  # files of 300 KB
+SMALL = 80, 85  # side and quality of files of 3 KB
+ALL = Search(score=-100, size=1, types="jpg,mp4", limit=10**6)
+THREADS = (16, 64, 256)  # of each process of img2dataset
+MODES = {"as it is": ["--disable_all_reencoding", "True"], "re-encoded": []}
+ROUNDS = 3
+
+
+# ---------------------------------------------------------------- one run in a fresh process
+
+
+def fresh(function: Callable, *args):
+    """Call a function in a process of its own; its peak of memory counts from nothing."""
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        return pool.submit(function, *args).result()
+
+
+def find(address: str, home: Path) -> dict:
+    """Search a site."""
+    with open_site(address) as site:
+        return measured(search.search, site, home / "posts.jsonl", ALL)
+
+
+def take(address: str, home: Path, params: Fetch, timeout: tuple[float, float] = (10, 30)) -> dict:
+    """Fetch what was found; `timeout` is in seconds, to connect and between two packets."""
+    with open_site(address) as site:
+        site.timeout = timeout
+        return measured(fetch.fetch, site, home / "posts.jsonl", home / "original", params, cache=home / "cache")
+
+
+def measured(function: Callable, *args, **named) -> dict:
+    """Call a function; return its seconds, and the peak of this process in megabytes."""
+    start = time.perf_counter()
+    function(*args, **named)
+    seconds = time.perf_counter() - start
+    unit = 1 if sys.platform == "darwin" else 1024
+    return {"seconds": seconds, "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6}
+
+
+@contextmanager
+def searched(contents: Contents) -> Iterator[tuple[Loopback, Path, dict]]:
+    """Run a site and search it from a new folder; yield both, and the measures of the search."""
+    with running_site(contents) as site, TemporaryDirectory(dir=HOME) as home:
+        yield site, Path(home), fresh(find, site.address, Path(home))
+
+
+# ---------------------------------------------------------------- speed
+
+
+def race(rival: Path) -> None:
+    """Print the files per second of both, and the seconds of their commands with all that starting takes."""
+    with searched(LARGE) as (site, home, _):
+        listed = list_files(site, home)
+        files = {line.rpartition("/")[2].partition(".")[0] for line in listed.read_text().split()}
+        ways = {mode: swiftest(rival, home, mode, files) for mode in MODES}
+        runs = {"inkwash": lambda: ours(site, home, files)}
+        runs |= {f"img2dataset, {m}, {n} threads": (lambda m=m, n=n: theirs(rival, home, m, n, files)) for m, n in ways.items()}
+        laps = [{name: run() for name, run in runs.items()} for _ in range(ROUNDS)]
+    print(f"{len(files)} files of 300 KB, {CORES} cores, median of {ROUNDS}: files/s, command in s, intact")
+    for name in runs:
+        rate, command, whole = (median(lap[name][column] for lap in laps) for column in range(3))
+        ratio = median(lap["inkwash"][0] / lap[name][0] for lap in laps)
+        print(f"  {name:40} {rate:8.1f} {command:8.2f} {whole:8.0f}   inkwash is {ratio:5.2f} times this")
+
+
+def list_files(site: Loopback, home: Path) -> Path:
+    """Write the addresses of the files that were found, one a line."""
+    listed = home / "urls.txt"
+    listed.write_text("".join(f"{site.address}{post['file_url']}\n" for post in read_posts(home / "posts.jsonl")))
+    return listed
+
+
+def swiftest(rival: Path, home: Path, mode: str, files: set[str]) -> int:
+    """Return with how many threads img2dataset is the fastest."""
+    return max(THREADS, key=lambda threads: theirs(rival, home, mode, threads, files)[0])
+
+
+def ours(site: Loopback, home: Path, files: set[str]) -> tuple[float, float, int]:
+    """Fetch by the library, then by the command: files per second, seconds, and the number of intact files."""
+    empty(home)
+    rate = len(files) / fresh(take, site.address, home, Fetch())["seconds"]
+    whole = intact(home / "original", files)
+    empty(home)
+    places = [home / "posts.jsonl", home / "original", "--cache", home / "cache"]
+    prep = [sys.executable, "-m", "stages.prep", "fetch", *places, "--host", site.address]
+    return rate, command(prep), whole
+
+
+def theirs(rival: Path, home: Path, mode: str, threads: int, files: set[str]) -> tuple[float, float, int]:
+    """Download by img2dataset; its rate counts from the start of its first shard to the end of its last."""
+    empty(home)
+    options = {
+        "url_list": home / "urls.txt", "output_folder": home / "original", "output_format": "webdataset",
+        "processes_count": CORES, "thread_count": threads, "resize_mode": "no", "compute_hash": "md5",
+        "number_sample_per_shard": -(-len(files) // CORES), "extract_exif": False,
+    }  # fmt: skip
+    named = [text for name, value in options.items() for text in (f"--{name}", str(value))]
+    seconds = command([rival, *named, *MODES[mode]])
+    stats = [json.loads(path.read_bytes()) for path in (home / "original").glob("*_stats.json")]
+    span = max(each["end_time"] for each in stats) - min(each["start_time"] for each in stats)
+    return len(files) / span, seconds, intact(home / "original", files)
+
+
+def command(words: list) -> float:
+    """Run a command, and return its seconds."""
+    quiet = {"NO_PROXY": "127.0.0.1", "NO_ALBUMENTATIONS_UPDATE": "1", "WANDB_MODE": "disabled"}
+    start = time.perf_counter()
+    subprocess.run(list(map(str, words)), env=os.environ | quiet, check=True, capture_output=True)
+    return time.perf_counter() - start
+
+
+def empty(home: Path) -> None:
+    """Remove what a run left, and let the disk come to rest."""
+    for name in ("cache", "original"):
+        shutil.rmtree(home / name, ignore_errors=True)
+    os.sync()
+
+
+def intact(folder: Path, files: set[str]) -> int:
+    """Count the files, given by md5, that are in the shards of a folder."""
+    found = set()
+    for shard in folder.glob("*.tar"):
+        with tarfile.open(shard) as tar:
+            found |= {hashlib.md5(tar.extractfile(each).read()).hexdigest() for each in tar}
+    return len(files & found)
+
+
+def install() -> Path:
+    """Return the command of img2dataset, after installing it where no other package meets it."""
+    home = HOME / "img2dataset"
+    if not (home / "bin" / "img2dataset").is_file():
+        subprocess.run(["uv", "venv", "--quiet", "--clear", "--python", "3.11", home], check=True)
+        subprocess.run(["uv", "pip", "install", "--quiet", "--python", home, "img2dataset"], check=True)
+    return home / "bin" / "img2dataset"
+
+
+# ---------------------------------------------------------------- memory, and a second run
+
+
+def memory() -> None:
+    """Print the peaks of search and fetch at 2,000 and at 20,000 posts, and what a second run takes."""
+    peaks = {}
+    for posts in (2_000, 20_000):
+        with searched(Contents(posts, *SMALL)) as (site, home, found):
+            taken = fresh(take, site.address, home, Fetch())
+            peaks[posts] = {"search": found["peak"], "fetch": taken["peak"]}
+            site.log()
+            second = fresh(take, site.address, home, Fetch())
+            requests = len(site.log())
+    print("peak memory in MB at 2,000 and at 20,000 posts")
+    for name in ("search", "fetch"):
+        few, many = peaks[2_000][name], peaks[20_000][name]
+        print(f"  {name:40} {few:8.1f} {many:8.1f}   {many / few:5.2f} times")
+    print("second run over a complete set: s per 10,000 posts, requests for files")
+    print(f"  {'fetch':40} {second['seconds'] / 2:8.2f} {requests:8d}")
+
+
+# ---------------------------------------------------------------- truth
+
+
+def faults() -> None:
+    """Print what became of 10,000 posts of which 5 % fail in every way that a site can."""
+    contents = Contents(10_000, *SMALL, faulty=True)
+    with searched(contents) as (site, home, _):
+        sound, transient = Counter(), set()
+        print("10,000 posts with faults: fetched, rejected, wrong, sent twice, asked for, asked needlessly, s")
+        for run in (1, 2):
+            seconds = fresh(take, site.address, home, Fetch(tolerance=100), (5, 0.5))["seconds"]
+            log = site.log()
+            sound.update(path for path, whole in log if whole)
+            asked = {path for path, _ in log}
+            verdict = fresh(judge, contents, home, run, sound)
+            needless = len(asked - transient) if run == 2 else 0
+            transient = verdict.pop("transient")
+            print(f"  {f'run {run}':40}", *verdict.values(), len(asked), needless, f"{seconds:.1f}")
+
+
+def judge(contents: Contents, home: Path, run: int, sound: Counter[str]) -> dict:
+    """Compare shards, ledger and what the site sent with what must become of each post."""
+    catalog = contents.catalog()
+    with (home / "original" / samples.LEDGER).open(newline="") as file:
+        rows = [(row["key"], row["reason"]) for row in csv.DictReader(file, delimiter="\t")]
+    laid = [each for shard in samples.shards(home / "original") for each in shard]
+    kept, refused = {each.key: each.picture for each in laid}, dict(rows)
+    wrong = len(laid) + len(rows) - len(kept | refused)  # twice, or both there and rejected
+    for post in catalog.posts:
+        key, fate = f"{post['id']:09d}", contents.fate(post, run)
+        wrong += refused.get(key, "") != fate or kept.get(key) != (None if fate else catalog.read(post))
+        wrong += sound[target(post)] != (not fate)
+    gone = {target(post) for post in catalog.posts if refused.get(f"{post['id']:09d}") == "transient"}
+    twice = sum(times > 1 for times in sound.values())
+    return {"fetched": len(kept), "rejected": len(refused), "wrong": wrong, "twice": twice, "transient": gone}
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("figures", nargs="*", default=["speed", "memory", "faults"], help="what to measure")
+    parser.add_argument("--img2dataset", type=Path, help="its command, if it need not be installed")
+    given = parser.parse_args()
+    HOME.mkdir(exist_ok=True)
+    if "speed" in given.figures:
+        race(given.img2dataset or install())
+    if "memory" in given.figures:
+        memory()
+    if "faults" in given.figures:
+        faults()
+
+
+if __name__ == "__main__":
+    main()
