@@ -61,7 +61,9 @@ def take(address: str, home: Path, params: Fetch, timeout: tuple[float, float] =
     """Fetch what was found; `timeout` is in seconds, to connect and between two packets."""
     with open_site(address) as site:
         site.timeout = timeout
-        return measured(fetch.fetch, site, home / "posts.jsonl", home / "original", params, cache=home / "cache")
+        return measured(
+            fetch.fetch, site, home / "posts.jsonl", home / "original", params, cache=home / "cache"
+        )
 
 
 def measured(function: Callable, *args, **named) -> dict:
@@ -90,7 +92,10 @@ def race(rival: Path) -> None:
         files = {line.rpartition("/")[2].partition(".")[0] for line in listed.read_text().split()}
         ways = {mode: swiftest(rival, home, mode, files) for mode in MODES}
         runs = {"inkwash": lambda: ours(site, home, files)}
-        runs |= {f"img2dataset, {m}, {n} threads": (lambda m=m, n=n: theirs(rival, home, m, n, files)) for m, n in ways.items()}
+        runs |= {
+            f"img2dataset, {m}, {n} threads": (lambda m=m, n=n: theirs(rival, home, m, n, files))
+            for m, n in ways.items()
+        }
         laps = [{name: run() for name, run in runs.items()} for _ in range(ROUNDS)]
     print(f"{len(files)} files of 300 KB, {CORES} cores, median of {ROUNDS}: files/s, command in s, intact")
     for name in runs:
@@ -102,7 +107,9 @@ def race(rival: Path) -> None:
 def list_files(site: Loopback, home: Path) -> Path:
     """Write the addresses of the files that were found, one a line."""
     listed = home / "urls.txt"
-    listed.write_text("".join(f"{site.address}{post['file_url']}\n" for post in read_posts(home / "posts.jsonl")))
+    listed.write_text(
+        "".join(f"{site.address}{post['file_url']}\n" for post in read_posts(home / "posts.jsonl"))
+    )
     return listed
 
 
@@ -199,7 +206,9 @@ def faults() -> None:
     contents = Contents(10_000, *SMALL, faulty=True)
     with searched(contents) as (site, home, _):
         sound, transient = Counter(), set()
-        print("10,000 posts with faults: fetched, rejected, wrong, sent twice, asked for, asked needlessly, s")
+        print(
+            "10,000 posts with faults: fetched, rejected, wrong, sent twice, asked for, asked needlessly, s"
+        )
         for run in (1, 2):
             seconds = fresh(take, site.address, home, Fetch(tolerance=100), (5, 0.5))["seconds"]
             log = site.log()

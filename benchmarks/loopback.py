@@ -42,7 +42,8 @@ TROUBLES = (  # what a site does with a file, and what becomes of that in the fi
     (Rule("limit", seconds=1, every=10), "", ""),
 )
 RULES = tuple(
-    replace(rule, share=SHARE, match=f"^/original/{number:02x}/") for number, (rule, *_) in enumerate(TROUBLES)
+    replace(rule, share=SHARE, match=f"^/original/{number:02x}/")
+    for number, (rule, *_) in enumerate(TROUBLES)
 )
 OUTCASTS = (  # what a post may say of itself, and the reason why there is no file then
     ({"is_banned": True}, "banned"),

@@ -93,7 +93,7 @@ def list_columns(data: Path) -> list[Path]:
 
 def look(words: list[str], posts: Path, columns: list[Path], tick: Callable[[int, int], None]) -> Found:
     """Find the posts and samples that are meant; the key of an ID counts as found. Raise Halt."""
-    names = " ".join(words)
+    names = set(words)
     found = Found({f"{int(word):09d}" for word in words if word.isdecimal()}, set())
 
     def note(key: str, post: dict, md5: str) -> None:

@@ -64,10 +64,10 @@ def matching(posts: Iterable[dict], search: Search) -> Iterator[dict]:
 
 def choose(posts: Iterable[dict], search: Search, tally: Counter) -> Iterator[dict]:
     """Yield the posts that nothing speaks against; count the others by what does."""
-    unwanted = set(search.blacklist.split())
+    unwanted, forgotten = set(search.blacklist.split()), set(search.forget.split())
     for post in posts:
         tags = {tag for name in TAGS for tag in post.get(name, "").split()}
-        if is_forgotten(post, search.forget):
+        if is_forgotten(post, forgotten):
             tally["forgotten"] += 1
         elif tags & unwanted:
             tally["blacklist"] += 1
@@ -77,10 +77,10 @@ def choose(posts: Iterable[dict], search: Search, tally: Counter) -> Iterator[di
             yield post
 
 
-def is_forgotten(post: dict, names: str) -> bool:
-    """Tell whether a post is among IDs and artist:NAME, separated by spaces."""
+def is_forgotten(post: dict, names: set[str]) -> bool:
+    """Tell whether a post is among IDs and artist:NAME."""
     artists = {f"artist:{name}" for name in post.get("tag_string_artist", "").split()}
-    return not {str(post["id"]), *artists}.isdisjoint(names.split())
+    return not {str(post["id"]), *artists}.isdisjoint(names)
 
 
 SHADES = "aqua|black|blonde|blue|brown|gr[ae]y|green|orange|pink|purple|red|silver|white|yellow"

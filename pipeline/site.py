@@ -6,7 +6,6 @@ danbooru.py asks for posts, fetch.py for files; how fast, how often and in whose
 import ipaddress
 import re
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,9 +18,10 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from pipeline import Halt
+from pipeline.turns import STOPPED, STRIKES, Bucket, Clock, Overload
 
 TRIES = 5  # of a question to the API
-BUSY = (500, 502, 503, 504)
+BUSY = (500, 502, 503, 504, *range(520, 528))  # the last by the edge, of a site behind it
 BROKEN = (
     requests.ConnectionError,
     requests.Timeout,
@@ -29,73 +29,13 @@ BROKEN = (
     requests.exceptions.ContentDecodingError,
 )
 PATIENCE = 8  # refusals of one request for asking too fast
-STRIKES = 3  # requests in a row that came to nothing: the site is down, or does not want us
+LONGEST = 600  # seconds to wait for a site
 LATER = "run again later, what was fetched is kept"
-STOPPED = "stopped while waiting for the site: run again to go on"
 FASTEST = 10.0  # requests per second to a site elsewhere
-
-
-class Overload(Halt):
-    """Say that a site gave no answer, however often it was asked."""
 
 
 class Canceled(Exception):
     """Say that a search was too much for the site's database."""
-
-
-class Clock:
-    """Time, and sleep that `stop` ends: nobody waits for a site after Ctrl-C."""
-
-    monotonic = staticmethod(time.monotonic)
-
-    def __init__(self):
-        """Let time pass."""
-        self.stopped = threading.Event()
-
-    def sleep(self, seconds: float) -> None:
-        """Wait. Raise Overload if it is stopped."""
-        if self.stopped.wait(seconds):
-            raise Overload(STOPPED)
-
-    def stop(self) -> None:
-        """End all sleep."""
-        self.stopped.set()
-
-
-@dataclass(eq=False)
-class Bucket:
-    """The hosts of one domain: requests start `interval` seconds apart, by however many threads."""
-
-    interval: float
-    clock: Any
-    free: float = 0.0  # when the next request may start
-    opens: float = 0.0  # until when nobody may ask, whatever turns were given out
-    strikes: int = 0  # requests that came to nothing, since the last answer
-    why: str = ""  # of the last strike
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def wait(self) -> None:
-        """Wait for this request's turn, and for another if nobody may ask by then."""
-        while True:
-            with self.lock:
-                now = self.clock.monotonic()
-                start = max(now, self.free)
-                self.free = start + self.interval
-            if start > now:
-                self.clock.sleep(start - now)
-            if start >= self.opens:
-                return
-
-    def pause(self, seconds: float) -> None:
-        """Let nobody ask for a while."""
-        with self.lock:
-            self.opens = max(self.opens, self.clock.monotonic() + seconds)
-            self.free = max(self.free, self.opens)
-
-    @property
-    def closed(self) -> bool:
-        """Tell whether it is better to leave these hosts alone."""
-        return self.strikes >= STRIKES
 
 
 @dataclass(eq=False)
@@ -208,10 +148,13 @@ class Site:
         """
         after, bucket = response.headers.get("Retry-After", ""), self.bucket(response.url)
         response.close()
+        seconds = int(after) if after.isdecimal() else self.delay(times)
+        said = f"{domain(response.url)} answered 429, too many requests,"
+        if seconds > LONGEST:
+            raise self.strike(bucket, f"{said} for the next {seconds} seconds: {LATER}", STRIKES)
         if times > PATIENCE:
-            said = f"{domain(response.url)} answered 429, too many requests, however long it was left alone"
-            raise self.strike(bucket, f"{said}: {LATER}, with a lower rate", STRIKES)
-        bucket.pause(int(after) if after.isdecimal() else self.delay(times))
+            raise self.strike(bucket, f"{said} however long it was left alone: {LATER}, more slowly", STRIKES)
+        bucket.pause(seconds)
 
     def delay(self, times: int) -> float:
         """Return 1, 2, 4... seconds and up to as much more, so that clients do not return together."""

@@ -21,6 +21,7 @@ from pipeline.params import Fetch
 from pipeline.site import Overload, Site, is_page
 
 FINAL = {404: "gone", 410: "gone", 451: "banned"}
+NO_ADDRESS = (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema)
 ROUNDS = 3  # times that a damaged file is asked for
 HOPS = 5  # redirects within one host
 TRIES = 3  # of one request for a file: the others can go on meanwhile
@@ -137,6 +138,8 @@ class Store:
             return self.site.get(self.address(file), headers=headers, tries=TRIES, hops=HOPS)
         except Overload as error:
             raise Reject("transient", str(error)) from error
+        except NO_ADDRESS as error:
+            raise Reject("gone", "no address") from error
 
     def adopt(self, file: Wanted, part: Path) -> Kept:
         """Give a checked file its name."""

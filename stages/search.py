@@ -9,7 +9,7 @@ from pipeline import files
 from pipeline.params import Search
 from stages.arguments import CACHE, Cache, Metrics, progress
 from stages.options import unfold, usage
-from stages.site import Level, Rate, searched
+from stages.site import Level, Rate, is_site, searched
 
 
 @unfold
@@ -46,11 +46,14 @@ def search(
     that a search finds the same posts later; remove its line there to see
     newer ones.
     """
-    from pipeline import posts
+    from pipeline import posts, query
     from pipeline import search as searching
 
     with usage():
-        posts.compose(search, level)
+        if is_site(search.host):
+            posts.compose(search, level)
+        else:
+            query.parse(posts.compose(search))
     ceilings = None if search.host == "sample" else dest.with_name("ceilings.json")
     with searched(search.host, cache, rate) as place, progress("search", "post") as tick:
         told = searching.search(place, dest, search, level=level, ceilings=ceilings, tick=tick)

@@ -11,7 +11,7 @@ import pytest
 from conftest import picture
 from ruamel.yaml import YAML
 
-from pipeline import files, images, samples
+from pipeline import files, images, posts, samples
 
 ROOT = Path(__file__).parent.parent
 TINY = {
@@ -184,6 +184,23 @@ def test_an_experiment_runs_what_its_parameter_touches_and_the_diff_says_what_ch
     clone.run("git", "checkout", "-q", ".")
     assert clone.stages_run("repro") == []
     clone.run("dvc", "checkout")
+
+
+def test_a_forgotten_post_is_gone_at_once_and_stays_away(clone):
+    clone.run("prep", "forget", "3")
+    kept = [column for column in COLUMNS if b"000000003." in b"".join(clone.content(column).values())]
+    assert kept == []
+    assert clone.stages_run("repro", "clean") == ["search", "fetch", "clean"]
+    assert json.loads((clone.path / "metrics/search.json").read_text())["skipped"] == {"forgotten": 1}
+    assert [post["id"] for post in posts.read_posts(clone.path / "data/posts.jsonl")] == [1, 2, *range(4, 25)]
+    assert b"000000003." not in b"".join(clone.content("color").values())
+    clone.run("git", "checkout", "-q", ".")
+    clone.run("dvc", "checkout")
+    assert clone.stages_run("repro") == []
+
+
+def test_the_list_of_posts_lies_in_git(clone):
+    assert clone.run("git", "ls-files", "data").split() == ["data/posts.jsonl"]
 
 
 def test_a_sketch_that_is_no_longer_listed_leaves_nothing_in_the_dataset(clone):

@@ -53,15 +53,15 @@ def test_a_site_that_does_not_say_how_many_leaves_the_limit(serve, traffic):
 
 
 def test_with_posts_at_hand_a_plan_is_exact_and_leaves_out_what_the_cache_holds(serve, traffic, tmp_path):
-    held = make_posts(9) + [make_post(100, is_banned=True)]
+    held = [*make_posts(9), make_post(100, is_banned=True)]
     traffic.troubles[held[3]["md5"]] = Answer(404, "text/html", b"")
     with serve(held) as host:
         find(host, tmp_path / "posts.jsonl")
         with open_site(host, rate=0.5, clock=Clock()) as site:
             told = plan.plan_fetch(site, tmp_path / "posts.jsonl", Fetch(), tmp_path / "cache")
             assert told == {
-                "searches": 0, "files": 9, "requests": 9, "bytes": sum(post["file_size"] for post in held[:9]),
-                "seconds": 18, "exact": True,
+                "searches": 0, "files": 9, "requests": 9, "seconds": 18, "exact": True,
+                "bytes": sum(post["file_size"] for post in held[:9]),
             }  # fmt: skip
             traffic.targets.clear()
             fetch.fetch(site, tmp_path / "posts.jsonl", tmp_path / "out", Fetch(), cache=tmp_path / "cache")

@@ -184,6 +184,14 @@ def test_what_the_world_did_is_one_line_and_exit_code_1(capsys, drawing, argumen
     assert said in err
 
 
+def test_a_search_of_a_folder_takes_any_number_of_tags_and_reads_what_it_knows(capsys):
+    make_set("pictures")
+    search = ["search", "posts.jsonl", "--host", "pictures", "--size", "1", "--tags"]
+    assert run(capsys, *search, "-a -b -c -d -e -f -g")[0] == 0
+    code, _, err = run(capsys, *search, "pixiv:5")
+    assert (code, "the metatag pixiv is not known here" in err) == (2, True)
+
+
 def test_a_paired_set_goes_through_to_a_column_of_its_own_sketches(capsys):
     for number in range(3):
         files.write(Path(f"set/color/{number}.png"), images.encode(picture(number, 300, 300)))

@@ -288,7 +288,7 @@ def test_two_clients_do_not_return_together():
 
 def test_a_site_that_never_has_time_is_left_alone_with_a_sentence(loopback, traffic):
     traffic.troubles["/posts.json"] = refuse(429)
-    with pytest.raises(Overload, match=r"^127\.0\.0\.1 answered 429, .*with a lower rate$"):
+    with pytest.raises(Overload, match=r"^127\.0\.0\.1 answered 429, .*more slowly$"):
         loopback.ask("/posts.json")
     assert len(traffic.targets) == PATIENCE + 1
     assert loopback.closed
@@ -315,6 +315,15 @@ def test_an_address_that_is_always_refused_ends_though_others_are_answered(loopb
     traffic.troubles["/lazy"] = lambda target: loopback.ask("/posts.json") and refuse(429)
     with pytest.raises(Overload):
         loopback.get(f"{loopback.host}/lazy")
+
+
+def test_a_site_that_wishes_to_be_left_alone_for_hours_ends_the_run_at_once(loopback, traffic):
+    traffic.troubles["/posts.json"] = refuse(429, **{"Retry-After": "86400"})
+    with pytest.raises(Overload, match=r"429.* for the next 86400 seconds: run again later"):
+        loopback.ask("/posts.json")
+    assert len(traffic.targets) == 1
+    assert loopback.clock.slept == []
+    assert loopback.closed
 
 
 def test_hanging_up_ends_all_waiting_at_once_and_all_asking(serve, traffic):

@@ -190,6 +190,12 @@ def test_a_file_that_was_damaged_in_the_cache_is_downloaded_again(opened, traffi
     assert len(traffic.targets) == 2
 
 
+@pytest.mark.parametrize("url", ["http://*.example/a.png", "http://a:99999/x.png"])
+def test_what_is_no_address_is_gone(tmp_path, url):
+    with open_site("", "me", clock=Clock(), rate=10) as site:
+        assert refused(Store(site, tmp_path, Fetch()), Wanted(url, "png")) == ("gone", "no address")
+
+
 def test_what_was_rejected_for_good_is_asked_for_once_more_only_on_request(opened, traffic):
     store = opened()
     traffic.troubles["/original/"] = Answer(404, "text/html", b"")
