@@ -18,7 +18,7 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from pipeline import Halt
-from pipeline.turns import STOPPED, STRIKES, Bucket, Clock, Overload
+from pipeline.turns import STOPPED, STRIKES, UNWANTED, Bucket, Clock, Overload
 
 TRIES = 5  # of a question to the API
 BUSY = (500, 502, 503, 504, *range(520, 528))  # the last by the edge, of a site behind it
@@ -164,7 +164,7 @@ class Site:
         """Take note that the site is alive; a 403 is no such sign."""
         bucket = self.bucket(response.url)
         if response.status_code == 403:
-            self.strike(bucket, str(self.refusal(response)))
+            self.strike(bucket, str(self.refusal(response)), UNWANTED)
         else:
             bucket.strikes = 0
 

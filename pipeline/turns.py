@@ -7,7 +7,8 @@ from typing import Any
 
 from pipeline import Halt
 
-STRIKES = 3  # requests in a row that came to nothing: the site is down, or does not want us
+STRIKES = 12  # requests in a row that came to nothing: the site is down
+UNWANTED = 4  # strikes that a 403 counts for: after three in a row the site does not want us
 STOPPED = "stopped while waiting for the site: run again to go on"
 
 
