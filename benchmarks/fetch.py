@@ -11,7 +11,6 @@ import hashlib
 import json
 import os
 import resource
-import shutil
 import subprocess
 import sys
 import tarfile
@@ -20,10 +19,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, mkdtemp
 
 from loopback import Contents, Loopback, running_site, target
 
@@ -38,7 +38,12 @@ LARGE = Contents(2000, side=1448, quality=98)  # files of 300 KB
 SMALL = 80, 85  # side and quality of files of 3 KB
 ALL = Search(score=-100, size=1, types="jpg,mp4", limit=10**6)
 THREADS = (16, 64, 256)  # of each process of img2dataset
-MODES = {"as it is": ["--disable_all_reencoding", "True"], "re-encoded": []}
+TIMEOUT = 10, 0.5  # seconds to connect, and between two packets: a stall shall not take long
+MODES = {
+    "unchecked": {"disable_all_reencoding": True},
+    "checking md5": {"disable_all_reencoding": True, "verify_hash": '["md5","md5"]'},
+    "decoding": {},
+}
 ROUNDS = 3
 
 
@@ -57,13 +62,12 @@ def find(address: str, home: Path) -> dict:
         return measured(search.search, site, home / "posts.jsonl", ALL)
 
 
-def take(address: str, home: Path, params: Fetch, timeout: tuple[float, float] = (10, 30)) -> dict:
-    """Fetch what was found; `timeout` is in seconds, to connect and between two packets."""
+def take(address: str, home: Path, params: Fetch, dest: Path) -> dict:
+    """Fetch what was found in `home` to `dest`."""
     with open_site(address) as site:
-        site.timeout = timeout
-        return measured(
-            fetch.fetch, site, home / "posts.jsonl", home / "original", params, cache=home / "cache"
-        )
+        site.timeout = TIMEOUT
+        posts, original, cache = home / "posts.jsonl", dest / "original", dest / "cache"
+        return measured(fetch.fetch, site, posts, original, params, cache=cache)
 
 
 def measured(function: Callable, *args, **named) -> dict:
@@ -86,77 +90,63 @@ def searched(contents: Contents) -> Iterator[tuple[Loopback, Path, dict]]:
 
 
 def race(rival: Path) -> None:
-    """Print the files per second of both, and the seconds of their commands with all that starting takes."""
+    """Print the files per second of both, and the seconds of their processes with all that starting takes.
+
+    What a run leaves lies there until the end, since a file system is slow for a while after thousands of
+    files are removed, and only one of the two writes so many.
+    """
     with searched(LARGE) as (site, home, _):
-        listed = list_files(site, home)
-        files = {line.rpartition("/")[2].partition(".")[0] for line in listed.read_text().split()}
-        ways = {mode: swiftest(rival, home, mode, files) for mode in MODES}
+        files = list_files(site, home)
+        threads = max(THREADS, key=lambda number: theirs(rival, home, "unchecked", number, files)[0])
         runs = {"inkwash": lambda: ours(site, home, files)}
-        runs |= {
-            f"img2dataset, {m}, {n} threads": (lambda m=m, n=n: theirs(rival, home, m, n, files))
-            for m, n in ways.items()
-        }
+        for mode in MODES:
+            name = f"img2dataset {mode}, {CORES} x {threads} threads"
+            runs[name] = partial(theirs, rival, home, mode, threads, files)
         laps = [{name: run() for name, run in runs.items()} for _ in range(ROUNDS)]
-    print(f"{len(files)} files of 300 KB, {CORES} cores, median of {ROUNDS}: files/s, command in s, intact")
-    for name in runs:
-        rate, command, whole = (median(lap[name][column] for lap in laps) for column in range(3))
-        ratio = median(lap["inkwash"][0] / lap[name][0] for lap in laps)
-        print(f"  {name:40} {rate:8.1f} {command:8.2f} {whole:8.0f}   inkwash is {ratio:5.2f} times this")
-
-
-def list_files(site: Loopback, home: Path) -> Path:
-    """Write the addresses of the files that were found, one a line."""
-    listed = home / "urls.txt"
-    listed.write_text(
-        "".join(f"{site.address}{post['file_url']}\n" for post in read_posts(home / "posts.jsonl"))
+    print(
+        f"{len(files)} files of 300 KB, {CORES} cores, median of {ROUNDS}: files/s, s with the start, intact"
     )
-    return listed
+    for name in runs:
+        rate, seconds, whole = (median(lap[name][column] for lap in laps) for column in range(3))
+        ratio = median(lap["inkwash"][0] / lap[name][0] for lap in laps)
+        print(f"  {name:44} {rate:7.1f} {seconds:7.1f} {whole:6.0f}   inkwash: {ratio:5.2f} times this")
 
 
-def swiftest(rival: Path, home: Path, mode: str, files: set[str]) -> int:
-    """Return with how many threads img2dataset is the fastest."""
-    return max(THREADS, key=lambda threads: theirs(rival, home, mode, threads, files)[0])
+def list_files(site: Loopback, home: Path) -> set[str]:
+    """Write the address and the md5 of each file that was found to a table; return the md5s."""
+    posts = [(site.address + post["file_url"], post["md5"]) for post in read_posts(home / "posts.jsonl")]
+    with (home / "files.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([("url", "md5"), *posts])
+    return {md5 for _, md5 in posts}
 
 
 def ours(site: Loopback, home: Path, files: set[str]) -> tuple[float, float, int]:
-    """Fetch by the library, then by the command: files per second, seconds, and the number of intact files."""
-    empty(home)
-    rate = len(files) / fresh(take, site.address, home, Fetch())["seconds"]
-    whole = intact(home / "original", files)
-    empty(home)
-    places = [home / "posts.jsonl", home / "original", "--cache", home / "cache"]
-    prep = [sys.executable, "-m", "stages.prep", "fetch", *places, "--host", site.address]
-    return rate, command(prep), whole
+    """Fetch: files per second, the seconds of the process, and the number of intact files."""
+    lap = Path(mkdtemp(dir=home))
+    os.sync()
+    start = time.perf_counter()
+    rate = len(files) / fresh(take, site.address, home, Fetch(), lap)["seconds"]
+    return rate, time.perf_counter() - start, intact(lap / "original", files)
 
 
 def theirs(rival: Path, home: Path, mode: str, threads: int, files: set[str]) -> tuple[float, float, int]:
     """Download by img2dataset; its rate counts from the start of its first shard to the end of its last."""
-    empty(home)
-    options = {
-        "url_list": home / "urls.txt", "output_folder": home / "original", "output_format": "webdataset",
-        "processes_count": CORES, "thread_count": threads, "resize_mode": "no", "compute_hash": "md5",
-        "number_sample_per_shard": -(-len(files) // CORES), "extract_exif": False,
-    }  # fmt: skip
-    named = [text for name, value in options.items() for text in (f"--{name}", str(value))]
-    seconds = command([rival, *named, *MODES[mode]])
-    stats = [json.loads(path.read_bytes()) for path in (home / "original").glob("*_stats.json")]
-    span = max(each["end_time"] for each in stats) - min(each["start_time"] for each in stats)
-    return len(files) / span, seconds, intact(home / "original", files)
-
-
-def command(words: list) -> float:
-    """Run a command, and return its seconds."""
-    quiet = {"NO_PROXY": "127.0.0.1", "NO_ALBUMENTATIONS_UPDATE": "1", "WANDB_MODE": "disabled"}
-    start = time.perf_counter()
-    subprocess.run(list(map(str, words)), env=os.environ | quiet, check=True, capture_output=True)
-    return time.perf_counter() - start
-
-
-def empty(home: Path) -> None:
-    """Remove what a run left, and let the disk come to rest."""
-    for name in ("cache", "original"):
-        shutil.rmtree(home / name, ignore_errors=True)
+    lap = Path(mkdtemp(dir=home))
     os.sync()
+    options = {
+        "url_list": home / "files.csv", "input_format": "csv", "output_folder": lap / "original",
+        "output_format": "webdataset", "processes_count": CORES, "thread_count": threads,
+        "number_sample_per_shard": -(-len(files) // CORES), "resize_mode": "no", "compute_hash": "md5",
+        "extract_exif": False, **MODES[mode],
+    }  # fmt: skip
+    words = [str(word) for name, value in options.items() for word in (f"--{name}", value)]
+    quiet = {"NO_PROXY": "127.0.0.1", "NO_ALBUMENTATIONS_UPDATE": "1"}
+    start = time.perf_counter()
+    subprocess.run([rival, *words], env=os.environ | quiet, check=True, capture_output=True)
+    seconds = time.perf_counter() - start
+    stats = [json.loads(path.read_bytes()) for path in (lap / "original").glob("*_stats.json")]
+    span = max(each["end_time"] for each in stats) - min(each["start_time"] for each in stats)
+    return sum(each["successes"] for each in stats) / span, seconds, intact(lap / "original", files)
 
 
 def intact(folder: Path, files: set[str]) -> int:
@@ -185,10 +175,10 @@ def memory() -> None:
     peaks = {}
     for posts in (2_000, 20_000):
         with searched(Contents(posts, *SMALL)) as (site, home, found):
-            taken = fresh(take, site.address, home, Fetch())
+            taken = fresh(take, site.address, home, Fetch(), home)
             peaks[posts] = {"search": found["peak"], "fetch": taken["peak"]}
             site.log()
-            second = fresh(take, site.address, home, Fetch())
+            second = fresh(take, site.address, home, Fetch(), home)
             requests = len(site.log())
     print("peak memory in MB at 2,000 and at 20,000 posts")
     for name in ("search", "fetch"):
@@ -210,7 +200,7 @@ def faults() -> None:
             "10,000 posts with faults: fetched, rejected, wrong, sent twice, asked for, asked needlessly, s"
         )
         for run in (1, 2):
-            seconds = fresh(take, site.address, home, Fetch(tolerance=100), (5, 0.5))["seconds"]
+            seconds = fresh(take, site.address, home, Fetch(tolerance=100), home)["seconds"]
             log = site.log()
             sound.update(path for path, whole in log if whole)
             asked = {path for path, _ in log}

@@ -5,6 +5,7 @@ which a site need not keep a copy. `TROUBLES` is what can go wrong with a file, 
 """
 
 import io
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -20,20 +21,20 @@ from pipeline.faults import Faults, Rule
 from pipeline.server import Answer, Request, running
 
 BASES = 8  # drawings
-SHARE = 0.6  # of the files whose md5 begins with the number of a trouble, which is one in 256
+SHARE = 0.6  # of the files whose md5 begins with the number of a trouble, one in 256, which it strikes
 TROUBLES = (  # what a site does with a file, and what becomes of that in the first run and in the second
     (Rule("status", status=404), "gone", "gone"),
     (Rule("status", status=410), "gone", "gone"),
     (Rule("status", status=451), "banned", "banned"),
-    (Rule("status", status=503), "transient", "transient"),
-    (Rule("status", status=503, times=1), "", ""),
+    (Rule("status", status=503, share=0.2), "transient", "transient"),
+    (Rule("status", status=503, times=1, share=0.4), "", ""),
     (Rule("page"), "wrong type", "wrong type"),
     (Rule("empty"), "truncated", "truncated"),
     (Rule("short"), "truncated", "truncated"),
     (Rule("truncate"), "truncated", "truncated"),
     (Rule("truncate", times=1), "", ""),
-    (Rule("stall", keep=0.2), "transient", "transient"),
-    (Rule("stall", times=1), "", ""),
+    (Rule("stall", keep=0.2, share=0.2), "transient", "transient"),
+    (Rule("stall", times=1, share=0.4), "", ""),
     (Rule("corrupt"), "mismatch", "mismatch"),
     (Rule("corrupt", times=1), "", ""),
     (Rule("type"), "wrong type", "wrong type"),
@@ -83,12 +84,16 @@ class Contents:
         return self.faulty and number % EVERY < len(OUTCASTS)
 
     def fate(self, post: dict, run: int) -> str:
-        """Return the reason why there is no file of a post after the run 1 or 2, or nothing if there is one."""
+        """Return the reason why a post has no file after the run 1 or 2, or nothing if it has one."""
         if self.is_outcast(post["id"]):
             return OUTCASTS[post["id"] % EVERY][1]
-        number, path = int(post["md5"][:2], 16), target(post)
-        struck = self.faulty and number < len(RULES) and fraction(0, RULES[number].fault, path) < SHARE
-        return TROUBLES[number][run] if struck else ""
+        path = target(post)
+        struck = (
+            outcome[run - 1]
+            for rule, (_, *outcome) in zip(RULES, TROUBLES, strict=True)
+            if re.search(rule.match, path) and fraction(0, rule.fault, path) < rule.share
+        )
+        return next(struck, "") if self.faulty else ""
 
 
 def draw(number: int, side: int, quality: int) -> bytes:
@@ -118,7 +123,7 @@ class Loopback:
     line: Connection
 
     def log(self) -> list[tuple[str, bool]]:
-        """List the files that were asked for since the last look, each with whether all the rest of it went out."""
+        """List the files asked for since the last look, each with whether all its rest went out."""
         self.line.send(True)
         return self.line.recv()
 
@@ -128,7 +133,7 @@ def running_site(contents: Contents) -> Iterator[Loopback]:
     """Run a site in a process of its own."""
     context = get_context("spawn")
     here, there = context.Pipe()
-    process = context.Process(target=host, args=(contents, there))
+    process = context.Process(target=host, args=(contents, there), daemon=True)
     process.start()
     try:
         yield Loopback(here.recv(), here)

@@ -9,11 +9,10 @@ import numpy as np
 from torch import nn
 
 from pipeline import Halt, images, training
-from pipeline.cue import cue as blur_colors
+from pipeline import cue as cues
 from pipeline.evaluation import colorize
 from pipeline.files import dumps
 from pipeline.imports import code
-from pipeline.params import Cue
 from pipeline.samples import Sample
 
 
@@ -21,7 +20,8 @@ from pipeline.samples import Sample
 class Colorizer:
     """A model as a step over samples: `run.process` takes it to a picture, a folder or shards.
 
-    `cue` is uint8 RGB of any size, fitted to each sketch and blurred as in training; None is a cue of ones.
+    `cue` is uint8 RGB of any size, fitted to each sketch and blurred as in training, but taken as it is where
+    that saw hints: it then holds the user's own. None is a cue of ones.
     """
 
     generator: nn.Module
@@ -39,7 +39,10 @@ class Colorizer:
         """Make the cue for a sketch of (height, width)."""
         if self.cue is None:
             return None
-        return blur_colors(images.resize(self.cue, shape[1], shape[0]), Cue(**self.config["columns"]["cue"]))
+        trained = cues.parameters(self.config["columns"]["cue"])
+        if trained.method in cues.HINTS:
+            return cv2.resize(self.cue, shape[::-1], interpolation=cv2.INTER_NEAREST)
+        return cues.cue(images.resize(self.cue, shape[1], shape[0]), trained)
 
     def fingerprint(self) -> str:
         """Return what changes with the model, the cue and the code."""
@@ -55,7 +58,7 @@ def load(model: Path, cue: Path | None = None, device: str = "cpu") -> Colorizer
     if cue is None:
         return Colorizer(generator, config, weights)
     if config["columns"]["cue"]["method"] == "none":
-        raise Halt(f"{model} was trained without cues: leave --cue out, or train with cue.method gaussian")
+        raise Halt(f"{model} was trained without cues: leave --cue out, or train with another cue.method")
     try:
         return Colorizer(generator, config, weights, images.decode(cue.read_bytes()))
     except images.BadImage as reason:

@@ -1,26 +1,222 @@
-"""Color -> color cue: what tells a network which colors go where, and no more."""
+"""Color -> color cue: what tells a network which colors go where, and no more.
 
-from dataclasses import asdict
+A blur, blocks of the dominant colors, and none are RGB. Strokes and points lie on nothing: they are RGBA, and
+alpha is their mask channel, 255 where a color is given and 0 elsewhere; `images.decode` shows them on white.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
 
 import numpy as np
 
-from pipeline import images
+from pipeline import chance, images
 from pipeline.params import Cue
 
-UNIT = 256  # side of the picture in whose pixels sigma is given
+UNIT = 256  # side of the picture in whose pixels sizes are given
+BEND = 0.08  # how far the ends of a stroke may leave its tangent, as a share of its length
+ROUNDS = 50  # of k-means at most; pictures take 3 to 20
+READS = {  # the parameters of each method
+    "gaussian": ("sigma",),
+    "none": ("sigma",),
+    "strokes": ("fewest", "most", "thin", "thick", "short", "long", "seed"),
+    "points": ("points", "size", "seed"),
+    "palette": ("colors",),
+}
+HINTS = ("strokes", "points")  # on transparent ground
+DRAWN = (*HINTS, "palette")  # made of what `draw` lists
+
+Spot = tuple[slice, slice, np.ndarray]  # rows, columns, and which of their pixels: bool
 
 
-def cue(image: np.ndarray, params: Cue) -> np.ndarray:
-    """Blur an RGB picture (H, W, 3), or return all ones (white) for the method none.
+def cue(image: np.ndarray, params: Cue, key: str = "") -> np.ndarray:
+    """Make the cue of an RGB picture (H, W, 3), whether or not it would be dropped.
 
-    Sigma is scaled with the short side. The border is reflected, so that it stays as bright as it was.
+    Strokes and points are drawn by the key, and come as (H, W, 4).
     """
-    if params.method == "none":
-        return np.full_like(image, 255)
-    sigma = params.sigma * min(image.shape[:2]) / UNIT
-    return np.rint(images.blur(image.astype(np.float32), sigma)).astype(np.uint8)
+    return lay(image, draw(image, key, params), params)
 
 
 def column(picture: bytes, key: str, params: Cue) -> tuple[np.ndarray, dict]:
-    """Make the cue of an encoded picture; tell its parameters."""
-    return cue(images.decode(picture), params), asdict(params)
+    """Make or drop the cue of an encoded picture; tell its parameters and what was drawn."""
+    image = images.decode(picture)
+    if dropped(key, params):
+        return blank(image, params), tell(params, [], gone=True)
+    drawn = draw(image, key, params)
+    return lay(image, drawn, params), tell(params, drawn, gone=False)
+
+
+def tell(params: Cue, drawn: list[list[float]], gone: bool) -> dict:
+    """Collect the facts of a cue: what its method reads alone, so that a new method changes no other's."""
+    facts = {name: getattr(params, name) for name in ("method", *READS[params.method])}
+    if params.method in DRAWN:
+        facts["drawn"] = drawn
+    if params.drop:
+        facts |= {"drop": params.drop, "seed": params.seed, "dropped": gone}
+    return facts
+
+
+def parameters(facts: dict) -> Cue:
+    """Read the parameters back from the facts of a cue."""
+    names = {field.name for field in fields(Cue)}
+    return Cue(**{name: value for name, value in facts.items() if name in names})
+
+
+def dropped(key: str, params: Cue) -> bool:
+    """Tell whether a sample goes without its cue; raising `drop` only adds such samples."""
+    return chance.fraction(params.seed, "cue", key, "drop") < params.drop
+
+
+def draw(image: np.ndarray, key: str, params: Cue) -> list[list[float]]:
+    """List what a cue consists of.
+
+    That is [x, y, angle, bend, length, thickness] of each stroke, [x, y, size] of each point, or the levels
+    [red, green, blue] of each color of a palette, and nothing for a blur or none. x and y are shares of the
+    sides, an angle is in radians, a bend a share of the length, and sizes are pixels at 256.
+    """
+    random = chance.generator(params.seed, "cue", key)
+    if params.method == "strokes":
+        return draw_strokes(random, params)
+    if params.method == "points":
+        return draw_points(random, params)
+    return palette(image, params.colors).tolist() if params.method == "palette" else []
+
+
+def lay(image: np.ndarray, drawn: Sequence[Sequence[float]], params: Cue) -> np.ndarray:
+    """Lay out what was drawn: (H, W, 4) for strokes and points, or else (H, W, 3)."""
+    height, width = image.shape[:2]
+    if params.method == "gaussian":
+        return soften(image, params.sigma)
+    if params.method == "strokes":
+        return dab(image, blank(image, params), (stroke(row, height, width) for row in drawn))
+    if params.method == "points":
+        return dab(image, blank(image, params), (point(row, height, width) for row in drawn))
+    return blocks(drawn, height, width) if params.method == "palette" else blank(image, params)
+
+
+def blank(image: np.ndarray, params: Cue) -> np.ndarray:
+    """Return the cue that tells nothing: all ones (white), transparent where there is a mask channel."""
+    empty = np.full((*image.shape[:2], 4 if params.method in HINTS else 3), 255, np.uint8)
+    empty[..., 3:] = 0
+    return empty
+
+
+def soften(image: np.ndarray, sigma: float) -> np.ndarray:
+    """Blur with a Gaussian of sigma pixels at 256, scaled with the short side.
+
+    The border is reflected, so that it stays as bright as it was.
+    """
+    sigma = sigma * min(image.shape[:2]) / UNIT
+    return np.rint(images.blur(image.astype(np.float32), sigma)).astype(np.uint8)
+
+
+def draw_strokes(random: np.random.Generator, params: Cue) -> list[list[float]]:
+    """Draw places, directions, bends and sizes of strokes."""
+    number = random.integers(params.fewest, params.most, endpoint=True)
+    place = random.random((number, 2)).round(6)
+    angle = random.uniform(0, math.pi, number).round(6)
+    bend = random.uniform(-BEND, BEND, number).round(6)
+    length = random.integers(params.short, params.long, number, endpoint=True)
+    thickness = random.integers(params.thin, params.thick, number, endpoint=True)
+    return np.column_stack([place, angle, bend, length, thickness]).tolist()
+
+
+def draw_points(random: np.random.Generator, params: Cue) -> list[list[float]]:
+    """Draw places and sizes of points; their number is geometric, at least one."""
+    number = random.geometric(1 / params.points)
+    place = random.random((number, 2)).round(6)
+    size = random.integers(1, params.size, number, endpoint=True)
+    return np.column_stack([place, size]).tolist()
+
+
+def dab(image: np.ndarray, canvas: np.ndarray, spots: Iterable[Spot]) -> np.ndarray:
+    """Give each spot of an RGBA canvas the mean color of the picture there; later ones lie on top."""
+    for rows, columns, inside in spots:
+        mean = image[rows, columns][inside].mean(axis=0)
+        canvas[rows, columns][inside] = (*np.rint(mean).astype(np.uint8), 255)
+    return canvas
+
+
+def stroke(row: Sequence[float], height: int, width: int) -> Spot:
+    """Find the pixels whose centers a stroke covers: a bar along a parabola, clipped at the border.
+
+    Its middle is the center of a pixel, so that it is never empty.
+    """
+    x, y, angle, bend, length, thickness = row
+    scale = min(height, width) / UNIT
+    length, thickness = length * scale, thickness * scale
+    reach = int((length + thickness) / 2 + abs(bend) * length) + 1
+    rows, down = window(y, reach, height)
+    columns, right = window(x, reach, width)
+    cos, sin = math.cos(angle), math.sin(angle)
+    along = right * cos + down[:, None] * sin
+    across = down[:, None] * cos - right * sin
+    off = across - bend * length * (2 * along / length) ** 2
+    return rows, columns, within(along, length) & within(off, thickness)
+
+
+def point(row: Sequence[float], height: int, width: int) -> Spot:
+    """Find the pixels of a square patch around a point, clipped at the border; never none."""
+    x, y, size = row
+    side = max(1, round(size * min(height, width) / UNIT))
+    rows, down = window(y, side, height)
+    columns, right = window(x, side, width)
+    return rows, columns, within(down, side)[:, None] & within(right, side)
+
+
+def within(distance: np.ndarray, size: float) -> np.ndarray:
+    """Tell which signed distances lie within half a size; half open, so that a size of n takes n pixels."""
+    return (-size <= 2 * distance) & (2 * distance < size)
+
+
+def window(at: float, reach: int, side: int) -> tuple[slice, np.ndarray]:
+    """Take the pixels within reach of the one at a share of the side, and their distances from it."""
+    middle = min(int(at * side), side - 1)
+    start, stop = max(0, middle - reach), min(side, middle + reach + 1)
+    return slice(start, stop), np.arange(start, stop) - middle
+
+
+def palette(image: np.ndarray, colors: int) -> np.ndarray:
+    """Find the up to `colors` dominant colors (n, 3) of a picture by k-means, the most frequent first.
+
+    Colors are counted in bins of 8 levels. The first center is the fullest bin, each next one the bin that
+    adds most to the error: nothing is left to chance.
+    """
+    shades, counts = tally(image)
+    centers = shades[[counts.argmax()]]
+    while len(centers) < colors and (error := counts * gaps(shades, centers).min(axis=1)).any():
+        centers = np.vstack([centers, shades[error.argmax()]])
+    for _ in range(ROUNDS):
+        before = centers
+        nearest = gaps(shades, centers).argmin(axis=1)
+        sizes, centers = means(shades, counts, nearest)
+        if np.array_equal(before, centers):
+            break
+    return np.rint(centers[np.argsort(-sizes, kind="stable")]).astype(np.uint8)
+
+
+def tally(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Count the pixels of each bin of 8 levels that is not empty, and take their mean color (n, 3)."""
+    pixels = image.reshape(-1, 3)
+    bins = (pixels.astype(np.int32) >> 3) @ np.array([1024, 32, 1])
+    counts, shades = means(pixels, np.ones(len(pixels)), bins)
+    return shades, counts
+
+
+def means(shades: np.ndarray, counts: np.ndarray, group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return size and mean color of each group that is not empty."""
+    sizes = np.bincount(group, counts)
+    sums = np.stack([np.bincount(group, counts * channel) for channel in shades.T], axis=1)
+    return sizes[sizes > 0], sums[sizes > 0] / sizes[sizes > 0, None]
+
+
+def gaps(shades: np.ndarray, centers: np.ndarray) -> np.ndarray:
+    """Return the squared distances (n, k) of colors from centers."""
+    return ((shades[:, None] - centers) ** 2).sum(axis=2)
+
+
+def blocks(colors: Sequence[Sequence[int]], height: int, width: int) -> np.ndarray:
+    """Lay colors out from left to right in blocks of equal width, as many as there are columns."""
+    page = np.empty((height, width, 3), np.uint8)
+    page[:] = np.array(colors, np.uint8)[np.arange(width) * len(colors) // width]
+    return page

@@ -1,6 +1,6 @@
 """Bytes <-> pixels: decode, encode, resize, crop and lay out pictures.
 
-A picture is uint8 RGB (H, W, 3) or gray (H, W).
+A picture is uint8 RGB (H, W, 3) or gray (H, W). Only `encode` takes a fourth channel, alpha.
 """
 
 import io
@@ -104,7 +104,7 @@ def flatten(image: Image.Image) -> Image.Image:
 
 
 def encode(image: np.ndarray) -> bytes:
-    """Encode uint8 RGB or gray pixels as PNG; pure black and white take one bit a pixel."""
+    """Encode uint8 RGB, RGBA or gray pixels as PNG; pure black and white take one bit a pixel."""
     if image.ndim == 2 and np.isin(image, (0, 255)).all():
         picture = Image.fromarray(image).convert("1", dither=Image.Dither.NONE)
     else:

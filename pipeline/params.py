@@ -17,6 +17,23 @@ def number(default: float, text: str, low: float = -math.inf, high: float = math
     return dataclasses.field(default=default, metadata={"help": text, "low": low, "high": high, "odd": odd})
 
 
+def amount(
+    default: float,
+    text: str,
+    low: float = -math.inf,
+    high: float = math.inf,
+    odd: bool = False,
+    methods: tuple[str, ...] = (),
+):
+    """Declare a number in [low, high] that may be text "low..high" too: then it is drawn for each picture.
+
+    `methods` are the methods of drawing that read it, if not all do.
+    """
+    told = f"{', '.join(methods)}: {text}" if methods else text
+    rule = {"help": told, "low": low, "high": high, "odd": odd, "range": True, "methods": methods}
+    return dataclasses.field(default=default, metadata=rule)
+
+
 def choice(default: str, text: str, *names: str):
     """Declare one of several names."""
     return dataclasses.field(default=default, metadata={"help": text, "names": names})
@@ -25,6 +42,16 @@ def choice(default: str, text: str, *names: str):
 def words(default: str, text: str):
     """Declare free text."""
     return dataclasses.field(default=default, metadata={"help": text})
+
+
+def ends(field: dataclasses.Field, text: str) -> tuple[float, float] | None:
+    """Read the two ends of a range such as ".8..1.2"; None for any other text, and where no range may be."""
+    low, dots, high = text.partition("..")
+    kind = type(field.default)
+    try:
+        return (kind(low), kind(high)) if dots and field.metadata.get("range") else None
+    except ValueError:  # no number, or a fraction where integers are drawn
+        return None
 
 
 class Section:
@@ -37,11 +64,13 @@ class Section:
 
 
 def check(field: dataclasses.Field, value: Any) -> None:
-    """Raise ValueError if `value` breaks the rule of `field`."""
-    kinds = (int, float) if field.type is float else (field.type,)
-    rule = describe(field)
-    if type(value) not in kinds or not allowed(field, value):
-        raise ValueError(f"{field.name} must be {rule}, got {value!r}")
+    """Raise ValueError if `value`, or an end of the range that it is, breaks the rule of `field`."""
+    span = ends(field, value) if isinstance(value, str) else None
+    kind = type(field.default)
+    kinds = (int, float) if kind is float else (kind,)
+    low, high = span or (value, value)
+    if not all(type(end) in kinds and allowed(field, end) for end in (low, high)) or low > high:
+        raise ValueError(f"{field.name} must be {describe(field)}, got {value!r}")
 
 
 def allowed(field: dataclasses.Field, value: Any) -> bool:
@@ -65,8 +94,13 @@ def describe(field: dataclasses.Field) -> str:
         return "one of " + ", ".join(rule["names"])
     if "low" not in rule:
         return "text"
-    kind = {int: "an odd integer" if rule["odd"] else "an integer", float: "a number"}[field.type]
-    low, high = rule["low"], rule["high"]
+    return bounds(field) + (", or a range LOW..HIGH" if rule.get("range") else "")
+
+
+def bounds(field: dataclasses.Field) -> str:
+    """Say which numbers a field may have."""
+    low, high, odd = (field.metadata[name] for name in ("low", "high", "odd"))
+    kind = {int: "an odd integer" if odd else "an integer", float: "a number"}[type(field.default)]
     if math.isfinite(low) and math.isfinite(high):
         return f"{kind} from {low:g} to {high:g}"
     if math.isfinite(low):
@@ -170,50 +204,158 @@ class Clean(Section):
     )
 
 
+LOCAL = ("threshold", "mean")
+XDOG = ("xdog-a", "xdog-p")
+# The names alone: their settings lie in presets.py, where an edit counts as a change of the code.
+PRESETS = ("a-05", "a-07", "a-08", "p10-03", "p10-04", "p10-05", "p19-03", "p19-04", "p19-05")
+
+
 @dataclass(frozen=True)
 class Sketch(Section):
-    """How to draw a sketch from a color picture."""
+    """How to draw a sketch from a color picture: a method, what it reads, and the pen."""
 
     method: str = choice(
         "threshold",
         "How lines are found; own takes the sketch that came with the picture.",
-        "threshold",
-        "xdog-a",
-        "xdog-p",
+        *LOCAL,
+        *XDOG,
+        "canny",
+        "dog",
+        "pencil",
+        "learned",
         "own",
     )
-    blocksize: int = number(7, "threshold: side of the Gaussian neighborhood, in pixels.", 3, 255, odd=True)
-    c: float = number(
-        2.0, "threshold: white where a pixel exceeds the local mean minus this, in levels.", -255, 255
+    preset: str = choice(
+        "none",
+        "A published XDoG in place of a method and what it reads: a-08 is form A at sigma 0.8, p19-04 "
+        "is form P at p 19 and sigma 0.4.",
+        "none",
+        *PRESETS,
     )
-    sigma: float = number(0.8, "xdog: standard deviation of the finer blur, in pixels.", 0.1, 100)
-    k: float = number(1.6, "xdog: ratio of the coarser blur to the finer one.", 1, 1000)
-    gamma: float = number(0.98, "xdog-a: weight of the coarser blur.", 0, 10)
-    p: float = number(19.0, "xdog-p: strength of the edge sharpening.", 0, 1000)
-    eps: float = number(
-        -0.0004, "xdog: level from which a pixel is white; brightness runs from 0 to 1.", -10, 10
+    blocksize: int | str = amount(7, "side of the neighborhood, in pixels.", 3, 255, odd=True, methods=LOCAL)
+    c: float | str = amount(
+        2.0, "white where a pixel exceeds the local mean minus this, in levels.", -255, 255, methods=LOCAL
     )
-    phi: float = number(51000.0, "xdog: steepness of the fall from white to black.", 0, 1e12)
+    sigma: float | str = amount(
+        0.8,
+        "standard deviation of the blur, or of the finer one, in pixels.",
+        0.1,
+        100,
+        methods=(*XDOG, "canny", "dog"),
+    )
+    k: float | str = amount(
+        1.6, "ratio of the coarser blur to the finer one.", 1, 1000, methods=(*XDOG, "dog")
+    )
+    gamma: float | str = amount(0.98, "weight of the coarser blur.", 0, 10, methods=("xdog-a",))
+    p: float | str = amount(19.0, "strength of the edge sharpening.", 0, 1000, methods=("xdog-p",))
+    eps: float | str = amount(
+        -0.0004,
+        "level from which a pixel is white; brightness runs from 0 to 1.",
+        -10,
+        10,
+        methods=XDOG,
+    )
+    phi: float | str = amount(51000.0, "steepness of the fall from white to black.", 0, 1e12, methods=XDOG)
+    edge: float | str = amount(
+        100.0, "gradient (Sobel, 3x3) at which an edge begins, in levels.", 0, 1e4, methods=("canny",)
+    )
+    follow: float | str = amount(
+        0.4, "share of that gradient down to which an edge is followed.", 0, 1, methods=("canny",)
+    )
+    tau: float | str = amount(
+        0.01,
+        "black where the finer blur is darker than the coarser by more; brightness runs from 0 to 1.",
+        0,
+        1,
+        methods=("dog",),
+    )
+    dodge: float | str = amount(
+        4.0,
+        "standard deviation of the blur that the picture is divided by, in pixels.",
+        0.1,
+        100,
+        methods=("pencil",),
+    )
+    weights: str = words(
+        "", "learned: the weights of an Anime2Sketch generator, a .safetensors or .pth file."
+    )
+    sha256: str = words("", "learned: SHA-256 that the file of weights must have; empty for any.")
+    thin: int | str = amount(0, "1 to thin the lines to one pixel.", 0, 1)
+    weight: int | str = amount(0, "How much wider the lines become, in pixels; below 0 thinner.", -16, 16)
+    hatch: int | str = amount(
+        0, "Distance of the lines that hatch the dark of the picture, in pixels; 0 for none.", 0, 64
+    )
+    gray: float | str = amount(0.0, "Level of black lines: 0 leaves them black.", 0, 254)
+    blur: float | str = amount(
+        0.0, "Standard deviation of a blur of the sketch, in pixels; 0 for none.", 0, 100
+    )
+    noise: float | str = amount(
+        0.0, "Standard deviation of noise upon the sketch, in levels; 0 for none.", 0, 255
+    )
+    seed: int = number(0, "Seed of the noise, and of what is drawn from ranges.", 0)
+
+    def __post_init__(self):
+        """Let a preset stand alone, and ask for the weights that are needed."""
+        super().__post_init__()
+        for field in dataclasses.fields(self) if self.preset != "none" else ():
+            value = getattr(self, field.name)
+            if (field.name == "method" or field.metadata.get("methods")) and value != field.default:
+                raise ValueError(f"{field.name} must be left to the preset {self.preset}, got {value!r}")
+        if self.method == "learned" and not self.weights:
+            raise ValueError("weights must be a file where the method is learned, got ''")
+        if not re.fullmatch("|[0-9a-f]{64}", self.sha256):
+            raise ValueError(f"sha256 must be 64 digits of 0-9 and a-f, got {self.sha256!r}")
 
 
 @dataclass(frozen=True)
 class Cue(Section):
-    """How to blur a picture into a color cue."""
+    """How to take from a picture what tells its colors."""
 
     method: str = choice(
-        "gaussian", "A Gaussian blur of the colors, or none: a cue of ones.", "gaussian", "none"
+        "gaussian",
+        "A Gaussian blur of the colors, a cue of ones, strokes or points on transparent ground, or blocks of "
+        "the dominant colors.",
+        "gaussian",
+        "none",
+        "strokes",
+        "points",
+        "palette",
     )
-    sigma: float = number(20.0, "Standard deviation in pixels of a picture whose side is 256.", 0.1, 256)
+    sigma: float = number(
+        20.0, "gaussian: standard deviation in pixels of a picture whose side is 256.", 0.1, 256
+    )
+    fewest: int = number(8, "strokes: the least number.", 1, 1000)
+    most: int = number(20, "strokes: the largest number.", 1, 1000)
+    thin: int = number(4, "strokes: the least thickness, in pixels at 256.", 1, 256)
+    thick: int = number(8, "strokes: the largest thickness, in pixels at 256.", 1, 256)
+    short: int = number(4, "strokes: the least length, in pixels at 256.", 1, 256)
+    long: int = number(64, "strokes: the largest length, in pixels at 256.", 1, 256)
+    points: float = number(8.0, "points: the mean of their number, which is geometric.", 1, 1000)
+    size: int = number(9, "points: the largest side, from 1 on, in pixels at 256.", 1, 256)
+    colors: int = number(6, "palette: the number of colors.", 1, 256)
+    drop: float = number(0.0, "The probability that a sample goes without its cue.", 0, 1)
+    seed: int = number(0, "Seed of the random draws.", 0)
+
+    def __post_init__(self):
+        """Leave something to draw from."""
+        super().__post_init__()
+        for low, high in (("fewest", "most"), ("thin", "thick"), ("short", "long")):
+            if getattr(self, low) > getattr(self, high):
+                raise ValueError(f"{low} must be at most {high}, got {getattr(self, low)}")
 
 
 @dataclass(frozen=True)
 class Reference(Section):
-    """How to bend and tint a picture into a reference of itself."""
+    """How to bend, tint and flip a picture into a reference of itself."""
 
     grid: int = number(3, "Control points along each side of the thin-plate spline.", 2, 16)
     strength: float = number(0.25, "The farthest a control point moves, as a share of the side.", 0, 1)
     jitter: float = number(50.0, "The farthest a color channel is shifted, in levels.", 0, 255)
     seed: int = number(0, "Seed of the random draws.", 0)
+    order: str = choice(
+        "after", "When the colors are shifted: after the warp or before it.", "after", "before"
+    )
+    flip: float = number(0.0, "The probability that a reference is mirrored, left to right.", 0, 1)
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,8 @@ from pipeline.imports import code
 from pipeline.samples import Loose, Sample, Shard
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-LIBRARIES = ("numpy", "opencv-python-headless", "pillow")  # a release of one may change a pixel
+# a release of one may change a pixel
+LIBRARIES = ("numpy", "opencv-python-headless", "pillow", "scikit-image", "torch")
 
 
 @dataclass(frozen=True)

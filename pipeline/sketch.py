@@ -1,53 +1,56 @@
 """Color -> sketch, and how complex a sketch is. A sketch is uint8 gray (H, W): black lines on white."""
 
-from dataclasses import asdict
+from dataclasses import Field, asdict, fields, replace
+from pathlib import Path
 
 import cv2
 import numpy as np
 
 from pipeline import images
+from pipeline.chance import fraction
 from pipeline.images import BadImage
-from pipeline.params import Sketch
+from pipeline.lines import trace
+from pipeline.params import Sketch, ends
+from pipeline.pen import finish
+from pipeline.presets import PRESETS
 
 CANON = 256  # side of the picture on which the literature measures complexity, in pixels
+DIGITS = 6  # decimals of a number drawn from a range
 
 
-def sketchify(image: np.ndarray, sketch: Sketch) -> np.ndarray:
-    """Draw a sketch (H, W) of an RGB or gray picture by the method that `sketch` names, but not by own."""
-    if sketch.method == "own":
-        raise ValueError("method must be one that draws, got 'own'")
-    gray = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    if sketch.method == "threshold":
-        return threshold(gray, sketch.blocksize, sketch.c)
-    if sketch.method == "xdog-a":
-        return xdog(gray, sketch.sigma, sketch.k, 1, sketch.gamma, sketch.eps, sketch.phi)
-    return xdog(gray, sketch.sigma, sketch.k, 1 + sketch.p, sketch.p, sketch.eps, sketch.phi)
+def sketchify(image: np.ndarray, sketch: Sketch, key: str = "") -> np.ndarray:
+    """Draw a sketch (H, W) of an RGB or gray picture as `sketch` says; its method may not be own.
 
-
-def threshold(gray: np.ndarray, blocksize: int, c: float) -> np.ndarray:
-    """Draw white where a pixel exceeds the Gaussian mean of its neighborhood minus `c`, black elsewhere."""
-    method, kind = cv2.ADAPTIVE_THRESH_GAUSSIAN_C, cv2.THRESH_BINARY
-    return cv2.adaptiveThreshold(gray, 255, method, kind, blocksize, c)
-
-
-def xdog(
-    gray: np.ndarray, sigma: float, k: float, fine: float, coarse: float, eps: float, phi: float
-) -> np.ndarray:
-    """Draw an extended difference of Gaussians (Winnemöller, Kyprianidis and Olsen, 2012).
-
-    D = fine G(sigma) - coarse G(k sigma) of the brightness in [0, 1]; white where D >= eps, else
-    1 + tanh(phi (D - eps)). The form A of the literature has fine = 1 and coarse = gamma, the form P has
-    fine = 1 + p and coarse = p.
+    `key` decides what is drawn from ranges, and the noise. Raise Halt if weights cannot be used.
     """
-    light = gray.astype(np.float32) / 255
-    difference = fine * images.blur(light, sigma) - coarse * images.blur(light, k * sigma) - np.float32(eps)
-    drawn = np.where(difference >= 0, 1, 1 + np.tanh(np.minimum(difference, 0) * np.float32(phi)))
-    return np.rint(255 * drawn).astype(np.uint8)
+    fixed = resolve(sketch, key)
+    return finish(trace(image, fixed), image, fixed, key)
 
 
-def complexity(image: np.ndarray, sketch: Sketch) -> float:
-    """Measure the share of black in the sketch of a square picture at 256 px, in percent."""
-    return black(sketchify(images.resize(image, CANON, CANON), sketch))
+def resolve(sketch: Sketch, key: str) -> Sketch:
+    """Put numbers in place of a preset and of ranges, which are drawn for the picture `key`."""
+    if sketch.preset != "none":
+        sketch = replace(sketch, preset="none", **PRESETS[sketch.preset])
+    drawn = {
+        field.name: draw(field, span, fraction(sketch.seed, "sketchify", key, field.name))
+        for field in fields(sketch)
+        if isinstance(value := getattr(sketch, field.name), str) and (span := ends(field, value))
+    }
+    return replace(sketch, **drawn) if drawn else sketch
+
+
+def draw(field: Field, span: tuple[float, float], part: float) -> float:
+    """Return the number that lies at `part`, in [0, 1), of a range: an integer where the ends are."""
+    low, high = span
+    if isinstance(low, float):
+        return min(max(round(low + part * (high - low), DIGITS), low), high)
+    step = 2 if field.metadata["odd"] else 1
+    return low + step * int(part * ((high - low) // step + 1))
+
+
+def complexity(image: np.ndarray, sketch: Sketch, key: str = "") -> float:
+    """Measure the share of black in the lines of a square picture at 256 px, before the pen, in percent."""
+    return black(trace(images.resize(image, CANON, CANON), resolve(sketch, key)))
 
 
 def black(sketch: np.ndarray) -> float:
@@ -64,11 +67,30 @@ def own_sketch(own: tuple[bytes, ...]) -> tuple[np.ndarray, float]:
 
 
 def column(picture: bytes, key: str, sketch: Sketch, *own: bytes) -> tuple[np.ndarray, dict]:
-    """Draw the sketch of an encoded picture, or take its own; tell its parameters and its complexity."""
-    if sketch.method == "own":
-        drawn, measured = own_sketch(own)
+    """Draw the sketch of an encoded picture, or take its own; tell its parameters and its complexity.
+
+    The parameters are those that were drawn; of the weights the name alone is told, since their folder
+    changes no pixel.
+    """
+    fixed = resolve(sketch, key)
+    if fixed.method == "own":
+        lines, measured = own_sketch(own)
+        image = images.decode(picture) if fixed.hatch else lines
     else:
         image = images.decode(picture)
-        drawn = sketchify(image, sketch)
-        measured = black(drawn) if drawn.shape == (CANON, CANON) else complexity(image, sketch)
-    return drawn, asdict(sketch) | {"complexity": measured}
+        lines = trace(image, fixed)
+        measured = black(lines) if lines.shape == (CANON, CANON) else complexity(image, fixed)
+    told = {"preset": sketch.preset, "weights": Path(sketch.weights).name, "complexity": measured}
+    return finish(lines, image, fixed, key), asdict(fixed) | told
+
+
+def pin(sketch: Sketch) -> Sketch:
+    """Put the SHA-256 of the weights beside their path, so that a memo does not outlive them.
+
+    Raise Halt if there is no such file, or it is not the one that `sketch.sha256` asks for.
+    """
+    if sketch.method != "learned":
+        return sketch
+    from pipeline.extractor import read  # it imports torch, which takes seconds
+
+    return replace(sketch, sha256=read(sketch.weights, sketch.sha256)[1])

@@ -1,4 +1,6 @@
-"""Color -> reference: a thin-plate spline bends the picture, a jitter tints it, and the flow can be rebuilt.
+"""Color -> reference: a thin-plate spline bends the picture, a jitter tints it, a flip may mirror it.
+
+The facts tell what was drawn, and from them the flow and the reference can be rebuilt.
 
 Points are (x, y) in [0, 1] of the picture; pixel i of n lies at (i + 0.5) / n.
 """
@@ -22,11 +24,17 @@ def draw(key: str, params: Reference, variant: str = "") -> tuple[np.ndarray, np
     return np.round(points, 6), np.round(shift, 3)
 
 
-def flow(points: np.ndarray, height: int, width: int) -> np.ndarray:
+def flipped(key: str, params: Reference, variant: str = "") -> bool:
+    """Tell whether a reference is mirrored; raising `flip` only adds such references."""
+    return chance.fraction(params.seed, "reference", key, variant, "flip") < params.flip
+
+
+def flow(points: np.ndarray, height: int, width: int, flip: bool = False) -> np.ndarray:
     """Compute where each pixel of the reference comes from: (height, width, 2), x and y in [0, 1].
 
     `points` are the displacements of the control points, row by row: what lies at a control point plus its
     displacement comes to lie at the control point. Between runs the thin-plate spline (Bookstein, 1989).
+    With `flip` the bent picture is mirrored, left to right.
     """
     points = np.asarray(points, np.float64)
     side = min(max(height, width), LATTICE)
@@ -35,7 +43,7 @@ def flow(points: np.ndarray, height: int, width: int) -> np.ndarray:
         moved = cv2.resize(moved, (width, height), interpolation=cv2.INTER_CUBIC)
     moved[..., 0] += centers(width)
     moved[..., 1] += centers(height)[:, None]
-    return moved
+    return moved[:, ::-1] if flip else moved
 
 
 @lru_cache(maxsize=4)
@@ -82,9 +90,25 @@ def tint(image: np.ndarray, shift: np.ndarray) -> np.ndarray:
     return np.clip(np.rint(image + shift), 0, 255).astype(np.uint8)
 
 
+def bend(image: np.ndarray, facts: dict) -> np.ndarray:
+    """Make the reference of a picture from what the facts of its column tell.
+
+    Tinted before, it is exactly the warp of the tinted picture, which some systems train to reach. Tinted
+    after, what is clipped is the mixture of pixels and not each of them.
+    """
+    at = flow(facts["points"], *image.shape[:2], facts.get("flip", False))
+    shift = np.array(facts["shift"])
+    if facts.get("order") == "before":
+        return warp(tint(image, shift), at)
+    return tint(warp(image, at), shift)
+
+
 def column(picture: bytes, key: str, params: Reference) -> tuple[np.ndarray, dict]:
-    """Bend and tint an encoded picture; tell what was drawn, from which `flow` is rebuilt."""
-    image = images.decode(picture)
+    """Bend, tint and perhaps mirror an encoded picture; tell what was drawn."""
     points, shift = draw(key, params)
-    reference = tint(warp(image, flow(points, *image.shape[:2])), shift)
-    return reference, {"points": points.tolist(), "shift": shift.tolist()}
+    facts = {"points": points.tolist(), "shift": shift.tolist()}
+    if params.order == "before":  # what is as it was before there was a choice is not told
+        facts["order"] = params.order
+    if params.flip:
+        facts["flip"] = flipped(key, params)
+    return bend(images.decode(picture), facts), facts

@@ -17,7 +17,7 @@ def cue(
     workers: Workers = WORKERS,
     cache: Cache = CACHE,
 ) -> None:
-    """Blur every picture into a color cue."""
+    """Make a color cue of every picture: a blur, strokes, points, a palette, or none."""
     with progress("cue") as tick:
         report = process(Step(cues.column, cue), source, dest, workers=workers, cache=cache, tick=tick)
     conclude("cue", report, dest, metrics, sheet)

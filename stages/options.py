@@ -1,10 +1,10 @@
 """Parameter class -> command-line options, so that a parameter is declared once."""
 
 import dataclasses
-import functools
 import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial, wraps
 from typing import Annotated
 
 import typer
@@ -22,7 +22,7 @@ def unfold(command: Callable) -> Callable:
         name: given.annotation for name, given in signature.parameters.items() if is_section(given.annotation)
     }
 
-    @functools.wraps(command)
+    @wraps(command)
     def wrapper(**given):
         for name, section in sections.items():
             values = {field.name: given.pop(field.name) for field in dataclasses.fields(section)}
@@ -56,15 +56,22 @@ def keyword(given: inspect.Parameter) -> inspect.Parameter:
 
 
 def option(field: dataclasses.Field) -> inspect.Parameter:
-    """Make the option of one field."""
-    text = (
-        f"{field.metadata['help']} ({describe(field)})" if field.type is not str else field.metadata["help"]
-    )
-    if "names" in field.metadata:
-        text = f"{field.metadata['help']} ({describe(field)})"
-    annotation = Annotated[
-        field.type, typer.Option(f"--{field.name}", help=text, rich_help_panel="Parameters")
-    ]
+    """Make the option of one field; one that may be a range takes any text, for the class to check."""
+    rule, kind = field.metadata, type(field.default)
+    words = kind is str and "names" not in rule
+    text = rule["help"] if words else f"{rule['help']} ({describe(field)})"
+    given = {"help": text, "rich_help_panel": "Parameters"}
+    if rule.get("range"):
+        given |= {"parser": partial(read, kind), "metavar": f"{kind.__name__.upper()}|LOW..HIGH"}
+    annotation = Annotated[kind, typer.Option(f"--{field.name}", **given)]
     return inspect.Parameter(
         field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=annotation
     )
+
+
+def read(kind: type, text: str) -> float | str:
+    """Read a number; leave any other text, such as a range, as it is."""
+    try:
+        return kind(text)
+    except ValueError:
+        return text

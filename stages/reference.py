@@ -17,7 +17,7 @@ def reference(
     workers: Workers = WORKERS,
     cache: Cache = CACHE,
 ) -> None:
-    """Bend and tint every picture into a reference of itself."""
+    """Bend, tint and perhaps mirror every picture into a reference of itself."""
     with progress("reference") as tick:
         report = process(Step(warp.column, reference), source, dest, workers=workers, cache=cache, tick=tick)
     conclude("reference", report, dest, metrics, sheet)

@@ -31,6 +31,13 @@ def write_model(folder, trained: Cue):
     return folder
 
 
+def test_hints_of_ones_own_are_taken_as_they_are(tmp_path):
+    files.write(tmp_path / "cue.png", images.encode(picture(1, 16, 8)))
+    model = write_model(tmp_path / "model", Cue(method="points"))
+    fitted = colorize.load(model, tmp_path / "cue.png").fitted((16, 32))
+    np.testing.assert_array_equal(fitted, picture(1, 16, 8).repeat(2, axis=0).repeat(2, axis=1))
+
+
 def colored(colorizer, sketch):
     """Return the picture that a colorizer makes of a sketch."""
     made, told = colorizer(Sample("1", {"png": images.encode(sketch)}))

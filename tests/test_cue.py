@@ -1,13 +1,28 @@
-"""A cue is the blurred picture, bright to its border, or nothing at all."""
+"""A cue is the blurred picture, hints on transparent ground, its main colors, or nothing at all."""
+
+import io
+import json
+import math
 
 import numpy as np
 import pytest
-from conftest import picture
+from conftest import make_column, picture
+from PIL import Image
+from scipy.cluster.vq import kmeans2
 from scipy.ndimage import gaussian_filter
+from scipy.spatial.distance import cdist
 
-from pipeline import images
+from pipeline import chance, images
+from pipeline import cue as cues
 from pipeline.cue import cue
-from pipeline.params import Cue
+from pipeline.dataset import Pairs
+from pipeline.pack import pack
+from pipeline.params import Cue, Pack
+from pipeline.run import Step, process
+
+METHODS = ("gaussian", "none", "strokes", "points", "palette")
+KEYS = [str(number) for number in range(1000)]
+FLAT = np.full((40, 50, 3), (200, 10, 90), np.uint8)
 
 
 @pytest.mark.parametrize("side", [64, 256, 300])
@@ -34,7 +49,274 @@ def test_none_gives_all_ones(image):
     assert cue(image, Cue(method="none")).min() == 255
 
 
-def test_the_picture_is_left_as_it_was(image):
+@pytest.mark.parametrize("method", METHODS)
+def test_the_picture_is_left_as_it_was(method, image):
     before = image.copy()
-    cue(image, Cue())
+    cue(image, Cue(method=method), "1")
     np.testing.assert_array_equal(image, before)
+
+
+@pytest.mark.parametrize("method", ["gaussian", "none"])
+def test_a_blur_and_none_tell_method_and_sigma_alone(method, image):
+    made, facts = cues.column(images.encode(image), "1", Cue(method=method))
+    assert facts == {"method": method, "sigma": 20.0}
+    np.testing.assert_array_equal(made, cue(image, Cue(method=method)))
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("size", [(1, 1), (1, 7), (9, 2), (40, 50)])
+def test_flat_pictures_of_any_size_have_cues_of_their_color(method, size):
+    flat = np.full((*size, 3), (200, 10, 90), np.uint8)
+    made = cue(flat, Cue(method=method), "1")
+    assert made.shape == (*size, 4 if method in cues.HINTS else 3)
+    given = made[made[..., 3] == 255][:, :3] if method in cues.HINTS else made.reshape(-1, 3)
+    assert len(given) > 0
+    assert (given == (255 if method == "none" else (200, 10, 90))).all()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_gray_picture_has_a_gray_cue(method):
+    gray = np.stack([picture(1)[..., 0]] * 3, axis=2)
+    made = cue(gray, Cue(method=method), "1")
+    assert (made[..., :3] == made[..., :1]).all()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_cue_depends_on_picture_key_and_seed_alone(method, image):
+    params = Cue(method=method)
+    first = cue(image, params, "1")
+    others = [cue(image, params, "2"), cue(image, Cue(method=method, seed=1), "1")]
+    np.testing.assert_array_equal(first, cue(image, params, "1"))
+    assert [np.array_equal(first, other) for other in others] == [method not in cues.HINTS] * 2
+
+
+@pytest.mark.parametrize("method", cues.DRAWN)
+def test_a_cue_can_be_laid_again_from_its_facts(method, image):
+    made, facts = cues.column(images.encode(image), "7", Cue(method=method, seed=3))
+    facts = json.loads(json.dumps(facts))
+    np.testing.assert_array_equal(made, cues.lay(image, facts["drawn"], cues.parameters(facts)))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_facts_hold_the_parameters_that_decide_the_cue(method, image):
+    given = {"sigma": 9.0, "fewest": 3, "most": 4, "thin": 2, "thick": 3, "short": 5, "long": 6}
+    params = Cue(method=method, **given, points=3.0, size=4, colors=2, seed=8)
+    made, facts = cues.column(images.encode(image), "1", params)
+    np.testing.assert_array_equal(made, cue(image, cues.parameters(facts), "1"))
+
+
+@pytest.mark.parametrize("method", cues.HINTS)
+def test_hints_lie_on_white_and_alpha_is_their_mask(method, image):
+    made = cue(image, Cue(method=method), "1")
+    assert made.shape == (64, 64, 4)
+    assert set(np.unique(made[..., 3])) == {0, 255}
+    assert (made[made[..., 3] == 0][:, :3] == 255).all()
+    with Image.open(io.BytesIO(images.encode(made))) as opened:
+        assert opened.mode == "RGBA"
+        np.testing.assert_array_equal(np.asarray(opened), made)
+    np.testing.assert_array_equal(images.decode(images.encode(made)), made[..., :3])
+
+
+def test_a_stroke_along_the_rows_is_as_long_and_thick_as_it_says():
+    spot = np.zeros((256, 256), bool)
+    rows, columns, inside = cues.stroke([0.5, 0.5, 0.0, 0.0, 20, 6], 256, 256)
+    spot[rows, columns] = inside
+    expected = np.zeros((256, 256), bool)
+    expected[125:131, 118:138] = True
+    np.testing.assert_array_equal(spot, expected)
+
+
+def test_a_bent_stroke_covers_the_pixels_within_its_thickness_of_a_parabola():
+    spot = np.zeros((256, 256), bool)
+    rows, columns, inside = cues.stroke([0.2, 0.2, 0.9, 0.08, 60, 6], 256, 256)
+    spot[rows, columns] = inside
+    along = np.linspace(-30, 30, 600)
+    across = 0.08 * 60 * (along / 30) ** 2
+    x = 51 + math.cos(0.9) * along - math.sin(0.9) * across
+    y = 51 + math.sin(0.9) * along + math.cos(0.9) * across
+    far = cdist(np.argwhere(np.ones((100, 100))), np.column_stack([y, x])).min(axis=1).reshape(100, 100)
+    assert spot[:100, :100].sum() == spot.sum()
+    assert not spot[:100, :100][far > 3.8].any()  # half the thickness, and more at the corners alone
+    middle = np.hypot(*(np.mgrid[:100, :100] - 51)) < 28
+    assert spot[:100, :100][(far < 2.7) & middle].all()
+
+
+@pytest.mark.parametrize("angle", np.linspace(0, 3, 7))
+def test_the_smallest_hint_of_the_smallest_picture_is_one_pixel(angle):
+    for spot in (cues.stroke([0.999999, 0, angle, 0.08, 4, 4], 2, 2), cues.point([1.0, 0, 1], 2, 2)):
+        rows, columns, inside = spot
+        marked = np.zeros((2, 2), bool)
+        marked[rows, columns] = inside
+        assert marked[0, 1]
+
+
+def test_a_point_is_a_square_of_its_size_with_the_mean_color_below_it():
+    image = picture(1, 256, 256)
+    canvas = cues.lay(image, [[0.25, 0.5, 5]], Cue(method="points"))  # pixel 128 down, 64 across
+    expected = np.zeros((256, 256), np.uint8)
+    expected[126:131, 62:67] = 255
+    np.testing.assert_array_equal(canvas[..., 3], expected)
+    mean = np.rint(image[126:131, 62:67].reshape(-1, 3).mean(axis=0))
+    assert (canvas[126:131, 62:67, :3] == mean).all()
+
+
+def test_a_point_of_an_even_size_has_its_extra_pixel_above_and_to_the_left():
+    rows, columns, inside = cues.point([0.25, 0.5, 2], 256, 256)
+    down, right = np.nonzero(inside)
+    assert sorted(zip(rows.start + down, columns.start + right, strict=True)) == [
+        (127, 63),
+        (127, 64),
+        (128, 63),
+        (128, 64),
+    ]
+
+
+def test_hints_are_scaled_with_the_short_side():
+    oblong = np.zeros((128, 512, 3), np.uint8)
+    point, stroke = (
+        cues.lay(oblong, [row], Cue(method=method))[..., 3] == 255
+        for method, row in (("points", [0.5, 0.5, 6]), ("strokes", [0.5, 0.5, 0.0, 0.0, 20, 6]))
+    )
+    assert point.sum() == 3 * 3
+    assert stroke.sum() == 10 * 3
+
+
+def test_each_stroke_has_the_mean_color_of_the_picture_below_it_and_later_ones_lie_on_top():
+    image = picture(2, 128, 128)
+    rows = cues.draw(image, "1", Cue(method="strokes"))
+    expected = np.zeros((128, 128, 3))
+    for row in rows:
+        alone = cues.lay(image, [row], Cue(method="strokes"))[..., 3] == 255
+        expected[alone] = np.rint(image[alone].mean(axis=0))
+    made = cue(image, Cue(method="strokes"), "1")
+    inside = made[..., 3] == 255
+    np.testing.assert_array_equal(made[..., :3][inside], expected[inside])
+
+
+@pytest.mark.parametrize("method", cues.HINTS)
+def test_hints_cover_the_same_share_of_a_picture_of_any_size(method):
+    params = Cue(method=method, size=40, long=100, thick=16)
+    covered = [
+        np.mean([cue(np.zeros((side, side, 3), np.uint8), params, key)[..., 3] for key in KEYS[:20]])
+        for side in (128, 512)
+    ]
+    assert covered[0] == pytest.approx(covered[1], rel=0.1)
+
+
+def test_strokes_are_as_many_and_as_large_as_asked_and_lie_everywhere():
+    drawn = [cues.draw(FLAT, key, Cue(method="strokes")) for key in KEYS]
+    numbers = [len(rows) for rows in drawn]
+    rows = np.concatenate(drawn)
+    assert (min(numbers), max(numbers)) == (8, 20)
+    assert abs(np.mean(numbers) - 14) < 4 * 3.74 / 1000**0.5
+    x, y, angle, bend, length, thickness = rows.T
+    assert [set(length), set(thickness)] == [set(range(4, 65)), set(range(4, 9))]
+    assert abs(bend).max() <= 0.08
+    assert abs(np.mean(angle) - math.pi / 2) < 0.05
+    for place in (x, y):
+        np.testing.assert_allclose(np.histogram(place, 4, (0, 1))[0] / len(rows), 0.25, atol=0.02)
+
+
+def test_the_number_of_points_is_geometric_with_a_mean_of_eight():
+    drawn = [cues.draw(FLAT, key, Cue(method="points")) for key in KEYS]
+    numbers = np.array([len(rows) for rows in drawn])
+    assert numbers.min() == 1
+    assert abs(numbers.mean() - 8) < 4 * 56**0.5 / 1000**0.5  # variance (1 - p) / p^2
+    for least in (2, 5, 9, 20):
+        assert abs(np.mean(numbers >= least) - (7 / 8) ** (least - 1)) < 0.06
+    sizes = np.concatenate(drawn)[:, 2]
+    np.testing.assert_allclose(np.bincount(sizes.astype(int))[1:] / len(sizes), 1 / 9, atol=0.02)
+
+
+def test_one_point_can_be_asked_for():
+    assert {len(cues.draw(FLAT, key, Cue(method="points", points=1.0))) for key in KEYS[:50]} == {1}
+
+
+def test_a_palette_of_flat_colors_is_those_colors_the_most_frequent_first():
+    image = np.full((10, 10, 3), (250, 250, 250), np.uint8)
+    image[:3], image[3:5, :5] = (200, 30, 40), (10, 20, 230)
+    np.testing.assert_array_equal(cues.palette(image, 6), [(250, 250, 250), (200, 30, 40), (10, 20, 230)])
+    made = cue(image, Cue(method="palette", colors=3))
+    np.testing.assert_array_equal(made[0], [[250] * 3] * 4 + [[200, 30, 40]] * 3 + [[10, 20, 230]] * 3)
+    assert (made == made[:1]).all()
+
+
+def test_where_the_pixels_lie_does_not_change_the_palette(image):
+    mixed = np.random.default_rng(0).permutation(image.reshape(-1, 3)).reshape(image.shape)
+    np.testing.assert_array_equal(cues.palette(image, 5), cues.palette(mixed, 5))
+
+
+@pytest.mark.parametrize("number", range(1, 6))
+def test_a_palette_is_about_as_near_to_the_pixels_as_those_of_scipy(number):
+    image = picture(number, 48, 48)
+    pixels = image.reshape(-1, 3).astype(float)
+    ours = cues.palette(image, 6).astype(float)
+    others = [kmeans2(pixels, 6, minit="++", rng=seed)[0] for seed in range(10)]
+    others += [kmeans2(pixels, ours, minit="matrix")[0]]
+    error, *errors, further = [
+        (cdist(pixels, centers).min(axis=1) ** 2).mean() for centers in (ours, *others)
+    ]
+    assert error < 1.2 * min(errors)
+    assert error < 1.02 * further
+
+
+def test_more_colors_than_columns_leave_the_most_frequent():
+    image = np.zeros((9, 1, 3), np.uint8)
+    image[:6] = (0, 250, 0)
+    assert (cue(image, Cue(method="palette", colors=256)) == (0, 250, 0)).all()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_dropped_cue_is_white_and_its_mask_empty(method, image):
+    made, facts = cues.column(images.encode(image), "1", Cue(method=method, drop=1.0))
+    assert facts["dropped"] is True
+    assert facts.get("drawn", []) == []
+    assert (made[..., :3] == 255).all()
+    assert (made[..., 3:] == 0).all()
+    assert made.shape[2] == (4 if method in cues.HINTS else 3)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_cue_that_is_not_dropped_is_the_same_whatever_the_probability(method, image):
+    key = next(key for key in KEYS if not cues.dropped(key, Cue(drop=0.5)))
+    made, facts = cues.column(images.encode(image), key, Cue(method=method, drop=0.5))
+    assert (facts["drop"], facts["dropped"]) == (0.5, False)
+    np.testing.assert_array_equal(made, cue(image, Cue(method=method), key))
+
+
+def test_as_many_are_dropped_as_asked_and_more_only_add_to_them():
+    before = set()
+    for share in (0.0, 0.1, 0.5, 0.9, 1.0):
+        gone = {key for key in KEYS if cues.dropped(key, Cue(drop=share))}
+        assert abs(len(gone) / len(KEYS) - share) <= 4 * math.sqrt(share * (1 - share) / len(KEYS))
+        assert before <= gone
+        before = gone
+
+
+def test_which_are_dropped_depends_on_the_seed_and_on_no_other_draw():
+    gone = [[cues.dropped(key, Cue(drop=0.5, seed=seed)) for key in KEYS] for seed in (0, 1)]
+    assert 0.4 < np.mean(np.equal(*gone)) < 0.6
+    first = [chance.generator(0, "cue", key).random() < 0.5 for key in KEYS]
+    assert 0.4 < np.mean(np.equal(gone[0], first)) < 0.6
+
+
+@pytest.mark.parametrize(("low", "high"), [("fewest", "most"), ("thin", "thick"), ("short", "long")])
+def test_the_least_must_not_exceed_the_largest(low, high):
+    with pytest.raises(ValueError, match=f"^{low} must be at most {high}, got 9$"):
+        Cue(**{low: 9, high: 8})
+
+
+@pytest.mark.parametrize("method", cues.HINTS)
+def test_a_packed_dataset_shows_hints_on_white(method, tmp_path):
+    keys = [f"{number:09d}" for number in range(1, 9)]
+    columns = {name: make_column(tmp_path / name, keys) for name in ("color", "sketch-b7", "reference")}
+    step = Step(cues.column, Cue(method=method, drop=0.5))
+    process(step, columns["color"], tmp_path / "cue", cache=tmp_path / "cache")
+    pack(columns | {"cue": tmp_path / "cue"}, tmp_path / "pairs", Pack(val=0.0, test=0.0))
+    pairs = Pairs(tmp_path / "pairs", "train", "b7")
+    read = {sample["key"]: sample["cue"] for sample in (pairs[number] for number in range(len(keys)))}
+    for key in keys:
+        made, _ = cues.column(images.encode(picture(int(key))), key, step.params)
+        levels = ((read[key] + 1) * 127.5).round().numpy().transpose(1, 2, 0)
+        np.testing.assert_array_equal(levels, made[..., :3])
+    assert cues.parameters(pairs.facts["cue"]) == step.params

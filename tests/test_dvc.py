@@ -41,12 +41,38 @@ def test_a_section_gives_every_field_of_its_class(section):
     CLASSES[section](**PARAMS[section])
 
 
+def reads(sketch):
+    """List the fields that a sketch must give: method or preset, what that reads, and what differs."""
+    fields = {field.name: field for field in dataclasses.fields(sketch)}
+    given = {name for name, field in fields.items() if getattr(sketch, name) != field.default}
+    if sketch.preset == "none":
+        given |= {"method", *(n for n, f in fields.items() if sketch.method in f.metadata.get("methods", ()))}
+    chance = any(params.ends(fields[name], getattr(sketch, name)) for name in given if is_text(sketch, name))
+    return given | ({"seed"} if chance or sketch.noise else set())
+
+
+def is_text(sketch, name):
+    """Tell a text, which may be a range, from a number."""
+    return isinstance(getattr(sketch, name), str)
+
+
 @pytest.mark.parametrize("name", PARAMS["sketches"])
 def test_a_sketch_gives_the_fields_that_its_method_reads(name):
-    sketch = params.Sketch(**PARAMS["sketches"][name])
-    reads = {"threshold": {"blocksize", "c"}, "own": set()}
-    reads |= {f"xdog-{form}": {"sigma", "k", own, "eps", "phi"} for form, own in (("a", "gamma"), ("p", "p"))}
-    assert set(PARAMS["sketches"][name]) == {"method"} | reads[sketch.method]
+    assert set(PARAMS["sketches"][name]) == reads(params.Sketch(**PARAMS["sketches"][name]))
+
+
+@pytest.mark.parametrize(
+    ("given", "names"),
+    [
+        ({"method": "xdog-a"}, {"method", "sigma", "k", "gamma", "eps", "phi"}),
+        ({"method": "threshold", "c": "1..3", "weight": 1}, {"method", "blocksize", "c", "weight", "seed"}),
+        ({"preset": "a-08", "noise": 3.0}, {"preset", "noise", "seed"}),
+        ({"method": "own"}, {"method"}),
+        ({"method": "learned", "weights": "netG.pth"}, {"method", "weights"}),
+    ],
+)
+def test_a_sketch_must_give_what_decides_it_and_nothing_else(given, names):
+    assert reads(params.Sketch(**given)) == names
 
 
 def test_no_class_is_without_its_section():

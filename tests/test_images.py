@@ -122,6 +122,17 @@ def test_encoding_loses_nothing(pixels):
     np.testing.assert_array_equal(decoded, pixels if pixels.ndim == 3 else np.stack([pixels] * 3, axis=2))
 
 
+@pytest.mark.parametrize("size", [(1, 1), (9, 4)])
+def test_a_fourth_channel_is_encoded_and_laid_on_white_again(size):
+    pixels = np.full((*size, 4), (200, 10, 90, 255), np.uint8)
+    pixels[0, 0] = (1, 2, 3, 0)
+    with Image.open(io.BytesIO(images.encode(pixels))) as encoded:
+        np.testing.assert_array_equal(np.asarray(encoded), pixels)
+    decoded = images.decode(images.encode(pixels))
+    assert (decoded[0, 0] == 255).all()
+    np.testing.assert_array_equal(decoded.reshape(-1, 3)[1:], pixels.reshape(-1, 4)[1:, :3])
+
+
 def test_black_and_white_takes_one_bit_a_pixel():
     with Image.open(io.BytesIO(images.encode(np.eye(9, dtype=np.uint8) * 255))) as encoded:
         assert encoded.mode == "1"

@@ -9,7 +9,7 @@ def names(module):
 
 
 def test_imports_are_followed_to_the_end():
-    assert names("pipeline.cue") == ["cue.py", "images.py"]
+    assert names("pipeline.cue") == ["chance.py", "cue.py", "images.py"]
     assert "sketch.py" in names("pipeline.clean")
 
 

@@ -1,11 +1,12 @@
 """Parameters are checked at the door, each by one rule said in words."""
 
 import dataclasses
+import re
 
 import pytest
 
 from pipeline import params
-from pipeline.params import Clean, Pack, Search, Section, Sketch
+from pipeline.params import Clean, Pack, Reference, Search, Section, Sketch
 
 SECTIONS = Section.__subclasses__()
 
@@ -26,18 +27,70 @@ def test_every_parameter_is_one_lower_case_word_with_a_sentence_of_help(section)
 @pytest.mark.parametrize(
     ("name", "value", "rule"),
     [
-        ("blocksize", 6, "an odd integer from 3 to 255"),
-        ("blocksize", 1, "an odd integer from 3 to 255"),
-        ("blocksize", 7.0, "an odd integer from 3 to 255"),
-        ("blocksize", True, "an odd integer from 3 to 255"),
-        ("sigma", float("nan"), "a number from 0.1 to 100"),
-        ("sigma", "2", "a number from 0.1 to 100"),
-        ("method", "pencil", "one of threshold, xdog-a, xdog-p, own"),
+        ("grid", 1, "an integer from 2 to 16"),
+        ("grid", 7.0, "an integer from 2 to 16"),
+        ("grid", True, "an integer from 2 to 16"),
+        ("grid", "3..5", "an integer from 2 to 16"),
+        ("jitter", float("nan"), "a number from 0 to 255"),
+        ("jitter", "2", "a number from 0 to 255"),
     ],
 )
 def test_a_value_out_of_bounds_is_refused_by_name_rule_and_value(name, value, rule):
-    with pytest.raises(ValueError, match=f"^{name} must be {rule}, got {value!r}$"):
+    with pytest.raises(ValueError, match=f"^{name} must be {rule}, got {re.escape(repr(value))}$"):
+        Reference(**{name: value})
+
+
+ODD = "an odd integer from 3 to 255, or a range LOW..HIGH"
+SIGMA = "a number from 0.1 to 100, or a range LOW..HIGH"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "rule"),
+    [
+        ("blocksize", 6, ODD),
+        ("blocksize", 7.0, ODD),
+        ("blocksize", "7", ODD),
+        ("blocksize", "4..7", ODD),
+        ("blocksize", "3..257", ODD),
+        ("blocksize", "7..3", ODD),
+        ("blocksize", "3.0..7", ODD),
+        ("sigma", "0..1", SIGMA),
+        ("sigma", "1..", SIGMA),
+        ("sigma", "..1", SIGMA),
+        ("sigma", "1..2..3", SIGMA),
+        ("sigma", "1..nan", SIGMA),
+        ("sigma", "1..inf", SIGMA),
+        ("sigma", "one", SIGMA),
+        ("seed", "1..2", "an integer of at least 0"),
+        ("method", "chalk", "one of threshold, mean, xdog-a, xdog-p, canny, dog, pencil, learned, own"),
+        ("weights", 3, "text"),
+        ("sha256", "beef", "64 digits of 0-9 and a-f"),
+    ],
+)
+def test_a_sketch_that_makes_no_sense_is_refused_by_name_rule_and_value(name, value, rule):
+    with pytest.raises(ValueError, match=f"^{name} must be {re.escape(rule)}, got {re.escape(repr(value))}$"):
         Sketch(**{name: value})
+
+
+def test_a_range_may_be_written_short_be_negative_and_have_equal_ends():
+    assert Sketch(sigma=".8..1.2", c="-3..-1e-1", blocksize="7..7", weight="-2..+2").sigma == ".8..1.2"
+    fields = {field.name: field for field in dataclasses.fields(Sketch)}
+    assert params.ends(fields["sigma"], ".8..1.2") == (0.8, 1.2)
+    assert params.ends(fields["weight"], "-2..+2") == (-2, 2)
+    assert params.ends(fields["seed"], "1..2") is None
+    assert params.ends(fields["weights"], "a..b") is None
+
+
+@pytest.mark.parametrize(("name", "value"), [("method", "canny"), ("sigma", 0.7), ("tau", "0..1")])
+def test_a_preset_stands_alone_but_for_the_pen(name, value):
+    with pytest.raises(ValueError, match=f"^{name} must be left to the preset a-08, got {value!r}$"):
+        Sketch(preset="a-08", **{name: value})
+    assert Sketch(preset="a-08", weight=1, noise="0..3", seed=4).preset == "a-08"
+
+
+def test_a_learned_sketch_needs_weights():
+    with pytest.raises(ValueError, match=r"^weights must be a file where the method is learned, got ''$"):
+        Sketch(method="learned")
 
 
 def test_a_bound_is_allowed_itself_and_an_integer_serves_as_a_number():

@@ -89,3 +89,70 @@ def test_the_reference_can_be_rebuilt_from_its_facts():
     again = warp.tint(warp.warp(source, warp.flow(facts["points"], 64, 64)), np.array(facts["shift"]))
     np.testing.assert_array_equal(reference, again)
     assert not np.array_equal(reference, source)
+
+
+def test_by_default_the_facts_are_points_and_shift():
+    _, facts = warp.column(images.encode(picture(3)), "7", Reference())
+    assert list(facts) == ["points", "shift"]
+
+
+@pytest.mark.parametrize("order", ["after", "before"])
+@pytest.mark.parametrize("flip", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("size", [(64, 64), (40, 56), (1, 1)])
+def test_the_rebuilt_flow_takes_the_picture_or_the_target_to_the_reference(order, flip, size):
+    source = picture(3, size[1], size[0])
+    reference, facts = warp.column(images.encode(source), "7", Reference(order=order, flip=flip))
+    at = warp.flow(facts["points"], *size, flip=facts.get("flip", False))
+    if order == "before":
+        expected = warp.warp(warp.tint(source, np.array(facts["shift"])), at)
+    else:
+        expected = warp.tint(warp.warp(source, at), np.array(facts["shift"]))
+    np.testing.assert_array_equal(reference, expected)
+    np.testing.assert_array_equal(reference, warp.bend(source, facts))
+
+
+@pytest.mark.parametrize("order", ["after", "before"])
+def test_a_flipped_reference_is_the_mirror_image_of_the_one_that_is_not(order):
+    source = images.encode(picture(3))
+    plain, mirrored = (warp.column(source, "7", Reference(order=order, flip=flip))[0] for flip in (0.0, 1.0))
+    np.testing.assert_array_equal(mirrored, plain[:, ::-1])
+    assert not np.array_equal(mirrored, plain)
+
+
+def test_a_flipped_flow_without_motion_mirrors_the_picture(image):
+    at = warp.flow(np.zeros((9, 2)), 64, 64, flip=True)
+    np.testing.assert_array_equal(warp.warp(image, at), image[:, ::-1])
+
+
+def test_before_the_warp_each_pixel_is_clipped_and_after_it_their_mixture():
+    image = np.zeros((1, 2, 3), np.uint8)
+    image[0, 1] = 240
+    at = np.array([[[0.5, 0.5]]])  # halfway between the two
+    facts = {"points": np.zeros((4, 2)), "shift": [40.0] * 3}
+    assert (warp.tint(warp.warp(image, at), np.full(3, 40.0)) == 160).all()
+    assert (warp.warp(warp.tint(image, np.full(3, 40.0)), at) == 148).all()  # (40 + 255) / 2
+    assert (warp.bend(image, facts | {"order": "before"}) == [[[40] * 3, [255] * 3]]).all()
+
+
+def test_the_order_makes_a_difference_where_colors_are_clipped():
+    source, params = picture(3), {"jitter": 120.0}
+    after, before = (
+        warp.column(images.encode(source), "7", Reference(order=order, **params))[0]
+        for order in ("after", "before")
+    )
+    assert 0 < np.mean(after != before) < 0.5
+    np.testing.assert_allclose(after.mean(), before.mean(), atol=2)
+
+
+def test_as_many_are_flipped_as_asked_and_more_only_add_to_them():
+    before = set()
+    for share in (0.0, 0.1, 0.5, 1.0):
+        mirrored = {key for key in range(1000) if warp.flipped(str(key), Reference(flip=share))}
+        assert abs(len(mirrored) / 1000 - share) <= 4 * (share * (1 - share) / 1000) ** 0.5
+        assert before <= mirrored
+        before = mirrored
+
+
+def test_a_flip_leaves_the_other_draws_as_they_were():
+    facts = [warp.column(images.encode(picture(3)), "7", Reference(flip=flip))[1] for flip in (0.0, 1.0)]
+    assert facts[0] | {"flip": True} == facts[1]

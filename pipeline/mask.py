@@ -1,0 +1,26 @@
+"""The ten masks of partial colorization: five ways to part any picture, each with its complement."""
+
+import numpy as np
+
+NAMES = (
+    "left", "right", "top", "bottom",
+    "columns", "other-columns", "rows", "other-rows", "checkers", "other-checkers",
+)  # fmt: skip
+BANDS = ((1, 2), (2, 1), (1, 4), (4, 1), (4, 4))  # rows and columns of bands, of each pair
+
+
+def mask(number: int, height: int, width: int) -> np.ndarray:
+    """Make the mask `NAMES[number]`, bool (height, width): True where the picture is to be colored.
+
+    The masks 2n and 2n + 1 are complements. Bands differ by a pixel in width where the side does not divide.
+    """
+    if number not in range(len(NAMES)):
+        raise ValueError(f"number must be an integer from 0 to {len(NAMES) - 1}, got {number!r}")
+    down, across = BANDS[number // 2]
+    band = bands(height, down)[:, None] + bands(width, across)
+    return band % 2 == number % 2
+
+
+def bands(side: int, count: int) -> np.ndarray:
+    """Tell in which band each pixel of a side lies."""
+    return np.arange(side) * count // side

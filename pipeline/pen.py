@@ -1,0 +1,67 @@
+"""What is done to lines once they are found: black lines on white, uint8 (H, W), in and out.
+
+Each option has a value that changes nothing. They follow one another in the order of `finish`: how thick the
+lines are, hatching (of one pixel), and then how black, how sharp and how clean it all is.
+"""
+
+import cv2
+import numpy as np
+
+from pipeline import images
+from pipeline.chance import generator
+from pipeline.lines import grayscale
+from pipeline.params import Sketch
+
+DARK, DARKEST = 96, 48  # levels below which the picture is hatched one way, and both ways
+
+
+def finish(lines: np.ndarray, image: np.ndarray, sketch: Sketch, key: str) -> np.ndarray:
+    """Go over the lines of a picture with the pen of `sketch`; `key` decides the noise."""
+    if sketch.thin:
+        lines = thin(lines)
+    if sketch.weight:
+        lines = widen(lines, sketch.weight)
+    if sketch.hatch:
+        lines = hatch(lines, image, sketch.hatch)
+    if sketch.gray:
+        lines = fade(lines, sketch.gray)
+    if sketch.blur:
+        lines = np.rint(images.blur(lines.astype(np.float32), sketch.blur)).astype(np.uint8)
+    if sketch.noise:
+        lines = roughen(lines, sketch.noise, generator(sketch.seed, "sketchify", key, "noise"))
+    return lines
+
+
+def thin(lines: np.ndarray) -> np.ndarray:
+    """Thin what is darker than 128 to lines one pixel wide, connected as before."""
+    from skimage.morphology import skeletonize  # it takes a while, and few ask for it
+
+    return np.where(skeletonize(lines < 128), 0, 255).astype(np.uint8)
+
+
+def widen(lines: np.ndarray, weight: int) -> np.ndarray:
+    """Widen lines by `weight` pixels; below 0, narrow them."""
+    change = cv2.erode if weight > 0 else cv2.dilate  # of the white
+    return change(lines, np.ones((abs(weight) + 1,) * 2, np.uint8))
+
+
+def hatch(lines: np.ndarray, image: np.ndarray, distance: int) -> np.ndarray:
+    """Hatch the dark of `image` with slanting lines, `distance` pixels apart along a row."""
+    height, width = lines.shape
+    gray = images.resize(grayscale(image), width, height).astype(np.float32)
+    tone = images.blur(gray, distance / 2)  # no smaller speck than the hatching is hatched
+    down, across = np.ogrid[:height, :width]
+    strokes = ((across + down) % distance == 0) & (tone < DARK)
+    strokes |= ((across - down) % distance == 0) & (tone < DARKEST)
+    return np.where(strokes, 0, lines).astype(np.uint8)
+
+
+def fade(lines: np.ndarray, level: float) -> np.ndarray:
+    """Raise black to `level`, and all between it and white in proportion."""
+    return np.rint(level + lines.astype(np.float32) * np.float32(1 - level / 255)).astype(np.uint8)
+
+
+def roughen(lines: np.ndarray, deviation: float, random: np.random.Generator) -> np.ndarray:
+    """Add normal noise, of a standard deviation in levels."""
+    noise = random.standard_normal(lines.shape, np.float32) * np.float32(deviation)
+    return np.rint(np.clip(lines + noise, 0, 255)).astype(np.uint8)

@@ -1,0 +1,61 @@
+"""An option takes what its field takes: a number, or a range where there may be one."""
+
+import inspect
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from pipeline.params import Sketch
+from stages.options import unfold
+
+
+def parse(*arguments):
+    """Run a command that takes the parameters of a sketch; return its exit code and what it got."""
+    taken = []
+
+    @unfold
+    def command(sketch: Sketch) -> None:
+        """Take a sketch."""
+        taken.append(sketch)
+
+    app = typer.Typer(pretty_exceptions_enable=False)
+    app.command()(command)
+    return CliRunner().invoke(app, arguments).exit_code, *taken
+
+
+@pytest.mark.parametrize(
+    ("arguments", "given"),
+    [
+        ((), {}),
+        (("--sigma", "1", "--blocksize", "9"), {"sigma": 1.0, "blocksize": 9}),
+        (("--sigma", ".8..1.2", "--blocksize", "3..9"), {"sigma": ".8..1.2", "blocksize": "3..9"}),
+        (("--c", "-3..-1", "--weight", "-1", "--phi", "1e9"), {"c": "-3..-1", "weight": -1, "phi": 1e9}),
+    ],
+)
+def test_numbers_arrive_as_numbers_and_ranges_as_they_are_written(arguments, given):
+    code, sketch = parse(*arguments)
+    assert (code, sketch) == (0, Sketch(**given))
+    assert all(type(getattr(sketch, name)) is type(value) for name, value in given.items())
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--sigma", "one"),
+        ("--sigma", "2..1"),
+        ("--blocksize", "7.5"),
+        ("--blocksize", "4"),
+        ("--seed", "1..2"),
+    ],
+)
+def test_what_is_neither_is_a_usage_error(arguments):
+    assert parse(*arguments) == (2,)
+
+
+def test_the_signature_has_one_option_per_field():
+    @unfold
+    def command(sketch: Sketch) -> None:
+        """Take a sketch."""
+
+    assert set(inspect.signature(command).parameters) == set(Sketch.__dataclass_fields__)
