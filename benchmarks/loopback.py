@@ -21,7 +21,7 @@ from pipeline.faults import Faults, Rule
 from pipeline.server import Answer, Request, running
 
 BASES = 8  # drawings
-SHARE = 0.6  # of the files whose md5 begins with the number of a trouble, one in 256, which it strikes
+SHARE = 0.7  # of the files whose md5 begins with the number of a trouble, one in 256, which it strikes
 TROUBLES = (  # what a site does with a file, and what becomes of that in the first run and in the second
     (Rule("status", status=404), "gone", "gone"),
     (Rule("status", status=410), "gone", "gone"),
@@ -43,7 +43,7 @@ TROUBLES = (  # what a site does with a file, and what becomes of that in the fi
     (Rule("limit", seconds=1, every=10), "", ""),
 )
 RULES = tuple(
-    replace(rule, share=SHARE, match=f"^/original/{number:02x}/")
+    replace(rule, share=SHARE * rule.share, match=f"^/original/{number:02x}/")
     for number, (rule, *_) in enumerate(TROUBLES)
 )
 OUTCASTS = (  # what a post may say of itself, and the reason why there is no file then
