@@ -195,7 +195,7 @@ def test_a_forgotten_post_is_gone_at_once_and_stays_away(clone):
     assert [post["id"] for post in posts.read_posts(clone.path / "data/posts.jsonl")] == [1, 2, *range(4, 25)]
     assert b"000000003." not in b"".join(clone.content("color").values())
     clone.run("git", "checkout", "-q", ".")
-    clone.run("dvc", "checkout")
+    clone.run("dvc", "checkout", "--force")
     assert clone.stages_run("repro") == []
 
 

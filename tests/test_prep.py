@@ -114,12 +114,12 @@ def test_metrics_and_sheet_are_written_where_asked(capsys, drawing):
     [
         (
             ["sketchify", "girl.png", "out", "--blocksize", "6"],
-            "blocksize must be an odd integer from 3 to 255, got 6",
+            "blocksize must be an odd integer from 3 to 255, or a range LOW..HIGH, got 6",
         ),
-        (["sketchify", "girl.png", "out", "--blocksize", "big"], "--blocksize"),
+        (["sketchify", "girl.png", "out", "--blocksize", "big"], "or a range LOW..HIGH, got 'big'"),
         (
-            ["sketchify", "girl.png", "out", "--method", "pencil"],
-            "one of threshold, xdog-a, xdog-p, own, got 'pencil'",
+            ["sketchify", "girl.png", "out", "--method", "crayon"],
+            "learned, own, got 'crayon'",
         ),
         (["sketchify", "girl.png", "out", "--bloksize", "7"], "No such option: --bloksize"),
         (["sketchify", "girl.png"], "dest"),

@@ -181,7 +181,7 @@ def test_loose_members_are_files_of_their_own(tmp_path):
 
 
 def test_a_ledger_names_keys_and_reasons(tmp_path):
-    samples.write_ledger(tmp_path, [("1", "gray"), ("2", "too small")])
+    samples.write_ledger(tmp_path / samples.LEDGER, [("1", "gray"), ("2", "too small")])
     assert (tmp_path / samples.LEDGER).read_text() == "key\treason\n1\tgray\n2\ttoo small\n"
 
 
