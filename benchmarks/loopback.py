@@ -26,7 +26,7 @@ TROUBLES = (  # what a site does with a file, and what becomes of that in the fi
     (Rule("status", status=404), "gone", "gone"),
     (Rule("status", status=410), "gone", "gone"),
     (Rule("status", status=451), "banned", "banned"),
-    (Rule("status", status=503, share=0.2), "transient", "transient"),
+    (Rule("status", status=503), "transient", "transient"),
     (Rule("status", status=503, times=1, share=0.4), "", ""),
     (Rule("page"), "wrong type", "wrong type"),
     (Rule("empty"), "truncated", "truncated"),
