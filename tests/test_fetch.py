@@ -22,6 +22,7 @@ from pipeline.faults import Faults, Rule
 from pipeline.params import Fetch
 from pipeline.server import Answer
 from pipeline.site import open_site
+from pipeline.sources import open_source
 
 FETCH = """
 import sys
@@ -269,6 +270,19 @@ def test_a_pair_lies_down_with_its_own_sketch(tmp_path):
     assert list(sample.members) == ["png", "sketch.jpg", "json"]
     assert sample.members["sketch.jpg"] == (tmp_path / "in/sketch/a.jpg").read_bytes()
     assert not (tmp_path / "cache").exists()
+
+
+def test_a_small_copy_in_a_dump_is_fetched_though_its_post_describes_the_original(tmp_path):
+    home = tmp_path / "dump"
+    files.write(home / "512px/0005/5.jpg", images.encode(picture(1)))
+    size = {"image_width": 3000, "image_height": 2000, "md5": "0" * 32, "file_size": 9, "file_ext": "png"}
+    files.write(home / "metadata/posts.json", files.dumps({"id": 5, "rating": "g"} | size))
+    source = open_source(f"dump:{home}")
+    posts.write_posts(tmp_path / "posts.jsonl", map(posts.reduce, source.posts()))
+    place, found = source.root, tmp_path / "posts.jsonl"
+    tally = fetch.fetch(place, found, tmp_path / "out", Fetch(), cache=tmp_path / "cache")
+    assert (tally.written, tally.rejects) == (1, [])
+    assert laid_down(tmp_path / "out")[0].picture == images.encode(picture(1))
 
 
 def test_a_picture_of_color_and_sketch_is_cut_in_two(tmp_path):
