@@ -27,7 +27,7 @@ from pipeline.posts import is_forgotten, key_of, read_posts
 from pipeline.samples import Shard
 
 STAGED = ".forget"  # folder in a column: what is new of it
-TODO = ".forget.json"  # beside the columns: what an unfinished run had found
+PENDING = ".forget.json"  # beside the columns: what an unfinished run had found
 PART = re.compile(r"\..*\.[0-9a-f]{32}\.part")  # what a kill left of a file being written
 
 
@@ -60,7 +60,7 @@ def forget(
         settle(column)
     found = look(words, posts, columns, tick)
     remember(params, words)
-    take_over(data / TODO, found)
+    take_over(data / PENDING, found)
     removed = Counter({posts: strike(posts, found.keys), cache: purge(cache, found)})
     for column in columns:
         removed[column] += lay_down(column, found.keys)
@@ -69,7 +69,7 @@ def forget(
         removed[table] += prune(table, found.keys)
     for half_made in [path for path in data.rglob("*.part") if PART.fullmatch(path.name)]:
         half_made.unlink()
-    (data / TODO).unlink()
+    (data / PENDING).unlink()
     return +removed
 
 
@@ -94,7 +94,7 @@ def list_columns(data: Path) -> list[Path]:
 def look(words: list[str], posts: Path, columns: list[Path], tick: Callable[[int, int], None]) -> Found:
     """Find the posts and samples that are meant; the key of an ID counts as found. Raise Halt."""
     names = set(words)
-    found = Found({f"{int(word):09d}" for word in words if word.isdecimal()}, set())
+    found = Found({key_of({"id": int(word)}) for word in words if word.isdecimal()}, set())
 
     def note(key: str, post: dict, md5: str) -> None:
         if key in found.keys or is_forgotten(post, names):

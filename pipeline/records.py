@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pipeline import Halt
 from pipeline.catalog import USUAL
+from pipeline.posts import LARGEST
 from pipeline.query import CATEGORIES
 
 NUMBERS = ("id", "score", "image_width", "image_height", "file_size")
@@ -18,7 +19,6 @@ SWITCHES = ("has_children", "is_deleted", "is_banned")
 WORDS = ("source", "created_at", "license", *(f"tag_string_{category}" for category in CATEGORIES))
 HASHES = {"md5": 32, "sha256": 64}  # and how many hexadecimal digits they have
 FIELDS = (*NUMBERS, *SWITCHES, *WORDS, *HASHES, "rating", "parent_id", "file_ext")
-LARGEST = 2**53  # the ids that JSON keeps
 DAY = "2020-01-01T00:00:00.000+00:00"  # of posts that do not say theirs
 
 

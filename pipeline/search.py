@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pipeline import Halt, danbooru, params
 from pipeline.posts import choose, compose, matching, reduce, write_posts
+from pipeline.report import listing
 from pipeline.site import Site
 from pipeline.sources import Source
 
@@ -35,9 +36,11 @@ def search(
     else:
         chosen = map(reduce, choose(matching(place.posts(), search), search, skipped))
     written = write_posts(dest, watched(chosen, search.limit, tick), search)
+    told["skipped"] = dict(sorted(skipped.items()))
     if not written:
-        raise Halt(f"{search.host} has no post for this search ({outcome(skipped)}): ask for less")
-    return told | {"posts": written, "skipped": dict(sorted(skipped.items()))}
+        why = listing(told["skipped"]) or "not one was found"
+        raise Halt(f"{search.host} has no post for this search ({why}): ask for less")
+    return told | {"posts": written}
 
 
 def watched(posts: Iterable[dict], limit: int, tick: Callable[[int, int], None]) -> Iterator[dict]:
@@ -45,10 +48,3 @@ def watched(posts: Iterable[dict], limit: int, tick: Callable[[int, int], None])
     for number, post in enumerate(posts, 1):
         yield post
         tick(number, max(number, limit))
-
-
-def outcome(skipped: Counter) -> str:
-    """Say what was found and not taken."""
-    return (
-        ", ".join(f"{reason} {number}" for reason, number in sorted(skipped.items())) or "not one was found"
-    )

@@ -15,6 +15,7 @@ import typer
 from tqdm import tqdm
 
 from pipeline import files, images, samples
+from pipeline.report import listing
 from pipeline.run import Report
 
 if TYPE_CHECKING:  # it imports what only a few commands need
@@ -67,7 +68,7 @@ def conclude(
         files.write_json(metrics, report.metrics(*numbers))
     if sheet:
         draw_sheet(dest, sheet)
-    reasons = ", ".join(f"{reason} {count}" for reason, count in report.rejected.items())
+    reasons = listing(report.rejected)
     written = f"{report.written} of {report.taken} written to {dest}"
     typer.echo(f"{name}: {written}" + (f"; rejected: {reasons}" if reasons else ""))
 

@@ -7,6 +7,7 @@ import typer
 
 from pipeline import files
 from pipeline.params import Search
+from pipeline.report import listing
 from stages.arguments import CACHE, Cache, Metrics, progress
 from stages.options import unfold, usage
 from stages.site import Level, Rate, is_site, searched
@@ -59,7 +60,7 @@ def search(
         told = searching.search(place, dest, search, level=level, ceilings=ceilings, tick=tick)
     if metrics:
         files.write_json(metrics, told)
-    skipped = ", ".join(f"{reason} {number}" for reason, number in told["skipped"].items())
+    skipped = listing(told["skipped"])
     typer.echo(
         f"search: {told['posts']} posts written to {dest}" + (f"; skipped: {skipped}" if skipped else "")
     )
