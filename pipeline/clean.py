@@ -1,6 +1,7 @@
 """Original -> color picture of the dataset, or the reason why not."""
 
 import hashlib
+from collections import Counter
 
 import cv2
 import numpy as np
@@ -62,7 +63,7 @@ def column(picture: bytes, key: str, params: Clean, *own: bytes) -> tuple:
     return clean(picture, params, *own)
 
 
-def histogram(percents: list[float]) -> str:
-    """Count numbers from 0 to 100 per whole percent, as tab-separated text for a plot."""
-    counts, _ = np.histogram(percents, bins=np.arange(101))
-    return "complexity\tpictures\n" + "".join(f"{low}\t{count}\n" for low, count in enumerate(counts))
+def histogram(percents: Counter) -> str:
+    """Sum counts of numbers from 0 to 100 per whole percent, as tab-separated text for a plot."""
+    counts, _ = np.histogram([*percents], bins=np.arange(101), weights=[*percents.values()])
+    return "complexity\tpictures\n" + "".join(f"{low}\t{count:.0f}\n" for low, count in enumerate(counts))

@@ -13,7 +13,7 @@ from pipeline import cue as cues
 from pipeline.evaluation import colorize
 from pipeline.files import dumps
 from pipeline.imports import code
-from pipeline.samples import Sample
+from pipeline.tars import Sample
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,11 @@
 """Shards -> batches: every sample once per epoch, in an order that any run can take up at any step.
 
-The headers of the shards are read once and tell where every member lies; samples are then read from there. A
-streaming reader would shuffle within a buffer only, and could not start in the middle.
+The index of the dataset tells where every member lies; samples are read from there. A streaming reader would
+shuffle within a buffer only, and could not start in the middle.
 """
 
 import hashlib
 import json
-import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,7 +48,12 @@ class Pairs(Dataset):
         shards = samples.shards(folder)
         self.fingerprint = fingerprint(shards)
         self.columns = {"sketch": f"sketch-{sketch}", "cue": "cue", "color": "color"}
-        self.entries = [e for s in shards if s.name.startswith(f"{split}-") for e in index(s.path)]
+        self.entries = [
+            Entry(row.key, shard.path, row.places)
+            for shard in shards
+            if shard.name.startswith(f"{split}-")
+            for row in shard.rows
+        ]
         if not self.entries:
             raise Halt(
                 f"the {split} split of {folder} is empty: pack more samples, or give it a larger share"
@@ -131,16 +135,6 @@ def processes(workers: int) -> dict:
 def shuffled(keys: list[str], seed: int, epoch: int) -> list[int]:
     """Order the numbers of the samples by a hash of seed, epoch and key."""
     return sorted(range(len(keys)), key=lambda number: digest(seed, "order", str(epoch), keys[number]))
-
-
-def index(path: Path) -> list[Entry]:
-    """List where the samples of a shard lie, from its headers alone."""
-    places: dict[str, dict[str, tuple[int, int]]] = {}
-    with tarfile.open(path, "r:") as tar:
-        for info in tar:
-            key, _, suffix = info.name.partition(".")
-            places.setdefault(key, {})[suffix] = (info.offset_data, info.size)
-    return [Entry(key, path, members) for key, members in places.items()]
 
 
 def fingerprint(shards: list[Shard]) -> str:

@@ -21,9 +21,10 @@ from pipeline.images import BadImage
 from pipeline.imports import code
 from pipeline.params import Fetch
 from pipeline.posts import TAGS, count_posts, key_of, read_posts
-from pipeline.samples import Sample, Shard
+from pipeline.samples import Shard
 from pipeline.site import Site
 from pipeline.store import Store
+from pipeline.tars import Row, Sample
 
 THREADS = 4
 AHEAD = 128  # files on the way
@@ -81,14 +82,13 @@ def fetch(
     how many. Raise Halt if no file can be had, or if more failed for now than is tolerated.
     """
     run = Run(place, dest, cache, params, again)
-    total, tally, made = count_posts(source), Tally(), []
+    total, tally = count_posts(source), Tally()
     ledger = ledger or dest / samples.LEDGER
     samples.keep_apart(source, dest)
-    samples.unseal(dest)
     try:
-        with ThreadPoolExecutor(threads) as pool, run.stopping(pool):
+        with samples.making(dest) as column, ThreadPoolExecutor(threads) as pool, run.stopping(pool):
             for batch in run.ahead(pool, batches(read_posts(source), params.shard)):
-                made.append(run.lay_down(batch, tally, lambda: tick(tally.taken, total)))
+                column.add(run.lay_down(batch, tally, lambda: tick(tally.taken, total)))
                 if run.closed:
                     run.refuse(tally, total)
     finally:
@@ -96,7 +96,7 @@ def fetch(
     run.refuse(tally, total)
     if not tally.written:
         raise Halt(f"no file could be fetched: see {ledger}")
-    samples.seal(dest, made, tally.taken, tally.rejected)
+    column.seal(tally.taken, tally.rejected)
     return tally
 
 
@@ -208,17 +208,16 @@ class Run:
         if not untouched or (self.again and known["rejects"]):
             return False
         batch.rejects = [tuple(row) for row in known["rejects"]]
-        batch.shard = Shard(batch.path, **known["shard"])
+        batch.shard = Shard(batch.path, **known["shard"], made=tuple(map(Row.parse, known["rows"])))
         return True
 
     def remember(self, batch: Batch) -> None:
         """Note down a shard in which nothing failed for now."""
         if isinstance(self.place, Site) and not any(reason == "transient" for _, reason, _ in batch.rejects):
             made = {name: getattr(batch.shard, name) for name in ("samples", "bytes", "sha256")}
-            mtime = batch.path.stat().st_mtime_ns
-            write(
-                self.note(batch), dumps({"shard": made, "rejects": batch.rejects, "mtime": mtime}), sync=False
-            )
+            known = {"shard": made, "rows": [row.line("") for row in batch.shard.rows]}
+            known |= {"rejects": batch.rejects, "mtime": batch.path.stat().st_mtime_ns}
+            write(self.note(batch), dumps(known), sync=False)
 
     def refuse(self, tally: Tally, total: int) -> None:
         """Raise Halt if more posts failed for now than is tolerated."""

@@ -66,7 +66,8 @@ def forget(
         removed[column] += lay_down(column, found.keys)
         settle(column)
     for table in sorted(data.rglob("*.tsv")):
-        removed[table] += prune(table, found.keys)
+        if table.name != samples.INDEX:
+            removed[table] += prune(table, found.keys)
     for half_made in [path for path in data.rglob("*.part") if PART.fullmatch(path.name)]:
         half_made.unlink()
     (data / PENDING).unlink()
@@ -192,7 +193,8 @@ def may_hold(path: Path, keys: set[str]) -> bool:
         entry = json.loads(path.with_suffix(".json").read_bytes())
     except (FileNotFoundError, json.JSONDecodeError):
         return True
-    return not keys.isdisjoint([*entry.get("kept", ()), *(key for key, *_ in entry["rejects"])])
+    held = [line.partition("\t")[0] for line in entry["rows"]]
+    return not keys.isdisjoint([*held, *(key for key, *_ in entry["rejects"])])
 
 
 def lay_down(column: Path, keys: set[str]) -> int:
@@ -208,9 +210,9 @@ def lay_down(column: Path, keys: set[str]) -> int:
 
 def trim(shard: Shard, staged: Path, keys: set[str]) -> Shard:
     """Write a shard without the keys, be it empty: columns stay aligned. Return one without any as it is."""
-    if keys.isdisjoint(samples.keys(shard)):
+    if keys.isdisjoint(row.key for row in shard.rows):
         return shard
-    return samples.write_shard(staged / shard.name, (sample for sample in shard if sample.key not in keys))
+    return samples.copy(shard, staged / shard.name, lambda key: key not in keys)
 
 
 def recount(column: Path, rejected: Counter, keys: set[str]) -> Counter:

@@ -5,15 +5,16 @@ import re
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from itertools import zip_longest
 from pathlib import Path
 
-from pipeline import Halt, samples
+from pipeline import Halt, samples, tars
 from pipeline.files import dumps
 from pipeline.params import Pack
-from pipeline.samples import Sample, Shard
+from pipeline.samples import Column, Shard
 from pipeline.split import SPLITS, split
+from pipeline.tars import Sample, Writer
 
 
 def pack(
@@ -36,16 +37,17 @@ def pack(
     if not counts["train"]:
         raise Halt(f"none of {len(families)} samples falls to the training split: search for more")
     limit = math.ceil(counts["train"] / shards_needed(rows, counts, params))
-    samples.unseal(dest)
-    listed: list[Shard] = []
-    with ExitStack() as stack:
-        outputs = {name: stack.enter_context(Output(dest, name, limit, listed)) for name in SPLITS}
+    with samples.making(dest) as column, ExitStack() as stack:
+        outputs = {name: stack.enter_context(Output(column, name, limit)) for name in SPLITS}
         for row in rows:
             for sample, name in joined(columns, row, params):
                 outputs[name].add(sample)
             tick(sum(output.count for output in outputs.values()), len(families))
-    samples.seal(dest, listed, len(families), {})
-    return {name: counts[name] for name in SPLITS} | {"families": len(set(families)), "shards": len(listed)}
+    column.seal(len(families), {})
+    return {name: counts[name] for name in SPLITS} | {
+        "families": len(set(families)),
+        "shards": len(column.entries),
+    }
 
 
 def current(folder: Path, names: Iterable[str]) -> list[Path]:
@@ -58,23 +60,37 @@ def current(folder: Path, names: Iterable[str]) -> list[Path]:
     return columns
 
 
-class Output(ExitStack):
+class Output:
     """The shards of one split: each takes `limit` samples, one is open at a time."""
 
-    def __init__(self, dest: Path, name: str, limit: int, listed: list[Shard]):
-        """Write to `dest`/NAME-NNNNNN.tar; finished shards join `listed`."""
-        super().__init__()
-        self.dest, self.name, self.limit, self.listed = dest, name, limit, listed
-        self.count = 0
+    def __init__(self, column: Column, name: str, limit: int):
+        """Write NAME-NNNNNN.tar, to be added to a column."""
+        self.column, self.name, self.limit = column, name, limit
+        self.count, self.stack = 0, ExitStack()
+
+    def __enter__(self) -> "Output":
+        """Begin with no shard."""
+        return self
+
+    def __exit__(self, *error) -> None:
+        """Finish the last shard, or leave nothing of it after an error."""
+        self.stack.__exit__(*error)
 
     def add(self, sample: Sample) -> None:
         """Write a sample, to the next shard if this one is full."""
         if self.count % self.limit == 0:
-            self.close()
-            path = self.dest / f"{self.name}-{self.count // self.limit:06d}.tar"
-            self.shard = self.enter_context(samples.writer(path, self.listed))
+            self.stack.close()
+            self.shard = self.stack.enter_context(self.open())
         self.shard.add(sample)
         self.count += 1
+
+    @contextmanager
+    def open(self) -> Iterator[Writer]:
+        """Open the next shard; once whole, it joins the column."""
+        path = self.column.path / f"{self.name}-{self.count // self.limit:06d}.tar"
+        with tars.writing(path) as shard:
+            yield shard
+        self.column.add(samples.finished(path, shard))
 
 
 def aligned(columns: dict[str, Path]) -> list[tuple[Shard, ...]]:

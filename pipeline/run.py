@@ -1,117 +1,121 @@
 """A step over every sample of a column, part by part, in as many processes as one likes.
 
-The part (a shard, or a batch of loose pictures) is the unit of work, of the memo and of report. What comes
-out depends on the samples, the step and its parameters alone: not on the number of workers, nor on what the
-memo already held.
+The part (a shard, or a batch of loose pictures) is the unit of work and of report. What comes out depends on
+the samples, the step and its parameters alone: not on the number of workers, nor on what the memo held.
 """
 
-import hashlib
-import json
+import math
 import multiprocessing
 import os
 import threading
-from collections import Counter
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
 from functools import partial
-from importlib.metadata import version
+from operator import itemgetter
 from pathlib import Path
-from statistics import fmean, median
-from typing import Any
 
 import cv2
 
-from pipeline import Halt, samples
-from pipeline.files import dumps, link, write
-from pipeline.images import BadImage, encode
-from pipeline.imports import code
-from pipeline.samples import Loose, Sample, Shard
+from pipeline import Halt, samples, tars
+from pipeline.files import dumps, link
+from pipeline.images import BadImage
+from pipeline.memo import Made, Memo
+from pipeline.samples import Loose, Shard
+from pipeline.step import Step
+from pipeline.tars import Sample
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-# a release of one may change a pixel
-LIBRARIES = ("numpy", "opencv-python-headless", "pillow", "scikit-image", "torch")
+EXAMPLES = 10  # pictures kept of each reason
+AHEAD = 4  # parts handed out per worker; more would hold memory
+
+Judge = Callable[[dict], str]  # what is told of a sample -> why it is rejected, or nothing
 
 
-@dataclass(frozen=True)
-class Step:
-    """A picture function lifted to samples: (bytes, key, params) -> (pixels, facts).
+def welcome(told: dict) -> str:
+    """Reject nothing."""
+    return ""
 
-    The facts become the JSON member; with `carry`, beside those that came with the sample. Those named in
-    `tell` are also reported. With `own` the function gets the sample's own sketch as a fourth argument, where
-    there is one, and may return its pixels third: they become the own sketch of the new sample.
-    """
 
-    function: Callable[..., tuple]
-    params: Any
-    carry: bool = False
-    tell: tuple[str, ...] = ()
-    own: bool = False
+@dataclass
+class Part:
+    """What became of a part: what is told of each key kept; the rejects: key, reason, what is told."""
 
-    def __call__(self, sample: Sample) -> tuple[Sample, dict]:
-        """Make the sample of the new column, and what is told of it. Raise BadImage."""
-        own = [data for suffix, data in sample.members.items() if self.own and suffix.startswith("sketch.")]
-        image, facts, *drawn = self.function(sample.picture, sample.key, self.params, *own[:1])
-        told = {name: facts[name] for name in self.tell}
-        if self.carry:
-            facts = sample.facts | facts
-        members = dict(zip(("png", "sketch.png"), map(encode, (image, *drawn)), strict=False))
-        return Sample(sample.key, members | {"json": dumps(facts)}), told
+    shard: Shard | None = None
+    kept: dict[str, dict] = field(default_factory=dict)
+    rejects: list[tuple[str, str, dict]] = field(default_factory=list)
+    examples: dict[str, list[bytes]] = field(default_factory=lambda: defaultdict(list))
 
-    def fingerprint(self) -> str:
-        """Return what changes with the code, the parameters and the libraries that decide the result."""
-        given = [self.function.__qualname__, asdict(self.params), self.carry, self.tell, self.own]
-        libraries = [version(name) for name in LIBRARIES]
-        made = code(self.function.__module__, __name__)
-        return hashlib.sha256(dumps([given, made, libraries])).hexdigest()
+    def reject(self, key: str, reason: str) -> None:
+        """Turn a kept sample into a reject."""
+        self.rejects.append((key, reason, self.kept.pop(key)))
+
+    def show(self, reason: str, sample: Sample) -> None:
+        """Keep the picture of a reject as an example, if there are not enough."""
+        if len(self.examples[reason]) < EXAMPLES:
+            self.examples[reason].append(sample.picture)
 
 
 @dataclass
 class Report:
-    """What became of a part or of a column: keys that were kept, with what is told of each, and rejects."""
+    """What became of a column: counts, examples of rejects by reason, and the numbers that were told.
 
-    kept: dict[str, dict] = field(default_factory=dict)
-    rejects: list[tuple[str, str]] = field(default_factory=list)
+    Numbers are counted to two decimals and not kept one by one, so that a million take no more room.
+    """
+
+    written: int = 0
+    reasons: Counter = field(default_factory=Counter)
+    examples: dict[str, list[bytes]] = field(default_factory=dict)
+    counts: dict[str, Counter] = field(default_factory=lambda: defaultdict(Counter))
+    sums: dict[str, float] = field(default_factory=lambda: defaultdict(float))
 
     @property
     def taken(self) -> int:
         """Count the samples that came in."""
-        return len(self.kept) + len(self.rejects)
-
-    @property
-    def written(self) -> int:
-        """Count the samples that were kept."""
-        return len(self.kept)
+        return self.written + self.reasons.total()
 
     @property
     def rejected(self) -> dict[str, int]:
         """Count the rejects by reason."""
-        return dict(sorted(Counter(reason for _, reason in self.rejects).items()))
+        return dict(sorted(self.reasons.items()))
 
-    def add(self, other: "Report") -> None:
-        """Add what became of another part."""
-        self.kept |= other.kept
-        self.rejects += other.rejects
-
-    def reject(self, keys: list[str], reason: str) -> None:
-        """Turn kept samples into rejects."""
-        for key in keys:
-            del self.kept[key]
-        self.rejects = sorted([*self.rejects, *((key, reason) for key in keys)])
-
-    def numbers(self, name: str) -> list[float]:
-        """List a number that is told of every kept sample."""
-        return [told[name] for told in self.kept.values()]
+    def add(self, part: Part) -> None:
+        """Add what became of a part."""
+        self.written += len(part.kept)
+        self.reasons.update(reason for _, reason, _ in part.rejects)
+        for reason, pictures in part.examples.items():
+            self.examples[reason] = [*self.examples.get(reason, ()), *pictures][:EXAMPLES]
+        for name in {name for told in part.kept.values() for name in numbers(told)}:
+            values = [numbers(told)[name] for told in part.kept.values() if name in numbers(told)]
+            self.sums[name] = math.fsum([self.sums[name], *values])
+            self.counts[name].update(round(value, 2) for value in values)
 
     def metrics(self, *names: str) -> dict:
         """Summarize the counts and the named numbers for `metrics/`."""
-        summary = {"taken": self.taken, "written": len(self.kept), "rejected": self.rejected}
-        for name in names if self.kept else ():
-            values = self.numbers(name)
-            summary[name] = {"mean": round(fmean(values), 4), "median": round(median(values), 4)}
+        summary = {"taken": self.taken, "written": self.written, "rejected": self.rejected}
+        for name in names if self.written else ():
+            mean = round(self.sums[name] / self.counts[name].total(), 4)
+            summary[name] = {"mean": mean, "median": middle(self.counts[name])}
         return summary
+
+
+def numbers(told: dict) -> dict[str, float]:
+    """Pick the numbers from what is told."""
+    return {name: value for name, value in told.items() if type(value) in (int, float)}
+
+
+def middle(counts: Counter) -> float:
+    """Return the median of numbers that were counted."""
+    values, low, high = sorted(counts), (counts.total() - 1) // 2, counts.total() // 2
+    ranks, found = 0, []
+    for value in values:
+        ranks += counts[value]
+        while len(found) < 2 and (low, high)[len(found)] < ranks:
+            found.append(value)
+    return round(sum(found) / 2, 4)
 
 
 def process(
@@ -122,121 +126,148 @@ def process(
     cache: Path,
     workers: int = 1,
     tick: Callable[[int, int], None] = lambda done, total: None,
+    judge: Judge = welcome,
     distinct: str = "",
     tolerance: float = 100.0,
 ) -> Report:
     """Apply a step to every sample of `source` and write `dest`: shards to shards, loose pictures to loose.
 
-    Of samples that tell the same of `distinct`, the first stays and the others are rejected as "duplicate".
-    Finished shards are kept in the folder `cache` and taken from there when nothing that decides them has
-    changed. After each part `tick` gets how many samples are done, of how many. Raise Halt if more than
-    `tolerance` percent are rejected, or all; then `dest` has a ledger and no seal.
+    Samples are rejected for which `judge` finds a reason in what the step tells. Of those that tell the same
+    of `distinct`, the first stays and the others are rejected as "duplicate". What a step has made is kept in
+    the folder `cache` and taken from there when nothing that decides it has changed. After each part `tick`
+    gets how many samples are done, of how many. Raise Halt if more than `tolerance` percent are rejected, or
+    all; then `dest` has a ledger and no seal.
     """
     units = samples.parts(source)
     sealed, total = isinstance(units[0], Shard), sum(map(len, units))
     samples.keep_apart(source, dest)
-    if sealed:
-        work = partial(run_shard, step, step.fingerprint(), cache / "steps")
-    else:
-        work = partial(run_loose, step, dest)
-    samples.unseal(dest)
-    report, made, seen = Report(), [], set()
-    for unit, (part, shard) in zip(units, spread(work, units, workers), strict=True):
-        twins = repeats(part, distinct, seen)
-        part.reject(twins, "duplicate")
-        made.append(place(shard, dest / unit.name, twins) if shard is not None else drop(dest, twins))
-        report.add(part)
-        tick(report.taken, total)
-    if sealed or report.rejects:
-        samples.write_ledger(dest / samples.LEDGER, report.rejects)
-    refuse(report, tolerance, dest)
-    if sealed:
-        samples.seal(dest, made, report.taken, report.rejected)
+    memo = Memo(cache / "steps", step.fingerprint())
+    work = partial(run_shard, step, memo, judge, dest) if sealed else partial(run_loose, step, judge, dest)
+    report, seen, ledger = Report(), set(), dest / samples.LEDGER
+    with ExitStack() as stack:
+        note = stack.enter_context(samples.ledger(ledger, "told"))
+        column = stack.enter_context(samples.making(dest)) if sealed else None
+        for part in spread(work, units, workers):
+            refuse_twins(part, distinct, seen, dest)
+            if column:
+                column.add(part.shard)
+            rejects = sorted(part.rejects, key=itemgetter(0))
+            note((key, reason, dumps(told).decode()) for key, reason, told in rejects)
+            report.add(part)
+            tick(report.taken, total)
+    refuse(report, tolerance, ledger)
+    if column:
+        column.seal(report.taken, report.rejected)
+    elif not report.rejected:
+        ledger.unlink()
     return report
 
 
-def run_shard(step: Step, fingerprint: str, memo: Path, shard: Shard) -> tuple[Report, Shard]:
-    """Make one shard in the memo, or find it there."""
-    name = hashlib.sha256(f"{fingerprint} {shard.sha256}".encode()).hexdigest()
-    path = memo / name[:2] / f"{name}.tar"
-    if found := recall(path):
-        return found
-    report = Report()
-    made = samples.write_shard(path, run_samples(step, shard, report))
-    entry = {"kept": report.kept, "rejects": report.rejects, "samples": made.samples, "bytes": made.bytes}
-    write(path.with_suffix(".json"), dumps(entry | {"sha256": made.sha256}))
-    return report, made
+def run_shard(step: Step, memo: Memo, judge: Judge, dest: Path, shard: Shard) -> Part:
+    """Make one shard in the memo, or find it there; put what is not rejected in its place."""
+    made = memo.recall(shard) or make(step, memo, shard)
+    part = Part(kept=made.told, rejects=[(*reject, {}) for reject in made.rejects])
+    weigh(part, judge)
+    part.shard = settle(made.shard, dest / shard.name, part)
+    return part
 
 
-def recall(path: Path) -> tuple[Report, Shard] | None:
-    """Find a finished shard in the memo; one whose bytes have changed since does not count."""
-    try:
-        entry = json.loads(path.with_suffix(".json").read_bytes())
-        with path.open("rb") as file:
-            intact = hashlib.file_digest(file, "sha256").hexdigest() == entry["sha256"]
-    except (FileNotFoundError, json.JSONDecodeError):
-        return None
-    if not intact:
-        return None
-    report = Report(entry["kept"], [tuple(reject) for reject in entry["rejects"]])
-    return report, Shard(path, entry["samples"], entry["bytes"], entry["sha256"])
+def make(step: Step, memo: Memo, shard: Shard) -> Made:
+    """Make the samples of a shard that were not made before, as part of another."""
+    known, path = memo.known(shard.rows), memo.path(shard)
+    fresh = shard.read(row for row in shard.rows if row.key not in known)
+    told, rejects = {}, []
+    with tars.writing(path) as out:
+        for row in shard.rows:
+            if (old := known.get(row.key)) is None:
+                for sample in attempt(step, [next(fresh)], told, rejects):
+                    out.add(sample)
+            elif old.row is None:
+                rejects.append((row.key, old.reason))
+            else:
+                out.copy(old.data, old.row)
+                told[row.key] = old.told
+    made = Made(samples.finished(path, out), told, rejects)
+    memo.keep(shard, made)
+    return made
 
 
-def run_loose(step: Step, dest: Path, batch: Loose) -> tuple[Report, None]:
+def run_loose(step: Step, judge: Judge, dest: Path, batch: Loose) -> Part:
     """Make one batch of loose pictures."""
-    report = Report()
-    samples.write_loose(dest, run_samples(step, batch, report))
-    return report, None
-
-
-def run_samples(step: Step, unit: Shard | Loose, report: Report) -> Iterator[Sample]:
-    """Yield what a step makes of each sample; note in `report` what became of it. Bad images end here."""
-    for sample in unit:
-        try:
-            made, told = step(sample)
-        except BadImage as reason:
-            report.rejects.append((sample.key, str(reason)))
+    part, rejects = Part(), []
+    for sample in attempt(step, batch, part.kept, rejects):
+        if reason := judge(part.kept[sample.key]):
+            part.reject(sample.key, reason)
+            part.show(reason, sample)
         else:
-            report.kept[sample.key] = told
+            samples.write_loose(dest, [sample])
+    part.rejects += [(*reject, {}) for reject in rejects]
+    return part
+
+
+def attempt(
+    step: Step, batch: Iterable[Sample], told: dict[str, dict], rejects: list[tuple[str, str]]
+) -> Iterator[Sample]:
+    """Yield what a step makes of samples; note what is told of each, or why not. Bad images end here."""
+    for sample in batch:
+        try:
+            made, told[sample.key] = step(sample)
+        except BadImage as reason:
+            rejects.append((sample.key, str(reason)))
+        else:
             yield made
 
 
-def repeats(part: Report, name: str, seen: set) -> list[str]:
-    """List the keys whose fact `name` was seen before; remember the others."""
+def weigh(part: Part, judge: Judge) -> None:
+    """Reject the samples of a part that are not good enough."""
+    for key, reason in [(key, judge(told)) for key, told in part.kept.items()]:
+        if reason:
+            part.reject(key, reason)
+
+
+def settle(shard: Shard, path: Path, part: Part) -> Shard:
+    """Put a shard in its place, without the samples that are rejected."""
+    if len(part.kept) == len(shard):
+        link(shard.path, path)
+        return replace(shard, path=path)
+    reasons = {key: reason for key, reason, _ in part.rejects}
+    for sample in shard.read(row for row in shard.rows if row.key in reasons):
+        part.show(reasons[sample.key], sample)
+    return samples.copy(shard, path, part.kept.__contains__)
+
+
+def refuse_twins(part: Part, name: str, seen: set, dest: Path) -> None:
+    """Reject and remove the samples of a part whose fact `name` was seen before; remember the others."""
     twins = []
     for key, told in part.kept.items() if name else ():
         if told[name] in seen:
             twins.append(key)
         seen.add(told[name])
-    return twins
-
-
-def place(shard: Shard, path: Path, twins: list[str]) -> Shard:
-    """Put a shard of the memo in its place, without the samples in `twins`."""
-    if twins:
-        return samples.write_shard(path, (sample for sample in shard if sample.key not in twins))
-    link(shard.path, path)
-    return replace(shard, path=path)
-
-
-def drop(folder: Path, twins: list[str]) -> None:
-    """Remove the loose files of the samples in `twins`."""
     for key in twins:
-        for suffix in ("png", "json"):
-            (folder / f"{key}.{suffix}").unlink(missing_ok=True)
+        part.reject(key, "duplicate")
+    if twins and part.shard:
+        part.shard = settle(part.shard, part.shard.path, part)
+    elif twins:
+        drop(dest, twins, part)
 
 
-def refuse(report: Report, tolerance: float, dest: Path) -> None:
+def drop(folder: Path, keys: list[str], part: Part) -> None:
+    """Remove the loose files of rejected samples."""
+    for key in keys:
+        picture = folder / f"{key}.png"
+        part.show("duplicate", Sample(key, {"png": picture.read_bytes()}))
+        for path in (picture, picture.with_suffix(".json"), folder / f"{key}.sketch.png"):
+            path.unlink(missing_ok=True)
+
+
+def refuse(report: Report, tolerance: float, ledger: Path) -> None:
     """Raise Halt if too much was rejected, or all."""
-    share = 100 * len(report.rejects) / report.taken if report.taken else 0
-    if report.kept and share <= tolerance:
+    lost = report.reasons.total()
+    if report.written and 100 * lost <= tolerance * report.taken:
         return
     reasons = ", ".join(f"{reason} {count}" for reason, count in report.rejected.items())
-    limit = f", more than the tolerance of {tolerance:g} %" if report.kept else ""
-    raise Halt(
-        f"{len(report.rejects)} of {report.taken} pictures were rejected ({reasons}){limit}: "
-        f"see {dest / samples.LEDGER}"
-    )
+    limit = f", more than the tolerance of {tolerance:g} %" if report.written else ""
+    raise Halt(f"{lost} of {report.taken} pictures were rejected ({reasons}){limit}: see {ledger}")
 
 
 def spread(work: Callable, units: list, workers: int) -> Iterator:
@@ -246,12 +277,16 @@ def spread(work: Callable, units: list, workers: int) -> Iterator:
         yield from map(work, units)
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, initializer=settle) as pool:
+    with ProcessPoolExecutor(workers, context, initializer=prepare) as pool:
         try:
-            with single_threaded():
-                futures = [pool.submit(work, unit) for unit in units]
-            for future in futures:
-                yield future.result()
+            waiting: deque[Future] = deque()
+            for unit in units:
+                with single_threaded():
+                    waiting.append(pool.submit(work, unit))
+                if len(waiting) > AHEAD * workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
         except BrokenProcessPool as error:
             raise Halt(
                 "a worker was killed, perhaps for want of memory: run again with fewer workers"
@@ -276,7 +311,7 @@ def single_threaded() -> Iterator[None]:
                 os.environ[name] = value
 
 
-def settle() -> None:
+def prepare() -> None:
     """Prepare a worker: pictures in one thread too, and no life after its parent."""
     cv2.setNumThreads(1)
     parent = multiprocessing.parent_process()

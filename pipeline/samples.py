@@ -1,7 +1,8 @@
-"""Samples <-> shards, folders and single pictures, and the seals that tell whole columns from partial ones.
+"""Columns, folders and single pictures as units of work; the seals and indexes of columns.
 
-A sample is a key and its members, bytes by suffix. A column is a folder of shards, plain tar files whose
-bytes depend on the samples alone, closed by `seal.json`. A folder of loose pictures is a column unpacked.
+A column is a folder of shards, closed by `seal.json`: which shards, how long, with which hash, and how many
+samples were rejected. `index.tsv` tells where every sample lies. A folder of loose pictures is a column
+unpacked.
 """
 
 import csv
@@ -9,75 +10,68 @@ import hashlib
 import io
 import json
 import re
-import tarfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
+from typing import BinaryIO
 
-from pipeline import Halt
+from pipeline import Halt, tars
 from pipeline.files import whole, write, write_json
-from pipeline.images import SUFFIXES, BadImage
+from pipeline.images import SUFFIXES
+from pipeline.tars import END, Row, Sample
 
-PIECE = 1 << 20  # bytes
 BATCH = 64  # loose pictures to a part
-END = bytes(2 * tarfile.BLOCKSIZE)
-OURS = re.compile(r"([a-z]+-)?\d{6}\.tar|\..*\.tar\.[0-9a-f]+\.part")  # shards, whole and half-made
+# whole and half-made
+OURS = re.compile(r"([a-z]+-)?\d{6}\.tar|\.(.*\.tar|(index|rejects)\.tsv)\.[0-9a-f]+\.part")
 SEAL = "seal.json"
+INDEX = "index.tsv"
+HEADS = "key\tshard\toffset\tsha256\tmembers\n"
 LEDGER = "rejects.tsv"
 
 
 @dataclass(frozen=True)
-class Sample:
-    """A key without dots, and its members: bytes by suffix, in the order in which they are written.
-
-    In a sample to be written a path may stand for the bytes of its file.
-    """
-
-    key: str
-    members: dict[str, bytes | Path]
-
-    @property
-    def picture(self) -> bytes:
-        """Return the bytes of the member that is a picture. Raise BadImage("no picture")."""
-        for suffix, data in self.members.items():
-            if suffix in SUFFIXES:
-                return data
-        raise BadImage("no picture")
-
-    @property
-    def facts(self) -> dict:
-        """Return what the JSON member says, or nothing."""
-        return json.loads(self.members.get("json", b"{}"))
-
-
-@dataclass(frozen=True)
 class Shard:
-    """A finished tar file of a column, as its seal describes it."""
+    """A finished tar file of a column, as its seal describes it.
+
+    Its rows begin `place` bytes into the index of its column; those of a shard just made come with it.
+    """
 
     path: Path
     samples: int
     bytes: int
     sha256: str
+    place: int = 0
+    made: tuple[Row, ...] | None = field(default=None, repr=False, compare=False)
 
     @property
     def name(self) -> str:
         """Return the file's name, by which columns are joined."""
         return self.path.name
 
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """Tell where the samples lie. Raise Halt if the index does not fit the shard."""
+        return tuple(read_rows(self)) if self.made is None else self.made
+
     def __len__(self) -> int:
         """Count the samples."""
         return self.samples
 
     def __iter__(self) -> Iterator[Sample]:
-        """Yield the samples; raise Halt at the end if the file is not the one that was sealed."""
+        """Yield the samples; raise Halt at the first byte that is not the one that was sealed."""
+        yield from self.read(self.rows)
         with self.path.open("rb") as file:
-            reader = Hashing(file)
-            yield from read(reader, self.path)
-            while reader.read(1 << 20):
-                pass
-        if reader.digest.hexdigest() != self.sha256:
-            raise Halt(f"{self.path} differs from its seal: run the stage that writes it again")
+            file.seek(self.bytes - len(END))
+            if file.read() != END:
+                raise Halt(f"{self.path} differs from its seal: run the stage that writes it again")
+
+    def read(self, rows: Iterable[Row]) -> Iterator[Sample]:
+        """Yield the samples of some rows, and read no others."""
+        with self.path.open("rb") as file:
+            for row in rows:
+                yield tars.unpack(tars.fetch(file, row, self.path), row, self.path)
 
 
 @dataclass(frozen=True)
@@ -102,19 +96,7 @@ class Loose:
             yield Sample(loose_key(path, self.root), members)
 
 
-class Hashing:
-    """Read from a file and keep the SHA-256 of what was read."""
-
-    def __init__(self, file):
-        """Wrap a file opened for reading bytes."""
-        self.file = file
-        self.digest = hashlib.sha256()
-
-    def read(self, size: int = -1) -> bytes:
-        """Read at most `size` bytes."""
-        data = self.file.read(size)
-        self.digest.update(data)
-        return data
+# ---------------------------------------------------------------- reading
 
 
 def parts(source: Path) -> list[Shard] | list[Loose]:
@@ -142,13 +124,7 @@ def shards(column: Path) -> list[Shard]:
     """List the shards of a column by its seal. Raise Halt if it is missing or does not fit the files."""
     if not column.is_dir():
         raise Halt(f"{column} does not exist: run the stage that writes it")
-    try:
-        seal = json.loads((column / SEAL).read_bytes())
-    except FileNotFoundError:
-        raise Halt(
-            f"{column} has no {SEAL}, so it is not whole: run the stage that writes it again"
-        ) from None
-    listed = [Shard(column / name, **entry) for name, entry in seal["shards"].items()]
+    listed = [Shard(column / name, **entry) for name, entry in read_seal(column)["shards"].items()]
     for shard in listed:
         if not shard.path.is_file() or shard.path.stat().st_size != shard.bytes:
             raise Halt(
@@ -157,9 +133,56 @@ def shards(column: Path) -> list[Shard]:
     return listed
 
 
+def read_seal(column: Path) -> dict:
+    """Read the seal of a column. Raise Halt if there is none."""
+    try:
+        seal = json.loads((column / SEAL).read_bytes())
+    except FileNotFoundError:
+        raise Halt(
+            f"{column} has no {SEAL}, so it is not whole: run the stage that writes it again"
+        ) from None
+    if any(not re.fullmatch(r"[^/\\]+\.tar", name) for name in seal["shards"]):
+        raise Halt(f"{column / SEAL} names what is no shard of its folder")
+    return seal
+
+
 def rejected(column: Path) -> dict[str, int]:
     """Count the rejects of a whole column by reason."""
-    return json.loads((column / SEAL).read_bytes())["rejected"]
+    return read_seal(column)["rejected"]
+
+
+def read_rows(shard: Shard) -> Iterator[Row]:
+    """Read from the index of its column where the samples of a shard lie.
+
+    Raise Halt if the rows do not account for every byte of the shard, one key once.
+    """
+    index, end, seen = shard.path.parent / INDEX, 0, set()
+    try:
+        with index.open("rb") as file:
+            file.seek(shard.place)
+            for line in islice(file, shard.samples):
+                row = Row.parse(line.decode())
+                if row.offset != end or row.key in seen:
+                    raise ValueError(f"sample {row.key} is out of its place")
+                seen.add(row.key)
+                end += row.size
+                yield row
+        if (len(seen), end + len(END)) != (shard.samples, shard.bytes):
+            raise ValueError("some samples are missing")
+    except (FileNotFoundError, ValueError) as error:
+        raise Halt(
+            f"{index} does not fit {shard.name} ({error}): run the stage that writes it again"
+        ) from error
+
+
+def find(column: Path, key: str) -> tuple[Shard, Row] | None:
+    """Find a sample by its key, by reading the index alone."""
+    listed = {shard.name: shard for shard in shards(column)}
+    with (column / INDEX).open("rb") as file:
+        for line in file:
+            if line.startswith(f"{key}\t".encode()):
+                return listed[line.split(b"\t", 2)[1].decode()], Row.parse(line.decode())
+    return None
 
 
 def keep_apart(source: Path, dest: Path) -> None:
@@ -184,102 +207,29 @@ def loose_key(path: Path, root: Path) -> str:
     return "_".join(path.relative_to(root).with_suffix("").parts).replace(".", "_")
 
 
-def read(file, path: Path) -> Iterator[Sample]:
-    """Yield the samples of an open tar stream. Raise Halt if it holds anything but files in samples."""
-    key, members = None, {}
-    try:
-        with tarfile.open(fileobj=file, mode="r|") as tar:
-            for info in tar:
-                name, _, suffix = info.name.partition(".")
-                if (
-                    not info.isreg()
-                    or not name
-                    or not suffix
-                    or "/" in info.name
-                    or (name == key and suffix in members)
-                ):
-                    raise Halt(f"{path} holds {info.name}, which is no member of a sample")
-                if name != key and key is not None:
-                    yield Sample(key, members)
-                    members = {}
-                key = name
-                members[suffix] = tar.extractfile(info).read()
-    except tarfile.TarError as error:
-        raise Halt(
-            f"{path} cannot be read as a tar file ({error}): run the stage that writes it again"
-        ) from error
-    if key is not None:
-        yield Sample(key, members)
-
-
-def keys(shard: Shard) -> set[str]:
-    """List the keys in a shard by its headers alone."""
-    with tarfile.open(shard.path) as tar:
-        return {name.partition(".")[0] for name in tar.getnames()}
-
-
-class Writer:
-    """Write samples to an open file as a tar whose bytes depend on the samples alone."""
-
-    def __init__(self, file):
-        """Wrap a file opened for writing bytes."""
-        self.file = file
-        self.digest = hashlib.sha256()
-        self.samples = self.bytes = 0
-
-    def add(self, sample: Sample) -> None:
-        """Write the members of a sample side by side."""
-        for suffix, data in sample.members.items():
-            if isinstance(data, Path):
-                self.copy(f"{sample.key}.{suffix}", data)
-            else:
-                self.put(header(f"{sample.key}.{suffix}", len(data)) + data + padding(len(data)))
-        self.samples += 1
-
-    def copy(self, name: str, path: Path) -> None:
-        """Write a file piece by piece."""
-        size = path.stat().st_size
-        self.put(header(name, size))
-        with path.open("rb") as file:
-            while piece := file.read(PIECE):
-                self.put(piece)
-        self.put(padding(size))
-
-    def put(self, data: bytes) -> None:
-        """Write bytes and count them."""
-        self.digest.update(data)
-        self.bytes += self.file.write(data)
-
-
-@contextmanager
-def writer(path: Path, listed: list[Shard]) -> Iterator[Writer]:
-    """Open a shard for writing; once whole, it takes its name and joins `listed`."""
-    with whole(path) as file:
-        shard = Writer(file)
-        yield shard
-        shard.put(END)
-    listed.append(Shard(path, shard.samples, shard.bytes, shard.digest.hexdigest()))
+# ---------------------------------------------------------------- writing
 
 
 def write_shard(path: Path, samples: Iterable[Sample]) -> Shard:
     """Write samples to a shard."""
-    listed: list[Shard] = []
-    with writer(path, listed) as shard:
+    with tars.writing(path) as shard:
         for sample in samples:
             shard.add(sample)
-    return listed[0]
+    return finished(path, shard)
 
 
-def header(name: str, size: int) -> bytes:
-    """Encode the header of a file in a tar; no time, no owner."""
-    info = tarfile.TarInfo(name)
-    info.size = size
-    return info.tobuf(tarfile.USTAR_FORMAT)
+def copy(shard: Shard, path: Path, wanted: Callable[[str], bool]) -> Shard:
+    """Copy the samples of a shard whose keys are wanted, byte for byte."""
+    with shard.path.open("rb") as file, tars.writing(path) as out:
+        for row in shard.rows:
+            if wanted(row.key):
+                out.copy(tars.fetch(file, row, shard.path), row)
+    return finished(path, out)
 
 
-def padding(size: int) -> bytes:
-    """Return what fills the last block of a file in a tar."""
-    return bytes(-size % tarfile.BLOCKSIZE)
+def finished(path: Path, shard: tars.Writer) -> Shard:
+    """Describe the shard that a writer has written."""
+    return Shard(path, len(shard.rows), shard.bytes, shard.whole.hexdigest(), made=tuple(shard.rows))
 
 
 def write_loose(folder: Path, samples: Iterable[Sample]) -> None:
@@ -294,22 +244,69 @@ def unseal(column: Path) -> None:
     (column / SEAL).unlink(missing_ok=True)
 
 
-def seal(column: Path, listed: Iterable[Shard], taken: int, rejected: dict[str, int]) -> None:
-    """Close a column: check the counts, remove what is not listed or was left half-made, write the seal."""
-    listed = list(listed)
-    written = sum(shard.samples for shard in listed)
-    assert taken == written + sum(rejected.values()), "a sample was lost"
-    for stale in set(column.iterdir()) - {shard.path for shard in listed}:
-        if OURS.fullmatch(stale.name):
-            stale.unlink()
-    entries = {s.name: {"samples": s.samples, "bytes": s.bytes, "sha256": s.sha256} for s in listed}
-    write_json(
-        column / SEAL, {"taken": taken, "written": written, "rejected": dict(rejected), "shards": entries}
-    )
+class Column:
+    """A column in the making: shards are added in order, then it is sealed."""
+
+    def __init__(self, path: Path, index: BinaryIO):
+        """Note the shards of the folder `path`, and their rows in an open index."""
+        self.path, self.index = path, index
+        self.digest = hashlib.sha256()
+        self.place = 0
+        self.entries: dict[str, dict] = {}
+        self.note(HEADS)
+
+    def note(self, text: str) -> None:
+        """Write to the index."""
+        data = text.encode()
+        self.digest.update(data)
+        self.place += self.index.write(data)
+
+    def add(self, shard: Shard) -> None:
+        """Add a finished shard."""
+        known = {"samples": shard.samples, "bytes": shard.bytes, "sha256": shard.sha256}
+        self.entries[shard.name] = known | {"place": self.place}
+        self.note("".join(row.line(shard.name) for row in shard.rows))
+
+    def seal(self, taken: int, rejected: dict[str, int]) -> None:
+        """Check the counts, remove what is not listed or was left half-made, and write the seal."""
+        written = sum(entry["samples"] for entry in self.entries.values())
+        assert taken == written + sum(rejected.values()), "a sample was lost"
+        for stale in self.path.iterdir():
+            if stale.name not in self.entries and OURS.fullmatch(stale.name):
+                stale.unlink()
+        counts = {"taken": taken, "written": written, "rejected": dict(rejected)}
+        write_json(self.path / SEAL, counts | {"shards": self.entries, "index": self.digest.hexdigest()})
+
+
+@contextmanager
+def making(path: Path) -> Iterator[Column]:
+    """Open a column for shards to be added; it has an index at the end, and no seal before `Column.seal`."""
+    unseal(path)
+    with whole(path / INDEX) as index:
+        column = Column(path, index)
+        yield column
+
+
+def seal(path: Path, listed: Iterable[Shard], taken: int, rejected: dict[str, int]) -> None:
+    """Close a column of these shards."""
+    with making(path) as column:
+        for shard in listed:
+            column.add(shard)
+    column.seal(taken, rejected)
+
+
+@contextmanager
+def ledger(path: Path, *more: str) -> Iterator[Callable[[Iterable[tuple[str, ...]]], object]]:
+    """Open a ledger for rows: the keys that were rejected, each with its reason, and `more` columns."""
+    with whole(path) as file:
+        text = io.TextIOWrapper(file, "utf-8", newline="", write_through=True)
+        rows = csv.writer(text, delimiter="\t", lineterminator="\n")
+        rows.writerow(("key", "reason", *more))
+        yield rows.writerows
+        text.detach()
 
 
 def write_ledger(path: Path, rejects: Iterable[tuple[str, ...]], *more: str) -> None:
-    """Write the keys that were rejected, each with its reason, and `more` columns."""
-    text = io.StringIO()
-    csv.writer(text, delimiter="\t", lineterminator="\n").writerows([("key", "reason", *more), *rejects])
-    write(path, text.getvalue().encode())
+    """Write a whole ledger."""
+    with ledger(path, *more) as note:
+        note(rejects)

@@ -8,7 +8,8 @@ import typer
 from pipeline import clean as cleaning
 from pipeline import files
 from pipeline.params import Clean
-from pipeline.run import Step, process
+from pipeline.run import process
+from pipeline.step import Step
 from stages.arguments import CACHE, WORKERS, Cache, Dest, Metrics, Sheet, Source, Workers, conclude, progress
 from stages.options import unfold
 
@@ -43,4 +44,4 @@ def clean(
         )
     conclude("clean", report, dest, metrics, sheet, *SCORES)
     if histogram:
-        files.write(histogram, cleaning.histogram(report.numbers("complexity")).encode())
+        files.write(histogram, cleaning.histogram(report.counts["complexity"]).encode())

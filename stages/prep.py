@@ -19,6 +19,7 @@ from stages.plan import plan
 from stages.reference import reference
 from stages.report import report
 from stages.search import search
+from stages.sheet import sheet
 from stages.sketchify import sketchify
 from stages.train import train
 
@@ -32,7 +33,7 @@ app = typer.Typer(
 STAGES = (search, fetch, clean, sketchify, cue, reference, pack, train, evaluate)
 for command in STAGES:
     app.command(rich_help_panel="Stages")(command)
-for command in (plan, colorize, report, booru, forget):
+for command in (plan, sheet, colorize, report, booru, forget):
     app.command(rich_help_panel="For people")(command)
 
 

@@ -2,7 +2,8 @@
 
 from pipeline import warp
 from pipeline.params import Reference
-from pipeline.run import Step, process
+from pipeline.run import process
+from pipeline.step import Step
 from stages.arguments import CACHE, WORKERS, Cache, Dest, Metrics, Sheet, Source, Workers, conclude, progress
 from stages.options import unfold
 

@@ -6,7 +6,7 @@ from rig import Traffic, read
 
 from pipeline import booru, files, images, samples
 from pipeline.catalog import Catalog
-from pipeline.samples import Sample
+from pipeline.tars import Sample
 
 
 def picture(number: int, width: int = 64, height: int = 64) -> np.ndarray:

@@ -1,5 +1,7 @@
 """A picture enters the dataset, or is rejected with the first reason that holds."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 from conftest import picture
@@ -99,7 +101,7 @@ def test_a_broken_own_sketch_rejects_its_picture():
 
 
 def test_the_histogram_counts_every_picture_once():
-    lines = histogram([0, 0.5, 17.2, 100.0]).splitlines()
+    lines = histogram(Counter([0, 0.5, 17.2, 100.0])).splitlines()
     assert len(lines) == 101
     assert lines[1] == "0\t2"
     assert lines[18] == "17\t1"

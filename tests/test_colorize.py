@@ -11,8 +11,8 @@ from pipeline import Halt, colorize, files, images
 from pipeline.cue import cue
 from pipeline.evaluation import colorize as paint
 from pipeline.params import Cue, Model
-from pipeline.samples import Sample
 from pipeline.systems import pix2pix
+from pipeline.tars import Sample
 from pipeline.training import save
 
 

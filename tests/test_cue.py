@@ -18,7 +18,8 @@ from pipeline.cue import cue
 from pipeline.dataset import Pairs
 from pipeline.pack import pack
 from pipeline.params import Cue, Pack
-from pipeline.run import Step, process
+from pipeline.run import process
+from pipeline.step import Step
 
 METHODS = ("gaussian", "none", "strokes", "points", "palette")
 KEYS = [str(number) for number in range(1000)]

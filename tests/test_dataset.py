@@ -14,7 +14,7 @@ from PIL import Image
 
 from pipeline import Halt, images, samples
 from pipeline.dataset import Pairs, array, batches, once, tensor
-from pipeline.samples import Sample
+from pipeline.tars import Sample
 
 SIDE = 32
 

@@ -14,8 +14,8 @@ from torch.nn import functional as F
 from pipeline import Halt, extractor, images
 from pipeline.extractor import Extractor, extract
 from pipeline.params import Sketch
-from pipeline.run import Step
 from pipeline.sketch import column, pin, sketchify
+from pipeline.step import Step
 
 WIDTH = 4  # the published one has 64
 

@@ -18,8 +18,9 @@ from pipeline import Halt, cue, files, forget, images, samples, sketch
 from pipeline.pack import pack
 from pipeline.params import Cue, Pack, Search, Sketch
 from pipeline.posts import is_forgotten, read_posts
-from pipeline.run import Step, process
-from pipeline.samples import Sample
+from pipeline.run import process
+from pipeline.step import Step
+from pipeline.tars import Sample
 
 ARTISTS = {2: "red_fox", 3: "blue_owl red_fox", 5: "blue_owl red_fox", 7: "red_foxes", 11: "blue_owl red_fox"}
 POSTS = {n: ARTISTS.get(n, f"hand_{n}") for n in range(1, 13)}
@@ -123,7 +124,7 @@ def contents():
 
 
 def test_no_trace_of_a_forgotten_post_is_left(project):
-    assert len(traces(2)) == 11
+    assert len(traces(2)) == 16
     removed = go("2")
     assert traces(2) == []
     assert removed == {PLACES["posts"]: 1, PLACES["cache"]: 5} | dict.fromkeys(COLUMNS, 1)
@@ -154,7 +155,7 @@ def test_only_files_that_hold_a_forgotten_post_are_written(project):
     changed = {path for path, entry in state().items() if before.get(path) != entry}
     shards = {Path(column, "000003.tar") for column in COLUMNS if column.name != "pairs"}
     [pair] = [path for path in changed if path.parent == Path("data/pairs") and path.suffix == ".tar"]
-    seals = {column / samples.SEAL for column in COLUMNS}
+    seals = {column / name for column in COLUMNS for name in (samples.SEAL, samples.INDEX)}
     assert changed == {PLACES["params"], PLACES["posts"], pair} | shards | seals
     assert len(set(before) - set(state())) == 5  # an original, and two finished shards with their entries
 
@@ -257,7 +258,7 @@ def test_forgetting_twice_changes_nothing_more(project):
 def test_a_read_only_file_of_someone_elses_is_replaced_and_not_written_to(project):
     """DVC links outputs to its cache, and takes the right to write."""
     kept = {}
-    for path in [*Path("data").rglob("*.tar"), *Path("data").rglob("*.json*")]:
+    for path in [p for pattern in ("*.tar", "*.json*", "*.tsv") for p in Path("data").rglob(pattern)]:
         kept[path] = (Path("kept") / path, path.read_bytes())
         kept[path][0].parent.mkdir(parents=True, exist_ok=True)
         path.chmod(0o444)
@@ -358,9 +359,9 @@ def test_what_the_cache_notes_of_a_forgotten_post_goes_too(project):
     told = Sample("000000002", {"png": b"", "json": files.dumps(facts(2) | {"file_md5": sample})})
     samples.seal(Path("data/small"), [samples.write_shard(Path("data/small/000000.tar"), [told])], 1, {})
     noted = {"files/55/" + sample + ".jpg": b"", "names/ab/abc": files.dumps({"md5": sample, "sha256": ""})}
-    noted["laid/ab/abc.json"] = files.dumps({"shard": {}, "rejects": [["000000002", "gone", "404"]]})
+    noted["laid/ab/abc.json"] = files.dumps({"rows": [], "rejects": [["000000002", "gone", "404"]]})
     kept = {"names/ab/abd": files.dumps({"md5": md5(1)}), "names/ab/abc.part": b"\xff"}
-    kept["laid/ab/abd.json"] = files.dumps({"shard": {}, "rejects": [["000000001", "gone", "404"]]})
+    kept["laid/ab/abd.json"] = files.dumps({"rows": [], "rejects": [["000000001", "gone", "404"]]})
     for name, data in (noted | kept).items():
         files.write(Path(".prep", name), data)
     go("2")

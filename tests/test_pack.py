@@ -8,7 +8,7 @@ from conftest import make_column, picture
 from pipeline import Halt, files, images, samples
 from pipeline.pack import current, pack
 from pipeline.params import Pack
-from pipeline.samples import Sample
+from pipeline.tars import Sample
 
 KEYS = [f"{number:09d}" for number in range(40)]
 

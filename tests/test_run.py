@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import psutil
@@ -16,8 +18,9 @@ from conftest import make_column, picture
 from pipeline import Halt, clean, cue, files, images, imports, samples, sketch
 from pipeline.images import BadImage
 from pipeline.params import Clean, Cue, Sketch
-from pipeline.run import Step, process
-from pipeline.samples import Sample
+from pipeline.run import process, welcome
+from pipeline.step import Step
+from pipeline.tars import Sample
 
 DRAW = Step(sketch.column, Sketch(), tell=("complexity",))
 
@@ -29,7 +32,34 @@ def picky(data, key, params):
     return images.decode(data), {"color": int(key) % 4}
 
 
+def tell_color(data, key, params):
+    """Tell which of four colors a sample has."""
+    return images.decode(data), {"color": int(key) % 4}
+
+
+def unpacked(column, tmp_path):
+    """Write the samples of a column to a folder."""
+    for shard in samples.shards(column):
+        samples.write_loose(tmp_path / "loose", shard)
+    return tmp_path / "loose"
+
+
 PICKY = Step(picky, Cue(), tell=("color",))
+
+
+def everything(folder):
+    """List the samples of a column or of a folder."""
+    return [sample for part in samples.parts(folder) for sample in part]
+
+
+def keys(folder):
+    """List the keys of a column or of a folder."""
+    return [sample.key for sample in everything(folder)]
+
+
+def ledger(folder):
+    """List the rejects of a column or of a folder."""
+    return [line.split("\t")[:2] for line in (folder / samples.LEDGER).read_text().splitlines()[1:]]
 
 
 def content(folder):
@@ -47,12 +77,13 @@ def test_workers_and_memo_leave_no_trace_in_the_bytes(column, tmp_path):
 
 def test_a_step_is_the_library_call_on_every_sample(column, tmp_path):
     report = process(DRAW, column, tmp_path / "out", cache=tmp_path / "cache")
-    made = [sample for shard in samples.shards(tmp_path / "out") for sample in shard]
+    made = everything(tmp_path / "out")
     assert [int(sample.key) for sample in made] == list(range(1, 9))
     for sample in made:
         drawn = sketch.sketchify(picture(int(sample.key)), Sketch())
         np.testing.assert_array_equal(images.decode(sample.picture)[..., 0], drawn)
-        assert report.kept[sample.key] == {"complexity": sample.facts["complexity"]}
+    told = [round(sample.facts["complexity"], 2) for sample in made]
+    assert sorted(report.counts["complexity"].elements()) == sorted(told)
 
 
 def test_folders_of_pictures_give_the_same_pictures_as_shards(column, tmp_path):
@@ -76,25 +107,58 @@ def test_facts_are_carried_only_when_asked_for(column, tmp_path):
 
 def test_bad_pictures_are_counted_and_named_and_their_neighbors_survive(column, tmp_path):
     report = process(PICKY, column, tmp_path / "out", cache=tmp_path / "cache")
-    assert report.rejects == [("000000003", "gray"), ("000000006", "gray")]
-    assert sorted(report.kept) == [f"{n:09d}" for n in (1, 2, 4, 5, 7, 8)]
+    assert (report.taken, report.written, report.rejected) == (8, 6, {"gray": 2})
+    assert ledger(tmp_path / "out") == [["000000003", "gray"], ["000000006", "gray"]]
+    assert keys(tmp_path / "out") == [f"{n:09d}" for n in (1, 2, 4, 5, 7, 8)]
     seal = json.loads((tmp_path / "out" / samples.SEAL).read_text())
     assert (seal["taken"], seal["written"], seal["rejected"]) == (8, 6, {"gray": 2})
-    assert "000000006\tgray" in (tmp_path / "out" / samples.LEDGER).read_text()
+
+
+def fussy(told):
+    """Judge by what is told: the third color is out of fashion."""
+    return "odd" if told["color"] == 2 else ""
+
+
+@pytest.mark.parametrize("loose", [False, True])
+def test_what_is_judged_by_what_is_told_is_left_out_with_its_reason_and_shown(column, tmp_path, loose):
+    source = unpacked(column, tmp_path) if loose else column
+    for dest in ("fresh", "from memo"):
+        report = process(PICKY, source, tmp_path / dest, cache=tmp_path / "cache", judge=fussy, workers=2)
+        assert report.rejected == {"gray": 2, "odd": 1}
+        assert keys(tmp_path / dest) == [f"{n:09d}" for n in (1, 4, 5, 7, 8)]
+        assert ledger(tmp_path / dest)[0] == ["000000002", "odd"]
+        assert '{""color"":2}' in (tmp_path / dest / samples.LEDGER).read_text()
+        [shown] = report.examples["odd"]
+        np.testing.assert_array_equal(images.decode(shown), picture(2))
+
+
+def test_only_ten_pictures_are_shown_of_a_reason(tmp_path):
+    column = make_column(tmp_path / "in", [f"{4 * n + 2:09d}" for n in range(1, 40)])
+    keep = Step(tell_color, Cue(), tell=("color",))
+    with pytest.raises(Halt, match="odd 39"):
+        process(keep, column, tmp_path / "out", cache=tmp_path / "cache", judge=fussy)
+    keep = make_column(tmp_path / "more", [f"{n:09d}" for n in range(1, 100)])
+    report = process(
+        Step(tell_color, Cue(), tell=("color",)),
+        keep,
+        tmp_path / "out",
+        cache=tmp_path / "cache",
+        judge=fussy,
+    )
+    assert report.rejected == {"odd": 25}
+    shown = [images.decode(data) for data in report.examples["odd"]]
+    np.testing.assert_array_equal(shown, [picture(4 * n + 2) for n in range(10)])
 
 
 @pytest.mark.parametrize("loose", [False, True])
 def test_of_duplicates_the_first_stays(column, tmp_path, loose):
-    source = column
-    if loose:
-        source = tmp_path / "loose"
-        for shard in samples.shards(column):
-            samples.write_loose(source, shard)
+    source = unpacked(column, tmp_path) if loose else column
     report = process(PICKY, source, tmp_path / "out", cache=tmp_path / "cache", distinct="color", workers=2)
-    assert sorted(report.kept) == ["000000001", "000000002", "000000004", "000000007"]
+    assert keys(tmp_path / "out") == ["000000001", "000000002", "000000004", "000000007"]
     assert report.rejected == {"duplicate": 2, "gray": 2}
-    kept = [sample.key for part in samples.parts(tmp_path / "out") for sample in part]
-    assert kept == sorted(report.kept)
+    np.testing.assert_array_equal(
+        [images.decode(data) for data in report.examples["duplicate"]], [picture(5), picture(8)]
+    )
 
 
 def test_too_many_rejects_stop_the_run_without_a_seal_and_say_where_to_look(column, tmp_path):
@@ -120,15 +184,79 @@ def test_a_column_is_not_written_over_itself(column, tmp_path):
     assert content(column) == before
 
 
-def test_a_finished_shard_is_not_made_again(column, tmp_path):
+def noted(data, key, params):
+    """Note on disk that a sample is made; every fifth is bad."""
+    with Path(os.environ["NOTES"]).open("a") as notes:
+        notes.write(f"{key}\n")
+    if int(key) % 5 == 0:
+        raise BadImage("gray")
+    return images.decode(data), {"key": key}
+
+
+@pytest.fixture
+def made(tmp_path, monkeypatch):
+    """Return what lists the samples that were made since it was last asked."""
+    monkeypatch.setenv("NOTES", str(tmp_path / "notes"))
+
+    def since():
+        notes = (tmp_path / "notes").read_text().split() if (tmp_path / "notes").exists() else []
+        (tmp_path / "notes").unlink(missing_ok=True)
+        return sorted(map(int, notes))
+
+    return since
+
+
+def test_only_what_is_new_is_made_when_shards_grow_split_or_move(tmp_path, made):
+    step, cache = Step(noted, Cue()), tmp_path / "cache"
+    few = make_column(tmp_path / "few", [f"{n:09d}" for n in range(2, 30, 2)], per_shard=4)
+    more = make_column(tmp_path / "more", [f"{n:09d}" for n in range(1, 30)], per_shard=7)
+    process(step, few, tmp_path / "out", cache=cache)
+    assert made() == list(range(2, 30, 2))
+    process(step, more, tmp_path / "out", cache=cache, workers=2)
+    assert made() == list(range(1, 30, 2))
+    process(step, more, tmp_path / "anew", cache=tmp_path / "other")
+    assert content(tmp_path / "out") == content(tmp_path / "anew")
+    made()
+    process(step, few, tmp_path / "out", cache=cache)
+    process(replace(step, params=Cue(sigma=3.0)), few, tmp_path / "out", cache=cache)
+    process(step, few, tmp_path / "out", cache=cache)
+    assert made() == list(range(2, 30, 2))  # for the other parameter alone
+
+
+def test_a_judge_that_changes_makes_nothing_again(column, tmp_path, made):
     cache = tmp_path / "cache"
-    process(DRAW, column, tmp_path / "out", cache=cache)
-    before = {path: path.stat().st_mtime_ns for path in cache.rglob("*.tar")}
-    grown = make_column(tmp_path / "grown", [f"{n:09d}" for n in range(1, 13)])
-    process(DRAW, grown, tmp_path / "out", cache=cache)
-    after = {path: path.stat().st_mtime_ns for path in cache.rglob("*.tar")}
-    assert len(after) == 5
-    assert len(before.items() & after.items()) == 3
+    for judge, written in ((welcome, 7), (nobody_but_the_first, 1), (welcome, 7)):
+        report = process(
+            Step(noted, Cue(), tell=("key",)), column, tmp_path / "out", cache=cache, judge=judge
+        )
+        assert report.written == written
+    assert made() == list(range(1, 9))
+
+
+def nobody_but_the_first(told):
+    """Judge by the key."""
+    return "late" if int(told["key"]) > 1 else ""
+
+
+def test_a_sample_of_the_memo_whose_bytes_have_changed_is_made_again(tmp_path, made):
+    step, cache = Step(noted, Cue()), tmp_path / "cache"
+    process(step, make_column(tmp_path / "few", ["000000001", "000000002"]), tmp_path / "out", cache=cache)
+    [path] = cache.rglob("*.tar")
+    data = bytearray(path.read_bytes())
+    data[600] ^= 1  # in the picture of the first
+    path.write_bytes(data)
+    made()
+    more = make_column(tmp_path / "more", ["000000001", "000000002", "000000003"])
+    process(step, more, tmp_path / "out", cache=cache)
+    assert made() == [1, 3]
+    process(step, more, tmp_path / "anew", cache=tmp_path / "other")
+    assert content(tmp_path / "out") == content(tmp_path / "anew")
+
+
+def test_a_damaged_table_of_the_memo_is_said_in_a_sentence(column, tmp_path):
+    files.write(tmp_path / "cache" / "steps" / "made.sqlite", b"nonsense" * 1000)
+    with pytest.raises(Halt, match=r"made.sqlite is damaged .*: delete it, it is made anew"):
+        process(DRAW, column, tmp_path / "out", cache=tmp_path / "cache")
 
 
 def test_parameters_and_code_are_part_of_the_fingerprint(monkeypatch, tmp_path):
@@ -177,8 +305,8 @@ def threads(data, key, params):
 def test_workers_do_linear_algebra_in_one_thread_and_the_caller_as_before(column, tmp_path, monkeypatch):
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "3")
     step = Step(threads, Cue(), tell=("threads",))
-    report = process(step, column, tmp_path / "out", cache=tmp_path / "cache", workers=2)
-    assert {told["threads"] for told in report.kept.values()} == {"1"}
+    process(step, column, tmp_path / "out", cache=tmp_path / "cache", workers=2)
+    assert {sample.facts["threads"] for sample in everything(tmp_path / "out")} == {"1"}
     assert os.environ["OPENBLAS_NUM_THREADS"] == "3"
 
 
@@ -215,7 +343,7 @@ def test_what_an_earlier_run_left_behind_is_gone(column, tmp_path):
     process(DRAW, column, tmp_path / "out", cache=tmp_path / "cache")
     few = make_column(tmp_path / "few", ["000000001"])
     process(DRAW, few, tmp_path / "out", cache=tmp_path / "cache")
-    assert sorted(content(tmp_path / "out")) == ["000000.tar", samples.LEDGER, samples.SEAL]
+    assert sorted(content(tmp_path / "out")) == ["000000.tar", samples.INDEX, samples.LEDGER, samples.SEAL]
     shutil.rmtree(tmp_path / "cache")
     files.write(tmp_path / "out" / "000009.tar", b"stale")
     process(DRAW, few, tmp_path / "out", cache=tmp_path / "cache")
@@ -267,5 +395,5 @@ def test_own_sketches_leave_no_trace_in_the_pictures_beside_them(tmp_path):
 
 def test_a_picture_without_its_own_sketch_is_not_in_their_column(tmp_path):
     column = make_pairs(tmp_path / "in", ["sketch.png", "", "sketch-b7.png"])
-    report = process(OWN, column, tmp_path / "own", cache=tmp_path / "cache")
-    assert report.rejects == [("000000002", "no sketch"), ("000000003", "no sketch")]
+    process(OWN, column, tmp_path / "own", cache=tmp_path / "cache")
+    assert ledger(tmp_path / "own") == [["000000002", "no sketch"], ["000000003", "no sketch"]]

@@ -1,0 +1,218 @@
+"""Samples <-> the bytes of tar files, which depend on the samples alone and which nothing can hide in.
+
+A sample is a key and its members, bytes by suffix. Its members lie side by side, each a header, its bytes and
+the padding of its last block; a `Row` says where they lie, so that a sample is read without the others.
+"""
+
+import hashlib
+import json
+import re
+import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from pipeline import Halt
+from pipeline.files import whole
+from pipeline.images import SUFFIXES, BadImage
+
+PIECE = 1 << 20  # bytes
+BLOCK = tarfile.BLOCKSIZE
+END = bytes(2 * BLOCK)
+LARGEST = 1 << 30  # bytes of a member: more fills the memory of who opens it
+NAME = re.compile(r"[^./\\\s]+\.[^/\\\s]*[^./\\\s]")  # KEY.SUFFIX: no dot in a key, no way out
+CODE = ("pkl", "pickle", "pyd", "pth", "pt", "npy", "npz", "joblib")  # readers run what such members say
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A key without dots, and its members: bytes by suffix, in the order in which they are written.
+
+    In a sample to be written a path may stand for the bytes of its file.
+    """
+
+    key: str
+    members: dict[str, bytes | Path]
+
+    @property
+    def picture(self) -> bytes:
+        """Return the bytes of the member that is a picture. Raise BadImage("no picture")."""
+        for suffix, data in self.members.items():
+            if suffix in SUFFIXES:
+                return data
+        raise BadImage("no picture")
+
+    @property
+    def facts(self) -> dict:
+        """Return what the JSON member says, or nothing."""
+        return json.loads(self.members.get("json", b"{}"))
+
+
+@dataclass(frozen=True)
+class Row:
+    """Where a sample lies in its shard, and the SHA-256 of its bytes there, headers and padding included."""
+
+    key: str
+    offset: int
+    sha256: str
+    sizes: dict[str, int]
+
+    @property
+    def size(self) -> int:
+        """Return how many bytes the sample takes in its shard."""
+        return sum(BLOCK + size + -size % BLOCK for size in self.sizes.values())
+
+    @property
+    def places(self) -> dict[str, tuple[int, int]]:
+        """Tell (offset, size) in bytes of each member by suffix."""
+        places, offset = {}, self.offset
+        for suffix, size in self.sizes.items():
+            places[suffix] = (offset + BLOCK, size)
+            offset += BLOCK + size + -size % BLOCK
+        return places
+
+    def line(self, shard: str) -> str:
+        """Put the row into a line of an index."""
+        sizes = " ".join(f"{suffix}={size}" for suffix, size in self.sizes.items())
+        return f"{self.key}\t{shard}\t{self.offset}\t{self.sha256}\t{sizes}\n"
+
+    @classmethod
+    def parse(cls, line: str) -> "Row":
+        """Read a line of an index. Raise ValueError if it is none, or names what no sample may hold."""
+        key, _, offset, sha256, sizes = line.rstrip("\n").split("\t")
+        given = {suffix: int(size) for suffix, size in (each.rsplit("=", 1) for each in sizes.split(" "))}
+        for suffix, size in given.items():
+            allow(f"{key}.{suffix}", size)
+        return cls(key, int(offset), sha256, given)
+
+
+def allow(name: str, size: int) -> None:
+    """Raise ValueError unless a file of this name and size may be a member of a sample."""
+    if not NAME.fullmatch(name):
+        raise ValueError(f"{name!r} is no name of a member")
+    if name.rpartition(".")[2].lower() in CODE:
+        raise ValueError(f"{name} could run code in who reads it")
+    if not 0 <= size <= LARGEST:
+        raise ValueError(f"{name} tells {size} bytes")
+
+
+def fetch(file: BinaryIO, row: Row, path: Path) -> bytes:
+    """Read the bytes of a sample from an open shard. Raise Halt if they are not those of its row."""
+    if (data := peek(file, row)) is None:
+        raise Halt(f"{path} differs from its seal (sample {row.key}): run the stage that writes it again")
+    return data
+
+
+def peek(file: BinaryIO, row: Row) -> bytes | None:
+    """Read the bytes of a sample from an open shard; nothing, if they are not those of its row."""
+    file.seek(row.offset)
+    data = file.read(row.size)
+    return data if hashlib.sha256(data).hexdigest() == row.sha256 else None
+
+
+def unpack(data: bytes, row: Row, path: Path) -> Sample:
+    """Make a sample of its bytes in a shard. Raise Halt if a header tells anything but what its row does."""
+    members = {}
+    for suffix, (offset, size) in row.places.items():
+        start = offset - row.offset
+        try:
+            info = tarfile.TarInfo.frombuf(data[start - BLOCK : start], "utf-8", "strict")
+        except (tarfile.TarError, UnicodeError) as error:
+            raise Halt(f"{path} cannot be read as a tar file ({error})") from error
+        if not info.isreg() or info.name != f"{row.key}.{suffix}" or info.size != size:
+            raise Halt(f"{path} holds {info.name!r} where its index tells {row.key}.{suffix}")
+        members[suffix] = data[start : start + size]
+    return Sample(row.key, members)
+
+
+def scan(file: BinaryIO, path: Path) -> Iterator[tuple[str, int, dict[str, int]]]:
+    """Yield (key, offset, sizes by suffix) of the samples of an open tar file by its headers alone.
+
+    Raise Halt if it holds anything but members of samples, side by side, one key once, or ends too early.
+    """
+    start, end, sizes, key, seen = 0, 0, {}, "", set()
+    try:
+        while (head := file.read(BLOCK)) != bytes(BLOCK):
+            info = tarfile.TarInfo.frombuf(head, "utf-8", "strict")
+            allow(info.name, info.size)
+            if not info.isreg() or info.linkname:
+                raise ValueError(f"{info.name} is no plain file")
+            name, _, suffix = info.name.partition(".")
+            if name != key and sizes:
+                yield key, start, sizes
+                start, sizes = end, {}
+            if suffix in sizes or (name != key and name in seen):
+                raise ValueError(f"{info.name} comes twice")
+            seen.add(name)
+            key, sizes[suffix] = name, info.size
+            end += BLOCK + info.size + -info.size % BLOCK
+            file.seek(end)
+    except (tarfile.TarError, UnicodeError, ValueError) as error:
+        raise Halt(f"{path} is no shard ({error}): run the stage that writes it again") from error
+    if sizes:
+        yield key, start, sizes
+
+
+def pour(file: BinaryIO, to, size: int) -> None:
+    """Hand `size` bytes of a file over piece by piece. Raise EOFError if it ends before."""
+    while size:
+        piece = file.read(min(size, PIECE))
+        if not piece:
+            raise EOFError("it is cut off")
+        to(piece)
+        size -= len(piece)
+
+
+class Writer:
+    """Write samples to an open file as a tar whose bytes depend on the samples alone."""
+
+    def __init__(self, file: BinaryIO):
+        """Wrap a file opened for writing bytes."""
+        self.file = file
+        self.whole, self.sample = hashlib.sha256(), hashlib.sha256()
+        self.bytes = 0
+        self.rows: list[Row] = []
+
+    def add(self, sample: Sample) -> None:
+        """Write the members of a sample side by side."""
+        start, sizes, self.sample = self.bytes, {}, hashlib.sha256()
+        for suffix, data in sample.members.items():
+            size = data.stat().st_size if isinstance(data, Path) else len(data)
+            self.put(header(f"{sample.key}.{suffix}", size))
+            if isinstance(data, Path):
+                with data.open("rb") as file:
+                    pour(file, self.put, size)
+            else:
+                self.put(data)
+            self.put(bytes(-size % BLOCK))
+            sizes[suffix] = size
+        self.rows.append(Row(sample.key, start, self.sample.hexdigest(), sizes))
+
+    def copy(self, data: bytes, row: Row) -> None:
+        """Write a sample as it lies in another shard, where `row` describes it."""
+        self.rows.append(Row(row.key, self.bytes, row.sha256, row.sizes))
+        self.put(data)
+
+    def put(self, data: bytes) -> None:
+        """Write bytes and count them."""
+        self.whole.update(data)
+        self.sample.update(data)
+        self.bytes += self.file.write(data)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[Writer]:
+    """Open a shard for writing; it takes its name once it is whole."""
+    with whole(path) as file:
+        shard = Writer(file)
+        yield shard
+        shard.put(END)
+
+
+def header(name: str, size: int) -> bytes:
+    """Encode the header of a file in a tar; no time, no owner."""
+    info = tarfile.TarInfo(name)
+    info.size = size
+    return info.tobuf(tarfile.USTAR_FORMAT)

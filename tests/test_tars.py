@@ -1,0 +1,115 @@
+"""Nothing hides in a shard: what is no member of a sample is refused by whoever reads it."""
+
+import io
+import pickle
+import tarfile
+
+import pytest
+from conftest import make_column
+
+from pipeline import Halt, samples, tars
+from pipeline.tars import Row, Sample
+
+
+def member(name, data=b"", **settings):
+    """Make a member of a tar file, and its bytes."""
+    info = tarfile.TarInfo(name)
+    info.size = len(data)
+    for attribute, value in settings.items():
+        setattr(info, attribute, value)
+    return info, data
+
+
+def packed(*members):
+    """Make a tar file of members as they are."""
+    buffer = io.BytesIO()
+    for info, data in members:
+        buffer.write(info.tobuf(tarfile.GNU_FORMAT) + data + bytes(-len(data) % tars.BLOCK))
+    buffer.write(tars.END)
+    return buffer.getvalue()
+
+
+def scan(data, tmp_path):
+    """List the samples of a tar file."""
+    return list(tars.scan(io.BytesIO(data), tmp_path / "a.tar"))
+
+
+def test_a_scan_finds_the_rows_that_were_written(tmp_path):
+    some = [Sample(f"{n}", {"png": bytes(700 * n), "sketch.png": b"x", "json": b"{}"}) for n in range(3)]
+    shard = samples.write_shard(tmp_path / "a.tar", some)
+    assert scan(shard.path.read_bytes(), tmp_path) == [(row.key, row.offset, row.sizes) for row in shard.rows]
+    assert [Row.parse(row.line("a.tar")) for row in shard.rows] == list(shard.rows)
+
+
+def test_a_row_tells_where_each_member_lies(tmp_path):
+    sample = Sample("1", {"png": b"p" * 700, "json": b"{}"})
+    shard = samples.write_shard(tmp_path / "a.tar", [Sample("0", {"png": b"other"}), sample])
+    data = shard.path.read_bytes()
+    places = shard.rows[1].places
+    assert {suffix: data[at : at + size] for suffix, (at, size) in places.items()} == sample.members
+
+
+HOSTILE = {
+    "absolute": [member("/etc/passwd.png")],
+    "upwards": [member("../a.png")],
+    "windows": [member("..\\a.png")],
+    "folder": [member("dir/a.png")],
+    "no suffix": [member("a")],
+    "hidden": [member(".png")],
+    "symbolic link": [member("a.png", type=tarfile.SYMTYPE, linkname="/etc/passwd")],
+    "hard link": [member("a.png", type=tarfile.LNKTYPE, linkname="b.png")],
+    "device": [member("a.png", type=tarfile.CHRTYPE, devmajor=1, devminor=3)],
+    "pipe": [member("a.png", type=tarfile.FIFOTYPE)],
+    "directory": [member("a.png", type=tarfile.DIRTYPE)],
+    "pickle": [member("a.pkl", pickle.dumps(print))],
+    "pickled tensor": [member("a.pth", b"")],
+    "array": [member("a.color.NPY", b"")],
+    "bomb": [member("a.png", size=1 << 40)],
+    "negative": [member("a.png", size=-512)],
+    "member twice": [member("a.png"), member("a.png")],
+    "key twice": [member("a.png"), member("b.png"), member("a.json")],
+    "cut off": [member("a.png", size=5000)],
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_a_hostile_shard_is_no_shard(kind, tmp_path):
+    assert len(scan(packed(member("a.png", b"picture"), member("b.png")), tmp_path)) == 2
+    with pytest.raises(Halt, match=r"a.tar is no shard \(.*\): run the stage that writes it again"):
+        scan(packed(*HOSTILE[kind]), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [kind for kind in HOSTILE if kind not in ("member twice", "key twice", "bomb", "negative", "cut off")],
+)
+def test_a_seal_and_an_index_do_not_make_a_hostile_shard_better(kind, tmp_path):
+    """Whoever forges a shard can forge its index too: the honest name there, another in the tar."""
+    info, data = HOSTILE[kind][0]
+    column = make_column(tmp_path / "column", ["000000001"])
+    for name in (info.name, "a.png"):
+        forged = packed((info, data))
+        size = len(forged) - len(tars.END)
+        row = Row("a", 0, tars.hashlib.sha256(forged[:size]).hexdigest(), {"png": size - tars.BLOCK})
+        lines = row.line("000000.tar").replace("a\t", f"{name.partition('.')[0]}\t", 1)
+        (column / "000000.tar").write_bytes(forged)
+        (column / samples.INDEX).write_text(samples.HEADS + lines)
+        shard = samples.Shard(column / "000000.tar", 1, len(forged), "", place=len(samples.HEADS))
+        with pytest.raises(Halt, match=r"000000.tar holds|does not fit|cannot be read"):
+            list(shard)
+
+
+@pytest.mark.parametrize("line", ["", "a\tb\n", "a\t0.tar\tx\tsha\tpng=1\n", "../a\t0.tar\t0\tsha\tpng=1\n"])
+def test_a_line_that_is_no_row_is_refused(line):
+    with pytest.raises(ValueError, match=r".+"):
+        Row.parse(line)
+
+
+def test_bytes_that_no_row_accounts_for_are_refused(tmp_path):
+    column = make_column(tmp_path / "column", ["000000001", "000000002"])
+    lines = (column / samples.INDEX).read_text().splitlines(keepends=True)
+    [shard] = samples.shards(column)
+    for kept in ([lines[0], lines[2]], lines[:2], [*lines[:2], lines[1]]):
+        (column / samples.INDEX).write_text("".join(kept))
+        with pytest.raises(Halt, match=r"index.tsv does not fit 000000.tar \(.*\): run the stage"):
+            list(shard)
