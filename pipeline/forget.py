@@ -85,8 +85,7 @@ def parse(names: Iterable[str]) -> list[str]:
 
 def list_columns(data: Path) -> list[Path]:
     """List the folders of shards below a folder, those without a seal too: to read them raises Halt."""
-    ours = [p for p in data.rglob("*") if p.name == samples.SEAL or samples.OURS.fullmatch(p.name)]
-    return sorted({path.parent for path in ours if path.parent.name != STAGED})
+    return [column for column in samples.columns(data) if column.name != STAGED]
 
 
 # ---------------------------------------------------------------- what must go

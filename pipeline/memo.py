@@ -67,7 +67,7 @@ class Memo:
         with path.open("rb") as file:
             intact = hashlib.file_digest(file, "sha256").hexdigest() == made.shard.sha256
         if intact:
-            os.utime(path)  # the least recently used go first
+            os.utime(path.with_suffix(".json"))  # the least recently used go first
         return made if intact else None
 
     def known(self, rows: tuple[Row, ...]) -> dict[str, Old]:

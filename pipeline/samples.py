@@ -23,8 +23,8 @@ from pipeline.images import SUFFIXES
 from pipeline.tars import END, Row, Sample
 
 BATCH = 64  # loose pictures to a part
-# whole and half-made
-OURS = re.compile(r"([a-z]+-)?\d{6}\.tar|\.(.*\.tar|(index|rejects)\.tsv)\.[0-9a-f]+\.part")
+SHARD = re.compile(r"([a-z]+-)?\d{6}\.tar")
+PART = re.compile(r"\.(.*\.tar|(index|rejects)\.tsv)\.[0-9a-f]+\.part")  # left half-made
 SEAL = "seal.json"
 INDEX = "index.tsv"
 HEADS = "key\tshard\toffset\tsha256\tmembers\n"
@@ -146,6 +146,12 @@ def read_seal(column: Path) -> dict:
     return seal
 
 
+def columns(folder: Path) -> list[Path]:
+    """List the folders of shards at or below a folder, those without a seal too."""
+    ours = [path for path in folder.rglob("*") if path.name == SEAL or SHARD.fullmatch(path.name)]
+    return sorted({path.parent for path in ours})
+
+
 def rejected(column: Path) -> dict[str, int]:
     """Count the rejects of a whole column by reason."""
     return read_seal(column)["rejected"]
@@ -179,7 +185,7 @@ def find(column: Path, key: str) -> tuple[Shard, Row] | None:
     """Find a sample by its key, by reading the index alone."""
     listed = {shard.name: shard for shard in shards(column)}
     with (column / INDEX).open("rb") as file:
-        for line in file:
+        for line in islice(file, 1, None):
             if line.startswith(f"{key}\t".encode()):
                 return listed[line.split(b"\t", 2)[1].decode()], Row.parse(line.decode())
     return None
@@ -272,7 +278,8 @@ class Column:
         written = sum(entry["samples"] for entry in self.entries.values())
         assert taken == written + sum(rejected.values()), "a sample was lost"
         for stale in self.path.iterdir():
-            if stale.name not in self.entries and OURS.fullmatch(stale.name):
+            leftover = SHARD.fullmatch(stale.name) or PART.fullmatch(stale.name)
+            if leftover and stale.name not in self.entries:
                 stale.unlink()
         counts = {"taken": taken, "written": written, "rejected": dict(rejected)}
         write_json(self.path / SEAL, counts | {"shards": self.entries, "index": self.digest.hexdigest()})

@@ -25,6 +25,7 @@ Source = Annotated[
     Path, typer.Argument(help="A picture, a folder of pictures, or a folder of shards.", show_default=False)
 ]
 Dest = Annotated[Path, typer.Argument(help="The folder to write.", show_default=False)]
+Columns = Annotated[Path, typer.Argument(help="A folder of shards, or one above such folders.")]
 Metrics = Annotated[
     Path | None, typer.Option(help="Write the counts and means to this JSON file.", show_default=False)
 ]

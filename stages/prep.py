@@ -14,14 +14,18 @@ from stages.cue import cue
 from stages.evaluate import evaluate
 from stages.fetch import fetch
 from stages.forget import forget
+from stages.gc import gc
+from stages.ls import ls
 from stages.pack import pack
 from stages.plan import plan
 from stages.reference import reference
 from stages.report import report
 from stages.search import search
 from stages.sheet import sheet
+from stages.show import show
 from stages.sketchify import sketchify
 from stages.train import train
+from stages.verify import verify
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -33,7 +37,7 @@ app = typer.Typer(
 STAGES = (search, fetch, clean, sketchify, cue, reference, pack, train, evaluate)
 for command in STAGES:
     app.command(rich_help_panel="Stages")(command)
-for command in (plan, sheet, colorize, report, booru, forget):
+for command in (plan, sheet, ls, show, verify, colorize, report, booru, forget, gc):
     app.command(rich_help_panel="For people")(command)
 
 

@@ -1,0 +1,29 @@
+"""Columns -> what they hold, by their indexes."""
+
+from pathlib import Path
+
+import typer
+
+from pipeline import Halt, samples, verify
+
+
+def ls(
+    folder: Annotated[Path, typer.Argument(help="A folder of shards, or one above such folders.")] = Path(
+        "data"
+    ),
+) -> None:
+    """List the samples of a column, or the columns below a folder; no shard is opened."""
+    if (folder / samples.SEAL).is_file():
+        for shard in samples.shards(folder):
+            for row in shard.rows:
+                sizes = "  ".join(f"{suffix} {size}" for suffix, size in row.sizes.items())
+                typer.echo(f"{row.key}  {shard.name}  {sizes}")
+        return
+    for column in verify.columns(folder):
+        try:
+            listed = samples.shards(column)
+        except Halt as fault:
+            typer.echo(f"{column}  {fault}")
+            continue
+        size = sum(shard.bytes for shard in listed) / 1e6
+        typer.echo(f"{column}  {sum(map(len, listed))} samples  {len(listed)} shards  {size:.1f} MB")

@@ -1,0 +1,32 @@
+"""One sample of a column -> what it holds, for people."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline import Halt, samples
+
+
+def show(
+    key: Annotated[str, typer.Argument(help="The key of a sample.", show_default=False)],
+    folder: Annotated[Path, typer.Argument(help="A folder of shards.")] = Path("data/pairs"),
+    to: Annotated[
+        Path | None, typer.Option(help="Also write the members as files to this folder.", show_default=False)
+    ] = None,
+) -> None:
+    """Show what a sample is made of and what its JSON says; only its bytes are read."""
+    if (found := samples.find(folder, key)) is None:
+        raise Halt(
+            f"{folder} holds no sample with the key {key}: `prep ls {folder}` lists those that it holds"
+        )
+    shard, row = found
+    [sample] = shard.read([row])
+    typer.echo(f"{key} in {shard.path}")
+    for suffix, (offset, size) in row.places.items():
+        typer.echo(f"  {suffix:16} {size} bytes from {offset}")
+    typer.echo(json.dumps(sample.facts, ensure_ascii=False, indent=2))
+    if to:
+        samples.write_loose(to, [sample])
+        typer.echo(f"show: {len(sample.members)} files written to {to}")

@@ -1,0 +1,98 @@
+"""The cache is brought within its bound: what was used least recently goes, and nothing breaks by it."""
+
+import os
+import sqlite3
+import time
+
+import pytest
+from conftest import make_column
+
+from pipeline import files, sketch
+from pipeline.cache import collect
+from pipeline.memo import TABLE
+from pipeline.params import Sketch
+from pipeline.run import process
+from pipeline.step import Step
+
+WAYS = {number: Step(sketch.column, Sketch(blocksize=number), tell=("complexity",)) for number in (7, 9, 11)}
+KEYS = [f"{number:09d}" for number in range(1, 9)]
+
+
+def size(folder):
+    """Sum the bytes of the shards and entries of a memo."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.suffix in (".tar", ".json"))
+
+
+@pytest.fixture
+def cache(tmp_path):
+    """Fill a cache by three steps, used at different times: first 9, then 11, last 7."""
+    column = make_column(tmp_path / "column", KEYS)
+    known = set()
+    for age, number in ((3, 9), (2, 11), (1, 7)):
+        process(WAYS[number], column, tmp_path / "out", cache=tmp_path / "cache")
+        for path in set((tmp_path / "cache").rglob("*.*")) - known:
+            known.add(path)
+            os.utime(path, (time.time() - 1000 * age,) * 2)
+    return tmp_path / "cache"
+
+
+def made_again(tmp_path, cache, monkeypatch, number):
+    """Count the samples that a step makes, and does not find in the cache."""
+    calls = []
+    monkeypatch.setattr(
+        Step, "__call__", lambda self, s, call=Step.__call__: calls.append(s.key) or call(self, s)
+    )
+    process(WAYS[number], tmp_path / "column", tmp_path / "out", cache=cache)
+    monkeypatch.undo()
+    return len(calls)
+
+
+def test_what_was_used_least_recently_goes_first(cache, tmp_path, monkeypatch):
+    before = size(cache)
+    freed = collect(cache, before - 1)
+    assert (freed.entries, freed.left) == (1, size(cache))
+    assert freed.bytes == before - size(cache)
+    collect(cache, before // 2)
+    assert size(cache) <= before // 2
+    last, middle, first = [made_again(tmp_path, cache, monkeypatch, number) for number in (7, 11, 9)]
+    assert (last, first) == (0, 8)
+    assert 0 < middle < 8
+
+
+def test_what_is_used_again_stays(cache, tmp_path, monkeypatch):
+    process(WAYS[9], tmp_path / "column", tmp_path / "out", cache=cache)
+    collect(cache, size(cache) // 2)
+    assert made_again(tmp_path, cache, monkeypatch, 9) == 0
+
+
+def test_a_cache_within_its_bound_keeps_everything(cache):
+    before = {path: path.stat().st_mtime_ns for path in cache.rglob("*.tar")}
+    assert collect(cache, size(cache)).entries == 0
+    assert {path: path.stat().st_mtime_ns for path in cache.rglob("*.tar")} == before
+
+
+def test_the_table_forgets_with_the_shards(cache):
+    collect(cache, 0)
+    with sqlite3.connect(cache / "steps" / TABLE) as table:
+        assert table.execute("SELECT count(*) FROM made").fetchone() == (0,)
+
+
+def test_leftovers_of_a_day_ago_go_even_within_the_bound(cache):
+    old, new = cache / "steps/ab/.a.tar.0.part", cache / "steps/ab/.b.tar.0.part"
+    for path, age in ((old, 90_000), (new, 10)):
+        files.write(path, b"half")
+        os.utime(path, (time.time() - age,) * 2)
+    collect(cache, 10**12)
+    assert (old.exists(), new.exists()) == (False, True)
+
+
+def test_downloads_stay_unless_they_are_named(cache):
+    files.write(cache / "files/ab/abc.png", bytes(1000))
+    collect(cache, 0)
+    assert (cache / "files/ab/abc.png").exists()
+    assert collect(cache, 0, downloads=True).bytes == 1000
+    assert not (cache / "files/ab/abc.png").exists()
+
+
+def test_an_empty_cache_is_no_fault(tmp_path):
+    assert collect(tmp_path / "nowhere", 0).entries == 0

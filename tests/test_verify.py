@@ -1,0 +1,100 @@
+"""What differs from its seal is found, wherever it lies; what is sealed can be looked into by its index."""
+
+import io
+import json
+import tarfile
+from pathlib import Path
+
+import pytest
+from conftest import make_column, picture
+
+from pipeline import Halt, files, images, samples, verify
+
+KEYS = [f"{number:09d}" for number in range(1, 9)]
+
+
+@pytest.fixture
+def data(tmp_path):
+    """Write two columns below a folder."""
+    for name in ("color", "sketch/b7"):
+        make_column(tmp_path / "data" / name, KEYS)
+    return tmp_path / "data"
+
+
+def test_whole_columns_have_no_faults_and_are_counted(data):
+    verdict = verify.verify(data, workers=2)
+    size = sum(path.stat().st_size for path in data.rglob("*.tar"))
+    assert verdict == verify.Verdict(columns=2, shards=6, samples=16, bytes=size, faults=[])
+    assert verify.verify(data / "color").columns == 1
+
+
+@pytest.mark.parametrize("at", [3, 600, -1])
+def test_a_changed_byte_is_found_wherever_it_lies(data, at):
+    path = data / "sketch/b7/000001.tar"
+    changed = bytearray(path.read_bytes())
+    changed[at] ^= 1
+    path.write_bytes(changed)
+    assert verify.verify(data).faults == [f"{path} differs from its seal"]
+
+
+def test_what_is_missing_or_was_never_sealed_is_found(data):
+    (data / "color/000001.tar").unlink()
+    (data / "color/000007.tar").write_bytes(b"")
+    (data / "sketch/b7" / samples.SEAL).unlink()
+    b7, missing = data / "sketch/b7", data / "color/000001.tar"
+    faults = verify.verify(data).faults
+    assert faults[0] == f"{data}/color/000007.tar is not in the seal"
+    assert faults[1].startswith(f"{b7} has no seal.json")
+    assert faults[2:] == [f"{missing} is missing"]
+
+
+def test_an_index_that_differs_is_found(data):
+    index = data / "color" / samples.INDEX
+    index.write_text(index.read_text().replace("png=", "jpg="))
+    faults = verify.verify(data).faults
+    assert faults[0] == f"{index} is missing or differs from the seal"
+    assert all("holds other samples than its index tells" in fault for fault in faults[1:])
+    assert len(faults) == 4
+
+
+def test_a_hostile_shard_is_found_though_its_seal_fits(data):
+    link = tarfile.TarInfo("000000001.png")
+    link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+        tar.addfile(link)
+    path = data / "color/000000.tar"
+    path.write_bytes(buffer.getvalue())
+    seal = json.loads((data / "color" / samples.SEAL).read_text())
+    forged = samples.hashlib.sha256(buffer.getvalue()).hexdigest()
+    seal["shards"]["000000.tar"] |= {"sha256": forged, "bytes": len(buffer.getvalue())}
+    files.write_json(data / "color" / samples.SEAL, seal)
+    [fault] = verify.verify(data).faults
+    assert "000000.tar" in fault
+
+
+def test_nothing_to_verify_is_said(tmp_path):
+    with pytest.raises(Halt, match="holds no shards: name a folder of shards"):
+        verify.verify(tmp_path)
+
+
+def test_a_sample_is_found_by_its_key_and_no_other_is_read(data):
+    column = data / "color"
+    for path in column.glob("*.tar"):
+        if path.name != "000001.tar":
+            path.write_bytes(bytes(path.stat().st_size))
+    shard, row = samples.find(column, "000000005")
+    [sample] = shard.read([row])
+    assert (shard.name, sample.key) == ("000001.tar", "000000005")
+    assert sample.picture == images.encode(picture(5))
+    assert samples.find(column, "00000000") is None
+    assert samples.find(column, "key") is None
+
+
+def test_every_byte_of_a_column_lies_where_its_index_says(data):
+    for line in (data / "color" / samples.INDEX).read_text().splitlines()[1:]:
+        key, shard, offset, _, members = line.split("\t")
+        suffix, size = members.split()[0].split("=")
+        place = int(offset) + 512
+        packed = Path(data / "color" / shard).read_bytes()[place : place + int(size)]
+        assert (suffix, packed) == ("png", images.encode(picture(int(key))))
