@@ -48,12 +48,9 @@ def verify(
 
 def columns(folder: Path) -> list[Path]:
     """List the folders of shards at or below a folder, those without a seal too. Raise Halt if none is."""
-    ours = [
-        path for path in folder.rglob("*") if path.name == samples.SEAL or samples.SHARD.fullmatch(path.name)
-    ]
-    if not ours:
-        raise Halt(f"{folder} holds no shards: name a folder of shards, or one above such folders")
-    return sorted({path.parent for path in ours})
+    if found := samples.columns(folder):
+        return found
+    raise Halt(f"{folder} holds no shards: name a folder of shards, or one above such folders")
 
 
 def outside(column: Path, entries: dict) -> list[str]:

@@ -8,9 +8,7 @@ from pipeline import Halt, samples, verify
 
 
 def ls(
-    folder: Annotated[Path, typer.Argument(help="A folder of shards, or one above such folders.")] = Path(
-        "data"
-    ),
+    folder: Columns = Path("data"),
 ) -> None:
     """List the samples of a column, or the columns below a folder; no shard is opened."""
     if (folder / samples.SEAL).is_file():

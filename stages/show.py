@@ -18,9 +18,7 @@ def show(
 ) -> None:
     """Show what a sample is made of and what its JSON says; only its bytes are read."""
     if (found := samples.find(folder, key)) is None:
-        raise Halt(
-            f"{folder} holds no sample with the key {key}: `prep ls {folder}` lists those that it holds"
-        )
+        raise Halt(f"{folder} holds no sample with the key {key}: `prep ls {folder}` lists its samples")
     shard, row = found
     [sample] = shard.read([row])
     typer.echo(f"{key} in {shard.path}")

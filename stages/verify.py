@@ -10,9 +10,7 @@ from stages.arguments import WORKERS, Workers, progress
 
 
 def verify(
-    folder: Annotated[Path, typer.Argument(help="A folder of shards, or one above such folders.")] = Path(
-        "data"
-    ),
+    folder: Columns = Path("data"),
     workers: Workers = WORKERS,
 ) -> None:
     """Read every shard and compare it with its seal and its index."""
@@ -21,9 +19,7 @@ def verify(
     for fault in verdict.faults:
         typer.echo(f"verify: {fault}", err=True)
     if verdict.faults:
-        raise Halt(
-            f"{len(verdict.faults)} faults below {folder}: run the stages that write these columns again"
-        )
+        raise Halt(f"{len(verdict.faults)} faults in {folder}: run the stages that write these columns again")
     typer.echo(
         f"verify: {verdict.columns} columns, {verdict.shards} shards, {verdict.samples} samples, "
         f"{verdict.bytes / 1e6:.1f} MB, all as sealed"

@@ -38,10 +38,8 @@ def cache(tmp_path):
 
 def made_again(tmp_path, cache, monkeypatch, number):
     """Count the samples that a step makes, and does not find in the cache."""
-    calls = []
-    monkeypatch.setattr(
-        Step, "__call__", lambda self, s, call=Step.__call__: calls.append(s.key) or call(self, s)
-    )
+    calls, call = [], Step.__call__
+    monkeypatch.setattr(Step, "__call__", lambda *given: calls.append(1) or call(*given))
     process(WAYS[number], tmp_path / "column", tmp_path / "out", cache=cache)
     monkeypatch.undo()
     return len(calls)
