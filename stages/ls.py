@@ -5,6 +5,7 @@ from pathlib import Path
 import typer
 
 from pipeline import Halt, samples, verify
+from stages.arguments import Columns
 
 
 def ls(

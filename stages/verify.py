@@ -6,7 +6,7 @@ import typer
 
 from pipeline import Halt
 from pipeline import verify as verifying
-from stages.arguments import WORKERS, Workers, progress
+from stages.arguments import WORKERS, Columns, Workers, progress
 
 
 def verify(
