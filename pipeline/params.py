@@ -356,6 +356,12 @@ class Reference(Section):
         "after", "When the colors are shifted: after the warp or before it.", "after", "before"
     )
     flip: float = number(0.0, "The probability that a reference is mirrored, left to right.", 0, 1)
+    subject: str = choice(
+        "own",
+        "Whose picture is bent: the sample's own, or another one of its family where there is one.",
+        "own",
+        "family",
+    )
 
 
 @dataclass(frozen=True)

@@ -126,20 +126,22 @@ def process(
     cache: Path,
     workers: int = 1,
     tick: Callable[[int, int], None] = lambda done, total: None,
+    view: Callable[[list], list] = list,
     judge: Judge = welcome,
     distinct: str = "",
     tolerance: float = 100.0,
 ) -> Report:
     """Apply a step to every sample of `source` and write `dest`: shards to shards, loose pictures to loose.
 
-    Samples are rejected for which `judge` finds a reason in what the step tells. Of those that tell the same
-    of `distinct`, the first stays and the others are rejected as "duplicate". What a step has made is kept in
-    the folder `cache` and taken from there when nothing that decides it has changed. After each part `tick`
-    gets how many samples are done, of how many. Raise Halt if more than `tolerance` percent are rejected, or
-    all; then `dest` has a ledger and no seal.
+    `view` may put others in the place of the parts of `source`, such as parts with one more member to each
+    sample. Samples are rejected for which `judge` finds a reason in what the step tells. Of those that tell
+    the same of `distinct`, the first stays and the others are rejected as "duplicate". What a step has made is
+    kept in the folder `cache` and taken from there when nothing that decides it has changed. After each part
+    `tick` gets how many samples are done, of how many. Raise Halt if more than `tolerance` percent are
+    rejected, or all; then `dest` has a ledger and no seal.
     """
-    units = samples.parts(source)
-    sealed, total = isinstance(units[0], Shard), sum(map(len, units))
+    units = view(samples.parts(source))
+    sealed, total = not isinstance(units[0], Loose), sum(map(len, units))
     samples.keep_apart(source, dest)
     memo = Memo(cache / "steps", step.fingerprint())
     work = partial(run_shard, step, memo, judge, dest) if sealed else partial(run_loose, step, judge, dest)

@@ -20,20 +20,20 @@ class Step:
     """A picture function lifted to samples: (bytes, key, params) -> (pixels, facts).
 
     The facts become the JSON member; with `carry`, beside those that came with the sample. Those named in
-    `tell` are also reported. With `own` the function gets the sample's own sketch as a fourth argument, where
-    there is one, and may return its pixels third: they become the own sketch of the new sample.
+    `tell` are also reported. The member `beside` (sketch or kin), where there is one, is the fourth argument
+    of the function. What that returns third becomes the own sketch of the new sample.
     """
 
     function: Callable[..., tuple]
     params: Any
     carry: bool = False
     tell: tuple[str, ...] = ()
-    own: bool = False
+    beside: str = ""
 
     def __call__(self, sample: Sample) -> tuple[Sample, dict]:
         """Make the sample of the new column, and what is told of it. Raise BadImage."""
-        own = [data for suffix, data in sample.members.items() if self.own and suffix.startswith("sketch.")]
-        image, facts, *drawn = self.function(sample.picture, sample.key, self.params, *own[:1])
+        others = [data for suffix, data in sample.members.items() if suffix.split(".")[0] == self.beside]
+        image, facts, *drawn = self.function(sample.picture, sample.key, self.params, *others[:1])
         told = {name: facts[name] for name in self.tell}
         if self.carry:
             facts = sample.facts | facts
@@ -42,7 +42,7 @@ class Step:
 
     def fingerprint(self) -> str:
         """Return what changes with the code, the parameters and the libraries that decide the result."""
-        given = [self.function.__qualname__, asdict(self.params), self.carry, self.tell, self.own]
+        given = [self.function.__qualname__, asdict(self.params), self.carry, self.tell, self.beside]
         libraries = [version(name) for name in LIBRARIES]
         made = code(self.function.__module__, __name__)
         return hashlib.sha256(dumps([given, made, libraries])).hexdigest()

@@ -103,12 +103,14 @@ def bend(image: np.ndarray, facts: dict) -> np.ndarray:
     return tint(warp(image, at), shift)
 
 
-def column(picture: bytes, key: str, params: Reference) -> tuple[np.ndarray, dict]:
-    """Bend, tint and perhaps mirror an encoded picture; tell what was drawn."""
+def column(picture: bytes, key: str, params: Reference, *kin: bytes) -> tuple[np.ndarray, dict]:
+    """Bend, tint and perhaps mirror an encoded picture, or that of a relative; tell what was drawn."""
     points, shift = draw(key, params)
     facts = {"points": points.tolist(), "shift": shift.tolist()}
     if params.order == "before":  # what is as it was before there was a choice is not told
         facts["order"] = params.order
     if params.flip:
         facts["flip"] = flipped(key, params)
-    return bend(images.decode(picture), facts), facts
+    if params.subject == "family":
+        facts["subject"] = "family" if kin else "own"
+    return bend(images.decode(kin[0] if kin else picture), facts), facts

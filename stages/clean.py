@@ -30,7 +30,7 @@ def clean(
     cache: Cache = CACHE,
 ) -> None:
     """Decode, crop, resize and score every original; reject those of no use, each with its reason."""
-    step = Step(cleaning.column, clean, carry=True, tell=(*SCORES, "pixels"), own=True)
+    step = Step(cleaning.column, clean, carry=True, tell=(*SCORES, "pixels"), beside="sketch")
     with progress("clean") as tick:
         report = process(
             step,

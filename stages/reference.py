@@ -1,6 +1,8 @@
 """Color -> reference."""
 
-from pipeline import warp
+from functools import partial
+
+from pipeline import kin, warp
 from pipeline.params import Reference
 from pipeline.run import process
 from pipeline.step import Step
@@ -19,6 +21,8 @@ def reference(
     cache: Cache = CACHE,
 ) -> None:
     """Bend, tint and perhaps mirror every picture into a reference of itself."""
+    step = Step(warp.column, reference, beside="kin")
+    relatives = partial(kin.pair, seed=reference.seed) if reference.subject == "family" else list
     with progress("reference") as tick:
-        report = process(Step(warp.column, reference), source, dest, workers=workers, cache=cache, tick=tick)
+        report = process(step, source, dest, workers=workers, cache=cache, tick=tick, view=relatives)
     conclude("reference", report, dest, metrics, sheet)

@@ -19,7 +19,7 @@ def sketchify(
     cache: Cache = CACHE,
 ) -> None:
     """Draw a sketch of every picture, or take the one that came with it."""
-    step = Step(sketches.column, sketches.pin(sketch), tell=("complexity",), own=True)
+    step = Step(sketches.column, sketches.pin(sketch), tell=("complexity",), beside="sketch")
     with progress("sketchify") as tick:
         report = process(step, source, dest, workers=workers, cache=cache, tick=tick)
     conclude("sketchify", report, dest, metrics, sheet, "complexity")

@@ -350,8 +350,8 @@ def test_what_an_earlier_run_left_behind_is_gone(column, tmp_path):
     assert not (tmp_path / "out" / "000009.tar").exists()
 
 
-CLEAN = Step(clean.column, Clean(side=16, smallest=16), carry=True, own=True)
-OWN = Step(sketch.column, Sketch(method="own"), tell=("complexity",), own=True)
+CLEAN = Step(clean.column, Clean(side=16, smallest=16), carry=True, beside="sketch")
+OWN = Step(sketch.column, Sketch(method="own"), tell=("complexity",), beside="sketch")
 
 
 def make_pairs(folder, suffixes):

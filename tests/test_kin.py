@@ -1,0 +1,97 @@
+"""A reference may be another picture of the family: never the sample's own, and never a stranger's."""
+
+import numpy as np
+import pytest
+from conftest import picture
+
+from pipeline import Halt, files, images, kin, samples, warp
+from pipeline.params import Reference
+from pipeline.run import process
+from pipeline.step import Step
+from pipeline.tars import Sample
+
+FAMILIES = {1: "1", 2: "1", 3: "3", 4: "1", 5: "5", 6: "5", 7: "1"}
+SAME = Reference(subject="family", strength=0.0, jitter=0.0)  # the relative as it is
+STEP = Step(warp.column, SAME, beside="kin")
+
+
+def make(folder, numbers, paint=picture):
+    """Write a column of pictures, three to a shard."""
+    made = [
+        Sample(f"{n:09d}", {"png": images.encode(paint(n)), "json": files.dumps({"family": FAMILIES[n]})})
+        for n in numbers
+    ]
+    listed = [
+        samples.write_shard(folder / f"{at:06d}.tar", made[at : at + 3]) for at in range(0, len(made), 3)
+    ]
+    samples.seal(folder, listed, len(made), {})
+    return folder
+
+
+def references(column, tmp_path, step=STEP, **settings):
+    """Make references and return the pictures by number, and what their facts tell."""
+    process(step, column, tmp_path / "out", cache=tmp_path / "cache", view=relatives, **settings)
+    made = [sample for shard in samples.shards(tmp_path / "out") for sample in shard]
+    return {int(s.key): images.decode(s.picture) for s in made}, {
+        int(s.key): s.facts["subject"] for s in made
+    }
+
+
+def relatives(units):
+    """Pair with the seed of the parameters."""
+    return kin.pair(units, SAME.seed)
+
+
+def shown(image):
+    """Return whose picture this is."""
+    return next(n for n in FAMILIES if np.abs(image.astype(int) - picture(n)).max() <= 1)
+
+
+def test_the_picture_of_a_relative_is_taken_and_ones_own_where_there_is_none(tmp_path):
+    made, subjects = references(make(tmp_path / "in", FAMILIES), tmp_path)
+    for number, image in made.items():
+        other = shown(image)
+        assert FAMILIES[other] == FAMILIES[number]
+        assert (other != number) == (number != 3)
+    assert subjects == {n: "own" if n == 3 else "family" for n in FAMILIES}
+
+
+def test_a_relative_is_bent_and_tinted_like_any_picture(tmp_path):
+    params = Reference(subject="family", flip=0.5)
+    column = make(tmp_path / "in", (5, 6))
+    made, _ = references(column, tmp_path, Step(warp.column, params, beside="kin"))
+    own, _ = warp.column(images.encode(picture(6)), "000000005", params)
+    np.testing.assert_array_equal(made[5], own)
+
+
+def test_a_new_picture_of_a_relative_is_noticed_by_the_memo(tmp_path):
+    references(make(tmp_path / "in", FAMILIES), tmp_path)
+    changed, _ = references(make(tmp_path / "in", FAMILIES, lambda n: picture(n)[::-1].copy()), tmp_path)
+    assert {shown(image[::-1]) for image in changed.values()} <= set(FAMILIES)
+    fresh, _ = references(tmp_path / "in", tmp_path / "anew")
+    np.testing.assert_array_equal([*changed.values()], [*fresh.values()])
+
+
+def test_workers_and_memo_leave_no_trace(tmp_path):
+    column = make(tmp_path / "in", FAMILIES)
+    inline, _ = references(column, tmp_path)
+    again, _ = references(column, tmp_path)
+    workers, _ = references(column, tmp_path / "other", workers=2)
+    np.testing.assert_array_equal([*inline.values()], [*again.values()])
+    np.testing.assert_array_equal([*inline.values()], [*workers.values()])
+
+
+def test_the_choice_depends_on_the_seed(tmp_path):
+    units = samples.shards(make(tmp_path / "in", FAMILIES))
+    drawn = [
+        {key: row.key for unit in kin.pair(units, seed) for key, (_, row) in unit.kin.items()}
+        for seed in range(9)
+    ]
+    assert len({str(each) for each in drawn}) > 1
+    assert all(key != other for each in drawn for key, other in each.items())
+
+
+def test_loose_pictures_have_no_families(tmp_path):
+    files.write(tmp_path / "in" / "1.png", images.encode(picture(1)))
+    with pytest.raises(Halt, match="loose pictures have no families: name a folder of shards"):
+        kin.pair(samples.parts(tmp_path / "in"), 0)
