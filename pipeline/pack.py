@@ -9,8 +9,12 @@ from contextlib import ExitStack, contextmanager
 from itertools import zip_longest
 from pathlib import Path
 
-from pipeline import Halt, samples, tars
+import numpy as np
+
+from pipeline import Halt, groups, samples, tars
 from pipeline.files import dumps
+from pipeline.groups import Look
+from pipeline.looks import NOTHING
 from pipeline.params import Pack
 from pipeline.samples import Column, Shard
 from pipeline.split import SPLITS, split
@@ -26,28 +30,48 @@ def pack(
 ) -> dict:
     """Join columns into `dest`/SPLIT-NNNNNN.tar and return the counts.
 
-    `columns` maps a name to its folder; the first is the color column, whose facts tell the family by which
-    samples are split. Raise Halt if the columns do not hold the same samples.
+    `columns` maps a name to its folder; the first is the color column, whose facts tell what links samples to
+    groups, which are never split. Raise Halt if the columns do not hold the same samples.
     """
     rows = aligned(columns)
     for column in columns.values():
         samples.keep_apart(column, dest)
-    families = [str(sample.facts["family"]) for shard, *_ in rows for sample in shard]
-    counts = Counter(split(family, params) for family in families)
+    seen = [look(row.key, facts) for shard, *_ in rows for row, facts in shard.facts()]
+    found = groups.links(seen, params.near)
+    names = groups.group(seen, found)
+    splits = [split(name, params) for name in names]
+    counts = Counter(splits)
     if not counts["train"]:
-        raise Halt(f"none of {len(families)} samples falls to the training split: search for more")
+        raise Halt(f"none of {len(seen)} samples falls to the training split: search for more")
     limit = math.ceil(counts["train"] / shards_needed(rows, counts, params))
     with samples.making(dest) as column, ExitStack() as stack:
         outputs = {name: stack.enter_context(Output(column, name, limit)) for name in SPLITS}
+        told = zip(names, splits, strict=True)
         for row in rows:
-            for sample, name in joined(columns, row, params):
+            for sample, name in joined(columns, row, told):
                 outputs[name].add(sample)
-            tick(sum(output.count for output in outputs.values()), len(families))
-    column.seal(len(families), {})
+            tick(sum(output.count for output in outputs.values()), len(seen))
+    column.seal(len(seen), {})
+    alone = np.array([split(each.id, params) for each in seen])
     return {name: counts[name] for name in SPLITS} | {
-        "families": len(set(families)),
         "shards": len(column.entries),
+        "groups": len(set(names)),
+        "largest": max(Counter(names).values()),
+        "linked": groups.count(found),
+        "torn": groups.torn(found, alone),
+        "leaks": groups.torn(found, np.array(splits)),
     }
+
+
+def look(key: str, facts: dict) -> Look:
+    """Read what links a sample from the facts of its color column."""
+    return Look(
+        id=str(facts.get("id", key)),
+        family=str(facts["family"]),
+        pixels=facts.get("pixel_hash") or facts.get("pixels", ""),
+        colors=bytes.fromhex(facts["colors"]) if "colors" in facts else NOTHING,
+        lines=bytes.fromhex(facts["lines"]) if "lines" in facts else NOTHING,
+    )
 
 
 def current(folder: Path, names: Iterable[str]) -> list[Path]:
@@ -115,17 +139,19 @@ def shards_needed(rows: list[tuple[Shard, ...]], counts: Counter, params: Pack) 
     return max(params.shards, math.ceil(size / (params.megabytes * 10**6)))
 
 
-def joined(columns: dict[str, Path], row: tuple[Shard, ...], params: Pack) -> Iterator[tuple[Sample, str]]:
-    """Yield the samples of a row of shards, each one with its split."""
+def joined(
+    columns: dict[str, Path], row: tuple[Shard, ...], told: Iterator[tuple[str, str]]
+) -> Iterator[tuple[Sample, str]]:
+    """Yield the samples of a row of shards, each one with its split; `told` are their groups and splits."""
     for cells in zip_longest(*row):
         if None in cells or len({cell.key for cell in cells}) > 1:
             raise Halt(
                 f"{' and '.join(str(shard.path) for shard in row)} hold other samples: run their stages again"
             )
-        facts = cells[0].facts
-        name = split(str(facts["family"]), params)
+        group, name = next(told)
+        facts = cells[0].facts | {"group": group, "split": name}
         facts |= {
             column: cell.facts for column, cell in zip(columns, cells, strict=True) if cell is not cells[0]
         }
         members = {f"{column}.png": cell.picture for column, cell in zip(columns, cells, strict=True)}
-        yield Sample(cells[0].key, members | {"json": dumps(facts | {"split": name})}), name
+        yield Sample(cells[0].key, members | {"json": dumps(facts)}), name

@@ -184,24 +184,52 @@ class Fetch(Section):
 
 @dataclass(frozen=True)
 class Clean(Section):
-    """What a picture must be to enter the dataset, and the size that it gets."""
+    """The size that a picture gets, what is measured, and what it must be to enter the dataset."""
 
     side: int = number(256, "Side of the square color picture, in pixels.", 16, 4096)
     crop: str = choice("center", "Which part of the longer side to keep.", "center", "top")
+    blocksizes: str = words(
+        "7,11,15", "Neighborhoods of the threshold sketches whose black is measured, in pixels, by commas."
+    )
     smallest: int = number(256, "The least short side of the original, in pixels.", 1)
     aspect: float = number(2.0, "The largest ratio of the long side to the short one.", 1)
     gray: float = number(
         6.0, "The least mean difference between a pixel's largest and smallest channel, in levels.", 0, 255
     )
+    blocksize: int = number(7, "The one of the blocksizes whose sketch counts.", 3, 255, odd=True)
     complexity: float = number(
         40.0, "The largest share of black in the threshold sketch at 256 px, in percent.", 0, 100
     )
-    blocksize: int = number(
-        7, "Neighborhood of the threshold that measures complexity, in pixels.", 3, 255, odd=True
+    plain: float = number(0.0, "The least share of black in that sketch, in percent.", 0, 100)
+    colorfulness: float = number(8.0, "The least colorfulness (Hasler and Süsstrunk), in levels.", 0)
+    saturation: float = number(2.0, "The least mean saturation, in percent.", 0, 100)
+    monochrome: float = number(
+        2.5,
+        "The least color that lightness does not decide, in CIELAB units; one or two inks have about 2.",
+        0,
     )
+    borders: float = number(20.0, "The largest share of the picture that is frame, in percent.", 0, 100)
+    text: float = number(
+        8.0, "The largest share of the picture that rows of letters cover, in percent.", 0, 100
+    )
+    blur: float = number(1.8, "The largest width of edges and lines at 256 px, in pixels.", 0)
+    blank: float = number(90.0, "The largest share of one color, in percent.", 0, 100)
     tolerance: float = number(
         50.0, "Stop when more than this share of the pictures is rejected, in percent.", 0, 100
     )
+
+    def __post_init__(self):
+        """Check the list, and that what counts is measured."""
+        super().__post_init__()
+        sizes = self.blocksizes.split(",")
+        if not all(re.fullmatch("[1-9][0-9]{0,2}", size) and 3 <= int(size) <= 255 for size in sizes):
+            raise ValueError(
+                f"blocksizes must be odd integers from 3 to 255, joined by commas, got {self.blocksizes!r}"
+            )
+        if any(int(size) % 2 == 0 for size in sizes) or len(set(sizes)) < len(sizes):
+            raise ValueError(f"blocksizes must be odd integers, each once, got {self.blocksizes!r}")
+        if str(self.blocksize) not in sizes:
+            raise ValueError(f"blocksize must be one of {self.blocksizes}, got {self.blocksize}")
 
 
 LOCAL = ("threshold", "mean")
@@ -368,10 +396,16 @@ class Reference(Section):
 class Pack(Section):
     """How the columns are joined and split."""
 
-    val: float = number(10.0, "Share of the families for validation, in percent.", 0, 100)
-    test: float = number(10.0, "Share of the families for the test, in percent.", 0, 100)
+    val: float = number(10.0, "Share of the groups for validation, in percent.", 0, 100)
+    test: float = number(10.0, "Share of the groups for the test, in percent.", 0, 100)
     shards: int = number(4, "The least number of training shards.", 1)
     megabytes: int = number(128, "Size of a packed shard, in megabytes.", 1)
+    near: int = number(
+        18,
+        "Bits of 121 in which hashes of two pictures, or of their lines, may differ and yet link them.",
+        0,
+        60,
+    )
     seed: int = number(0, "Seed of the split.", 0)
 
     def __post_init__(self):

@@ -32,6 +32,7 @@ THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 EXAMPLES = 10  # pictures kept of each reason
 AHEAD = 4  # parts handed out per worker; more would hold memory
 
+Example = tuple[str, bytes]  # the key of a reject and its picture
 Judge = Callable[[dict], str]  # what is told of a sample -> why it is rejected, or nothing
 
 
@@ -47,7 +48,7 @@ class Part:
     shard: Shard | None = None
     kept: dict[str, dict] = field(default_factory=dict)
     rejects: list[tuple[str, str, dict]] = field(default_factory=list)
-    examples: dict[str, list[bytes]] = field(default_factory=lambda: defaultdict(list))
+    examples: dict[str, list[Example]] = field(default_factory=lambda: defaultdict(list))
 
     def reject(self, key: str, reason: str) -> None:
         """Turn a kept sample into a reject."""
@@ -56,7 +57,7 @@ class Part:
     def show(self, reason: str, sample: Sample) -> None:
         """Keep the picture of a reject as an example, if there are not enough."""
         if len(self.examples[reason]) < EXAMPLES:
-            self.examples[reason].append(sample.picture)
+            self.examples[reason].append((sample.key, sample.picture))
 
 
 @dataclass
@@ -68,7 +69,7 @@ class Report:
 
     written: int = 0
     reasons: Counter = field(default_factory=Counter)
-    examples: dict[str, list[bytes]] = field(default_factory=dict)
+    examples: dict[str, list[Example]] = field(default_factory=dict)
     counts: dict[str, Counter] = field(default_factory=lambda: defaultdict(Counter))
     sums: dict[str, float] = field(default_factory=lambda: defaultdict(float))
 
@@ -135,8 +136,8 @@ def process(
 
     `view` may put others in the place of the parts of `source`, such as parts with one more member to each
     sample. Samples are rejected for which `judge` finds a reason in what the step tells. Of those that tell
-    the same of `distinct`, the first stays and the others are rejected as "duplicate". What a step has made is
-    kept in the folder `cache` and taken from there when nothing that decides it has changed. After each part
+    the same of `distinct`, the first stays and the others are rejected as "duplicate". What a step made is
+    kept in the folder `cache`, and taken from there if nothing that decides it has changed. After each part
     `tick` gets how many samples are done, of how many. Raise Halt if more than `tolerance` percent are
     rejected, or all; then `dest` has a ledger and no seal.
     """

@@ -1,19 +1,18 @@
 """Original -> color picture of the dataset."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from pipeline import clean as cleaning
-from pipeline import files
+from pipeline import files, gallery, images
 from pipeline.params import Clean
-from pipeline.run import process
+from pipeline.run import Report, process
 from pipeline.step import Step
 from stages.arguments import CACHE, WORKERS, Cache, Dest, Metrics, Sheet, Source, Workers, conclude, progress
 from stages.options import unfold
-
-SCORES = ("complexity", "gray")
 
 
 @unfold
@@ -23,6 +22,10 @@ def clean(
     clean: Clean,
     metrics: Metrics = None,
     sheet: Sheet = None,
+    examples: Annotated[
+        Path | None,
+        typer.Option(help="Draw ten rejected pictures per reason to this PNG file.", show_default=False),
+    ] = None,
     histogram: Annotated[
         Path | None, typer.Option(help="Write the pictures per percent of complexity here.")
     ] = None,
@@ -30,7 +33,9 @@ def clean(
     cache: Cache = CACHE,
 ) -> None:
     """Decode, crop, resize and score every original; reject those of no use, each with its reason."""
-    step = Step(cleaning.column, clean, carry=True, tell=(*SCORES, "pixels"), beside="sketch")
+    step = Step(
+        cleaning.column, cleaning.Take.of(clean), carry=True, tell=cleaning.told(clean), beside="sketch"
+    )
     with progress("clean") as tick:
         report = process(
             step,
@@ -39,9 +44,22 @@ def clean(
             workers=workers,
             cache=cache,
             tick=tick,
+            judge=partial(cleaning.judge, params=clean),
             distinct="pixels",
             tolerance=clean.tolerance,
         )
-    conclude("clean", report, dest, metrics, sheet, *SCORES)
+    complexity = f"complexity{clean.blocksize}"
+    conclude("clean", report, dest, metrics, sheet, complexity, "gray", "colorfulness")
     if histogram:
-        files.write(histogram, cleaning.histogram(report.counts["complexity"]).encode())
+        files.write(histogram, cleaning.histogram(report.counts[complexity]).encode())
+    if examples:
+        files.write(examples, images.encode(gallery.page(shown(report), side=96)))
+
+
+def shown(report: Report) -> list[gallery.Row]:
+    """Make a row of the examples of each reason, with their keys; what cannot be decoded has none."""
+    rows = []
+    for reason, count in report.rejected.items():
+        tiles = [(images.decode(data), key) for key, data in report.examples.get(reason, ())]
+        rows += [gallery.Row(f"{reason}: {count}", tiles)] if tiles else []
+    return rows

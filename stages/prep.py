@@ -12,6 +12,7 @@ from stages.clean import clean
 from stages.colorize import colorize
 from stages.cue import cue
 from stages.evaluate import evaluate
+from stages.explain import explain
 from stages.fetch import fetch
 from stages.forget import forget
 from stages.gc import gc
@@ -37,7 +38,7 @@ app = typer.Typer(
 STAGES = (search, fetch, clean, sketchify, cue, reference, pack, train, evaluate)
 for command in STAGES:
     app.command(rich_help_panel="Stages")(command)
-for command in (plan, sheet, ls, show, verify, colorize, report, booru, forget, gc):
+for command in (plan, sheet, explain, ls, show, verify, colorize, report, booru, forget, gc):
     app.command(rich_help_panel="For people")(command)
 
 

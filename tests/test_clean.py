@@ -1,18 +1,22 @@
 """A picture enters the dataset, or is rejected with the first reason that holds."""
 
+import dataclasses
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from conftest import picture
 
-from pipeline import images
-from pipeline.clean import chroma, clean, column, histogram
+from pipeline import images, scores
+from pipeline.clean import RULES, Take, chroma, clean, column, histogram, judge, measure
+from pipeline.clean import told as told_names
 from pipeline.images import BadImage
+from pipeline.looks import REACH
 from pipeline.params import Clean, Sketch
 from pipeline.sketch import complexity
 
-SMALL = Clean(side=64, smallest=64)
+SMALL = Clean(side=64, smallest=64, blur=9.0)  # small pictures are blurred at 256
 
 
 def reason(image, params):
@@ -29,27 +33,92 @@ def test_the_result_is_the_square_of_the_side():
     assert (scores["width"], scores["height"]) == (100, 80)
 
 
-def test_each_fault_has_its_reason():
+def scores_of(image, params=SMALL):
+    """Return what is told of a picture."""
+    return measure(images.encode(image), Take.of(params))[1]
+
+
+FINE = {
+    "width": 512, "height": 512, "gray": 30.0, "colorfulness": 60.0, "saturation": 30.0, "monochrome": 20.0,
+    "borders": 0.0, "text": 0.0, "blur": 1.2, "blank": 20.0, "complexity7": 20.0, "complexity11": 25.0,
+}  # fmt: skip
+BAD = {  # for each reason a score, one that is just within the limit of the defaults, and one beyond
+    "too small": ("height", 256, 255), "odd aspect": ("width", 1024, 1026), "blank": ("blank", 90.0, 90.1),
+    "gray": ("gray", 6.0, 5.9), "monochrome": ("monochrome", 2.5, 2.4), "dull": ("colorfulness", 8.0, 7.9),
+    "pale": ("saturation", 2.0, 1.9), "bordered": ("borders", 20.0, 20.1), "text": ("text", 8.0, 8.1),
+    "blurred": ("blur", 1.8, 1.9), "too complex": ("complexity7", 40.0, 40.1),
+    "too plain": ("complexity7", 5.0, 4.9),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("reason", BAD)
+def test_each_limit_has_its_reason_and_a_score_on_it_is_fine(reason):
+    name, within, beyond = BAD[reason]
+    params = Clean(plain=5.0)
+    assert judge(FINE, params) == ""
+    assert judge(FINE | {name: within}, params) == ""
+    assert judge(FINE | {name: beyond}, params) == reason
+
+
+def test_every_rule_is_tried():
+    assert [rule.reason for rule in RULES] == list(BAD)
+    limits = {rule.limit for rule in RULES}
+    others = {"side", "crop", "blocksizes", "blocksize", "tolerance"}
+    assert limits | others == {field.name for field in dataclasses.fields(Clean)}
+
+
+def test_the_blocksize_that_counts_is_a_parameter():
+    dark = FINE | {"complexity11": 60.0}
+    assert judge(dark, Clean()) == ""
+    assert judge(dark, Clean(blocksize=11)) == "too complex"
+
+
+def test_the_scores_are_those_of_the_square_at_256():
+    wide = picture(1, 300, 260)
+    told = scores_of(wide)
+    canon = images.square(wide, 256)
+    assert {name: told[name] for name in scores.NAMES} == scores.measure(canon)
+    for size in (7, 11, 15):
+        assert told[f"complexity{size}"] == complexity(canon, Sketch(blocksize=size))
+    assert told.keys() == {*told_names(SMALL), "colors", "lines"}
+
+
+def test_each_fault_of_a_real_picture_has_its_reason():
     noise = np.random.default_rng(0).integers(0, 256, (256, 256, 3)).astype(np.uint8)
     gray = np.repeat(picture(1)[..., :1], 3, axis=2)
     assert reason(picture(1, 63, 80), SMALL) == "too small"
     assert reason(picture(1, 129, 64), SMALL) == "odd aspect"
     assert reason(gray, SMALL) == "gray"
     assert reason(noise, SMALL) == "too complex"
+    assert reason(np.full((64, 64, 3), (200, 30, 30), np.uint8), SMALL) == "blank"
     with pytest.raises(BadImage, match="cannot decode"):
         clean(b"nothing", SMALL)
 
 
-def test_a_picture_on_the_bound_is_kept():
-    image = picture(1, 128, 64)
-    black = complexity(images.square(image, 256), Sketch())
-    params = Clean(side=64, smallest=64, aspect=2.0, gray=chroma(images.square(image, 64)), complexity=black)
-    assert clean(images.encode(image), params)[1]["complexity"] == black
+def test_limits_decide_no_pixel_and_no_score():
+    strict = Clean(side=64, smallest=64, gray=200.0, blur=1.0, plain=99.0, blocksize=11)
+    assert Take.of(strict) == Take.of(SMALL)
+    assert Take.of(Clean(side=64, blocksizes="7")) != Take.of(SMALL)
+
+
+def test_recolored_drawings_share_their_lines_and_copies_share_their_colors():
+    image = images.resize(picture(7), 256, 256)
+    hue = np.roll(image, 1, axis=2)
+    smaller = images.resize(image, 200, 200)
+    one, other, copy, stranger = map(scores_of, (image, hue, smaller, images.resize(picture(8), 256, 256)))
+    assert apart(one["colors"], copy["colors"]) <= REACH
+    assert apart(one["lines"], copy["lines"]) <= REACH < apart(one["lines"], stranger["lines"])
+    assert one["pixels"] != other["pixels"]
+
+
+def apart(one, other):
+    """Count the bits in which two hashes differ."""
+    return (int(one, 16) ^ int(other, 16)).bit_count()
 
 
 def test_complexity_does_not_depend_on_the_side():
     data = images.encode(picture(2, 512, 512))
-    measured = {clean(data, Clean(side=side))[1]["complexity"] for side in (64, 256, 300)}
+    measured = {clean(data, Clean(side=side, blur=9.0))[1]["complexity7"] for side in (64, 256, 300)}
     assert len(measured) == 1
 
 
@@ -68,11 +137,13 @@ def test_chroma_is_the_mean_spread_of_a_pixel_and_zero_for_gray():
 def test_an_own_sketch_is_cropped_and_resized_as_its_picture():
     image = picture(1, 80, 100)
     lines = images.encode(np.repeat(image[..., :1], 3, axis=2))
-    for params in (SMALL, Clean(side=64, smallest=64, crop="top")):
-        color, scores, drawn = column(images.encode(image), "1", params, lines)
+    for params in (SMALL, replace(SMALL, crop="top")):
+        color, scores, drawn = column(images.encode(image), "1", Take.of(params), lines)
         np.testing.assert_array_equal(drawn, color[..., 0])
         np.testing.assert_array_equal(color, clean(images.encode(image), params)[0])
-        assert scores == clean(images.encode(image), params)[1]
+        alone = clean(images.encode(image), params)[1]
+        assert scores.pop("lines") != alone.pop("lines")  # those of the own sketch
+        assert scores == alone
 
 
 def test_an_own_sketch_of_another_size_is_gray_and_of_the_side():

@@ -1,13 +1,13 @@
 """Packing joins columns byte for byte and keeps families together."""
 
-from collections import Counter
-
+import numpy as np
 import pytest
 from conftest import make_column, picture
 
 from pipeline import Halt, files, images, samples
 from pipeline.pack import current, pack
 from pipeline.params import Pack
+from pipeline.split import split
 from pipeline.tars import Sample
 
 KEYS = [f"{number:09d}" for number in range(40)]
@@ -46,24 +46,60 @@ def packed(dest):
 def test_every_sample_is_packed_once_with_all_its_members(columns, tmp_path):
     counts = pack(columns, tmp_path / "pairs", Pack(val=20.0, test=20.0))
     splits = packed(tmp_path / "pairs")
-    assert sorted(sample.key for split in splits.values() for sample in split) == KEYS
-    for name, split in splits.items():
-        assert counts[name] == len(split)
-        for sample in split:
+    assert sorted(sample.key for held in splits.values() for sample in held) == KEYS
+    for name, held in splits.items():
+        assert counts[name] == len(held)
+        for sample in held:
             expected = {f"{column}.png": f"{column} {sample.key}".encode() for column in columns}
-            facts = {"family": str(int(sample.key) // 2), "split": name}
+            family = str(int(sample.key) // 2)
+            facts = {"family": family, "group": family, "split": name}
             facts |= {"cue": {"of": "cue"}, "sketch-b7": {"of": "sketch-b7"}}
             assert sample.members == expected | {"json": files.dumps(facts)}
 
 
-def test_no_family_is_in_two_splits(columns, tmp_path):
-    pack(columns, tmp_path / "pairs", Pack(val=30.0, test=30.0))
-    splits = Counter()
-    for name, split in packed(tmp_path / "pairs").items():
-        for family in {sample.facts["family"] for sample in split}:
-            splits[family] += 1
-            assert split, name
-    assert set(splits.values()) == {1}
+def sides(dest):
+    """Return the split of each key."""
+    return {int(sample.key): name for name, held in packed(dest).items() for sample in held}
+
+
+def test_no_family_is_in_two_splits_and_what_a_random_split_would_leak_is_told(columns, tmp_path):
+    params = Pack(val=30.0, test=30.0)
+    counts = pack(columns, tmp_path / "pairs", params)
+    splits = sides(tmp_path / "pairs")
+    assert set(splits.values()) == {"train", "val", "test"}
+    assert all(splits[n] == splits[n + 1] for n in range(0, 40, 2))
+    torn = sum(split(KEYS[n], params) != split(KEYS[n + 1], params) for n in range(0, 40, 2))
+    assert (counts["groups"], counts["largest"]) == (20, 2)
+    assert counts["linked"] == {"family": 20, "pixels": 0, "colors": 0, "lines": 0}
+    assert (counts["torn"], counts["leaks"]) == (torn, 0)
+    assert torn > 0
+
+
+def hashed(number, bits=0):
+    """Make a hash that is far from those of other numbers, with some bits turned."""
+    random = np.random.default_rng(number).integers(0, 256, 16, np.uint8)
+    return bytes(random ^ np.packbits(np.arange(128) < bits)).hex()
+
+
+@pytest.mark.parametrize("kind", ["family", "pixel_hash", "colors", "lines"])
+def test_what_looks_alike_is_in_one_split_whatever_links_it(tmp_path, kind):
+    """Samples n and n + 1 belong together, for even n; another kind of link for each parameter."""
+    links = {
+        "family": lambda n: {"id": n + 1, "family": n - n % 2 + 1},
+        "pixel_hash": lambda n: {"id": n, "family": n, "pixel_hash": f"{n // 2}"},
+        "colors": lambda n: {"id": n, "family": n, "colors": hashed(n // 2, 10 * (n % 2))},
+        "lines": lambda n: {"id": n, "family": n, "colors": hashed(n), "lines": hashed(n // 2, 10 * (n % 2))},
+    }
+    made = [Sample(key, {"png": b"", "json": files.dumps(links[kind](int(key)))}) for key in KEYS]
+    column = tmp_path / "color"
+    samples.seal(column, [samples.write_shard(column / "000000.tar", made)], 40, {})
+    counts = pack({"color": column}, tmp_path / "pairs", Pack(val=30.0, test=30.0))
+    splits = sides(tmp_path / "pairs")
+    assert all(splits[n] == splits[n + 1] for n in range(0, 40, 2))
+    assert (counts["groups"], counts["leaks"]) == (20, 0)
+    assert counts["torn"] > 0
+    strict = pack({"color": column}, tmp_path / "strict", Pack(val=30.0, test=30.0, near=9))
+    assert strict["groups"] == (40 if kind in ("colors", "lines") else 20)
 
 
 def test_training_shards_are_as_many_as_asked_for_and_even(columns, tmp_path):
@@ -71,7 +107,7 @@ def test_training_shards_are_as_many_as_asked_for_and_even(columns, tmp_path):
     assert [(s.name, len(s)) for s in samples.shards(tmp_path / "pairs")] == [
         (f"train-{number:06d}.tar", 10) for number in range(4)
     ]
-    assert counts == {"train": 40, "val": 0, "test": 0, "families": 20, "shards": 4}
+    assert (counts["train"], counts["val"], counts["test"], counts["shards"]) == (40, 0, 0, 4)
 
 
 def test_large_shards_are_split_by_size(tmp_path):

@@ -128,7 +128,8 @@ def test_what_is_judged_by_what_is_told_is_left_out_with_its_reason_and_shown(co
         assert keys(tmp_path / dest) == [f"{n:09d}" for n in (1, 4, 5, 7, 8)]
         assert ledger(tmp_path / dest)[0] == ["000000002", "odd"]
         assert '{""color"":2}' in (tmp_path / dest / samples.LEDGER).read_text()
-        [shown] = report.examples["odd"]
+        [(key, shown)] = report.examples["odd"]
+        assert key == "000000002"
         np.testing.assert_array_equal(images.decode(shown), picture(2))
 
 
@@ -146,7 +147,7 @@ def test_only_ten_pictures_are_shown_of_a_reason(tmp_path):
         judge=fussy,
     )
     assert report.rejected == {"odd": 25}
-    shown = [images.decode(data) for data in report.examples["odd"]]
+    shown = [images.decode(data) for _, data in report.examples["odd"]]
     np.testing.assert_array_equal(shown, [picture(4 * n + 2) for n in range(10)])
 
 
@@ -157,7 +158,7 @@ def test_of_duplicates_the_first_stays(column, tmp_path, loose):
     assert keys(tmp_path / "out") == ["000000001", "000000002", "000000004", "000000007"]
     assert report.rejected == {"duplicate": 2, "gray": 2}
     np.testing.assert_array_equal(
-        [images.decode(data) for data in report.examples["duplicate"]], [picture(5), picture(8)]
+        [images.decode(data) for _, data in report.examples["duplicate"]], [picture(5), picture(8)]
     )
 
 
@@ -350,7 +351,7 @@ def test_what_an_earlier_run_left_behind_is_gone(column, tmp_path):
     assert not (tmp_path / "out" / "000009.tar").exists()
 
 
-CLEAN = Step(clean.column, Clean(side=16, smallest=16), carry=True, beside="sketch")
+CLEAN = Step(clean.column, clean.Take.of(Clean(side=16)), carry=True, beside="sketch")
 OWN = Step(sketch.column, Sketch(method="own"), tell=("complexity",), beside="sketch")
 
 
@@ -390,7 +391,8 @@ def test_own_sketches_leave_no_trace_in_the_pictures_beside_them(tmp_path):
             CLEAN, make_pairs(tmp_path / f"{name}-in", [suffix]), tmp_path / name, cache=tmp_path / "cache"
         )
     beside, alone = (next(iter(samples.shards(tmp_path / name)[0])) for name in ("with", "without"))
-    assert alone.members == {suffix: beside.members[suffix] for suffix in ("png", "json")}
+    assert alone.members["png"] == beside.members["png"]
+    assert alone.facts == beside.facts | {"lines": alone.facts["lines"]}
 
 
 def test_a_picture_without_its_own_sketch_is_not_in_their_column(tmp_path):

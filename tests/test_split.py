@@ -1,4 +1,4 @@
-"""A family goes to one split, by its name alone."""
+"""A group goes to one split, by its name alone."""
 
 from collections import Counter
 

@@ -1,0 +1,143 @@
+"""Pictures that look alike have near hashes, and so have drawings in other colors."""
+
+import io
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+from scipy.fft import dctn
+
+from pipeline import artist, images, lines, looks
+from pipeline.looks import NOTHING, REACH
+
+EDITS = {
+    "jpeg": lambda image: jpeg(image, 60),
+    "half": lambda image: jpeg(images.resize(image, 272, 272), 75),
+    "twice": lambda image: images.resize(image, 1024, 1024),
+    "crop": lambda image: image[8:-8, 8:-8],
+    "border": lambda image: cv2.copyMakeBorder(image, 4, 4, 4, 4, cv2.BORDER_CONSTANT, value=(255, 255, 255)),
+    "brighter": lambda image: np.clip(image.astype(int) + 25, 0, 255).astype(np.uint8),
+    "flatter": lambda image: (64 + image * 0.75).astype(np.uint8),
+    "signed": lambda image: signed(image),
+}
+SITTERS = [n for n in range(1, 60) if artist.portrait(n).width == artist.portrait(n).height][:8]
+
+
+def canon(image):
+    return images.square(np.ascontiguousarray(image), 256)
+
+
+def jpeg(image, quality):
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "jpeg", quality=quality)
+    return images.decode(buffer.getvalue())
+
+
+def signed(image):
+    return cv2.putText(image.copy(), "by me", (380, 500), cv2.FONT_HERSHEY_SIMPLEX, 1, (0, 0, 0), 2)
+
+
+def sketch(image):
+    return lines.threshold(lines.grayscale(canon(image)), 7, 2.0)
+
+
+def apart(one, other):
+    return (int.from_bytes(one) ^ int.from_bytes(other)).bit_count()
+
+
+@pytest.fixture(scope="module")
+def drawings():
+    return [artist.draw(artist.portrait(n)) for n in SITTERS]
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_an_edit_keeps_both_hashes_near(drawings, edit):
+    for drawing in drawings:
+        edited = EDITS[edit](drawing)
+        assert apart(looks.of_colors(canon(edited)), looks.of_colors(canon(drawing))) <= REACH
+        assert apart(looks.of_lines(sketch(edited)), looks.of_lines(sketch(drawing))) <= REACH
+
+
+def test_other_drawings_of_the_same_subject_are_far(drawings):
+    for hashes in (
+        [looks.of_colors(canon(drawing)) for drawing in drawings],
+        [looks.of_lines(sketch(drawing)) for drawing in drawings],
+    ):
+        assert all(apart(a, b) > REACH for n, a in enumerate(hashes) for b in hashes[:n])
+
+
+def test_the_same_lines_in_other_colors_are_near():
+    for number in SITTERS:
+        sitter = artist.portrait(number)
+        first, second = (artist.draw(p) for p in (sitter, artist.recolor(sitter, number)))
+        assert apart(looks.of_lines(sketch(first)), looks.of_lines(sketch(second))) <= REACH
+
+
+def test_fills_whose_order_of_brightness_turns_keep_the_lines_near_and_the_colors_far():
+    random = np.random.default_rng(0)
+    ink = np.full((256, 256), 255, np.uint8)
+    for _ in range(12):
+        center, axes = random.integers(20, 236, 2).tolist(), random.integers(15, 60, 2).tolist()
+        cv2.ellipse(ink, center, axes, 0, 0, 360, 0, 2)
+    _, regions = cv2.connectedComponents(ink, connectivity=4)
+    fills = random.integers(80, 240, regions.max() + 1).astype(np.uint8)
+    light, dark = (
+        np.where(ink == 0, 0, levels[regions]).astype(np.uint8)[..., None].repeat(3, axis=2)
+        for levels in (fills, 320 - fills.astype(int))
+    )
+    assert apart(looks.of_lines(sketch(light)), looks.of_lines(sketch(dark))) <= REACH
+    assert apart(looks.of_colors(light), looks.of_colors(dark)) > REACH
+
+
+def test_hues_alone_change_little(drawings):
+    for drawing in drawings:
+        hues = cv2.cvtColor(drawing, cv2.COLOR_RGB2HSV)
+        hues[..., 0] = (hues[..., 0] + 30) % 180
+        turned = cv2.cvtColor(hues, cv2.COLOR_HSV2RGB)
+        assert apart(looks.of_lines(sketch(turned)), looks.of_lines(sketch(drawing))) <= REACH
+
+
+@pytest.mark.parametrize("level", [0, 128, 255])
+def test_a_blank_picture_and_a_blank_sketch_say_nothing(level):
+    blank = np.full((256, 256, 3), level, np.uint8)
+    assert looks.of_colors(blank) == looks.of_lines(blank[..., 0]) == NOTHING
+
+
+def test_a_nearly_empty_sketch_says_nothing():
+    speck = np.full((256, 256), 255, np.uint8)
+    speck[100:110, 100:110] = 0
+    assert looks.of_lines(speck) == NOTHING
+
+
+def test_noise_on_blanks_does_not_bring_them_near():
+    random = np.random.default_rng(0)
+    noisy = [np.clip(random.normal(128, 12, (256, 256, 3)), 0, 255).astype(np.uint8) for _ in range(20)]
+    for hashes in ([looks.of_colors(n) for n in noisy], [looks.of_lines(sketch(n)) for n in noisy]):
+        assert NOTHING not in hashes
+        assert all(apart(a, b) > REACH for n, a in enumerate(hashes) for b in hashes[:n])
+
+
+def test_the_bits_are_those_of_another_transform(drawings):
+    gray = lines.grayscale(canon(drawings[0]))
+    means = gray.reshape(64, 4, 64, 4).mean(axis=(1, 3))
+    low = np.rint(dctn(means, norm="ortho")[1:12, 1:12])
+    assert looks.of_colors(canon(drawings[0])) == np.packbits(low > np.median(low)).tobytes()
+
+
+def test_about_half_of_the_bits_are_set_in_a_symmetric_picture_too(drawings):
+    half = canon(drawings[0])[:, :128]
+    mirrored = np.concatenate([half, half[:, ::-1]], axis=1)
+    brighter = np.clip(mirrored.astype(int) + 3, 0, 255).astype(np.uint8)
+    one, other = looks.of_colors(mirrored), looks.of_colors(brighter)
+    assert 25 <= int.from_bytes(one).bit_count() <= 61
+    assert apart(one, other) <= REACH
+
+
+def test_gray_and_color_inputs_stay_as_they_are(drawings):
+    image = canon(drawings[0])
+    black, before = sketch(image), image.copy()
+    kept = black.copy()
+    assert len(looks.of_colors(image)) == len(looks.of_lines(black)) == len(NOTHING) == 16
+    assert np.array_equal(image, before)
+    assert np.array_equal(black, kept)
