@@ -16,7 +16,7 @@ MEANS, WAVES = 64, 11  # sides of the reduced picture and of the block of waves
 REACH = 18  # bits: fewer miss crops of 2 %; more link different portraits by one hand
 FLAT = 1.0  # levels; a reduced picture that deviates less from its mean is nearly uniform
 BARE = 0.5  # percent of black below which a sketch is nearly empty
-STEP = 1.0  # waves are compared in steps of this size, so that rounding decides no bit of a symmetric picture
+STEP = 1.0  # waves are compared in steps of this size, so that traces decide no bit of a symmetric picture
 NOTHING = bytes(-(-WAVES * WAVES // 8))  # the hash without evidence, near to nothing
 
 

@@ -1,0 +1,95 @@
+"""What became of a sample is told with the value and the limit of each rule."""
+
+import pytest
+from conftest import picture
+
+from pipeline import Halt, clean, cue, files, images, samples
+from pipeline.explain import explain
+from pipeline.pack import pack
+from pipeline.params import Clean, Cue, Pack
+from pipeline.posts import write_posts
+from pipeline.run import process
+from pipeline.step import Step
+from pipeline.tars import Sample
+
+LIMITS = Clean(side=64, smallest=64, blur=9.0, complexity=100.0)
+
+
+def small(number):
+    """Paint a picture; the third is too small, the fourth is broken, the fifth is that of the first."""
+    if number == 4:
+        return b"broken"
+    return images.encode(picture(1 if number == 5 else number, 32 if number == 3 else 64))
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Write what the stages leave behind for five posts, and a sixth that could not be fetched."""
+    data = tmp_path_factory.mktemp("project") / "data"
+    keys = [f"{number:09d}" for number in range(1, 6)]
+    write_posts(data / "posts.jsonl", ({"id": n, "rating": "g", "score": n} for n in range(1, 7)))
+    made = [
+        Sample(key, {"png": small(int(key)), "json": files.dumps({"family": key, "md5": f"md5-{key}"})})
+        for key in keys
+    ]
+    original = samples.write_shard(data / "original" / "000000.tar", made)
+    samples.seal(data / "original", [original], 6, {"gone": 1})
+    samples.write_ledger(data / "fetch.tsv", [("000000006", "gone", "404")], "detail")
+    step = Step(clean.column, clean.Take.of(LIMITS), carry=True, tell=clean.told(LIMITS))
+    judged = {"judge": Judge(LIMITS), "distinct": "pixels"}
+    process(step, data / "original", data / "color", cache=data.parent / "cache", **judged)
+    process(Step(cue.column, Cue()), data / "color", data / "cue", cache=data.parent / "cache")
+    columns = {"color": data / "color", "cue": data / "cue"}
+    pack(columns, data / "pairs", Pack(val=0.0, test=0.0, near=0))
+    return data
+
+
+class Judge:
+    """Judge by limits."""
+
+    def __init__(self, limits):
+        self.limits = limits
+
+    def __call__(self, facts):
+        return clean.judge(facts, self.limits)
+
+
+def outcomes(data, number, limits=LIMITS):
+    """Return what became of a sample, by stage."""
+    return {each.stage: each for each in explain(f"{number:09d}", data, limits)}
+
+
+def test_a_sample_that_was_kept_is_followed_to_its_split(data):
+    told = outcomes(data, 1)
+    assert {each.outcome for each in told.values()} == {"taken"}
+    assert list(told) == ["search", "fetch", "clean", "cue", "pack"]
+    assert "md5-000000001" in told["fetch"].why
+    assert "train-000000.tar" in told["pack"].why
+    assert "split train" in told["pack"].why
+
+
+def test_every_rule_is_told_with_value_and_limit(data):
+    rules = outcomes(data, 1)["clean"].rules
+    assert len(rules) == len(clean.RULES)
+    assert rules[0].split() == ["too", "small", "64", ">=", "64", "fine"]
+    strict = outcomes(data, 1, Clean(smallest=65))["clean"].rules
+    assert strict[0].split() == ["too", "small", "64", ">=", "65", "rejected"]
+
+
+def test_a_reject_is_told_with_its_numbers_too(data):
+    decision = outcomes(data, 3)["clean"]
+    assert (decision.outcome, decision.why) == ("rejected", "too small")
+    assert [rule for rule in decision.rules if rule.endswith("rejected")] == [decision.rules[0]]
+    assert outcomes(data, 3)["pack"].outcome == "absent"
+
+
+def test_what_has_no_numbers_is_told_with_its_reason_alone(data):
+    assert (outcomes(data, 4)["clean"].why, outcomes(data, 4)["clean"].rules) == ("cannot decode", ())
+    assert outcomes(data, 5)["clean"].why == "duplicate"
+    assert outcomes(data, 6)["fetch"].why == "gone: 404"
+    assert outcomes(data, 6)["clean"].outcome == "absent"
+
+
+def test_a_key_that_nothing_knows_is_said(data):
+    with pytest.raises(Halt, match=r"nothing in .*data knows the key 000000099: `prep ls"):
+        explain("000000099", data, LIMITS)
