@@ -108,7 +108,8 @@ def measure(picture: bytes, take: Take, *own: bytes) -> tuple:
     """
     width, height = images.measure(picture)
     image = images.decode(picture, least=max(take.side, CANON))
-    color, canon = (images.square(image, side, take.crop) for side in (take.side, CANON))
+    color = images.square(image, take.side, take.crop)
+    canon = color if take.side == CANON else images.square(image, CANON, take.crop)
     drawn = [fit(images.decode(sketch), image, take) for sketch in own]
     told = {"width": width, "height": height, "gray": chroma(color)} | scores.measure(canon)
     light = grayscale(canon)
@@ -141,7 +142,9 @@ def fit(sketch: np.ndarray, image: np.ndarray, take: Take) -> np.ndarray:
 
 def chroma(image: np.ndarray) -> float:
     """Measure the mean difference between a pixel's largest and smallest channel, in levels; 0 is gray."""
-    return round(float(np.mean(np.ptp(image, axis=2))), 4)
+    red, green, blue = cv2.split(image)
+    largest, smallest = (choose(choose(red, green), blue) for choose in (cv2.max, cv2.min))
+    return round(float(cv2.subtract(largest, smallest).mean()), 4)
 
 
 def ratio(width: int, height: int) -> float:

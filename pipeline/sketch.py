@@ -1,6 +1,6 @@
 """Color -> sketch, and how complex a sketch is. A sketch is uint8 gray (H, W): black lines on white."""
 
-from dataclasses import Field, asdict, fields, replace
+from dataclasses import Field, fields, replace
 from pathlib import Path
 
 import cv2
@@ -55,7 +55,7 @@ def complexity(image: np.ndarray, sketch: Sketch, key: str = "") -> float:
 
 def black(sketch: np.ndarray) -> float:
     """Measure the share of black pixels (below 128), in percent."""
-    return round(100 * float(np.mean(sketch < 128)), 4)
+    return round(100 * (int(np.count_nonzero(sketch < 128)) / sketch.size), 4)
 
 
 def own_sketch(own: tuple[bytes, ...]) -> tuple[np.ndarray, float]:
@@ -81,7 +81,7 @@ def column(picture: bytes, key: str, sketch: Sketch, *own: bytes) -> tuple[np.nd
         lines = trace(image, fixed)
         measured = black(lines) if lines.shape == (CANON, CANON) else complexity(image, fixed)
     told = {"preset": sketch.preset, "weights": Path(sketch.weights).name, "complexity": measured}
-    return finish(lines, image, fixed, key), asdict(fixed) | told
+    return finish(lines, image, fixed, key), vars(fixed) | told
 
 
 def pin(sketch: Sketch) -> Sketch:

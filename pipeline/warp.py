@@ -38,28 +38,31 @@ def flow(points: np.ndarray, height: int, width: int, flip: bool = False) -> np.
     """
     points = np.asarray(points, np.float64)
     side = min(max(height, width), LATTICE)
-    moved = (basis(round(len(points) ** 0.5), side) @ points).reshape(side, side, 2)
+    moved = (points.T @ basis(round(len(points) ** 0.5), side)).reshape(2, side, side)
     if (height, width) != (side, side):
-        moved = cv2.resize(moved, (width, height), interpolation=cv2.INTER_CUBIC)
-    moved[..., 0] += centers(width)
-    moved[..., 1] += centers(height)[:, None]
-    return moved[:, ::-1] if flip else moved
+        moved = np.stack(
+            [cv2.resize(plane, (width, height), interpolation=cv2.INTER_CUBIC) for plane in moved]
+        )
+    moved[0] += centers(width)
+    moved[1] += centers(height)[:, None]
+    at = moved.transpose(1, 2, 0)
+    return at[:, ::-1] if flip else at
 
 
 @lru_cache(maxsize=4)
 def basis(grid: int, side: int) -> np.ndarray:
-    """Compute (side * side, grid * grid): the displacement of each pixel is linear in that of the points.
+    """Compute (grid * grid, side * side): the displacement of each pixel is linear in that of the points.
 
     The spline through values v at control points c is f(x) = sum w U(|x - c|) + a . (1, x), with
-    U(r) = r^2 log r; w and a solve a linear system whose right side is v. So f at fixed pixels is a fixed
-    matrix times v.
+    U(r) = r^2 log r; w and a solve a linear system whose right side is v. So f at fixed pixels is v
+    times a fixed matrix.
     """
     control = lattice(np.linspace(0, 1, grid))
     n = len(control)
     system = np.zeros((n + 3, n + 3))
     system[:n] = terms(control, control)
     system[n:, :n] = system[:n, n:].T
-    return terms(lattice(centers(side)), control) @ np.linalg.inv(system)[:, :n]
+    return np.ascontiguousarray((terms(lattice(centers(side)), control) @ np.linalg.inv(system)[:, :n]).T)
 
 
 def terms(at: np.ndarray, control: np.ndarray) -> np.ndarray:
@@ -81,13 +84,15 @@ def centers(side: int) -> np.ndarray:
 
 def warp(image: np.ndarray, at: np.ndarray) -> np.ndarray:
     """Take each pixel (H, W, 3) from where a flow says, bilinearly, reflected at the border."""
-    place = (at * (image.shape[1], image.shape[0]) - 0.5).astype(np.float32)
-    return cv2.remap(image, place, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+    height, width = image.shape[:2]
+    x, y = ((at[..., axis] * side - 0.5).astype(np.float32) for axis, side in enumerate((width, height)))
+    return cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
 
 
 def tint(image: np.ndarray, shift: np.ndarray) -> np.ndarray:
     """Add a shift in levels to each channel, within [0, 255]."""
-    return np.clip(np.rint(image + shift), 0, 255).astype(np.uint8)
+    levels = np.arange(256)[None, :, None]  # all that there are: what becomes of them is a short table
+    return cv2.LUT(image, np.clip(np.rint(levels + shift), 0, 255).astype(np.uint8))
 
 
 def bend(image: np.ndarray, facts: dict) -> np.ndarray:

@@ -1,1 +1,6 @@
-"""The stages of the pipeline: each a command of `prep`, thin, over the library in `pipeline`."""
+"""The commands of `prep`, one file each."""
+
+import os
+
+# Before NumPy is imported: its small products gain nothing from threads, and wait for them on a busy machine.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

@@ -34,6 +34,18 @@ def test_a_cue_is_within_one_level_of_scipy_in_float64(side):
     assert np.abs(cue(image, Cue(sigma=20.0)) - expected).max() <= 1
 
 
+@pytest.mark.parametrize("size", [(256, 256), (100, 333), (512, 200), (3, 50), (13, 40)])
+@pytest.mark.parametrize("sigma", [5.0, 20.0, 60.0])
+def test_the_harshest_picture_too_is_blurred_within_one_level(size, sigma):
+    noise = np.random.default_rng(1).integers(0, 2, (*size, 3), np.uint8) * 255
+    half = noise[: size[0] // 2]
+    half[:] = np.indices(half.shape[:2]).sum(axis=0)[..., None] % 2 * 255  # checkered
+    noise[:, : size[1] // 3] = 0
+    scaled = sigma * min(size) / 256
+    expected = gaussian_filter(noise.astype(np.float64), (scaled, scaled, 0), mode="reflect")
+    assert np.abs(cue(noise, Cue(sigma=sigma)) - expected).max() <= 1
+
+
 def test_sigma_is_scaled_with_the_side():
     image = picture(1, 64, 64)
     large = np.kron(image, np.ones((4, 4, 1), np.uint8))

@@ -1,5 +1,7 @@
 """What became of a sample is told with the value and the limit of each rule."""
 
+from functools import partial
+
 import pytest
 from conftest import picture
 
@@ -36,22 +38,12 @@ def data(tmp_path_factory):
     samples.seal(data / "original", [original], 6, {"gone": 1})
     samples.write_ledger(data / "fetch.tsv", [("000000006", "gone", "404")], "detail")
     step = Step(clean.column, clean.Take.of(LIMITS), carry=True, tell=clean.told(LIMITS))
-    judged = {"judge": Judge(LIMITS), "distinct": "pixels"}
+    judged = {"judge": partial(clean.judge, params=LIMITS), "distinct": "pixels"}
     process(step, data / "original", data / "color", cache=data.parent / "cache", **judged)
     process(Step(cue.column, Cue()), data / "color", data / "cue", cache=data.parent / "cache")
     columns = {"color": data / "color", "cue": data / "cue"}
     pack(columns, data / "pairs", Pack(val=0.0, test=0.0, near=0))
     return data
-
-
-class Judge:
-    """Judge by limits."""
-
-    def __init__(self, limits):
-        self.limits = limits
-
-    def __call__(self, facts):
-        return clean.judge(facts, self.limits)
 
 
 def outcomes(data, number, limits=LIMITS):

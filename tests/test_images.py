@@ -4,15 +4,19 @@ import io
 import struct
 import zlib
 from contextlib import suppress
+from hashlib import sha256
 
+import cv2
 import numpy as np
 import pytest
 from conftest import picture
 from PIL import Image, ImageOps
 from scipy.ndimage import gaussian_filter
 
-from pipeline import images
+from pipeline import artist, images
 from pipeline.images import BadImage
+from pipeline.params import Sketch
+from pipeline.sketch import sketchify
 
 
 def save(image: Image.Image, kind: str = "png", **options) -> bytes:
@@ -133,6 +137,77 @@ def test_a_fourth_channel_is_encoded_and_laid_on_white_again(size):
     np.testing.assert_array_equal(decoded.reshape(-1, 3)[1:], pixels.reshape(-1, 4)[1:, :3])
 
 
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (7, 8), (33, 17)])
+@pytest.mark.parametrize(("channels", "order"), [((), ()), ((3,), ([2, 1, 0],)), ((4,), ([2, 1, 0, 3],))])
+def test_pillow_and_opencv_read_what_is_encoded(size, channels, order):
+    pixels = np.random.default_rng(1).integers(0, 256, (*size, *channels), np.uint8)
+    for image in (pixels, pixels[::-1, ::-1], np.where(pixels > 99, 255, 0).astype(np.uint8)):
+        data = images.encode(image)
+        with Image.open(io.BytesIO(data)) as opened:
+            np.testing.assert_array_equal(np.asarray(opened.convert("L") if not channels else opened), image)
+        read = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+        np.testing.assert_array_equal(read[(..., *order)], image)
+        if channels == (3,):
+            np.testing.assert_array_equal(images.decode(data), image)
+
+
+def test_equal_pixels_are_equal_bytes_whichever_zlib_packs_them():
+    y, x = np.mgrid[:64, :64]
+    pixels = np.stack([x * y // 16, x * 3, y // 8 * 31], axis=2).astype(np.uint8)
+    digests = [sha256(images.encode(image)).hexdigest()[:16] for image in (pixels, pixels[..., 0])]
+    assert digests == ["8da9a43aa51be17d", "dd020b5fa4a9a2f3"]
+
+
+def test_a_file_is_hardly_longer_than_one_by_pillow_and_a_sketch_is_shorter():
+    photo = save(Image.fromarray(artist.draw(artist.portrait(1))), "jpeg", quality=90)
+    color = images.square(images.decode(photo), 256)
+    sketch = sketchify(color, Sketch())
+    assert len(images.encode(color)) < 1.15 * len(save(Image.fromarray(color), compress_level=1))
+    assert len(images.encode(sketch)) < len(save(Image.fromarray(sketch).convert("1"), compress_level=1))
+
+
+def pillow(data: bytes) -> np.ndarray | None:
+    """Decode an opaque picture as Pillow does, if it can."""
+    try:
+        with Image.open(io.BytesIO(data)) as opened:
+            return np.asarray(opened.convert("RGB"))
+    except images.BROKEN:
+        return None
+
+
+def agrees(data: bytes) -> bool:
+    """Tell whether decoding does what Pillow does, be it to fail."""
+    try:
+        decoded = images.decode(data)
+    except BadImage:
+        return pillow(data) is None
+    return np.array_equal(decoded, pillow(data))
+
+
+def test_a_file_of_ours_that_was_changed_is_what_pillow_says_it_is():
+    data = images.encode(picture(1))
+    assert images.reread(data) is not None
+    assert agrees(data)
+    assert agrees(data + b"tail")
+    for end in range(0, len(data), 41):
+        assert agrees(data[:end])
+    random = np.random.default_rng(0)
+    for place in (*range(60), *random.integers(60, len(data), 200), *range(len(data) - 30, len(data))):
+        broken = bytearray(data)
+        broken[place] ^= 1 << random.integers(8)
+        assert agrees(bytes(broken))
+
+
+@pytest.mark.parametrize("size", [(64, 64), (63, 64), (65, 64), (64, 65), (1 << 31, 1), (5000, 4000)])
+@pytest.mark.parametrize("filtered", ["ours", "another filter", "too short", "too long"])
+def test_a_file_that_looks_like_ours_is_what_pillow_says_it_is(size, filtered):
+    rows = images.differences(picture(1).reshape(64, -1))
+    if filtered == "another filter":
+        rows[5, 0] = 1
+    rows = {"too short": rows[:-1], "too long": np.vstack([rows, rows])}.get(filtered, rows)
+    assert agrees(images.png(*size, 8, images.RGB, zlib.compress(rows)))
+
+
 def test_black_and_white_takes_one_bit_a_pixel():
     with Image.open(io.BytesIO(images.encode(np.eye(9, dtype=np.uint8) * 255))) as encoded:
         assert encoded.mode == "1"
@@ -154,6 +229,16 @@ def test_blur_agrees_with_scipy_in_float64_reflected(side, sigma):
     pixels = picture(4, side, side).astype(np.float32)
     expected = gaussian_filter(pixels.astype(np.float64), (sigma, sigma, 0), mode="reflect")
     np.testing.assert_allclose(images.blur(pixels, sigma).reshape(expected.shape), expected, atol=0.01)
+
+
+@pytest.mark.parametrize(
+    ("size", "sigma"), [((256, 256), 20.0), ((64, 300), 9.0), ((5, 3), 40.0), ((1, 1), 8.0)]
+)
+def test_a_wide_blur_agrees_with_scipy_in_float64_reflected(size, sigma):
+    noise = np.random.default_rng(2).integers(0, 2, (*size, 3), np.uint8) * 255
+    for pixels in (noise, picture(4, *size[::-1])):
+        expected = gaussian_filter(pixels.astype(np.float64), (sigma, sigma, 0), mode="reflect")
+        np.testing.assert_allclose(images.spread(pixels, sigma), expected, atol=0.05)
 
 
 def test_a_sheet_holds_each_picture_at_its_place(image):

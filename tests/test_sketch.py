@@ -61,6 +61,17 @@ def test_xdog_form_p_is_the_published_formula(image):
     assert np.abs(sketchify(gray, sketch) - formula(gray, 0.4, 4.5, 20, 19, 0.01, 10.0)).max() < 1
 
 
+@pytest.mark.parametrize("phi", [0.0, 0.5, 7.0, 300.0, 1e12])
+def test_of_a_fall_however_steep_tanh_is_taken_where_it_matters(image, phi):
+    gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    light = gray.astype(np.float32) / 255
+    blurs = [images.blur(light, sigma) for sigma in (0.8, 2.0)]
+    difference = blurs[0] - 0.97 * blurs[1] - np.float32(0.02)
+    expected = np.rint(255 * (1 + np.tanh(np.minimum(difference * np.float32(phi), 0))))
+    sketch = Sketch(method="xdog-a", sigma=0.8, k=2.5, gamma=0.97, eps=0.02, phi=phi)
+    np.testing.assert_array_equal(sketchify(gray, sketch), expected)
+
+
 def test_a_steep_xdog_is_black_and_white(image):
     drawn = sketchify(image, Sketch(method="xdog-p", sigma=0.4, k=4.5, p=19.0, eps=0.01, phi=1e9))
     assert set(np.unique(drawn)) == {0, 255}

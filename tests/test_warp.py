@@ -1,9 +1,11 @@
 """The flow is the thin-plate spline through the points, the same for everybody who holds the JSON."""
 
+import cv2
 import numpy as np
 import pytest
 from conftest import picture
 from scipy.interpolate import RBFInterpolator
+from scipy.ndimage import map_coordinates
 
 from pipeline import images, warp
 from pipeline.params import Reference
@@ -64,6 +66,22 @@ def test_jitter_adds_one_shift_to_each_channel_within_bounds(image):
     np.testing.assert_array_equal(tinted[..., 0], np.minimum(image[..., 0].astype(int) + 10, 255))
     assert tinted[..., 1].max() == 0
     np.testing.assert_array_equal(tinted[..., 2], image[..., 2])
+
+
+def test_every_level_is_tinted_to_the_nearest_within_bounds():
+    levels = np.stack([np.arange(256, dtype=np.uint8)] * 3, axis=1)[None]
+    for shift in ((0.5, -0.5, 12.345), (-1e3, 1e3, 0.0)):
+        expected = np.clip(np.rint(levels + np.array(shift)), 0, 255)
+        np.testing.assert_array_equal(warp.tint(levels, np.array(shift)), expected)
+
+
+@pytest.mark.parametrize("size", [(64, 64), (40, 56)])
+def test_the_warp_is_that_of_scipy_but_for_the_32nd_of_a_pixel_that_opencv_counts_in(size):
+    source = cv2.GaussianBlur(picture(3, size[1], size[0]), (0, 0), 2)
+    at = warp.flow(warp.draw("1", Reference())[0], *size)
+    order = [at[..., 1] * size[0] - 0.5, at[..., 0] * size[1] - 0.5]
+    expected = [map_coordinates(source[..., c] / 1, order, order=1, mode="reflect") for c in range(3)]
+    assert np.abs(warp.warp(source, at) - np.stack(expected, axis=2)).max() < 2
 
 
 def test_draws_depend_on_key_seed_and_variant_alone():
