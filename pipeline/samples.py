@@ -190,8 +190,10 @@ def read_rows(shard: Shard) -> Iterator[Row]:
 
 
 def find(column: Path, key: str) -> tuple[Shard, Row] | None:
-    """Find a sample by its key, by reading the index alone."""
+    """Find a sample by its key, by reading the index alone. Raise Halt if there is none."""
     listed = {shard.name: shard for shard in shards(column)}
+    if not (column / INDEX).is_file():
+        raise Halt(f"{column} has no {INDEX}: run the stage that writes it again")
     with (column / INDEX).open("rb") as file:
         for line in islice(file, 1, None):
             if line.startswith(f"{key}\t".encode()):
