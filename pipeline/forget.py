@@ -203,6 +203,7 @@ def lay_down(column: Path, keys: set[str]) -> int:
     after, left = [trim(shard, staged, keys) for shard in before], recount(column, rejected, keys)
     if (after, left) != (before, rejected):
         staged.mkdir(exist_ok=True)
+        (column / samples.CARD).unlink(missing_ok=True)  # it names artists; pack writes another
         samples.seal(staged, after, sum(map(len, after)) + left.total(), left)
     return sum(map(len, before)) + rejected.total() - sum(map(len, after)) - left.total()
 

@@ -4,15 +4,18 @@ import math
 import re
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from itertools import zip_longest
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
 from pipeline import Halt, groups, samples, tars
-from pipeline.files import dumps
+from pipeline.card import card
+from pipeline.census import Census
+from pipeline.files import dumps, write
 from pipeline.groups import Look
 from pipeline.looks import NOTHING
 from pipeline.params import Pack
@@ -26,12 +29,16 @@ def pack(
     dest: Path,
     params: Pack,
     *,
+    history: Mapping[str, dict] = MappingProxyType({}),
+    settings: Mapping[str, dict] = MappingProxyType({}),
     tick: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict:
     """Join columns into `dest`/SPLIT-NNNNNN.tar and return the counts.
 
     `columns` maps a name to its folder; the first is the color column, whose facts tell what links samples to
-    groups, which are never split. Raise Halt if the columns do not hold the same samples.
+    groups, which are never split. A card is written too: `history` are the metrics of search and fetch, and
+    `settings` the sections of params.yaml, for it to tell. Raise Halt if the columns do not hold the same
+    samples.
     """
     rows = aligned(columns)
     for column in columns.values():
@@ -44,16 +51,17 @@ def pack(
     if not counts["train"]:
         raise Halt(f"none of {len(seen)} samples falls to the training split: search for more")
     limit = math.ceil(counts["train"] / shards_needed(rows, counts, params))
+    census = Census()
     with samples.making(dest) as column, ExitStack() as stack:
         outputs = {name: stack.enter_context(Output(column, name, limit)) for name in SPLITS}
         told = zip(names, splits, strict=True)
         for row in rows:
-            for sample, name in joined(columns, row, told):
-                outputs[name].add(sample)
+            for sample, facts in joined(columns, row, told):
+                outputs[facts["split"]].add(sample)
+                census.add(facts, facts["split"], sample.members)
             tick(sum(output.count for output in outputs.values()), len(seen))
-    column.seal(len(seen), {})
     alone = np.array([split(each.id, params) for each in seen])
-    return {name: counts[name] for name in SPLITS} | {
+    metrics = {name: counts[name] for name in SPLITS} | {
         "shards": len(column.entries),
         "groups": len(set(names)),
         "largest": max(Counter(names).values()),
@@ -61,6 +69,15 @@ def pack(
         "torn": groups.torn(found, alone),
         "leaks": groups.torn(found, np.array(splits)),
     }
+    steps = {stage(name): samples.read_seal(path) for name, path in columns.items()}
+    write(dest / samples.CARD, card(census, {**history, **steps, "pack": metrics}, settings).encode())
+    column.seal(len(seen), {})
+    return metrics
+
+
+def stage(column: str) -> str:
+    """Name the stage that makes a column."""
+    return "clean" if column == "color" else column.replace("sketch-", "sketchify-")
 
 
 def look(key: str, facts: dict) -> Look:
@@ -141,8 +158,8 @@ def shards_needed(rows: list[tuple[Shard, ...]], counts: Counter, params: Pack) 
 
 def joined(
     columns: dict[str, Path], row: tuple[Shard, ...], told: Iterator[tuple[str, str]]
-) -> Iterator[tuple[Sample, str]]:
-    """Yield the samples of a row of shards, each one with its split; `told` are their groups and splits."""
+) -> Iterator[tuple[Sample, dict]]:
+    """Yield the samples of a row of shards, each with its facts; `told` are their groups and splits."""
     for cells in zip_longest(*row):
         if None in cells or len({cell.key for cell in cells}) > 1:
             raise Halt(
@@ -154,4 +171,4 @@ def joined(
             column: cell.facts for column, cell in zip(columns, cells, strict=True) if cell is not cells[0]
         }
         members = {f"{column}.png": cell.picture for column, cell in zip(columns, cells, strict=True)}
-        yield Sample(cells[0].key, members | {"json": dumps(facts)}), name
+        yield Sample(cells[0].key, members | {"json": dumps(facts)}), facts

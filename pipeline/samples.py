@@ -29,6 +29,7 @@ SEAL = "seal.json"
 INDEX = "index.tsv"
 HEADS = "key\tshard\toffset\tsha256\tmembers\n"
 LEDGER = "rejects.tsv"
+CARD = "README.md"
 
 
 @dataclass(frozen=True)

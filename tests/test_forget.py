@@ -157,7 +157,9 @@ def test_only_files_that_hold_a_forgotten_post_are_written(project):
     [pair] = [path for path in changed if path.parent == Path("data/pairs") and path.suffix == ".tar"]
     seals = {column / name for column in COLUMNS for name in (samples.SEAL, samples.INDEX)}
     assert changed == {PLACES["params"], PLACES["posts"], pair} | shards | seals
-    assert len(set(before) - set(state())) == 5  # an original, and two finished shards with their entries
+    # an original, two finished shards with their entries, and the card, which names artists
+    assert len(set(before) - set(state())) == 6
+    assert not Path("data/pairs", samples.CARD).exists()
 
 
 def test_columns_stay_aligned_even_when_a_shard_is_emptied(project):

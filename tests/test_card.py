@@ -1,0 +1,442 @@
+"""The card tells what was packed, shows how to read it, and is moved by nothing that it quotes."""
+
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import picture
+from markdown_it import MarkdownIt
+from ruamel.yaml import YAML
+
+from pipeline import card, dataset, files, images, samples, terms
+from pipeline.census import Census
+from pipeline.pack import pack
+from pipeline.params import Pack
+from pipeline.tars import Sample
+
+ROOT = Path(__file__).parent.parent
+KEYS = [f"{number:09d}" for number in range(1, 31)]
+COLUMNS = {"color": 0, "cue": 100, "sketch-b7": 200}
+HISTORY = {
+    "search": {"posts": 40, "skipped": {"blacklist": 3}, "ceiling": 480},
+    "fetch": {"taken": 40, "written": 38, "rejected": {"banned": 2}},
+    "clean": {"taken": 38, "written": 30, "rejected": {"gray": 7, "duplicate": 1}, "gray": {"mean": 5.0}},
+    "sketchify-b7": {"taken": 30, "written": 30, "rejected": {}},
+    "pack": {"train": 30, "families": 28, "shards": 3},
+}
+PARAMS = YAML(typ="safe").load(ROOT / "params.yaml")
+YAML_BLOCK = re.compile(r"^(`+)yaml\n(.*?)\n\1$", re.DOTALL | re.MULTILINE)
+HOSTILE = [
+    "a|b", "``` end", "- item", "# head", "x\ny", "\\|", "`", "<script>", "[x](http://evil.example)", "**",
+    "---", "FOLDER", "AUDIENCE", "\u202eback", "é" * 500, "_a_", ": {", "| --- |", "&amp;", "a  b", "\\",
+]  # fmt: skip
+
+
+def facts(number):
+    """Tell of a sample; only some tell all there is to tell."""
+    told = {"id": number, "family": number, "rating": "gs"[number % 2], "artist": f"ann bob_{number % 3}"}
+    told |= {
+        "license": "CC BY 4.0",
+        "source": f"https://www.Art.example/{number}",
+        "tags": ["ann", "solo", "hat"],
+    }
+    return told | ({"score": number} if number > 20 else {})
+
+
+def drawn(name, key):
+    """Draw the picture of a column: RGB, with alpha in the cue, gray in the sketch."""
+    image = picture(int(key) + COLUMNS[name])
+    if name == "cue":
+        return np.dstack([image, image[..., 0]])
+    return image[..., 1] if name == "sketch-b7" else image
+
+
+def census_of(folder):
+    """Count what lies in a packed dataset."""
+    census = Census()
+    for shard in samples.shards(folder):
+        for sample in shard:
+            census.add(sample.facts, sample.facts["split"], sample.members)
+    return census
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """Pack three columns to data/pairs below a folder, with the card."""
+    home = tmp_path_factory.mktemp("home")
+    for name in COLUMNS:
+        made = (
+            Sample(key, {"png": images.encode(drawn(name, key)), "json": files.dumps(facts(int(key)))})
+            for key in KEYS
+        )
+        samples.seal(home / name, [samples.write_shard(home / name / "000000.tar", made)], len(KEYS), {})
+    pack({name: home / name for name in COLUMNS}, home / terms.FOLDER, Pack(val=20.0, test=20.0, shards=3))
+    text = card.card(census_of(home / terms.FOLDER), HISTORY, PARAMS)
+    (home / terms.FOLDER / "README.md").write_text(text, encoding="utf-8")
+    return home
+
+
+def read(home):
+    """Return the text of the card."""
+    return (home / terms.FOLDER / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(text, language):
+    """List the blocks of code in a language."""
+    return re.findall(rf"^```{language}\n(.*?)\n```$", text, re.DOTALL | re.MULTILINE)
+
+
+def header(text):
+    """Read the header as YAML."""
+    return YAML(typ="safe").load(text.split("---\n")[1])
+
+
+def mini(**more):
+    """Count one sample that tells what is given."""
+    census = Census()
+    census.add({"id": 1, "family": 1, **more}, "train", ["color.png", "json"])
+    return census
+
+
+# ---------------------------------------------------------------- the snippets run
+
+CHECK = """
+import hashlib, json
+def told(row):
+    pictures = {name: row[f"{name}.png"] for name in %r}
+    seen = {n: [image.mode, hashlib.sha256(image.tobytes()).hexdigest()] for n, image in pictures.items()}
+    return [row["json"], seen]
+by_header = {name: len(rows) for name, rows in load_dataset("data/pairs").items()}
+rows = {name: {row["__key__"]: told(row) for row in rows} for name, rows in dataset.items()}
+json.dump([by_header, rows], open("found.json", "w"))
+""" % [*COLUMNS]
+
+
+@pytest.fixture(scope="module")
+def hub(home):
+    """Run the snippet of `datasets` in a process of its own, without a network, and note what it loaded."""
+    env = os.environ | {"HF_HOME": str(home / "hf"), "HF_HUB_OFFLINE": "1", "USE_TORCH": "0"}
+    command = [sys.executable, "-c", blocks(read(home), "python")[1] + CHECK]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, cwd=home, env=env, text=True, **pipes) as process:
+        yield process
+        process.kill()
+
+
+@pytest.fixture(autouse=True)
+def _started(hub):
+    """Let that process run while the other tests do."""
+
+
+@pytest.fixture
+def execute(home, monkeypatch, capsys):
+    """Return what runs a snippet for a split: its dataset, and what it prints."""
+    monkeypatch.chdir(home)
+
+    def run(number, split):
+        names = {}
+        snippet = blocks(read(home), "python")[number].replace("train", split)
+        exec(compile(snippet, "snippet", "exec"), names)
+        return list(names["dataset"]), capsys.readouterr().out
+
+    return run
+
+
+def packed(home, split):
+    """Return the samples of a split by key."""
+    shards = samples.shards(home / terms.FOLDER)
+    return {s.key: s for shard in shards for s in shard if s.facts["split"] == split}
+
+
+@pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")  # webdataset leaves that to the collector
+@pytest.mark.parametrize("split", ["train", "val", "test"])
+def test_webdataset_reads_a_split_as_the_card_shows(home, execute, split):
+    found, printed = execute(0, split)
+    assert {sample["__key__"]: sample["json"] for sample in found} == {
+        key: sample.facts for key, sample in packed(home, split).items()
+    }
+    for sample in found:
+        for name in COLUMNS:
+            assert np.array_equal(np.asarray(sample[f"{name}.png"]), drawn(name, sample["__key__"]))
+    assert printed == f"{found[0]['__key__']} ['ann', 'solo', 'hat'] (64, 64)\n"
+
+
+@pytest.mark.parametrize("split", ["train", "val", "test"])
+def test_inkwash_reads_a_split_as_the_card_shows(home, execute, split):
+    found, printed = execute(2, split)
+    assert {sample["key"] for sample in found} == packed(home, split).keys()
+    for sample in found:
+        for part, name in (("color", "color"), ("sketch", "sketch-b7")):
+            assert np.array_equal(dataset.array(sample[part]), drawn(name, sample["key"]))
+    assert printed.startswith(f"{found[0]['key']} torch.Size([1, 64, 64])")
+
+
+# ---------------------------------------------------------------- what it tells
+
+
+def test_the_header_is_what_the_hub_reads(home):
+    told = header(read(home))
+    assert told["license"] == "cc-by-4.0"
+    assert told["task_categories"] == ["image-to-image"]
+    assert told["size_categories"] == ["n<1K"]
+    [config] = told["configs"]
+    assert config["data_files"] == [
+        {"split": "train", "path": "train-*.tar"},
+        {"split": "validation", "path": "val-*.tar"},
+        {"split": "test", "path": "test-*.tar"},
+    ]
+
+
+def test_a_split_without_samples_is_named_nowhere():
+    text = card.card(mini(), {}, {})
+    assert header(text)["configs"][0]["data_files"] == [{"split": "train", "path": "train-*.tar"}]
+    assert not re.search(r"val-|validation|test-", text)
+
+
+def test_in_the_table_of_stages_each_number_adds_up(home):
+    rows = re.findall(r"^\| ([a-z7 ]+) \| (\d+) \| (\d+) \| (.+) \|$", read(home), re.MULTILINE)
+    assert [row[0] for row in rows] == ["search", "fetch", "clean", "sketchify b7", "pack"]
+    for _, taken, written, reasons in rows:
+        assert int(taken) == int(written) + sum(map(int, re.findall(r"` (\d+)", reasons)))
+    assert [int(row[1]) for row in rows[1:]] == [40, 38, 30, 30]
+    assert "`gray` 7, `duplicate` 1" in rows[2][3]
+    assert "not all is of one run" not in read(home)
+
+
+def test_counts_that_do_not_meet_are_pointed_out(home):
+    history = HISTORY | {"fetch": {"taken": 41, "written": 37, "rejected": {"banned": 4}}}
+    text = card.card(census_of(home / terms.FOLDER), history, {})
+    assert "**search gave 40, but fetch took 41: not all is of one run.**" in text
+    assert "**fetch gave 37, but clean took 38: not all is of one run.**" in text
+
+
+@pytest.mark.parametrize(
+    ("search", "said"), [({"limit": 40}, True), ({"sample": 9}, True), ({"limit": 41}, False)]
+)
+def test_a_search_that_kept_all_it_was_asked_for_says_that_there_may_be_more(search, said):
+    assert ("was asked for" in card.card(mini(), HISTORY, {"search": search})) == said
+
+
+def test_splits_groups_and_leaks_are_told(home):
+    metrics = {"groups": 1234, "linked": {"family": 5, "pixels": 2}, "torn": 3, "leaks": 0}
+    text = card.card(census_of(home / terms.FOLDER), {"pack": metrics}, {})
+    assert "1,234 groups" in text
+    assert "by kind: `family` 5, `pixels` 2." in text
+    assert "one by one, 3 of them would be in two splits; drawn by groups, 0 are." in text
+    for name, count in census_of(home / terms.FOLDER).splits.items():
+        assert f"| `{name}` | {count} | {count / 30:.1%} | `{name}-*.tar` |" in text
+
+
+def test_every_member_and_every_field_has_its_line(home):
+    text = read(home)
+    for name in ("color.png", "cue.png", "sketch-b7.png", "json"):
+        assert f"| `KEY.{name}` |" in text
+    assert "a gray sketch of it, drawn by `threshold`" in text
+    for name in facts(1):
+        assert f"| `{name}` |" in text
+    assert "| `score` | votes of the site's users (10 of 30 samples have it) |" in text
+
+
+def test_ratings_tags_artists_licenses_and_hosts_are_counted(home):
+    text = read(home)
+    assert "- **Ratings**: `general` 15, `sensitive` 15" in text
+    assert "- **Tags**: 2, namely `hat` 30, `solo` 30" in text
+    assert "- **Artists**: 4, namely `ann` 30, `bob_0` 10, `bob_1` 10, `bob_2` 10" in text
+    assert "- **Licenses** told by the sources: `CC BY 4.0` 30" in text
+    assert "- **Hosts** of the addresses in `source`: 1, namely `www.art.example` 30" in text
+
+
+def test_the_most_frequent_names_come_first_and_equal_ones_by_name():
+    census = Census()
+    for number in range(50):
+        tags = [f"t{other:02d}" for other in range(number + 1)]
+        census.add({"tags": tags, "artist": "x"}, "train", ["color.png"])
+    text = card.card(census, {}, {})
+    assert "- **Tags**: 50, most often `t00` 50, `t01` 49" in text
+    assert "`t29`" in text
+    assert "`t30`" not in text
+
+
+def test_the_order_of_samples_changes_nothing(home):
+    packed = [sample for shard in samples.shards(home / terms.FOLDER) for sample in shard]
+    texts = set()
+    for order in (packed, packed[::-1]):
+        census = Census()
+        for sample in order:
+            census.add(sample.facts, sample.facts["split"], sample.members)
+        texts.add(card.card(census, HISTORY, PARAMS))
+    assert texts == {read(home)}
+
+
+def test_a_census_grows_with_names_not_with_samples():
+    census = Census()
+    for number in range(1000):
+        census.add(facts(number % 3) | {"id": number}, "train", ["color.png", "json"])
+    assert sum(len(counts) for counts in vars(census).values()) < 40
+    assert len(census) == 1000
+
+
+@pytest.mark.parametrize(
+    ("count", "size"),
+    [(1, "n<1K"), (999, "n<1K"), (1000, "1K<n<10K"), (9999, "1K<n<10K"), (1_000_000, "1M<n<10M")],
+)
+def test_sizes_are_named_as_the_hub_names_them(count, size):
+    assert card.size_of(count) == size
+
+
+@pytest.mark.parametrize(
+    ("licenses", "name"),
+    [(["CC BY-SA 4.0"], "cc-by-sa-4.0"), ([None, ""], "unknown"), (["MIT", "mit"], "mit"),
+     (["mit", "unknown"], "other"), (["ask me: {no}"], "other")],
+)  # fmt: skip
+def test_the_license_is_named_only_if_all_samples_share_one_that_the_hub_knows(licenses, name):
+    census = Census()
+    for each in licenses:
+        census.add({"license": each}, "train", ["color.png"])
+    assert header(card.card(census, {}, {}))["license"] == name
+
+
+def test_without_metrics_and_parameters_the_card_says_so_and_stays_whole():
+    text = card.card(mini(), {}, {})
+    assert "The counts of the stages before were not at hand." in text
+    assert not blocks(text, "yaml")
+    assert len(blocks(text, "python")) == 2  # inkwash trains with a sketch and a cue
+
+
+# ---------------------------------------------------------------- what it keeps to itself
+
+
+@pytest.mark.parametrize(
+    ("host", "shown"),
+    [
+        ("/home/ann/secret", "(left out)"),
+        ("dump:/mnt/secret", "dump:(left out)"),
+        ("/home/secret:x", "(left out)"),
+        ("http://127.0.0.1:8000/secret", "http:(left out)"),
+        ("http://secret.local:8000", "http:(left out)"),
+        ("https://ann:secret@danbooru.donmai.us/secret?key=secret", "https://danbooru.donmai.us"),
+        ("sample", "sample"),
+    ],
+)
+def test_the_card_names_no_path_no_machine_and_no_credentials(host, shown):
+    text = card.card(mini(source="http://secret.local/x"), {}, {"search": {"host": host}})
+    assert "secret" not in text
+    assert YAML(typ="safe").load(blocks(text, "yaml")[0]) == {"search": {"host": shown}}
+
+
+def test_who_had_to_go_is_not_named_and_no_file_of_weights_is():
+    params = {"search": PARAMS["search"] | {"forget": "12 artist:ann"}}
+    params["sketches"] = {"net": {"method": "learned", "weights": "/home/ann/netG.pth"}}
+    text = card.card(mini(), {}, params)
+    assert "ann" not in text
+    assert text.count(card.HIDDEN) == 2
+
+
+def test_parameters_that_decide_nothing_of_the_data_are_left_out(home):
+    shown = YAML(typ="safe").load(blocks(read(home), "yaml")[0])
+    assert shown == {name: PARAMS[name] for name in card.SECTIONS}
+
+
+# ---------------------------------------------------------------- text from outside
+
+
+def shape(text):
+    """List what Markdown makes of a text, without the words in it."""
+    tokens = MarkdownIt("commonmark").enable("table").parse(text.split("\n---\n", 1)[1])
+    inner = [[child.type for child in token.children or () if child.type != "text"] for token in tokens]
+    joined = [" ".join(types).replace("html_inline html_inline", "code_inline") for types in inner]
+    return [(token.type, token.tag, types) for token, types in zip(tokens, joined, strict=True)]
+
+
+def written(value):
+    """Write a card where a value stands wherever a text from outside may; fields keep their order."""
+    census = mini(
+        tags=[value, "b"], artist=[value], rating=value, license=value, source=value, **{f"m{value}": 1}
+    )
+    history = {"clean": {"taken": 2, "written": 1, "rejected": {value: 1}}, "pack": {"torn": {value: 1}}}
+    params = {"search": {"tags": value, "host": value}, "sketches": {"b7": {"method": value}}}
+    census.members["sketch-b7.png"] += 1
+    return card.card(census, history, params)
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+def test_no_text_from_outside_changes_the_shape_of_the_card(value):
+    text = written(value)
+    assert shape(text) == shape(written("letters"))
+    assert header(text) == header(written("letters"))
+    assert YAML(typ="safe").load(YAML_BLOCK.search(text)[2])["search"]["tags"] == card.seen(value)
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+def test_a_text_from_outside_is_shown_letter_by_letter(value):
+    [_, token, *_] = MarkdownIt("commonmark").parse(card.code(value))
+    shown = "".join(child.content for child in token.children if child.type != "html_inline")
+    assert shown == card.seen(value)[:79] + card.seen(value)[79:80].replace("é", "…")
+    assert shown.isprintable()
+
+
+# ---------------------------------------------------------------- what may not be done
+
+
+def test_pictures_of_artists_are_not_licensed_by_the_card():
+    text = card.card(mini(license="CC BY 4.0"), {}, {"search": {"host": "https://danbooru.donmai.us"}})
+    assert "The originals come from `danbooru.donmai.us`." in text
+    for said in (
+        "belong to their artists",
+        "grants no license",
+        "imitate a named artist",
+        "prep forget",
+        "minors",
+    ):
+        assert said in text
+    assert "`CC BY 4.0` 1. Each holds for the samples whose JSON tells it." in text
+    assert "no license is known" not in text
+    assert "Of 1 of the 1 pictures no license is known." in card.card(mini(), {}, {})
+
+
+def test_pictures_that_the_project_drew_are_its_own():
+    sample = {"search": {"host": "sample"}}
+    text = card.card(mini(source="inkwash, drawing 1"), {}, sample)
+    assert "inkwash drew these pictures itself" in text
+    assert "belong to their artists" not in text
+    assert "belong to their artists" in card.card(mini(source="https://art.example/1"), {}, sample)
+
+
+@pytest.mark.parametrize(
+    ("rating", "adult"), [("g", False), ("s", False), ("q", True), ("e", True), ("", False)]
+)
+def test_a_set_with_adult_ratings_says_so_to_people_and_to_the_hub(rating, adult):
+    text = card.card(mini(rating=rating), {}, {})
+    assert ("not-for-all-audiences" in header(text)["tags"]) == adult
+    assert ("keep them from minors" in text) == adult
+    assert ("`s` is sensitive" in text) == (rating == "s")
+
+
+# ---------------------------------------------------------------- the snippet that ran meanwhile
+
+
+def test_hugging_face_datasets_reads_every_split_as_the_card_shows(home, hub):
+    printed, errors = hub.communicate(timeout=150)
+    assert hub.returncode == 0, errors
+    by_header, found = json.loads((home / "found.json").read_text())
+    wanted = {theirs: packed(home, ours) for ours, theirs in card.SPLITS.items()}
+    assert by_header == {split: len(rows) for split, rows in wanted.items()}
+    assert found == {
+        split: {
+            key: [sample.facts, {name: hashed(name, key) for name in COLUMNS}] for key, sample in rows.items()
+        }
+        for split, rows in wanted.items()
+    }
+    assert printed.splitlines()[-1].endswith("['ann', 'solo', 'hat'] (64, 64)")
+
+
+def hashed(name, key):
+    """Return mode and hash of the pixels of a picture."""
+    mode = {"color": "RGB", "cue": "RGBA", "sketch-b7": "L"}[name]
+    return [mode, hashlib.sha256(drawn(name, key).tobytes()).hexdigest()]
