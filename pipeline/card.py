@@ -234,8 +234,8 @@ def divided(census: Census, metrics: Mapping[str, Any]) -> str:
         text += [
             f"The pictures form {groups} groups: families, and all that looks alike or has the same lines. A "
             "hash of its name draws the split of a whole group. Linked pairs by kind: "
-            f"{listing(metrics['linked'])}. Drawn one by one, {torn} of them would be in two splits; drawn by "
-            f"groups, {leaks} are."
+            f"{listing(metrics['linked'])}. Drawn one by one, {torn} of them would be in two splits; drawn "
+            f"by groups, {leaks} are."
         ]
     return "\n\n".join(text)
 

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent.parent
 TINY = {
     "search": {"tags": "", "score": 0, "size": 1, "limit": 30},
     "fetch": {"shard": 8},
-    "clean": {"side": 32, "smallest": 16},
+    "clean": {"side": 32, "smallest": 16, "blur": 99.0},
     "pack": {"val": 20.0, "test": 20.0},
     "model": {"width": 4, "depth": 3},
     "train": {"steps": 2, "batch": 2, "validate": 1},
