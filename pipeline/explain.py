@@ -40,6 +40,8 @@ def explain(key: str, data: Path, clean: Clean) -> list[Decision]:
     decided += column(key, "pack", data / "pairs", None)
     if all(decision.outcome == "absent" for decision in decided):
         raise Halt(f"nothing in {data} knows the key {key}: `prep ls {data}/color` lists what was kept")
+    if any(decision.outcome == "rejected" for decision in decided):
+        return [decision for decision in decided if decision.outcome != "absent"]
     return decided
 
 
@@ -63,7 +65,7 @@ def column(key: str, stage: str, folder: Path, ledger: Path | None) -> Iterator[
         [sample] = shard.read([row])
         yield Decision(stage, "taken", f"{shard.path}, {told(sample.facts)}")
     elif row := rejected(key, ledger):
-        yield Decision(stage, "rejected", ": ".join(word for word in row[1:] if word != "{}"))
+        yield Decision(stage, "rejected", ": ".join(word for word in row[1:] if word))
     else:
         yield Decision(stage, "absent", "it did not get here")
 
@@ -82,7 +84,7 @@ def cleaned(key: str, folder: Path, clean: Clean) -> Iterator[Decision]:
             [sample] = shard.read([row])
             yield Decision("clean", "taken", str(shard.path), rules(sample.facts, clean))
         elif row := rejected(key, folder / samples.LEDGER):
-            facts = json.loads(row[2])
+            facts = json.loads(row[2] or "{}")
             yield Decision("clean", "rejected", row[1], rules(facts, clean) if facts else ())
         else:
             yield decision

@@ -155,7 +155,7 @@ def process(
             if column:
                 column.add(part.shard)
             rejects = sorted(part.rejects, key=itemgetter(0))
-            note((key, reason, dumps(told).decode()) for key, reason, told in rejects)
+            note((key, reason, dumps(told).decode() if told else "") for key, reason, told in rejects)
             report.add(part)
             tick(report.taken, total)
     refuse(report, tolerance, ledger)

@@ -268,7 +268,7 @@ def test_a_mutilated_picture_is_counted_and_its_neighbors_survive(capsys):
     code, out, _ = run(capsys, "clean", "in", "out")
     assert (code, out) == (0, "clean: 3 of 4 written to out; rejected: cannot decode 1\n")
     assert sorted(path.name for path in Path("out").glob("*.png")) == ["0.png", "1.png", "3.png"]
-    assert Path("out/rejects.tsv").read_text() == "key\treason\n2\tcannot decode\n"
+    assert Path("out/rejects.tsv").read_text() == "key\treason\ttold\n2\tcannot decode\t\n"
 
 
 def test_a_full_disk_is_said_in_one_line_and_leaves_nothing_half_made(capsys, monkeypatch):
@@ -282,7 +282,8 @@ def test_a_full_disk_is_said_in_one_line_and_leaves_nothing_half_made(capsys, mo
         1,
         "prep: [Errno 28] No space left on device: free some space, then run the same command to go on\n",
     )
-    assert not [path for folder in ("out", ".prep") for path in Path(folder).rglob("*") if path.is_file()]
+    left = [path.name for folder in ("out", ".prep") for path in Path(folder).rglob("*") if path.is_file()]
+    assert left == ["made.sqlite"]  # the table of what is in the memo, which is empty
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
@@ -372,3 +373,42 @@ def test_packing_takes_the_listed_sketches_and_removes_what_is_left_of_others(ca
     names = ["color.png", "cue.png", "reference.png", "sketch-b7.png", "sketch-b9.png", "json"]
     assert list(sample.members) == names
     assert not Path("sketch/old").exists()
+
+
+def test_a_column_is_listed_shown_verified_and_explained_without_unpacking(capsys):
+    keys = [f"{number:09d}" for number in range(1, 5)]
+    make_column(Path("data/color"), keys, width=512)
+    code, out, _ = run(capsys, "ls", "data")
+    assert (code, out.split()) == (0, ["data/color", "4", "samples", "2", "shards", *out.split()[5:]])
+    code, out, _ = run(capsys, "ls", "data/color")
+    assert [line.split()[:2] for line in out.splitlines()] == [
+        [key, "000000.tar" if key != keys[3] else "000001.tar"] for key in keys
+    ]
+    code, out, _ = run(capsys, "show", keys[1], "data/color", "--to", "shown")
+    assert code == 0
+    assert '"width": 512' in out
+    assert Path("shown", f"{keys[1]}.png").read_bytes() == images.encode(picture(2))
+    code, out, _ = run(capsys, "verify", "data")
+    assert out.startswith("verify: 1 columns, 2 shards, 4 samples")
+    code, _, err = run(capsys, "show", "9", "data/color")
+    assert (code, err) == (
+        1, "prep: data/color holds no sample with the key 9: `prep ls data/color` lists its samples\n",
+    )  # fmt: skip
+    shard = Path("data/color/000001.tar")
+    shard.write_bytes(shard.read_bytes()[:-1] + b"\1")
+    code, out, err = run(capsys, "verify", "data")
+    assert (code, out) == (1, "")
+    assert err.splitlines() == [
+        f"verify: {shard} differs from its seal",
+        "prep: 1 faults in data: run the stages that write these columns again",
+    ]
+
+
+def test_the_cache_is_emptied_on_demand(capsys, drawing):
+    make_column(Path("color"), ["000000001"])
+    run(capsys, "cue", "color", "out")
+    assert list(Path(".prep/steps").glob("*/*.tar"))
+    code, out, _ = run(capsys, "gc", "--gigabytes", "0")
+    assert (code, out[:13]) == (0, "gc: 1 entries")
+    assert not list(Path(".prep/steps").glob("*/*.tar"))
+    assert run(capsys, "verify", "out")[0] == 0
