@@ -95,27 +95,28 @@ def tint(image: np.ndarray, shift: np.ndarray) -> np.ndarray:
     return cv2.LUT(image, np.clip(np.rint(levels + shift), 0, 255).astype(np.uint8))
 
 
+def choose(key: str, params: Reference, variant: str = "") -> dict:
+    """Draw all that makes the reference of a sample, and tell by which parameters."""
+    points, shift = draw(key, params, variant)
+    facts = {name: getattr(params, name) for name in ("order", "strength", "jitter")}
+    facts |= {"points": points.tolist(), "shift": shift.tolist(), "flip": flipped(key, params, variant)}
+    return facts | {"subject": "own"}
+
+
 def bend(image: np.ndarray, facts: dict) -> np.ndarray:
     """Make the reference of a picture from what the facts of its column tell.
 
     Tinted before, it is exactly the warp of the tinted picture, which some systems train to reach. Tinted
     after, what is clipped is the mixture of pixels and not each of them.
     """
-    at = flow(facts["points"], *image.shape[:2], facts.get("flip", False))
+    at = flow(facts["points"], *image.shape[:2], facts["flip"])
     shift = np.array(facts["shift"])
-    if facts.get("order") == "before":
+    if facts["order"] == "before":
         return warp(tint(image, shift), at)
     return tint(warp(image, at), shift)
 
 
 def column(picture: bytes, key: str, params: Reference, *kin: bytes) -> tuple[np.ndarray, dict]:
     """Bend, tint and perhaps mirror an encoded picture, or that of a relative; tell what was drawn."""
-    points, shift = draw(key, params)
-    facts = {"points": points.tolist(), "shift": shift.tolist()}
-    if params.order == "before":  # what is as it was before there was a choice is not told
-        facts["order"] = params.order
-    if params.flip:
-        facts["flip"] = flipped(key, params)
-    if params.subject == "family":
-        facts["subject"] = "family" if kin else "own"
+    facts = choose(key, params) | {"subject": "family" if kin else "own"}
     return bend(images.decode(kin[0] if kin else picture), facts), facts

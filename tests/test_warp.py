@@ -120,7 +120,7 @@ def test_by_default_the_facts_are_points_and_shift():
 def test_the_rebuilt_flow_takes_the_picture_or_the_target_to_the_reference(order, flip, size):
     source = picture(3, size[1], size[0])
     reference, facts = warp.column(images.encode(source), "7", Reference(order=order, flip=flip))
-    at = warp.flow(facts["points"], *size, flip=facts.get("flip", False))
+    at = warp.flow(facts["points"], *size, flip=facts["flip"])
     if order == "before":
         expected = warp.warp(warp.tint(source, np.array(facts["shift"])), at)
     else:
@@ -146,7 +146,7 @@ def test_before_the_warp_each_pixel_is_clipped_and_after_it_their_mixture():
     image = np.zeros((1, 2, 3), np.uint8)
     image[0, 1] = 240
     at = np.array([[[0.5, 0.5]]])  # halfway between the two
-    facts = {"points": np.zeros((4, 2)), "shift": [40.0] * 3}
+    facts = {"points": np.zeros((4, 2)), "shift": [40.0] * 3, "flip": False}
     assert (warp.tint(warp.warp(image, at), np.full(3, 40.0)) == 160).all()
     assert (warp.warp(warp.tint(image, np.full(3, 40.0)), at) == 148).all()  # (40 + 255) / 2
     assert (warp.bend(image, facts | {"order": "before"}) == [[[40] * 3, [255] * 3]]).all()
