@@ -109,9 +109,12 @@ def test_the_reference_can_be_rebuilt_from_its_facts():
     assert not np.array_equal(reference, source)
 
 
-def test_by_default_the_facts_are_points_and_shift():
-    _, facts = warp.column(images.encode(picture(3)), "7", Reference())
-    assert list(facts) == ["points", "shift"]
+def test_the_facts_tell_what_was_drawn_and_by_what():
+    facts = warp.column(images.encode(picture(3)), "7", Reference(strength=0.1))[1]
+    points, shift = warp.draw("7", Reference(strength=0.1))
+    assert facts.pop("points") == points.tolist()
+    assert facts.pop("shift") == shift.tolist()
+    assert facts == {"order": "after", "strength": 0.1, "jitter": 50.0, "flip": False, "subject": "own"}
 
 
 @pytest.mark.parametrize("order", ["after", "before"])
