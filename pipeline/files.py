@@ -1,12 +1,81 @@
-"""Write files that are either whole or not there."""
+"""Files that are either whole or not there, in a folder or behind a URL.
 
+A path is a `pathlib.Path`, or for a URL a `upath.UPath`, which has the same methods. The two differ here
+alone: an object appears when its upload is complete, so that it needs no other name before; and a request
+takes so long that one reads ahead, and asks for all sizes at once.
+"""
+
+import io
 import json
 import os
+import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO
+
+from pipeline import Halt
+
+AHEAD = 1 << 23  # bytes to read at once from elsewhere
+STORES = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss")  # they remember listings, which others outdate
+
+
+def locate(text: str) -> Path:
+    """Turn a path, or a URL that fsspec knows, into what the library takes.
+
+    Who asks, and where, fsspec reads from its own settings. Raise Halt if a URL cannot be used.
+    """
+    if "://" not in text:
+        return Path(text)
+    try:
+        from upath import UPath
+
+        store = text.partition(":")[0] in STORES
+        path = UPath(text.rstrip("/"), **({"use_listings_cache": False} if store else {}))
+        path.exists()
+    except ImportError as error:
+        raise Halt(f"{text} needs a package ({error}): install inkwash[urls], or the one it names") from error
+    except Exception as error:  # whatever a driver of fsspec may raise; there is no code of ours in there
+        raise Halt(f"{text} cannot be reached ({error}): check the URL, and fsspec's settings") from error
+    return Path(path.path) if isinstance(path, os.PathLike) else path
+
+
+def elsewhere(path: Path) -> bool:
+    """Tell a URL from a path of this machine."""
+    return not isinstance(path, Path)
+
+
+def reading(path: Path, ahead: int = AHEAD) -> BinaryIO:
+    """Open a file to read many pieces of it; from elsewhere, `ahead` bytes come with each."""
+    return path.open("rb", buffering=ahead) if elsewhere(path) else path.open("rb")
+
+
+def lines(path: Path, start: int = 0) -> Iterator[bytes]:
+    """Yield the lines of a file from a place on, and read little more than those that are taken."""
+    with (
+        io.BufferedReader(path.open("rb", buffering=1 << 18)) if elsewhere(path) else path.open("rb") as file
+    ):
+        file.seek(start)
+        yield from file
+
+
+def sizes(folder: Path) -> dict[str, int]:
+    """Tell the size of each file in a folder by name, in bytes."""
+    if not elsewhere(folder):
+        return {path.name: path.stat().st_size for path in folder.iterdir() if path.is_file()}
+    listed = folder.fs.ls(folder.path, detail=True)
+    return {entry["name"].rpartition("/")[2]: entry["size"] for entry in listed if entry["type"] == "file"}
+
+
+def below(folder: Path) -> list[Path]:
+    """List the files in a folder and in those below it, sorted by their folders and names."""
+    if elsewhere(folder):
+        found = (name.removeprefix(folder.path).strip("/").split("/") for name in folder.fs.find(folder.path))
+    else:
+        found = (path.relative_to(folder).parts for path in folder.rglob("*") if path.is_file())
+    return [folder.joinpath(*parts) for parts in sorted(map(tuple, found))]
 
 
 @contextmanager
@@ -15,6 +84,12 @@ def whole(path: Path, sync: bool = True) -> Iterator[BinaryIO]:
 
     An exception, a kill or a full disk leaves whatever bore the name before; with `sync` a power cut too.
     """
+    if elsewhere(path):
+        with TemporaryDirectory(prefix="prep-") as folder:
+            with Path(folder, path.name).open("xb") as file:
+                yield file
+            upload(Path(folder, path.name), path)
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
     try:
@@ -34,6 +109,14 @@ def write(path: Path, data: bytes, sync: bool = True) -> None:
         file.write(data)
 
 
+def upload(source: Path, path: Path) -> None:
+    """Copy a finished file to a URL. Raise Halt if its bucket does not exist."""
+    try:
+        path.fs.put_file(str(source), path.path)
+    except FileNotFoundError as error:
+        raise Halt(f"{path} cannot be written ({error}): make its bucket or folder first") from error
+
+
 def dumps(value: Any) -> bytes:
     """Encode a value as JSON whose bytes depend on the value alone."""
     return json.dumps(
@@ -49,9 +132,20 @@ def write_json(path: Path, value: Any) -> None:
 
 def link(source: Path, path: Path) -> None:
     """Give a finished file a second name, or a copy where the file system has no links."""
+    if elsewhere(path):
+        upload(source, path)
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
     try:
         path.hardlink_to(source)
     except OSError:
         write(path, source.read_bytes())
+
+
+def remove(folder: Path) -> None:
+    """Remove a folder and all that is in it."""
+    if elsewhere(folder):
+        folder.fs.rm(folder.path, recursive=True)
+    else:
+        shutil.rmtree(folder)

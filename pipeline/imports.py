@@ -6,7 +6,12 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-UNTRACKED = ("pipeline", "pipeline.params", "pipeline.imports")  # these decide no byte of a result
+UNTRACKED = (
+    "pipeline",
+    "pipeline.params",
+    "pipeline.imports",
+    "pipeline.cluster",
+)  # these decide no byte of a result
 
 
 @cache

@@ -81,14 +81,14 @@ class Memo:
             homes[shard.hex()].append(names[name])
         return {key: old for home, keys in homes.items() for key, old in dig(place(self.folder, home), keys)}
 
-    def keep(self, shard: Shard, made: Made) -> None:
-        """Keep what was made of a shard."""
+    def keep(self, shard: Shard, rows: tuple[Row, ...], made: Made) -> None:
+        """Keep what was made of a shard that has these rows."""
         entry = {"told": made.told, "rejects": made.rejects}
         entry["rows"] = [row.line("") for row in made.shard.rows]
         entry |= {name: getattr(made.shard, name) for name in ("samples", "bytes", "sha256")}
         write(made.shard.path.with_suffix(".json"), dumps(entry))
         home = bytes.fromhex(self.name(shard.sha256))
-        names = [(bytes.fromhex(self.name(row.sha256)), home) for row in shard.rows]
+        names = [(bytes.fromhex(self.name(row.sha256)), home) for row in rows]
         with table(self.folder) as lines:
             lines.executemany("INSERT OR REPLACE INTO made VALUES (?, ?)", names)
 

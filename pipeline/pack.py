@@ -2,7 +2,6 @@
 
 import math
 import re
-import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -15,7 +14,7 @@ import numpy as np
 from pipeline import Halt, groups, samples, tars
 from pipeline.card import card
 from pipeline.census import Census
-from pipeline.files import dumps, write
+from pipeline.files import dumps, remove, write
 from pipeline.groups import Look
 from pipeline.looks import NOTHING
 from pipeline.params import Pack
@@ -96,8 +95,8 @@ def current(folder: Path, names: Iterable[str]) -> list[Path]:
     columns = [folder / name for name in sorted(names)]
     for column in columns:
         samples.shards(column)
-    for stale in set(filter(Path.is_dir, folder.iterdir())) - set(columns):
-        shutil.rmtree(stale)
+    for stale in {path for path in folder.iterdir() if path.is_dir()} - set(columns):
+        remove(stale)
     return columns
 
 

@@ -9,10 +9,10 @@ import multiprocessing
 import os
 import threading
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from operator import itemgetter
@@ -126,6 +126,7 @@ def process(
     *,
     cache: Path,
     workers: int = 1,
+    on: str = "processes",
     tick: Callable[[int, int], None] = lambda done, total: None,
     view: Callable[[list], list] = list,
     judge: Judge = welcome,
@@ -134,13 +135,19 @@ def process(
 ) -> Report:
     """Apply a step to every sample of `source` and write `dest`: shards to shards, loose pictures to loose.
 
-    `view` may put others in the place of the parts of `source`, such as parts with one more member to each
-    sample. Samples are rejected for which `judge` finds a reason in what the step tells. Of those that tell
-    the same of `distinct`, the first stays and the others are rejected as "duplicate". What a step made is
-    kept in the folder `cache`, and taken from there if nothing that decides it has changed. After each part
-    `tick` gets how many samples are done, of how many. Raise Halt if more than `tolerance` percent are
-    rejected, or all; then `dest` has a ledger and no seal.
+    `source` and `dest` may be URLs, see `files.locate`. Work is done in `workers` processes, or `on` "ray" in
+    as many as a Ray cluster has cores; all of its machines must see `source` and `dest`, and `cache` is a
+    folder of each. `view` may put others in the place of the parts of `source`, such as parts with one more
+    member to each sample.
+
+    Samples are rejected for which `judge` finds a reason in what the step tells. Of those that tell the same
+    of `distinct`, the first stays and the others are rejected as "duplicate". What a step made is kept in the
+    folder `cache`, and taken from there if nothing that decides it has changed. After each part `tick` gets
+    how many samples are done, of how many. Raise Halt if more than `tolerance` percent are rejected, or all;
+    then `dest` has a ledger and no seal.
     """
+    if on == "ray":  # whose workers are in other folders
+        source, dest, cache = source.absolute(), dest.absolute(), cache.absolute()
     units = view(samples.parts(source))
     sealed, total = not isinstance(units[0], Loose), sum(map(len, units))
     samples.keep_apart(source, dest)
@@ -150,7 +157,7 @@ def process(
     with ExitStack() as stack:
         note = stack.enter_context(samples.ledger(ledger, "told"))
         column = stack.enter_context(samples.making(dest)) if sealed else None
-        for part in spread(work, units, workers):
+        for part in stack.enter_context(closing(spread(work, units, workers, on, step))):
             refuse_twins(part, distinct, seen, dest)
             if column:
                 column.add(part.shard)
@@ -177,11 +184,12 @@ def run_shard(step: Step, memo: Memo, judge: Judge, dest: Path, shard: Shard) ->
 
 def make(step: Step, memo: Memo, shard: Shard) -> Made:
     """Make the samples of a shard that were not made before, as part of another."""
-    known, path = memo.known(shard.rows), memo.path(shard)
-    fresh = shard.read(row for row in shard.rows if row.key not in known)
+    rows, path = shard.rows, memo.path(shard)
+    known = memo.known(rows)
+    fresh = shard.read(row for row in rows if row.key not in known)
     told, rejects = {}, []
     with tars.writing(path) as out:
-        for row in shard.rows:
+        for row in rows:
             if (old := known.get(row.key)) is None:
                 for sample in attempt(step, [next(fresh)], told, rejects):
                     out.add(sample)
@@ -191,7 +199,7 @@ def make(step: Step, memo: Memo, shard: Shard) -> Made:
                 out.copy(old.data, old.row)
                 told[row.key] = old.told
     made = Made(samples.finished(path, out), told, rejects)
-    memo.keep(shard, made)
+    memo.keep(shard, rows, made)
     return made
 
 
@@ -273,8 +281,13 @@ def refuse(report: Report, tolerance: float, ledger: Path) -> None:
     raise Halt(f"{lost} of {report.taken} pictures were rejected ({reasons}){limit}: see {ledger}")
 
 
-def spread(work: Callable, units: list, workers: int) -> Iterator:
-    """Yield `work(unit)` for each unit in order, computed in up to `workers` processes."""
+def spread(work: Callable, units: list, workers: int, on: str, step: Step) -> Generator:
+    """Yield `work(unit)` for each unit in order, computed in up to `workers` processes, or on a cluster."""
+    if on == "ray":
+        from pipeline import cluster
+
+        yield from cluster.spread(work, units, workers, step)
+        return
     workers = min(workers, len(units))
     if workers <= 1:
         yield from map(work, units)

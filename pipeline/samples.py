@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pipeline import Halt, tars
-from pipeline.files import whole, write, write_json
+from pipeline.files import below, lines, reading, sizes, whole, write, write_json
 from pipeline.images import SUFFIXES
 from pipeline.tars import END, Row, Sample
 
@@ -62,15 +62,16 @@ class Shard:
 
     def __iter__(self) -> Iterator[Sample]:
         """Yield the samples; raise Halt at the first byte that is not the one that was sealed."""
-        yield from self.read(self.rows)
-        with self.path.open("rb") as file:
+        with reading(self.path) as file:
+            for row in self.rows:
+                yield tars.unpack(tars.fetch(file, row, self.path), row, self.path)
             file.seek(self.bytes - len(END))
             if file.read() != END:
                 raise Halt(f"{self.path} differs from its seal: run the stage that writes it again")
 
     def facts(self) -> Iterator[tuple[Row, dict]]:
         """Yield the rows, each with what the JSON member of its sample says, and read nothing else."""
-        with self.path.open("rb") as file:
+        with reading(self.path) as file:
             for row in self.rows:
                 offset, size = row.places["json"]
                 file.seek(offset)
@@ -78,7 +79,7 @@ class Shard:
 
     def read(self, rows: Iterable[Row]) -> Iterator[Sample]:
         """Yield the samples of some rows, and read no others."""
-        with self.path.open("rb") as file:
+        with reading(self.path) as file:
             for row in rows:
                 yield tars.unpack(tars.fetch(file, row, self.path), row, self.path)
 
@@ -119,9 +120,7 @@ def parts(source: Path) -> list[Shard] | list[Loose]:
         raise Halt(f"{source} does not exist: name a picture, a folder of pictures or a folder of shards")
     if (source / SEAL).is_file() or any(source.glob("*.tar")):
         return shards(source)
-    paths = sorted(
-        path for path in source.rglob("*") if path.suffix[1:].lower() in SUFFIXES and path.is_file()
-    )
+    paths = [path for path in below(source) if path.suffix[1:].lower() in SUFFIXES]
     if not paths:
         raise Halt(f"{source} holds no pictures: looked for {', '.join(SUFFIXES)}")
     refuse_twins(paths, source)
@@ -134,8 +133,9 @@ def shards(column: Path) -> list[Shard]:
     if not column.is_dir():
         raise Halt(f"{column} does not exist: run the stage that writes it")
     listed = [Shard(column / name, **entry) for name, entry in read_seal(column)["shards"].items()]
+    found = sizes(column)
     for shard in listed:
-        if not shard.path.is_file() or shard.path.stat().st_size != shard.bytes:
+        if found.get(shard.name) != shard.bytes:
             raise Halt(
                 f"{shard.path} is missing or not as long as its seal says: run the stage that writes it again"
             )
@@ -173,15 +173,13 @@ def read_rows(shard: Shard) -> Iterator[Row]:
     """
     index, end, seen = shard.path.parent / INDEX, 0, set()
     try:
-        with index.open("rb") as file:
-            file.seek(shard.place)
-            for line in islice(file, shard.samples):
-                row = Row.parse(line.decode())
-                if row.offset != end or row.key in seen:
-                    raise ValueError(f"sample {row.key} is out of its place")
-                seen.add(row.key)
-                end += row.size
-                yield row
+        for line in islice(lines(index, shard.place), shard.samples):
+            row = Row.parse(line.decode())
+            if row.offset != end or row.key in seen:
+                raise ValueError(f"sample {row.key} is out of its place")
+            seen.add(row.key)
+            end += row.size
+            yield row
         if (len(seen), end + len(END)) != (shard.samples, shard.bytes):
             raise ValueError("some samples are missing")
     except (FileNotFoundError, ValueError) as error:
@@ -195,10 +193,9 @@ def find(column: Path, key: str) -> tuple[Shard, Row] | None:
     listed = {shard.name: shard for shard in shards(column)}
     if not (column / INDEX).is_file():
         raise Halt(f"{column} has no {INDEX}: run the stage that writes it again")
-    with (column / INDEX).open("rb") as file:
-        for line in islice(file, 1, None):
-            if line.startswith(f"{key}\t".encode()):
-                return listed[line.split(b"\t", 2)[1].decode()], Row.parse(line.decode())
+    for line in lines(column / INDEX):
+        if line.startswith(f"{key}\t".encode()):
+            return listed[line.split(b"\t", 2)[1].decode()], Row.parse(line.decode())
     return None
 
 
@@ -221,7 +218,7 @@ def refuse_twins(paths: list[Path], root: Path) -> None:
 
 def loose_key(path: Path, root: Path) -> str:
     """Make a key from a path: its place below `root`, without suffix, slashes and dots."""
-    return "_".join(path.relative_to(root).with_suffix("").parts).replace(".", "_")
+    return "_".join(path.with_suffix("").relative_to(root).parts).replace(".", "_")
 
 
 # ---------------------------------------------------------------- writing
@@ -237,7 +234,7 @@ def write_shard(path: Path, samples: Iterable[Sample]) -> Shard:
 
 def copy(shard: Shard, path: Path, wanted: Callable[[str], bool]) -> Shard:
     """Copy the samples of a shard whose keys are wanted, byte for byte."""
-    with shard.path.open("rb") as file, tars.writing(path) as out:
+    with reading(shard.path) as file, tars.writing(path) as out:
         for row in shard.rows:
             if wanted(row.key):
                 out.copy(tars.fetch(file, row, shard.path), row)

@@ -21,9 +21,14 @@ from pipeline.run import Report
 if TYPE_CHECKING:  # it imports what only a few commands need
     from pipeline.fetch import Tally
 
-Source = Annotated[
-    Path, typer.Argument(help="A picture, a folder of pictures, or a folder of shards.", show_default=False)
-]
+
+def folder(help: str):
+    """Describe an argument that is a path or a URL."""
+    return typer.Argument(help=help, show_default=False, parser=files.locate)
+
+
+Source = Annotated[Path, folder("A picture, a folder of pictures, or a folder of shards; or a URL of one.")]
+Target = Annotated[Path, folder("The folder to write, or its URL.")]
 Dest = Annotated[Path, typer.Argument(help="The folder to write.", show_default=False)]
 Columns = Annotated[Path, typer.Argument(help="A folder of shards, or one above such folders.")]
 Metrics = Annotated[
@@ -35,6 +40,10 @@ Sheet = Annotated[
 ]
 Workers = Annotated[
     int, typer.Option(min=1, envvar="PREP_WORKERS", help="Processes to use.", show_default="one per core")
+]
+On = Annotated[
+    Literal["processes", "ray"],
+    typer.Option(envvar="PREP_ON", help="Compute in processes of this machine, or on a Ray cluster."),
 ]
 Cache = Annotated[
     Path, typer.Option(envvar="PREP_CACHE", help="Folder of downloads, finished shards and checkpoints.")

@@ -11,14 +11,26 @@ from pipeline import files, gallery, images
 from pipeline.params import Clean
 from pipeline.run import Report, process
 from pipeline.step import Step
-from stages.arguments import CACHE, WORKERS, Cache, Dest, Metrics, Sheet, Source, Workers, conclude, progress
+from stages.arguments import (
+    CACHE,
+    WORKERS,
+    Cache,
+    Metrics,
+    On,
+    Sheet,
+    Source,
+    Target,
+    Workers,
+    conclude,
+    progress,
+)
 from stages.options import unfold
 
 
 @unfold
 def clean(
     source: Source,
-    dest: Dest,
+    dest: Target,
     clean: Clean,
     metrics: Metrics = None,
     sheet: Sheet = None,
@@ -30,6 +42,7 @@ def clean(
         Path | None, typer.Option(help="Write the pictures per percent of complexity here.")
     ] = None,
     workers: Workers = WORKERS,
+    on: On = "processes",
     cache: Cache = CACHE,
 ) -> None:
     """Decode, crop, resize and score every original; reject those of no use, each with its reason."""
@@ -42,6 +55,7 @@ def clean(
             source,
             dest,
             workers=workers,
+            on=on,
             cache=cache,
             tick=tick,
             judge=partial(cleaning.judge, params=clean),

@@ -6,12 +6,12 @@ from typing import Annotated
 import typer
 
 from pipeline.run import process
-from stages.arguments import CACHE, Cache, Dest, Device, Source, conclude, progress
+from stages.arguments import CACHE, Cache, Device, Source, Target, conclude, progress
 
 
 def colorize(
     source: Source,
-    dest: Dest,
+    dest: Target,
     model: Annotated[Path, typer.Option(help="The folder of a trained model.")] = Path("data/model"),
     cue: Annotated[
         Path | None,

@@ -11,19 +11,19 @@ from pipeline import files
 from pipeline.pack import current
 from pipeline.pack import pack as join
 from pipeline.params import Pack
-from stages.arguments import Dest, Metrics, progress
+from stages.arguments import Metrics, Target, folder, progress
 from stages.options import unfold
 
-Column = Annotated[Path, typer.Argument(help="A folder of shards.", show_default=False)]
+Column = Annotated[Path, folder("A folder of shards.")]
 
 
 @unfold
 def pack(
     color: Column,
-    sketch: Annotated[Path, typer.Argument(help="A folder of sketch columns.", show_default=False)],
+    sketch: Annotated[Path, folder("A folder of sketch columns.")],
     cue: Column,
     reference: Column,
-    dest: Dest,
+    dest: Target,
     pack: Pack,
     listing: Annotated[
         Path | None,

@@ -1,0 +1,165 @@
+"""Work in the workers of a Ray cluster. Ray is an optional package, imported only when asked for.
+
+A worker may live on another machine, with another release of this program or of a library, whose results
+would differ: before it works, it compares what decides them with what the caller has. What is sent is pickled
+here and not by Ray, so that a machine that cannot even read it says so in our words.
+"""
+
+import hashlib
+import logging
+import os
+import pickle
+import signal
+import socket
+import threading
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from functools import lru_cache, partial
+from typing import Any
+from urllib.parse import urlsplit
+
+from pipeline import Halt
+from pipeline.imports import code
+
+AHEAD = 4  # units handed out per core; more would hold memory
+RETRIES = 3  # of a unit whose worker was lost
+PATIENCE = 5  # seconds to wait for a cluster to answer; Ray itself would wait for minutes
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+OTHER = "{} has another inkwash, or other libraries: install the same on every machine of the Ray cluster"
+
+
+def spread(work: Callable, units: list, workers: int, step: Any) -> Generator:
+    """Yield `work(unit)` for each unit in order, computed by all cores of a cluster.
+
+    The cluster is that of RAY_ADDRESS, or one that `ray start` has started here, or else a new one of
+    `workers` processes that ends with the work. A unit whose worker is lost is done again. Raise Halt if
+    there is no Ray, no such cluster, other code on it, or a unit that kills every worker.
+    """
+    ray = load()
+    with joined(ray, workers):
+        order = ray.put(pickle.dumps((sign(step), step, work)))
+        send = ray.remote(max_retries=RETRIES)(errand()).remote
+        waiting = deque()
+        try:
+            for unit in units:
+                waiting.append(send(order, pickle.dumps(unit)))
+                if len(waiting) > AHEAD * cores(ray):
+                    yield fetch(ray, waiting.popleft())
+            while waiting:
+                yield fetch(ray, waiting.popleft())
+        finally:
+            for unit in waiting:
+                ray.cancel(unit, force=True)
+
+
+def load():
+    """Import Ray. Raise Halt if it is not installed."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no telemetry
+    try:
+        import ray
+    except ImportError as error:
+        raise Halt(f"Ray cannot be used ({error}): install inkwash[ray], or leave --on ray out") from error
+    return ray
+
+
+@contextmanager
+def joined(ray, workers: int) -> Iterator[None]:
+    """Join a cluster for a while, or start one; stay in the one that the caller has joined."""
+    if ray.is_initialized():
+        yield
+        return
+    handler = signal.getsignal(signal.SIGTERM)
+    try:
+        join(ray, workers)
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, handler)  # Ray has set its own
+        yield
+    finally:
+        ray.shutdown()
+
+
+def join(ray, workers: int) -> None:
+    """Join the cluster that is there, or start one. Raise Halt if it cannot be joined."""
+    address = os.environ.get("RAY_ADDRESS", "")
+    quiet = partial(ray.init, logging_level=logging.ERROR, log_to_driver=False)
+    try:
+        greet(address)
+        try:
+            quiet(num_cpus=workers, include_dashboard=False)
+        except ValueError:  # there is a cluster, whose machines count their own cores
+            quiet()
+    except (OSError, RuntimeError, ValueError) as error:
+        raise Halt(
+            f"the Ray cluster {address or 'of this machine'} cannot be joined ({error}): start it, or another"
+            " with `ray start --head`, or unset RAY_ADDRESS"
+        ) from error
+
+
+def greet(address: str) -> None:
+    """Raise OSError or ValueError if there is an address at which nobody listens."""
+    if address not in ("", "auto", "local"):
+        parts = urlsplit(address if "://" in address else f"//{address}")
+        socket.create_connection((parts.hostname, parts.port), PATIENCE).close()
+
+
+def cores(ray) -> int:
+    """Count the cores of the cluster now: machines come and go."""
+    return max(1, int(ray.cluster_resources().get("CPU", 1)))
+
+
+def fetch(ray, unit) -> Any:
+    """Wait for a result. Raise what the worker raised; Halt if Ray gave up."""
+    try:
+        return ray.get(unit)
+    except ray.exceptions.RayTaskError as error:
+        if isinstance(error.cause, ImportError) and error.cause.name in ("pipeline", __name__):
+            raise Halt(OTHER.format(error.ip)) from error
+        raise error.cause from error
+    except ray.exceptions.RayError as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise Halt(
+            f"a worker was lost {RETRIES + 1} times over the same pictures, perhaps for want of memory"
+            f" ({reason}): run again with fewer cores a machine"
+        ) from error
+
+
+# ---------------------------------------------------------------- in a worker
+
+
+def errand() -> Callable[[bytes, bytes], Any]:
+    """Return what a worker runs: a closure, which travels whole and needs nothing of ours to be read."""
+
+    def run(order: bytes, unit: bytes) -> Any:
+        from pipeline import cluster
+
+        return cluster.obey(order, unit)
+
+    return run
+
+
+def obey(order: bytes, unit: bytes) -> Any:
+    """Do one unit of work."""
+    work = understand(order)
+    return work(pickle.loads(unit))
+
+
+@lru_cache(maxsize=1)
+def understand(order: bytes) -> Callable:
+    """Prepare this process and return the work to do. Raise Halt if it would be done otherwise here."""
+    os.environ |= dict.fromkeys(THREADS, "1")  # before NumPy is imported
+    import cv2
+
+    cv2.setNumThreads(1)
+    try:
+        signed, step, work = pickle.loads(order)
+    except (ImportError, AttributeError) as error:
+        raise Halt(f"{OTHER.format(socket.gethostname())} ({error})") from error
+    if sign(step) != signed:
+        raise Halt(OTHER.format(socket.gethostname()))
+    return work
+
+
+def sign(step: Any) -> str:
+    """Hash what decides the bytes of shards here: the step, its libraries, and our code on the way."""
+    return hashlib.sha256("".join([step.fingerprint(), *code("pipeline.run")]).encode()).hexdigest()

@@ -1,0 +1,253 @@
+"""Columns behind URLs hold the bytes that columns in folders hold, whole or not at all."""
+
+import sys
+from threading import Thread
+
+import pytest
+from conftest import make_column, picture
+from test_prep import run
+
+from pipeline import Halt, files, images, samples
+from pipeline.images import BadImage
+from pipeline.pack import current, pack
+from pipeline.params import Cue, Pack
+from pipeline.run import process
+from pipeline.step import Step
+
+s3fs = pytest.importorskip("s3fs", reason="needs inkwash[urls]")
+pytest.importorskip("upath", reason="needs inkwash[urls]")
+moto = pytest.importorskip("moto.server", reason="needs moto[server]")
+serving = pytest.importorskip("werkzeug.serving", reason="needs moto[server]")
+
+PACK = Pack(val=0.0, test=0.0, shards=2)
+
+
+def picky(data, key, params):
+    """Reject every third sample; tell which of four colors the others have."""
+    if int(key) % 3 == 0:
+        raise BadImage("gray")
+    return images.decode(data)[::2, ::2], {"color": int(key) % 4}
+
+
+PICKY = Step(picky, Cue(), tell=("color",))
+
+
+class Store:
+    """An S3-compatible server that notes the requests it gets, and refuses those that hold a certain text."""
+
+    def __init__(self):
+        """Refuse nothing yet."""
+        self.app = moto.DomainDispatcherApplication(moto.create_backend_app)
+        self.requests, self.refused = [], None
+
+    def __call__(self, environ, start):
+        """Answer a request."""
+        request = f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}"
+        self.requests.append(request)
+        if self.refused and self.refused in request:
+            environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+            start("403 Forbidden", [("Content-Length", "0")])
+            return [b""]
+        return self.app(environ, start)
+
+
+@pytest.fixture(scope="module")
+def store():
+    """Serve S3 on loopback, and say so where fsspec looks."""
+    store = Store()
+    server = serving.make_server("127.0.0.1", 0, store, threaded=True)
+    Thread(target=server.serve_forever).start()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.port}")
+        patch.setenv("AWS_ACCESS_KEY_ID", "test")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        s3fs.S3FileSystem.clear_instance_cache()  # it would go on asking the server of another module
+        yield store
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def bucket(store, request):
+    """Return the URL of a new bucket."""
+    name = f"b{abs(hash(request.node.name))}"
+    files.locate("s3://other").fs.mkdir(name)
+    store.requests.clear()
+    yield f"s3://{name}/data"
+    store.refused = None
+
+
+def content(folder):
+    """Return the bytes of every file of a folder by name."""
+    return {name: (folder / name).read_bytes() for name in files.sizes(folder)}
+
+
+def upload(folder, url):
+    """Copy a folder to a URL."""
+    place = files.locate(url)
+    for path in files.below(folder):
+        files.upload(path, place.joinpath(*path.relative_to(folder).parts))
+    return place
+
+
+@pytest.fixture
+def expected(column, tmp_path):
+    """Return what every run must write: rejects and duplicates left out, each with its reason."""
+    process(PICKY, column, tmp_path / "expected", cache=tmp_path / "cache", distinct="color")
+    return content(tmp_path / "expected")
+
+
+@pytest.mark.parametrize(
+    ("way", "workers"), [("from afar", 1), ("to afar", 1), ("from and to afar", 1), ("from and to afar", 2)]
+)
+def test_a_column_has_the_same_bytes_wherever_it_comes_from_and_goes_to(
+    way, workers, column, bucket, expected, tmp_path
+):
+    source = upload(column, f"{bucket}/in") if way.startswith("from") else column
+    dest = files.locate(f"{bucket}/out") if way.endswith("to afar") else tmp_path / "out"
+    for _ in ("fresh", "from the memo, over what is there"):
+        report = process(PICKY, source, dest, cache=tmp_path / "other", workers=workers, distinct="color")
+        assert content(dest) == expected
+        assert report.rejected == {"duplicate": 2, "gray": 2}
+
+
+def test_memory_is_a_place_like_any_other(column, expected, tmp_path):
+    dest = files.locate("memory://column/out")
+    process(PICKY, upload(column, "memory://column/in"), dest, cache=tmp_path / "other", distinct="color")
+    assert content(dest) == expected
+    files.remove(dest.parent)
+
+
+def test_loose_pictures_have_the_same_keys_in_the_same_order(bucket, tmp_path):
+    for number, name in enumerate(["b.x.png", "b/1.png", "b/a/1.png", "b0.png", "a.png"], 1):
+        files.write(tmp_path / "in" / name, images.encode(picture(number)))
+    files.write(tmp_path / "in" / "b" / "1.json", b'{"family": "7"}')
+    afar = upload(tmp_path / "in", f"{bucket}/in")
+    near, far = ([s for part in samples.parts(place) for s in part] for place in (tmp_path / "in", afar))
+    assert near == far
+    step = Step(lambda data, key, params: (images.decode(data), {}), Cue(), carry=True)
+    for source, dest in ((tmp_path / "in", tmp_path / "out"), (afar, files.locate(f"{bucket}/out"))):
+        process(step, source, dest, cache=tmp_path / "cache")
+    assert content(tmp_path / "out") == content(files.locate(f"{bucket}/out"))
+
+
+def test_packed_shards_have_the_same_bytes_and_columns_of_an_earlier_list_go(column, bucket, tmp_path):
+    near = {"color": column, "cue": make_column(tmp_path / "cue", [f"{n:09d}" for n in range(1, 9)])}
+    pack(near, tmp_path / "pairs", PACK)
+    columns = {name: upload(folder, f"{bucket}/columns/{name}") for name, folder in near.items()}
+    pack(columns, files.locate(f"{bucket}/pairs"), PACK)
+    assert content(files.locate(f"{bucket}/pairs")) == content(tmp_path / "pairs")
+    pack(columns, tmp_path / "here", PACK)
+    assert content(tmp_path / "here") == content(tmp_path / "pairs")
+    upload(column, f"{bucket}/columns/old")
+    assert set(current(files.locate(f"{bucket}/columns"), columns)) == set(columns.values())
+    assert {path.name for path in files.locate(f"{bucket}/columns").iterdir()} == set(columns)
+
+
+def test_a_shard_is_read_in_a_few_requests_however_many_samples_it_holds(store, bucket, tmp_path):
+    column = make_column(tmp_path / "in", [f"{n:09d}" for n in range(40)], per_shard=20)
+    afar = upload(column, f"{bucket}/in")
+    store.requests.clear()
+    process(PICKY, afar, tmp_path / "out", cache=tmp_path / "cache")
+    for name in ("000000.tar", "000001.tar"):
+        assert (
+            sum(request.endswith(f"in/{name}") for request in store.requests) == 2
+        )  # how long, and the bytes
+    assert sum(request.endswith(samples.INDEX) for request in store.requests) <= 2 * 2
+    assert len(store.requests) < 25
+
+
+def test_an_upload_that_fails_leaves_nothing_under_its_name_and_no_seal(store, column, bucket, tmp_path):
+    dest = files.locate(f"{bucket}/out")
+    process(PICKY, column, dest, cache=tmp_path / "cache")
+    files.remove(dest / "000001.tar")
+    store.refused = "PUT /" + (dest / "000001.tar").path
+    with pytest.raises(PermissionError):
+        process(PICKY, column, dest, cache=tmp_path / "cache")
+    assert not {"000001.tar", samples.SEAL} & set(files.sizes(dest))
+    with pytest.raises(Halt, match=r"has no seal.json"):
+        samples.parts(dest)
+
+
+def test_a_file_that_is_not_finished_is_not_there(bucket):
+    path = files.locate(f"{bucket}/a")
+    files.write(path, b"old")
+    with pytest.raises(TypeError), files.whole(path) as file:
+        file.writelines([b"new" * 1_000_000, None])
+    assert path.read_bytes() == b"old"
+    assert files.sizes(path.parent) == {"a": 3}
+
+
+def test_a_run_that_is_refused_leaves_a_ledger_and_no_seal(column, bucket, tmp_path):
+    dest = files.locate(f"{bucket}/out")
+    process(PICKY, column, dest, cache=tmp_path / "cache")
+    with pytest.raises(Halt, match=r"more than the tolerance of 1 %: see s3://.*/out/rejects.tsv"):
+        process(PICKY, column, dest, cache=tmp_path / "cache", tolerance=1.0)
+    assert samples.LEDGER in files.sizes(dest)
+    assert samples.SEAL not in files.sizes(dest)
+
+
+def test_an_object_that_is_cut_off_or_altered_is_refused(column, bucket, tmp_path):
+    afar = upload(column, f"{bucket}/in")
+    shard = afar / "000001.tar"
+    data = shard.read_bytes()
+    files.write(shard, data[:-512])
+    with pytest.raises(Halt, match=r"000001.tar is missing or not as long as its seal says"):
+        samples.parts(afar)
+    files.write(shard, data[:600] + bytes([data[600] ^ 1]) + data[601:])
+    with pytest.raises(Halt, match=r"000001.tar differs from its seal"):
+        process(PICKY, afar, tmp_path / "out", cache=tmp_path / "cache")
+
+
+def test_what_an_earlier_run_left_behind_is_gone(column, bucket, tmp_path):
+    dest = files.locate(f"{bucket}/out")
+    process(PICKY, column, dest, cache=tmp_path / "cache")
+    process(PICKY, make_column(tmp_path / "few", ["000000001"]), dest, cache=tmp_path / "cache")
+    assert sorted(files.sizes(dest)) == ["000000.tar", samples.INDEX, samples.LEDGER, samples.SEAL]
+
+
+def test_a_column_is_not_written_over_itself_or_into_itself(column, bucket, tmp_path):
+    afar = upload(column, f"{bucket}/in")
+    for dest in (f"{bucket}/in", f"{bucket}/in/", f"{bucket}/in/deeper"):
+        with pytest.raises(Halt, match="is where the pictures come from"):
+            process(PICKY, afar, files.locate(dest), cache=tmp_path / "cache")
+
+
+def test_commands_take_urls_and_say_what_is_wrong_with_one(column, bucket, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PREP_WORKERS", "1")
+    upload(column, f"{bucket}/in")
+    assert run(capsys, "sketchify", column, "here")[0] == 0
+    code, out, _ = run(capsys, "sketchify", f"{bucket}/in", f"{bucket}/b7", "--sheet", "sheet.png")
+    assert (code, out) == (0, f"sketchify: 8 of 8 written to {bucket}/b7\n")
+    assert content(files.locate(f"{bucket}/b7")) == content(tmp_path / "here")
+    assert images.decode((tmp_path / "sheet.png").read_bytes()).any()
+    for url, sentence in {
+        "s3://nowhere/in": "prep: s3://nowhere/in does not exist: name a picture, a folder",
+        "nonsense://bucket/in": "prep: nonsense://bucket/in cannot be reached (",
+        f"{bucket}/missing": f"prep: {bucket}/missing does not exist: name a picture, a folder",
+    }.items():
+        code, _, said = run(capsys, "sketchify", url, "out")
+        assert code == 1
+        assert said.startswith(sentence)
+        assert said.count("\n") == 1
+    code, _, said = run(capsys, "sketchify", column, "s3://nowhere/out")
+    assert code == 1
+    assert said.startswith("prep: s3://nowhere/out/000000.tar cannot be written (")
+    assert said.endswith("make its bucket or folder first\n")
+
+
+def test_a_missing_package_is_named(capsys, column, monkeypatch):
+    monkeypatch.setitem(sys.modules, "upath", None)
+    code, _, said = run(capsys, "sketchify", column, "s3://bucket/out")
+    assert code == 1
+    assert said.startswith("prep: s3://bucket/out needs a package (")
+    assert "install inkwash[urls]" in said
+
+
+def test_a_store_that_does_not_let_us_in_is_said_in_a_sentence(capsys, column, store, bucket):
+    store.refused = "HEAD /"
+    code, _, said = run(capsys, "sketchify", column, f"{bucket}/out")
+    assert code == 1
+    assert said.startswith(f"prep: {bucket}/out cannot be reached (")
