@@ -1,7 +1,7 @@
 # The commands of the project. Each sets up .venv by itself when that is missing or older than the lock.
 
 .DEFAULT_GOAL := help
-.PHONY: repro test proof lint lock bench bench-fetch clean help
+.PHONY: repro test proof lint lock bench bench-scale bench-groups bench-fetch clean help
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -14,7 +14,7 @@ repro: .venv  ## run the pipeline: all that is missing or has changed, from sear
 test: .venv  ## run the tests
 	pytest -q
 
-proof: .venv  ## run the slow proofs: fifty kills
+proof: .venv  ## run the slow proofs: kills, full disks, ten thousand mutilated files
 	pytest -q -m slow
 
 lint: .venv  ## check style and formatting
@@ -28,6 +28,12 @@ lock: .venv  ## pin the newest version of every package, with hashes, for all pl
 bench: .venv  ## print the speed of the preparation, beside other ways of doing the same work
 	python benchmarks/prepare.py
 
+bench-scale: .venv  ## print what ten times the pictures cost, and a run that is resumed or grown
+	python benchmarks/scale.py
+
+bench-groups: .venv  ## print the speed of finding look-alikes, beside comparing all pairs
+	python benchmarks/groups.py
+
 bench-fetch: .venv  ## print the speed of the download, beside img2dataset on the same site
 	python benchmarks/fetch.py
 
@@ -36,7 +42,7 @@ clean:  ## remove what a run made, and the set-up; what git and DVC's cache hold
 	git clean -fdXq data
 
 help:  ## show this
-	@awk -F ':.*## *' '/^[a-z-]+:.*##/ {printf "%-11s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## *' '/^[a-z-]+:.*##/ {printf "%-12s %s\n", $$1, $$2}' Makefile
 
 # uv from the lock installs all the rest, so that every package is checked against its hash.
 .venv: requirements.lock pyproject.toml

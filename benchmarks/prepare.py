@@ -164,7 +164,7 @@ def rate(name: str, data: bytes) -> float:
 
 def workers() -> ProcessPoolExecutor:
     """Start two processes as the library starts its own, and wait for them."""
-    pool = ProcessPoolExecutor(2, get_context("spawn"), initializer=run.settle)
+    pool = ProcessPoolExecutor(2, get_context("spawn"), initializer=run.prepare)
     with run.single_threaded():
         list(pool.map(time.sleep, [1, 1]))
     return pool

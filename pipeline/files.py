@@ -8,6 +8,7 @@ takes so long that one reads ahead, and asks for all sizes at once.
 import io
 import json
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -103,6 +104,14 @@ def whole(path: Path, sync: bool = True) -> Iterator[BinaryIO]:
         partial.unlink(missing_ok=True)
 
 
+def sweep(folder: Path, name: str = "") -> None:
+    """Remove what kills left half-made of a file, or of all files of a folder; nobody may write them now."""
+    half_made = re.compile(rf"\.{re.escape(name) or '.+'}\.[0-9a-f]+\.part")
+    for path in () if elsewhere(folder) else folder.iterdir():
+        if half_made.fullmatch(path.name):
+            path.unlink()
+
+
 def write(path: Path, data: bytes, sync: bool = True) -> None:
     """Write `data` to `path`, whole or not at all."""
     with whole(path, sync) as file:
@@ -125,9 +134,10 @@ def dumps(value: Any) -> bytes:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write a value as indented JSON, for people and for `git diff`."""
+    """Write a value as indented JSON, for people and for `git diff`; only one process at a time may."""
     text = json.dumps(value, ensure_ascii=False, indent=2, sort_keys=True, allow_nan=False)
     write(path, f"{text}\n".encode())
+    sweep(path.parent, path.name)
 
 
 def link(source: Path, path: Path) -> None:

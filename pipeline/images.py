@@ -4,6 +4,7 @@ A picture is uint8 RGB (H, W, 3) or gray (H, W). Only `encode` takes a fourth ch
 """
 
 import io
+import math
 import re
 import struct
 import warnings
@@ -16,12 +17,13 @@ import cv2
 import numpy as np
 from PIL import Image
 
-BROKEN = (  # all that Pillow raises on bad files; the last three for AVIF, and for tags of a wrong type
+BROKEN = (  # all that Pillow raises on bad files; the last four for AVIF, and for tags of a wrong type
     OSError,
     SyntaxError,
     ValueError,
     Image.DecompressionBombError,
     RuntimeError,
+    ZeroDivisionError,
     TypeError,
     struct.error,
 )
@@ -32,6 +34,7 @@ SIGNATURES = {  # how files of a type begin
 }  # fmt: skip
 SUFFIXES = ("png", "jpg", "jpeg", "webp", "gif", "bmp", "avif", "tif", "tiff")
 TWINS = {"jpeg": "jpg", "tiff": "tif"}  # suffixes of one type
+LARGEST = 100 * 10**6  # pixels to decode; each takes up to 16 bytes meanwhile
 ORIENTATION = 0x0112  # a tag of EXIF
 TURN = Image.Transpose
 LYING = (5, 6, 7, 8)  # orientations that swap width and height
@@ -58,7 +61,7 @@ def decode(data: bytes, least: int = 1) -> np.ndarray:
 
     The first frame of an animation is taken. With `least` above 1, a JPEG is decoded at half, a quarter or an
     eighth of its size if its sides keep `least` pixels or more. Raise BadImage("cannot decode") or, for more
-    than 178 megapixels, BadImage("too large").
+    than 100 megapixels to decode or 178 in the header, BadImage("too large").
     """
     if (own := reread(data)) is not None:
         return own
@@ -66,6 +69,8 @@ def decode(data: bytes, least: int = 1) -> np.ndarray:
         with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(data)) as image:
             if least > 1:
                 image.draft("RGB", (least, least))
+            if math.prod(image.size) > LARGEST:
+                raise BadImage("too large")
             return np.array(flatten(upright(image)))
     except BROKEN as error:
         raise unusable(error) from error
@@ -102,7 +107,7 @@ def upright(image: Image.Image) -> Image.Image:
 def flatten(image: Image.Image) -> Image.Image:
     """Convert a Pillow image of any mode to RGB, laid on white where it is transparent."""
     if image.mode.startswith("I"):  # Pillow would clip 16 bits to 8 instead of scaling them
-        levels = np.clip(np.asarray(image, dtype=np.int64), 0, 65535) >> 8
+        levels = np.clip(np.asarray(image), 0, 65535) >> 8
         return Image.fromarray(levels.astype(np.uint8)).convert("RGB")
     if not image.has_transparency_data:
         return image if image.mode == "RGB" else image.convert("RGB")  # which would copy it

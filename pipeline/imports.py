@@ -26,7 +26,7 @@ def sources(module: str) -> tuple[Path, ...]:
     while waiting:
         name = waiting.pop()
         if name not in found:
-            found[name] = Path(find_spec(name).origin)
+            found[name] = locate(name)
             waiting += imported(found[name], package)
     return tuple(sorted(path for name, path in found.items() if name not in UNTRACKED))
 
@@ -45,12 +45,16 @@ def imported(path: Path, package: str) -> list[str]:
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
             names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-    return [name for name in names if name.partition(".")[0] == package and is_module(name)]
+    return [name for name in names if name.partition(".")[0] == package and locate(name)]
 
 
-def is_module(name: str) -> bool:
-    """Tell a module from a name inside one."""
-    try:
-        return find_spec(name) is not None
-    except ModuleNotFoundError:
-        return False
+@cache
+def locate(name: str) -> Path | None:
+    """Find the file of a module and run none, as some import torch, which takes seconds; or nothing."""
+    package, *inner = name.split(".")
+    spec = find_spec(package)
+    if not inner:
+        return Path(spec.origin)
+    roots = [Path(root, *inner) for root in spec.submodule_search_locations or ()]
+    files = [file for root in roots for file in (root / "__init__.py", root.with_suffix(".py"))]
+    return next(filter(Path.is_file, files), None)

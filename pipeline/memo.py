@@ -59,6 +59,11 @@ class Memo:
         """Name what is made of bytes with this hash."""
         return hashlib.sha256(f"{self.fingerprint} {sha256}".encode()).hexdigest()
 
+    def missing(self, shards: list[Shard]) -> int:
+        """Count the samples that were not made before, as far as names tell."""
+        changed = (shard for shard in shards if not self.path(shard).with_suffix(".json").is_file())
+        return sum(len(shard) - len(self.homes(shard.rows)) for shard in changed)
+
     def recall(self, shard: Shard) -> Made | None:
         """Find what was made of a shard; if its bytes have changed since, it does not count."""
         path = self.path(shard)
@@ -72,14 +77,18 @@ class Memo:
 
     def known(self, rows: tuple[Row, ...]) -> dict[str, Old]:
         """Find what was made of samples, by key, as parts of any shards."""
+        homes = defaultdict(list)
+        for key, home in self.homes(rows).items():
+            homes[home].append(key)
+        return {key: old for home, keys in homes.items() for key, old in dig(place(self.folder, home), keys)}
+
+    def homes(self, rows: tuple[Row, ...]) -> dict[str, str]:
+        """Name the shards in which samples were made, by key."""
         names = {bytes.fromhex(self.name(row.sha256)): row.key for row in rows}
         marks = ",".join("?" * len(names))
         with table(self.folder) as made:
-            found = made.execute(f"SELECT name, shard FROM made WHERE name IN ({marks})", [*names]).fetchall()
-        homes = defaultdict(list)
-        for name, shard in found:
-            homes[shard.hex()].append(names[name])
-        return {key: old for home, keys in homes.items() for key, old in dig(place(self.folder, home), keys)}
+            found = made.execute(f"SELECT name, shard FROM made WHERE name IN ({marks})", [*names])
+            return {names[name]: shard.hex() for name, shard in found}
 
     def keep(self, shard: Shard, rows: tuple[Row, ...], made: Made) -> None:
         """Keep what was made of a shard that has these rows."""

@@ -175,7 +175,7 @@ class Fetch(Section):
         "720x720",
     )
     megabytes: int = number(100, "The largest file, in megabytes.", 1)
-    megapixels: int = number(100, "The largest picture, in megapixels.", 1)
+    megapixels: int = number(100, "The largest picture, in megapixels.", 1, 100)
     shard: int = number(64, "Posts per shard of originals, on average.", 1)
     tolerance: float = number(
         0.0, "Stop when more than this share of the posts failed for now, in percent.", 0, 100

@@ -16,7 +16,7 @@ from tempfile import TemporaryFile
 import numpy as np
 
 from pipeline import Halt, chance, query
-from pipeline.files import dumps, whole
+from pipeline.files import dumps, sweep, whole
 from pipeline.params import Search
 from pipeline.query import CATEGORIES
 
@@ -149,6 +149,7 @@ def write_posts(path: Path, posts: Iterable[dict], search: Search | None = None)
             for place in places:
                 spool.seek(ends[place])
                 file.write(spool.read(ends[place + 1] - ends[place]))
+    sweep(path.parent, path.name)
     return len(places)
 
 

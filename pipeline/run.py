@@ -21,7 +21,7 @@ from pathlib import Path
 import cv2
 
 from pipeline import Halt, samples, tars
-from pipeline.files import dumps, link
+from pipeline.files import dumps, link, sweep
 from pipeline.images import BadImage
 from pipeline.memo import Made, Memo
 from pipeline.samples import Loose, Shard
@@ -30,6 +30,7 @@ from pipeline.tars import Sample
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 EXAMPLES = 10  # pictures kept of each reason
+WORTH = 64  # samples to make for which a worker is worth its start
 AHEAD = 4  # parts handed out per worker; more would hold memory
 
 Example = tuple[str, bytes]  # the key of a reject and its picture
@@ -89,8 +90,11 @@ class Report:
         self.reasons.update(reason for _, reason, _ in part.rejects)
         for reason, pictures in part.examples.items():
             self.examples[reason] = [*self.examples.get(reason, ()), *pictures][:EXAMPLES]
-        for name in {name for told in part.kept.values() for name in numbers(told)}:
-            values = [numbers(told)[name] for told in part.kept.values() if name in numbers(told)]
+        columns = defaultdict(list)
+        for told in part.kept.values():
+            for name, value in numbers(told).items():
+                columns[name].append(value)
+        for name, values in columns.items():
             self.sums[name] = math.fsum([self.sums[name], *values])
             self.counts[name].update(round(value, 2) for value in values)
 
@@ -153,6 +157,8 @@ def process(
     samples.keep_apart(source, dest)
     memo = Memo(cache / "steps", step.fingerprint())
     work = partial(run_shard, step, memo, judge, dest) if sealed else partial(run_loose, step, judge, dest)
+    if sealed:  # a worker takes longer to start than to make a few samples, or to find what was made before
+        workers = min(workers, memo.missing(units) // WORTH + 1)
     report, seen, ledger = Report(), set(), dest / samples.LEDGER
     with ExitStack() as stack:
         note = stack.enter_context(samples.ledger(ledger, "told"))
@@ -168,8 +174,10 @@ def process(
     refuse(report, tolerance, ledger)
     if column:
         column.seal(report.taken, report.rejected)
-    elif not report.rejected:
-        ledger.unlink()
+    else:
+        sweep(dest)
+        if not report.rejected:
+            ledger.unlink()
     return report
 
 
@@ -281,7 +289,9 @@ def refuse(report: Report, tolerance: float, ledger: Path) -> None:
     raise Halt(f"{lost} of {report.taken} pictures were rejected ({reasons}){limit}: see {ledger}")
 
 
-def spread(work: Callable, units: list, workers: int, on: str, step: Step) -> Generator:
+def spread(
+    work: Callable, units: list, workers: int, on: str = "processes", step: Step | None = None
+) -> Generator:
     """Yield `work(unit)` for each unit in order, computed in up to `workers` processes, or on a cluster."""
     if on == "ray":
         from pipeline import cluster

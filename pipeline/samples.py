@@ -18,13 +18,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pipeline import Halt, tars
-from pipeline.files import below, lines, reading, sizes, whole, write, write_json
+from pipeline.files import below, lines, reading, sizes, sweep, whole, write, write_json
 from pipeline.images import SUFFIXES
 from pipeline.tars import END, Row, Sample
 
 BATCH = 64  # loose pictures to a part
 SHARD = re.compile(r"([a-z]+-)?\d{6}\.tar")
-PART = re.compile(r"\.(.*\.tar|(index|rejects)\.tsv)\.[0-9a-f]+\.part")  # left half-made
 SEAL = "seal.json"
 INDEX = "index.tsv"
 HEADS = "key\tshard\toffset\tsha256\tmembers\n"
@@ -193,7 +192,7 @@ def find(column: Path, key: str) -> tuple[Shard, Row] | None:
     listed = {shard.name: shard for shard in shards(column)}
     if not (column / INDEX).is_file():
         raise Halt(f"{column} has no {INDEX}: run the stage that writes it again")
-    for line in lines(column / INDEX):
+    for line in islice(lines(column / INDEX), 1, None):
         if line.startswith(f"{key}\t".encode()):
             return listed[line.split(b"\t", 2)[1].decode()], Row.parse(line.decode())
     return None
@@ -286,9 +285,9 @@ class Column:
         written = sum(entry["samples"] for entry in self.entries.values())
         assert taken == written + sum(rejected.values()), "a sample was lost"
         for stale in self.path.iterdir():
-            leftover = SHARD.fullmatch(stale.name) or PART.fullmatch(stale.name)
-            if leftover and stale.name not in self.entries:
+            if SHARD.fullmatch(stale.name) and stale.name not in self.entries:
                 stale.unlink()
+        sweep(self.path)
         counts = {"taken": taken, "written": written, "rejected": dict(rejected)}
         write_json(self.path / SEAL, counts | {"shards": self.entries, "index": self.digest.hexdigest()})
 
@@ -319,6 +318,7 @@ def ledger(path: Path, *more: str) -> Iterator[Callable[[Iterable[tuple[str, ...
         rows.writerow(("key", "reason", *more))
         yield rows.writerows
         text.detach()
+    sweep(path.parent, path.name)
 
 
 def write_ledger(path: Path, rejects: Iterable[tuple[str, ...]], *more: str) -> None:

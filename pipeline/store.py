@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from urllib.parse import urljoin
 
 import requests
@@ -26,6 +27,7 @@ ROUNDS = 3  # times that a damaged file is asked for
 HOPS = 5  # redirects within one host
 TRIES = 3  # of one request for a file: the others can go on meanwhile
 PIECE = 1 << 16  # bytes
+TURNS = [Lock() for _ in range(1024)]  # by file: two threads must not write to one part
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,12 @@ class Store:
     again: bool = False
 
     def obtain(self, file: Wanted) -> Kept:
-        """Return a file, after downloading it if need be. Raise Reject."""
+        """Return a file, after downloading it if need be; of two who want one, one waits. Raise Reject."""
+        with TURNS[hash(file.md5 or file.url) % len(TURNS)]:
+            return self.settle(file)
+
+    def settle(self, file: Wanted) -> Kept:
+        """Return a file that nobody else is asking for. Raise Reject."""
         if kept := self.find(file):
             return kept
         verdict = self.place("rejects", file)

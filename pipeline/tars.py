@@ -15,12 +15,14 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pipeline import Halt
-from pipeline.files import whole
+from pipeline.files import dumps, whole
 from pipeline.images import SUFFIXES, BadImage
 
 PIECE = 1 << 20  # bytes
 BLOCK = tarfile.BLOCKSIZE
 END = bytes(2 * BLOCK)
+EMPTY = tarfile.TarInfo().tobuf(tarfile.USTAR_FORMAT)
+NAMES = 100  # bytes of a name in the header
 LARGEST = 1 << 30  # bytes of a member: more fills the memory of who opens it
 NAME = re.compile(r"[^./\\\s]+\.[^/\\\s]*[^./\\\s]")  # KEY.SUFFIX: no dot in a key, no way out
 CODE = ("pkl", "pickle", "pyd", "pth", "pt", "npy", "npz", "joblib")  # readers run what such members say
@@ -46,8 +48,15 @@ class Sample:
 
     @property
     def facts(self) -> dict:
-        """Return what the JSON member says, or nothing."""
-        return json.loads(self.members.get("json", b"{}"))
+        """Return what the JSON member says, or nothing. Raise BadImage("bad facts") if that is no object."""
+        try:
+            facts = json.loads(self.members.get("json", b"{}"))
+            dumps(facts)  # not every number and text that can be read can be written
+        except (ValueError, RecursionError) as error:
+            raise BadImage("bad facts") from error
+        if not isinstance(facts, dict):
+            raise BadImage("bad facts")
+        return facts
 
 
 @dataclass(frozen=True)
@@ -117,13 +126,15 @@ def unpack(data: bytes, row: Row, path: Path) -> Sample:
     members = {}
     for suffix, (offset, size) in row.places.items():
         start = offset - row.offset
+        members[suffix] = data[start : start + size]
+        if data[start - BLOCK : start] == header(f"{row.key}.{suffix}", size):  # as we write it ourselves
+            continue
         try:
             info = tarfile.TarInfo.frombuf(data[start - BLOCK : start], "utf-8", "strict")
         except (tarfile.TarError, UnicodeError) as error:
             raise Halt(f"{path} cannot be read as a tar file ({error})") from error
         if not info.isreg() or info.name != f"{row.key}.{suffix}" or info.size != size:
             raise Halt(f"{path} holds {info.name!r} where its index tells {row.key}.{suffix}")
-        members[suffix] = data[start : start + size]
     return Sample(row.key, members)
 
 
@@ -212,7 +223,15 @@ def writing(path: Path) -> Iterator[Writer]:
 
 
 def header(name: str, size: int) -> bytes:
-    """Encode the header of a file in a tar; no time, no owner."""
-    info = tarfile.TarInfo(name)
-    info.size = size
-    return info.tobuf(tarfile.USTAR_FORMAT)
+    """Encode the header of a file in a tar (POSIX ustar); no time, no owner.
+
+    Only three fields differ: name, size and the sum of all bytes, in which its own field counts as spaces.
+    """
+    encoded = name.encode()
+    if len(encoded) > NAMES or size > LARGEST:
+        raise ValueError(f"{name} is too long a name, or {size} bytes are too many")
+    head = bytearray(EMPTY)
+    head[: len(encoded)] = encoded
+    head[124:135] = b"%011o" % size
+    head[148:156] = b"%06o\0 " % (sum(head) - sum(head[148:156]) + 8 * ord(" "))
+    return bytes(head)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from rig import Traffic, read
 
-from pipeline import booru, files, images, samples
+from pipeline import booru, files, images, run, samples
 from pipeline.catalog import Catalog
 from pipeline.tars import Sample
 
@@ -18,6 +18,12 @@ def picture(number: int, width: int = 64, height: int = 64) -> np.ndarray:
         cx, cy, radius = random.uniform(0, width), random.uniform(0, height), random.uniform(4, 16)
         paint[(x - cx) ** 2 + (y - cy) ** 2 < radius**2] = random.uniform(0, 255, 3)
     return paint.astype(np.uint8)
+
+
+@pytest.fixture(autouse=True)
+def eager(monkeypatch):
+    """Start workers for few samples too, as tests have no more."""
+    monkeypatch.setattr(run, "WORTH", 1)
 
 
 @pytest.fixture

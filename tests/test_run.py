@@ -323,7 +323,7 @@ def test_a_killed_worker_is_said_in_a_sentence(column, tmp_path):
 
 
 def test_a_killed_run_leaves_no_seal_and_no_worker_and_the_next_run_completes_it(tmp_path):
-    column = make_column(tmp_path / "column", [f"{n:09d}" for n in range(1, 61)], per_shard=2)
+    column = make_column(tmp_path / "column", [f"{n:09d}" for n in range(1, 141)], per_shard=2)
     process(DRAW, column, tmp_path / "whole", cache=tmp_path / "elsewhere")
     command = [sys.executable, "-m", "stages.prep", "sketchify", str(column), str(tmp_path / "out")]
     command += ["--cache", str(tmp_path / "cache"), "--workers", "2"]

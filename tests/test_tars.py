@@ -113,3 +113,17 @@ def test_bytes_that_no_row_accounts_for_are_refused(tmp_path):
         (column / samples.INDEX).write_text("".join(kept))
         with pytest.raises(Halt, match=r"index.tsv does not fit 000000.tar \(.*\): run the stage"):
             list(shard)
+
+
+@pytest.mark.parametrize(
+    ("name", "size"), [("a.png", 0), ("000000001.sketch-b7.png", 40321), ("é.json", 8**9)]
+)
+def test_a_header_is_that_of_tarfile(name, size):
+    info = tarfile.TarInfo(name)
+    info.size = size
+    assert tars.header(name, size) == info.tobuf(tarfile.USTAR_FORMAT)
+
+
+def test_a_name_that_does_not_fit_a_header_is_refused():
+    with pytest.raises(ValueError, match="too long a name"):
+        tars.header("x" * 97 + ".png", 1)

@@ -1,0 +1,103 @@
+"""A full disk stops every stage with one sentence: nothing is damaged, and with more room it goes on."""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from project import COMMANDS, OTHER, command, content, folder, nursery, standing
+
+from pipeline import samples
+
+BLOCK = 4096  # bytes; a tmpfs gives room in such
+FAST = ("clean", "pack")
+
+
+@contextmanager
+def disk(path: Path) -> Iterator[Path]:
+    """Mount a disk of its own at a folder, or skip the test where that is not allowed."""
+    path.mkdir()
+    if not shutil.which("mount") or mount("-t", "tmpfs", "-o", "size=256m", "tmpfs", path):
+        pytest.skip("only root may mount a small disk here")
+    try:
+        yield path
+    finally:
+        subprocess.run(["umount", "--lazy", path], check=True)
+
+
+def mount(*words) -> int:
+    """Mount; return the exit code."""
+    return subprocess.run(["mount", *map(str, words)], capture_output=True).returncode
+
+
+def room(path: Path, size: int) -> None:
+    """Give a mounted disk another size in bytes."""
+    assert mount("-o", f"remount,size={size}", path) == 0
+
+
+def used(path: Path) -> int:
+    """Count the bytes in use on a disk."""
+    stat = os.statvfs(path)
+    return (stat.f_blocks - stat.f_bfree) * stat.f_frsize
+
+
+@pytest.fixture(scope="module")
+def run():
+    """Return what runs a command."""
+    with nursery() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def place(run, tmp_path_factory):
+    """Return a folder with the inputs of all stages, and the address of a site with the pictures."""
+    with standing(tmp_path_factory.mktemp("home"), 24, run) as place:
+        yield place
+
+
+def filled(run, stage: str, place: tuple[Path, str], small: Path, shares: tuple[float, ...]) -> None:
+    """Run a stage on a disk that has room for a share of what it writes, then give it the rest."""
+    words = command(stage, place[1])
+    home = folder(place[0], small / "whole")
+    begun = used(small)
+    assert run(words, home).code == 0
+    needs, whole = used(small) - begun, content(home / "out")
+    shutil.rmtree(home)
+    halts = 0
+    for share in shares:
+        home = folder(place[0], small / f"{share}")
+        assert run([*words, *OTHER[words[0]]], home).code == 0
+        shutil.rmtree(home / ".prep", ignore_errors=True)
+        before = content(home / "out")
+        room(small, used(small) + int(share * needs) // BLOCK * BLOCK)
+        full = run(words, home)
+        left = content(home / "out")
+        room(small, 256 << 20)
+        halts += full.code
+        if full.code:  # what it replaces may make room enough
+            assert (full.code, full.said.count("\n")) == (1, 1), full.said
+            assert re.search("No space left on device.*: free some space", full.said)
+        assert samples.SEAL not in left or left in (before, whole)
+        assert not [name for name in left if name.endswith(".part")]
+        again = run(words, home)
+        assert again.code == 0, again.said
+        assert content(home / "out") == whole
+        shutil.rmtree(home)
+    assert halts
+
+
+@pytest.mark.parametrize("stage", FAST)
+def test_a_full_disk_is_one_sentence_and_the_same_command_goes_on_with_more_room(run, place, tmp_path, stage):
+    with disk(tmp_path / "small") as small:
+        filled(run, stage, place, small, shares=(0.0, 0.4))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", COMMANDS)
+def test_a_disk_that_is_full_at_any_time_stops_no_stage_for_good(run, place, tmp_path, stage):
+    with disk(tmp_path / "small") as small:
+        filled(run, stage, place, small, shares=(0.0, 0.2, 0.4, 0.6, 0.8))

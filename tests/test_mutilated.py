@@ -1,0 +1,294 @@
+"""Mutilated files of every format go through `clean`: none stops it, each is counted, memory is bounded."""
+
+import csv
+import io
+import json
+import os
+import re
+import resource
+import struct
+import subprocess
+import sys
+import zlib
+from collections import Counter
+from collections.abc import Iterator
+from itertools import cycle, islice
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import pytest
+from conftest import picture
+from PIL import Image
+
+from pipeline import clean, images, samples
+from pipeline.images import BadImage
+from pipeline.tars import Sample
+from pipeline.verify import verify
+
+ROOT = Path(__file__).parent.parent
+MEMORY = 2 << 30  # bytes of data per process; 65,535 x 65,535 pixels would take 12.9 GB, 177 megapixels 3.2
+REASONS = {rule.reason for rule in clean.RULES} | {"cannot decode", "too large", "duplicate", "bad facts"}
+SIZES = ((65535, 65535), (13300, 13300), (16383, 16383), (65535, 1), (0, 0), (2**31 - 1, 1))
+HEAVY = (*SIZES, (9990, 9990))  # the last may be decoded, and takes seconds
+FACTS = (  # no JSON, no object, or nothing that can be written again
+    b"", b"{", b"[1]", b"\xff\xfe", b'{"family":NaN}', b'{"family":1e999}', b'{"family":"\\ud800"}',
+    b"[" * 10**5, b'{"family":' + b"9" * 5000 + b"}",
+)  # fmt: skip
+SIDES = (96, 80)  # pixels of the files before they are mutilated
+
+EXIF = Image.Exif()
+EXIF[images.ORIENTATION] = 6
+KINDS = (  # suffix, mode, how Pillow saves it
+    ("png", "RGB", {}), ("png", "RGBA", {}), ("png", "P", {}), ("png", "1", {}), ("png", "LA", {}),
+    ("png", "I;16", {}), ("png", "P", {"transparency": 0}), ("png", "RGB", {"exif": EXIF}),
+    ("jpg", "RGB", {}), ("jpg", "RGB", {"progressive": True}), ("jpg", "CMYK", {}), ("jpg", "L", {}),
+    ("jpeg", "RGB", {"exif": EXIF, "subsampling": 0}), ("webp", "RGB", {}), ("webp", "RGB", {"exif": EXIF}),
+    ("webp", "RGBA", {"lossless": True}), ("webp", "RGB", {"frames": 3}), ("gif", "P", {}),
+    ("gif", "P", {"frames": 3}), ("gif", "P", {"transparency": 0}), ("bmp", "RGB", {}), ("bmp", "P", {}),
+    ("bmp", "1", {}),
+    ("avif", "RGB", {"speed": 10}), ("avif", "RGBA", {"speed": 10, "frames": 2}), ("tif", "RGB", {}),
+    ("tiff", "RGB", {"frames": 3}), ("tif", "RGB", {"compression": "tiff_lzw"}), ("tif", "I;16", {}),
+    ("tif", "RGBA", {"compression": "tiff_deflate"}), ("tif", "RGB", {"compression": "jpeg"}),
+    ("tif", "1", {"compression": "group4"}), ("tif", "CMYK", {"compression": "packbits"}),
+)  # fmt: skip
+FORMATS = {"jpg": "jpeg", "tif": "tiff"}
+DECLARED = {  # where a file tells its size, and as which numbers
+    "png": (rb"IHDR(.{8})", ">II"), "jpg": (rb"\xff[\xc0-\xc2]\x00.\x08(.{4})", ">HH"),
+    "gif": (rb"GIF8[79]a(.{4})", "<HH"), "bmp": (rb"BM.{16}(.{8})", "<ii"),
+    "avif": (rb"ispe\0{4}(.{8})", ">II"),
+    "webp": (rb"VP8 .{7}\x9d\x01\x2a(.{4})", "<HH"),
+    "tif": (rb"\x00\x01\x03\x00\x01\x00\x00\x00(..)..\x01\x01\x03\x00\x01\x00\x00\x00(..)", "<HH"),
+}  # fmt: skip
+
+
+# ---------------------------------------------------------------- whole files
+
+
+def paint(number: int, mode: str, sides: tuple[int, int] = SIDES) -> Image.Image:
+    """Paint a picture of a mode."""
+    pixels = picture(number, *sides)
+    if mode == "I;16":
+        return Image.fromarray(pixels[..., 0].astype(np.uint16) * 257)
+    image = Image.fromarray(pixels)
+    return image.convert("RGB").convert(mode) if mode not in ("RGBA", "LA") else translucent(image, mode)
+
+
+def translucent(image: Image.Image, mode: str) -> Image.Image:
+    """Make a slope of a picture's transparency."""
+    image = image.convert("RGBA")
+    image.putalpha(Image.linear_gradient("L").resize(image.size))
+    return image.convert(mode)
+
+
+def save(image: Image.Image, suffix: str, frames: int = 1, **options) -> bytes:
+    """Encode a picture, `frames` times turned upside down."""
+    buffer = io.BytesIO()
+    if frames > 1:
+        turned = [image.rotate(180 * turn) for turn in range(1, frames)]
+        options |= {"save_all": True, "append_images": turned}
+    image.save(buffer, FORMATS.get(suffix[:3], suffix) if suffix != "jpeg" else suffix, **options)
+    return buffer.getvalue()
+
+
+def interlaced(image: np.ndarray) -> bytes:
+    """Encode gray pixels as an interlaced PNG, which Pillow cannot."""
+    height, width = image.shape
+    passes = (
+        (0, 0, 8, 8),
+        (0, 4, 8, 8),
+        (4, 0, 8, 4),
+        (0, 2, 4, 4),
+        (2, 0, 4, 2),
+        (0, 1, 2, 2),
+        (1, 0, 2, 1),
+    )
+    lines = [line for top, left, down, right in passes for line in image[top::down, left::right]]
+    raw = b"".join(b"\0" + line.tobytes() for line in lines)
+    head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 1)
+    chunks = ((b"IHDR", head), (b"IDAT", zlib.compress(raw)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*given) for given in chunks)
+
+
+def chunk(name: bytes, data: bytes) -> bytes:
+    """Make a chunk of a PNG."""
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+
+def whole_files() -> list[tuple[str, bytes]]:
+    """Make a file of every kind, with its suffix."""
+    made = [(suffix, save(paint(n, mode), suffix, **how)) for n, (suffix, mode, how) in enumerate(KINDS)]
+    return [*made, ("png", interlaced(picture(99, *SIDES)[..., 0]))]
+
+
+# ---------------------------------------------------------------- mutilations
+
+
+def flip(data: bytes, count: int, dice: Random) -> bytes:
+    """Flip bits."""
+    changed = bytearray(data)
+    for bit in dice.choices(range(8 * len(data)), k=count):
+        changed[bit // 8] ^= 1 << bit % 8
+    return bytes(changed)
+
+
+def cut(data: bytes, dice: Random) -> bytes:
+    """Truncate."""
+    return data[: dice.randrange(len(data))]
+
+
+def splice(data: bytes, other: bytes, dice: Random) -> bytes:
+    """Put the head of another file in the place of the own one."""
+    size = dice.choice((2, 4, 8, 16, 32, 64, 200, 600))
+    return other[:size] + data[size:]
+
+
+def insert(data: bytes, dice: Random) -> bytes:
+    """Put random bytes in between."""
+    at = dice.randrange(len(data))
+    return data[:at] + dice.randbytes(dice.choice((1, 2, 17, 300))) + data[at:]
+
+
+def remove(data: bytes, dice: Random) -> bytes:
+    """Take a run of bytes out."""
+    at = dice.randrange(len(data))
+    return data[:at] + data[at + dice.choice((1, 2, 17, 300)) :]
+
+
+def blank(data: bytes, value: bytes, dice: Random) -> bytes:
+    """Overwrite a run of bytes with one value."""
+    at, size = dice.randrange(len(data)), dice.choice((1, 4, 40, 400))
+    return data[:at] + value * min(size, len(data) - at) + data[at + size :]
+
+
+def declare(data: bytes, suffix: str, size: tuple[int, int]) -> bytes:
+    """Let a file tell another size, in every place where it tells one; in a PNG with the right checksum."""
+    pattern, form = DECLARED[{"jpeg": "jpg", "tiff": "tif"}.get(suffix, suffix)]
+    top = 2 ** (8 * struct.calcsize(form[:2])) - 1 if form[1] != "i" else 2**31 - 1
+    told = struct.pack(form, *(min(side, top) for side in size))
+    changed = bytearray(data)
+    for found in re.finditer(pattern, data, re.DOTALL):
+        half = len(told) // len(found.groups())
+        for number in range(len(found.groups())):
+            start, end = found.span(number + 1)
+            changed[start:end] = told[half * number : half * (number + 1)]
+    if suffix == "png":
+        changed[29:33] = struct.pack(">I", zlib.crc32(changed[12:29]))
+    return bytes(changed)
+
+
+def mutilate(data: bytes, suffix: str, other: bytes, turn: int, dice: Random, sizes) -> bytes:
+    """Mutilate a file in one of the ways, taken in turn."""
+    ways = (
+        lambda: flip(data, 1, dice), lambda: flip(data, 10, dice), lambda: flip(data, len(data) // 12, dice),
+        lambda: flip(data[:200], 5, dice) + data[200:], lambda: cut(data, dice),
+        lambda: splice(data, other, dice), lambda: insert(data, dice), lambda: remove(data, dice),
+        lambda: blank(data, b"\0", dice), lambda: blank(data, b"\xff", dice),
+        lambda: declare(data, suffix, dice.choice(sizes)),
+        lambda: flip(declare(data, suffix, dice.choice(sizes)), 3, dice),
+    )  # fmt: skip
+    return ways[turn % len(ways)]()
+
+
+def mutilated(count: int, seed: int, sizes=HEAVY) -> Iterator[tuple[str, bytes]]:
+    """Yield files with their suffixes: one of each kind whole, then every kind in turn, in every way."""
+    dice, whole = Random(seed), whole_files()
+    yield from islice(whole, count)
+    for number, (suffix, data) in enumerate(islice(cycle(whole), count - len(whole))):
+        other = dice.choice(whole)[1]
+        yield suffix, mutilate(data, suffix, other, number // len(whole) + number, dice, sizes)
+
+
+# ---------------------------------------------------------------- the proof
+
+
+def lay(folder: Path, listed: Iterator[tuple[str, bytes]], sealed: bool) -> int:
+    """Write files to a folder, or to a sealed column there, some with mutilated facts; return how many."""
+    told = cycle([*FACTS, *[b'{"family":1}'] * 100])
+    named = [Sample(f"{n:06d}", {s: data, "json": next(told)}) for n, (s, data) in enumerate(listed)]
+    if not sealed:
+        samples.write_loose(folder, named)
+        return len(named)
+    groups = [named[start : start + 64] for start in range(0, len(named), 64)]
+    shards = [samples.write_shard(folder / f"{n:06d}.tar", group) for n, group in enumerate(groups)]
+    samples.seal(folder, shards, len(named), {})
+    return len(named)
+
+
+def bounded() -> None:
+    """Let a process, and all that it starts, have no more memory than that."""
+    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def cleaned(source: Path, dest: Path, workers: int, seconds: float) -> tuple[dict, list[tuple[str, str]]]:
+    """Run `prep clean` under a limit of memory and time; return its metrics, and the rows of its ledger."""
+    told = dest.with_suffix(".json")
+    words = (
+        f"clean {source} {dest} --tolerance 100 --smallest 1 --side 64 --workers {workers} --metrics {told}"
+    )
+    words += f" --cache {dest.with_suffix('.cache')} --examples {dest.with_suffix('.png')}"
+    command = [sys.executable, "-m", "stages.prep", *words.split()]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, capture_output=True, timeout=seconds, preexec_fn=bounded, env=environment)
+    said = done.stderr.decode()  # the libraries of C say there what they do not like
+    assert (done.returncode, "Traceback" in said) == (0, False), said[-3000:]
+    with (dest / samples.LEDGER).open(newline="", encoding="utf-8") as file:
+        rows = [(row["key"], row["reason"]) for row in csv.DictReader(file, delimiter="\t")]
+    return json.loads(told.read_bytes()), rows
+
+
+def prove(folder: Path, listed: Iterator[tuple[str, bytes]], sealed: bool, seconds: float) -> Counter:
+    """Check that mutilated files go through `clean`, each accounted for; return the counts by reason."""
+    count = lay(folder / "in", listed, sealed)
+    told, rows = cleaned(folder / "in", folder / "out", 1 + sealed, seconds)
+    reasons = Counter(reason for _, reason in rows)
+    assert told["taken"] == count == told["written"] + len(rows)
+    assert told["rejected"] == dict(sorted(reasons.items()))
+    assert reasons.keys() <= REASONS
+    lost, kept = [key for key, _ in rows], keys(folder / "out")
+    assert sorted(lost + kept) == [f"{number:06d}" for number in range(count)]
+    if sealed:
+        verdict = verify(folder / "out")
+        assert (verdict.faults, verdict.samples) == ([], told["written"])
+    return reasons | {"written": told["written"]}
+
+
+def keys(folder: Path) -> list[str]:
+    """List the keys of a column or of a folder, after decoding every picture."""
+    held = [sample for part in samples.parts(folder) for sample in part]
+    assert all(images.decode(sample.picture).shape == (64, 64, 3) for sample in held)
+    return [sample.key for sample in held]
+
+
+def test_an_animation_whose_clock_stands_still_cannot_be_decoded():
+    data = save(paint(1, "RGB"), "avif", frames=2, speed=10)
+    clock = data.index(b"mdhd") + 24  # after version, flags, and two times of eight bytes
+    assert images.decode(data).shape == (80, 96, 3)
+    with pytest.raises(BadImage, match="cannot decode"):
+        images.decode(data[:clock] + bytes(4) + data[clock + 4 :])
+
+
+def test_more_than_a_hundred_megapixels_are_refused_before_they_take_memory():
+    lines = zlib.compress(bytes(10_001 * 1_251), 9)
+    head = struct.pack(">IIBBBBB", 10_000, 10_001, 1, 0, 0, 0, 0)
+    data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", lines) + chunk(b"IEND", b"")
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(BadImage, match="too large"):
+        images.decode(data)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000  # KB
+
+
+@pytest.mark.parametrize("sealed", [True, False])
+def test_mutilated_files_of_every_format_are_each_counted(tmp_path, sealed):
+    counts = prove(tmp_path, mutilated(300, sealed, SIZES), sealed, seconds=100)
+    assert min(counts[name] for name in ("written", "cannot decode", "too large", "bad facts")) > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sealed", [True, False])
+def test_ten_thousand_mutilated_files_are_each_counted(tmp_path, sealed):
+    counts = prove(tmp_path, mutilated(10_000, 7 + sealed), sealed, seconds=1800)
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    print(dict(counts), f"peak {children.ru_maxrss / 1e6:.2f} GB, CPU {children.ru_utime:.0f} s")
+    assert 1024 * children.ru_maxrss < MEMORY
