@@ -41,7 +41,8 @@ def describe(path: Path) -> str:
     if "skipped" in metrics:
         skipped = listing(metrics["skipped"])
         return f"{name:16} {metrics['posts']} posts" + (f"; skipped: {skipped}" if skipped else "")
-    return f"{name:16} " + ", ".join(f"{round(value, 2):g} {key}" for key, value in sorted(metrics.items()))
+    numbers = [(key, value) for key, value in sorted(metrics.items()) if type(value) in (int, float)]
+    return f"{name:16} " + ", ".join(f"{round(value, 2):g} {key}" for key, value in numbers)
 
 
 def listing(counts: dict[str, int]) -> str:
