@@ -59,10 +59,15 @@ class Memo:
         """Name what is made of bytes with this hash."""
         return hashlib.sha256(f"{self.fingerprint} {sha256}".encode()).hexdigest()
 
-    def missing(self, shards: list[Shard]) -> int:
-        """Count the samples that were not made before, as far as names tell."""
-        changed = (shard for shard in shards if not self.path(shard).with_suffix(".json").is_file())
-        return sum(len(shard) - len(self.homes(shard.rows)) for shard in changed)
+    def missing(self, shards: list[Shard], enough: int) -> int:
+        """Count the samples that were not made before, as far as names tell; stop counting at `enough`."""
+        count = 0
+        for shard in shards:
+            if count >= enough:
+                break
+            if not self.path(shard).with_suffix(".json").is_file():
+                count += len(shard) - len(self.homes(shard.rows))
+        return count
 
     def recall(self, shard: Shard) -> Made | None:
         """Find what was made of a shard; if its bytes have changed since, it does not count."""

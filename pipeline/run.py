@@ -21,7 +21,7 @@ from pathlib import Path
 import cv2
 
 from pipeline import Halt, samples, tars
-from pipeline.files import dumps, link, sweep
+from pipeline.files import dumps, elsewhere, link, sweep
 from pipeline.images import BadImage
 from pipeline.memo import Made, Memo
 from pipeline.samples import Loose, Shard
@@ -157,8 +157,8 @@ def process(
     samples.keep_apart(source, dest)
     memo = Memo(cache / "steps", step.fingerprint())
     work = partial(run_shard, step, memo, judge, dest) if sealed else partial(run_loose, step, judge, dest)
-    if sealed:  # a worker takes longer to start than to make a few samples, or to find what was made before
-        workers = min(workers, memo.missing(units) // WORTH + 1)
+    if sealed and not elsewhere(source):  # a worker takes longer to start than to make a few samples
+        workers = min(workers, memo.missing(units, workers * WORTH) // WORTH + 1)
     report, seen, ledger = Report(), set(), dest / samples.LEDGER
     with ExitStack() as stack:
         note = stack.enter_context(samples.ledger(ledger, "told"))
