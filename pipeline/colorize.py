@@ -1,4 +1,4 @@
-"""Sketches of any size, and perhaps a cue -> colored pictures, with a trained model."""
+"""Sketches of any size, and what tells their colors -> colored pictures, with a trained model."""
 
 import hashlib
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from pipeline import cue as cues
 from pipeline.evaluation import colorize
 from pipeline.files import dumps
 from pipeline.imports import code
+from pipeline.systems import SYSTEMS
 from pipeline.tars import Sample
 
 
@@ -20,46 +21,73 @@ from pipeline.tars import Sample
 class Colorizer:
     """A model as a step over samples: `run.process` takes it to a picture, a folder or shards.
 
-    `cue` is uint8 RGB of any size, fitted to each sketch and blurred as in training, but taken as it is where
-    that saw hints: it then holds the user's own. None is a cue of ones.
+    `guide` is uint8 RGB of any size, fitted to each sketch: the cue, blurred as in training, but taken as it
+    is where that saw hints, since it then holds the user's own; or the reference; or the mask, where what is
+    not black is to be colored. None is a cue of ones, and a mask of ones; a reference must be given.
     """
 
     generator: nn.Module
     config: dict
     weights: str  # their hash
-    cue: np.ndarray | None = None
+    guide: np.ndarray | None = None
 
     def __call__(self, sample: Sample) -> tuple[Sample, dict]:
-        """Color the sketch of a sample. Raise BadImage."""
-        sketch = cv2.cvtColor(images.decode(sample.picture), cv2.COLOR_RGB2GRAY)
-        colored = colorize(self.generator, sketch, self.fitted(sketch.shape), self.config["depth"])
+        """Color the picture of a sample: a sketch, or a gray one. Raise BadImage."""
+        image = images.decode(sample.picture)
+        colored = colorize(self.generator, self.config, self.given(image))
         return Sample(sample.key, {"png": images.encode(colored)}), {}
 
-    def fitted(self, shape: tuple[int, int]) -> np.ndarray | None:
-        """Make the cue for a sketch of (height, width)."""
-        if self.cue is None:
-            return None
+    def given(self, image: np.ndarray) -> dict[str, np.ndarray]:
+        """Collect what the system takes of a picture and of the guide."""
+        height, width = image.shape[:2]
+        given = {"sketch": cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)}
+        columns = SYSTEMS[self.config["system"]].COLUMNS
+        if "mask" in columns:
+            gray = np.repeat(given["sketch"][..., None], 3, axis=2)
+            return given | {"color": gray, "mask": self.area(height, width)}
+        if "reference" in columns:
+            return given | {"reference": images.resize(self.guide, width, height)}
+        return given | {"cue": self.fitted(height, width)}
+
+    def fitted(self, height: int, width: int) -> np.ndarray:
+        """Make the cue for a sketch."""
+        if self.guide is None:
+            return np.full((height, width, 3), 255, np.uint8)
         trained = cues.parameters(self.config["columns"]["cue"])
         if trained.method in cues.HINTS:
-            return cv2.resize(self.cue, shape[::-1], interpolation=cv2.INTER_NEAREST)
-        return cues.cue(images.resize(self.cue, shape[1], shape[0]), trained)
+            return cv2.resize(self.guide, (width, height), interpolation=cv2.INTER_NEAREST)
+        return cues.cue(images.resize(self.guide, width, height), trained)
+
+    def area(self, height: int, width: int) -> np.ndarray:
+        """Make the mask for a picture: 255 where the guide is not black."""
+        if self.guide is None:
+            return np.full((height, width), 255, np.uint8)
+        lit = cv2.cvtColor(self.guide, cv2.COLOR_RGB2GRAY)
+        fitted = cv2.resize(lit, (width, height), interpolation=cv2.INTER_NEAREST)
+        return np.where(fitted >= 128, np.uint8(255), np.uint8(0))
 
     def fingerprint(self) -> str:
-        """Return what changes with the model, the cue and the code."""
-        colors = b"" if self.cue is None else self.cue.tobytes() + str(self.cue.shape).encode()
+        """Return what changes with the model, the guide and the code."""
+        colors = b"" if self.guide is None else self.guide.tobytes() + str(self.guide.shape).encode()
         given = [self.config, self.weights, hashlib.sha256(colors).hexdigest(), code(__name__)]
         return hashlib.sha256(dumps(given)).hexdigest()
 
 
-def load(model: Path, cue: Path | None = None, device: str = "cpu") -> Colorizer:
-    """Load a model and the picture of a cue. Raise Halt if either cannot be used."""
+def load(model: Path, given: dict[str, Path], device: str = "cpu") -> Colorizer:
+    """Load a model and the picture of its guide: cue, reference or mask. Raise Halt if it cannot be used."""
     generator, config = training.load(model, device)
     weights = hashlib.sha256((model / training.WEIGHTS).read_bytes()).hexdigest()
-    if cue is None:
+    kind = SYSTEMS[config["system"]].COLUMNS[0]
+    for name in given:
+        if name != kind:
+            raise Halt(f"{model} colors by a {kind}, not by a {name}: name a picture with --{kind}")
+    if not given:
+        if kind == "reference":
+            raise Halt(f"{model} colors by a reference: name a picture with --reference")
         return Colorizer(generator, config, weights)
-    if config["columns"]["cue"]["method"] == "none":
+    if kind == "cue" and config["columns"]["cue"]["method"] == "none":
         raise Halt(f"{model} was trained without cues: leave --cue out, or train with another cue.method")
     try:
-        return Colorizer(generator, config, weights, images.decode(cue.read_bytes()))
+        return Colorizer(generator, config, weights, images.decode(given[kind].read_bytes()))
     except images.BadImage as reason:
-        raise Halt(f"{cue}: {reason}") from None
+        raise Halt(f"{given[kind]}: {reason}") from None

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from statistics import fmean
 
+import cv2
 import numpy as np
 import torch
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
@@ -11,10 +12,10 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from pipeline.dataset import Pairs, array, once, tensor
-from pipeline.training import load
+from pipeline.systems import SYSTEMS
+from pipeline.training import load, shape
 
 CAP = 100.0  # dB, in place of the infinite PSNR of equal pictures
-BASELINES = ("cue", "cue_times_sketch")
 
 
 def evaluate(
@@ -26,42 +27,64 @@ def evaluate(
     keep: int = 8,
     tick: Callable[[int, int], None] = lambda done, total: None,
 ) -> tuple[list[dict], dict, list[list[np.ndarray]]]:
-    """Measure the model in `folder`, and two baselines, on the test split of the packed dataset `data`.
+    """Measure the model in `folder`, and what needs no model, on the test split of the packed dataset `data`.
 
-    Return a row of numbers per picture, the summary, and [sketch, cue, result, original] of the first `keep`
+    Return a row of numbers per picture, the summary, and [sketch, guide, result, goal] of the first `keep`
     pictures. PSNR is in dB; `gain` is that of the model less that of the better baseline. After each batch
     `tick` gets how many pictures are done, of how many.
     """
     generator, config = load(folder, device)
+    system = SYSTEMS[config["system"]]
     rows, pictures = [], []
-    pairs = Pairs(data, "test", config["sketch"])
+    pairs = Pairs(data, "test", config["sketch"].split(",")[0], system.COLUMNS)
     for samples in once(pairs, batch, workers=0):
-        results = paint(generator, samples["sketch"], samples["cue"], config["depth"])
+        results, goals = paint(generator, config, samples), system.goal(samples)
         for number, key in enumerate(samples["key"]):
-            sketch, cue, color = (array(samples[name][number]) for name in ("sketch", "cue", "color"))
-            result = array(results[number])
-            rows.append({"key": key} | measure(color, sketch, cue, result))
+            shown = {
+                name: array(values[number]) for name, values in samples.items() if name not in ("key", "flow")
+            }
+            goal, result = array(goals[number]), array(results[number])
+            rivals = baselines(shown)
+            rows.append({"key": key} | measure(goal, {"": result} | rivals))
             if len(pictures) < keep:
-                pictures.append([sketch, cue, result, color])
+                pictures.append([shown["sketch"], *[*rivals.values()][:1], result, goal])
         tick(len(rows), len(pairs))
     return rows, summarize(rows), pictures
 
 
-def measure(color: np.ndarray, sketch: np.ndarray, cue: np.ndarray, result: np.ndarray) -> dict[str, float]:
-    """Compare the result, the cue alone, and the cue under the lines of the sketch with the original."""
-    lines = np.rint(cue * (sketch[..., None] / 255)).astype(np.uint8)
-    pictures = {"": result, "cue_": cue, "cue_times_sketch_": lines}
+def baselines(shown: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """List what needs no model: the guide as it is, the guide under the lines, the picture in gray."""
+    lines = shown["sketch"][..., None] / 255
+    rivals = {}
+    for name in ("cue", "reference"):
+        if name in shown:
+            rivals |= {
+                name: shown[name],
+                f"{name}_times_sketch": np.rint(shown[name] * lines).astype(np.uint8),
+            }
+    if "mask" in shown:
+        rivals["gray"] = np.repeat(cv2.cvtColor(shown["color"], cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
+    return rivals
+
+
+def measure(goal: np.ndarray, pictures: dict[str, np.ndarray]) -> dict[str, float]:
+    """Compare pictures with what should be there: `psnr` and `ssim` of each, its name before them."""
     measures = {"psnr": psnr, "ssim": ssim}
-    return {prefix + m: f(color, image) for prefix, image in pictures.items() for m, f in measures.items()}
+    return {
+        f"{name}_{measured}" if name else measured: compare(goal, picture)
+        for name, picture in pictures.items()
+        for measured, compare in measures.items()
+    }
 
 
 def summarize(rows: list[dict]) -> dict:
     """Average the rows, to four decimals."""
     mean = {name: fmean(row[name] for row in rows) for name in rows[0] if name != "key"}
+    rivals = [name.removesuffix("_psnr") for name in mean if name.endswith("_psnr")]
     summary = {"images": len(rows), "psnr": mean["psnr"], "ssim": mean["ssim"]}
-    summary["gain"] = mean["psnr"] - max(mean[f"{name}_psnr"] for name in BASELINES)
+    summary["gain"] = mean["psnr"] - max(mean[f"{name}_psnr"] for name in rivals)
     summary = {name: round(value, 4) for name, value in summary.items()}
-    for name in BASELINES:
+    for name in rivals:
         summary[name] = {m: round(mean[f"{name}_{m}"], 4) for m in ("psnr", "ssim")}
     return summary
 
@@ -90,29 +113,40 @@ def ssim(first: np.ndarray, second: np.ndarray) -> float:
     return float(structural_similarity(first, second, data_range=255, channel_axis=2, **settings))
 
 
-def colorize(
-    generator: nn.Module, sketch: np.ndarray, cue: np.ndarray | None = None, depth: int = 8
-) -> np.ndarray:
-    """Color a sketch, uint8 (H, W) of any size, by a cue, uint8 (H, W, 3), or by all ones (white).
+def colorize(generator: nn.Module, config: dict, given: dict[str, np.ndarray]) -> np.ndarray:
+    """Color one picture of any size, uint8 (H, W, 3).
 
-    Raise ValueError if a shape or type is another.
+    `given` is uint8: `sketch` (H, W), and what the system reads beside it: `cue` or `reference` (H, W, 3), or
+    `color` (H, W, 3) of which the brightness counts and `mask` (H, W), 255 where it is to be colored. Raise
+    ValueError if a shape or type is another.
     """
-    cue = np.full((*sketch.shape, 3), 255, np.uint8) if cue is None else cue
-    if sketch.ndim != 2 or not sketch.size or cue.shape != (*sketch.shape, 3):
-        raise ValueError(f"sketch and cue must be (H, W) and (H, W, 3), got {sketch.shape} and {cue.shape}")
-    if sketch.dtype != np.uint8 or cue.dtype != np.uint8:
-        raise ValueError(f"sketch and cue must be uint8, got {sketch.dtype} and {cue.dtype}")
-    return array(paint(generator, tensor(sketch)[None], tensor(cue)[None], depth)[0])
+    height, width = given["sketch"].shape[:2]
+    for name, image in given.items():
+        wanted = (height, width) if name in ("sketch", "mask") else (height, width, 3)
+        if image.shape != wanted or image.dtype != np.uint8 or not image.size:
+            raise ValueError(f"{name} must be uint8 {wanted}, got {image.dtype} {image.shape}")
+    batch = {name: tensor(image)[None] for name, image in given.items()}
+    if "mask" in batch:
+        batch["mask"] = (batch["mask"] > 0).float()
+    return array(paint(generator, config, batch)[0])
 
 
 @torch.inference_mode()
-def paint(generator: nn.Module, sketch: Tensor, cue: Tensor, depth: int) -> Tensor:
-    """Run a generator on (B, C, H, W) of any size: padded at right and bottom to a multiple of 2**depth.
+def paint(generator: nn.Module, config: dict, batch: dict) -> Tensor:
+    """Run a generator on a batch of any size and return its pictures (B, 3, H, W).
 
-    The sketch is continued in white, the cue with the colors of its edge.
+    Sides are padded at right and bottom to a multiple that the system can halve: the sketch is continued in
+    white, all others with the pixels of their edges.
     """
-    height, width = sketch.shape[2:]
-    margin = (0, -width % 2**depth, 0, -height % 2**depth)
+    system, model = SYSTEMS[config["system"]], shape(config)
+    height, width = batch["sketch"].shape[2:]
+    margin = (0, -width % system.multiple(model), 0, -height % system.multiple(model))
     device = next(generator.parameters()).device
-    sketch, cue = pad(sketch, margin, value=1.0), pad(cue, margin, mode="replicate")
-    return generator(sketch.to(device), cue.to(device))[..., :height, :width].cpu()
+    padded = {
+        name: pad(values, margin, **({"value": 1.0} if name == "sketch" else {"mode": "replicate"})).to(
+            device
+        )
+        for name, values in batch.items()
+        if name not in ("key", "flow")
+    }
+    return system.shown(generator(*system.inputs(padded)), padded)[..., :height, :width].cpu()

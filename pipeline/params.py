@@ -419,10 +419,15 @@ class Pack(Section):
 class Model(Section):
     """The colorizer and its size."""
 
-    system: str = choice("pix2pix", "The published system to build.", "pix2pix")
-    width: int = number(64, "Channels of the first convolution.", 1, 1024)
-    depth: int = number(8, "Halvings between the picture and the bottleneck.", 2, 12)
-    sketch: str = words("b7", "The sketch column to color.")
+    system: str = choice(
+        "pix2pix", "The published system to build.", "pix2pix", "nerk", "liu", "scft", "mask"
+    )
+    width: int = number(0, "Channels of the first convolution; 0 for the published number.", 0, 1024)
+    depth: int = number(8, "pix2pix: halvings between the picture and the bottleneck.", 2, 12)
+    sketch: str = words("b7", "The sketch column to color; of several, joined by commas, training draws one.")
+    variant: str = choice(
+        "main", "liu: the first network, or the one that goes on from it.", "main", "finetune"
+    )
 
 
 @dataclass(frozen=True)
@@ -430,15 +435,42 @@ class Train(Section):
     """How the colorizer is trained."""
 
     steps: int = number(54000, "Updates of the generator.", 1)
+    epochs: int = number(0, "Passes over the training split, in place of steps; 0 to go by steps.", 0)
     batch: int = number(5, "Samples per update.", 1)
-    lr: float = number(2.0e-4, "Learning rate of Adam.", 0)
+    lr: float = number(0.0, "Learning rate of the generator; 0 for the published one.", 0)
     decay: str = choice(
-        "none", "Learning rate: constant, or falling to zero over the second half.", "none", "linear"
+        "none",
+        "Learning rate: constant, falling to 0 over the second half, or as the 0.9th power of what is left.",
+        "none",
+        "linear",
+        "polynomial",
     )
-    l1: float = number(100.0, "Weight of the L1 loss beside the adversarial one.", 0)
+    l1: float = number(100.0, "pix2pix: weight of the L1 loss beside the adversarial one.", 0)
+    clip: float = number(
+        0.0, "The largest norm of the gradients of a network; 0 for the published one, if any.", 0
+    )
+    ema: float = number(
+        0.0,
+        "Share of the past in the mean of the generator's weights, which becomes the model; 0 for none.",
+        0,
+        0.999999,
+    )
     precision: str = choice("32", "Arithmetic: 32 bits, or bfloat16 where it is safe.", "32", "bf16")
     validate: int = number(1000, "Updates between two validations.", 1)
-    seed: int = number(0, "Seed of weights, order and dropout.", 0)
+    vgg: str = words(
+        "", "Weights of VGG for perceptual losses: a file, empty for the published ones, none to go without."
+    )
+    start: str = words("", "The folder of a model to start from; empty for fresh weights.")
+    fresh: str = choice(
+        "published",
+        "References are bent anew each epoch as the system was published, as the dataset's are, or never.",
+        "published",
+        "dataset",
+        "none",
+    )
+    flip: float = number(0.0, "The probability that a sample is mirrored.", 0, 1)
+    drop: float = number(0.0, "The probability that a sample goes without its cue, drawn each epoch.", 0, 1)
+    seed: int = number(0, "Seed of weights, order, dropout and all that is drawn anew.", 0)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator
+from copy import deepcopy
 from dataclasses import asdict
 from pathlib import Path
 from types import ModuleType
@@ -18,13 +19,14 @@ from torch import Tensor, nn
 
 from pipeline import Halt, samples
 from pipeline.chance import digest
-from pipeline.dataset import Pairs, batches, fingerprint, once
+from pipeline.dataset import Fresh, Pairs, batches, fingerprint, once
 from pipeline.files import dumps, whole, write, write_json
 from pipeline.imports import code
-from pipeline.params import Model, Train
-from pipeline.systems import SYSTEMS
+from pipeline.params import Model, Reference, Train
+from pipeline.systems import SYSTEMS, liu
 from pipeline.systems.layers import count
 
+POWER = 0.9  # of the polynomial decay
 EVERY = 30.0  # seconds between two checkpoints
 PRECISIONS = {"32": "32-true", "bf16": "bf16-mixed"}
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
@@ -51,54 +53,70 @@ def fit(
     from lightning_fabric import Fabric  # takes seconds, and only training needs it
 
     # The data, and all that decides the result.
-    pairs, held_out = (Pairs(data, split, model.sketch) for split in ("train", "val"))
-    if pairs.side % 2**model.depth:
-        raise Halt(f"a side of {pairs.side} cannot be halved {model.depth} times: choose a smaller depth")
+    system = SYSTEMS[model.system]
+    pairs = Pairs(data, "train", model.sketch, system.COLUMNS, freshly(system, data, model, train))
+    held_out = Pairs(data, "val", model.sketch, system.COLUMNS)
+    if pairs.side % system.multiple(model):
+        raise Halt(
+            f"a side of {pairs.side} is no multiple of {system.multiple(model)}, which {model.system} needs: "
+            "pack another side, or choose a smaller depth"
+        )
+    steps = train.epochs * (len(pairs) // train.batch) or train.steps
     kind = place(device).type
     loaders = workers if kind != "cpu" else 0  # on cores that compute, loaders make both wait
     validation = once(held_out, train.batch, loaders // 4)
 
     # The networks, where they run, and in what arithmetic.
-    system = SYSTEMS[model.system]
     fabric = Fabric(accelerator=kind, devices=1, precision=PRECISIONS[train.precision])
     torch.manual_seed(train.seed)
     networks = system.networks(model)
+    begin(networks[0], model, train.start)
+    features = perceptual(system, train.vgg)
     config = describe(pairs, model, train, networks)
+    optimizers = system.optimizers(*networks, train.lr or system.pace(model))
     (generator, g_optimizer), (discriminator, d_optimizer) = (
-        fabric.setup(network, optimizer)
-        for network, optimizer in zip(networks, system.optimizers(*networks, train.lr), strict=True)
+        fabric.setup(network, optimizer) for network, optimizer in zip(networks, optimizers, strict=True)
     )
+    features = features and fabric.to_device(features)
+    average = deepcopy(networks[0]) if train.ema else networks[0]
+    rates = [[group["lr"] for group in each.param_groups] for each in optimizers]
 
     # Where a killed run left off.
     parts = {"generator": generator, "discriminator": discriminator}
-    parts |= {"g_optimizer": g_optimizer, "d_optimizer": d_optimizer}
+    parts |= {"g_optimizer": g_optimizer, "d_optimizer": d_optimizer, "average": average}
     start, records, sums = restore(checkpoint, identify(config), parts)
     yield from records
 
     saved = time.monotonic()
     endless = batches(pairs, train.batch, train.seed, start, loaders)
-    for step, batch in zip(range(start, train.steps), endless, strict=False):
+    for step, batch in zip(range(start, steps), endless, strict=False):
         # Each step has its own seed and learning rate, so that it does not matter where a run was cut.
         torch.manual_seed(digest(train.seed, "step", str(step)) % 2**63)
-        for optimizer in (g_optimizer, d_optimizer):
-            for group in optimizer.param_groups:
-                group["lr"] = rate(train, step)
+        for optimizer, initial in zip((g_optimizer, d_optimizer), rates, strict=True):
+            for group, lr in zip(optimizer.param_groups, initial, strict=True):
+                group["lr"] = lr * share(train.decay, step / steps)
         batch = fabric.to_device(batch)
-        fake = generator(*system.inputs(batch))
+        output = generator(*system.inputs(batch))
 
         # The discriminator learns to tell the original from the fake.
-        d_terms = means(system.discriminator_loss(discriminator, batch, fake))
+        d_terms = means(system.discriminator_loss(discriminator, batch, output, train))
         d_optimizer.zero_grad()
         fabric.backward(sum(d_terms.values()))
+        if clip := train.clip or system.CLIP:
+            fabric.clip_gradients(discriminator, d_optimizer, max_norm=clip)
         d_optimizer.step()
 
         # The generator learns to pass, and to come close to the original.
         discriminator.requires_grad_(False)
-        g_terms = means(system.generator_loss(discriminator, batch, fake, train))
+        g_terms = means(system.generator_loss(generator, discriminator, batch, output, train, features))
         g_optimizer.zero_grad()
         fabric.backward(sum(g_terms.values()))
+        if clip:
+            fabric.clip_gradients(generator, g_optimizer, max_norm=clip)
         g_optimizer.step()
         discriminator.requires_grad_(True)
+        if train.ema:
+            follow(average, networks[0], train.ema)
 
         # The numbers of this step join those since the last record.
         terms = g_terms | d_terms
@@ -109,21 +127,21 @@ def fit(
                 f"{', '.join(broken)} at step {done} is not finite on {', '.join(batch['key'])}: lower lr"
             )
         sums = {name: sums.get(name, 0.0) + value for name, value in values.items()}
-        due = done % train.validate == 0 or done == train.steps
+        due = done % train.validate == 0 or done == steps
         if due:
             since = (done - 1) % train.validate + 1
             record = {"step": done} | {name: value / since for name, value in sums.items()}
             held = map(fabric.to_device, validation)
-            records = [*records, record | validate(generator, system, held)]
+            records = [*records, record | validate(average, system, held)]
             sums = {}
 
         # All of it is kept from time to time, and at the end.
-        if done == train.steps or time.monotonic() - saved > EVERY:
+        if done == steps or time.monotonic() - saved > EVERY:
             state = {name: part.state_dict() for name, part in parts.items()}
             state |= {"identity": identify(config), "config": config}
             keep(checkpoint, state | {"step": done, "records": records, "sums": sums})
             saved = time.monotonic()
-        tick(done, train.steps)
+        tick(done, steps)
         if due:
             yield records[-1]
 
@@ -133,11 +151,60 @@ def means(terms: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name: term.mean() for name, term in terms.items()}
 
 
-def rate(train: Train, step: int) -> float:
-    """Return the learning rate of a step: constant, or falling linearly over the second half."""
-    if train.decay == "none":
-        return train.lr
-    return train.lr * min(1.0, 2 * (train.steps - step) / train.steps)
+def share(decay: str, past: float) -> float:
+    """Return the share of the learning rate that is left when the share `past` of all steps is done.
+
+    All of it, or falling linearly to 0 over the second half, or as the 0.9th power of what is to come.
+    """
+    if decay == "polynomial":
+        return (1 - past) ** POWER
+    return min(1.0, 2 * (1 - past)) if decay == "linear" else 1.0
+
+
+def freshly(system: ModuleType, data: Path, model: Model, train: Train) -> Fresh:
+    """Say what is drawn anew each epoch: references as the system was published, or as the dataset's."""
+    reference = system.REFERENCE if train.fresh == "published" else None
+    if train.fresh == "dataset" and "reference" in system.COLUMNS:
+        facts = Pairs(data, "train", model.sketch, system.COLUMNS).facts["reference"]
+        reference = Reference(**{name: facts[name] for name in ("grid", "strength", "jitter", "order")})
+    return Fresh(train.seed, reference, train.flip, train.drop)
+
+
+def perceptual(system: ModuleType, file: str) -> nn.Module | None:
+    """Load the network whose features a system compares; None if it compares none, or shall go without."""
+    if not system.VGG or file == "none":
+        return None
+    from pipeline.systems.features import Features
+
+    return Features(system.VGG, file)
+
+
+def begin(generator: nn.Module, model: Model, folder: str) -> None:
+    """Start from the weights of a saved model, if one is named. Raise Halt if they do not fit."""
+    if not folder:
+        return
+    try:
+        tensors = load_tensors(Path(folder, WEIGHTS).read_bytes())
+        main = json.loads(Path(folder, CONFIG).read_bytes())["variant"] == "main"
+        if model.variant == "finetune" and main:
+            liu.adopt(generator, tensors)
+        else:
+            generator.load_state_dict(tensors)
+    except FileNotFoundError:
+        raise Halt(f"{folder} holds no model: name the folder of a trained one in train.start") from None
+    except (RuntimeError, SafetensorError, KeyError) as error:
+        raise Halt(
+            f"the model in {folder} has other parts than the one to train: name another start"
+        ) from error
+
+
+@torch.no_grad()
+def follow(average: nn.Module, generator: nn.Module, past: float) -> None:
+    """Move the mean of the weights towards the present ones; statistics of norms are taken as they are."""
+    for mean, now in zip(average.parameters(), generator.parameters(), strict=True):
+        mean.lerp_(now, 1 - past)
+    for mean, now in zip(average.buffers(), generator.buffers(), strict=True):
+        mean.copy_(now)
 
 
 @torch.no_grad()
@@ -146,7 +213,7 @@ def validate(generator: nn.Module, system: ModuleType, held_out: Iterable[dict])
     generator.eval()
     psnr, l1 = [], []
     for batch in held_out:
-        difference = generator(*system.inputs(batch)) - batch["color"]
+        difference = system.shown(generator(*system.inputs(batch)), batch) - system.goal(batch)
         psnr += (10 * torch.log10(4 / difference.square().mean((1, 2, 3)).clamp_min(4e-10))).tolist()
         l1 += difference.abs().mean((1, 2, 3)).tolist()
     generator.train()
@@ -157,7 +224,8 @@ def describe(pairs: Pairs, model: Model, train: Train, networks: tuple[nn.Module
     """Say what a model is and what it was made from."""
     sizes = dict(zip(("generator", "discriminator"), map(count, networks), strict=True))
     made = {"dataset": pairs.fingerprint, "columns": pairs.facts, "side": pairs.side}
-    return asdict(model) | made | {"parameters": sizes, "train": asdict(train)}
+    begun = hashlib.sha256(Path(train.start, WEIGHTS).read_bytes()).hexdigest() if train.start else ""
+    return asdict(model) | made | {"parameters": sizes, "train": asdict(train), "start": begun}
 
 
 def identify(config: dict) -> str:
@@ -201,7 +269,7 @@ def export(checkpoint: Path, folder: Path) -> dict:
     """Make a model folder of a finished checkpoint, and return its config."""
     state = torch.load(checkpoint, map_location="cpu", weights_only=True)
     generator, _ = SYSTEMS[state["config"]["system"]].networks(shape(state["config"]))
-    generator.load_state_dict(state["generator"])
+    generator.load_state_dict(state["average"])
     save(folder, generator, state["config"])
     return state["config"]
 

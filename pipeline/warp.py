@@ -98,7 +98,7 @@ def tint(image: np.ndarray, shift: np.ndarray) -> np.ndarray:
 def choose(key: str, params: Reference, variant: str = "") -> dict:
     """Draw all that makes the reference of a sample, and tell by which parameters."""
     points, shift = draw(key, params, variant)
-    facts = {name: getattr(params, name) for name in ("order", "strength", "jitter")}
+    facts = {name: getattr(params, name) for name in ("grid", "order", "strength", "jitter")}
     facts |= {"points": points.tolist(), "shift": shift.tolist(), "flip": flipped(key, params, variant)}
     return facts | {"subject": "own"}
 

@@ -15,15 +15,33 @@ def colorize(
     model: Annotated[Path, typer.Option(help="The folder of a trained model.")] = Path("data/model"),
     cue: Annotated[
         Path | None,
-        typer.Option(help="A picture of the colors, where they belong.  [default: none]", show_default=False),
+        typer.Option(
+            help="The colors, where they belong, as any picture; for pix2pix, all white without it.",
+            show_default=False,
+        ),
+    ] = None,
+    reference: Annotated[
+        Path | None,
+        typer.Option(help="A picture whose colors to take; for nerk, liu and scft.", show_default=False),
+    ] = None,
+    mask: Annotated[
+        Path | None,
+        typer.Option(
+            help="White where to color, black where to stay gray; for mask, all white without it.",
+            show_default=False,
+        ),
     ] = None,
     device: Device = "auto",
     cache: Cache = CACHE,
 ) -> None:
-    """Color sketches of any size: a picture, a folder of pictures, or a folder of shards."""
+    """Color sketches or gray pictures of any size: a picture, a folder of pictures or a folder of shards."""
     from pipeline import colorize as coloring
 
-    colorizer = coloring.load(model, cue, device)
+    guides = {"cue": cue, "reference": reference, "mask": mask}
+    given = {name: path for name, path in guides.items() if path}
+    if len(given) > 1:
+        raise typer.BadParameter(f"a model takes one of --cue, --reference and --mask, got {len(given)}")
+    colorizer = coloring.load(model, given, device)
     with progress("colorize") as tick:
         report = process(colorizer, source, dest, cache=cache, tick=tick)
     conclude("colorize", report, dest, None, None)

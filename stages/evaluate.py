@@ -26,7 +26,7 @@ def evaluate(
     sheet: Sheet = None,
     device: Device = "auto",
 ) -> None:
-    """Measure a colorizer on the test split, beside the cue alone and the cue under the lines."""
+    """Measure a colorizer on the test split, beside what needs no model: its cue or reference, or gray."""
     from pipeline import evaluation
 
     with progress("evaluate") as tick:

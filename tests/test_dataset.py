@@ -12,8 +12,10 @@ import torch
 import webdataset
 from PIL import Image
 
-from pipeline import Halt, images, samples
-from pipeline.dataset import Pairs, array, batches, once, tensor
+from pipeline import Halt, images, samples, warp
+from pipeline.dataset import Fresh, Pairs, array, batches, once, tensor
+from pipeline.mask import NAMES, mask
+from pipeline.params import Reference
 from pipeline.tars import Sample
 
 SIDE = 32
@@ -37,6 +39,7 @@ def sample(number: int, side: int = SIDE) -> Sample:
     }
     members = {f"{name}.png": images.encode(picture) for name, picture in pictures.items()}
     facts = {"cue": {"sigma": 20.0}, "sketch-b7": {"blocksize": 7}}
+    facts["reference"] = warp.choose(f"{number:03d}", Reference())
     return Sample(f"{number:03d}", members | {"json": json.dumps(facts).encode()})
 
 
@@ -138,7 +141,8 @@ def test_a_run_taken_up_at_a_step_gets_the_same_batches(pairs, step):
 
 def test_taking_up_a_run_decodes_nothing_that_was_seen(pairs, monkeypatch):
     read = []
-    monkeypatch.setattr("pipeline.dataset.pixels", lambda data: read.append(data) or torch.zeros(3, 2, 2))
+    decode = images.decode
+    monkeypatch.setattr("pipeline.dataset.images.decode", lambda data: read.append(data) or decode(data))
     next(batches(pairs, 2, 0, 1000, 0))
     assert len(read) == 3 * 2
 
@@ -187,3 +191,79 @@ def test_a_missing_folder_and_a_missing_seal_are_named(tmp_path):
 def test_fewer_samples_than_a_batch_are_refused(pairs):
     with pytest.raises(Halt, match="7 training samples do not fill a batch of 8"):
         next(batches(pairs, 8, 0, 0, 0))
+
+
+REFERENCE = ("reference", "flow")
+
+
+def drawn(folder, place, columns=REFERENCE, sketch="b7", **fresh):
+    """Load a sample with fresh draws."""
+    return Pairs(folder, "train", sketch, columns, Fresh(0, **fresh))[place]
+
+
+def test_the_packed_reference_serves_where_nothing_is_drawn_anew(tmp_path):
+    found = Pairs(packed(tmp_path), "train", "b7", REFERENCE)[3]
+    levels = images.decode(sample(3).members["reference.png"])
+    assert (array(found["reference"]) == levels).all()
+    assert torch.equal(found["target"], found["color"])
+    facts = warp.choose("003", Reference())
+    np.testing.assert_allclose(found["flow"], warp.flow(facts["points"], SIDE, SIDE), atol=1e-6)
+
+
+def test_each_epoch_bends_anew_and_the_same_way_each_time(tmp_path):
+    packed(tmp_path)
+    params = Reference(strength=0.1, order="before")
+    one, again, other = (drawn(tmp_path, (epoch, 2), reference=params) for epoch in (1, 1, 2))
+    assert torch.equal(one["reference"], again["reference"])
+    assert not torch.equal(one["reference"], other["reference"])
+    target, at = array(one["target"]), one["flow"].numpy()
+    assert (array(one["reference"]) == warp.warp(target, at)).mean() > 0.99
+    assert not torch.equal(one["target"], one["color"])
+
+
+def test_a_mirrored_sample_is_mirrored_in_all_that_belongs_together(tmp_path):
+    packed(tmp_path)
+    plain, mirrored = (drawn(tmp_path, (1, 2), ("cue", "mask"), flip=flip) for flip in (0.0, 1.0))
+    for name in ("color", "sketch", "cue"):
+        assert torch.equal(plain[name].flip(2), mirrored[name])
+    bent = drawn(tmp_path, (1, 2), reference=Reference(jitter=0.0), flip=1.0)
+    again = warp.warp(array(bent["color"]), bent["flow"].numpy())
+    assert np.abs(array(bent["reference"]).astype(int) - again).max() <= 1
+
+
+def test_the_cue_is_left_out_as_often_as_asked(tmp_path):
+    packed(tmp_path)
+    for share in (0.0, 1.0):
+        gone = {bool((drawn(tmp_path, (1, n), ("cue",), drop=share)["cue"] == 1).all()) for n in range(7)}
+        assert gone == {share == 1.0}
+
+
+def test_of_several_sketches_each_epoch_draws_one_and_validation_takes_the_first(tmp_path):
+    packed(tmp_path)
+    inked = {
+        n: (drawn(tmp_path, (n, 0), ("cue",), "b7,b5")["sketch"] < 0).float().mean() < 0.5 for n in range(20)
+    }
+    assert set(map(bool, inked.values())) == {True, False}
+    first = Pairs(tmp_path, "train", "b7,b5")[0]["sketch"]
+    assert torch.equal(first, Pairs(tmp_path, "train", "b7")[0]["sketch"])
+
+
+def test_masks_are_the_ten_and_differ_from_epoch_to_epoch(tmp_path):
+    packed(tmp_path)
+    known = [torch.from_numpy(mask(n, SIDE, SIDE)).float()[None] for n in range(len(NAMES))]
+    found = [drawn(tmp_path, (n, 0), ("mask",))["mask"] for n in range(60)]
+    assert {next(i for i, each in enumerate(known) if torch.equal(each, one)) for one in found} == set(
+        range(10)
+    )
+
+
+def test_a_reference_of_another_picture_has_no_flow(tmp_path):
+    facts = warp.choose("0", Reference()) | {"subject": "family"}
+    members = sample(0).members | {"json": json.dumps({"reference": facts}).encode()}
+    shard = samples.write_shard(tmp_path / "train-000000.tar", [Sample("000", members)])
+    samples.seal(tmp_path, [shard], 1, {})
+    pairs = Pairs(tmp_path, "train", "b7", REFERENCE)
+    with pytest.raises(Halt, match="shows another picture, which has no flow"):
+        _ = pairs[0]
+    assert "flow" not in Pairs(tmp_path, "train", "b7", ("reference",))[0]
+    assert "flow" in drawn(tmp_path, (1, 0), reference=Reference())

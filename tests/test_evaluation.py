@@ -1,5 +1,7 @@
 """The measures against formulas of their own, the baselines by hand, and pictures of any size."""
 
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 import torch
@@ -7,12 +9,13 @@ from test_dataset import packed, sample
 
 from pipeline import Halt, images
 from pipeline.dataset import tensor
-from pipeline.evaluation import colorize, evaluate, measure, psnr, ssim, summarize, table
+from pipeline.evaluation import baselines, colorize, evaluate, measure, psnr, ssim, summarize, table
 from pipeline.params import Model
 from pipeline.systems import pix2pix
 from pipeline.training import save
 
 MODEL = Model(width=4, depth=4)
+CONFIG = asdict(MODEL)
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +32,7 @@ def generator():
 def model(generator, tmp_path_factory):
     """Save that generator."""
     folder = tmp_path_factory.mktemp("model")
-    save(folder, generator, {"system": "pix2pix", "width": 4, "depth": 4, "sketch": "b7"})
+    save(folder, generator, CONFIG)
     return folder
 
 
@@ -81,7 +84,7 @@ def test_the_baselines_are_the_cue_and_the_cue_under_the_lines():
     sketch = np.full((16, 16), 255, np.uint8)
     sketch[::2] = 0
     color = np.where(sketch[..., None] == 0, 0, 110).astype(np.uint8) * np.ones((1, 1, 3), np.uint8)
-    row = measure(color, sketch, cue, color)
+    row = measure(color, {"": color} | baselines({"sketch": sketch, "cue": cue, "color": color}))
     assert row["psnr"] == 100
     assert row["cue_psnr"] == pytest.approx(10 * np.log10(255**2 / ((100**2 + 10**2) / 2)))
     assert row["cue_times_sketch_psnr"] == pytest.approx(10 * np.log10(255**2 / (10**2 / 2)))
@@ -117,7 +120,10 @@ def test_the_test_split_is_measured_against_the_originals(tmp_path, model, gener
         assert (sketch == members["sketch-b7.png"][..., 0]).all()
         assert (cue == members["cue.png"]).all()
         assert (color == members["color.png"]).all()
-        assert np.abs(colorize(generator, sketch, cue, depth=4).astype(int) - result).max() <= 1
+        assert (
+            np.abs(colorize(generator, CONFIG, {"sketch": sketch, "cue": cue}).astype(int) - result).max()
+            <= 1
+        )
     assert rows[0]["psnr"] == psnr(pictures[0][3], pictures[0][2])
 
 
@@ -137,7 +143,7 @@ def test_an_empty_test_split_and_a_missing_model_are_named(tmp_path, model):
 
 @pytest.mark.parametrize("shape", [(1, 1), (37, 81), (300, 200), (16, 17)])
 def test_a_picture_of_any_size_keeps_its_size(generator, shape):
-    result = colorize(generator, picture(*shape), picture(*shape, 3), depth=4)
+    result = colorize(generator, CONFIG, {"sketch": picture(*shape), "cue": picture(*shape, 3)})
     assert result.shape == (*shape, 3)
     assert result.dtype == np.uint8
 
@@ -148,18 +154,13 @@ def test_a_size_that_fits_is_colored_by_the_plain_network(generator):
         plain = generator(tensor(sketch)[None], tensor(cue)[None])[0]
     levels = ((plain.numpy().transpose(1, 2, 0) + 1) * 127.5).round().astype(np.uint8)
     assert levels.std() > 1
-    assert (colorize(generator, sketch, cue, depth=4) == levels).all()
-
-
-def test_no_cue_is_a_white_cue(generator):
-    sketch, white = picture(20, 20), np.full((20, 20, 3), 255, np.uint8)
-    assert (colorize(generator, sketch, depth=4) == colorize(generator, sketch, white, depth=4)).all()
+    assert (colorize(generator, CONFIG, {"sketch": sketch, "cue": cue}) == levels).all()
 
 
 def test_colorizing_changes_neither_picture(generator):
     sketch, cue = picture(20, 20), picture(20, 20, 3)
     before = sketch.copy(), cue.copy()
-    colorize(generator, sketch, cue, depth=4)
+    colorize(generator, CONFIG, {"sketch": sketch, "cue": cue})
     assert (sketch == before[0]).all()
     assert (cue == before[1]).all()
 
@@ -167,13 +168,21 @@ def test_colorizing_changes_neither_picture(generator):
 @pytest.mark.parametrize(
     ("sketch", "cue"),
     [
-        (picture(8, 8, 3), None),
+        (picture(8, 8, 3), picture(8, 8, 3)),
         (picture(8, 8), picture(8, 9, 3)),
         (picture(8, 8), picture(8, 8)),
-        (picture(8, 8) / 255, None),
-        (picture(0, 8), None),
+        (picture(8, 8) / 255, picture(8, 8, 3)),
+        (picture(0, 8), picture(0, 8, 3)),
     ],
 )
 def test_other_shapes_and_types_are_refused(generator, sketch, cue):
     with pytest.raises(ValueError, match="must be"):
-        colorize(generator, sketch, cue, depth=4)
+        colorize(generator, CONFIG, {"sketch": sketch, "cue": cue})
+
+
+def test_the_baselines_of_a_reference_and_of_a_mask():
+    shown = {"sketch": np.full((4, 4), 0, np.uint8), "reference": picture(4, 4, 3), "color": picture(4, 4, 3)}
+    assert (baselines(shown)["reference"] == shown["reference"]).all()
+    assert not baselines(shown)["reference_times_sketch"].any()
+    gray = baselines({"sketch": shown["sketch"], "mask": picture(4, 4), "color": shown["color"]})["gray"]
+    assert (np.ptp(gray, axis=2) == 0).all()

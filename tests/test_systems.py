@@ -27,8 +27,12 @@ def full():
 def test_every_system_offers_what_training_asks_for():
     assert set(SYSTEMS) == set(Model.__dataclass_fields__["system"].metadata["names"])
     for system in SYSTEMS.values():
-        for name in ("networks", "optimizers", "inputs", "generator_loss", "discriminator_loss"):
+        for name in (
+            "networks", "multiple", "optimizers", "pace", "inputs", "shown", "goal", "generator_loss",
+            "discriminator_loss",
+        ):  # fmt: skip
             assert callable(getattr(system, name))
+        assert {"WIDTH", "COLUMNS", "CLIP", "REFERENCE", "VGG"} <= set(vars(system))
 
 
 def test_the_networks_have_the_published_size(full):
@@ -99,10 +103,10 @@ def test_losses_equal_those_worked_out_by_hand():
     def judge(sketch, cue, image):
         return torch.where(image.mean() > 0.5, 2.0, -1.0).reshape(1, 1, 1, 1)
 
-    terms = pix2pix.generator_loss(judge, batch, fake, Train(l1=10.0))
+    terms = pix2pix.generator_loss(None, judge, batch, fake, Train(l1=10.0), None)
     assert terms["adversarial"].item() == pytest.approx(math.log(1 + math.exp(1)))
     assert terms["l1"].mean().item() == pytest.approx(10 * 0.75)
-    terms = pix2pix.discriminator_loss(judge, batch, fake)
+    terms = pix2pix.discriminator_loss(judge, batch, fake, Train())
     assert terms["real"].item() == pytest.approx(math.log(1 + math.exp(-2)) / 2)
     assert terms["fake"].item() == pytest.approx(math.log(1 + math.exp(-1)) / 2)
 
@@ -111,7 +115,7 @@ def test_losses_are_maps_by_which_a_sample_can_be_found():
     _, discriminator = pix2pix.networks(TINY)
     sketch, cue, color, fake = images(1, 3, 3, 3)
     batch = {"sketch": sketch, "cue": cue, "color": color}
-    terms = pix2pix.generator_loss(discriminator, batch, fake, Train())
+    terms = pix2pix.generator_loss(None, discriminator, batch, fake, Train(), None)
     assert terms["l1"].shape == (2, 3, 32, 32)
     assert terms["adversarial"].shape == (2, 1, 2, 2)
 
@@ -120,7 +124,7 @@ def test_the_loss_of_the_discriminator_teaches_the_generator_nothing():
     generator, discriminator = pix2pix.networks(TINY)
     sketch, cue, color = images(1, 3, 3)
     batch = {"sketch": sketch, "cue": cue, "color": color}
-    terms = pix2pix.discriminator_loss(discriminator, batch, generator(sketch, cue))
+    terms = pix2pix.discriminator_loss(discriminator, batch, generator(sketch, cue), Train())
     sum(term.mean() for term in terms.values()).backward()
     assert all(parameter.grad is None for parameter in generator.parameters())
     assert all(parameter.grad is not None for parameter in discriminator.parameters())

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 import safetensors.torch
@@ -10,11 +11,13 @@ from test_dataset import packed
 
 from pipeline import Halt, training
 from pipeline.dataset import Pairs, once
+from pipeline.evaluation import paint
 from pipeline.params import Model, Train
-from pipeline.training import export, fit, load, rate, save
+from pipeline.systems import SYSTEMS
+from pipeline.training import export, fit, load, save, share
 
 MODEL = Model(width=4, depth=4)
-TRAIN = Train(steps=6, batch=2, lr=1e-3, validate=2, decay="linear")
+TRAIN = Train(steps=6, batch=2, lr=1e-3, validate=2, decay="linear", vgg="none")
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -128,8 +131,10 @@ def test_a_checkpoint_of_other_parameters_or_data_does_not_count(run, data, tmp_
 
 
 def test_the_learning_rate_falls_to_zero_over_the_second_half():
-    assert [rate(Train(steps=4, lr=8.0, decay="linear"), step) for step in range(4)] == [8.0, 8.0, 8.0, 4.0]
-    assert [rate(Train(steps=4, lr=8.0), step) for step in range(4)] == [8.0] * 4
+    past = (0.0, 0.25, 0.5, 0.75)
+    assert [share("linear", each) for each in past] == [1.0, 1.0, 1.0, 0.5]
+    assert [share("none", each) for each in past] == [1.0] * 4
+    assert [share("polynomial", each) for each in past] == pytest.approx([(1 - each) ** 0.9 for each in past])
 
 
 def test_losses_that_are_not_finite_stop_the_run_and_name_step_and_samples(run, tmp_path):
@@ -186,7 +191,7 @@ def test_a_missing_model_and_files_that_do_not_fit_are_named(run, tmp_path):
 
 
 def test_a_depth_that_the_side_does_not_allow_is_named(data, tmp_path):
-    with pytest.raises(Halt, match="a side of 32 cannot be halved 6 times"):
+    with pytest.raises(Halt, match="a side of 32 is no multiple of 64, which pix2pix needs"):
         next(fit(data, Model(width=4, depth=6), TRAIN, checkpoint=tmp_path / "run"))
 
 
@@ -199,3 +204,83 @@ def test_bfloat16_trains(run):
 def test_a_gpu_that_is_not_there_is_named(run):
     with pytest.raises(Halt, match="no GPU"):
         next(run(device="cuda"))
+
+
+OTHERS = [name for name in SYSTEMS if name != "pix2pix"]
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_every_system_trains_stops_goes_on_and_is_saved(data, tmp_path, monkeypatch, name):
+    model, train = Model(system=name, width=4), Train(steps=3, batch=2, validate=2, vgg="none", flip=0.5)
+
+    def run(checkpoint, **options):
+        return list(fit(data, model, train, checkpoint=tmp_path / checkpoint, **options))
+
+    whole = run("whole")
+    assert all(math.isfinite(value) for record in whole for value in record.values())
+    monkeypatch.setattr(training, "EVERY", -1.0)
+
+    def kill(done, total):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run("cut", tick=kill)
+    assert run("cut") == whole
+    one, other = weights(tmp_path, "whole"), weights(tmp_path, "cut")
+    assert all(torch.equal(one[name], other[name]) for name in one)
+    export(tmp_path / "whole", tmp_path / "model")
+    generator, config = load(tmp_path / "model")
+    batch = next(iter(once(Pairs(data, "test", "b7", SYSTEMS[name].COLUMNS), 3, 0)))
+    assert paint(generator, config, batch).shape == (3, 3, 32, 32)
+
+
+def test_epochs_count_passes_over_the_training_split(data, tmp_path):
+    steps = []
+    train = Train(epochs=2, batch=3, validate=100)
+    list(fit(data, MODEL, train, checkpoint=tmp_path / "run", tick=lambda done, _: steps.append(done)))
+    assert steps == [1, 2, 3, 4]  # seven samples fill two batches of three
+
+
+def test_the_mean_of_the_weights_follows_them_and_becomes_the_model(run, tmp_path):
+    list(run("plain"))
+    list(run("mean", replace(TRAIN, ema=0.5)))
+    plain, mean = (torch.load(tmp_path / name, weights_only=True) for name in ("plain", "mean"))
+    name = "down.0.0.weight"
+    assert torch.equal(plain["generator"][name], mean["generator"][name])
+    assert not torch.equal(mean["average"][name], mean["generator"][name])
+    export(tmp_path / "mean", tmp_path / "model")
+    assert torch.equal(load(tmp_path / "model")[0].state_dict()[name], mean["average"][name])
+
+
+def test_training_starts_from_a_saved_model_and_refuses_one_that_does_not_fit(data, run, tmp_path):
+    list(run("first"))
+    export(tmp_path / "first", tmp_path / "model")
+    train = Train(steps=1, batch=2, lr=1e-12, start=str(tmp_path / "model"))
+    list(fit(data, MODEL, train, checkpoint=tmp_path / "next"))
+    before, after = weights(tmp_path, "first"), weights(tmp_path, "next")
+    torch.testing.assert_close(after["down.0.0.weight"], before["down.0.0.weight"], atol=1e-9, rtol=0)
+    with pytest.raises(Halt, match="has other parts than the one to train"):
+        next(fit(data, Model(width=8, depth=4), train, checkpoint=tmp_path / "other"))
+    with pytest.raises(Halt, match="holds no model"):
+        next(fit(data, MODEL, replace(train, start=str(tmp_path)), checkpoint=tmp_path / "other"))
+
+
+def test_finetune_starts_from_main(data, tmp_path):
+    main = Model(system="liu", width=4)
+    train = Train(steps=1, batch=2, vgg="none")
+    list(fit(data, main, train, checkpoint=tmp_path / "main"))
+    export(tmp_path / "main", tmp_path / "model")
+    onward = replace(train, start=str(tmp_path / "model"))
+    list(fit(data, replace(main, variant="finetune"), onward, checkpoint=tmp_path / "finetune"))
+    export(tmp_path / "finetune", tmp_path / "finetuned")
+    assert load(tmp_path / "finetuned")[1]["variant"] == "finetune"
+
+
+def test_gradients_are_clipped_to_the_norm_asked_for(run, tmp_path):
+    list(run("free", Train(steps=1, batch=2, lr=1e-3)))
+    list(run("bound", Train(steps=1, batch=2, lr=1e-3, clip=1e-12)))
+    free, bound = (
+        torch.load(tmp_path / name, weights_only=True)["g_optimizer"]["state"][0]
+        for name in ("free", "bound")
+    )
+    assert bound["exp_avg"].norm() < 1e-6 < free["exp_avg"].norm()

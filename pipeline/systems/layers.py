@@ -1,6 +1,6 @@
 """What more than one network is built of, and how weights begin."""
 
-from torch import Tensor, cat, nn
+from torch import Tensor, autograd, cat, nn
 
 
 def halve(inputs: int, outputs: int, norm: bool = True) -> nn.Sequential:
@@ -42,6 +42,27 @@ class PatchGAN(nn.Module):
         return self.layers(cat(images, dim=1))
 
 
+def r1(logits: Tensor, images: Tensor) -> Tensor:
+    """Return the squared norm of the gradient of each image's mean logit, (B,), for backward again.
+
+    `images` must require a gradient, and what gave `logits` must not be compiled: torch.compile cannot
+    differentiate twice. Mescheder et al., Which Training Methods for GANs do actually Converge?, ICML 2018.
+    """
+    (slope,) = autograd.grad(logits.flatten(1).mean(1).sum(), images, create_graph=True)
+    return slope.square().flatten(1).sum(1)
+
+
+def even(module: nn.Module) -> None:
+    """Draw the weights of convolutions so that a map keeps its size without a norm; begin biases at zero.
+
+    LeCun et al., Efficient BackProp, 1998, section 4.6.
+    """
+    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+        nn.init.kaiming_normal_(module.weight, nonlinearity="linear")
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+
+
 def normal(module: nn.Module) -> None:
     """Draw weights from N(0, 0.02) and scales of BatchNorm from N(1, 0.02); begin biases at zero."""
     if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.BatchNorm2d):
@@ -53,3 +74,41 @@ def normal(module: nn.Module) -> None:
 def count(network: nn.Module) -> int:
     """Count the trained numbers of a network."""
     return sum(parameter.numel() for parameter in network.parameters())
+
+
+class Attention(nn.Module):
+    """Carry maps of a reference to the places of a picture that they resemble.
+
+    Every position of the picture attends to every position of the reference: scaled dot products of
+    projections, Vaswani et al., Attention Is All You Need, 2017, section 3.2.1. The two may differ in size.
+    """
+
+    def __init__(self, channels: int, inner: int):
+        """Compare maps of `channels` by projections of `inner` channels."""
+        super().__init__()
+        self.query, self.key = (nn.Conv2d(channels, inner, 1, bias=False) for _ in range(2))
+        self.value = nn.Conv2d(channels, channels, 1, bias=False)
+
+    def forward(self, picture: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what is carried (B, C, H, W), and the scores (B, H * W, positions of the reference).
+
+        The weights of the attention are the scores' softmax along each row.
+        """
+        query, key, value = self.query(picture), self.key(reference), self.value(reference)
+        scores = tokens(query) @ tokens(key).mT / query.shape[1] ** 0.5
+        carried = scores.softmax(dim=2) @ tokens(value)
+        return carried.mT.unflatten(2, picture.shape[2:]), scores
+
+
+def tokens(maps: Tensor) -> Tensor:
+    """List the positions of maps (B, C, H, W), row by row, each with its channels: (B, H * W, C)."""
+    return maps.flatten(2).transpose(1, 2)
+
+
+def gram(maps: Tensor) -> Tensor:
+    """Multiply the channels of each image's maps (B, C, H, W) with one another: (B, C, C).
+
+    Johnson et al., Perceptual Losses, 2016, equation 3: divided by the size of the maps, C * H * W.
+    """
+    flat = maps.flatten(2)
+    return flat @ flat.mT / flat[0].numel()

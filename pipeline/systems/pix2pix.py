@@ -12,6 +12,13 @@ from torch.optim import Adam, Optimizer
 from pipeline.params import Model, Train
 from pipeline.systems.layers import PatchGAN, double, halve, normal
 
+WIDTH = 64
+COLUMNS = ("cue",)
+REFERENCE = None  # it reads none
+VGG = ""  # nor does it compare features
+LR = 2e-4
+CLIP = 0.0  # none
+
 
 class UNet(nn.Module):
     """Color a sketch (B, 1, H, W) by a cue (B, 3, H, W), all in [-1, 1]; H and W are multiples of 2**depth.
@@ -51,9 +58,15 @@ class UNet(nn.Module):
         return self.up[-1](x).tanh()
 
 
+def multiple(model: Model) -> int:
+    """Return what height and width must be multiples of."""
+    return 2**model.depth
+
+
 def networks(model: Model) -> tuple[UNet, PatchGAN]:
     """Build the generator and the discriminator with fresh weights."""
-    return UNet(model.width, model.depth).apply(normal), PatchGAN(7, model.width).apply(normal)
+    width = model.width or WIDTH
+    return UNet(width, model.depth).apply(normal), PatchGAN(7, width).apply(normal)
 
 
 def optimizers(generator: nn.Module, discriminator: nn.Module, lr: float) -> tuple[Optimizer, Optimizer]:
@@ -69,16 +82,35 @@ def inputs(batch: dict) -> tuple[Tensor, Tensor]:
     return batch["sketch"], batch["cue"]
 
 
-def generator_loss(discriminator: nn.Module, batch: dict, fake: Tensor, train: Train) -> dict[str, Tensor]:
+def shown(output: Tensor, batch: dict) -> Tensor:
+    """Return the picture in what the generator returns."""
+    return output
+
+
+def goal(batch: dict) -> Tensor:
+    """Return the picture that should be shown."""
+    return batch["color"]
+
+
+def pace(model: Model) -> float:
+    """Return the published learning rate of the generator."""
+    return LR
+
+
+def generator_loss(
+    generator: nn.Module, discriminator: nn.Module, batch: dict, output: Tensor, train: Train, features: None
+) -> dict[str, Tensor]:
     """Be taken for real, and be close to the original."""
-    logits = discriminator(batch["sketch"], batch["cue"], fake)
-    return {"adversarial": cross_entropy(logits, 1), "l1": train.l1 * (fake - batch["color"]).abs()}
+    logits = discriminator(batch["sketch"], batch["cue"], output)
+    return {"adversarial": cross_entropy(logits, 1), "l1": train.l1 * (output - batch["color"]).abs()}
 
 
-def discriminator_loss(discriminator: nn.Module, batch: dict, fake: Tensor) -> dict[str, Tensor]:
+def discriminator_loss(
+    discriminator: nn.Module, batch: dict, output: Tensor, train: Train
+) -> dict[str, Tensor]:
     """Tell real from fake; halved, so that the discriminator learns at half the pace of the generator."""
     real_logits = discriminator(batch["sketch"], batch["cue"], batch["color"])
-    fake_logits = discriminator(batch["sketch"], batch["cue"], fake.detach())
+    fake_logits = discriminator(batch["sketch"], batch["cue"], output.detach())
     return {"real": cross_entropy(real_logits, 1) / 2, "fake": cross_entropy(fake_logits, 0) / 2}
 
 

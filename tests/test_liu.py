@@ -1,0 +1,329 @@
+"""liu: published sizes, styles that reach every channel, and losses worked out by hand."""
+
+import pytest
+import torch
+from conftest import picture
+
+from pipeline import Halt
+from pipeline.params import Model, Train
+from pipeline.systems import liu
+from pipeline.systems.layers import count, r1
+
+VARIANTS = ("main", "finetune")
+SIDES = (8, 4, 2, 1)
+
+
+def build(variant: str = "main", width: int = 4):
+    """Build both networks from one seed."""
+    torch.manual_seed(0)
+    return liu.networks(Model(width=width, variant=variant))
+
+
+def random_batch(side: int = 32, size: int = 2) -> dict:
+    """Make a batch of noise."""
+    torch.manual_seed(1)
+    channels = {"sketch": 1, "reference": 3, "target": 3}
+    return {name: torch.rand(size, c, side, side) * 2 - 1 for name, c in channels.items()}
+
+
+def painted(side: int = 32) -> dict:
+    """Make a batch of one picture, its darkness as a sketch, and itself as the reference."""
+    color = torch.from_numpy(picture(1, side, side)).permute(2, 0, 1)[None] / 127.5 - 1
+    return {"sketch": color.mean(1, keepdim=True), "reference": color.flip(3), "target": color}
+
+
+def train(variant: str, batch: dict, steps: int, lr: float, width: int) -> tuple[list[float], torch.Tensor]:
+    """Train on one batch; return the pixel loss of each step, and the picture at the end."""
+    generator, discriminator = build(variant, width)
+    optimizers = liu.optimizers(generator, discriminator, lr)
+    losses = []
+    for step in range(steps):
+        for optimizer, pace in zip(optimizers, (lr, lr / 10), strict=True):  # a fast judge is a noisy one
+            optimizer.param_groups[0]["lr"] = pace * (1 - step / steps) ** liu.DECAY
+        output = generator(*liu.inputs(batch))
+        terms = liu.discriminator_loss(discriminator, batch, output, Train())
+        optimizers[1].zero_grad()
+        sum(term.mean() for term in terms.values()).backward()
+        optimizers[1].step()
+        discriminator.requires_grad_(False)
+        terms = liu.generator_loss(generator, discriminator, batch, output, Train(), None)
+        optimizers[0].zero_grad()
+        sum(term.mean() for term in terms.values()).backward()
+        optimizers[0].step()
+        discriminator.requires_grad_(True)
+        losses.append(terms["pixel"].mean().item())
+    with torch.no_grad():
+        return losses, liu.shown(generator(*liu.inputs(batch)), batch)
+
+
+def published(variant: str):
+    """Build both networks at the published width, which a width of zero stands for."""
+    model = Model(variant=variant)
+    return liu.networks(model)
+
+
+def test_main_has_the_published_size_and_a_linear_layer_for_each_norm_beside():
+    """The published 63.5 M know no such layers: there two numbers of the code style all channels alike."""
+    generator, discriminator = published("main")
+    assert count(generator) - count(generator.extractor.styles) == pytest.approx(63.5e6, rel=0.005)
+    assert count(generator.extractor.styles) == sum(2 * (256 + 1) * 2 * c for c in (1024, 512, 256, 128))
+    assert count(discriminator) == pytest.approx(1.19e6, rel=0.005)
+
+
+def test_finetune_has_the_published_size():
+    generator, discriminator = published("finetune")
+    assert count(generator) == pytest.approx(78.2e6, rel=0.005)
+    assert count(discriminator) == pytest.approx(1.19e6, rel=0.005)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("side", [32, 64])
+def test_pictures_are_given_at_four_scales_and_the_largest_is_shown(variant, side):
+    batch = random_batch(side, size=1)
+    output = build(variant)[0](*liu.inputs(batch))
+    assert [tuple(made.shape) for made in output] == [(1, 3, side // s, side // s) for s in SIDES]
+    assert all(made.abs().max() <= 1 for made in output)
+    assert liu.shown(output, batch) is output[-1]
+
+
+def test_a_picture_need_not_be_square_nor_the_reference_as_large():
+    sketch, reference = torch.rand(1, 1, 32, 64), torch.rand(1, 3, 96, 33)
+    for variant in VARIANTS:
+        assert build(variant)[0](sketch, reference)[-1].shape == (1, 3, 32, 64)
+
+
+@pytest.mark.parametrize("side", [32, 256])
+def test_the_discriminator_sees_patches_of_59_pixels(side):
+    image = torch.rand(1, 3, side, side, requires_grad=True)
+    logits = build()[1](image)
+    assert logits.shape == (1, 1, side // 8, side // 8)
+    logits[0, 0, side // 16, side // 16].backward()
+    for axis in ((0, 1, 2), (0, 1, 3)):
+        assert image.grad.abs().sum(axis).nonzero().numel() == min(side, 59)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_each_channel_of_the_reference_changes_each_channel_of_every_picture(variant):
+    generator, _ = build(variant)
+    batch = random_batch(size=1)
+    before = generator(*liu.inputs(batch))
+    for channel in range(3):
+        reference = batch["reference"].clone()
+        reference[:, channel] = -reference[:, channel]
+        for old, new in zip(before, generator(batch["sketch"], reference), strict=True):
+            assert ((old - new).abs().amax((0, 2, 3)) > 1e-4).all()
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_another_reference_moves_scale_and_shift_of_each_channel_by_its_own_amount(variant):
+    """A style of two numbers for all channels alike would move them all by the same."""
+    generator, _ = build(variant, width=8)
+    one, other = torch.rand(1, 3, 64, 64) * 2 - 1, torch.rand(1, 3, 64, 64) - 1
+    for old, new in zip(generator.extractor(one), generator.extractor(other), strict=True):
+        for before, after in zip(old, new, strict=True):
+            moved = (after - before).flatten()
+            alive = moved[moved != 0]  # behind a ReLU a channel may be dead
+            assert alive.numel() > 0.75 * moved.numel()
+            assert alive.unique().numel() > 0.9 * alive.numel()
+
+
+def test_finetune_gives_the_statistics_of_a_map_of_the_reference_to_each_decoder_block():
+    generator, _ = build("finetune")
+    x = random_batch()["reference"]
+    styles = generator.extractor(x)
+    for number, block in enumerate(generator.extractor.blocks):
+        x = block(x)
+        for scale, shift in styles[8 - 2 * number :][:2]:
+            torch.testing.assert_close(shift[..., 0, 0], x.mean((2, 3)))
+            expected = torch.from_numpy(x.detach().numpy().std(axis=(2, 3)))
+            torch.testing.assert_close(scale[..., 0, 0], expected, atol=4e-3, rtol=1e-3)
+
+
+def test_a_styled_map_has_the_mean_and_deviation_of_its_style():
+    x, scale, shift = torch.randn(2, 3, 16, 16) * 5 + 2, torch.rand(2, 3, 1, 1) + 1, torch.randn(2, 3, 1, 1)
+    made = liu.adain(x, (scale, shift))
+    torch.testing.assert_close(made.mean((2, 3), keepdim=True), shift)
+    torch.testing.assert_close(made.std((2, 3), keepdim=True, correction=0), scale)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_blank_pictures_have_finite_gradients(variant):
+    generator, discriminator = build(variant)
+    batch = {"sketch": torch.ones(1, 1, 32, 32), "reference": torch.zeros(1, 3, 32, 32)}
+    batch["target"] = torch.ones(1, 3, 32, 32)
+    output = generator(*liu.inputs(batch))
+    terms = liu.generator_loss(generator, discriminator, batch, output, Train(), None)
+    terms |= liu.discriminator_loss(discriminator, batch, output, Train())
+    sum(term.mean() for term in terms.values()).backward()
+    for network in (generator, discriminator):
+        assert all(parameter.grad.isfinite().all() for parameter in network.parameters())
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_gradients_reach_every_parameter_and_every_scale(variant):
+    generator, discriminator = build(variant)
+    batch = random_batch()
+    output = generator(*liu.inputs(batch))
+    terms = liu.generator_loss(generator, discriminator, batch, output, Train(), None)
+    sum(term.mean() for term in terms.values()).backward()
+    silent = [name for name, p in generator.named_parameters() if p.grad is None or not p.grad.any()]
+    assert silent == []
+
+
+def stand_in(image: torch.Tensor) -> list[torch.Tensor]:
+    """Return features that are easily worked out: three times the mean of the channels, at half the side."""
+    return [3 * torch.nn.functional.avg_pool2d(image.mean(1, keepdim=True), 2)]
+
+
+def test_losses_equal_those_worked_out_by_hand():
+    target = torch.full((1, 3, 32, 32), 0.5)
+    output = [
+        torch.full((1, 3, 32 // s, 32 // s), v) for s, v in zip(SIDES, (0.1, 0.2, 0.3, 0.4), strict=True)
+    ]
+    weights, distances = (1, 2, 3, 10), (0.4, 0.3, 0.2, 0.1)
+
+    def judge(image):
+        return 4 * image.mean((1, 2, 3)).reshape(1, 1, 1, 1) - 1.2
+
+    terms = liu.generator_loss(None, judge, {"target": target}, output, Train(), stand_in)
+    squares = sum(w * d**2 for w, d in zip(weights, distances, strict=True)) / 4
+    assert terms["pixel"].item() == pytest.approx(5 * squares, rel=1e-5)
+    assert terms["perceptual"].item() == pytest.approx(9 * squares, rel=1e-5)
+    logits = [4 * v - 1.2 for v in (0.1, 0.2, 0.3, 0.4)]
+    mean = sum(w * v for w, v in zip(weights, logits, strict=True)) / 4
+    assert terms["adversarial"].item() == pytest.approx(-mean, abs=1e-5)
+    terms = liu.discriminator_loss(judge, {"target": target}, output, Train())
+    assert terms["real"].item() == pytest.approx(0.2 * 16 / 4, rel=1e-5)
+    fake = sum(w * max(0, 1 + v) for w, v in zip(weights, logits, strict=True)) / 4
+    assert terms["fake"].item() == pytest.approx(fake, rel=1e-5)
+    # The slope of the mean by each of n values is 4 / n, the sum of squares 16 / n.
+    slopes = sum(w * 16 / (3 * (32 // s) ** 2) for w, s in zip(weights, SIDES, strict=True)) / 4
+    assert terms["penalty"].item() == pytest.approx(10 * slopes, rel=1e-5)
+
+
+def test_without_features_there_is_no_perceptual_loss():
+    generator, discriminator = build()
+    batch = random_batch()
+    output = generator(*liu.inputs(batch))
+    terms = liu.generator_loss(generator, discriminator, batch, output, Train(), None)
+    assert set(terms) == {"adversarial", "pixel"}
+    assert all(term.shape == (2,) for term in terms.values())
+
+
+def test_r1_is_the_squared_slope_of_each_image_and_can_be_descended():
+    torch.manual_seed(0)
+    weight = torch.randn(3, 4, 4, requires_grad=True)
+    images = torch.randn(2, 3, 4, 4, requires_grad=True)
+    logits = (images * weight).sum((1, 2, 3)) ** 2
+    penalty = r1(logits[:, None], images)
+    expected = 4 * logits * weight.square().sum()
+    torch.testing.assert_close(penalty, expected)
+    (slope,) = torch.autograd.grad(penalty.sum(), weight, retain_graph=True)
+    torch.testing.assert_close(slope, torch.autograd.grad(expected.sum(), weight)[0])
+
+
+def test_r1_of_patches_equals_finite_differences():
+    _, discriminator = build()
+    discriminator.double()
+    image = torch.rand(1, 3, 32, 32, dtype=torch.float64, requires_grad=True)
+    penalty = r1(discriminator(image), image)
+    direction = torch.autograd.grad(discriminator(image).mean(), image)[0]
+    step = 1e-4 * direction / direction.norm()
+    with torch.no_grad():
+        slope = (discriminator(image + step).mean() - discriminator(image - step).mean()) / 2e-4
+    assert penalty.item() == pytest.approx(slope.item() ** 2, rel=1e-2)
+
+
+def test_generator_and_discriminator_pull_in_opposite_directions():
+    generator, discriminator = build()
+    batch = random_batch()
+    output = generator(*liu.inputs(batch))
+    bias = discriminator.layers[-1].bias
+    passing = liu.generator_loss(generator, discriminator, batch, output, Train(), None)["adversarial"]
+    telling = liu.discriminator_loss(discriminator, batch, output, Train())["fake"]
+    up, down = (torch.autograd.grad(term.mean(), bias, retain_graph=True)[0] for term in (passing, telling))
+    assert up < 0 < down
+    fakes = [fake.detach().requires_grad_() for fake in output]
+    terms = liu.generator_loss(generator, discriminator, batch, fakes, Train(), None)
+    slopes = torch.autograd.grad(terms["adversarial"].mean(), fakes)
+    moved = [fake - 10 * slope for fake, slope in zip(fakes, slopes, strict=True)]
+    harder = liu.discriminator_loss(discriminator, batch, moved, Train())["fake"]
+    assert harder.mean() > telling.mean()
+
+
+def test_the_loss_of_the_discriminator_teaches_the_generator_nothing():
+    generator, discriminator = build()
+    batch = random_batch()
+    terms = liu.discriminator_loss(discriminator, batch, generator(*liu.inputs(batch)), Train())
+    sum(term.mean() for term in terms.values()).backward()
+    assert all(parameter.grad is None for parameter in generator.parameters())
+    assert all(parameter.grad is not None for parameter in discriminator.parameters())
+
+
+def test_each_network_has_its_own_optimizer_at_the_same_pace():
+    networks = build()
+    for network, optimizer in zip(networks, liu.optimizers(*networks, 0.5), strict=True):
+        (group,) = optimizer.param_groups
+        assert (group["lr"], group["betas"]) == (0.5, (0.9, 0.999))
+        assert list(map(id, group["params"])) == list(map(id, network.parameters()))
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_state_that_was_saved_and_loaded_gives_the_same_pictures(variant, tmp_path):
+    generator, _ = build(variant)
+    batch = random_batch()
+    torch.save(generator.state_dict(), tmp_path / "state")
+    torch.manual_seed(9)
+    other, _ = liu.networks(Model(width=4, variant=variant))
+    other.load_state_dict(torch.load(tmp_path / "state", weights_only=True))
+    for one, same in zip(generator(*liu.inputs(batch)), other(*liu.inputs(batch)), strict=True):
+        assert torch.equal(one, same)
+
+
+def test_finetune_starts_from_all_that_main_has_and_a_fresh_fifth_block():
+    main, _ = build()
+    torch.manual_seed(9)
+    finetune, _ = liu.networks(Model(width=4, variant="finetune"))
+    fresh = finetune.extractor.blocks[4].first.weight.clone()
+    liu.adopt(finetune, main.state_dict())
+    theirs, mine = main.state_dict(), finetune.state_dict()
+    assert {name for name in mine if name not in theirs} == {n for n in mine if "blocks.4." in n}
+    assert {name.split(".")[1] for name in theirs if name not in mine} == {"code", "styles"}
+    assert all(torch.equal(mine[name], theirs[name]) for name in mine if name in theirs)
+    assert torch.equal(finetune.extractor.blocks[4].first.weight, fresh)
+
+
+def test_finetune_does_not_start_from_another_network_or_width():
+    finetune, discriminator = build("finetune")
+    before = {name: tensor.clone() for name, tensor in finetune.state_dict().items()}
+    for network in (build(width=8)[0], discriminator):
+        with pytest.raises(Halt, match="no liu of the same width"):
+            liu.adopt(finetune, network.state_dict())
+    assert all(torch.equal(tensor, before[name]) for name, tensor in finetune.state_dict().items())
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_both_networks_run_in_bfloat16(variant):
+    generator, discriminator = build(variant)
+    batch = random_batch()
+    with torch.autocast("cpu", torch.bfloat16):
+        output = generator(*liu.inputs(batch))
+        terms = liu.generator_loss(generator, discriminator, batch, output, Train(), None)
+        terms |= liu.discriminator_loss(discriminator, batch, output, Train())
+    loss = sum(term.float().mean() for term in terms.values())
+    loss.backward()
+    assert loss.isfinite()
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_few_steps_lower_the_loss(variant):
+    losses, _ = train(variant, painted(), steps=8, lr=2e-3, width=4)
+    assert losses[-1] < 0.8 * losses[0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_one_picture_is_learned_by_heart(variant):
+    batch = painted()
+    _, made = train(variant, batch, steps=450, lr=5e-3, width=8)
+    assert 10 * torch.log10(4 / (made - batch["target"]).square().mean()) > 30

@@ -1,0 +1,258 @@
+"""mask: published sizes, colors as scikit-image has them, color inside and gray outside."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from conftest import picture
+from skimage.color import rgb2yuv, yuv2rgb
+
+from pipeline.mask import NAMES
+from pipeline.mask import mask as make_mask
+from pipeline.params import Model, Train
+from pipeline.systems import mask
+from pipeline.systems.layers import count
+
+
+def build(width: int = 4):
+    """Build both networks from one seed."""
+    torch.manual_seed(0)
+    return mask.networks(Model(width=width))
+
+
+def masks(side: int) -> torch.Tensor:
+    """Make the ten masks (10, 1, side, side)."""
+    made = np.stack([make_mask(number, side, side) for number in range(len(NAMES))])
+    return torch.from_numpy(made)[:, None].float()
+
+
+def painted(side: int = 32) -> dict:
+    """Make a batch of one picture under each of the ten masks."""
+    color = torch.from_numpy(picture(1, side, side)).permute(2, 0, 1)[None] / 127.5 - 1
+    return {"color": color.expand(10, -1, -1, -1), "mask": masks(side)}
+
+
+def train(batch: dict, steps: int, lr: float, width: int) -> tuple[list[float], torch.nn.Module]:
+    """Train on one batch; return the squared loss of each step, and the generator."""
+    generator, discriminator = build(width)
+    optimizers = mask.optimizers(generator, discriminator, lr)
+    losses = []
+    for step in range(steps):
+        for optimizer in optimizers:
+            optimizer.param_groups[0]["lr"] = lr * (1 - step / steps)
+        output = generator(*mask.inputs(batch))
+        terms = mask.discriminator_loss(discriminator, batch, output, Train())
+        optimizers[1].zero_grad()
+        sum(term.mean() for term in terms.values()).backward()
+        optimizers[1].step()
+        discriminator.requires_grad_(False)
+        terms = mask.generator_loss(generator, discriminator, batch, output, Train(), None)
+        optimizers[0].zero_grad()
+        sum(term.mean() for term in terms.values()).backward()
+        optimizers[0].step()
+        discriminator.requires_grad_(True)
+        losses.append(terms["squared"].mean().item())
+    return losses, generator
+
+
+def is_gray(image: torch.Tensor) -> bool:
+    """Tell whether red, green and blue of each pixel are alike."""
+    return bool((image.amax(1) - image.amin(1)).max() < 1e-5)
+
+
+def test_the_networks_have_the_published_size():
+    """A width of zero stands for the published one."""
+    model = Model()
+    assert [count(network) for network in mask.networks(model)] == pytest.approx([7.84e6, 16.76e6], rel=0.005)
+
+
+@pytest.mark.parametrize(("height", "width"), [(32, 32), (64, 96)])
+def test_the_generator_gives_two_colors_for_each_pixel(height, width):
+    made = build()[0](torch.rand(1, 1, height, width) - 0.5, torch.ones(1, 1, height, width))
+    assert made.shape == (1, 2, height, width)
+    assert made.abs().max() <= 1
+
+
+@pytest.mark.parametrize("side", [32, 224, 256])
+def test_the_discriminator_gives_one_logit_that_sees_every_pixel(side):
+    image = torch.rand(1, 4, side, side, requires_grad=True)
+    logits = build()[1](image[:, :1], image[:, 1:3], image[:, 3:])
+    assert logits.shape == (1, 1, 1, 1)
+    logits.backward()
+    assert (image.grad != 0).all()
+
+
+def test_at_224_pixels_the_last_layers_see_the_map_as_it_is():
+    """Pooling to 7x7 leaves a map of 7x7 alone: this is the published discriminator."""
+    _, discriminator = build()
+    x = image = torch.rand(1, 4, 224, 224)
+    for block in discriminator.down:
+        x = torch.nn.functional.leaky_relu(block(x), 0.1)
+    x = torch.nn.functional.leaky_relu(discriminator.whole(x), 0.1)
+    torch.testing.assert_close(discriminator(image), discriminator.last(x))
+
+
+def test_brightness_and_colors_are_those_of_scikit_image():
+    rgb = np.random.default_rng(0).random((16, 16, 3))
+    rgb[0, :8] = [[r, g, b] for r in (0, 1) for g in (0, 1) for b in (0, 1)]
+    expected = (rgb2yuv(rgb) - [0.5, 0, 0]) / [1, 0.436, 0.615]
+    gray, colors = mask.to_yuv(torch.from_numpy(rgb).permute(2, 0, 1)[None] * 2 - 1)
+    made = torch.cat([gray, colors], 1)[0].permute(1, 2, 0).numpy()
+    np.testing.assert_allclose(made, expected, atol=1e-4)
+    assert np.abs(made).max(axis=(0, 1)) == pytest.approx([0.5, 1, 1])
+    back = mask.to_rgb(gray, colors)[0].permute(1, 2, 0).numpy()
+    np.testing.assert_allclose(back, rgb * 2 - 1, atol=1e-12)
+    np.testing.assert_allclose(back, yuv2rgb(rgb2yuv(rgb)) * 2 - 1, atol=1e-6)
+
+
+def test_colors_that_no_screen_can_show_are_clipped():
+    made = mask.to_rgb(torch.full((1, 1, 2, 2), 0.5), torch.ones(1, 2, 2, 2))
+    assert made.abs().max() == 1
+
+
+def test_complementary_masks_ask_for_complementary_colors():
+    batch = painted()
+    _, colors = mask.wanted(batch)
+    whole = mask.to_yuv(batch["color"])[1]
+    for one in range(0, 10, 2):
+        torch.testing.assert_close(colors[one] + colors[one + 1], whole[one])
+        assert not (colors[one] * colors[one + 1]).any()
+
+
+def test_a_composite_is_colored_in_the_mask_alone_and_its_complement_elsewhere():
+    """Whatever the generator gives: half a picture under a mask, the other half under its complement."""
+    batch = painted()
+    output = torch.rand(10, 2, 32, 32) * 2 - 1
+    made = mask.shown(output, batch, composite=True)
+    full, gray = mask.shown(output, batch), mask.shown(torch.zeros_like(output), batch)
+    inside = batch["mask"].bool().expand_as(made)
+    assert torch.equal(made[inside], full[inside])
+    assert torch.equal(made[~inside], gray[~inside])
+    assert is_gray(gray)
+    assert not is_gray(full)
+    assert torch.equal(inside[0::2], ~inside[1::2])
+
+
+def test_a_mask_of_zeros_asks_for_gray_and_is_composed_gray():
+    batch = painted() | {"mask": torch.zeros(10, 1, 32, 32)}
+    gray, colors = mask.wanted(batch)
+    assert not colors.any()
+    assert is_gray(mask.to_rgb(gray, colors))
+    assert is_gray(mask.shown(torch.rand(10, 2, 32, 32), batch, composite=True))
+
+
+def test_the_true_colors_under_a_whole_mask_are_the_picture():
+    batch = painted() | {"mask": torch.ones(10, 1, 32, 32)}
+    _, colors = mask.wanted(batch)
+    torch.testing.assert_close(mask.shown(colors, batch), batch["color"], atol=1e-5, rtol=0)
+
+
+def test_leakage_is_the_mean_color_outside_the_mask():
+    batch = {"mask": torch.zeros(3, 1, 4, 4)}
+    batch["mask"][0, :, :2] = 1
+    batch["mask"][1] = 1
+    output = torch.full((3, 2, 4, 4), -0.25)
+    output[0, :, :2] = 9.0
+    output[0, 0, 2:] = 0.75
+    assert mask.leakage(output, batch).tolist() == pytest.approx([0.5, 0.0, 0.25])
+
+
+def test_losses_equal_those_worked_out_by_hand():
+    color = torch.tensor([1.0, -1.0, -1.0]).reshape(1, 3, 1, 1).expand(1, 3, 2, 2)  # red
+    batch = {"color": color, "mask": torch.tensor([[1.0, 1.0], [0.0, 0.0]]).reshape(1, 1, 2, 2)}
+    output = torch.full((1, 2, 2, 2), 0.5)
+
+    def judge(gray, colors, mask):
+        assert gray.mean().item() == pytest.approx(0.299 - 0.5, abs=1e-6)
+        assert mask is batch["mask"]
+        return colors[:, 1:].mean().reshape(1, 1, 1, 1)
+
+    u, v = -0.299 / 0.886, 1.0
+    terms = mask.generator_loss(None, judge, batch, output, Train(), None)
+    assert terms["adversarial"].item() == pytest.approx(math.log(1 + math.exp(-0.5)))
+    squares = ((u - 0.5) ** 2 + (v - 0.5) ** 2 + 0.25 + 0.25) / 4
+    assert terms["squared"].mean().item() == pytest.approx(1000 * squares, rel=1e-5)
+    terms = mask.discriminator_loss(judge, batch, output, Train())
+    assert terms["real"].item() == pytest.approx(math.log(1 + math.exp(-v / 2)))  # half of it is masked
+    assert terms["fake"].item() == pytest.approx(math.log(1 + math.exp(0.5)))
+
+
+def test_losses_are_maps_by_which_a_sample_can_be_found():
+    generator, discriminator = build()
+    batch = painted()
+    output = generator(*mask.inputs(batch))
+    terms = mask.generator_loss(generator, discriminator, batch, output, Train(), None)
+    terms |= mask.discriminator_loss(discriminator, batch, output, Train())
+    assert {name: tuple(term.shape) for name, term in terms.items()} == {
+        "squared": (10, 2, 32, 32),
+        **dict.fromkeys(("adversarial", "real", "fake"), (10, 1, 1, 1)),
+    }
+
+
+def test_the_loss_of_the_discriminator_teaches_the_generator_nothing():
+    generator, discriminator = build()
+    batch = painted()
+    terms = mask.discriminator_loss(discriminator, batch, generator(*mask.inputs(batch)), Train())
+    sum(term.mean() for term in terms.values()).backward()
+    assert all(parameter.grad is None for parameter in generator.parameters())
+    assert all(parameter.grad is not None for parameter in discriminator.parameters())
+
+
+def test_gradients_reach_every_parameter_of_the_generator():
+    generator, discriminator = build()
+    batch = painted()
+    terms = mask.generator_loss(
+        generator, discriminator, batch, generator(*mask.inputs(batch)), Train(), None
+    )
+    sum(term.mean() for term in terms.values()).backward()
+    silent = [name for name, p in generator.named_parameters() if p.grad is None or not p.grad.any()]
+    assert silent == []
+
+
+def test_each_network_has_its_own_optimizer():
+    networks = build()
+    for network, optimizer in zip(networks, mask.optimizers(*networks, 0.5), strict=True):
+        (group,) = optimizer.param_groups
+        assert (group["lr"], group["betas"]) == (0.5, (0.5, 0.999))
+        assert list(map(id, group["params"])) == list(map(id, network.parameters()))
+
+
+def test_a_state_that_was_saved_and_loaded_gives_the_same_colors(tmp_path):
+    generator, _ = build()
+    torch.save(generator.state_dict(), tmp_path / "state")
+    torch.manual_seed(9)
+    other, _ = mask.networks(Model(width=4))
+    other.load_state_dict(torch.load(tmp_path / "state", weights_only=True))
+    given = mask.inputs(painted())
+    assert torch.equal(generator(*given), other(*given))
+
+
+def test_both_networks_run_in_bfloat16():
+    generator, discriminator = build()
+    batch = painted()
+    with torch.autocast("cpu", torch.bfloat16):
+        output = generator(*mask.inputs(batch))
+        terms = mask.generator_loss(generator, discriminator, batch, output, Train(), None)
+        terms |= mask.discriminator_loss(discriminator, batch, output, Train())
+    assert all(term.isfinite().all() for term in terms.values())
+
+
+def test_a_few_steps_lower_the_loss():
+    losses, _ = train(painted(), steps=8, lr=4e-3, width=16)
+    assert losses[-1] < 0.8 * losses[0]
+
+
+@pytest.mark.slow
+def test_one_picture_is_learned_by_heart_and_the_masks_are_obeyed():
+    batch = painted()
+    _, generator = train(batch, steps=600, lr=4e-3, width=16)
+    with torch.no_grad():
+        output = generator(*mask.inputs(batch))
+    gray, colors = mask.wanted(batch)
+    difference = mask.shown(output, batch) - mask.to_rgb(gray, colors)
+    assert 10 * torch.log10(4 / difference.square().mean()) > 30
+    assert mask.leakage(output, batch).max() < 0.05
+    halves = output[0::2] + output[1::2]  # of complementary masks
+    whole = mask.to_yuv(batch["color"])[1][::2]
+    assert (halves - whole).abs().mean() < 0.2 * whole.abs().mean()

@@ -1,0 +1,370 @@
+"""scft: the published size, attention over true tokens, positives where the flow says, losses by hand."""
+
+import math
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from conftest import picture
+from safetensors.torch import load, save
+from torch import nn
+from torch.nn.functional import interpolate, scaled_dot_product_attention
+
+from pipeline import warp
+from pipeline.params import Model, Train
+from pipeline.systems import scft
+from pipeline.systems.layers import Attention, count, gram, tokens
+
+TINY = Model(width=2)
+
+
+def noise(*shape: int) -> torch.Tensor:
+    """Make a random image in [-1, 1]."""
+    return torch.rand(*shape) * 2 - 1
+
+
+def flow_of(points: np.ndarray, side: int, flip: bool = False) -> torch.Tensor:
+    """Make the flow of a batch of one."""
+    return torch.from_numpy(warp.flow(points, side, side, flip).copy()).float()[None]
+
+
+def batch_of(side: int = 32, size: int = 2) -> dict:
+    """Make a random batch whose reference was not bent."""
+    torch.manual_seed(0)
+    return {
+        "sketch": noise(size, 1, side, side),
+        "reference": noise(size, 3, side, side),
+        "target": noise(size, 3, side, side),
+        "flow": flow_of(np.zeros((9, 2)), side).expand(size, -1, -1, -1),
+    }
+
+
+@pytest.fixture
+def tiny() -> list[nn.Module]:
+    """Build both networks small, always with the same weights."""
+    torch.manual_seed(1)
+    return scft.networks(TINY)
+
+
+def test_the_networks_have_the_published_size():
+    published = scft.networks(SimpleNamespace(width=0))
+    assert [count(network) for network in published] == pytest.approx([82.1e6, 2.77e6], rel=0.005)
+
+
+def test_the_discriminator_sees_70_pixels_of_sketch_and_picture(tiny):
+    sketch, image = (noise(1, channels, 256, 256).requires_grad_() for channels in (1, 3))
+    logits = tiny[1].eval()(sketch, image)
+    assert logits.shape == (1, 1, 30, 30)
+    logits[0, 0, 15, 15].backward()
+    for seen in (sketch.grad, image.grad):
+        for axis in ((0, 1, 2), (0, 1, 3)):
+            assert seen.abs().sum(axis).nonzero().numel() == 70
+
+
+@torch.inference_mode()
+def test_an_encoder_gives_256_tokens_of_992_channels_and_the_ten_maps():
+    stacked, maps = scft.Encoder(3, scft.WIDTH)(noise(1, 3, 256, 256))
+    assert stacked.shape == (1, 992, 16, 16)
+    assert [x.shape[1] for x in maps] == [16, 16, 32, 32, 64, 64, 128, 128, 256, 256]
+    assert [x.shape[2] for x in maps] == [256, 256, 128, 128, 64, 64, 32, 32, 16, 16]
+    start = 0
+    for x in maps:
+        pooled = nn.functional.adaptive_avg_pool2d(x, 16)
+        torch.testing.assert_close(stacked[:, start : start + x.shape[1]], pooled)
+        start += x.shape[1]
+
+
+@pytest.mark.parametrize(("height", "width"), [(32, 32), (48, 64)])
+@torch.inference_mode()
+def test_the_generator_gives_an_image_of_the_size_of_the_sketch(tiny, height, width):
+    sides = scft.multiple(TINY)
+    assert height % sides == width % sides == 0
+    made = tiny[0](noise(1, 1, height, width), noise(1, 3, height, width))
+    parts = height * width // 256
+    assert made.picture.shape == (1, 3, height, width)
+    assert made.picture.abs().max() <= 1
+    assert made.scores.shape == (1, parts, parts)
+    assert scft.shown(made, {}) is made.picture
+
+
+@torch.inference_mode()
+def test_dark_is_as_far_as_light_for_the_last_convolution(tiny):
+    for bias in (-2.0, 2.0):
+        nn.init.zeros_(tiny[0].paint.weight)
+        nn.init.constant_(tiny[0].paint.bias, bias)
+        made = tiny[0](*scft.inputs(batch_of())).picture
+        torch.testing.assert_close(made, torch.full_like(made, math.tanh(bias)))
+
+
+@torch.inference_mode()
+def test_the_generator_reads_both_images_and_does_not_mix_a_batch(tiny):
+    batch = batch_of()
+    first = tiny[0].train()(*scft.inputs(batch)).picture
+    for name in ("sketch", "reference"):
+        assert not torch.equal(tiny[0](*scft.inputs(batch | {name: -batch[name]})).picture, first)
+    one = tiny[0](batch["sketch"][:1], batch["reference"][:1]).picture
+    torch.testing.assert_close(first[:1], one, rtol=0, atol=1e-5)
+
+
+def test_a_token_is_the_channels_of_one_position():
+    maps = torch.arange(24.0).reshape(1, 2, 3, 4)
+    listed = tokens(maps)
+    assert listed.shape == (1, 12, 2)
+    assert listed[0, 4 * 1 + 2].tolist() == maps[0, :, 1, 2].tolist()
+
+
+@torch.inference_mode()
+def test_attention_is_the_scaled_dot_product_and_its_rows_sum_to_one():
+    torch.manual_seed(2)
+    attention, x, reference = Attention(6, 3), noise(2, 6, 3, 5), noise(2, 6, 4, 2)
+    carried, scores = attention(x, reference)
+    alpha = scores.softmax(dim=2)
+    torch.testing.assert_close(alpha.sum(dim=2), torch.ones(2, 15))
+    query, key, value = (
+        torch.einsum("oc,bchw->bhwo", layer.weight[:, :, 0, 0], maps).flatten(1, 2)
+        for layer, maps in ((attention.query, x), (attention.key, reference), (attention.value, reference))
+    )
+    expected = scaled_dot_product_attention(query, key, value)
+    torch.testing.assert_close(carried, expected.reshape(2, 3, 5, 6).permute(0, 3, 1, 2))
+    torch.testing.assert_close(scores, torch.einsum("bic,bjc->bij", query, key) / math.sqrt(3))
+
+
+@torch.inference_mode()
+def test_permuting_the_reference_permutes_the_columns_and_leaves_what_is_carried():
+    torch.manual_seed(2)
+    attention, x, reference = Attention(6, 6), noise(2, 6, 4, 4), noise(2, 6, 4, 4)
+    order = torch.randperm(16)
+    carried, scores = attention(x, reference)
+    same, permuted = attention(x, reference.flatten(2)[:, :, order].unflatten(2, (4, 4)))
+    torch.testing.assert_close(permuted.softmax(dim=2), scores.softmax(dim=2)[:, :, order])
+    torch.testing.assert_close(same, carried)
+    assert scores.softmax(dim=2).std(dim=2).min() > 1e-3
+
+
+@torch.inference_mode()
+def test_permuting_the_sketch_permutes_the_rows():
+    torch.manual_seed(2)
+    attention, x, reference = Attention(6, 6), noise(1, 6, 4, 4), noise(1, 6, 4, 4)
+    order = torch.randperm(16)
+    carried, scores = attention(x, reference)
+    moved, permuted = attention(x.flatten(2)[:, :, order].unflatten(2, (4, 4)), reference)
+    torch.testing.assert_close(permuted, scores[:, order])
+    torch.testing.assert_close(moved.flatten(2), carried.flatten(2)[:, :, order])
+
+
+def test_gram_multiplies_the_channels_of_each_image_by_itself():
+    maps = noise(2, 3, 4, 5)
+    expected = torch.einsum("bchw,bdhw->bcd", maps, maps) / (3 * 4 * 5)
+    torch.testing.assert_close(gram(maps), expected)
+    torch.testing.assert_close(gram(maps)[1:], gram(maps[1:]))
+    assert gram(torch.full((1, 2, 2, 2), 3.0)).tolist() == [[[4.5, 4.5], [4.5, 4.5]]]
+
+
+def test_tokens_that_were_not_moved_come_from_their_own_place():
+    assert scft.origins(flow_of(np.zeros((9, 2)), 64))[0].tolist() == list(range(16))
+
+
+def test_moved_by_one_token_they_come_from_the_next_and_at_the_border_from_the_reflection():
+    right, down = (flow_of(np.tile(by, (9, 1)), 64) for by in ((0.25, 0.0), (0.0, 0.25)))
+    assert scft.origins(right)[0].reshape(4, 4)[1].tolist() == [5, 6, 7, 7]
+    assert scft.origins(down)[0].reshape(4, 4)[:, 1].tolist() == [5, 9, 13, 13]
+    left = flow_of(np.tile((-0.25, 0.0), (9, 1)), 64)
+    assert scft.origins(left)[0].reshape(4, 4)[1].tolist() == [4, 4, 5, 6]
+
+
+def test_mirrored_tokens_come_from_the_other_side():
+    assert scft.origins(flow_of(np.zeros((9, 2)), 64, flip=True))[0].reshape(4, 4)[1].tolist() == [7, 6, 5, 4]
+
+
+def test_the_positive_is_where_the_flow_says():
+    """Each token has its own color; the pixel in the middle of a bent token tells where it came from."""
+    side, parts = 256, 8
+    levels = np.random.default_rng(0).permutation(256)[: parts * parts].astype(np.uint8)
+    flat = np.repeat(levels, 3).reshape(parts, parts, 3)
+    target = np.kron(flat, np.ones((side // parts, side // parts, 1), np.uint8))
+    points = np.random.default_rng(1).uniform(-0.25, 0.25, (9, 2))
+    at = warp.flow(points, side, side)
+    reference = warp.warp(target, at)
+    origin = scft.origins(torch.from_numpy(at[None]).float())[0].reshape(16, 16)
+    agreed = [
+        target[16 * (origin[y, x] // 16) + 8, 16 * (origin[y, x] % 16) + 8, 0]
+        == reference[16 * y + 8, 16 * x + 8, 0]
+        for y in range(16)
+        for x in range(16)
+    ]
+    assert np.mean(agreed) > 0.9  # the rest lies on the border of two colors
+
+
+def test_the_triplet_compares_the_positive_with_any_other():
+    torch.manual_seed(3)
+    scores = 8 * torch.randn(1, 4, 4)
+    origin = torch.tensor([[2, 0, 3, 1]])
+    drawn = torch.cat([scft.triplet(scores, origin) for _ in range(200)])
+    for j, i in enumerate(origin[0].tolist()):
+        possible = {
+            round(max(0.0, 12 - scores[0, i, j].item() + scores[0, i, n].item()), 3)
+            for n in range(4)
+            if n != j
+        }
+        assert {round(value, 3) for value in drawn[:, j].tolist()} == possible
+
+
+def test_the_triplet_is_the_margin_for_equal_scores_and_zero_for_sure_ones():
+    origin = torch.arange(16).expand(2, -1)
+    assert (scft.triplet(torch.zeros(2, 16, 16), origin) == 12).all()
+    assert not scft.triplet(12 * torch.eye(16).expand(2, -1, -1), origin).any()
+
+
+def test_a_token_from_the_same_place_is_no_negative():
+    origin = torch.zeros(1, 4, dtype=torch.long)
+    assert not scft.triplet(torch.zeros(1, 4, 4), origin).any()
+    assert scft.triplet(torch.zeros(1, 1, 1), torch.zeros(1, 1, dtype=torch.long)).tolist() == [[0]]
+
+
+def judge(sketch, image):
+    """Judge a light picture as 2, another as -1."""
+    return torch.where(image.mean() > 0.5, 2.0, -1.0).reshape(1, 1, 1, 1)
+
+
+def test_losses_equal_those_worked_out_by_hand():
+    batch = {"sketch": torch.zeros(1, 1, 32, 32), "target": torch.ones(1, 3, 32, 32)}
+    batch["flow"] = flow_of(np.zeros((9, 2)), 32)
+    output = scft.Made(torch.full((1, 3, 32, 32), 0.25), 5 * torch.eye(4)[None])
+    terms = scft.generator_loss(None, judge, batch, output, Train(), None)
+    assert set(terms) == {"adversarial", "l1", "triplet"}
+    assert terms["adversarial"].item() == 4
+    assert terms["l1"].mean().item() == pytest.approx(30 * 0.75)
+    assert terms["triplet"].tolist() == [[7, 7, 7, 7]]
+    terms = scft.discriminator_loss(judge, batch, output, Train())
+    assert terms["real"].item() == 0.5
+    assert terms["fake"].item() == 0.5
+
+
+def test_perceptual_and_style_losses_equal_those_worked_out_by_hand():
+    batch = batch_of()
+    output = scft.Made(noise(2, 3, 32, 32).requires_grad_(), torch.zeros(2, 4, 4))
+
+    def features(image):
+        return [2 * image, image[:, :2, ::2, ::2]]
+
+    terms = scft.generator_loss(None, judge, batch, output, Train(), features)
+    perceptual, style = torch.zeros(2), torch.zeros(2)
+    for image in range(2):
+        for a, b in zip(features(output.picture), features(batch["target"]), strict=True):
+            a, b = a[image].reshape(a.shape[1], -1), b[image].reshape(b.shape[1], -1)
+            perceptual[image] += 0.01 * (a - b).abs().mean()
+            style[image] += 50 * (a @ a.T - b @ b.T).abs().mean() / a.numel()
+    torch.testing.assert_close(terms["perceptual"], perceptual)
+    torch.testing.assert_close(terms["style"], style)
+    assert terms["style"].requires_grad
+
+
+def test_losses_are_maps_by_which_a_sample_can_be_found(tiny):
+    batch = batch_of(64)
+    terms = scft.generator_loss(*tiny, batch, tiny[0](*scft.inputs(batch)), Train(), None)
+    assert {name: tuple(term.shape) for name, term in terms.items()} == {
+        "adversarial": (2, 1, 6, 6),
+        "l1": (2, 3, 64, 64),
+        "triplet": (2, 16),
+    }
+
+
+def test_gradients_reach_every_weight_and_only_of_the_network_that_learns(tiny):
+    generator, discriminator = tiny
+    batch = batch_of(64)
+    made = generator(*scft.inputs(batch))
+    sum(
+        term.mean() for term in scft.discriminator_loss(discriminator, batch, made, Train()).values()
+    ).backward()
+    assert all(parameter.grad is None for parameter in generator.parameters())
+    assert all(parameter.grad.any() for parameter in discriminator.parameters())
+    discriminator.requires_grad_(False)
+    terms = scft.generator_loss(generator, discriminator, batch, made, Train(), None)
+    sum(term.mean() for term in terms.values()).backward()
+    assert [name for name, parameter in generator.named_parameters() if not parameter.grad.any()] == []
+
+
+def test_the_triplet_alone_teaches_the_attention_where_things_are(tiny):
+    points = np.random.default_rng(5).uniform(-0.2, 0.2, (9, 2))
+    batch = batch_of(64, 1) | {"flow": flow_of(points, 64)}
+    at = batch["flow"] * 2 - 1
+    target = interpolate(noise(1, 3, 16, 16), size=(64, 64), mode="bilinear")
+    batch["reference"] = nn.functional.grid_sample(target, at, padding_mode="reflection", align_corners=False)
+    batch["sketch"], origin = target.mean(1, keepdim=True), scft.origins(batch["flow"])
+    optimizer = scft.optimizers(*tiny, 3e-3)[0]
+    for _ in range(60):
+        scores = tiny[0](*scft.inputs(batch)).scores
+        optimizer.zero_grad()
+        scft.triplet(scores, origin).mean().backward()
+        optimizer.step()
+    found = scores[0, origin[0]].argmax(dim=1)
+    right = origin[0, found] == origin[0]
+    assert right.float().mean() > 0.8
+
+
+def test_the_optimizers_are_the_published_ones(tiny):
+    groups = [optimizer.param_groups[0] for optimizer in scft.optimizers(*tiny, scft.LR)]
+    assert [group["lr"] for group in groups] == [1e-4, 2e-4]
+    assert [group["betas"] for group in groups] == [(0.5, 0.999), (0.5, 0.999)]
+    assert scft.CLIP == 0.0
+
+
+@torch.inference_mode()
+def test_saved_and_loaded_again_it_gives_equal_output(tiny):
+    batch = batch_of()
+    other = scft.networks(TINY)[0]
+    other.load_state_dict(load(save(tiny[0].state_dict())))
+    for a, b in zip(tiny[0](*scft.inputs(batch)), other(*scft.inputs(batch)), strict=True):
+        assert torch.equal(a, b)
+
+
+@torch.no_grad()
+def test_it_compiles_whole_and_computes_in_bfloat16(tiny):
+    batch = batch_of()
+    exact = tiny[0](*scft.inputs(batch)).picture
+    compiled = torch.compile(tiny[0], backend="eager", fullgraph=True)
+    loss = torch.compile(scft.generator_loss, backend="eager", fullgraph=True)
+    with torch.autocast("cpu", torch.bfloat16):
+        made = compiled(*scft.inputs(batch))
+        terms = loss(tiny[0], tiny[1], batch, made, Train(), None)
+    torch.testing.assert_close(made.picture.float(), exact, rtol=0, atol=0.05)
+    assert all(term.isfinite().all() for term in terms.values())
+
+
+def fit(model: Model, steps: int, lr: float) -> list[float]:
+    """Learn one picture of 32 x 32, ever more slowly; return its PSNR in dB at each step."""
+    torch.manual_seed(0)
+    color = torch.from_numpy(picture(1, 32, 32)).permute(2, 0, 1)[None] / 127.5 - 1
+    batch = {"sketch": color.mean(1, keepdim=True), "reference": color.flip(3), "target": color}
+    batch["flow"] = flow_of(np.zeros((9, 2)), 32, flip=True)
+    generator, discriminator = scft.networks(model)
+    g_optimizer, d_optimizer = scft.optimizers(generator, discriminator, lr)
+    found = []
+    for step in range(steps):
+        for optimizer, rate in ((g_optimizer, lr), (d_optimizer, 2 * lr)):
+            optimizer.param_groups[0]["lr"] = rate * (1 - step / steps)
+        made = generator(*scft.inputs(batch))
+        found.append(10 * math.log10(4 / (made.picture - color).square().mean().item()))
+        learn(d_optimizer, scft.discriminator_loss(discriminator, batch, made, Train()))
+        discriminator.requires_grad_(False)
+        learn(g_optimizer, scft.generator_loss(generator, discriminator, batch, made, Train(), None))
+        discriminator.requires_grad_(True)
+    return found
+
+
+def learn(optimizer: torch.optim.Optimizer, terms: dict) -> None:
+    """Take one step."""
+    optimizer.zero_grad()
+    sum(term.mean() for term in terms.values()).backward()
+    optimizer.step()
+
+
+def test_a_few_steps_bring_the_picture_closer():
+    found = fit(TINY, 20, 3e-3)
+    assert found[-1] > found[0] + 1
+
+
+@pytest.mark.slow
+def test_one_image_is_learned_to_30_db():
+    assert fit(Model(width=4), 500, 1e-3)[-1] > 30
