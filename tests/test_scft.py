@@ -363,8 +363,3 @@ def learn(optimizer: torch.optim.Optimizer, terms: dict) -> None:
 def test_a_few_steps_bring_the_picture_closer():
     found = fit(TINY, 20, 3e-3)
     assert found[-1] > found[0] + 1
-
-
-@pytest.mark.slow
-def test_one_image_is_learned_to_30_db():
-    assert fit(Model(width=4), 500, 1e-3)[-1] > 30
