@@ -289,7 +289,7 @@ def test_a_full_disk_is_said_in_one_line_and_leaves_nothing_half_made(capsys, mo
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupted_command_exits_non_zero_without_a_seal_and_the_next_resumes(capsys, number, code):
-    make_column(Path("column"), [f"{n:09d}" for n in range(60)], per_shard=2)
+    make_column(Path("column"), [f"{n:09d}" for n in range(500)], per_shard=2)
     command = [sys.executable, "-m", "stages.prep", "sketchify", "column", "out", "--workers", "2"]
     root = Path(__file__).parent.parent
     child = subprocess.Popen(
@@ -304,7 +304,7 @@ def test_an_interrupted_command_exits_non_zero_without_a_seal_and_the_next_resum
     assert err.count("\n") <= 1, err
     assert not Path("out/seal.json").exists()
     assert run(capsys, "sketchify", "column", "out")[0] == 0
-    assert sum(map(len, samples.shards(Path("out")))) == 60
+    assert sum(map(len, samples.shards(Path("out")))) == 500
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")

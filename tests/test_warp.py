@@ -114,7 +114,9 @@ def test_the_facts_tell_what_was_drawn_and_by_what():
     points, shift = warp.draw("7", Reference(strength=0.1))
     assert facts.pop("points") == points.tolist()
     assert facts.pop("shift") == shift.tolist()
-    assert facts == {"order": "after", "strength": 0.1, "jitter": 50.0, "flip": False, "subject": "own"}
+    assert facts == {
+        "grid": 3, "order": "after", "strength": 0.1, "jitter": 50.0, "flip": False, "subject": "own",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("order", ["after", "before"])
