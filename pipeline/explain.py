@@ -60,10 +60,9 @@ def column(key: str, stage: str, folder: Path, ledger: Path | None) -> Iterator[
     """Tell whether a sample is in a column, or in the ledger of its rejects."""
     if not (folder / samples.SEAL).is_file():
         return
-    if found := samples.find(folder, key):
-        shard, row = found
-        [sample] = shard.read([row])
-        yield Decision(stage, "taken", f"{shard.path}, {told(sample.facts)}")
+    if held := look_up(key, folder):
+        path, facts = held
+        yield Decision(stage, "taken", f"{path}, {told(facts)}")
     elif row := rejected(key, ledger):
         yield Decision(stage, "rejected", ": ".join(word for word in row[1:] if word))
     else:
@@ -78,16 +77,25 @@ def told(facts: dict) -> str:
 
 def cleaned(key: str, folder: Path, clean: Clean) -> Iterator[Decision]:
     """Tell how a sample stands with each limit of `clean`."""
-    for decision in column(key, "clean", folder, folder / samples.LEDGER):
-        if decision.outcome == "taken":
-            shard, row = samples.find(folder, key)
-            [sample] = shard.read([row])
-            yield Decision("clean", "taken", str(shard.path), rules(sample.facts, clean))
-        elif row := rejected(key, folder / samples.LEDGER):
-            facts = json.loads(row[2] or "{}")
-            yield Decision("clean", "rejected", row[1], rules(facts, clean) if facts else ())
-        else:
-            yield decision
+    if not (folder / samples.SEAL).is_file():
+        return
+    if held := look_up(key, folder):
+        path, facts = held
+        yield Decision("clean", "taken", str(path), rules(facts, clean))
+    elif row := rejected(key, folder / samples.LEDGER):
+        facts = json.loads(row[2] or "{}")
+        yield Decision("clean", "rejected", row[1], rules(facts, clean) if facts else ())
+    else:
+        yield Decision("clean", "absent", "it did not get here")
+
+
+def look_up(key: str, folder: Path) -> tuple[Path, dict] | None:
+    """Find the shard of a sample and what its JSON says."""
+    if (found := samples.find(folder, key)) is None:
+        return None
+    shard, row = found
+    [sample] = shard.read([row])
+    return shard.path, sample.facts
 
 
 def rules(facts: dict, clean: Clean) -> tuple[str, ...]:
