@@ -1,7 +1,7 @@
 """Sketches of any size, and what tells their colors -> colored pictures, with a trained model."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -10,9 +10,9 @@ from torch import nn
 
 from pipeline import Halt, images, training
 from pipeline import cue as cues
-from pipeline.evaluation import colorize
 from pipeline.files import dumps
 from pipeline.imports import code
+from pipeline.painting import check, colorize
 from pipeline.systems import SYSTEMS
 from pipeline.tars import Sample
 
@@ -21,20 +21,24 @@ from pipeline.tars import Sample
 class Colorizer:
     """A model as a step over samples: `run.process` takes it to a picture, a folder or shards.
 
-    `guide` is uint8 RGB of any size, fitted to each sketch: the cue, blurred as in training, but taken as it
-    is where that saw hints, since it then holds the user's own; or the reference; or the mask, where what is
-    not black is to be colored. None is a cue of ones, and a mask of ones; a reference must be given.
+    `guide` is uint8 RGB of any size, fitted to each sketch. It is the cue, whose colors are blurred as in
+    training, and spread from where `alpha` (H, W) says that there are any; a model that saw hints in training
+    gets them as they are. Or it is the reference; or the mask: what is opaque and not black is to be colored.
+    None is a cue of ones, and a mask of ones; a reference must be given. With a `tile`, larger pictures are
+    colored in tiles of that many pixels a side, see `painting.paint`.
     """
 
     generator: nn.Module
     config: dict
     weights: str  # their hash
     guide: np.ndarray | None = None
+    alpha: np.ndarray | None = None
+    tile: int = 0
 
     def __call__(self, sample: Sample) -> tuple[Sample, dict]:
         """Color the picture of a sample: a sketch, or a gray one. Raise BadImage."""
         image = images.decode(sample.picture)
-        colored = colorize(self.generator, self.config, self.given(image))
+        colored = colorize(self.generator, self.config, self.given(image), self.tile)
         return Sample(sample.key, {"png": images.encode(colored)}), {}
 
     def given(self, image: np.ndarray) -> dict[str, np.ndarray]:
@@ -46,7 +50,9 @@ class Colorizer:
             gray = np.repeat(given["sketch"][..., None], 3, axis=2)
             return given | {"color": gray, "mask": self.area(height, width)}
         if "reference" in columns:
-            return given | {"reference": images.resize(self.guide, width, height)}
+            scale = min(1, self.tile / max(height, width)) if self.tile else 1  # as large as what is colored
+            size = max(1, round(width * scale)), max(1, round(height * scale))
+            return given | {"reference": images.resize(self.guide, *size)}
         return given | {"cue": self.fitted(height, width)}
 
     def fitted(self, height: int, width: int) -> np.ndarray:
@@ -56,27 +62,37 @@ class Colorizer:
         trained = cues.parameters(self.config["columns"]["cue"])
         if trained.method in cues.HINTS:
             return cv2.resize(self.guide, (width, height), interpolation=cv2.INTER_NEAREST)
-        return cues.cue(images.resize(self.guide, width, height), trained)
+        colors = images.resize(self.guide, width, height)
+        if trained.method == "gaussian" and self.alpha is not None:
+            return cues.diffuse(colors, images.resize(self.alpha, width, height), trained.sigma)
+        return cues.cue(colors, trained)
 
     def area(self, height: int, width: int) -> np.ndarray:
         """Make the mask for a picture: 255 where the guide is not black."""
         if self.guide is None:
             return np.full((height, width), 255, np.uint8)
         lit = cv2.cvtColor(self.guide, cv2.COLOR_RGB2GRAY)
+        lit = lit if self.alpha is None else cv2.min(lit, self.alpha)
         fitted = cv2.resize(lit, (width, height), interpolation=cv2.INTER_NEAREST)
         return np.where(fitted >= 128, np.uint8(255), np.uint8(0))
 
     def fingerprint(self) -> str:
         """Return what changes with the model, the guide and the code."""
-        colors = b"" if self.guide is None else self.guide.tobytes() + str(self.guide.shape).encode()
-        given = [self.config, self.weights, hashlib.sha256(colors).hexdigest(), code(__name__)]
+        guides = [each for each in (self.guide, self.alpha) if each is not None]
+        pixels = [(each.shape, hashlib.sha256(each.tobytes()).hexdigest()) for each in guides]
+        given = [self.config, self.weights, self.tile, pixels, code(__name__)]
         return hashlib.sha256(dumps(given)).hexdigest()
 
 
-def load(model: Path, given: dict[str, Path], device: str = "cpu") -> Colorizer:
-    """Load a model and the picture of its guide: cue, reference or mask. Raise Halt if it cannot be used."""
+def load(model: Path, given: dict[str, Path], device: str = "cpu", tile: int = 0) -> Colorizer:
+    """Load a model and the picture of its guide: cue, reference or mask.
+
+    Raise Halt if one cannot be used, ValueError if a tile is too small for the system.
+    """
     generator, config = training.load(model, device)
     weights = hashlib.sha256((model / training.WEIGHTS).read_bytes()).hexdigest()
+    check(config, tile)
+    plain = Colorizer(generator, config, weights, tile=tile)
     kind = SYSTEMS[config["system"]].COLUMNS[0]
     for name in given:
         if name != kind:
@@ -84,10 +100,11 @@ def load(model: Path, given: dict[str, Path], device: str = "cpu") -> Colorizer:
     if not given:
         if kind == "reference":
             raise Halt(f"{model} colors by a reference: name a picture with --reference")
-        return Colorizer(generator, config, weights)
+        return plain
     if kind == "cue" and config["columns"]["cue"]["method"] == "none":
         raise Halt(f"{model} was trained without cues: leave --cue out, or train with another cue.method")
     try:
-        return Colorizer(generator, config, weights, images.decode(given[kind].read_bytes()))
+        data = given[kind].read_bytes()
+        return replace(plain, guide=images.decode(data), alpha=images.opacity(data))
     except images.BadImage as reason:
         raise Halt(f"{given[kind]}: {reason}") from None

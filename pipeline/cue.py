@@ -16,6 +16,7 @@ from pipeline.params import Cue
 UNIT = 256  # side of the picture in whose pixels sizes are given
 WIDE = 8  # sigma in pixels at 256, from which on a blur is faster by cosines than pixel by pixel
 BEND = 0.08  # how far the ends of a stroke may leave its tangent, as a share of its length
+FAR = 1e-3  # weight of white beside all hints
 ROUNDS = 50  # of k-means at most; pictures take 3 to 20
 READS = {  # the parameters of each method
     "gaussian": ("sigma",),
@@ -113,6 +114,21 @@ def soften(image: np.ndarray, sigma: float) -> np.ndarray:
     else:
         soft = images.spread(image, scaled)
     return np.rint(soft).astype(np.uint8)
+
+
+def diffuse(image: np.ndarray, alpha: np.ndarray, sigma: float) -> np.ndarray:
+    """Guess the blur of a picture from the parts of it that are opaque: hints laid on white, and their alpha.
+
+    Each pixel takes the mean color of the hints (H, W, 3), weighted by alpha (H, W) and by a Gaussian of
+    their distance, of sigma pixels at 256; far from all hints it is white. Knutsson and Westin, Normalized
+    and Differential Convolution, 1993.
+    """
+    opaque = alpha[..., None].astype(np.float32) / 255
+    hints = image - 255 * (1 - opaque)  # their color times their alpha
+    scaled = max(0.1, sigma * min(image.shape[:2]) / UNIT)
+    weighed = images.blur(np.dstack([hints, opaque]), scaled)
+    mean = (weighed[..., :3] + 255 * FAR) / (weighed[..., 3:] + FAR)
+    return np.rint(mean).clip(0, 255).astype(np.uint8)
 
 
 def draw_strokes(random: np.random.Generator, params: Cue) -> list[list[float]]:

@@ -1,152 +1,279 @@
-"""What a trained colorizer is worth, in numbers, and its use on pictures of any size."""
+"""The protocol: what a colorizer is worth, beside what needs no model, in up to three conditions.
 
-from collections.abc import Callable
+`paired`: the guide is made from the picture itself, as it was packed. `different`, for systems that take a
+reference: the reference is another picture of the test split. `unseen`: paired, with sketches of a kind that
+the model was not trained on.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from io import BytesIO
+from itertools import chain
 from pathlib import Path
-from statistics import fmean
 
 import cv2
 import numpy as np
+import pyarrow
 import torch
-from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+from pyarrow import parquet
 from torch import Tensor, nn
-from torch.nn.functional import pad
+from torch.utils.data import Dataset
 
+from pipeline import cue, measures, perception
 from pipeline.dataset import Pairs, array, once, tensor
+from pipeline.painting import paint
+from pipeline.params import Evaluate
+from pipeline.perception import Judges
 from pipeline.systems import SYSTEMS
-from pipeline.training import load, shape
+from pipeline.training import load
 
-CAP = 100.0  # dB, in place of the infinite PSNR of equal pictures
+MODEL, GOAL = "model", "goal"  # whose pictures they are; all others are baselines
+GUIDES = ("cue", "reference", "mask")
+
+
+@dataclass
+class Found:
+    """What a model is worth: rows of numbers, their summary, and the first pictures by key and name."""
+
+    rows: list[dict] = field(default_factory=list)
+    summary: dict = field(default_factory=dict)
+    pictures: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Shot:
+    """What is compared: the goal, what was given, and pictures by the model and by each baseline; uint8."""
+
+    key: str
+    goal: np.ndarray
+    given: dict[str, np.ndarray]
+    pictures: dict[str, np.ndarray]
+
+
+class Others(Dataset):
+    """The samples of a split, each with the color picture of another as its reference."""
+
+    def __init__(self, pairs: Pairs, seed: int):
+        """Choose the others by a derangement."""
+        self.pairs, self.order = pairs, measures.derange([entry.key for entry in pairs.entries], seed)
+
+    def __len__(self) -> int:
+        """Count the samples."""
+        return len(self.pairs)
+
+    def __getitem__(self, number: int) -> dict:
+        """Read a sample; what should be shown is its own color."""
+        own, other = self.pairs.entries[number], self.pairs.entries[self.order[number]]
+        color, sketch = tensor(own.picture("color")), tensor(own.picture(self.pairs.sketches[0])[..., 0])
+        reference = tensor(other.picture("color"))
+        return {"key": own.key, "sketch": sketch, "color": color, "target": color, "reference": reference}
 
 
 def evaluate(
     data: Path,
     folder: Path,
+    params: Evaluate,
     *,
     batch: int = 8,
     device: str = "cpu",
-    keep: int = 8,
     tick: Callable[[int, int], None] = lambda done, total: None,
-) -> tuple[list[dict], dict, list[list[np.ndarray]]]:
+) -> Found:
     """Measure the model in `folder`, and what needs no model, on the test split of the packed dataset `data`.
 
-    Return a row of numbers per picture, the summary, and [sketch, guide, result, goal] of the first `keep`
-    pictures. PSNR is in dB; `gain` is that of the model less that of the better baseline. After each batch
-    `tick` gets how many pictures are done, of how many.
+    Each row holds the numbers of one picture, by the model or by a baseline (`by`), in one condition: see
+    measures.py. The summary has, for each condition and for each of these, the mean of each measure with its
+    95 % bootstrap interval, and FID and KID of all pictures; `gain` is how much the paired PSNR of the model
+    exceeds that of the best baseline, in dB; `own` tells whether it was trained on this dataset, `vgg` with
+    whose features; `absent` names conditions and measures that cannot be had, and
+    why. After each picture `tick` gets how many are done, of how many. Raise Halt if the model or the dataset
+    cannot be used.
     """
     generator, config = load(folder, device)
-    system = SYSTEMS[config["system"]]
-    rows, pictures = [], []
-    pairs = Pairs(data, "test", config["sketch"].split(",")[0], system.COLUMNS)
-    for samples in once(pairs, batch, workers=0):
-        results, goals = paint(generator, config, samples), system.goal(samples)
+    pairs = Pairs(data, "test", config["sketch"].split(",")[0], SYSTEMS[config["system"]].COLUMNS)
+    judges = perception.judges(params.lpips, params.inception, device)
+    conditions, absent = plan(pairs, data, config, params)
+    absent |= lacking(pairs, judges)
+    cued = pairs.facts.get("cue")
+    found, done = Found(), 0
+    for name, dataset in conditions.items():
+        rows, seen = [], defaultdict(list)
+        for number, shot in enumerate(shots(generator, config, dataset, batch)):
+            rows += measure(shot, name, judges, cued)
+            if number < params.rows:
+                found.pictures.setdefault(shot.key, {}).update(display(name, shot))
+            for by, picture in ({GOAL: shot.goal} | shot.pictures).items() if "fid" not in absent else ():
+                seen[by].append(judges.describe([picture]))
+            done += 1
+            tick(done, len(pairs) * len(conditions))
+        found.rows += rows
+        found.summary[name] = summarize(rows, params)
+        for by in found.summary[name] if seen else ():
+            found.summary[name][by] |= pool(seen[GOAL], seen[by])
+    told = {
+        "system": config["system"],
+        "variant": config["variant"],
+        "images": len(pairs),
+        "side": pairs.side,
+    }
+    told |= {"vgg": taught(config), "own": config["dataset"] == pairs.fingerprint}
+    found.summary |= told | {"gain": gain(found.summary["paired"]), "absent": absent}
+    return found
+
+
+def plan(pairs: Pairs, data: Path, config: dict, params: Evaluate) -> tuple[dict[str, Dataset], dict]:
+    """List the conditions that a system allows, and say why others are absent."""
+    conditions, absent = {"paired": pairs}, {}
+    columns = SYSTEMS[config["system"]].COLUMNS
+    if "reference" not in columns:
+        absent["different"] = f"{config['system']} takes no reference"
+    elif len(pairs) < 2:
+        absent["different"] = "the test split has one picture"
+    else:
+        conditions["different"] = Others(pairs, params.seed)
+    if "mask" in columns:
+        absent["unseen"] = f"{config['system']} takes no sketch"
+    elif not params.unseen:
+        absent["unseen"] = "no sketch is named in evaluate.unseen"
+    elif params.unseen in config["sketch"].split(","):
+        absent["unseen"] = f"{params.unseen} was trained on"
+    else:
+        conditions["unseen"] = Pairs(data, "test", params.unseen, columns)
+    return conditions, absent
+
+
+def shots(generator: nn.Module, config: dict, dataset: Dataset, batch: int) -> Iterator[Shot]:
+    """Color the samples of a condition."""
+    goal = SYSTEMS[config["system"]].goal
+    for samples in once(dataset, batch, workers=0):
+        results, goals = paint(generator, config, samples), goal(samples)
+        images = {name: values for name, values in samples.items() if name not in ("key", "flow")}
         for number, key in enumerate(samples["key"]):
-            shown = {
-                name: array(values[number]) for name, values in samples.items() if name not in ("key", "flow")
-            }
-            goal, result = array(goals[number]), array(results[number])
-            rivals = baselines(shown)
-            rows.append({"key": key} | measure(goal, {"": result} | rivals))
-            if len(pictures) < keep:
-                pictures.append([shown["sketch"], *[*rivals.values()][:1], result, goal])
-        tick(len(rows), len(pairs))
-    return rows, summarize(rows), pictures
+            given = {name: array(values[number]) for name, values in images.items()}
+            if "mask" in given:
+                given["mask"] = array(2 * images["mask"][number] - 1)
+            pictures = {MODEL: array(results[number])} | baselines(given)
+            yield Shot(key, array(goals[number]), given, pictures)
 
 
-def baselines(shown: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def baselines(given: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """List what needs no model: the guide as it is, the guide under the lines, the picture in gray."""
-    lines = shown["sketch"][..., None] / 255
+    lines = given["sketch"][..., None] / 255
     rivals = {}
     for name in ("cue", "reference"):
-        if name in shown:
+        if name in given:
             rivals |= {
-                name: shown[name],
-                f"{name}_times_sketch": np.rint(shown[name] * lines).astype(np.uint8),
+                name: given[name],
+                f"{name}_times_sketch": np.rint(given[name] * lines).astype(np.uint8),
             }
-    if "mask" in shown:
-        rivals["gray"] = np.repeat(cv2.cvtColor(shown["color"], cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
+    if "mask" in given:
+        rivals["gray"] = np.repeat(cv2.cvtColor(given["color"], cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
     return rivals
 
 
-def measure(goal: np.ndarray, pictures: dict[str, np.ndarray]) -> dict[str, float]:
-    """Compare pictures with what should be there: `psnr` and `ssim` of each, its name before them."""
-    measures = {"psnr": psnr, "ssim": ssim}
+def measure(shot: Shot, condition: str, judges: Judges, cued: dict | None) -> list[dict]:
+    """Compare each picture with the goal and with what was given, in a row of numbers.
+
+    None is a measure that is not defined for the sample. `colors` are held against the reference where there
+    is one, else against the goal. `cued` are the facts of how cues were made.
+    """
+    rows, given, goal = [], shot.given, shot.goal
+    for by, picture in shot.pictures.items():
+        told = {
+            "psnr": measures.psnr(goal, picture),
+            "ssim": measures.ssim(goal, picture),
+            "edges": measures.edges(goal, picture),
+            "colors": measures.colors(picture, given.get("reference", goal)),
+        }
+        if min(goal.shape[:2]) >= measures.MS_SSIM_LEAST:
+            told["ms_ssim"] = measures.ms_ssim(goal, picture)
+        if "lpips" in judges.networks:
+            told["lpips"] = judges.distance(goal, picture)
+        if "cue" in given:
+            drawn = cue.parameters(cued)
+            held = measures.adherent(drawn, shot.key)
+            told["adherence"] = measures.adherence(picture, given["cue"], drawn, shot.key) if held else None
+        if "mask" in given:
+            told["inside"] = measures.inside(goal, picture, given["mask"])
+            told["leakage"] = measures.leakage(picture, given["mask"])
+        rows.append({"condition": condition, "key": shot.key, "by": by} | told)
+    return rows
+
+
+def display(condition: str, shot: Shot) -> dict[str, np.ndarray]:
+    """Name the pictures of a condition that people should see, in the order in which to show them."""
+    sketch, result = shot.given["sketch"], shot.pictures[MODEL]
+    if condition == "different":
+        return {"another reference": shot.given["reference"], "colored by it": result}
+    if condition == "unseen":
+        return {"another kind of sketch": sketch, "colored from it": result}
+    guides = {name: shot.given[name] for name in GUIDES if name in shot.given}
+    shown = {"sketch": sketch} | guides | {"colored": result, "original": shot.given["color"]}
+    return shown if np.array_equal(shot.goal, shot.given["color"]) else shown | {"goal": shot.goal}
+
+
+def summarize(rows: list[dict], params: Evaluate) -> dict[str, dict]:
+    """Average the rows of a condition, for the model and each baseline: each measure with its interval."""
+    values = defaultdict(lambda: defaultdict(list))
+    for row in rows:
+        for name, value in row.items():
+            if type(value) is float:
+                values[row["by"]][name].append(value)
     return {
-        f"{name}_{measured}" if name else measured: compare(goal, picture)
-        for name, picture in pictures.items()
-        for measured, compare in measures.items()
+        by: {name: told(each, params) for name, each in columns.items()} for by, columns in values.items()
     }
 
 
-def summarize(rows: list[dict]) -> dict:
-    """Average the rows, to four decimals."""
-    mean = {name: fmean(row[name] for row in rows) for name in rows[0] if name != "key"}
-    rivals = [name.removesuffix("_psnr") for name in mean if name.endswith("_psnr")]
-    summary = {"images": len(rows), "psnr": mean["psnr"], "ssim": mean["ssim"]}
-    summary["gain"] = mean["psnr"] - max(mean[f"{name}_psnr"] for name in rivals)
-    summary = {name: round(value, 4) for name, value in summary.items()}
-    for name in rivals:
-        summary[name] = {m: round(mean[f"{name}_{m}"], 4) for m in ("psnr", "ssim")}
-    return summary
+def told(values: list[float], params: Evaluate) -> dict[str, float]:
+    """Return the mean of values and the ends of its interval, to four decimals."""
+    ends = measures.interval(values, params.seed, params.resamples)
+    return dict(zip(("mean", "low", "high"), (round(end, 4) for end in ends), strict=True))
 
 
-def table(rows: list[dict]) -> str:
-    """Write the rows as tab-separated text, to four decimals."""
-    lines = [list(rows[0])]
-    lines += [[value if isinstance(value, str) else f"{value:.4f}" for value in row.values()] for row in rows]
-    return "".join("\t".join(line) + "\n" for line in lines)
+def pool(goals: list[Tensor], made: list[Tensor]) -> dict[str, float]:
+    """Measure FID and KID of all pictures together."""
+    distances = perception.pooled(torch.cat(goals), torch.cat(made))
+    return {name: round(value, 6) for name, value in distances.items()}
 
 
-def psnr(first: np.ndarray, second: np.ndarray) -> float:
-    """Return the peak signal-to-noise ratio of two uint8 pictures in dB, at most 100 (equal pictures)."""
-    if np.array_equal(first, second):
-        return CAP
-    return min(CAP, float(peak_signal_noise_ratio(first, second, data_range=255)))
+def lacking(pairs: Pairs, judges: Judges) -> dict[str, str]:
+    """Name the measures that cannot be had, and say why."""
+    absent = dict(judges.absent)
+    if pairs.side < measures.MS_SSIM_LEAST:
+        absent["ms_ssim"] = f"a side of {pairs.side} is below {measures.MS_SSIM_LEAST}"
+    if len(pairs) < perception.POOL_LEAST:
+        absent |= dict.fromkeys(("fid", "kid"), "the test split has one picture")
+    return absent
 
 
-def ssim(first: np.ndarray, second: np.ndarray) -> float:
-    """Return the structural similarity of two uint8 RGB pictures of at least 11 pixels a side.
-
-    The settings are those of Wang et al., Image Quality Assessment: From Error Visibility to Structural
-    Similarity, 2004: a Gaussian window of sigma 1.5, population covariance.
-    """
-    settings = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
-    return float(structural_similarity(first, second, data_range=255, channel_axis=2, **settings))
+def gain(paired: dict) -> float:
+    """Return how much the PSNR of the model exceeds that of the best baseline, in dB."""
+    means = {name: told["psnr"]["mean"] for name, told in paired.items()}
+    own = means.pop(MODEL)
+    return round(own - max(means.values()), 4)
 
 
-def colorize(generator: nn.Module, config: dict, given: dict[str, np.ndarray]) -> np.ndarray:
-    """Color one picture of any size, uint8 (H, W, 3).
-
-    `given` is uint8: `sketch` (H, W), and what the system reads beside it: `cue` or `reference` (H, W, 3), or
-    `color` (H, W, 3) of which the brightness counts and `mask` (H, W), 255 where it is to be colored. Raise
-    ValueError if a shape or type is another.
-    """
-    height, width = given["sketch"].shape[:2]
-    for name, image in given.items():
-        wanted = (height, width) if name in ("sketch", "mask") else (height, width, 3)
-        if image.shape != wanted or image.dtype != np.uint8 or not image.size:
-            raise ValueError(f"{name} must be uint8 {wanted}, got {image.dtype} {image.shape}")
-    batch = {name: tensor(image)[None] for name, image in given.items()}
-    if "mask" in batch:
-        batch["mask"] = (batch["mask"] > 0).float()
-    return array(paint(generator, config, batch)[0])
+def taught(config: dict) -> str:
+    """Say by which VGG the model was taught: none, the published one, a file, or that its system has none."""
+    if not SYSTEMS[config["system"]].VGG:
+        return "not in this system"
+    return {"": "published", "none": "none"}.get(config["train"]["vgg"], "file")
 
 
-@torch.inference_mode()
-def paint(generator: nn.Module, config: dict, batch: dict) -> Tensor:
-    """Run a generator on a batch of any size and return its pictures (B, 3, H, W).
+def table(rows: list[dict]) -> bytes:
+    """Write rows as a Parquet table, all of them with all columns."""
+    columns = {name: [row.get(name) for row in rows] for name in dict.fromkeys(chain(*rows))}
+    file = BytesIO()
+    parquet.write_table(pyarrow.table(columns), file)
+    return file.getvalue()
 
-    Sides are padded at right and bottom to a multiple that the system can halve: the sketch is continued in
-    white, all others with the pixels of their edges.
-    """
-    system, model = SYSTEMS[config["system"]], shape(config)
-    height, width = batch["sketch"].shape[2:]
-    margin = (0, -width % system.multiple(model), 0, -height % system.multiple(model))
-    device = next(generator.parameters()).device
-    padded = {
-        name: pad(values, margin, **({"value": 1.0} if name == "sketch" else {"mode": "replicate"})).to(
-            device
-        )
-        for name, values in batch.items()
-        if name not in ("key", "flow")
-    }
-    return system.shown(generator(*system.inputs(padded)), padded)[..., :height, :width].cpu()
+
+def scatter(rows: list[dict]) -> str:
+    """Write the paired PSNR of every picture beside that of its best baseline, as tab-separated text."""
+    found: dict = defaultdict(lambda: [0.0, 0.0])  # of the best baseline, of the model
+    for row in rows:
+        if row["condition"] == "paired":
+            place, numbers = int(row["by"] == MODEL), found[row["key"]]
+            numbers[place] = max(numbers[place], row["psnr"])
+    lines = [f"{key}\t{baseline:.4f}\t{own:.4f}\n" for key, (baseline, own) in found.items()]
+    return "key\tbaseline\tpsnr\n" + "".join(lines)

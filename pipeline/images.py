@@ -76,6 +76,17 @@ def decode(data: bytes, least: int = 1) -> np.ndarray:
         raise unusable(error) from error
 
 
+def opacity(data: bytes) -> np.ndarray | None:
+    """Decode the alpha of a picture, uint8 (H, W), upright; None if it is opaque. Raise BadImage."""
+    try:
+        with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(data)) as image:
+            if not image.has_transparency_data or math.prod(image.size) > LARGEST:
+                return None
+            return np.array(upright(image).convert("RGBA").getchannel("A"))
+    except BROKEN as error:
+        raise unusable(error) from error
+
+
 def measure(picture: bytes | Path) -> tuple[int, int]:
     """Read width and height in pixels, upright, from the header alone. Raise BadImage as `decode` does."""
     source = picture if isinstance(picture, Path) else io.BytesIO(picture)

@@ -461,6 +461,9 @@ class Train(Section):
         "", "Weights of VGG for perceptual losses: a file, empty for the published ones, none to go without."
     )
     start: str = words("", "The folder of a model to start from; empty for fresh weights.")
+    keep: str = choice(
+        "last", "Which weights become the model: the last, or those of the best validation.", "last", "best"
+    )
     fresh: str = choice(
         "published",
         "References are bent anew each epoch as the system was published, as the dataset's are, or never.",
@@ -478,3 +481,12 @@ class Evaluate(Section):
     """How a trained colorizer is measured."""
 
     rows: int = number(8, "Rows of the sheet of samples.", 1, 100)
+    unseen: str = words("", "A sketch column that was not trained on, to color as well; empty for none.")
+    resamples: int = number(1000, "Bootstrap samples behind each interval.", 100, 100_000)
+    lpips: str = words(
+        "", "Weights of AlexNet for LPIPS: a file, empty for those in torch's cache, none to go without."
+    )
+    inception: str = words(
+        "", "Weights of Inception for FID and KID: a file, empty for torch's cache, none to go without."
+    )
+    seed: int = number(0, "Seed of the other references, and of the intervals.", 0)

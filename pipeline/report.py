@@ -36,7 +36,7 @@ def describe(path: Path) -> str:
     name = path.parent.name if path.stem == "metrics" else path.stem
     if "rejected" in metrics:
         return f"{name:16} {outcome(metrics)}"
-    if "psnr" in metrics:
+    if "paired" in metrics:
         return f"{name:16} {scores(metrics)}"
     if "skipped" in metrics:
         skipped = listing(metrics["skipped"])
@@ -60,11 +60,12 @@ def outcome(metrics: dict) -> str:
 
 
 def scores(metrics: dict) -> str:
-    """Say what the model is worth beside each baseline."""
-    rivals = [
-        f"{name.replace('_', ' ')} {rival['psnr']:.2f} dB"
-        for name, rival in metrics.items()
-        if type(rival) is dict
-    ]
-    own = f"{metrics['psnr']:.2f} dB PSNR, {metrics['ssim']:.3f} SSIM on {metrics['images']} pictures"
-    return f"{own}; baselines: {', '.join(rivals)}"
+    """Say what a model is worth beside each baseline."""
+    means = {
+        by: {name: told["mean"] for name, told in each.items() if type(told) is dict}
+        for by, each in metrics["paired"].items()
+    }
+    own = means.pop("model")
+    rivals = ", ".join(f"{by.replace('_', ' ')} {told['psnr']:.2f} dB" for by, told in means.items())
+    said = f"{own['psnr']:.2f} dB PSNR, {own['ssim']:.3f} SSIM on {metrics['images']} pictures"
+    return f"{metrics['system']}: {said}; baselines: {rivals}; gain {metrics['gain']:+.2f} dB"

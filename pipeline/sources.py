@@ -183,10 +183,8 @@ def json_rows(path: Path) -> Iterator[dict]:
 
 def parquet(path: Path) -> Iterator[dict]:
     """Yield the rows of a Parquet file, only their columns that are of use here. Raise Halt."""
-    try:
-        from pyarrow.parquet import ParquetFile
-    except ModuleNotFoundError:
-        raise Halt(f"{path} needs pyarrow to be read: install inkwash[parquet]") from None
+    from pyarrow.parquet import ParquetFile  # takes half a second
+
     try:
         file = ParquetFile(path)
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""Train a colorizer: `fit` yields numbers and leaves a checkpoint, `export` makes a model of it."""
+"""Train a colorizer: `fit` yields numbers and leaves a checkpoint, `release` makes a model of it."""
 
 import hashlib
 import json
@@ -45,16 +45,18 @@ def fit(
     """Train on the packed dataset `data`, and yield a record every `train.validate` steps and after the last.
 
     A record holds the step, the mean of each weighted loss since the record before, and `val_psnr` (dB) and
-    `val_l1` (of values in [-1, 1]). A killed run that starts again with the same `checkpoint` yields the old
-    records first and goes on as if nothing had happened; a checkpoint of other data, parameters or code is
-    ignored. After each step `tick` gets the number of steps done and of all. `workers` processes load samples
-    for a GPU. Raise Halt if a loss is not finite.
+    `val_l1` (of values in [-1, 1]). The checkpoint also keeps the weights of the best `val_psnr`. A killed
+    run that starts again with the same `checkpoint` yields the old records first and goes on as if nothing
+    had happened; a checkpoint of other data, parameters or code is ignored. After each step `tick` gets the
+    number of steps done and of all. `workers` processes load samples for a GPU. Raise Halt if a loss is not
+    finite.
     """
     from lightning_fabric import Fabric  # takes seconds, and only training needs it
 
     # The data, and all that decides the result.
     system = SYSTEMS[model.system]
-    pairs = Pairs(data, "train", model.sketch, system.COLUMNS, freshly(system, data, model, train))
+    pairs = Pairs(data, "train", model.sketch, system.COLUMNS)
+    pairs.fresh = freshly(system, pairs, train)
     held_out = Pairs(data, "val", model.sketch, system.COLUMNS)
     if pairs.side % system.multiple(model):
         raise Halt(
@@ -84,7 +86,8 @@ def fit(
     # Where a killed run left off.
     parts = {"generator": generator, "discriminator": discriminator}
     parts |= {"g_optimizer": g_optimizer, "d_optimizer": d_optimizer, "average": average}
-    start, records, sums = restore(checkpoint, identify(config), parts)
+    past = restore(checkpoint, identify(config), parts)
+    start, records, sums, best = past["step"], past["records"], past["sums"], past["best"]
     yield from records
 
     saved = time.monotonic()
@@ -134,12 +137,14 @@ def fit(
             held = map(fabric.to_device, validation)
             records = [*records, record | validate(average, system, held)]
             sums = {}
+            if records[-1]["val_psnr"] > max((each["val_psnr"] for each in records[:-1]), default=-math.inf):
+                best = {name: tensor.to("cpu", copy=True) for name, tensor in average.state_dict().items()}
 
         # All of it is kept from time to time, and at the end.
         if done == steps or time.monotonic() - saved > EVERY:
             state = {name: part.state_dict() for name, part in parts.items()}
             state |= {"identity": identify(config), "config": config}
-            keep(checkpoint, state | {"step": done, "records": records, "sums": sums})
+            keep(checkpoint, state | {"step": done, "records": records, "sums": sums, "best": best})
             saved = time.monotonic()
         tick(done, steps)
         if due:
@@ -161,11 +166,11 @@ def share(decay: str, past: float) -> float:
     return min(1.0, 2 * (1 - past)) if decay == "linear" else 1.0
 
 
-def freshly(system: ModuleType, data: Path, model: Model, train: Train) -> Fresh:
+def freshly(system: ModuleType, pairs: Pairs, train: Train) -> Fresh:
     """Say what is drawn anew each epoch: references as the system was published, or as the dataset's."""
     reference = system.REFERENCE if train.fresh == "published" else None
     if train.fresh == "dataset" and "reference" in system.COLUMNS:
-        facts = Pairs(data, "train", model.sketch, system.COLUMNS).facts["reference"]
+        facts = pairs.facts["reference"]
         reference = Reference(**{name: facts[name] for name in ("grid", "strength", "jitter", "order")})
     return Fresh(train.seed, reference, train.flip, train.drop)
 
@@ -245,15 +250,15 @@ def keep(checkpoint: Path, state: dict) -> None:
         torch.save(state, file)
 
 
-def restore(checkpoint: Path, identity: str, parts: dict[str, Any]) -> tuple[int, list[dict], dict]:
-    """Load the parts of a killed run and return its step, records and sums; or begin anew."""
+def restore(checkpoint: Path, identity: str, parts: dict[str, Any]) -> dict:
+    """Load the parts of a killed run and return its step, records, sums and best weights; or begin anew."""
     if checkpoint.is_file():
         state = torch.load(checkpoint, map_location="cpu", weights_only=True)
         if state["identity"] == identity:
             for name, part in parts.items():
                 part.load_state_dict(state[name])
-            return state["step"], state["records"], state["sums"]
-    return 0, [], {}
+            return state
+    return {"step": 0, "records": [], "sums": {}, "best": {}}
 
 
 def place(device: str) -> torch.device:
@@ -265,19 +270,27 @@ def place(device: str) -> torch.device:
     return torch.device(device)
 
 
-def export(checkpoint: Path, folder: Path) -> dict:
-    """Make a model folder of a finished checkpoint, and return its config."""
+def release(checkpoint: Path, folder: Path) -> dict:
+    """Make a model folder of a finished checkpoint, and return its config.
+
+    `train.keep` says which weights become the model: the last, or those of the best validation. The others
+    lie beside them, in a file of that name.
+    """
     state = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    generator, _ = SYSTEMS[state["config"]["system"]].networks(shape(state["config"]))
-    generator.load_state_dict(state["average"])
-    save(folder, generator, state["config"])
-    return state["config"]
+    records = state["records"]
+    told = {"last": records[-1], "best": max(records, key=lambda record: record["val_psnr"])}
+    weights = {"last": state["average"], "best": state["best"]}
+    kept = state["config"]["train"]["keep"]
+    config = state["config"] | {"validation": told[kept]}
+    save(folder, weights.pop(kept), config)
+    for name, tensors in weights.items():
+        write(folder / f"{name}.safetensors", save_tensors(tensors))
+    return config
 
 
-def save(folder: Path, generator: nn.Module, config: dict) -> None:
+def save(folder: Path, tensors: dict[str, Tensor], config: dict) -> None:
     """Write a model: its weights, and what is needed to build it again."""
-    tensors = {name: tensor.contiguous().cpu() for name, tensor in generator.state_dict().items()}
-    write(folder / WEIGHTS, save_tensors(tensors))
+    write(folder / WEIGHTS, save_tensors({name: tensor.contiguous() for name, tensor in tensors.items()}))
     write_json(folder / CONFIG, config)
 
 

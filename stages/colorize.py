@@ -7,6 +7,7 @@ import typer
 
 from pipeline.run import process
 from stages.arguments import CACHE, Cache, Device, Source, Target, conclude, progress
+from stages.options import usage
 
 
 def colorize(
@@ -16,7 +17,8 @@ def colorize(
     cue: Annotated[
         Path | None,
         typer.Option(
-            help="The colors, where they belong, as any picture; for pix2pix, all white without it.",
+            help="The colors, where they belong: any picture, or strokes on transparent ground; for pix2pix, "
+            "all white without it.",
             show_default=False,
         ),
     ] = None,
@@ -31,6 +33,13 @@ def colorize(
             show_default=False,
         ),
     ] = None,
+    tile: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Color larger pictures in tiles of this many pixels a side; 0 always colors all at once.",
+        ),
+    ] = 2048,
     device: Device = "auto",
     cache: Cache = CACHE,
 ) -> None:
@@ -41,7 +50,8 @@ def colorize(
     given = {name: path for name, path in guides.items() if path}
     if len(given) > 1:
         raise typer.BadParameter(f"a model takes one of --cue, --reference and --mask, got {len(given)}")
-    colorizer = coloring.load(model, given, device)
+    with usage():
+        colorizer = coloring.load(model, given, device, tile)
     with progress("colorize") as tick:
         report = process(colorizer, source, dest, cache=cache, tick=tick)
     conclude("colorize", report, dest, None, None)

@@ -5,14 +5,21 @@ from typing import Annotated
 
 import typer
 
-from pipeline import files, images
+from pipeline import files, gallery, images, report
 from pipeline.params import Evaluate
 from stages.arguments import Device, Metrics, Model, Pairs, Sheet, progress
 from stages.options import unfold
 
 Table = Annotated[
     Path | None,
-    typer.Option(help="Write the numbers of every picture to this TSV file.", show_default=False),
+    typer.Option(help="Write the numbers of every picture to this Parquet file.", show_default=False),
+]
+Scatter = Annotated[
+    Path | None,
+    typer.Option(
+        help="Write the PSNR of every picture, and of its best baseline, to this TSV file.",
+        show_default=False,
+    ),
 ]
 
 
@@ -23,6 +30,7 @@ def evaluate(
     evaluate: Evaluate,
     metrics: Metrics = None,
     table: Table = None,
+    scatter: Scatter = None,
     sheet: Sheet = None,
     device: Device = "auto",
 ) -> None:
@@ -30,16 +38,16 @@ def evaluate(
     from pipeline import evaluation
 
     with progress("evaluate") as tick:
-        rows, summary, pictures = evaluation.evaluate(
-            pairs, model, device=device, keep=evaluate.rows, tick=tick
-        )
+        found = evaluation.evaluate(pairs, model, evaluate, device=device, tick=tick)
     if metrics:
-        files.write_json(metrics, summary)
+        files.write_json(metrics, found.summary)
     if table:
-        files.write(table, evaluation.table(rows).encode())
+        files.write(table, evaluation.table(found.rows))
+    if scatter:
+        files.write(scatter, evaluation.scatter(found.rows).encode())
     if sheet:
-        files.write(sheet, images.encode(images.sheet(pictures, side=pictures[0][0].shape[0])))
-    typer.echo(
-        f"evaluate: {summary['psnr']:.2f} dB PSNR, {summary['ssim']:.3f} SSIM "
-        f"on {summary['images']} pictures, {summary['gain']:+.2f} dB against the better baseline"
-    )
+        rows = [
+            gallery.Row("", [(p, name) for name, p in shown.items()]) for shown in found.pictures.values()
+        ]
+        files.write(sheet, images.encode(gallery.page(rows, side=found.summary["side"])))
+    typer.echo(f"evaluate: {report.scores(found.summary)}")

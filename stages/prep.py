@@ -10,6 +10,7 @@ from pipeline import Halt
 from stages.booru import booru
 from stages.clean import clean
 from stages.colorize import colorize
+from stages.compare import compare
 from stages.cue import cue
 from stages.evaluate import evaluate
 from stages.explain import explain
@@ -38,7 +39,7 @@ app = typer.Typer(
 STAGES = (search, fetch, clean, sketchify, cue, reference, pack, train, evaluate)
 for command in STAGES:
     app.command(rich_help_panel="Stages")(command)
-for command in (plan, sheet, explain, ls, show, verify, colorize, report, booru, forget, gc):
+for command in (plan, sheet, explain, ls, show, verify, colorize, compare, report, booru, forget, gc):
     app.command(rich_help_panel="For people")(command)
 
 

@@ -36,10 +36,12 @@ def train(
             pairs, model, train, checkpoint=checkpoint, device=device, workers=workers, tick=tick
         )
         records = list(log(curves, run))
-    training.export(checkpoint, dest)
+    config = training.release(checkpoint, dest)
     checkpoint.unlink()
+    held = config["validation"]
     typer.echo(
-        f"train: {train.steps} steps, validation {records[-1]['val_psnr']:.2f} dB PSNR, model in {dest}"
+        f"train: {records[-1]['step']} steps, validation {held['val_psnr']:.2f} dB PSNR "
+        f"at step {held['step']}, model in {dest}"
     )
 
 

@@ -9,7 +9,7 @@ from conftest import picture
 
 from pipeline import Halt, colorize, files, images
 from pipeline.cue import cue
-from pipeline.evaluation import colorize as paint
+from pipeline.painting import colorize as paint
 from pipeline.params import Cue, Model
 from pipeline.systems import SYSTEMS, pix2pix
 from pipeline.tars import Sample
@@ -27,7 +27,7 @@ def write_model(folder, trained: Cue):
     torch.manual_seed(0)
     generator, _ = pix2pix.networks(Model(width=4, depth=3))
     columns = {"cue": {"method": trained.method, "sigma": trained.sigma}}
-    save(folder, generator, asdict(Model(width=4, depth=3)) | {"columns": columns})
+    save(folder, generator.state_dict(), asdict(Model(width=4, depth=3)) | {"columns": columns})
     return folder
 
 
@@ -54,6 +54,35 @@ def test_a_cue_of_any_size_is_fitted_to_the_sketch_and_blurred_as_in_training(mo
     np.testing.assert_array_equal(colored(colorizer, sketch), expected)
 
 
+def strokes(height, width):
+    """Paint a red stroke at the left and a blue one at the right of a transparent picture, RGBA."""
+    hints = np.zeros((height, width, 4), np.uint8)
+    hints[height // 4 : -height // 4, 2:5] = (255, 0, 0, 255)
+    hints[height // 4 : -height // 4, -5:-2] = (0, 0, 255, 255)
+    return hints
+
+
+def test_strokes_on_transparent_ground_spread_their_colors_as_far_as_the_blur(model, tmp_path):
+    files.write(tmp_path / "cue.png", images.encode(strokes(128, 128)))
+    fitted = colorize.load(model, {"cue": tmp_path / "cue.png"}).fitted(256, 256).astype(int)
+    red, blue, far = fitted[128, 10], fitted[128, -10], fitted[128, 128]
+    assert red[0] > 240 > 40 > max(red[1:])
+    assert blue[2] > 240 > 40 > max(blue[:2])
+    assert far.min() > 240
+
+
+def test_an_opaque_picture_is_the_same_cue_with_an_alpha(model, tmp_path):
+    colors = picture(1, 64, 64)
+    alpha = np.full((64, 64, 1), 255, np.uint8)
+    for name, pixels in (("plain", colors), ("alpha", np.dstack([colors, alpha]))):
+        files.write(tmp_path / f"{name}.png", images.encode(pixels))
+    plain, opaque = (
+        colorize.load(model, {"cue": tmp_path / f"{name}.png"}).fitted(64, 64).astype(int)
+        for name in ("plain", "alpha")
+    )
+    assert np.abs(plain - opaque).max() <= 1
+
+
 def test_without_a_cue_the_cue_is_all_ones(model):
     sketch, colorizer = picture(1, 16, 16)[..., 0], colorize.load(model, {})
     white = np.full((16, 16, 3), 255, np.uint8)
@@ -69,11 +98,13 @@ def test_weights_settings_cue_and_code_are_all_part_of_the_fingerprint(model, mo
         replace(colorizer, weights="other"),
         replace(colorizer, config=colorizer.config | {"depth": 4}),
         replace(colorizer, guide=picture(1)),
+        replace(colorizer, guide=picture(1), alpha=picture(1)[..., 0]),
+        replace(colorizer, tile=64),
         replace(colorizer, guide=picture(1).reshape(32, 128, 3)),
     ]
     prints = {each.fingerprint() for each in (colorizer, *others)}
     monkeypatch.setattr(colorize, "code", lambda module: ["edited"])
-    assert len(prints | {colorizer.fingerprint()}) == 6
+    assert len(prints | {colorizer.fingerprint()}) == 8
     assert colorize.load(model, {}).weights == colorizer.weights
 
 
@@ -91,7 +122,7 @@ def other(folder, system):
     torch.manual_seed(0)
     shape = Model(system=system, width=4)
     generator, _ = SYSTEMS[system].networks(shape)
-    save(folder, generator, asdict(shape) | {"columns": {}})
+    save(folder, generator.state_dict(), asdict(shape) | {"columns": {}})
     return folder
 
 
@@ -118,4 +149,17 @@ def test_a_mask_says_where_a_gray_picture_is_colored(tmp_path):
     assert (given["mask"][:, :20] == 255).all()
     assert not given["mask"][:, 20:].any()
     assert colored(colorizer, picture(1, 40, 20)).shape == (20, 40, 3)
+    files.write(tmp_path / "painted.png", images.encode(np.dstack([np.full((8, 8, 3), 255, np.uint8), area])))
+    painted = colorize.load(model, {"mask": tmp_path / "painted.png"}).given(picture(1, 40, 20))
+    assert (painted["mask"] == given["mask"]).all()
     assert (colorize.load(model, {}).given(picture(1))["mask"] == 255).all()
+
+
+def test_in_tiles_memory_is_that_of_a_tile_and_references_shrink_to_it(tmp_path):
+    files.write(tmp_path / "other.png", images.encode(picture(2, 50, 90)))
+    colorizer = colorize.load(other(tmp_path / "liu", "liu"), {"reference": tmp_path / "other.png"}, tile=64)
+    assert colorizer.given(picture(1, 100, 50))["reference"].shape == (32, 64, 3)
+    assert colorizer.given(picture(1, 30, 50))["reference"].shape == (50, 30, 3)
+    assert colored(colorizer, picture(1, 100, 50)[..., 0]).shape == (50, 100, 3)
+    with pytest.raises(ValueError, match="tile must be 0 or at least 64, got 63"):
+        colorize.load(tmp_path / "liu", {"reference": tmp_path / "other.png"}, tile=63)

@@ -1,39 +1,50 @@
-"""The measures against formulas of their own, the baselines by hand, and pictures of any size."""
+"""The protocol: conditions, baselines by hand, intervals, and what is absent and why."""
 
-from dataclasses import asdict
+import io
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
 import torch
+from pyarrow import parquet
 from test_dataset import packed, sample
 
-from pipeline import Halt, images
-from pipeline.dataset import tensor
-from pipeline.evaluation import baselines, colorize, evaluate, measure, psnr, ssim, summarize, table
-from pipeline.params import Model
-from pipeline.systems import pix2pix
-from pipeline.training import save
+from pipeline import Halt, images, measures
+from pipeline.dataset import Pairs, array
+from pipeline.evaluation import MODEL, Others, baselines, evaluate, scatter, table
+from pipeline.painting import colorize
+from pipeline.params import Evaluate, Model
+from pipeline.perception import Judges
+from pipeline.systems import SYSTEMS
+from pipeline.training import load, save
 
-MODEL = Model(width=4, depth=4)
-CONFIG = asdict(MODEL)
-
-
-@pytest.fixture(scope="module")
-def generator():
-    """Build a small generator whose weights are large enough to make a picture."""
-    torch.manual_seed(0)
-    network, _ = pix2pix.networks(MODEL)
-    for parameter in network.parameters():
-        parameter.data *= 5
-    return network.eval()
+PARAMS = Evaluate(lpips="none", inception="none", resamples=100)
+UNSEEN = replace(PARAMS, unseen="b5")
+GUIDES = {"pix2pix": "cue", "liu": "reference", "mask": "mask"}
 
 
 @pytest.fixture(scope="module")
-def model(generator, tmp_path_factory):
-    """Save that generator."""
-    folder = tmp_path_factory.mktemp("model")
-    save(folder, generator, CONFIG)
-    return folder
+def data(tmp_path_factory):
+    """Pack one dataset for all tests."""
+    return packed(tmp_path_factory.mktemp("pairs"))
+
+
+@pytest.fixture(scope="module")
+def model(data, tmp_path_factory):
+    """Save a small model of a system, whose weights are large enough to make a picture."""
+
+    def make(system="pix2pix", sketch="b7"):
+        folder = tmp_path_factory.mktemp(system)
+        shape = Model(system=system, width=4, depth=4, sketch=sketch)
+        torch.manual_seed(0)
+        network, _ = SYSTEMS[system].networks(shape)
+        for parameter in network.parameters():
+            parameter.data *= 2
+        told = {"dataset": Pairs(data, "test", "b7").fingerprint, "train": {"vgg": "none"}}
+        save(folder, network.state_dict(), asdict(shape) | told)
+        return folder
+
+    return make
 
 
 def picture(*shape: int, seed: int = 0) -> np.ndarray:
@@ -41,148 +52,203 @@ def picture(*shape: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
 
 
-def test_psnr_equals_its_formula():
-    first, second = picture(20, 30, 3), picture(20, 30, 3, seed=1)
-    error = ((first.astype(float) - second) ** 2).mean()
-    assert psnr(first, second) == pytest.approx(10 * np.log10(255**2 / error))
+def members(number):
+    """Decode the pictures of a sample."""
+    return {name: images.decode(data) for name, data in sample(number).members.items() if name != "json"}
 
 
-def test_equal_pictures_have_a_psnr_of_100_and_an_ssim_of_1():
-    first = picture(20, 30, 3)
-    assert psnr(first, first) == 100
-    assert ssim(first, first) == pytest.approx(1)
-
-
-def test_ssim_of_flat_pictures_equals_its_formula():
-    first, second = np.full((16, 16, 3), 50, np.uint8), np.full((16, 16, 3), 200, np.uint8)
-    c = (0.01 * 255) ** 2
-    assert ssim(first, second) == pytest.approx((2 * 50 * 200 + c) / (50**2 + 200**2 + c), rel=1e-6)
-
-
-def test_ssim_equals_that_of_an_independent_filter():
-    from scipy.ndimage import gaussian_filter
-
-    first, second = picture(24, 24, 3), picture(24, 24, 3, seed=1)
-    second = (first * 0.7 + second * 0.3).astype(np.uint8)
-
-    def blur(image):
-        return gaussian_filter(image, 1.5, truncate=3.5)
-
-    def channel(x, y):
-        c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
-        mx, my = blur(x), blur(y)
-        sx, sy, sxy = blur(x * x) - mx**2, blur(y * y) - my**2, blur(x * y) - mx * my
-        full = (2 * mx * my + c1) * (2 * sxy + c2) / ((mx**2 + my**2 + c1) * (sx + sy + c2))
-        return full[5:-5, 5:-5].mean()
-
-    a, b = first.astype(float), second.astype(float)
-    assert ssim(first, second) == pytest.approx(np.mean([channel(a[..., i], b[..., i]) for i in range(3)]))
-
-
-def test_the_baselines_are_the_cue_and_the_cue_under_the_lines():
-    cue = np.full((16, 16, 3), 100, np.uint8)
-    sketch = np.full((16, 16), 255, np.uint8)
-    sketch[::2] = 0
-    color = np.where(sketch[..., None] == 0, 0, 110).astype(np.uint8) * np.ones((1, 1, 3), np.uint8)
-    row = measure(color, {"": color} | baselines({"sketch": sketch, "cue": cue, "color": color}))
-    assert row["psnr"] == 100
-    assert row["cue_psnr"] == pytest.approx(10 * np.log10(255**2 / ((100**2 + 10**2) / 2)))
-    assert row["cue_times_sketch_psnr"] == pytest.approx(10 * np.log10(255**2 / (10**2 / 2)))
-
-
-def test_the_gain_is_over_the_better_baseline():
-    row = {"cue_psnr": 10.0, "cue_ssim": 0.1, "cue_times_sketch_psnr": 14.0, "cue_times_sketch_ssim": 0.2}
-    rows = [{"key": "a", "psnr": 15.0, "ssim": 0.5} | row, {"key": "b", "psnr": 18.00004, "ssim": 0.6} | row]
-    assert summarize(rows) == {
-        "images": 2,
-        "psnr": 16.5,
-        "ssim": 0.55,
-        "gain": 2.5,
-        "cue": {"psnr": 10.0, "ssim": 0.1},
-        "cue_times_sketch": {"psnr": 14.0, "ssim": 0.2},
-    }
-
-
-def test_the_table_has_a_line_for_each_picture():
-    rows = [{"key": "a", "psnr": 15.0, "ssim": 1 / 3}, {"key": "b", "psnr": 100.0, "ssim": 1.0}]
-    assert table(rows) == "key\tpsnr\tssim\na\t15.0000\t0.3333\nb\t100.0000\t1.0000\n"
-
-
-def test_the_test_split_is_measured_against_the_originals(tmp_path, model, generator):
-    rows, summary, pictures = evaluate(packed(tmp_path), model, batch=2, keep=2)
-    assert [row["key"] for row in rows] == ["009", "010", "011"]
-    assert summary["images"] == 3
-    assert len(pictures) == 2
-    for number, (sketch, cue, result, color) in zip((9, 10), pictures, strict=True):
-        members = {
-            name: images.decode(data) for name, data in sample(number).members.items() if name != "json"
-        }
-        assert (sketch == members["sketch-b7.png"][..., 0]).all()
-        assert (cue == members["cue.png"]).all()
-        assert (color == members["color.png"]).all()
-        assert (
-            np.abs(colorize(generator, CONFIG, {"sketch": sketch, "cue": cue}).astype(int) - result).max()
-            <= 1
-        )
-    assert rows[0]["psnr"] == psnr(pictures[0][3], pictures[0][2])
-
-
-def test_numbers_do_not_depend_on_the_batch(tmp_path, model):
-    packed(tmp_path)
-    assert evaluate(tmp_path, model, batch=1)[1]["psnr"] == pytest.approx(
-        evaluate(tmp_path, model, batch=3)[1]["psnr"], abs=0.01
-    )
-
-
-def test_an_empty_test_split_and_a_missing_model_are_named(tmp_path, model):
-    with pytest.raises(Halt, match=r"the test split of .* is empty"):
-        evaluate(packed(tmp_path, test=0), model)
-    with pytest.raises(Halt, match="is missing"):
-        evaluate(tmp_path, tmp_path / "nowhere")
-
-
-@pytest.mark.parametrize("shape", [(1, 1), (37, 81), (300, 200), (16, 17)])
-def test_a_picture_of_any_size_keeps_its_size(generator, shape):
-    result = colorize(generator, CONFIG, {"sketch": picture(*shape), "cue": picture(*shape, 3)})
-    assert result.shape == (*shape, 3)
-    assert result.dtype == np.uint8
-
-
-def test_a_size_that_fits_is_colored_by_the_plain_network(generator):
-    sketch, cue = picture(32, 48), picture(32, 48, 3)
-    with torch.inference_mode():
-        plain = generator(tensor(sketch)[None], tensor(cue)[None])[0]
-    levels = ((plain.numpy().transpose(1, 2, 0) + 1) * 127.5).round().astype(np.uint8)
-    assert levels.std() > 1
-    assert (colorize(generator, CONFIG, {"sketch": sketch, "cue": cue}) == levels).all()
-
-
-def test_colorizing_changes_neither_picture(generator):
-    sketch, cue = picture(20, 20), picture(20, 20, 3)
-    before = sketch.copy(), cue.copy()
-    colorize(generator, CONFIG, {"sketch": sketch, "cue": cue})
-    assert (sketch == before[0]).all()
-    assert (cue == before[1]).all()
+def test_the_test_split_is_measured_against_the_originals(data, model):
+    folder = model()
+    found = evaluate(data, folder, PARAMS, batch=2)
+    assert found.summary["images"] == 3
+    generator, config = load(folder)
+    for number in (9, 10, 11):
+        given, shown = members(number), found.pictures[f"{number:03d}"]
+        assert list(shown) == ["sketch", "cue", "colored", "original"]
+        assert (shown["sketch"] == given["sketch-b7.png"][..., 0]).all()
+        assert (shown["cue"] == given["cue.png"]).all()
+        assert (shown["original"] == given["color.png"]).all()
+        alone = colorize(generator, config, {"sketch": shown["sketch"], "cue": shown["cue"]})
+        np.testing.assert_allclose(alone.astype(int), shown["colored"], atol=1)
+        rows = {row["by"]: row for row in found.rows if row["key"] == f"{number:03d}"}
+        assert rows[MODEL]["psnr"] == measures.psnr(shown["original"], shown["colored"])
+        assert rows["cue"]["psnr"] == measures.psnr(shown["original"], shown["cue"])
 
 
 @pytest.mark.parametrize(
-    ("sketch", "cue"),
+    ("system", "conditions"),
     [
-        (picture(8, 8, 3), picture(8, 8, 3)),
-        (picture(8, 8), picture(8, 9, 3)),
-        (picture(8, 8), picture(8, 8)),
-        (picture(8, 8) / 255, picture(8, 8, 3)),
-        (picture(0, 8), picture(0, 8, 3)),
+        ("pix2pix", {"paired", "unseen"}),
+        ("nerk", {"paired", "different", "unseen"}),
+        ("liu", {"paired", "different", "unseen"}),
+        ("scft", {"paired", "different", "unseen"}),
+        ("mask", {"paired"}),
     ],
 )
-def test_other_shapes_and_types_are_refused(generator, sketch, cue):
-    with pytest.raises(ValueError, match="must be"):
-        colorize(generator, CONFIG, {"sketch": sketch, "cue": cue})
+def test_each_system_is_measured_in_the_conditions_that_it_has(data, model, system, conditions):
+    found = evaluate(data, model(system), UNSEEN)
+    assert {row["condition"] for row in found.rows} == conditions
+    assert conditions == {"paired", "different", "unseen"} - set(found.summary["absent"])
+    assert found.summary["system"] == system
+    assert found.summary["vgg"] == ("none" if SYSTEMS[system].VGG else "not in this system")
+    assert all(len(found.summary[condition]) > 1 for condition in conditions)  # beside baselines
 
 
-def test_the_baselines_of_a_reference_and_of_a_mask():
-    shown = {"sketch": np.full((4, 4), 0, np.uint8), "reference": picture(4, 4, 3), "color": picture(4, 4, 3)}
-    assert (baselines(shown)["reference"] == shown["reference"]).all()
-    assert not baselines(shown)["reference_times_sketch"].any()
-    gray = baselines({"sketch": shown["sketch"], "mask": picture(4, 4), "color": shown["color"]})["gray"]
-    assert (np.ptp(gray, axis=2) == 0).all()
+def test_the_summary_is_the_mean_of_the_rows_with_its_interval(data, model):
+    found = evaluate(data, model("liu"), PARAMS)
+    for condition in ("paired", "different"):
+        for by in (MODEL, "reference", "reference_times_sketch"):
+            values = [row["colors"] for row in found.rows if (row["condition"], row["by"]) == (condition, by)]
+            ends = measures.interval(values, PARAMS.seed, PARAMS.resamples)
+            told = found.summary[condition][by]["colors"]
+            assert [told["mean"], told["low"], told["high"]] == pytest.approx(ends, abs=1e-4)
+            assert len(values) == 3
+    means = {by: told["psnr"]["mean"] for by, told in found.summary["paired"].items()}
+    best = max(value for by, value in means.items() if by != MODEL)
+    assert found.summary["gain"] == pytest.approx(means[MODEL] - best, abs=1e-4)
+
+
+def test_with_a_different_reference_the_original_is_the_goal_and_colors_are_those_of_the_reference(
+    data, model
+):
+    found = evaluate(data, model("liu"), PARAMS)
+    colors = {f"{number:03d}": members(number)["color.png"] for number in (9, 10, 11)}
+    taken = set()
+    for key, shown in found.pictures.items():
+        (other,) = [name for name, color in colors.items() if (color == shown["another reference"]).all()]
+        taken.add(other)
+        assert other != key
+        (row,) = [
+            row
+            for row in found.rows
+            if (row["condition"], row["key"], row["by"]) == ("different", key, MODEL)
+        ]
+        assert row["psnr"] == measures.psnr(colors[key], shown["colored by it"])
+        assert row["colors"] == measures.colors(shown["colored by it"], colors[other])
+    assert taken == set(colors)
+
+
+def test_a_different_reference_is_the_color_picture_of_another_sample(data):
+    pairs = Pairs(data, "test", "b7", ("reference",))
+    others = Others(pairs, seed=3)
+    references = [array(others[number]["reference"]) for number in range(3)]
+    originals = [array(pairs[number]["color"]) for number in range(3)]
+    for number in range(3):
+        assert (references[number] == originals[others.order[number]]).all()
+        assert torch.equal(others[number]["target"], pairs[number]["color"])
+
+
+def test_an_unseen_sketch_is_what_the_model_gets(data, model):
+    found = evaluate(data, model(), UNSEEN)
+    for number in (9, 10, 11):
+        shown = found.pictures[f"{number:03d}"]
+        assert (shown["another kind of sketch"] == members(number)["sketch-b5.png"][..., 0]).all()
+        assert (shown["colored from it"] != shown["colored"]).any()
+
+
+def test_a_sketch_that_was_trained_on_is_not_called_unseen(data, model):
+    found = evaluate(data, model(sketch="b7,b5"), UNSEEN)
+    assert found.summary["absent"]["unseen"] == "b5 was trained on"
+    assert "unseen" not in found.summary
+
+
+def test_a_mask_model_is_measured_inside_and_outside(data, model):
+    found = evaluate(data, model("mask"), PARAMS)
+    gray = found.summary["paired"]["gray"]
+    assert gray["leakage"]["mean"] < 0.005
+    assert found.summary["paired"][MODEL]["leakage"]["mean"] > gray["leakage"]["mean"]
+    assert 0 < found.summary["paired"][MODEL]["inside"]["mean"] < measures.CAP
+    for shown in found.pictures.values():
+        assert set(np.unique(shown["mask"])) <= {0, 255}
+        assert (np.ptp(shown["goal"][shown["mask"] == 0].astype(int), axis=1) <= 1).all()
+
+
+def test_measures_that_cannot_be_had_are_absent_and_named(data, model):
+    found = evaluate(data, model(), PARAMS)
+    assert found.summary["absent"].keys() == {"different", "unseen", "ms_ssim", "lpips", "fid", "kid"}
+    assert found.summary["absent"]["ms_ssim"] == f"a side of 32 is below {measures.MS_SSIM_LEAST}"
+    numbers = {"psnr", "ssim", "edges", "colors", "adherence"}
+    assert all(set(row) == {"condition", "key", "by"} | numbers for row in found.rows)
+
+
+def test_with_weights_the_learned_measures_are_there_for_every_picture_and_pooled(data, model, monkeypatch):
+    class Seeing(Judges):
+        def distance(self, first, second):
+            return float(np.abs(first / 1.0 - second).mean())
+
+        def describe(self, pictures):
+            return torch.tensor(np.stack([image.mean((0, 1)) / 255 for image in pictures])).float()
+
+    judges = Seeing({"lpips": None, "inception": None}, {})
+    monkeypatch.setattr("pipeline.perception.judges", lambda *given: judges)
+    found = evaluate(data, model(), PARAMS)
+    assert not {"lpips", "fid", "kid"} & set(found.summary["absent"])
+    for by, told in found.summary["paired"].items():
+        values = [row["lpips"] for row in found.rows if row["by"] == by]
+        assert told["lpips"]["mean"] == pytest.approx(sum(values) / 3, abs=1e-4)
+        assert told["fid"] >= -1e-6
+        assert "kid" in told
+    # a flat cue has the mean color of its picture
+    assert found.summary["paired"]["cue"]["fid"] < found.summary["paired"][MODEL]["fid"]
+
+
+def test_the_baselines_are_the_guide_the_guide_under_the_lines_and_gray():
+    sketch, color = picture(4, 4), picture(4, 4, 3)
+    for name in ("cue", "reference"):
+        guide = picture(4, 4, 3, seed=1)
+        made = baselines({"sketch": sketch, name: guide, "color": color})
+        assert list(made) == [name, f"{name}_times_sketch"]
+        assert (made[name] == guide).all()
+        under = np.round(guide / 255 * sketch[..., None])
+        assert np.abs(made[f"{name}_times_sketch"] - under).max() <= 1
+    made = baselines({"sketch": sketch, "mask": picture(4, 4), "color": color})
+    assert list(made) == ["gray"]
+    assert (np.ptp(made["gray"], axis=2) == 0).all()
+    assert np.abs(made["gray"][..., 0] - color @ (0.299, 0.587, 0.114)).max() <= 1
+
+
+def test_whose_dataset_it_was_is_told(data, model, tmp_path):
+    folder = model()
+    assert evaluate(data, folder, PARAMS).summary["own"]
+    assert not evaluate(packed(tmp_path, train=5), folder, PARAMS).summary["own"]
+
+
+def test_numbers_do_not_depend_on_the_batch(data, model):
+    folder = model()
+    one, three = (evaluate(data, folder, PARAMS, batch=batch).summary["paired"] for batch in (1, 3))
+    assert one[MODEL]["psnr"]["mean"] == pytest.approx(three[MODEL]["psnr"]["mean"], abs=0.01)
+
+
+def test_the_table_holds_every_row_and_every_column(data, model):
+    rows = evaluate(data, model("liu"), PARAMS).rows
+    assert parquet.read_table(io.BytesIO(table(rows))).to_pylist() == rows
+    rows = [{"key": "a", "psnr": 1.0}, {"key": "b", "psnr": 2.0, "adherence": None}]
+    read = parquet.read_table(io.BytesIO(table(rows))).to_pylist()
+    assert read == [rows[0] | {"adherence": None}, rows[1]]
+    assert table(rows) == table(rows)
+
+
+def test_the_scatter_has_the_best_baseline_of_every_picture_beside_the_model():
+    row = {"condition": "paired", "key": "a"}
+    rows = [row | {"by": by, "psnr": psnr} for by, psnr in ((MODEL, 15), ("cue", 10), ("gray", 1 / 3))]
+    rows.append(row | {"condition": "unseen", "by": "cue", "psnr": 99.0})
+    assert scatter(rows) == "key\tbaseline\tpsnr\na\t10.0000\t15.0000\n"
+
+
+def test_ticks_count_every_picture_in_every_condition(data, model):
+    ticks = []
+    evaluate(data, model("liu"), PARAMS, tick=lambda *given: ticks.append(given))
+    assert ticks == [(done, 6) for done in range(1, 7)]
+
+
+def test_an_empty_test_split_and_a_missing_model_are_named(tmp_path, data, model):
+    with pytest.raises(Halt, match=r"the test split of .* is empty"):
+        evaluate(packed(tmp_path, test=0), model(), PARAMS)
+    with pytest.raises(Halt, match="is missing"):
+        evaluate(data, tmp_path / "nowhere", PARAMS)
+
+
+def test_a_test_split_of_one_picture_lends_no_reference(tmp_path, model):
+    found = evaluate(packed(tmp_path, test=1), model("liu"), PARAMS)
+    assert found.summary["absent"]["different"] == "the test split has one picture"
+    assert found.summary["images"] == 1

@@ -90,9 +90,16 @@ def test_a_jpeg_decoded_small_keeps_the_least_size_and_the_same_look():
     assert np.abs(small.astype(int) - full).mean() < 2
 
 
+def test_the_opacity_of_a_picture_is_its_alpha_and_there_is_none_without():
+    rgba = np.dstack([picture(1, 8, 6), np.arange(48, dtype=np.uint8).reshape(6, 8)])
+    assert (images.opacity(images.encode(rgba)) == rgba[..., 3]).all()
+    assert images.opacity(images.encode(rgba[..., :3])) is None
+    assert images.opacity(save(Image.fromarray(rgba[..., :3]), "jpeg")) is None
+
+
 @pytest.mark.parametrize("data", [b"", b"not a picture", b"\x89PNG\r\n\x1a\n"])
 def test_what_is_no_picture_is_bad(data):
-    for read in (images.decode, images.measure):
+    for read in (images.decode, images.measure, images.opacity):
         with pytest.raises(BadImage, match="cannot decode"):
             read(data)
 

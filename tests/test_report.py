@@ -9,9 +9,12 @@ from pipeline.report import report
 
 
 def test_each_stage_has_its_line_in_the_order_of_the_pipeline(tmp_path):
-    rivals = {"cue": {"psnr": 17.0, "ssim": 0.4}, "cue_times_sketch": {"psnr": 13.0, "ssim": 0.6}}
+    measured = {
+        by: {"psnr": {"mean": psnr}, "ssim": {"mean": 0.75}, "fid": 3.0}
+        for by, psnr in (("model", 21.234), ("cue", 17), ("cue_times_sketch", 13))
+    }
     for name, metrics in {
-        "evaluate": {"psnr": 21.234, "ssim": 0.75, "gain": 4.2, "images": 36} | rivals,
+        "evaluate": {"system": "pix2pix", "gain": 4.234, "images": 36, "paired": measured},
         "clean": {
             "taken": 9,
             "written": 6,
@@ -28,8 +31,8 @@ def test_each_stage_has_its_line_in_the_order_of_the_pipeline(tmp_path):
         "clean            6 of 9; rejected: gray 2, too small 1; mean gray 41.3",
         "cue              6 of 6",
         "train            1200 step, 21.29 val_psnr",
-        "evaluate         21.23 dB PSNR, 0.750 SSIM on 36 pictures; "
-        "baselines: cue 17.00 dB, cue times sketch 13.00 dB",
+        "evaluate         pix2pix: 21.23 dB PSNR, 0.750 SSIM on 36 pictures; "
+        "baselines: cue 17.00 dB, cue times sketch 13.00 dB; gain +4.23 dB",
     ]
 
 

@@ -3,7 +3,6 @@
 import gzip
 import hashlib
 import json
-import sys
 from itertools import count, islice
 
 import numpy as np
@@ -228,8 +227,8 @@ def write_list(path, rows):
     if path.suffix == ".jsonl":
         return write_lines(path, *rows)
     if path.suffix == ".parquet":
-        parquet = pytest.importorskip("pyarrow.parquet")
         import pyarrow
+        from pyarrow import parquet
 
         parquet.write_table(pyarrow.table({name: [row.get(name) for row in rows] for name in names}), path)
         return path
@@ -300,7 +299,6 @@ def test_a_row_that_is_no_post_is_named(tmp_path, suffix, row, said):
 def test_a_file_of_another_form_is_refused(tmp_path):
     assert "name a file that ends in .csv, .tsv, .jsonl, .parquet" in refusal(f"list:{tmp_path}")
     assert "is not a list" in refusal(f"list:{tmp_path / 'missing.csv'}")
-    pytest.importorskip("pyarrow")
     for suffix, said in (
         ("csv", "not a table in UTF-8"),
         ("jsonl", "line 1"),
@@ -308,9 +306,3 @@ def test_a_file_of_another_form_is_refused(tmp_path):
     ):
         files.write(tmp_path / f"bad.{suffix}", b"\xff\xfe\0")
         assert said in refusal(f"list:{tmp_path / f'bad.{suffix}'}")
-
-
-def test_without_pyarrow_a_parquet_list_says_what_to_install(tmp_path, monkeypatch):
-    files.write(tmp_path / "a.parquet", b"PAR1")
-    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
-    assert "install inkwash[parquet]" in refusal(f"list:{tmp_path / 'a.parquet'}")

@@ -11,10 +11,10 @@ from test_dataset import packed
 
 from pipeline import Halt, training
 from pipeline.dataset import Pairs, once
-from pipeline.evaluation import paint
+from pipeline.painting import paint
 from pipeline.params import Model, Train
 from pipeline.systems import SYSTEMS
-from pipeline.training import export, fit, load, save, share
+from pipeline.training import fit, load, release, save, share
 
 MODEL = Model(width=4, depth=4)
 TRAIN = Train(steps=6, batch=2, lr=1e-3, validate=2, decay="linear", vgg="none")
@@ -70,7 +70,7 @@ def test_records_tell_losses_and_validation_at_every_interval_and_the_end(run):
 
 def test_validation_equals_numpy(run, data, tmp_path):
     last = list(run())[-1]
-    export(tmp_path / "run", tmp_path / "model")
+    release(tmp_path / "run", tmp_path / "model")
     generator, _ = load(tmp_path / "model")
     psnr, l1 = [], []
     for batch in once(Pairs(data, "val", "b7"), 1, 0):
@@ -145,9 +145,9 @@ def test_losses_that_are_not_finite_stop_the_run_and_name_step_and_samples(run, 
 
 def test_a_saved_model_gives_equal_pictures(run, data, tmp_path):
     list(run())
-    config = export(tmp_path / "run", tmp_path / "model")
+    config = release(tmp_path / "run", tmp_path / "model")
     generator, found = load(tmp_path / "model")
-    save(tmp_path / "again", generator, found)
+    save(tmp_path / "again", generator.state_dict(), found)
     again, _ = load(tmp_path / "again")
     batch = next(iter(once(Pairs(data, "test", "b7"), 3, 0)))
     with torch.inference_mode():
@@ -162,7 +162,7 @@ def test_a_saved_model_gives_equal_pictures(run, data, tmp_path):
 
 def test_the_config_says_what_the_model_was_made_from(run, data, tmp_path):
     list(run())
-    config = export(tmp_path / "run", tmp_path / "model")
+    config = release(tmp_path / "run", tmp_path / "model")
     assert config == json.loads((tmp_path / "model" / "config.json").read_bytes())
     assert config["system"] == "pix2pix"
     assert (config["width"], config["depth"], config["sketch"], config["side"]) == (4, 4, "b7", 32)
@@ -180,7 +180,7 @@ def test_a_missing_model_and_files_that_do_not_fit_are_named(run, tmp_path):
     with pytest.raises(Halt, match=r"config\.json is missing"):
         load(tmp_path / "nowhere")
     list(run())
-    config = export(tmp_path / "run", tmp_path / "model")
+    config = release(tmp_path / "run", tmp_path / "model")
     (tmp_path / "model" / "config.json").write_text(json.dumps(config | {"width": 8}))
     with pytest.raises(Halt, match="no model that can be read"):
         load(tmp_path / "model")
@@ -228,7 +228,7 @@ def test_every_system_trains_stops_goes_on_and_is_saved(data, tmp_path, monkeypa
     assert run("cut") == whole
     one, other = weights(tmp_path, "whole"), weights(tmp_path, "cut")
     assert all(torch.equal(one[name], other[name]) for name in one)
-    export(tmp_path / "whole", tmp_path / "model")
+    release(tmp_path / "whole", tmp_path / "model")
     generator, config = load(tmp_path / "model")
     batch = next(iter(once(Pairs(data, "test", "b7", SYSTEMS[name].COLUMNS), 3, 0)))
     assert paint(generator, config, batch).shape == (3, 3, 32, 32)
@@ -248,13 +248,34 @@ def test_the_mean_of_the_weights_follows_them_and_becomes_the_model(run, tmp_pat
     name = "down.0.0.weight"
     assert torch.equal(plain["generator"][name], mean["generator"][name])
     assert not torch.equal(mean["average"][name], mean["generator"][name])
-    export(tmp_path / "mean", tmp_path / "model")
+    release(tmp_path / "mean", tmp_path / "model")
     assert torch.equal(load(tmp_path / "model")[0].state_dict()[name], mean["average"][name])
+
+
+@pytest.mark.parametrize("kept", ["last", "best"])
+def test_the_last_and_the_best_weights_are_kept_and_either_becomes_the_model(
+    run, tmp_path, monkeypatch, kept
+):
+    scores = iter([3.0, 5.0, 4.0])
+    monkeypatch.setattr(training, "validate", lambda *given: {"val_psnr": next(scores)})
+    records = list(run("run", replace(TRAIN, keep=kept)))
+    config = release(tmp_path / "run", tmp_path / "model")
+    assert config["validation"] == records[{"last": 2, "best": 1}[kept]]
+    stored = {
+        name: safetensors.torch.load_file(tmp_path / "model" / f"{name}.safetensors")
+        for name in ("model", {"last": "best", "best": "last"}[kept])
+    }
+    state = torch.load(tmp_path / "run", weights_only=True)
+    for name, tensors in stored.items():
+        kind = "average" if name == "last" or (name, kept) == ("model", "last") else "best"
+        assert all(torch.equal(tensors[each], state[kind][each]) for each in tensors)
+    name = "down.0.0.weight"
+    assert not torch.equal(*(tensors[name] for tensors in stored.values()))
 
 
 def test_training_starts_from_a_saved_model_and_refuses_one_that_does_not_fit(data, run, tmp_path):
     list(run("first"))
-    export(tmp_path / "first", tmp_path / "model")
+    release(tmp_path / "first", tmp_path / "model")
     train = Train(steps=1, batch=2, lr=1e-12, start=str(tmp_path / "model"))
     list(fit(data, MODEL, train, checkpoint=tmp_path / "next"))
     before, after = weights(tmp_path, "first"), weights(tmp_path, "next")
@@ -269,10 +290,10 @@ def test_finetune_starts_from_main(data, tmp_path):
     main = Model(system="liu", width=4)
     train = Train(steps=1, batch=2, vgg="none")
     list(fit(data, main, train, checkpoint=tmp_path / "main"))
-    export(tmp_path / "main", tmp_path / "model")
+    release(tmp_path / "main", tmp_path / "model")
     onward = replace(train, start=str(tmp_path / "model"))
     list(fit(data, replace(main, variant="finetune"), onward, checkpoint=tmp_path / "finetune"))
-    export(tmp_path / "finetune", tmp_path / "finetuned")
+    release(tmp_path / "finetune", tmp_path / "finetuned")
     assert load(tmp_path / "finetuned")[1]["variant"] == "finetune"
 
 

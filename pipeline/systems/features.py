@@ -33,7 +33,7 @@ class Features(nn.Module):
         """Take the published weights, or those of a `file` (.pth or .safetensors). Raise Halt without."""
         super().__init__()
         self.layers, self.returned = build(net), LAYERS[net]
-        weights = read(Path(file)) if file else published(net)
+        weights = read(Path(file), file, choices()) if file else published(net)
         try:
             self.load_state_dict({f"layers.{name}": weights[f"features.{name}"] for name in self.names()})
         except (KeyError, RuntimeError, TypeError) as error:
@@ -68,16 +68,16 @@ def build(net: str) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
-def read(file: Path) -> dict:
-    """Read weights by name. Raise Halt if the file is missing or of another kind."""
+def read(file: Path, name: str, advice: str) -> dict:
+    """Read weights. Raise Halt, with the name of the file and advice, if it is missing or of another kind."""
     try:
         if file.suffix == ".safetensors":
             return load_file(file)
         return torch.load(file, map_location="cpu", weights_only=True)
     except FileNotFoundError:
-        raise Halt(f"{file} is missing: {choices()}") from None
+        raise Halt(f"{name} is missing: {advice}") from None
     except (UnpicklingError, RuntimeError, EOFError, SafetensorError) as error:
-        raise Halt(f"{file} holds no weights that can be read: {choices()}") from error
+        raise Halt(f"{name} holds no weights that can be read: {advice}") from error
 
 
 def published(net: str) -> dict:

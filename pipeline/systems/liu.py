@@ -217,7 +217,7 @@ def shown(output: list[Tensor], batch: dict) -> Tensor:
 
 def goal(batch: dict) -> Tensor:
     """Return the picture that should be shown."""
-    return batch["color"]
+    return batch["target"]
 
 
 def pace(model: Model) -> float:

@@ -155,7 +155,7 @@ def shown(output: Made, batch: dict) -> Tensor:
 
 def goal(batch: dict) -> Tensor:
     """Return the picture that should be shown."""
-    return batch["color"]
+    return batch["target"]
 
 
 def pace(model: Model) -> float:

@@ -1,0 +1,87 @@
+"""Train every system on a packed dataset, each on as many samples, and compare them.
+
+The networks are narrower than the published ones and learn faster, so that two cores train all of them in
+minutes; `--published` takes the published sizes and rates, for a GPU. A run that was killed goes on. The exit
+code is 1 if a system does not beat the best of its own baselines.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from tqdm import tqdm
+
+from pipeline import compare, training
+from pipeline.params import Evaluate, Model, Train
+
+SMALL = {  # width, learning rate
+    "pix2pix": (24, 1e-3),
+    "nerk": (8, 5e-4),
+    "liu": (16, 5e-4),
+    "scft": (4, 4e-4),
+    "mask": (32, 5e-4),
+}
+
+
+def main() -> None:
+    """Train, compare, print the table."""
+    given = arguments().parse_args()
+    folders = [trained(system, given) for system in given.systems.split(",")]
+    params = Evaluate(rows=given.rows, unseen=given.unseen, seed=given.seed)
+    results = compare.compare(given.pairs, folders, params, device=given.device)
+    compare.write(results, given.dest)
+    print((given.dest / compare.TABLE).read_text())
+    behind = [result.name for result in results if result.found.summary["gain"] <= 0]
+    sys.exit(f"below its own baseline: {', '.join(behind)}" if behind else 0)
+
+
+def arguments() -> argparse.ArgumentParser:
+    """Declare the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("pairs", type=Path, help="the folder of the packed dataset")
+    parser.add_argument("dest", type=Path, help="the folder for table and picture; models lie in .bench/")
+    parser.add_argument("--systems", default=",".join(SMALL), help="which to train")
+    parser.add_argument("--samples", type=int, default=4000, help="how many samples each sees")
+    parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--depth", type=int, default=6, help="of pix2pix; 8 is published, for sides of 256")
+    parser.add_argument("--published", action="store_true", help="published sizes and learning rates")
+    parser.add_argument("--vgg", default="none", help="as train.vgg")
+    parser.add_argument("--unseen", default="ink", help="as evaluate.unseen")
+    parser.add_argument("--rows", type=int, default=6, help="rows of the picture")
+    parser.add_argument("--device", default="auto", help="cpu, cuda or auto")
+    parser.add_argument("--workers", type=int, default=0, help="processes that load for a GPU")
+    parser.add_argument("--seed", type=int, default=0)
+    return parser
+
+
+def trained(system: str, given: argparse.Namespace) -> Path:
+    """Train a system, unless that was done, and return the folder of the model."""
+    width, lr = (0, 0.0) if given.published else SMALL[system]
+    model = Model(system=system, width=width, depth=given.depth)
+    steps = given.samples // given.batch
+    train = Train(
+        steps=steps,
+        batch=given.batch,
+        lr=lr,
+        decay="linear",
+        validate=max(1, steps // 8),
+        vgg=given.vgg,
+        seed=given.seed,
+    )
+    checkpoint = training.checkpoint_in(Path(".bench"), given.pairs, model, train)
+    folder = checkpoint.with_suffix("") / system
+    if not folder.exists():
+        with tqdm(desc=system, unit="step", total=steps, dynamic_ncols=True) as bar:
+
+            def tick(done: int, total: int) -> None:
+                bar.update(done - bar.n)
+
+            options = {"checkpoint": checkpoint, "device": given.device, "workers": given.workers}
+            for record in training.fit(given.pairs, model, train, **options, tick=tick):
+                bar.set_postfix_str(f"validation {record['val_psnr']:.2f} dB")
+        training.release(checkpoint, folder)
+    return folder
+
+
+if __name__ == "__main__":
+    main()

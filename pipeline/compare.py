@@ -1,0 +1,167 @@
+"""Several colorizers on the same test pictures: one table, one picture."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from pipeline import Halt, files, gallery, images, markdown
+from pipeline.evaluation import GUIDES, MODEL, Found, evaluate
+from pipeline.params import Evaluate
+from pipeline.training import CONFIG
+
+TABLE, NUMBERS, PICTURES = "table.md", "table.json", "pictures.png"
+COLUMNS = {  # of the table: what a measure is called there, and its decimals
+    "psnr": ("PSNR, dB", 2),
+    "ssim": ("SSIM", 3),
+    "ms_ssim": ("MS-SSIM", 3),
+    "lpips": ("LPIPS", 3),
+    "fid": ("FID", 1),
+    "kid": ("KID", 4),
+    "edges": ("edge F1", 3),
+    "colors": ("color distance, ΔE", 1),
+    "adherence": ("distance to the cue, levels", 1),
+    "inside": ("PSNR inside, dB", 2),
+    "leakage": ("leakage outside", 4),
+}
+TITLES = {
+    "paired": "Guided by the picture itself",
+    "different": "By the reference of another picture",
+    "unseen": "From a kind of sketch not seen in training",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """A model by name, what it is, and what was found."""
+
+    name: str
+    config: dict
+    found: Found
+
+
+def compare(
+    data: Path,
+    folders: Sequence[Path],
+    params: Evaluate,
+    *,
+    device: str = "cpu",
+    tick: Callable[[int, int], None] = lambda done, total: None,
+) -> list[Result]:
+    """Evaluate the models in `folders`, which are named by them, on the test split of `data`.
+
+    Raise Halt if two have one name, or one cannot be used.
+    """
+    names = [folder.resolve().name for folder in folders]
+    if len(set(names)) < len(names):
+        raise Halt(f"two of the models are named alike ({', '.join(names)}): rename a folder")
+    results = []
+    for number, (name, folder) in enumerate(zip(names, folders, strict=True)):
+
+        def forward(done: int, total: int, number: int = number) -> None:
+            tick(number * total + done, len(folders) * total)
+
+        found = evaluate(data, folder, params, device=device, tick=forward)
+        results.append(Result(name, json.loads((folder / CONFIG).read_bytes()), found))
+    return results
+
+
+def write(results: list[Result], dest: Path) -> None:
+    """Write the table as Markdown and JSON, and the picture, to a folder."""
+    files.write(dest / TABLE, table(results).encode())
+    files.write_json(dest / NUMBERS, numbers(results))
+    files.write(dest / PICTURES, images.encode(pictures(results)))
+
+
+def table(results: list[Result]) -> str:
+    """Lay the numbers out in Markdown, a table for each condition, and say below what is absent and why."""
+    first = results[0].found.summary
+    parts = [
+        f"{first['images']} test pictures of {first['side']} px; means, with 95 % bootstrap intervals in "
+        "brackets. Below the systems stands what needs no model.",
+        markdown.table(("model", "system", "parameters", "samples seen", "gain, dB"), map(identity, results)),
+    ]
+    for condition, title in TITLES.items():
+        if rows := ranked(results, condition):
+            measured = [name for name in COLUMNS if any(name in told for told in rows.values())]
+            lines = (
+                [label, *(cell(name, told.get(name)) for name in measured)] for label, told in rows.items()
+            )
+            heads = ["", *(COLUMNS[name][0] for name in measured)]
+            parts += [f"### {title} (`{condition}`)", markdown.table(heads, lines)]
+    parts += [f"- `{what}` is absent: {why} ({', '.join(names)})" for (what, why), names in lacks(results)]
+    return "\n\n".join(parts) + "\n"
+
+
+def identity(result: Result) -> list[str]:
+    """Say what a model is, how long it learned, and what it gains over the best baseline."""
+    config, summary = result.config, result.found.summary
+    system = config["system"] + (f" {config['variant']}" if config["system"] == "liu" else "")
+    untaught = ", no VGG" if summary["vgg"] == "none" else ""
+    elsewhere = "" if summary["own"] else ", trained on another dataset"
+    sizes = f"{config['parameters']['generator'] / 1e6:.2f} M"
+    seen = f"{config['validation']['step'] * config['train']['batch']:,}"
+    return [result.name, f"{system}{untaught}{elsewhere}", sizes, seen, f"{summary['gain']:+.2f}"]
+
+
+def ranked(results: list[Result], condition: str) -> dict[str, dict]:
+    """List what was measured in a condition: the models, then each baseline once."""
+    told = {
+        result: result.found.summary[condition] for result in results if condition in result.found.summary
+    }
+    rows = {result.name: each[MODEL] for result, each in told.items()}
+    for result, each in told.items():
+        for by, numbers in each.items():
+            label = f"*{by.replace('_', ' ')}*"
+            if by != MODEL and rows.setdefault(label, numbers) != numbers:
+                rows[f"{label} ({result.name})"] = numbers
+    return rows
+
+
+def cell(name: str, told: dict | float | None) -> str:
+    """Write a number, with its interval if there is one."""
+    digits = COLUMNS[name][1]
+    if told is None:
+        return "-"
+    if type(told) is dict:
+        return f"{told['mean']:.{digits}f} [{told['low']:.{digits}f}, {told['high']:.{digits}f}]"
+    return f"{told:.{digits}f}"
+
+
+def lacks(results: list[Result]) -> list[tuple[tuple[str, str], list[str]]]:
+    """Gather what is absent and why, with the models of which it is."""
+    found: dict = {}
+    for result in results:
+        for absence in result.found.summary["absent"].items():
+            found.setdefault(absence, []).append(result.name)
+    return sorted(found.items())
+
+
+def numbers(results: list[Result]) -> dict:
+    """Collect the numbers: flat rows of means for plots, and all that was found."""
+    flat = []
+    for result in results:
+        row = {"model": result.name, "gain": result.found.summary["gain"]}
+        for condition in TITLES:
+            for name, told in result.found.summary.get(condition, {}).get(MODEL, {}).items():
+                row[f"{condition}_{name}"] = told["mean"] if type(told) is dict else told
+        flat.append(row)
+    told = {result.name: result.found.summary for result in results}
+    return {"rows": flat, "models": {result.name: result.config for result in results}, "found": told}
+
+
+def pictures(results: list[Result]) -> np.ndarray:
+    """Draw the first test pictures, a row for each: what was given, then what each model made."""
+    rows = []
+    for key in results[0].found.pictures:
+        shown = [result.found.pictures[key] for result in results]
+        given = {
+            name: each[name] for each in shown for name in ("sketch", "original", *GUIDES) if name in each
+        }
+        order = [name for name in ("sketch", "original", *GUIDES) if name in given]
+        tiles = [(given[name], name) for name in order]
+        tiles += [(each["colored"], result.name) for each, result in zip(shown, results, strict=True)]
+        rows.append(gallery.Row("", tiles))
+    return gallery.page(rows, results[0].found.summary["side"])

@@ -1,0 +1,213 @@
+"""What one picture is worth beside another, in numbers that need no trained network.
+
+Pictures are uint8 RGB (H, W, 3), masks uint8 (H, W). Two pictures that are compared pixel by pixel are of one
+shape, or else there is a ValueError. Means over many pictures, and who lends whom a reference, are here too.
+"""
+
+import math
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from pipeline import chance
+from pipeline import cue as cues
+from pipeline.params import Cue, Sketch
+from pipeline.sketch import sketchify
+
+CAP = 100.0  # dB, in place of the infinite PSNR of equal pictures
+RADIUS, SIGMA = 5, 1.5  # of the window of SSIM, in pixels
+WINDOW = cv2.getGaussianKernel(2 * RADIUS + 1, SIGMA, cv2.CV_64F)
+STEADY = (0.01 * 255) ** 2, (0.03 * 255) ** 2  # what keeps SSIM finite where a picture is dark or flat
+WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # of the five scales, the finest first
+SSIM_LEAST = 2 * RADIUS + 1  # pixels a side that one window takes
+MS_SSIM_LEAST = 16 * SSIM_LEAST  # so that there is one at the coarsest scale
+LINES = Sketch(method="threshold", blocksize=7)  # how lines are found again in a colored picture
+GRID = 64  # pixels of a side whose colors are compared
+ADHERENT = ("gaussian", "strokes", "points")  # methods of cues that a picture can be held against
+
+
+def psnr(first: np.ndarray, second: np.ndarray) -> float:
+    """Return the peak signal-to-noise ratio of two uint8 arrays in dB, at most CAP (equal arrays)."""
+    check(first, second)
+    if np.array_equal(first, second):  # and where there is nothing to compare
+        return CAP
+    error = np.square(first - second.astype(np.float64)).mean()
+    return min(CAP, 10 * math.log10(255**2 / error))
+
+
+def ssim(first: np.ndarray, second: np.ndarray) -> float:
+    """Return the structural similarity of two pictures of at least SSIM_LEAST pixels a side; 1 if equal.
+
+    The settings are those of Wang et al., Image Quality Assessment: From Error Visibility to Structural
+    Similarity, 2004: a Gaussian window of sigma 1.5, population covariance, no window across the border. It
+    is the mean of the three channels. Raise ValueError for smaller pictures.
+    """
+    check(first, second, SSIM_LEAST)
+    return float(similarity(first.astype(np.float64), second.astype(np.float64))[0].mean())
+
+
+def ms_ssim(first: np.ndarray, second: np.ndarray) -> float:
+    """Return the structural similarity over five scales, of pictures of at least MS_SSIM_LEAST pixels a side.
+
+    Wang, Simoncelli and Bovik, Multi-Scale Structural Similarity for Image Quality Assessment, 2003: each
+    scale is half the one before, by means of 2x2 pixels, and at none does a window lie across the border. It
+    is the mean of the three channels; a similarity below 0 counts as 0. Raise ValueError for smaller ones.
+    """
+    check(first, second, MS_SSIM_LEAST)
+    x, y = first.astype(np.float64), second.astype(np.float64)
+    product = np.ones(3)
+    for weight in WEIGHTS[:-1]:
+        product *= similarity(x, y)[1].clip(0) ** weight
+        x, y = halve(x), halve(y)
+    return float((product * similarity(x, y)[0].clip(0) ** WEIGHTS[-1]).mean())
+
+
+def similarity(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Average SSIM, and the part of it that contrast and structure have: (2, 3), of float64 (H, W, 3)."""
+    steady, steadier = STEADY
+    mean, other, squares, product = (blur(image) for image in (x, y, x * x + y * y, x * y))
+    means, both = mean * mean + other * other, mean * other
+    contrast = (2 * (product - both) + steadier) / (squares - means + steadier)
+    whole = (2 * both + steady) / (means + steady) * contrast
+    return np.stack([whole.mean(axis=(0, 1)), contrast.mean(axis=(0, 1))])
+
+
+def blur(image: np.ndarray) -> np.ndarray:
+    """Average float64 (H, W, 3) in the window of SSIM wherever it lies within."""
+    return cv2.sepFilter2D(image, -1, WINDOW, WINDOW)[RADIUS:-RADIUS, RADIUS:-RADIUS]
+
+
+def halve(image: np.ndarray) -> np.ndarray:
+    """Average 2x2 pixels; a last odd row or column is left out."""
+    height, width = (side // 2 for side in image.shape[:2])
+    return cv2.resize(image[: 2 * height, : 2 * width], (width, height), interpolation=cv2.INTER_AREA)
+
+
+def edges(first: np.ndarray, second: np.ndarray) -> float:
+    """Return the F1 score of the lines of `second`, if those of `first` are right; 1 if neither has any.
+
+    Lines are the black of a sketch by threshold, of both pictures. A pixel of a line is right, or found, if
+    there is one of the other picture there or among its eight neighbors.
+    """
+    check(first, second)
+    wanted, drawn = (sketchify(image, LINES) == 0 for image in (first, second))
+    if not (wanted.any() and drawn.any()):
+        return float(wanted.any() == drawn.any())
+    precision, recall = share(drawn, wanted), share(wanted, drawn)
+    return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+
+
+def share(lines: np.ndarray, others: np.ndarray) -> float:
+    """Return the share of the pixels of some lines that lie within 1 pixel of others; bool (H, W)."""
+    near = cv2.dilate(others.astype(np.uint8), np.ones((3, 3), np.uint8))
+    return float(near[lines].mean())
+
+
+def colors(picture: np.ndarray, reference: np.ndarray) -> float:
+    """Return how far the colors of two pictures of any sizes are apart, wherever they lie, in Delta E.
+
+    It is the sliced Wasserstein distance (Rabin et al., Wasserstein Barycenter and Its Application to Texture
+    Mixing, 2011; Bonneel et al., 2015) of order 1 in CIELAB (D65), over 64 directions: what a pixel must move
+    on average, seen from one of these; for a shift of all colors, half of it. The colors are those of 64x64
+    pixels, evenly spread: beside that of all pixels this is off by 0.06 where pictures are 10 to 14 apart,
+    and up to 0.3 for two pictures that have the same colors in other places.
+    """
+    first, second = (np.sort(DIRECTIONS @ lab(image).T, axis=1) for image in (picture, reference))
+    return float(np.abs(first - second).mean(dtype=np.float64))
+
+
+def lab(picture: np.ndarray) -> np.ndarray:
+    """Take GRID x GRID pixels of a picture, evenly spread, as CIELAB float32 (GRID**2, 3), to about 0.1."""
+    rows, columns = ((2 * np.arange(GRID) + 1) * side // (2 * GRID) for side in picture.shape[:2])
+    levels = picture[np.ix_(rows, columns)].astype(np.float32) / 255
+    return cv2.cvtColor(levels, cv2.COLOR_RGB2LAB).reshape(-1, 3)
+
+
+def sphere(number: int) -> np.ndarray:
+    """Spread directions evenly over half a sphere, float32 (number, 3), along a spiral of golden angles."""
+    up = (np.arange(number) + 0.5) / number
+    angle = np.pi * (1 + math.sqrt(5)) * np.arange(number)
+    out = np.sqrt(1 - up * up)
+    return np.stack([out * np.cos(angle), out * np.sin(angle), up], axis=1).astype(np.float32)
+
+
+DIRECTIONS = sphere(64)
+
+
+def adherent(params: Cue, key: str) -> bool:
+    """Tell whether the cue drawn for `key` is one that a picture can be held against: see `adherence`.
+
+    A palette says nothing of places; and what was dropped, or is none, says nothing at all.
+    """
+    return params.method in ADHERENT and not cues.dropped(key, params)
+
+
+def adherence(picture: np.ndarray, given: np.ndarray, params: Cue, key: str) -> float:
+    """Return how far a picture is from the cue it was given, in levels: 0 for the picture the cue is of.
+
+    It is the mean absolute difference between that cue, RGB (H, W, 3) as decoded, and the cue that the
+    picture itself would have: its blur, or its mean color under the very same strokes or points, where these
+    lie. `key` is that of the sample the cue was drawn for. Raise ValueError if the cue is not `adherent`.
+    """
+    if not adherent(params, key):
+        raise ValueError(f"the cue of {key} must be one of {', '.join(ADHERENT)}, and not dropped")
+    check(picture, given)
+    own = cues.cue(picture, params, key)
+    where = own[..., 3] > 0 if params.method in cues.HINTS else ...  # decoded, a cue has no alpha to ask
+    return float(cv2.absdiff(own[..., :3], given)[where].mean())
+
+
+def inside(first: np.ndarray, second: np.ndarray, mask: np.ndarray) -> float:
+    """Return the PSNR in dB of the pixels where the mask is not 0, at most CAP (equal, or no such pixel)."""
+    check(first, second)
+    return psnr(first[mask > 0], second[mask > 0])
+
+
+def leakage(picture: np.ndarray, mask: np.ndarray) -> float:
+    """Return the mean of |U| and |V| of a picture where the mask is 0; 0 where nothing is outside.
+
+    They lie in [-1, 1]: U / 0.436 and V / 0.615 of ITU-R BT.601, as in `systems.mask`.
+    """
+    outside = picture[mask == 0] / 127.5
+    if not len(outside):
+        return 0.0
+    luma = outside @ (0.299, 0.587, 0.114)
+    u, v = (outside[:, 2] - luma) / 1.772, (outside[:, 0] - luma) / 1.402
+    return float((np.abs(u).mean() + np.abs(v).mean()) / 2)
+
+
+def check(first: np.ndarray, second: np.ndarray, least: int = 0) -> None:
+    """Raise ValueError if two arrays are not uint8 of one shape, or a side has fewer pixels than `least`."""
+    if first.shape != second.shape or not first.dtype == second.dtype == np.uint8:
+        told = " and ".join(f"{image.dtype} {image.shape}" for image in (first, second))
+        raise ValueError(f"pictures must be uint8 of one shape, got {told}")
+    if min(first.shape[:2]) < least:
+        raise ValueError(f"pictures must have at least {least} pixels a side, got {first.shape}")
+
+
+def interval(values: Sequence[float], seed: int, resamples: int = 1000) -> tuple[float, float, float]:
+    """Return the mean of one or more values, and the ends of its 95 % bootstrap interval, by percentiles.
+
+    Efron, Bootstrap Methods: Another Look at the Jackknife, 1979. The order of the values does not matter.
+    Raise ValueError if there is none.
+    """
+    if not len(values):
+        raise ValueError("values must be one or more, got none")
+    array, random = np.sort(values), chance.generator(seed, "interval")
+    means = [random.choice(array, len(array)).mean() for _ in range(resamples)]
+    low, high = np.percentile(means, (2.5, 97.5))
+    return math.fsum(array) / len(array), float(low), float(high)
+
+
+def derange(keys: Sequence[str], seed: int) -> list[int]:
+    """Give each key the place of another one, each place once: who lends whom a reference.
+
+    Keys stand in a circle in the order of a hash of seed and key, and each takes its successor, so that the
+    pairs do not depend on the order of `keys`. Raise ValueError for fewer than 2, or if one comes twice.
+    """
+    if len(keys) < 2 or len(set(keys)) < len(keys):
+        raise ValueError(f"keys must be 2 or more, each once, got {len(keys)} of {len(set(keys))} kinds")
+    circle = sorted(range(len(keys)), key=lambda place: chance.digest(seed, "derange", keys[place]))
+    successor = dict(zip(circle, circle[1:] + circle[:1], strict=True))
+    return [successor[place] for place in range(len(keys))]

@@ -1,0 +1,105 @@
+"""A trained colorizer on pictures of any size."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import pad
+
+from pipeline.dataset import array, tensor
+from pipeline.systems import SYSTEMS
+from pipeline.training import shape
+
+WHOLE = ("reference",)  # what no tile is cut from: all of it may color any part
+OVERLAP = 4  # a tile shares a quarter of its side with the next
+
+
+def colorize(generator: nn.Module, config: dict, given: dict[str, np.ndarray], tile: int = 0) -> np.ndarray:
+    """Color one picture of any size, uint8 (H, W, 3).
+
+    `given` is uint8: `sketch` (H, W), and what the system reads beside it: `cue` (H, W, 3), `reference` of
+    any size (h, w, 3), or `color` (H, W, 3) of which the brightness counts and `mask` (H, W), 255 where it is
+    to be colored. `tile` is as `paint` has it. Raise ValueError if a shape or type is another.
+    """
+    height, width = given["sketch"].shape[:2]
+    for name, image in given.items():
+        wanted = (height, width) if name in ("sketch", "mask") else (height, width, 3)
+        fits = image.shape == wanted or (name in WHOLE and image.ndim == 3 and image.shape[2] == 3)
+        if not fits or image.dtype != np.uint8 or not image.size:
+            raise ValueError(f"{name} must be uint8 {wanted}, got {image.dtype} {image.shape}")
+    batch = {name: tensor(image)[None] for name, image in given.items()}
+    if "mask" in batch:
+        batch["mask"] = (batch["mask"] > 0).float()
+    return array(paint(generator, config, batch, tile)[0])
+
+
+@torch.inference_mode()
+def paint(generator: nn.Module, config: dict, batch: dict, tile: int = 0) -> Tensor:
+    """Run a generator on a batch of any size and return its pictures (B, 3, H, W).
+
+    With a `tile`, what is larger is colored in overlapping squares of at most that many pixels a side, each
+    fading into the next, so that memory does not grow with the picture; a network that looks at the whole
+    picture sees the tile alone. Raise ValueError if a tile is too small.
+    """
+    check(config, tile)
+    height, width = batch["sketch"].shape[2:]
+    if not tile or max(height, width) <= tile:
+        return padded(generator, config, batch)
+    total = torch.zeros(len(batch["sketch"]), 3, height, width)
+    weights = torch.zeros(height, width)
+    for rows, down in windows(height, tile):
+        for columns, right in windows(width, tile):
+            part = {name: whole_or_part(name, values, rows, columns) for name, values in batch.items()}
+            weight = torch.outer(down, right)
+            total[..., rows, columns] += weight * padded(generator, config, part)
+            weights[rows, columns] += weight
+    return total / weights
+
+
+def check(config: dict, tile: int) -> None:
+    """Raise ValueError if a tile is smaller than twice what sides are multiples of."""
+    least = 2 * SYSTEMS[config["system"]].multiple(shape(config))
+    if tile and tile < least:
+        raise ValueError(f"tile must be 0 or at least {least}, got {tile}")
+
+
+def whole_or_part(name: str, values: Tensor | list, rows: slice, columns: slice) -> Tensor | list:
+    """Cut a tile, if tiles are cut from it."""
+    return values[..., rows, columns] if isinstance(values, Tensor) and name not in WHOLE else values
+
+
+def windows(side: int, tile: int) -> Iterator[tuple[slice, Tensor]]:
+    """Cover a side evenly with windows of at most `tile` pixels, each with weights that fade to its ends.
+
+    Windows share at least a quarter of their pixels. The weights need not add up to one.
+    """
+    size, step = min(side, tile), tile - tile // OVERLAP
+    count = -(-(side - size) // step) + 1
+    for number in range(count):
+        start = (side - size) * number // max(count - 1, 1)
+        away = torch.minimum(torch.arange(size), torch.arange(size).flip(0)) + 1.0
+        yield slice(start, start + size), (away / (tile // OVERLAP)).clamp(max=1)
+
+
+def padded(generator: nn.Module, config: dict, batch: dict) -> Tensor:
+    """Run a generator on a batch whose sides are padded at right and bottom to what the system can halve.
+
+    The sketch is continued in white, all others with the pixels of their edges.
+    """
+    system = SYSTEMS[config["system"]]
+    multiple = system.multiple(shape(config))
+    height, width = batch["sketch"].shape[2:]
+    device = next(generator.parameters()).device
+    images = {
+        name: enlarge(name, values, multiple).to(device)
+        for name, values in batch.items()
+        if name not in ("key", "flow")
+    }
+    return system.shown(generator(*system.inputs(images)), images)[..., :height, :width].cpu()
+
+
+def enlarge(name: str, values: Tensor, multiple: int) -> Tensor:
+    """Pad the sides of images (B, C, H, W) to multiples."""
+    margin = (0, -values.shape[3] % multiple, 0, -values.shape[2] % multiple)
+    return pad(values, margin, value=1.0) if name == "sketch" else pad(values, margin, mode="replicate")

@@ -1,0 +1,28 @@
+"""Trained colorizers -> one table and one picture."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.params import Evaluate
+from stages.arguments import Device, Pairs, progress
+from stages.options import unfold
+
+
+@unfold
+def compare(
+    pairs: Pairs,
+    models: Annotated[list[Path], typer.Argument(help="The folders of trained models.", show_default=False)],
+    evaluate: Evaluate,
+    to: Annotated[Path, typer.Option(help="The folder for table and picture.")] = Path("comparison"),
+    device: Device = "auto",
+) -> None:
+    """Measure several colorizers on the same test split: table.md, table.json and pictures.png."""
+    from pipeline import compare as comparing
+
+    with progress("compare") as tick:
+        results = comparing.compare(pairs, models, evaluate, device=device, tick=tick)
+    comparing.write(results, to)
+    gains = ", ".join(f"{result.name} {result.found.summary['gain']:+.2f} dB" for result in results)
+    typer.echo(f"compare: {len(results)} models against their best baselines: {gains}; see {to}")

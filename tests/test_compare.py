@@ -1,0 +1,124 @@
+"""Several models on the same pictures: names, one table, one picture, and nothing that is not so."""
+
+import json
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+import torch
+from test_dataset import packed
+from typer.testing import CliRunner
+
+from pipeline import Halt, images
+from pipeline.compare import NUMBERS, PICTURES, TABLE, compare, pictures, table, write
+from pipeline.dataset import Pairs
+from pipeline.evaluation import MODEL, evaluate
+from pipeline.params import Evaluate, Model
+from pipeline.systems import SYSTEMS
+from pipeline.training import save
+from stages.prep import app
+
+PARAMS = Evaluate(lpips="none", inception="none", resamples=100, rows=2)
+SIDE = 32
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Make a dataset, and a small model of every system that was trained on it, but nerk on another."""
+    folder = tmp_path_factory.mktemp("compare")
+    data = packed(folder / "pairs")
+    for name in SYSTEMS:
+        shape = Model(system=name, width=4, depth=4)
+        torch.manual_seed(0)
+        networks = SYSTEMS[name].networks(shape)
+        told = {
+            "dataset": "another" if name == "nerk" else Pairs(data, "test", "b7").fingerprint,
+            "train": {"vgg": "none", "batch": 4},
+            "validation": {"step": 500},
+            "parameters": {"generator": 1_234_567},
+        }
+        save(folder / name, networks[0].state_dict(), asdict(shape) | told)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def results(folder):
+    """Compare all."""
+    return compare(folder / "pairs", [folder / name for name in SYSTEMS], PARAMS)
+
+
+def cells(text, label):
+    """Return the cells of the rows of Markdown that begin with a label."""
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines()]
+    return [row[1:] for row in rows if row[0] == label]
+
+
+def test_models_are_named_by_their_folders_and_measured_as_evaluate_does(results, folder):
+    assert [result.name for result in results] == list(SYSTEMS)
+    alone = evaluate(folder / "pairs", folder / "liu", PARAMS)
+    assert results[list(SYSTEMS).index("liu")].found.summary == alone.summary
+
+
+def test_the_table_has_a_row_for_each_model_in_each_of_its_conditions(results):
+    text = table(results)
+    for result in results:
+        rows = cells(text, result.name)
+        conditions = [name for name in ("paired", "different") if name in result.found.summary]
+        assert len(rows) == 1 + len(conditions)
+        assert rows[0][1:] == ["1.23 M", "2,000", f"{result.found.summary['gain']:+.2f}"]
+        for row, condition in zip(rows[1:], conditions, strict=True):
+            told = result.found.summary[condition][MODEL]["psnr"]
+            assert row[0] == f"{told['mean']:.2f} [{told['low']:.2f}, {told['high']:.2f}]"
+
+
+def test_a_baseline_that_systems_share_stands_once_in_each_condition(results):
+    text = table(results)
+    assert len(cells(text, "*cue*")) == len(cells(text, "*gray*")) == 1
+    assert len(cells(text, "*reference*")) == 2  # paired and different
+
+
+def test_the_table_tells_what_is_absent_without_vgg_and_trained_elsewhere(results):
+    text = table(results)
+    assert "- `different` is absent: pix2pix takes no reference (pix2pix)" in text
+    assert (
+        f"- `lpips` is absent: evaluate.lpips is none: set it to a file of weights ({', '.join(SYSTEMS)})"
+        in text
+    )
+    assert cells(text, "nerk")[0][0] == "nerk, trained on another dataset"
+    assert cells(text, "liu")[0][0] == "liu main, no VGG"
+    assert cells(text, "mask")[0][0] == "mask"
+
+
+def test_the_picture_has_a_row_for_each_sketch_and_a_column_for_each_model(results):
+    page = pictures(results)
+    assert page.ndim == 3
+    for result in results:
+        for shown in result.found.pictures.values():
+            tile = shown["colored"]
+            windows = np.lib.stride_tricks.sliding_window_view(page, tile.shape)[:, :, 0]
+            corners = np.argwhere((windows[:, :, 0, 0] == tile[0, 0]).all(-1))
+            assert any((page[y : y + SIDE, x : x + SIDE] == tile).all() for y, x in corners)
+
+
+def test_what_is_written_can_be_read_again_and_plotted(results, tmp_path):
+    write(results, tmp_path)
+    assert (tmp_path / TABLE).read_text() == table(results)
+    assert (images.decode((tmp_path / PICTURES).read_bytes()) == pictures(results)).all()
+    told = json.loads((tmp_path / NUMBERS).read_bytes())
+    assert [row["model"] for row in told["rows"]] == list(SYSTEMS)
+    for row, result in zip(told["rows"], results, strict=True):
+        assert row["paired_psnr"] == result.found.summary["paired"][MODEL]["psnr"]["mean"]
+        assert told["found"][result.name] == result.found.summary
+
+
+def test_two_models_of_one_name_are_refused(folder):
+    with pytest.raises(Halt, match="two of the models are named alike"):
+        compare(folder / "pairs", [folder / "liu", folder / "." / "liu"], PARAMS)
+
+
+def test_the_command_writes_all_three_and_says_the_gains(folder, tmp_path):
+    given = ["compare", str(folder / "pairs"), str(folder / "mask"), str(folder / "pix2pix")]
+    run = CliRunner().invoke(app, [*given, "--to", str(tmp_path / "out"), "--device", "cpu"])
+    assert run.exit_code == 0, run.output
+    assert "compare: 2 models against their best baselines: mask " in run.output
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {TABLE, NUMBERS, PICTURES}
