@@ -22,6 +22,7 @@ from pipeline.chance import digest
 from pipeline.dataset import Fresh, Pairs, batches, fingerprint, once
 from pipeline.files import dumps, whole, write, write_json
 from pipeline.imports import code
+from pipeline.modelcard import card
 from pipeline.params import Model, Reference, Train
 from pipeline.systems import SYSTEMS, liu
 from pipeline.systems.layers import count
@@ -29,7 +30,7 @@ from pipeline.systems.layers import count
 POWER = 0.9  # of the polynomial decay
 EVERY = 30.0  # seconds between two checkpoints
 PRECISIONS = {"32": "32-true", "bf16": "bf16-mixed"}
-WEIGHTS, CONFIG = "model.safetensors", "config.json"
+WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
 
 
 def fit(
@@ -289,9 +290,10 @@ def release(checkpoint: Path, folder: Path) -> dict:
 
 
 def save(folder: Path, tensors: dict[str, Tensor], config: dict) -> None:
-    """Write a model: its weights, and what is needed to build it again."""
+    """Write a model: its weights, what is needed to build it again, and its card."""
     write(folder / WEIGHTS, save_tensors({name: tensor.contiguous() for name, tensor in tensors.items()}))
     write_json(folder / CONFIG, config)
+    write(folder / CARD, card(config).encode())
 
 
 def load(folder: Path, device: str = "cpu") -> tuple[nn.Module, dict]:

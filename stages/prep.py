@@ -14,6 +14,7 @@ from stages.compare import compare
 from stages.cue import cue
 from stages.evaluate import evaluate
 from stages.explain import explain
+from stages.export import export
 from stages.fetch import fetch
 from stages.forget import forget
 from stages.gc import gc
@@ -39,7 +40,7 @@ app = typer.Typer(
 STAGES = (search, fetch, clean, sketchify, cue, reference, pack, train, evaluate)
 for command in STAGES:
     app.command(rich_help_panel="Stages")(command)
-for command in (plan, sheet, explain, ls, show, verify, colorize, compare, report, booru, forget, gc):
+for command in (plan, sheet, explain, ls, show, verify, colorize, compare, export, report, booru, forget, gc):
     app.command(rich_help_panel="For people")(command)
 
 

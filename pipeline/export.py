@@ -1,0 +1,142 @@
+"""A trained model -> ONNX, in which any language can use it: two pictures in, a picture out.
+
+The sides are padded, and the picture cropped again, within the graph, as `painting.paint` does around it.
+Nothing tells when, where or from which lines of code a file was made: equal models give equal bytes.
+"""
+
+import warnings
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+from torch.export import Dim
+
+from pipeline import Halt
+from pipeline.files import dumps
+from pipeline.modelcard import told
+from pipeline.systems import SYSTEMS
+from pipeline.training import load, shape
+
+if TYPE_CHECKING:  # of an optional package
+    from onnx import ModelProto
+
+LARGEST = 2_000_000_000  # bytes of weights; the format of the file ends at 2 GiB
+PICTURE = "picture"
+DIARIES = ("metadata_props", "doc_string")  # where the exporter notes lines of code and their paths
+
+
+class Painter(nn.Module):
+    """Color pictures of any size by a guide, in words that ONNX has.
+
+    Takes the sketch, or the gray picture, (B, 1, H, W), and its cue, reference or mask, all in [-1, 1], the
+    mask of 0 and 1; only the reference may have another size. Returns RGB pictures (B, 3, H, W) in [-1, 1].
+    """
+
+    def __init__(self, generator: nn.Module, config: dict):
+        """Take what `training.load` returns."""
+        super().__init__()
+        self.generator, self.system = generator, SYSTEMS[config["system"]]
+        self.multiple = self.system.multiple(shape(config))
+
+    def forward(self, picture: Tensor, guide: Tensor) -> Tensor:
+        """Pad both, color, and crop."""
+        first, second = takes(self.system)
+        around = 1.0 if first == "sketch" else None
+        batch = {first: grow(picture, self.multiple, around), second: grow(guide, self.multiple)}
+        if first == "gray":
+            batch["color"] = batch[first].expand(-1, 3, -1, -1)
+        made = self.system.shown(self.generator(*self.system.inputs(batch)), batch)
+        height, width = picture.shape[2:]
+        return made.index_select(2, torch.arange(height)).index_select(3, torch.arange(width))
+
+
+def takes(system: ModuleType) -> tuple[str, str]:
+    """Name the two inputs of a system: the lines or the brightness, and what tells the colors."""
+    guide = system.COLUMNS[0]
+    return ("gray" if guide == "mask" else "sketch"), guide
+
+
+def grow(image: Tensor, multiple: int, around: float | None = None) -> Tensor:
+    """Pad pictures (B, C, H, W) at right and bottom to a multiple, with a value or else with their edges."""
+    (height, rows), (width, columns) = ((side, places(side, multiple)) for side in image.shape[2:])
+    image = image.index_select(2, rows.clamp(max=height - 1)).index_select(3, columns.clamp(max=width - 1))
+    if around is None:
+        return image
+    return torch.where((rows < height)[:, None] & (columns < width), image, around)
+
+
+def places(side: int, multiple: int) -> Tensor:
+    """Count from 0 to below the next multiple of a side.
+
+    The exporter follows sides through all halvings of a network. How their multiple came about is hidden from
+    it in a tensor: of `side + -side % 32` it would have to prove at each layer what it is halved to.
+    """
+    blocks = torch.tensor((side + multiple - 1) // multiple).item()
+    torch._check(blocks >= 1)
+    return torch.arange(blocks * multiple)
+
+
+def export(folder: Path) -> bytes:
+    """Return the model in `folder` as the bytes of an ONNX file, for a batch of any size and pictures of any.
+
+    Raise Halt if it cannot be read or is too large, or if the packages for ONNX are not installed.
+    """
+    generator, config = load(folder)
+    if sum(tensor.nbytes for tensor in generator.state_dict().values()) > LARGEST:
+        raise Halt(f"{folder} is too large for one ONNX file of 2 GB: train a model of less width")
+    proto = clean(traced(Painter(generator, config).eval()))
+    system = SYSTEMS[config["system"]]
+    facts = {"system": config["system"], "multiple": system.multiple(shape(config)), "sides": "any"}
+    for name, value in (facts | {"config": dumps(told(config)).decode()}).items():
+        proto.metadata_props.add(key=name, value=str(value))
+    return proto.SerializeToString(deterministic=True)
+
+
+def traced(painter: Painter) -> "ModelProto":
+    """Follow what a painter does, and write it down as ONNX. Raise Halt without the packages for that."""
+    try:
+        import onnx  # noqa: F401  the exporter needs both
+        import onnxscript  # noqa: F401
+    except ImportError as error:
+        raise Halt(f"ONNX cannot be written ({error}): install inkwash[onnx]") from error
+    names = takes(painter.system)
+    with warnings.catch_warnings():  # names that axes share are meant to be shared
+        warnings.filterwarnings("ignore", "# The axis name", UserWarning)
+        program = torch.onnx.export(
+            painter,
+            examples(names),
+            dynamo=True,
+            dynamic_shapes=axes(names),
+            input_names=names,
+            output_names=[PICTURE],
+            verbose=False,
+        )
+    return program.model_proto
+
+
+def examples(names: tuple[str, str]) -> tuple[Tensor, Tensor]:
+    """Return pictures to follow; no two sides are equal or 1, which would be taken for a rule."""
+    sides = (75, 110) if names[1] == "reference" else (70, 90)
+    return torch.zeros(2, 1, 70, 90), torch.zeros(2, 1 if names[1] == "mask" else 3, *sides)
+
+
+def axes(names: tuple[str, str]) -> tuple[dict[int, Dim], dict[int, Dim]]:
+    """Say what may be of any size, and which of it must agree."""
+    batch, height, width = (Dim(name, min=1) for name in ("batch", "height", "width"))
+    own = {0: batch, 2: height, 3: width}
+    if names[1] != "reference":
+        return own, own
+    return own, {0: batch, 2: Dim("reference_height", min=1), 3: Dim("reference_width", min=1)}
+
+
+def clean(proto: "ModelProto") -> "ModelProto":
+    """Take out what the exporter notes of the code and of the machine."""
+    graph = proto.graph
+    parts = (graph.node, graph.initializer, graph.input, graph.output, graph.value_info, [graph, proto])
+    for part in (each for group in parts for each in group):
+        for name in DIARIES:
+            part.ClearField(name)
+    proto.producer_name, proto.producer_version = "inkwash", ""  # that of torch tells its build
+    return proto

@@ -1,0 +1,201 @@
+"""An exported model gives the pictures that it gives here, of any size, and equal models give equal bytes."""
+
+import json
+import sys
+from dataclasses import asdict
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from pipeline import Halt, export
+from pipeline.painting import paint
+from pipeline.params import Model, Train
+from pipeline.systems import SYSTEMS
+from pipeline.training import load, save
+from stages import prep
+
+MODELS = {
+    "mask": Model("mask", 4),
+    "pix2pix": Model("pix2pix", 4, 3),
+    "nerk": Model("nerk", 4),
+    "liu": Model("liu", 4),
+    "finetune": Model("liu", 4, variant="finetune"),
+    "scft": Model("scft", 4),
+}
+SHAPES = [(1, 37, 101), (3, 64, 32)]  # batch, height, width; not those of the examples that are followed
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """Compute in one thread: several wait for each other on tiny maps, and on a busy machine for long."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def write_model(folder, name):
+    """Save a small model whose random weights are large enough to make a picture."""
+    torch.manual_seed(0)
+    generator, _ = SYSTEMS[MODELS[name].system].networks(MODELS[name])
+    for parameter in generator.parameters() if name in ("pix2pix", "nerk") else ():
+        parameter.data *= 1.5
+    private = asdict(Train(vgg="/home/ann/vgg.pth", start="/home/ann/model"))
+    told = {"parameters": {}, "columns": {}, "train": private}
+    save(folder, generator.state_dict(), asdict(MODELS[name]) | told)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Save the model that takes the least time to export."""
+    return write_model(tmp_path_factory.mktemp("model"), "pix2pix")
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    """Export a model by its name, each but once: generator, config, bytes, and a session of ONNX Runtime."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+
+    @cache
+    def once(name):
+        folder = write_model(tmp_path_factory.mktemp(name), name)
+        data = export.export(folder)
+        session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+        return *load(folder), data, session
+
+    return once
+
+
+def pictures(config, batch, height, width, sides=None):
+    """Draw what a model takes, in [-1, 1]."""
+    random = torch.Generator().manual_seed(height)
+
+    def draw(channels, height, width):
+        return torch.rand(batch, channels, height, width, generator=random) * 2 - 1
+
+    guide = SYSTEMS[config["system"]].COLUMNS[0]
+    if guide == "mask":
+        return {"gray": draw(1, height, width), "mask": (draw(1, height, width) > 0).float()}
+    return {"sketch": draw(1, height, width), guide: draw(3, *(sides or (height, width)))}
+
+
+def painted(generator, config, given):
+    """Paint as this program does, which takes a colored picture where the brightness is enough."""
+    batch = dict(given)
+    if "gray" in given:
+        batch |= {"sketch": given["gray"], "color": given["gray"].expand(-1, 3, -1, -1)}
+        del batch["gray"]
+    return paint(generator, config, batch).numpy()
+
+
+def ran(session, given):
+    """Run an exported model."""
+    return session.run(["picture"], {name: values.numpy() for name, values in given.items()})[0]
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_pictures_are_those_of_the_model_at_any_size_and_batch(exported, name, shape):
+    generator, config, _, session = exported(name)
+    given = pictures(config, *shape)
+    expected = painted(generator, config, given)
+    made = ran(session, given)
+    assert made.shape == (shape[0], 3, *shape[1:])
+    assert expected.std() > 0.01
+    np.testing.assert_allclose(made, expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_picture_of_one_pixel_is_one(exported, name):
+    generator, config, _, session = exported(name)
+    given = pictures(config, 1, 1, 1)
+    np.testing.assert_allclose(ran(session, given), painted(generator, config, given), atol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["nerk", "liu", "finetune", "scft"])
+def test_a_reference_may_have_another_size(exported, name):
+    generator, config, _, session = exported(name)
+    given = pictures(config, 2, 64, 32, sides=(17, 50))
+    edges = torch.nn.functional.pad(given["reference"], (0, 14, 0, 15), mode="replicate")
+    expected = painted(generator, config, given | {"reference": edges})
+    np.testing.assert_allclose(ran(session, given), expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_file_is_whole_valid_and_names_what_it_takes(exported, name):
+    _, config, data, _ = exported(name)
+    proto = onnx.load_from_string(data)
+    onnx.checker.check_model(proto, full_check=True)
+    assert all(tensor.data_location == onnx.TensorProto.DEFAULT for tensor in proto.graph.initializer)
+    guide = SYSTEMS[config["system"]].COLUMNS[0]
+    first = "gray" if guide == "mask" else "sketch"
+    side = "reference_" if guide == "reference" else ""
+    assert [shape_of(value) for value in proto.graph.input] == [
+        (first, "batch", 1, "height", "width"),
+        (guide, "batch", 1 if guide == "mask" else 3, f"{side}height", f"{side}width"),
+    ]
+    assert [shape_of(value) for value in proto.graph.output] == [("picture", "batch", 3, "height", "width")]
+
+
+def shape_of(value):
+    """Return name and shape of an input or output, which must hold 32-bit floats."""
+    assert value.type.tensor_type.elem_type == onnx.TensorProto.FLOAT
+    return value.name, *(dim.dim_param or dim.dim_value for dim in value.type.tensor_type.shape.dim)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_metadata_tells_the_system_and_its_config(exported, name):
+    _, config, data, _ = exported(name)
+    facts = {entry.key: entry.value for entry in onnx.load_from_string(data).metadata_props}
+    assert list(facts) == ["system", "multiple", "sides", "config"]
+    assert (facts["system"], facts["sides"]) == (config["system"], "any")
+    assert int(facts["multiple"]) == SYSTEMS[config["system"]].multiple(Model("pix2pix", 4, 3))
+    found = json.loads(facts["config"])
+    assert (found["width"], found["variant"]) == (config["width"], config["variant"])
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_no_path_and_no_line_of_code_is_in_the_file(exported, name):
+    proto = onnx.load_from_string(exported(name)[2])
+    for tensor in proto.graph.initializer:
+        tensor.ClearField("raw_data")  # in which any three letters stand by chance
+    roots = {str(Path(export.__file__).parent.parent), sys.prefix, str(Path.home()), "/home/ann"}
+    for trace in (*roots, ".py", "stack_trace", "torch"):
+        assert trace.encode() not in proto.SerializeToString(), trace
+
+
+def test_the_command_writes_the_same_bytes_for_an_equal_model_elsewhere(exported, tmp_path, monkeypatch):
+    data = exported("pix2pix")[2]
+    monkeypatch.chdir(write_model(tmp_path, "pix2pix"))
+    done = CliRunner().invoke(prep.app, ["export", ".", "made/model.onnx"])
+    assert done.output == f"export: {len(data):,} bytes written to made/model.onnx\n"
+    assert [path.name for path in Path("made").iterdir()] == ["model.onnx"]
+    assert Path("made/model.onnx").read_bytes() == data
+
+
+@pytest.mark.parametrize("package", ["onnx", "onnxscript"])
+def test_a_missing_package_is_one_sentence(folder, monkeypatch, package):
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(Halt, match=rf"ONNX cannot be written \(.*{package}.*\): install inkwash\[onnx\]$"):
+        export.export(folder)
+
+
+def test_a_missing_model_is_named_and_nothing_written(tmp_path):
+    done = CliRunner().invoke(prep.app, ["export", str(tmp_path / "none"), str(tmp_path / "model.onnx")])
+    assert isinstance(done.exception, Halt)
+    assert "config.json is missing" in str(done.exception)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_model_that_no_file_holds_is_refused(folder, monkeypatch):
+    monkeypatch.setattr(export, "LARGEST", 1000)
+    with pytest.raises(Halt, match="too large for one ONNX file of 2 GB"):
+        export.export(folder)
