@@ -1,7 +1,7 @@
 # The commands of the project. Each sets up .venv by itself when that is missing or older than the lock.
 
 .DEFAULT_GOAL := help
-.PHONY: repro test proof lint lock bench bench-scale bench-groups bench-fetch clean help
+.PHONY: repro test proof lint lock bench bench-scale bench-groups bench-fetch systems clean help
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -36,6 +36,10 @@ bench-groups: .venv  ## print the speed of finding look-alikes, beside comparing
 
 bench-fetch: .venv  ## print the speed of the download, beside img2dataset on the same site
 	python benchmarks/fetch.py
+
+systems: .venv  ## train all five systems on the sample, on as many pictures each, and compare them
+	dvc repro pack
+	python benchmarks/systems.py data/pairs .bench/systems
 
 clean:  ## remove what a run made, and the set-up; what git and DVC's cache hold stays
 	rm -rf .venv .prep .bench *.egg-info

@@ -52,13 +52,11 @@ def main() -> None:
     for name, hashes in {"colors": colors, "lines": sketches}.items():
         unique = np.unique(hashes, axis=0)
         start = time.perf_counter()
-        pairs = near.near(unique, REACH)
+        pairs = sum(len(left) for left, _ in near.near(unique, REACH))
         ours, other = time.perf_counter() - start, all_pairs(unique)
-        tried = sum(len(left) for band in near.candidates(unique, REACH) for left, _ in band)
+        tried = sum(len(left) for band in near.candidates(unique, REACH) for left, _ in near.neighbors(*band))
         share = tried / (len(unique) * (len(unique) - 1) / 2)
-        print(
-            f"  {name:6} {len(pairs)} near pairs in {ours:.1f} s, comparing {100 * share:.2f} % of all pairs"
-        )
+        print(f"  {name:6} {pairs} near pairs in {ours:.1f} s, comparing {100 * share:.2f} % of all pairs")
         print(f"         all pairs take {other:.1f} s, {other / ours:.1f} times as long")
     looks = [
         groups.Look(str(n), str(n), "", color.tobytes(), sketch.tobytes())

@@ -18,6 +18,7 @@ SMALL = {  # width, learning rate
     "pix2pix": (24, 1e-3),
     "nerk": (8, 5e-4),
     "liu": (16, 5e-4),
+    "liu-finetune": (16, 2e-4),
     "scft": (4, 4e-4),
     "mask": (32, 5e-4),
 }
@@ -26,7 +27,7 @@ SMALL = {  # width, learning rate
 def main() -> None:
     """Train, compare, print the table."""
     given = arguments().parse_args()
-    folders = [trained(system, given) for system in given.systems.split(",")]
+    folders = [trained(name, given) for name in given.systems.split(",")]
     params = Evaluate(rows=given.rows, unseen=given.unseen, seed=given.seed)
     results = compare.compare(given.pairs, folders, params, device=given.device)
     compare.write(results, given.dest)
@@ -40,9 +41,12 @@ def arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("pairs", type=Path, help="the folder of the packed dataset")
     parser.add_argument("dest", type=Path, help="the folder for table and picture; models lie in .bench/")
-    parser.add_argument("--systems", default=",".join(SMALL), help="which to train")
+    parser.add_argument(
+        "--systems", default="pix2pix,nerk,liu,scft,mask", help="also liu-finetune, after liu"
+    )
     parser.add_argument("--samples", type=int, default=4000, help="how many samples each sees")
     parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--ema", type=float, default=0.99, help="as train.ema")
     parser.add_argument("--depth", type=int, default=6, help="of pix2pix; 8 is published, for sides of 256")
     parser.add_argument("--published", action="store_true", help="published sizes and learning rates")
     parser.add_argument("--vgg", default="none", help="as train.vgg")
@@ -54,24 +58,27 @@ def arguments() -> argparse.ArgumentParser:
     return parser
 
 
-def trained(system: str, given: argparse.Namespace) -> Path:
+def trained(name: str, given: argparse.Namespace) -> Path:
     """Train a system, unless that was done, and return the folder of the model."""
-    width, lr = (0, 0.0) if given.published else SMALL[system]
-    model = Model(system=system, width=width, depth=given.depth)
+    system, _, variant = name.partition("-")
+    width, lr = (0, 0.0) if given.published else SMALL[name]
+    model = Model(system=system, width=width, depth=given.depth, variant=variant or "main")
     steps = given.samples // given.batch
     train = Train(
         steps=steps,
         batch=given.batch,
         lr=lr,
         decay="linear",
+        ema=given.ema,
         validate=max(1, steps // 8),
         vgg=given.vgg,
+        start=str(trained(system, given)) if variant else "",
         seed=given.seed,
     )
     checkpoint = training.checkpoint_in(Path(".bench"), given.pairs, model, train)
-    folder = checkpoint.with_suffix("") / system
+    folder = checkpoint.with_suffix("") / name
     if not folder.exists():
-        with tqdm(desc=system, unit="step", total=steps, dynamic_ncols=True) as bar:
+        with tqdm(desc=name, unit="step", total=steps, dynamic_ncols=True) as bar:
 
             def tick(done: int, total: int) -> None:
                 bar.update(done - bar.n)

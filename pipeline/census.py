@@ -33,7 +33,7 @@ class Census:
         self.artists.update(artists or {""})
         self.licenses[str(facts.get("license") or "unknown")] += 1
         self.hosts[host_of(facts.get("source"))] += 1
-        self.members.update(members)
+        self.members.update(list(members))  # a mapping would add its values
         self.facts.update({*facts, "split"})
 
     def __len__(self) -> int:

@@ -26,6 +26,7 @@ COLUMNS = {  # of the table: what a measure is called there, and its decimals
     "inside": ("PSNR inside, dB", 2),
     "leakage": ("leakage outside", 4),
 }
+GIVEN = ("sketch", "original", *GUIDES)  # in this order
 TITLES = {
     "paired": "Guided by the picture itself",
     "different": "By the reference of another picture",
@@ -153,15 +154,18 @@ def numbers(results: list[Result]) -> dict:
 
 
 def pictures(results: list[Result]) -> np.ndarray:
-    """Draw the first test pictures, a row for each: what was given, then what each model made."""
+    """Draw the first test pictures, a row for each: what was given, then what each model made of it."""
+    psnr = {
+        (result.name, row["key"]): row["psnr"]
+        for result in results
+        for row in result.found.rows
+        if (row["condition"], row["by"]) == ("paired", MODEL)
+    }
     rows = []
     for key in results[0].found.pictures:
-        shown = [result.found.pictures[key] for result in results]
-        given = {
-            name: each[name] for each in shown for name in ("sketch", "original", *GUIDES) if name in each
-        }
-        order = [name for name in ("sketch", "original", *GUIDES) if name in given]
-        tiles = [(given[name], name) for name in order]
-        tiles += [(each["colored"], result.name) for each, result in zip(shown, results, strict=True)]
+        shown = {result.name: result.found.pictures[key] for result in results}
+        given = {name: each[name] for name in GIVEN for each in shown.values() if name in each}
+        tiles = [(picture, name) for name, picture in given.items()]
+        tiles += [(each["colored"], f"{name}\n{psnr[name, key]:.1f} dB") for name, each in shown.items()]
         rows.append(gallery.Row("", tiles))
     return gallery.page(rows, results[0].found.summary["side"])

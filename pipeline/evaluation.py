@@ -207,8 +207,9 @@ def display(condition: str, shot: Shot) -> dict[str, np.ndarray]:
         return {"another reference": shot.given["reference"], "colored by it": result}
     if condition == "unseen":
         return {"another kind of sketch": sketch, "colored from it": result}
+    read = {"gray": shot.pictures["gray"]} if "mask" in shot.given else {"sketch": sketch}
     guides = {name: shot.given[name] for name in GUIDES if name in shot.given}
-    shown = {"sketch": sketch} | guides | {"colored": result, "original": shot.given["color"]}
+    shown = read | guides | {"colored": result, "original": shot.given["color"]}
     return shown if np.array_equal(shot.goal, shot.given["color"]) else shown | {"goal": shot.goal}
 
 

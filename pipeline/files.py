@@ -10,6 +10,7 @@ import json
 import os
 import re
 import shutil
+import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,11 @@ from typing import Any, BinaryIO
 from pipeline import Halt
 
 AHEAD = 1 << 23  # bytes to read at once from elsewhere
+BROKEN = (  # what drivers raise when a connection fails, by module; other failures are an OSError
+    ("botocore.exceptions", "ConnectionError"),
+    ("botocore.exceptions", "HTTPClientError"),
+    ("aiohttp", "ClientError"),
+)
 STORES = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss")  # they remember listings, which others outdate
 
 
@@ -41,6 +47,24 @@ def locate(text: str) -> Path:
     except Exception as error:  # whatever a driver of fsspec may raise; there is no code of ours in there
         raise Halt(f"{text} cannot be reached ({error}): check the URL, and fsspec's settings") from error
     return Path(path.path) if isinstance(path, os.PathLike) else path
+
+
+@contextmanager
+def reaching(*given: object) -> Iterator[None]:
+    """Raise Halt if a connection to one of the URLs among the arguments given fails meanwhile."""
+    try:
+        yield
+    except broken_connections() as error:
+        urls = " or ".join(str(path) for path in given if hasattr(path, "fs"))
+        raise Halt(
+            f"{urls} stopped answering ({error}): see that it answers, then run the same command to go on"
+        ) from error
+
+
+def broken_connections() -> tuple[type[Exception], ...]:
+    """List the classes of BROKEN; a driver that was not imported cannot have failed."""
+    loaded = ((sys.modules.get(module), name) for module, name in BROKEN)
+    return tuple(getattr(module, name) for module, name in loaded if module)
 
 
 def elsewhere(path: Path) -> bool:

@@ -4,16 +4,18 @@ Samples are linked by family (a child names its parent, through any number of ge
 and by near hashes of their colors and of their lines. A group is all that links connect.
 """
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations
 
 import numpy as np
 
 from pipeline.looks import NOTHING, REACH
-from pipeline.near import expand, near
+from pipeline.near import Pairs, apart, expand, near, pad
 
 KINDS = ("family", "pixels", "colors", "lines")
+HELD = 1 << 23  # near pairs of a kind that are held; more are found anew each time
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,21 +33,36 @@ class Look:
 class Links:
     """Labels of N samples by kind, from 0 without gaps: samples of one label, or of near ones, are linked.
 
-    They take 32 bytes a sample, and 16 a pair of different hashes that are near.
+    They take 32 bytes a sample, and 16 a pair of different hashes that are near; of many such pairs, which
+    thousands of copies of one picture make, none.
     """
 
     labels: dict[str, np.ndarray]  # (N,)
-    near: dict[str, np.ndarray]  # (M, 2), the smaller label first; of colors and lines alone
+    hashes: dict[str, np.ndarray]  # uint8 (H, B) by label, of colors and lines alone; labels from H are alone
+    reach: int
+    near: dict[str, Callable[[], Iterator[Pairs]]]  # yield the near pairs of labels, in blocks
 
 
 def links(looks: Sequence[Look], reach: int = REACH) -> Links:
     """Find all links; hashes are near if they differ in at most `reach` bits."""
     labels = {"family": families(looks), "pixels": number([look.pixels for look in looks], "")[0]}
-    pairs = {}
+    hashes, pairs = {}, dict.fromkeys(KINDS, lambda: iter(()))
     for kind in ("colors", "lines"):
-        labels[kind], hashes = number([getattr(look, kind) for look in looks], NOTHING)
-        pairs[kind] = near(np.frombuffer(b"".join(hashes), np.uint8).reshape(-1, len(NOTHING)), reach)
-    return Links(labels, pairs)
+        labels[kind], known = number([getattr(look, kind) for look in looks], NOTHING)
+        hashes[kind] = np.frombuffer(b"".join(known), np.uint8).reshape(-1, len(NOTHING))
+        pairs[kind] = hold(partial(near, hashes[kind], reach))
+    return Links(labels, hashes, reach, pairs)
+
+
+def hold(found: Callable[[], Iterator[Pairs]]) -> Callable[[], Iterator[Pairs]]:
+    """Return what yields the same pairs again: held, if they are not too many, or else found anew."""
+    blocks, size = [], 0
+    for block in found():
+        blocks.append(block)
+        size += len(block[0])
+        if size > HELD:
+            return found
+    return lambda: iter(blocks)
 
 
 def number(names: Sequence[Hashable], nothing: Hashable) -> tuple[np.ndarray, list]:
@@ -64,7 +81,7 @@ def families(looks: Sequence[Look]) -> np.ndarray:
     numbers = {name: n for n, name in enumerate(names)}
     children = np.array([numbers[look.id] for look in looks], np.int64)
     parents = np.array([numbers[look.family] for look in looks], np.int64)
-    return merge(components(len(names), children, parents)[children])
+    return merge(components(np.arange(len(names)), children, parents)[children])
 
 
 def group(looks: Sequence[Look], found: Links) -> list[str]:
@@ -84,22 +101,23 @@ def group(looks: Sequence[Look], found: Links) -> list[str]:
 
 def connect(found: Links, size: int) -> np.ndarray:
     """Give every sample the index of the first one that links lead to."""
-    left, right = [], []
+    root = np.arange(size)
     for kind, labels in found.labels.items():
         _, first = np.unique(labels, return_index=True)
-        pairs = first[found.near.get(kind, np.empty((0, 2), np.int64))]
-        left += [np.arange(size), pairs[:, 0]]
-        right += [first[labels], pairs[:, 1]]
-    return components(size, np.concatenate(left), np.concatenate(right))
+        root = components(root, np.arange(size), first[labels])
+        for left, right in found.near[kind]():
+            root = components(root, first[left], first[right])
+    return root
 
 
-def components(size: int, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Give each of `size` nodes the smallest node that the edges left-right lead to.
+def components(root: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Give each node the smallest node that the edges left-right lead to, and those to its `root` so far.
 
     Every round hangs the roots below their smallest neighbor, then shortens all paths to one step.
     """
-    root = np.arange(size)
-    while np.any(root[left] != root[right]):
+    root = root.copy()
+    while len(split := np.flatnonzero(root[left] != root[right])):
+        left, right = left[split], right[split]
         one, other = root[left], root[right]
         lowest = np.minimum(one, other)
         np.minimum.at(root, one, lowest)
@@ -114,8 +132,8 @@ def count(found: Links) -> dict[str, int]:
     totals = {}
     for kind in KINDS:
         sizes = np.bincount(found.labels[kind])
-        bridges = found.near.get(kind, np.empty((0, 2), np.int64))
-        totals[kind] = within(found.labels[kind]) + int(np.sum(np.prod(sizes[bridges], axis=1)))
+        across = sum(int(sizes[one] @ sizes[other]) for one, other in found.near[kind]())
+        totals[kind] = within(found.labels[kind]) + across
     return totals
 
 
@@ -127,7 +145,7 @@ def torn(found: Links, splits: np.ndarray) -> int:
     """
     sides = merge(np.asarray(splits))
     columns = [found.labels[kind] for kind in KINDS]
-    return torn_equal(columns, sides) + torn_near(np.stack([*columns, sides], axis=1), found.near)
+    return torn_equal(columns, sides) + torn_near(np.stack([*columns, sides], axis=1), found)
 
 
 def torn_equal(columns: list[np.ndarray], sides: np.ndarray) -> int:
@@ -144,44 +162,49 @@ def torn_equal(columns: list[np.ndarray], sides: np.ndarray) -> int:
     return total
 
 
-def torn_near(rows: np.ndarray, near: dict[str, np.ndarray]) -> int:
+def torn_near(rows: np.ndarray, found: Links) -> int:
     """Count the pairs of rows that differ in every column, the last is the side, but are near by a kind."""
     rows, weights = np.unique(rows, axis=0, return_counts=True)
-    columns = dict(zip((*KINDS, "side"), np.ascontiguousarray(rows.T), strict=True))
-    known = code(*near["colors"].T, len(rows))
+    *columns, sides = np.ascontiguousarray(rows.T)
     total = 0
-    for kind in near:
-        order = np.argsort(columns[kind], kind="stable")
-        for one, other in products(near[kind], np.bincount(columns[kind])):
+    for kind in found.hashes:
+        labels = columns[KINDS.index(kind)]
+        order, sizes = np.argsort(labels, kind="stable"), np.bincount(labels)
+        for one, other in (each for block in found.near[kind]() for each in products(*block, sizes)):
             x, y = order[one], order[other]
-            for column in columns.values():
-                differs = column[x] != column[y]
-                x, y = x[differs], y[differs]
+            x, y = keep(sides[x] != sides[y], x, y)
+            x, y = keep(np.logical_and.reduce([column[x] != column[y] for column in columns]), x, y)
             if kind == "lines":  # those near in colors too are counted there
-                fresh = ~contains(known, code(columns["colors"][x], columns["colors"][y], len(rows)))
-                x, y = x[fresh], y[fresh]
-            total += int(np.sum(weights[x] * weights[y]))
+                colors = columns[KINDS.index("colors")]
+                x, y = keep(~close(found, "colors", colors[x], colors[y]), x, y)
+            total += int(weights[x] @ weights[y])
     return total
 
 
-def code(one: np.ndarray, other: np.ndarray, size: int) -> np.ndarray:
-    """Number pairs of labels, which are below `size`, whatever their order."""
-    return np.minimum(one, other) * size + np.maximum(one, other)
+def keep(which: np.ndarray, one: np.ndarray, other: np.ndarray) -> Pairs:
+    """Return the pairs that are marked."""
+    chosen = np.flatnonzero(which)
+    return one[chosen], other[chosen]
 
 
-def products(pairs: np.ndarray, sizes: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield in blocks all pairs of members of two classes, for `pairs` of classes that lie end to end."""
+def close(found: Links, kind: str, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Tell which pairs of labels are those of near hashes."""
+    words = [np.append(word, np.uint64(0)) for word in pad(found.hashes[kind])]
+    last = len(found.hashes[kind])
+    both = np.maximum(one, other) < last  # labels from there have no hash
+    one, other = np.minimum(one, last), np.minimum(other, last)
+    return both & (apart(words, one, other) <= found.reach)
+
+
+def products(left: np.ndarray, right: np.ndarray, sizes: np.ndarray) -> Iterator[Pairs]:
+    """Yield in blocks all pairs of members of two classes left-right; classes lie end to end."""
     starts = np.cumsum(sizes) - sizes
-    left, right = pairs.T
-    for pair, one in expand(np.arange(len(pairs)), starts[left], sizes[left]):
+    single = sizes[left] * sizes[right] == 1  # most are
+    yield starts[left[single]], starts[right[single]]
+    left, right = left[~single], right[~single]
+    for pair, one in expand(np.arange(len(left)), starts[left], sizes[left]):
         for row, other in expand(np.arange(len(one)), starts[right[pair]], sizes[right[pair]]):
             yield one[row], other
-
-
-def contains(known: np.ndarray, codes: np.ndarray) -> np.ndarray:
-    """Tell which codes are among the sorted `known`."""
-    at = np.searchsorted(known, codes)
-    return np.append(known, -1)[at] == codes
 
 
 def merge(*columns: np.ndarray) -> np.ndarray:

@@ -5,8 +5,6 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ruamel.yaml import YAML
-
 LONGEST = 80  # characters of a name that is shown
 
 
@@ -48,6 +46,8 @@ def fenced(language: str, text: str) -> str:
 
 def dump(value: Any) -> str:
     """Write YAML in the order given, each text on one line."""
+    from ruamel.yaml import YAML  # takes a tenth of a second, and commands that write none import this too
+
     yaml, out = YAML(), io.StringIO()
     yaml.width = 10**6
     yaml.dump(value, out)

@@ -30,7 +30,7 @@ from pipeline.tars import Sample
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 EXAMPLES = 10  # pictures kept of each reason
-WORTH = 64  # samples to make for which a worker is worth its start
+WORTH = 256  # samples to make for which a worker is worth its start, which takes half a second of a core
 AHEAD = 4  # parts handed out per worker; more would hold memory
 
 Example = tuple[str, bytes]  # the key of a reject and its picture
@@ -227,14 +227,31 @@ def run_loose(step: Step, judge: Judge, dest: Path, batch: Loose) -> Part:
 def attempt(
     step: Step, batch: Iterable[Sample], told: dict[str, dict], rejects: list[tuple[str, str]]
 ) -> Iterator[Sample]:
-    """Yield what a step makes of samples; note what is told of each, or why not. Bad images end here."""
+    """Yield what a step makes of samples; note what is told of each, or why not. Bad images end here.
+
+    Raise Halt if there is not enough memory for one.
+    """
     for sample in batch:
         try:
-            made, told[sample.key] = step(sample)
+            with enough_memory(sample.key):
+                made, told[sample.key] = step(sample)
         except BadImage as reason:
             rejects.append((sample.key, str(reason)))
         else:
             yield made
+
+
+@contextmanager
+def enough_memory(key: str) -> Iterator[None]:
+    """Raise Halt, naming the sample, if Python, NumPy, Pillow or OpenCV get too little memory meanwhile."""
+    try:
+        yield
+    except (MemoryError, cv2.error) as error:
+        if isinstance(error, cv2.error) and error.code != cv2.Error.StsNoMem:
+            raise
+        raise Halt(
+            f"out of memory on {key}: use fewer --workers, or more memory, then run the same command to go on"
+        ) from error
 
 
 def weigh(part: Part, judge: Judge) -> None:

@@ -11,7 +11,7 @@ import io
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -99,9 +99,8 @@ class Loose:
         """Yield a sample per picture."""
         for path in self.paths:
             members = {path.suffix[1:].lower(): path.read_bytes()}
-            facts = path.with_suffix(".json")
-            if facts.is_file():
-                members["json"] = facts.read_bytes()
+            with suppress(FileNotFoundError, IsADirectoryError):  # `is_file` takes a URL's silence for a no
+                members["json"] = path.with_suffix(".json").read_bytes()
             yield Sample(loose_key(path, self.root), members)
 
 

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -25,6 +26,17 @@ if TYPE_CHECKING:  # it imports what only a few commands need
 def folder(help: str):
     """Describe an argument that is a path or a URL."""
     return typer.Argument(help=help, show_default=False, parser=files.locate)
+
+
+def connected(command: Callable) -> Callable:
+    """Let a command say in a sentence that a URL which it was given does not answer any more."""
+
+    @wraps(command)
+    def wrapper(**given):
+        with files.reaching(*given.values()):
+            return command(**given)
+
+    return wrapper
 
 
 Source = Annotated[Path, folder("A picture, a folder of pictures, or a folder of shards; or a URL of one.")]

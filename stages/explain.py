@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from ruamel.yaml import YAML
 
 from pipeline import explain as explaining
 from pipeline.params import Clean
@@ -17,6 +16,8 @@ def explain(
     params: Annotated[Path, typer.Option(help="The YAML file with the limits.")] = Path("params.yaml"),
 ) -> None:
     """Say what each stage decided about a sample, with the value and the limit of each rule."""
+    from ruamel.yaml import YAML  # takes a tenth of a second, which no other command should
+
     with usage():
         clean = Clean(**YAML(typ="safe").load(params)["clean"]) if params.is_file() else Clean()
     decisions = explaining.explain(key.zfill(9) if key.isdecimal() else key, data, clean)

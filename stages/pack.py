@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from ruamel.yaml import YAML
 
 from pipeline import files
 from pipeline.pack import current
@@ -62,6 +61,8 @@ def sketches(folder: Path, listing: Path | None) -> list[Path]:
 
 def read(listing: Path | None) -> dict:
     """Read the parameters of all stages."""
+    from ruamel.yaml import YAML  # takes a tenth of a second, which no other command should
+
     return YAML(typ="safe").load(listing) if listing else {}
 
 

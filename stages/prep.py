@@ -7,6 +7,7 @@ import sys
 import typer
 
 from pipeline import Halt
+from stages.arguments import connected
 from stages.booru import booru
 from stages.clean import clean
 from stages.colorize import colorize
@@ -39,9 +40,9 @@ app = typer.Typer(
 )
 STAGES = (search, fetch, clean, sketchify, cue, reference, pack, train, evaluate)
 for command in STAGES:
-    app.command(rich_help_panel="Stages")(command)
+    app.command(rich_help_panel="Stages")(connected(command))
 for command in (plan, sheet, explain, ls, show, verify, colorize, compare, export, report, booru, forget, gc):
-    app.command(rich_help_panel="For people")(command)
+    app.command(rich_help_panel="For people")(connected(command))
 
 
 def main() -> None:
@@ -58,6 +59,8 @@ def main() -> None:
         fail("interrupted; what was finished is kept, run the same command to go on", 130)
     except Halt as error:
         fail(str(error), 1)
+    except MemoryError:  # anywhere but in a step, which names the sample
+        fail("out of memory: use fewer --workers, or more memory, then run the same command to go on", 1)
     except OSError as error:
         hint = ": free some space, then run the same command to go on" if error.errno == errno.ENOSPC else ""
         fail(f"{error}{hint}", 1)

@@ -277,9 +277,10 @@ def test_the_order_of_samples_changes_nothing(home):
 def test_a_census_grows_with_names_not_with_samples():
     census = Census()
     for number in range(1000):
-        census.add(facts(number % 3) | {"id": number}, "train", ["color.png", "json"])
+        census.add(facts(number % 3) | {"id": number}, "train", {"color.png": bytes(number), "json": b"{}"})
     assert sum(len(counts) for counts in vars(census).values()) < 40
     assert len(census) == 1000
+    assert census.members == {"color.png": len(census), "json": len(census)}
 
 
 @pytest.mark.parametrize(

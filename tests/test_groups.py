@@ -1,5 +1,7 @@
 """Links are those that comparing all pairs finds, and a group is all that they connect."""
 
+import math
+import tracemalloc
 from itertools import combinations
 
 import numpy as np
@@ -30,7 +32,13 @@ def brute(hashes, reach):
 
 
 def tried(hashes, reach=REACH):
-    return sum(len(left) for band in near.candidates(hashes, reach) for left, _ in band)
+    return sum(len(left) for band in near.candidates(hashes, reach) for left, _ in near.neighbors(*band))
+
+
+def pairs(hashes, reach):
+    """List the near pairs in order, one that comes twice too."""
+    found = [np.sort(np.stack(block), axis=0).T for block in near.near(hashes, reach)]
+    return np.array(sorted(pair for block in found for pair in block.tolist())).reshape(-1, 2)
 
 
 def look(number, family=None, pixels="", colors=NOTHING, lines=NOTHING):
@@ -77,7 +85,7 @@ def related(looks):
 @pytest.mark.parametrize("reach", [0, 1, 3, 7, 8, 18, 27, 60])
 def test_near_pairs_are_those_of_comparing_all(reach):
     hashes = clustered(reach, 60, 20, 30)
-    found = near.near(hashes, reach)
+    found = pairs(hashes, reach)
     assert np.array_equal(found, brute(hashes, reach))
     assert len(found) > 0 or reach < 2
 
@@ -85,13 +93,13 @@ def test_near_pairs_are_those_of_comparing_all(reach):
 @pytest.mark.parametrize("size", [1, 3, 8, 32])
 def test_hashes_of_any_length_are_searched(size):
     hashes = np.unique(clustered(size, 30, 20, 10).repeat(2, axis=1)[:, :size], axis=0)
-    assert np.array_equal(near.near(hashes, 2 * size), brute(hashes, 2 * size))
+    assert np.array_equal(pairs(hashes, 2 * size), brute(hashes, 2 * size))
 
 
 @pytest.mark.parametrize("count", [0, 1, 2])
 def test_few_hashes_have_few_pairs(count):
     hashes = np.arange(count * BYTES, dtype=np.uint8).reshape(count, BYTES)
-    assert len(near.near(hashes, REACH)) == max(0, count - 1)  # they differ in a bit a byte
+    assert len(pairs(hashes, REACH)) == max(0, count - 1)  # they differ in a bit a byte
 
 
 def test_pairs_at_the_very_reach_are_found_and_none_beyond():
@@ -101,7 +109,7 @@ def test_pairs_at_the_very_reach_are_found_and_none_beyond():
         flips[RANDOM(seed).permutation(8 * BYTES)[: REACH + seed % 2]] = 1
         company = RANDOM(1000 + seed).integers(0, 256, (20, BYTES), np.uint8)  # it keeps every bit in use
         hashes = np.concatenate([base, base ^ np.packbits(flips), company])
-        assert ([0, 1] in near.near(hashes, REACH).tolist()) == (seed % 2 == 0)
+        assert ([0, 1] in pairs(hashes, REACH).tolist()) == (seed % 2 == 0)
 
 
 def test_few_of_all_pairs_are_compared():
@@ -163,7 +171,7 @@ def test_a_chain_of_kinds_joins_whom_no_link_joins():
 
 def test_a_long_chain_that_zigzags_is_one_group():
     order = RANDOM(0).permutation(5000)
-    root = groups.components(5000, order[:-1], order[1:])
+    root = groups.components(np.arange(5000), order[:-1], order[1:])
     assert np.all(root == 0)
 
 
@@ -242,6 +250,34 @@ def test_two_large_classes_that_are_near_are_counted():
     looks = [look(n, colors=close[n % 2], lines=close[n % 2]) for n in range(1, 1001)]
     found = groups.links(looks)
     assert groups.torn(found, np.arange(1000)) == groups.count(found)["lines"] == 1000 * 999 // 2
+
+
+def test_thousands_of_near_hashes_are_counted_pair_by_pair_without_holding_the_pairs(monkeypatch):
+    monkeypatch.setattr(groups, "HELD", 0)
+    monkeypatch.setattr(near, "BLOCK", 1 << 14)
+    noisy = [row.tobytes() for row in clustered(5, 1, 3000, REACH // 2)]  # of one picture
+    looks = [look(n, colors=noisy[n], lines=noisy[-n]) for n in range(len(noisy))]
+    assert tried(np.frombuffer(b"".join(noisy), np.uint8).reshape(-1, BYTES)) == math.comb(len(noisy), 2)
+    tracemalloc.start()
+    found = groups.links(looks)
+    assert groups.count(found)["colors"] == groups.count(found)["lines"] == math.comb(len(noisy), 2)
+    assert groups.torn(found, np.arange(len(noisy)) % 2) == len(noisy) ** 2 // 4
+    assert set(groups.group(looks, found)) == {"0"}
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8 * math.comb(len(noisy), 2)  # two indices of four bytes a pair
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_pairs_that_are_not_held_are_found_again_in_blocks_of_any_size(monkeypatch, seed):
+    looks = crowd(seed)
+    sides = np.arange(len(looks)) % 3
+    held = groups.links(looks)
+    expected = groups.group(looks, held), groups.count(held), groups.torn(held, sides)
+    monkeypatch.setattr(groups, "HELD", 0)
+    monkeypatch.setattr(near, "BLOCK", 7)
+    found = groups.links(looks)
+    assert (groups.group(looks, found), groups.count(found), groups.torn(found, sides)) == expected
 
 
 def test_no_samples_have_no_groups():

@@ -286,6 +286,31 @@ def test_a_full_disk_is_said_in_one_line_and_leaves_nothing_half_made(capsys, mo
     assert left == ["made.sqlite"]  # the table of what is in the memo, which is empty
 
 
+OUT_OF_MEMORY = (
+    "prep: out of memory{}: use fewer --workers, or more memory, then run the same command to go on\n"
+)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux holds a process to RLIMIT_DATA")
+def test_a_command_that_may_not_have_the_memory_for_a_picture_says_so_in_one_line(drawing):
+    files.write(Path("in/big.png"), images.encode(np.zeros((9900, 9900), np.uint8)))
+    code = (
+        "import resource, sys\n"
+        "from stages import prep, clean\n"
+        "resource.setrlimit(resource.RLIMIT_DATA, (200 << 20, 200 << 20))\n"
+        "sys.argv = ['prep', 'clean', 'in', 'out', '--workers', '1']\n"
+        "prep.main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, OUT_OF_MEMORY.format(" on big"))
+
+
+def test_out_of_memory_outside_of_a_step_is_one_line_too(capsys, drawing, monkeypatch):
+    monkeypatch.setattr("stages.sketchify.process", lambda *given, **more: np.empty(1 << 50, np.uint8))
+    code, _, said = run(capsys, "sketchify", drawing, "out")
+    assert (code, said) == (1, OUT_OF_MEMORY.format(""))
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupted_command_exits_non_zero_without_a_seal_and_the_next_resumes(capsys, number, code):

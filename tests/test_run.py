@@ -10,6 +10,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import psutil
 import pytest
@@ -320,6 +321,42 @@ def test_a_killed_worker_is_said_in_a_sentence(column, tmp_path):
     with pytest.raises(Halt, match="a worker was killed"):
         process(Step(mortal, Cue()), column, tmp_path / "out", cache=tmp_path / "cache", workers=2)
     assert not (tmp_path / "out" / samples.SEAL).exists()
+
+
+def greedy(data, key, params):
+    """Ask for more memory than there is for the seventh sample, of the library that the caller names."""
+    if int(key) == 7 and os.environ["GREED"] == "NumPy":
+        np.empty(1 << 50, np.uint8)
+    if int(key) == 7 and os.environ["GREED"] == "OpenCV":
+        cv2.copyMakeBorder(np.zeros((1, 1), np.uint8), 0, 1 << 30, 0, 1 << 20, cv2.BORDER_REPLICATE)
+    return images.decode(data), {}
+
+
+@pytest.mark.parametrize(("library", "workers"), [("NumPy", 1), ("OpenCV", 1), ("NumPy", 2)])
+def test_out_of_memory_is_said_in_a_sentence_and_the_next_run_goes_on(
+    column, tmp_path, monkeypatch, library, workers
+):
+    monkeypatch.setenv("GREED", library)
+    with pytest.raises(Halt, match=r"^out of memory on 000000007: use fewer --workers, or more memory, then"):
+        process(Step(greedy, Cue()), column, tmp_path / "out", cache=tmp_path / "cache", workers=workers)
+    assert {"000000.tar", "000001.tar"} <= set(content(tmp_path / "out"))
+    assert samples.SEAL not in content(tmp_path / "out")
+    made = list((tmp_path / "cache").rglob("*.tar"))
+    before = {path: path.stat().st_ino for path in made}
+    monkeypatch.setenv("GREED", "")
+    process(Step(greedy, Cue()), column, tmp_path / "out", cache=tmp_path / "cache")
+    assert keys(tmp_path / "out") == [f"{n:09d}" for n in range(1, 9)]
+    assert {path: path.stat().st_ino for path in made} == before  # what was finished was not made again
+
+
+def test_another_failure_of_opencv_is_a_bug(column, tmp_path):
+    with pytest.raises(cv2.error, match="empty"):
+        process(Step(blunder, Cue()), column, tmp_path / "out", cache=tmp_path / "cache")
+
+
+def blunder(data, key, params):
+    """Give OpenCV what it cannot work on."""
+    return cv2.cvtColor(np.empty((0, 0, 3), np.uint8), cv2.COLOR_RGB2GRAY), {}
 
 
 def test_a_killed_run_leaves_no_seal_and_no_worker_and_the_next_run_completes_it(tmp_path):

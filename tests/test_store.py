@@ -6,8 +6,9 @@ import struct
 import tracemalloc
 import zlib
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
-from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ from pipeline.faults import Faults, Rule
 from pipeline.params import Fetch
 from pipeline.server import Answer
 from pipeline.site import open_site
-from pipeline.store import Store
+from pipeline.store import TURNS, Store
 
 POST = make_post(1)
 TARGET = f"/original/{POST['md5'][:2]}/{POST['md5'][2:4]}/{POST['md5']}.png"
@@ -407,7 +408,53 @@ def test_a_file_of_a_folder_is_checked_where_it_lies(tmp_path):
     assert path.read_bytes() == data
 
 
-def test_a_damage_is_a_reject_that_may_pass():
-    assert issubclass(Damage, Reject)
-    assert json.loads(json.dumps(Damage("truncated", "half").args)) == ["truncated", "half"]
-    assert isinstance(Path("x"), Path)
+def test_a_damage_goes_through_the_ledger_of_verdicts_as_the_reject_it_is():
+    damage = Damage("truncated", "half")
+    again = Reject(*json.loads(files.dumps(damage.args)))
+    assert (again.reason, again.detail) == (damage.reason, damage.detail) == ("truncated", "half")
+    with pytest.raises(Reject):
+        raise damage
+
+
+# ---------------------------------------------------------------- two who want one file
+
+
+class Gate:
+    """Hold back the first answer of a site until somebody opens; note how many were held."""
+
+    def __init__(self):
+        """Hold nothing yet."""
+        self.reached, self.opened, self.held = Event(), Event(), []
+
+    def __call__(self, target):
+        """Wait, then let the site answer."""
+        self.held.append(target)
+        self.reached.set()
+        assert self.opened.wait(10)
+
+
+def test_of_two_who_want_one_file_one_waits_and_finds_it(opened, traffic):
+    gate = traffic.troubles["/original/"] = Gate()
+    store = opened()
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(store.obtain, FILE)
+        assert gate.reached.wait(10)
+        second = pool.submit(store.obtain, FILE)
+        assert not wait([second], timeout=0.2).done
+        gate.opened.set()
+        assert first.result() == second.result()
+    assert len(gate.held) == 1
+    assert first.result().path.read_bytes() == read(POST)
+
+
+def test_one_who_wants_another_file_does_not_wait(opened, traffic):
+    turn = hash(POST["md5"]) % len(TURNS)  # of a thousand files two have one
+    other = next(post for post in map(make_post, range(2, 99)) if hash(post["md5"]) % len(TURNS) != turn)
+    gate = traffic.troubles[POST["md5"]] = Gate()
+    store = opened(held=Catalog([POST, other], read))
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(store.obtain, FILE)
+        assert gate.reached.wait(10)
+        assert pool.submit(store.obtain, target_of(other)).result(10).path.read_bytes() == read(other)
+        assert not first.done()
+        gate.opened.set()

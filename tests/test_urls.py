@@ -1,6 +1,8 @@
 """Columns behind URLs hold the bytes that columns in folders hold, whole or not at all."""
 
+import pickle
 import sys
+from socket import SHUT_RDWR
 from threading import Thread
 
 import pytest
@@ -33,17 +35,39 @@ PICKY = Step(picky, Cue(), tell=("color",))
 
 
 class Store:
-    """An S3-compatible server that notes the requests it gets, and refuses those that hold a certain text."""
+    """An S3-compatible server that notes the requests it gets, and refuses those that hold a certain text.
+
+    Of a request that holds another it dies; started again, it has what it had.
+    """
 
     def __init__(self):
-        """Refuse nothing yet."""
+        """Refuse nothing yet, and start."""
         self.app = moto.DomainDispatcherApplication(moto.create_backend_app)
-        self.requests, self.refused = [], None
+        self.requests, self.refused, self.deadly, self.port = [], None, None, 0
+        self.start()
+
+    def start(self):
+        """Listen, at the same port each time."""
+        self.server = serving.make_server("127.0.0.1", self.port, self, threaded=True)
+        self.port = self.server.port
+        self.thread = Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01})
+        self.thread.start()
+
+    def die(self):
+        """Listen no more."""
+        self.server.shutdown()
+        self.thread.join()
+        self.server.server_close()
 
     def __call__(self, environ, start):
         """Answer a request."""
         request = f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}"
         self.requests.append(request)
+        if self.deadly and self.deadly in request:
+            self.deadly = None
+            self.die()
+            environ["werkzeug.socket"].shutdown(SHUT_RDWR)
+            return [b""]
         if self.refused and self.refused in request:
             environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
             start("403 Forbidden", [("Content-Length", "0")])
@@ -55,17 +79,14 @@ class Store:
 def store():
     """Serve S3 on loopback, and say so where fsspec looks."""
     store = Store()
-    server = serving.make_server("127.0.0.1", 0, store, threaded=True)
-    Thread(target=server.serve_forever).start()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.port}")
+        patch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{store.port}")
         patch.setenv("AWS_ACCESS_KEY_ID", "test")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
         patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
         s3fs.S3FileSystem.clear_instance_cache()  # it would go on asking the server of another module
         yield store
-    server.shutdown()
-    server.server_close()
+    store.die()
 
 
 @pytest.fixture
@@ -130,6 +151,15 @@ def test_loose_pictures_have_the_same_keys_in_the_same_order(bucket, tmp_path):
     for source, dest in ((tmp_path / "in", tmp_path / "out"), (afar, files.locate(f"{bucket}/out"))):
         process(step, source, dest, cache=tmp_path / "cache")
     assert content(tmp_path / "out") == content(files.locate(f"{bucket}/out"))
+
+
+def test_facts_that_cannot_be_read_are_not_taken_for_none(store, bucket):
+    for name, data in {"a.png": images.encode(picture(1)), "a.json": b'{"family": "7"}'}.items():
+        files.write(files.locate(f"{bucket}/in/{name}"), data)
+    [part] = samples.parts(files.locate(f"{bucket}/in"))
+    store.refused = "a.json"
+    with pytest.raises(PermissionError):
+        list(part)
 
 
 def test_packed_shards_have_the_same_bytes_and_columns_of_an_earlier_list_go(column, bucket, tmp_path):
@@ -251,3 +281,55 @@ def test_a_store_that_does_not_let_us_in_is_said_in_a_sentence(capsys, column, s
     code, _, said = run(capsys, "sketchify", column, f"{bucket}/out")
     assert code == 1
     assert said.startswith(f"prep: {bucket}/out cannot be reached (")
+
+
+@pytest.mark.parametrize("deadly", ["GET /{}/in/000001.tar", "PUT /{}/out/000001.tar"])
+def test_a_store_that_dies_in_the_middle_is_said_in_a_sentence_and_the_next_run_goes_on(
+    capsys, column, store, bucket, tmp_path, monkeypatch, deadly
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    s3fs.S3FileSystem.clear_instance_cache()
+    upload(column, f"{bucket}/in")
+    monkeypatch.setenv("PREP_WORKERS", "1")
+    command = ("sketchify", f"{bucket}/in", f"{bucket}/out")
+    store.deadly = deadly.format(bucket.removeprefix("s3://"))
+    code, _, said = run(capsys, *command)
+    store.start()
+    assert code == 1
+    assert said.startswith(f"prep: {bucket}/in or {bucket}/out stopped answering (")
+    assert said.endswith("): see that it answers, then run the same command to go on\n")
+    assert said.count("\n") == 1
+    assert not (files.locate(f"{bucket}/out") / samples.SEAL).exists()
+    assert run(capsys, *command)[0] == 0
+    assert run(capsys, "sketchify", column, "here")[0] == 0
+    assert content(files.locate(f"{bucket}/out")) == content(tmp_path / "here")
+
+
+def test_a_broken_connection_is_one_after_its_way_home_from_a_worker_too(store, bucket, monkeypatch):
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    s3fs.S3FileSystem.clear_instance_cache()
+    path = files.locate(f"{bucket}/a")
+    files.write(path, b"here")
+    store.die()
+    with pytest.raises(Halt, match=f"^{path} stopped answering") as error, files.reaching(path):
+        path.read_bytes()
+    store.start()
+    with pytest.raises(Halt, match=f"^{path} stopped answering"), files.reaching(path):
+        raise pickle.loads(pickle.dumps(error.value.__cause__))
+
+
+def test_an_answer_that_breaks_off_is_said_in_a_sentence():
+    def half(environ, start):
+        start("200 OK", [("Content-Length", "9999")])
+        return [b"half"]
+
+    server = serving.make_server("127.0.0.1", 0, half)
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    path = files.locate(f"http://127.0.0.1:{server.port}/a")
+    with pytest.raises(Halt, match=f"^{path} stopped answering (.*): see that"), files.reaching("a", path):
+        path.read_bytes()
+    server.shutdown()
+    thread.join()
+    server.server_close()
