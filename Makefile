@@ -12,7 +12,7 @@ repro: .venv  ## run the pipeline: all that is missing or has changed, from sear
 	@prep report
 
 test: .venv  ## run the tests
-	pytest -q
+	pytest -q -n auto --maxprocesses 4 --dist loadfile
 
 proof: .venv  ## run the slow proofs: kills, full disks, ten thousand mutilated files
 	pytest -q -m slow

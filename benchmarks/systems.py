@@ -19,7 +19,7 @@ SMALL = {  # width, learning rate
     "nerk": (8, 5e-4),
     "liu": (16, 5e-4),
     "liu-finetune": (16, 2e-4),
-    "scft": (4, 4e-4),
+    "scft": (4, 2e-4),
     "mask": (32, 5e-4),
 }
 

@@ -5,6 +5,7 @@ reference: the reference is another picture of the test split. `unseen`: paired,
 the model was not trained on.
 """
 
+import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -81,13 +82,13 @@ def evaluate(
 ) -> Found:
     """Measure the model in `folder`, and what needs no model, on the test split of the packed dataset `data`.
 
-    Each row holds the numbers of one picture, by the model or by a baseline (`by`), in one condition: see
-    measures.py. The summary has, for each condition and for each of these, the mean of each measure with its
-    95 % bootstrap interval, and FID and KID of all pictures; `gain` is how much the paired PSNR of the model
-    exceeds that of the best baseline, in dB; `own` tells whether it was trained on this dataset, `vgg` with
-    whose features; `absent` names conditions and measures that cannot be had, and
-    why. After each picture `tick` gets how many are done, of how many. Raise Halt if the model or the dataset
-    cannot be used.
+    Each row holds the numbers of one picture, by the model or by a baseline (`by`), in one condition, and the
+    artist of the original, if one is told: see measures.py. The summary has, for each condition and for each
+    of these, the mean of each measure with its 95 % bootstrap interval, and FID and KID of all pictures;
+    `gain` is how much the paired PSNR of the model exceeds that of the best baseline, in dB; `own` tells
+    whether it was trained on this dataset, `vgg` with whose features; `absent` names conditions and measures
+    that cannot be had, and why. After each picture `tick` gets how many are done, of how many. Raise Halt if
+    the model or the dataset cannot be used.
     """
     generator, config = load(folder, device)
     pairs = Pairs(data, "test", config["sketch"].split(",")[0], SYSTEMS[config["system"]].COLUMNS)
@@ -95,11 +96,13 @@ def evaluate(
     conditions, absent = plan(pairs, data, config, params)
     absent |= lacking(pairs, judges)
     cued = pairs.facts.get("cue")
+    artists = {entry.key: json.loads(entry.read("json")).get("artist", "") for entry in pairs.entries}
     found, done = Found(), 0
     for name, dataset in conditions.items():
         rows, seen = [], defaultdict(list)
         for number, shot in enumerate(shots(generator, config, dataset, batch)):
-            rows += measure(shot, name, judges, cued)
+            told = {"condition": name, "key": shot.key, "artist": artists[shot.key]}
+            rows += [told | row for row in measure(shot, judges, cued)]
             if number < params.rows:
                 found.pictures.setdefault(shot.key, {}).update(display(name, shot))
             for by, picture in ({GOAL: shot.goal} | shot.pictures).items() if "fid" not in absent else ():
@@ -171,7 +174,7 @@ def baselines(given: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     return rivals
 
 
-def measure(shot: Shot, condition: str, judges: Judges, cued: dict | None) -> list[dict]:
+def measure(shot: Shot, judges: Judges, cued: dict | None) -> list[dict]:
     """Compare each picture with the goal and with what was given, in a row of numbers.
 
     None is a measure that is not defined for the sample. `colors` are held against the reference where there
@@ -196,7 +199,7 @@ def measure(shot: Shot, condition: str, judges: Judges, cued: dict | None) -> li
         if "mask" in given:
             told["inside"] = measures.inside(goal, picture, given["mask"])
             told["leakage"] = measures.leakage(picture, given["mask"])
-        rows.append({"condition": condition, "key": shot.key, "by": by} | told)
+        rows.append({"by": by} | told)
     return rows
 
 

@@ -10,9 +10,9 @@ from test_dataset import packed
 from typer.testing import CliRunner
 
 from pipeline import Halt, images
-from pipeline.compare import NUMBERS, PICTURES, TABLE, compare, pictures, table, write
+from pipeline.compare import NUMBERS, PICTURES, TABLE, Result, compare, pictures, table, write
 from pipeline.dataset import Pairs
-from pipeline.evaluation import MODEL, evaluate
+from pipeline.evaluation import MODEL, Found, evaluate
 from pipeline.params import Evaluate, Model
 from pipeline.systems import SYSTEMS
 from pipeline.training import save
@@ -33,8 +33,10 @@ def folder(tmp_path_factory):
         networks = SYSTEMS[name].networks(shape)
         told = {
             "dataset": "another" if name == "nerk" else Pairs(data, "test", "b7").fingerprint,
+            "side": SIDE,
+            "columns": {},
             "train": {"vgg": "none", "batch": 4},
-            "validation": {"step": 500},
+            "validation": {"step": 500, "val_psnr": 20.0, "val_l1": 0.1},
             "parameters": {"generator": 1_234_567},
         }
         save(folder / name, networks[0].state_dict(), asdict(shape) | told)
@@ -87,6 +89,29 @@ def test_the_table_tells_what_is_absent_without_vgg_and_trained_elsewhere(result
     assert cells(text, "nerk")[0][0] == "nerk, trained on another dataset"
     assert cells(text, "liu")[0][0] == "liu main, no VGG"
     assert cells(text, "mask")[0][0] == "mask"
+
+
+def test_the_numbers_of_each_artist_stand_by_themselves_if_there_are_several(results):
+    def drawn(nib, other):
+        return [{"artist": "nib", "psnr": psnr} for psnr in nib] + [{"artist": "a|b", "psnr": other}]
+
+    assert "by artist" not in table(results)  # nobody is told
+    row = {"condition": "paired", "by": MODEL}
+    shared = [
+        Result(result.name, result.config, Found([row | each for each in rows], result.found.summary))
+        for result, rows in zip(
+            results[:2],
+            (
+                [{"artist": "nib", "psnr": psnr} for psnr in (10.0, 11.0)]
+                + [{"artist": "a|b", "psnr": 30.0}],
+                [{"artist": "nib", "psnr": psnr} for psnr in (20.0, 22.0)] + [{"artist": "a|b", "psnr": 5.0}],
+            ),
+            strict=True,
+        )
+    ]
+    text = table(shared)
+    assert cells(text, "`nib`") == [["2", "10.50", "21.00"]]
+    assert "| 1 | 30.00 | 5.00 |" in text
 
 
 def test_the_picture_has_a_row_for_each_sketch_and_a_column_for_each_model(results):

@@ -40,7 +40,8 @@ def model(data, tmp_path_factory):
         network, _ = SYSTEMS[system].networks(shape)
         for parameter in network.parameters():
             parameter.data *= 2
-        told = {"dataset": Pairs(data, "test", "b7").fingerprint, "train": {"vgg": "none"}}
+        told = {"dataset": Pairs(data, "test", "b7").fingerprint, "side": 32, "columns": {}}
+        told["train"] = {"vgg": "none"}
         save(folder, network.state_dict(), asdict(shape) | told)
         return folder
 
@@ -168,7 +169,7 @@ def test_measures_that_cannot_be_had_are_absent_and_named(data, model):
     assert found.summary["absent"].keys() == {"different", "unseen", "ms_ssim", "lpips", "fid", "kid"}
     assert found.summary["absent"]["ms_ssim"] == f"a side of 32 is below {measures.MS_SSIM_LEAST}"
     numbers = {"psnr", "ssim", "edges", "colors", "adherence"}
-    assert all(set(row) == {"condition", "key", "by"} | numbers for row in found.rows)
+    assert all(set(row) == {"condition", "key", "artist", "by"} | numbers for row in found.rows)
 
 
 def test_with_weights_the_learned_measures_are_there_for_every_picture_and_pooled(data, model, monkeypatch):
