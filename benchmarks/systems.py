@@ -16,7 +16,7 @@ from pipeline.params import Evaluate, Model, Train
 
 SMALL = {  # width, learning rate
     "pix2pix": (24, 1e-3),
-    "nerk": (8, 5e-4),
+    "nerk": (8, 1e-3),
     "liu": (16, 5e-4),
     "liu-finetune": (16, 2e-4),
     "scft": (4, 2e-4),

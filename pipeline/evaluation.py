@@ -86,9 +86,10 @@ def evaluate(
     artist of the original, if one is told: see measures.py. The summary has, for each condition and for each
     of these, the mean of each measure with its 95 % bootstrap interval, and FID and KID of all pictures;
     `gain` is how much the paired PSNR of the model exceeds that of the best baseline, in dB; `own` tells
-    whether it was trained on this dataset, `vgg` with whose features; `absent` names conditions and measures
-    that cannot be had, and why. After each picture `tick` gets how many are done, of how many. Raise Halt if
-    the model or the dataset cannot be used.
+    whether it was trained on this dataset, `vgg` with whose features; `lpips_sha256` and `inception_sha256`
+    name the weights of those measures; `absent` names conditions and measures that cannot be had, and why.
+    After each picture `tick` gets how many are done, of how many. Raise Halt if the model or the dataset
+    cannot be used.
     """
     generator, config = load(folder, device)
     pairs = Pairs(data, "test", config["sketch"].split(",")[0], SYSTEMS[config["system"]].COLUMNS)
@@ -120,6 +121,7 @@ def evaluate(
         "side": pairs.side,
     }
     told |= {"vgg": taught(config), "own": config["dataset"] == pairs.fingerprint}
+    told |= {f"{name}_sha256": weights for name, weights in judges.weights.items()}
     found.summary |= told | {"gain": gain(found.summary["paired"]), "absent": absent}
     return found
 

@@ -4,8 +4,9 @@ Their weights come from a file that the user names, or from torch's cache if the
 downloaded: a measure without weights is absent, and has a reason.
 """
 
+import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
 
@@ -26,10 +27,14 @@ MEASURES = {"lpips": ("lpips",), "inception": ("fid", "kid")}  # of each network
 
 @dataclass(frozen=True)
 class Judges:
-    """The networks that could be had, and why each measure is `absent` whose network could not."""
+    """The networks that could be had, and why each measure is `absent` whose network could not.
+
+    `weights` holds the SHA-256 of their files, without which nobody could compare the numbers.
+    """
 
     networks: dict[str, nn.Module]
     absent: dict[str, str]
+    weights: dict[str, str] = field(default_factory=dict)
 
     @torch.inference_mode()
     def distance(self, first: np.ndarray, second: np.ndarray) -> float:
@@ -95,15 +100,21 @@ def judges(lpips: str = "", inception: str = "", device: str = "cpu") -> Judges:
     Files are state dicts, .pth or .safetensors: that of torchvision's AlexNet, and that of the Inception of
     torch-fidelity. Raise Halt if a file that is named is missing, or holds no such weights.
     """
-    networks, absent = {}, {}
+    networks, absent, weights = {}, {}, {}
     for option, file in {"lpips": lpips, "inception": inception}.items():
         try:
             networks[option] = judge(option, file).requires_grad_(False).eval().to(device)
+            weights[option] = hashlib.sha256(locate(option, file).read_bytes()).hexdigest()
         except Halt as reason:  # which stops nobody who named no file
             if file not in ("", "none"):
                 raise
             absent |= dict.fromkeys(MEASURES[option], str(reason))
-    return Judges(networks, absent)
+    return Judges(networks, absent, weights)
+
+
+def locate(option: str, file: str) -> Path:
+    """Return the file of weights that is named, or where torch's cache would have it."""
+    return Path(file or Path(torch.hub.get_dir(), "checkpoints", NETWORKS[option][1]))
 
 
 def judge(option: str, file: str) -> nn.Module:
@@ -111,10 +122,9 @@ def judge(option: str, file: str) -> nn.Module:
     if file == "none":
         raise Halt(f"evaluate.{option} is none: set it to a file of weights")
     build, published = NETWORKS[option]
-    path = Path(file or Path(torch.hub.get_dir(), "checkpoints", published))
     name = file or f"{published} in torch's cache"
     advice = f"set evaluate.{option} to a file of weights, or to none"
-    weights = read(path, name, advice if file else f"put it there, or {advice}")
+    weights = read(locate(option, file), name, advice if file else f"put it there, or {advice}")
     try:
         return build(weights)
     except (KeyError, RuntimeError, TypeError) as error:

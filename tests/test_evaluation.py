@@ -180,10 +180,11 @@ def test_with_weights_the_learned_measures_are_there_for_every_picture_and_poole
         def describe(self, pictures):
             return torch.tensor(np.stack([image.mean((0, 1)) / 255 for image in pictures])).float()
 
-    judges = Seeing({"lpips": None, "inception": None}, {})
+    judges = Seeing({"lpips": None, "inception": None}, {}, {"lpips": "ab", "inception": "cd"})
     monkeypatch.setattr("pipeline.perception.judges", lambda *given: judges)
     found = evaluate(data, model(), PARAMS)
     assert not {"lpips", "fid", "kid"} & set(found.summary["absent"])
+    assert (found.summary["lpips_sha256"], found.summary["inception_sha256"]) == ("ab", "cd")
     for by, told in found.summary["paired"].items():
         values = [row["lpips"] for row in found.rows if row["by"] == by]
         assert told["lpips"]["mean"] == pytest.approx(sum(values) / 3, abs=1e-4)

@@ -1,6 +1,8 @@
 """The learned measures against formulas of their own, with weights that are made here, and without any."""
 
+import hashlib
 import socket
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -125,12 +127,15 @@ def test_safetensors_and_the_cache_give_the_same_distance(network, weights, tmp_
     save_file(weights, tmp_path / "alexnet.safetensors")
     torch.save(weights, cache(tmp_path, ALEXNET))
     for file in (str(tmp_path / "alexnet.safetensors"), ""):
-        assert judges(file, "none").distance(first, second) == network.distance(first, second)
+        found = judges(file, "none")
+        assert found.distance(first, second) == network.distance(first, second)
+        read = Path(file) if file else cache(tmp_path, ALEXNET)
+        assert found.weights == {"lpips": hashlib.sha256(read.read_bytes()).hexdigest()}
 
 
 def test_measures_without_weights_are_absent_and_say_how_to_have_them(tmp_path):
     found = judges()
-    assert found.networks == {}
+    assert found.networks == found.weights == {}
     assert found.absent["lpips"] == (
         f"{ALEXNET} in torch's cache is missing: "
         "put it there, or set evaluate.lpips to a file of weights, or to none"

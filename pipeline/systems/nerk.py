@@ -12,7 +12,7 @@ from torch.nn.functional import avg_pool2d, softplus
 from torch.optim import AdamW, Optimizer
 
 from pipeline.params import Model, Reference, Train
-from pipeline.systems.layers import Attention, normal
+from pipeline.systems.layers import Attention, even, normal
 
 WIDTH = 32
 COLUMNS = ("reference",)
@@ -132,7 +132,7 @@ def multiple(model: Model) -> int:
 def networks(model: Model) -> tuple[Generator, Discriminator]:
     """Build the generator and the discriminator with fresh weights."""
     width = model.width or WIDTH
-    return Generator(width).apply(normal), Discriminator(2 * width).apply(normal)
+    return Generator(width).apply(even), Discriminator(2 * width).apply(normal)
 
 
 def optimizers(generator: nn.Module, discriminator: nn.Module, lr: float) -> tuple[Optimizer, Optimizer]:
