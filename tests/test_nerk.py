@@ -197,7 +197,7 @@ def test_it_compiles_whole_and_computes_in_bfloat16(tiny):
     with torch.autocast("cpu", torch.bfloat16):
         made = compiled(*nerk.inputs(batch))
         terms = nerk.generator_loss(compiled, tiny[1], batch, made, Train(), None)
-    torch.testing.assert_close(made.picture.float(), exact, rtol=0, atol=0.03)
+    torch.testing.assert_close(made.picture.float(), exact, rtol=0, atol=0.06)
     assert all(term.isfinite().all() for term in terms.values())
 
 

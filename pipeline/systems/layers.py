@@ -1,5 +1,8 @@
 """What more than one network is built of, and how weights begin."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from torch import Tensor, autograd, cat, nn
 
 
@@ -69,6 +72,16 @@ def normal(module: nn.Module) -> None:
         nn.init.normal_(module.weight, 1.0 if isinstance(module, nn.BatchNorm2d) else 0.0, 0.02)
         if module.bias is not None:
             nn.init.zeros_(module.bias)
+
+
+@contextmanager
+def frozen(network: nn.Module) -> Iterator[None]:
+    """Let no gradient reach the weights of a network from what is computed meanwhile; inputs get theirs."""
+    network.requires_grad_(False)
+    try:
+        yield
+    finally:
+        network.requires_grad_(True)
 
 
 def count(network: nn.Module) -> int:

@@ -12,7 +12,7 @@ from torch.nn.functional import avg_pool2d, softplus
 from torch.optim import AdamW, Optimizer
 
 from pipeline.params import Model, Reference, Train
-from pipeline.systems.layers import Attention, even, normal
+from pipeline.systems.layers import Attention, even, frozen, normal
 
 WIDTH = 32
 COLUMNS = ("reference",)
@@ -168,13 +168,15 @@ def generator_loss(
 ) -> dict[str, Tensor]:
     """Be taken for real, be close to the target, and be an exemplar of the same texture.
 
-    The softplus of a logit, or of its negative, is its binary cross entropy with a label of 0, or 1.
+    Only the picture learns to have that texture: weights would learn to see the same in any exemplar, which is
+    nothing. The softplus of a logit, or of its negative, is its binary cross entropy with a label of 0, or 1.
     """
-    again = generator(batch["sketch"], output.picture, output.structure)
+    with frozen(generator):
+        again = generator(batch["sketch"], output.picture, output.structure.detach())
     return {
         "adversarial": softplus(-discriminator(batch["sketch"], output.picture)),
         "l1": L1 * (output.picture - batch["target"]).abs(),
-        "consistency": CONSISTENCY * (again - output.texture).square(),
+        "consistency": CONSISTENCY * (again - output.texture.detach()).square(),
     }
 
 
