@@ -133,11 +133,12 @@ def test_losses_equal_those_worked_out_by_hand():
     def judge(sketch, image):
         return torch.where(image.mean() > 0.5, 2.0, -1.0).reshape(1, 1, 1, 1)
 
-    def generate(sketch, exemplar, structure):
-        assert structure is output.structure
-        return torch.full((1, 4, 1, 1), exemplar.mean().item())
+    class Generator(nn.Module):
+        def forward(self, sketch, exemplar, structure):
+            assert torch.equal(structure, output.structure)
+            return torch.full((1, 4, 1, 1), exemplar.mean().item())
 
-    terms = nerk.generator_loss(generate, judge, batch, output, Train(), None)
+    terms = nerk.generator_loss(Generator(), judge, batch, output, Train(), None)
     assert set(terms) == {"adversarial", "l1", "consistency"}
     assert terms["adversarial"].item() == pytest.approx(math.log(1 + math.exp(1)))
     assert terms["l1"].mean().item() == pytest.approx(100 * 0.75)
@@ -170,6 +171,20 @@ def test_gradients_reach_every_weight_and_only_of_the_network_that_learns(tiny):
     terms = nerk.generator_loss(generator, discriminator, batch, made, Train(), None)
     sum(term.mean() for term in terms.values()).backward()
     assert [name for name, parameter in generator.named_parameters() if not parameter.grad.any()] == []
+
+
+def test_consistency_teaches_the_picture_and_not_the_attention(tiny):
+    generator, discriminator = tiny
+    batch = batch_of(64)
+    made = generator(*nerk.inputs(batch))
+    picture = made.picture.detach().requires_grad_()  # so that nothing goes on to what painted it
+    terms = nerk.generator_loss(
+        generator, discriminator, batch, made._replace(picture=picture), Train(), None
+    )
+    terms["consistency"].mean().backward()
+    assert picture.grad.any()
+    assert all(weight.grad is None for weight in generator.parameters())
+    assert all(weight.requires_grad for weight in generator.parameters())
 
 
 def test_the_optimizers_are_the_published_ones(tiny):
