@@ -168,8 +168,8 @@ def generator_loss(
 ) -> dict[str, Tensor]:
     """Be taken for real, be close to the target, and be an exemplar of the same texture.
 
-    Only the picture learns to have that texture: weights would learn to see the same in any exemplar, which is
-    nothing. The softplus of a logit, or of its negative, is its binary cross entropy with a label of 0, or 1.
+    Only the picture learns to have that texture: the weights would learn to see the same in any exemplar. The
+    softplus of a logit, or of its negative, is its binary cross entropy with a label of 0, or 1.
     """
     with frozen(generator):
         again = generator(batch["sketch"], output.picture, output.structure.detach())
