@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from torch import nn
 
-from pipeline import Halt, images, training
+from pipeline import Halt, images, models
 from pipeline import cue as cues
 from pipeline.files import dumps
 from pipeline.imports import code
@@ -89,8 +89,8 @@ def load(model: Path, given: dict[str, Path], device: str = "cpu", tile: int = 0
 
     Raise Halt if one cannot be used, ValueError if a tile is too small for the system.
     """
-    generator, config = training.load(model, device)
-    weights = hashlib.sha256((model / training.WEIGHTS).read_bytes()).hexdigest()
+    generator, config = models.load(model, device)
+    weights = hashlib.sha256((model / models.WEIGHTS).read_bytes()).hexdigest()
     check(config, tile)
     plain = Colorizer(generator, config, weights, tile=tile)
     kind = SYSTEMS[config["system"]].COLUMNS[0]

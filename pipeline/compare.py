@@ -11,8 +11,8 @@ import numpy as np
 
 from pipeline import Halt, files, gallery, images, markdown
 from pipeline.evaluation import GUIDES, MODEL, Found, evaluate
+from pipeline.models import CONFIG
 from pipeline.params import Evaluate
-from pipeline.training import CONFIG
 
 TABLE, NUMBERS, PICTURES = "table.md", "table.json", "pictures.png"
 COLUMNS = {  # of the table: what a measure is called there, and its decimals
@@ -97,7 +97,7 @@ def table(results: list[Result]) -> str:
             parts += [f"### {title} (`{condition}`)", markdown.table(heads, lines)]
     if rows := artists(results):
         parts += ["### Paired PSNR by artist, dB", markdown.table(("artist", "pictures", *names), rows)]
-    parts += [f"- `{what}` is absent: {why} ({', '.join(of)})" for (what, why), of in lacks(results)]
+    parts.append("\n".join(f"- no `{what}`: {why} ({', '.join(of)})" for (what, why), of in lacks(results)))
     return "\n\n".join(parts) + "\n"
 
 
@@ -178,7 +178,7 @@ def numbers(results: list[Result]) -> dict:
 
 
 def pictures(results: list[Result]) -> np.ndarray:
-    """Draw the first test pictures, a row for each: what was given, then what each model made of it."""
+    """Draw some test pictures, a row for each: what was given, then what each model made of it."""
     psnr = {
         (result.name, row["key"]): row["psnr"]
         for result in results

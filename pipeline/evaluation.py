@@ -23,11 +23,11 @@ from torch.utils.data import Dataset
 
 from pipeline import cue, measures, perception
 from pipeline.dataset import Pairs, array, once, tensor
+from pipeline.models import load
 from pipeline.painting import paint
 from pipeline.params import Evaluate
 from pipeline.perception import Judges
 from pipeline.systems import SYSTEMS
-from pipeline.training import load
 
 MODEL, GOAL = "model", "goal"  # whose pictures they are; all others are baselines
 GUIDES = ("cue", "reference", "mask")
@@ -35,7 +35,7 @@ GUIDES = ("cue", "reference", "mask")
 
 @dataclass
 class Found:
-    """What a model is worth: rows of numbers, their summary, and the first pictures by key and name."""
+    """What a model is worth: rows of numbers, their summary, and some of the pictures by key and name."""
 
     rows: list[dict] = field(default_factory=list)
     summary: dict = field(default_factory=dict)
@@ -98,13 +98,14 @@ def evaluate(
     absent |= lacking(pairs, judges)
     cued = pairs.facts.get("cue")
     artists = {entry.key: json.loads(entry.read("json")).get("artist", "") for entry in pairs.entries}
+    picked = {int(place) for place in np.linspace(0, len(pairs) - 1, params.rows)}  # from all artists
     found, done = Found(), 0
     for name, dataset in conditions.items():
         rows, seen = [], defaultdict(list)
         for number, shot in enumerate(shots(generator, config, dataset, batch)):
             told = {"condition": name, "key": shot.key, "artist": artists[shot.key]}
             rows += [told | row for row in measure(shot, judges, cued)]
-            if number < params.rows:
+            if number in picked:
                 found.pictures.setdefault(shot.key, {}).update(display(name, shot))
             for by, picture in ({GOAL: shot.goal} | shot.pictures).items() if "fid" not in absent else ():
                 seen[by].append(judges.describe([picture]))

@@ -16,8 +16,8 @@ from torch.export import Dim
 from pipeline import Halt
 from pipeline.files import dumps
 from pipeline.modelcard import told
+from pipeline.models import load, shape
 from pipeline.systems import SYSTEMS
-from pipeline.training import load, shape
 
 if TYPE_CHECKING:  # of an optional package
     from onnx import ModelProto
@@ -35,7 +35,7 @@ class Painter(nn.Module):
     """
 
     def __init__(self, generator: nn.Module, config: dict):
-        """Take what `training.load` returns."""
+        """Take what `models.load` returns."""
         super().__init__()
         self.generator, self.system = generator, SYSTEMS[config["system"]]
         self.multiple = self.system.multiple(shape(config))

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from pipeline.dataset import array, tensor
+from pipeline.models import shape
 from pipeline.systems import SYSTEMS
-from pipeline.training import shape
 
 WHOLE = ("reference",)  # what no tile is cut from: all of it may color any part
 OVERLAP = 4  # a tile shares a quarter of its side with the next

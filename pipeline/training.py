@@ -20,9 +20,9 @@ from torch import Tensor, nn
 from pipeline import Halt, samples
 from pipeline.chance import digest
 from pipeline.dataset import Fresh, Pairs, batches, fingerprint, once
-from pipeline.files import dumps, whole, write, write_json
+from pipeline.files import dumps, whole, write
 from pipeline.imports import code
-from pipeline.modelcard import card
+from pipeline.models import CONFIG, WEIGHTS, place, save
 from pipeline.params import Model, Reference, Train
 from pipeline.systems import SYSTEMS, liu
 from pipeline.systems.layers import count
@@ -30,7 +30,6 @@ from pipeline.systems.layers import count
 POWER = 0.9  # of the polynomial decay
 EVERY = 30.0  # seconds between two checkpoints
 PRECISIONS = {"32": "32-true", "bf16": "bf16-mixed"}
-WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
 
 
 def fit(
@@ -262,15 +261,6 @@ def restore(checkpoint: Path, identity: str, parts: dict[str, Any]) -> dict:
     return {"step": 0, "records": [], "sums": {}, "best": {}}
 
 
-def place(device: str) -> torch.device:
-    """Find a device: cpu, cuda, or auto, which is cuda where there is one. Raise Halt if it is not there."""
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    if device == "cuda" and not torch.cuda.is_available():
-        raise Halt("there is no GPU that torch can use: run with the device cpu")
-    return torch.device(device)
-
-
 def release(checkpoint: Path, folder: Path) -> dict:
     """Make a model folder of a finished checkpoint, and return its config.
 
@@ -287,31 +277,3 @@ def release(checkpoint: Path, folder: Path) -> dict:
     for name, tensors in weights.items():
         write(folder / f"{name}.safetensors", save_tensors(tensors))
     return config
-
-
-def save(folder: Path, tensors: dict[str, Tensor], config: dict) -> None:
-    """Write a model: its weights, what is needed to build it again, and its card."""
-    write(folder / WEIGHTS, save_tensors({name: tensor.contiguous() for name, tensor in tensors.items()}))
-    write_json(folder / CONFIG, config)
-    write(folder / CARD, card(config).encode())
-
-
-def load(folder: Path, device: str = "cpu") -> tuple[nn.Module, dict]:
-    """Read a model, ready for use. Raise Halt if it is missing or its two files do not fit."""
-    try:
-        config = json.loads((folder / CONFIG).read_bytes())
-        tensors = load_tensors((folder / WEIGHTS).read_bytes())
-        generator, _ = SYSTEMS[config["system"]].networks(shape(config))
-        generator.load_state_dict(tensors)
-    except FileNotFoundError as error:
-        raise Halt(f"{error.filename} is missing: run train, or name the folder of a model") from None
-    except (json.JSONDecodeError, KeyError, RuntimeError, SafetensorError) as error:
-        raise Halt(
-            f"{folder} is no model that can be read ({type(error).__name__}): run train again"
-        ) from error
-    return generator.eval().to(place(device)), config
-
-
-def shape(config: dict) -> Model:
-    """Return the parameters of a model from its config."""
-    return Model(**{name: config[name] for name in Model.__dataclass_fields__})

@@ -9,11 +9,11 @@ from conftest import picture
 
 from pipeline import Halt, colorize, files, images
 from pipeline.cue import cue
+from pipeline.models import save
 from pipeline.painting import colorize as paint
 from pipeline.params import Cue, Model
 from pipeline.systems import SYSTEMS, pix2pix
 from pipeline.tars import Sample
-from pipeline.training import save
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ from pipeline import Halt, images
 from pipeline.compare import NUMBERS, PICTURES, TABLE, Result, compare, pictures, table, write
 from pipeline.dataset import Pairs
 from pipeline.evaluation import MODEL, Found, evaluate
+from pipeline.models import save
 from pipeline.params import Evaluate, Model
 from pipeline.systems import SYSTEMS
-from pipeline.training import save
 from stages.prep import app
 
 PARAMS = Evaluate(lpips="none", inception="none", resamples=100, rows=2)
@@ -81,11 +81,8 @@ def test_a_baseline_that_systems_share_stands_once_in_each_condition(results):
 
 def test_the_table_tells_what_is_absent_without_vgg_and_trained_elsewhere(results):
     text = table(results)
-    assert "- `different` is absent: pix2pix takes no reference (pix2pix)" in text
-    assert (
-        f"- `lpips` is absent: evaluate.lpips is none: set it to a file of weights ({', '.join(SYSTEMS)})"
-        in text
-    )
+    assert "- no `different`: pix2pix takes no reference (pix2pix)" in text
+    assert f"- no `lpips`: evaluate.lpips is none: set it to a file of weights ({', '.join(SYSTEMS)})" in text
     assert cells(text, "nerk")[0][0] == "nerk, trained on another dataset"
     assert cells(text, "liu")[0][0] == "liu main, no VGG"
     assert cells(text, "mask")[0][0] == "mask"

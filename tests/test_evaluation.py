@@ -12,11 +12,11 @@ from test_dataset import packed, sample
 from pipeline import Halt, images, measures
 from pipeline.dataset import Pairs, array
 from pipeline.evaluation import MODEL, Others, baselines, evaluate, scatter, table
+from pipeline.models import load, save
 from pipeline.painting import colorize
 from pipeline.params import Evaluate, Model
 from pipeline.perception import Judges
 from pipeline.systems import SYSTEMS
-from pipeline.training import load, save
 
 PARAMS = Evaluate(lpips="none", inception="none", resamples=100)
 UNSEEN = replace(PARAMS, unseen="b5")
@@ -254,3 +254,8 @@ def test_a_test_split_of_one_picture_lends_no_reference(tmp_path, model):
     found = evaluate(packed(tmp_path, test=1), model("liu"), PARAMS)
     assert found.summary["absent"]["different"] == "the test split has one picture"
     assert found.summary["images"] == 1
+
+
+def test_the_pictures_to_show_are_spread_over_the_split(data, model):
+    found = evaluate(data, model(), replace(PARAMS, rows=2))
+    assert list(found.pictures) == ["009", "011"]

@@ -14,10 +14,10 @@ import torch
 from typer.testing import CliRunner
 
 from pipeline import Halt, export
+from pipeline.models import load, save
 from pipeline.painting import paint
 from pipeline.params import Model, Train
 from pipeline.systems import SYSTEMS
-from pipeline.training import load, save
 from stages import prep
 
 MODELS = {

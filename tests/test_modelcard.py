@@ -20,10 +20,10 @@ from typer.testing import CliRunner
 
 from pipeline import images
 from pipeline.modelcard import FOLDER, HIDDEN, PAPERS, card, told
+from pipeline.models import load, save
 from pipeline.painting import colorize
 from pipeline.params import Model, Train
 from pipeline.systems import SYSTEMS
-from pipeline.training import load, save
 from stages import prep
 
 GUIDES = {"cue": {"method": "gaussian", "sigma": 9.0}, "reference": {"grid": 3}}

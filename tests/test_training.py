@@ -11,10 +11,11 @@ from test_dataset import packed
 
 from pipeline import Halt, training
 from pipeline.dataset import Pairs, once
+from pipeline.models import load, save
 from pipeline.painting import paint
 from pipeline.params import Model, Train
 from pipeline.systems import SYSTEMS
-from pipeline.training import fit, load, release, save, share
+from pipeline.training import fit, release, share
 
 MODEL = Model(width=4, depth=4)
 TRAIN = Train(steps=6, batch=2, lr=1e-3, validate=2, decay="linear", vgg="none")
@@ -257,7 +258,7 @@ def test_the_last_and_the_best_weights_are_kept_and_either_becomes_the_model(
     run, tmp_path, monkeypatch, kept
 ):
     scores = iter([3.0, 5.0, 4.0])
-    monkeypatch.setattr(training, "validate", lambda *given: {"val_psnr": next(scores)})
+    monkeypatch.setattr(training, "validate", lambda *given: {"val_psnr": next(scores), "val_l1": 0.1})
     records = list(run("run", replace(TRAIN, keep=kept)))
     config = release(tmp_path / "run", tmp_path / "model")
     assert config["validation"] == records[{"last": 2, "best": 1}[kept]]
@@ -305,3 +306,25 @@ def test_gradients_are_clipped_to_the_norm_asked_for(run, tmp_path):
         for name in ("free", "bound")
     )
     assert bound["exp_avg"].norm() < 1e-6 < free["exp_avg"].norm()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "variant", "lr", "steps"),
+    [
+        ("pix2pix", "main", 2e-3, 900),
+        ("nerk", "main", 2e-3, 900),
+        ("liu", "main", 5e-3, 500),
+        ("liu", "finetune", 5e-3, 900),
+        ("scft", "main", 2e-4, 900),
+        ("mask", "main", 2e-3, 500),
+    ],
+)
+def test_one_picture_is_learned_by_heart_by_every_system(tmp_path, name, variant, lr, steps):
+    data = packed(tmp_path, train=1, val=1, test=1)
+    model = Model(system=name, width=8, depth=4, variant=variant)
+    train = Train(steps=steps, batch=1, lr=lr, decay="linear", validate=steps, vgg="none", fresh="none")
+    list(fit(data, model, train, checkpoint=tmp_path / "run"))
+    release(tmp_path / "run", tmp_path / "model")
+    learned = once(Pairs(data, "train", "b7", SYSTEMS[name].COLUMNS), 1, 0)
+    assert training.validate(load(tmp_path / "model")[0], SYSTEMS[name], learned)["val_psnr"] > 30

@@ -1,0 +1,55 @@
+"""A trained colorizer in a folder: its weights, the config that builds it again, and its card."""
+
+import json
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+from torch import Tensor, nn
+
+from pipeline import Halt
+from pipeline.files import write, write_json
+from pipeline.modelcard import card
+from pipeline.params import Model
+from pipeline.systems import SYSTEMS
+
+WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
+
+
+def save(folder: Path, tensors: dict[str, Tensor], config: dict) -> None:
+    """Write a model: its weights, what is needed to build it again, and its card."""
+    write(folder / WEIGHTS, save_tensors({name: tensor.contiguous() for name, tensor in tensors.items()}))
+    write_json(folder / CONFIG, config)
+    write(folder / CARD, card(config).encode())
+
+
+def load(folder: Path, device: str = "cpu") -> tuple[nn.Module, dict]:
+    """Read a model, ready for use. Raise Halt if it is missing or its two files do not fit."""
+    try:
+        config = json.loads((folder / CONFIG).read_bytes())
+        tensors = load_tensors((folder / WEIGHTS).read_bytes())
+        generator, _ = SYSTEMS[config["system"]].networks(shape(config))
+        generator.load_state_dict(tensors)
+    except FileNotFoundError as error:
+        raise Halt(f"{error.filename} is missing: run train, or name the folder of a model") from None
+    except (json.JSONDecodeError, KeyError, RuntimeError, SafetensorError) as error:
+        raise Halt(
+            f"{folder} is no model that can be read ({type(error).__name__}): run train again"
+        ) from error
+    return generator.eval().to(place(device)), config
+
+
+def shape(config: dict) -> Model:
+    """Return the parameters of a model from its config."""
+    return Model(**{name: config[name] for name in Model.__dataclass_fields__})
+
+
+def place(device: str) -> torch.device:
+    """Find a device: cpu, cuda, or auto, which is cuda where there is one. Raise Halt if it is not there."""
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    if device == "cuda" and not torch.cuda.is_available():
+        raise Halt("there is no GPU that torch can use: run with the device cpu")
+    return torch.device(device)
