@@ -163,16 +163,20 @@ class Pairs(Dataset):
 
     @property
     def facts(self) -> dict:
-        """Return what the first sample says of how its columns were made."""
+        """Return what the first sample says of how its columns were made, without what is its own."""
         facts = json.loads(self.entries[0].read("json"))
-        told = {column: facts[column] for column in self.packed if column in facts}
-        drawn = ("points", "shift", "flip", "subject")  # of this sample alone
         return {
-            column: {
-                name: value for name, value in each.items() if column != "reference" or name not in drawn
-            }
-            for column, each in told.items()
+            column: {name: value for name, value in facts[column].items() if name not in own(column)}
+            for column in self.packed
+            if column in facts
         }
+
+
+def own(column: str) -> tuple[str, ...]:
+    """Name the facts of a column that differ from sample to sample."""
+    if column == "reference":
+        return ("points", "shift", "flip", "subject")
+    return ("drawn", "dropped") if column == "cue" else ("complexity",)
 
 
 class Order:

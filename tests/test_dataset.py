@@ -38,7 +38,7 @@ def sample(number: int, side: int = SIDE) -> Sample:
         "reference": color,
     }
     members = {f"{name}.png": images.encode(picture) for name, picture in pictures.items()}
-    facts = {"cue": {"sigma": 20.0}, "sketch-b7": {"blocksize": 7}}
+    facts = {"cue": {"sigma": 20.0, "drawn": [number]}, "sketch-b7": {"blocksize": 7, "complexity": number}}
     facts["reference"] = warp.choose(f"{number:03d}", Reference())
     return Sample(f"{number:03d}", members | {"json": json.dumps(facts).encode()})
 
