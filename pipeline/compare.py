@@ -4,6 +4,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from statistics import fmean
 
@@ -165,7 +166,7 @@ def lacks(results: list[Result]) -> list[tuple[tuple[str, str], list[str]]]:
 
 
 def numbers(results: list[Result]) -> dict:
-    """Collect the numbers: flat rows of means for plots, and all that was found."""
+    """Collect the numbers: flat rows of means, of equal names as DVC plots them, and all that was found."""
     flat = []
     for result in results:
         row = {"model": result.name, "gain": result.found.summary["gain"]}
@@ -173,6 +174,8 @@ def numbers(results: list[Result]) -> dict:
             for name, told in result.found.summary.get(condition, {}).get(MODEL, {}).items():
                 row[f"{condition}_{name}"] = told["mean"] if type(told) is dict else told
         flat.append(row)
+    names = sorted(set(chain(*flat)))
+    flat = [{name: row.get(name) for name in names} for row in flat]
     told = {result.name: result.found.summary for result in results}
     return {"rows": flat, "models": {result.name: result.config for result in results}, "found": told}
 
