@@ -44,7 +44,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument(
         "--systems", default="pix2pix,nerk,liu,scft,mask", help="also liu-finetune, after liu"
     )
-    parser.add_argument("--samples", type=int, default=4000, help="how many samples each sees")
+    parser.add_argument("--samples", type=int, default=3000, help="how many samples each sees")
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--ema", type=float, default=0.99, help="as train.ema")
     parser.add_argument("--depth", type=int, default=6, help="of pix2pix; 8 is published, for sides of 256")

@@ -11,7 +11,7 @@ from statistics import fmean
 import numpy as np
 
 from pipeline import Halt, files, gallery, images, markdown
-from pipeline.evaluation import GUIDES, MODEL, Found, evaluate
+from pipeline.evaluation import MODEL, TINTED, Found, evaluate
 from pipeline.models import CONFIG
 from pipeline.params import Evaluate
 
@@ -30,7 +30,7 @@ COLUMNS = {  # of the table: what a measure is called there, and its decimals
     "leakage": ("leakage outside", 4),
 }
 ARTISTS = 12  # that the table names at most
-GIVEN = ("sketch", "original", *GUIDES)  # in this order
+GIVEN = ("sketch", "original", "cue", "reference", TINTED, "mask")  # in this order
 TITLES = {
     "paired": "Guided by the picture itself",
     "different": "By the reference of another picture",

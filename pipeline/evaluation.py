@@ -31,6 +31,7 @@ from pipeline.systems import SYSTEMS
 
 MODEL, GOAL = "model", "goal"  # whose pictures they are; all others are baselines
 GUIDES = ("cue", "reference", "mask")
+TINTED = "tinted original"  # the goal where references were tinted before they were bent
 
 
 @dataclass
@@ -216,7 +217,9 @@ def display(condition: str, shot: Shot) -> dict[str, np.ndarray]:
     read = {"gray": shot.pictures["gray"]} if "mask" in shot.given else {"sketch": sketch}
     guides = {name: shot.given[name] for name in GUIDES if name in shot.given}
     shown = read | guides | {"colored": result, "original": shot.given["color"]}
-    return shown if np.array_equal(shot.goal, shot.given["color"]) else shown | {"goal": shot.goal}
+    if np.array_equal(shot.goal, shot.given["color"]):
+        return shown
+    return shown | {TINTED if "reference" in shot.given else GOAL: shot.goal}
 
 
 def summarize(rows: list[dict], params: Evaluate) -> dict[str, dict]:
