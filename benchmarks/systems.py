@@ -32,7 +32,7 @@ def main() -> None:
     results = compare.compare(given.pairs, folders, params, device=given.device)
     compare.write(results, given.dest)
     print((given.dest / compare.TABLE).read_text())
-    behind = [result.name for result in results if result.found.summary["gain"] <= 0]
+    behind = [result.name for result in results if result.found.summary["gain"]["mean"] <= 0]
     sys.exit(f"below its own baseline: {', '.join(behind)}" if behind else 0)
 
 
@@ -44,7 +44,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument(
         "--systems", default="pix2pix,nerk,liu,scft,mask", help="also liu-finetune, after liu"
     )
-    parser.add_argument("--samples", type=int, default=3000, help="how many samples each sees")
+    parser.add_argument("--samples", type=int, default=2400, help="how many samples each sees")
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--ema", type=float, default=0.99, help="as train.ema")
     parser.add_argument("--depth", type=int, default=6, help="of pix2pix; 8 is published, for sides of 256")

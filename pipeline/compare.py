@@ -110,7 +110,14 @@ def identity(result: Result) -> list[str]:
     elsewhere = "" if summary["own"] else ", trained on another dataset"
     sizes = f"{config['parameters']['generator'] / 1e6:.2f} M"
     seen = f"{config['validation']['step'] * config['train']['batch']:,}"
-    return [result.name, f"{system}{untaught}{elsewhere}", sizes, seen, f"{summary['gain']:+.2f}"]
+    mean, low, high = (summary["gain"][name] for name in ("mean", "low", "high"))
+    return [
+        result.name,
+        f"{system}{untaught}{elsewhere}",
+        sizes,
+        seen,
+        f"{mean:+.2f} [{low:+.2f}, {high:+.2f}]",
+    ]
 
 
 def ranked(results: list[Result], condition: str) -> dict[str, dict]:
@@ -169,7 +176,7 @@ def numbers(results: list[Result]) -> dict:
     """Collect the numbers: flat rows of means, of equal names as DVC plots them, and all that was found."""
     flat = []
     for result in results:
-        row = {"model": result.name, "gain": result.found.summary["gain"]}
+        row = {"model": result.name, "gain": result.found.summary["gain"]["mean"]}
         for condition in TITLES:
             for name, told in result.found.summary.get(condition, {}).get(MODEL, {}).items():
                 row[f"{condition}_{name}"] = told["mean"] if type(told) is dict else told

@@ -6,6 +6,7 @@ the model was not trained on.
 """
 
 import json
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -86,7 +87,8 @@ def evaluate(
     Each row holds the numbers of one picture, by the model or by a baseline (`by`), in one condition, and the
     artist of the original, if one is told: see measures.py. The summary has, for each condition and for each
     of these, the mean of each measure with its 95 % bootstrap interval, and FID and KID of all pictures;
-    `gain` is how much the paired PSNR of the model exceeds that of the best baseline, in dB; `own` tells
+    `gain`, with its interval, is how much the paired PSNR of the model exceeds that of the best baseline, in
+    dB; `own` tells
     whether it was trained on this dataset, `vgg` with whose features; `lpips_sha256` and `inception_sha256`
     name the weights of those measures; `absent` names conditions and measures that cannot be had, and why.
     After each picture `tick` gets how many are done, of how many. Raise Halt if the model or the dataset
@@ -124,7 +126,7 @@ def evaluate(
     }
     told |= {"vgg": taught(config), "own": config["dataset"] == pairs.fingerprint}
     told |= {f"{name}_sha256": weights for name, weights in judges.weights.items()}
-    found.summary |= told | {"gain": gain(found.summary["paired"]), "absent": absent}
+    found.summary |= told | {"gain": gain(found.rows, params), "absent": absent}
     return found
 
 
@@ -230,11 +232,11 @@ def summarize(rows: list[dict], params: Evaluate) -> dict[str, dict]:
             if type(value) is float:
                 values[row["by"]][name].append(value)
     return {
-        by: {name: told(each, params) for name, each in columns.items()} for by, columns in values.items()
+        by: {name: estimate(each, params) for name, each in columns.items()} for by, columns in values.items()
     }
 
 
-def told(values: list[float], params: Evaluate) -> dict[str, float]:
+def estimate(values: list[float], params: Evaluate) -> dict[str, float]:
     """Return the mean of values and the ends of its interval, to four decimals."""
     ends = measures.interval(values, params.seed, params.resamples)
     return dict(zip(("mean", "low", "high"), (round(end, 4) for end in ends), strict=True))
@@ -256,11 +258,18 @@ def lacking(pairs: Pairs, judges: Judges) -> dict[str, str]:
     return absent
 
 
-def gain(paired: dict) -> float:
-    """Return how much the PSNR of the model exceeds that of the best baseline, in dB."""
-    means = {name: told["psnr"]["mean"] for name, told in paired.items()}
-    own = means.pop(MODEL)
-    return round(own - max(means.values()), 4)
+def gain(rows: list[dict], params: Evaluate) -> dict[str, float]:
+    """Return how much the paired PSNR of the model exceeds that of the best baseline, in dB.
+
+    Its interval is that of the differences picture by picture, which vary less than the pictures do.
+    """
+    psnr = defaultdict(list)
+    for row in rows:
+        if row["condition"] == "paired":
+            psnr[row["by"]].append(row["psnr"])
+    own = psnr.pop(MODEL)
+    best = max(psnr.values(), key=math.fsum)
+    return estimate([one - other for one, other in zip(own, best, strict=True)], params)
 
 
 def taught(config: dict) -> str:

@@ -68,4 +68,4 @@ def scores(metrics: dict) -> str:
     own = means.pop("model")
     rivals = ", ".join(f"{by.replace('_', ' ')} {told['psnr']:.2f} dB" for by, told in means.items())
     said = f"{own['psnr']:.2f} dB PSNR, {own['ssim']:.3f} SSIM on {metrics['images']} pictures"
-    return f"{metrics['system']}: {said}; baselines: {rivals}; gain {metrics['gain']:+.2f} dB"
+    return f"{metrics['system']}: {said}; baselines: {rivals}; gain {metrics['gain']['mean']:+.2f} dB"

@@ -24,5 +24,5 @@ def compare(
     with progress("compare") as tick:
         results = comparing.compare(pairs, models, evaluate, device=device, tick=tick)
     comparing.write(results, to)
-    gains = ", ".join(f"{result.name} {result.found.summary['gain']:+.2f} dB" for result in results)
+    gains = ", ".join(f"{result.name} {result.found.summary['gain']['mean']:+.2f} dB" for result in results)
     typer.echo(f"compare: {len(results)} models against their best baselines: {gains}; see {to}")

@@ -67,7 +67,11 @@ def test_the_table_has_a_row_for_each_model_in_each_of_its_conditions(results):
         rows = cells(text, result.name)
         conditions = [name for name in ("paired", "different") if name in result.found.summary]
         assert len(rows) == 1 + len(conditions)
-        assert rows[0][1:] == ["1.23 M", "2,000", f"{result.found.summary['gain']:+.2f}"]
+        assert rows[0][1:] == [
+            "1.23 M",
+            "2,000",
+            "{mean:+.2f} [{low:+.2f}, {high:+.2f}]".format(**result.found.summary["gain"]),
+        ]
         for row, condition in zip(rows[1:], conditions, strict=True):
             told = result.found.summary[condition][MODEL]["psnr"]
             assert row[0] == f"{told['mean']:.2f} [{told['low']:.2f}, {told['high']:.2f}]"

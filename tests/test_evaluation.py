@@ -106,7 +106,17 @@ def test_the_summary_is_the_mean_of_the_rows_with_its_interval(data, model):
             assert len(values) == 3
     means = {by: told["psnr"]["mean"] for by, told in found.summary["paired"].items()}
     best = max(value for by, value in means.items() if by != MODEL)
-    assert found.summary["gain"] == pytest.approx(means[MODEL] - best, abs=1e-4)
+    gain = found.summary["gain"]
+    assert gain["mean"] == pytest.approx(means[MODEL] - best, abs=2e-4)
+    psnr = {
+        by: [row["psnr"] for row in found.rows if (row["condition"], row["by"]) == ("paired", by)]
+        for by in means
+    }
+    best = max(means.keys() - {MODEL}, key=means.get)
+    differences = np.subtract(psnr[MODEL], psnr[best])
+    assert [gain["low"], gain["high"]] == pytest.approx(
+        measures.interval(differences, PARAMS.seed, PARAMS.resamples)[1:], abs=1e-4
+    )
 
 
 def test_with_a_different_reference_the_original_is_the_goal_and_colors_are_those_of_the_reference(

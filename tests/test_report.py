@@ -14,7 +14,7 @@ def test_each_stage_has_its_line_in_the_order_of_the_pipeline(tmp_path):
         for by, psnr in (("model", 21.234), ("cue", 17), ("cue_times_sketch", 13))
     }
     for name, metrics in {
-        "evaluate": {"system": "pix2pix", "gain": 4.234, "images": 36, "paired": measured},
+        "evaluate": {"system": "pix2pix", "gain": {"mean": 4.234}, "images": 36, "paired": measured},
         "clean": {
             "taken": 9,
             "written": 6,
