@@ -146,6 +146,8 @@ def plan(pairs: Pairs, data: Path, config: dict, params: Evaluate) -> tuple[dict
         absent["unseen"] = "no sketch is named in evaluate.unseen"
     elif params.unseen in config["sketch"].split(","):
         absent["unseen"] = f"{params.unseen} was trained on"
+    elif not all(f"sketch-{params.unseen}.png" in entry.members for entry in pairs.entries):
+        absent["unseen"] = f"the dataset has no sketches {params.unseen}"
     else:
         conditions["unseen"] = Pairs(data, "test", params.unseen, columns)
     return conditions, absent

@@ -163,6 +163,12 @@ def test_a_sketch_that_was_trained_on_is_not_called_unseen(data, model):
     assert "unseen" not in found.summary
 
 
+def test_sketches_that_were_not_packed_are_absent(data, model):
+    found = evaluate(data, model(), replace(PARAMS, unseen="b99"))
+    assert found.summary["absent"]["unseen"] == "the dataset has no sketches b99"
+    assert "unseen" not in found.summary
+
+
 def test_a_mask_model_is_measured_inside_and_outside(data, model):
     found = evaluate(data, model("mask"), PARAMS)
     gray = found.summary["paired"]["gray"]

@@ -310,21 +310,13 @@ def test_gradients_are_clipped_to_the_norm_asked_for(run, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("name", "variant", "lr", "steps"),
-    [
-        ("pix2pix", "main", 2e-3, 900),
-        ("nerk", "main", 2e-3, 900),
-        ("liu", "main", 5e-3, 500),
-        ("liu", "finetune", 5e-3, 900),
-        ("scft", "main", 2e-4, 900),
-        ("mask", "main", 2e-3, 500),
-    ],
+    ("name", "lr", "steps"),
+    [("pix2pix", 2e-3, 900), ("nerk", 2e-3, 900), ("liu", 5e-3, 500), ("mask", 2e-3, 500)],
 )
-def test_one_picture_is_learned_by_heart_by_every_system(tmp_path, name, variant, lr, steps):
+def test_one_picture_is_learned_by_heart(tmp_path, name, lr, steps):
     data = packed(tmp_path, train=1, val=1, test=1)
-    model = Model(system=name, width=8, depth=4, variant=variant)
     train = Train(steps=steps, batch=1, lr=lr, decay="linear", validate=steps, vgg="none", fresh="none")
-    list(fit(data, model, train, checkpoint=tmp_path / "run"))
+    list(fit(data, Model(system=name, width=8, depth=4), train, checkpoint=tmp_path / "run"))
     release(tmp_path / "run", tmp_path / "model")
     learned = once(Pairs(data, "train", "b7", SYSTEMS[name].COLUMNS), 1, 0)
     assert training.validate(load(tmp_path / "model")[0], SYSTEMS[name], learned)["val_psnr"] > 30
