@@ -110,14 +110,7 @@ def identity(result: Result) -> list[str]:
     elsewhere = "" if summary["own"] else ", trained on another dataset"
     sizes = f"{config['parameters']['generator'] / 1e6:.2f} M"
     seen = f"{config['validation']['step'] * config['train']['batch']:,}"
-    mean, low, high = (summary["gain"][name] for name in ("mean", "low", "high"))
-    return [
-        result.name,
-        f"{system}{untaught}{elsewhere}",
-        sizes,
-        seen,
-        f"{mean:+.2f} [{low:+.2f}, {high:+.2f}]",
-    ]
+    return [result.name, f"{system}{untaught}{elsewhere}", sizes, seen, ends(summary["gain"], "+.2f")]
 
 
 def ranked(results: list[Result], condition: str) -> dict[str, dict]:
@@ -136,12 +129,15 @@ def ranked(results: list[Result], condition: str) -> dict[str, dict]:
 
 def cell(name: str, told: dict | float | None) -> str:
     """Write a number, with its interval if there is one."""
-    digits = COLUMNS[name][1]
+    form = f".{COLUMNS[name][1]}f"
     if told is None:
         return "-"
-    if type(told) is dict:
-        return f"{told['mean']:.{digits}f} [{told['low']:.{digits}f}, {told['high']:.{digits}f}]"
-    return f"{told:.{digits}f}"
+    return ends(told, form) if type(told) is dict else f"{told:{form}}"
+
+
+def ends(told: dict[str, float], form: str) -> str:
+    """Write a mean and, in brackets, the ends of its interval."""
+    return f"{told['mean']:{form}} [{told['low']:{form}}, {told['high']:{form}}]"
 
 
 def artists(results: list[Result]) -> list[list]:

@@ -26,6 +26,17 @@ def eager(monkeypatch):
     monkeypatch.setattr(run, "WORTH", 1)
 
 
+@pytest.fixture(scope="module")
+def one_thread():
+    """Compute in one thread: several wait for each other on tiny maps, and on a busy machine for long."""
+    import torch  # takes seconds, and few tests need it
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.fixture
 def image() -> np.ndarray:
     """Return an RGB picture of 64 x 64."""

@@ -28,16 +28,9 @@ MODELS = {
     "finetune": Model("liu", 4, variant="finetune"),
     "scft": Model("scft", 4),
 }
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 SHAPES = [(1, 37, 101), (3, 64, 32)]  # batch, height, width; not those of the examples that are followed
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Compute in one thread: several wait for each other on tiny maps, and on a busy machine for long."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def write_model(folder, name):

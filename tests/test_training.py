@@ -17,17 +17,10 @@ from pipeline.params import Model, Train
 from pipeline.systems import SYSTEMS
 from pipeline.training import fit, release, share
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 MODEL = Model(width=4, depth=4)
 TRAIN = Train(steps=6, batch=2, lr=1e-3, validate=2, decay="linear", vgg="none")
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Compute in one thread: several wait for each other on tiny maps, and on a busy machine for long."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")
