@@ -11,7 +11,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from pipeline import compare, training
+from pipeline import checkpoint, compare, training
+from pipeline.hardware import Hardware
 from pipeline.params import Evaluate, Model, Train
 
 SMALL = {  # width, learning rate
@@ -75,18 +76,20 @@ def trained(name: str, given: argparse.Namespace) -> Path:
         start=str(trained(system, given)) if variant else "",
         seed=given.seed,
     )
-    checkpoint = training.checkpoint_in(Path(".bench"), given.pairs, model, train)
-    folder = checkpoint.with_suffix("") / name
+    file = checkpoint.path(Path(".bench"), given.pairs, model, train)
+    folder = file.with_suffix("") / name
     if not folder.exists():
         with tqdm(desc=name, unit="step", total=steps, dynamic_ncols=True) as bar:
 
             def tick(done: int, total: int) -> None:
                 bar.update(done - bar.n)
 
-            options = {"checkpoint": checkpoint, "device": given.device, "workers": given.workers}
-            for record in training.fit(given.pairs, model, train, **options, tick=tick):
+            hardware = Hardware(given.device, workers=given.workers)
+            for record in training.fit(
+                given.pairs, model, train, checkpoint=file, hardware=hardware, tick=tick
+            ):
                 bar.set_postfix_str(f"validation {record['val_psnr']:.2f} dB")
-        training.release(checkpoint, folder)
+        checkpoint.release(file, folder)
     return folder
 
 

@@ -1,12 +1,11 @@
-"""Shards -> batches: every sample once per epoch, in an order that any run can take up at any step.
+"""Shards -> samples: pictures as they were packed, and what is drawn anew for each of them in each epoch.
 
-The index of the dataset tells where every member lies; samples are read from there. A streaming reader would
-shuffle within a buffer only, and could not start in the middle.
+The index of the dataset tells where every member lies; samples are read from there, in any order. Pictures
+are decoded here and nothing else: `augment` computes what was drawn, in batches, where the networks run.
 """
 
 import hashlib
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
 from pipeline import Halt, images, samples, warp
-from pipeline.chance import digest, fraction
+from pipeline.chance import fraction
 from pipeline.files import dumps
 from pipeline.mask import NAMES, mask
 from pipeline.params import Reference
@@ -63,14 +62,17 @@ class Fresh:
 
 
 class Pairs(Dataset):
-    """The samples of one split: their key, and pictures as tensors (C, H, W) in [-1, 1].
+    """The samples of one split: their key, pictures as levels (uint8), and what was drawn for them.
 
-    All have `sketch` (1 channel) and `color` (3). Of `columns`, "cue" adds `cue`; "reference" `reference`
-    and `target`, the color, tinted if the reference was tinted before it was bent; "flow" adds `flow`
-    (H, W, 2): where each pixel of the reference comes from in the target, x and y in [0, 1]; "mask" adds
-    `mask` (1, H, W) of 0 and 1. `sketch` names one or several sketch columns, joined by commas; the first
-    serves where nothing is drawn anew. Raise Halt if the folder is no sealed dataset, the split is empty, a
-    column is not there, or references of other pictures have no flow.
+    All have `color` (H, W, 3), `sketch` (H, W), and `mirrored`: whether these and the cue shall be.
+    Of `columns`, "cue" adds `cue` (H, W, 3), and "mask" `mask` (H, W) of 0 and 1. "reference" adds how it is
+    made: `points` (n, 2) and `flipped` as `warp.flow` takes them, `shift` (3) in levels, and `tinted`:
+    whether the color is tinted before it is bent, and not after. Unless it shall be bent anew, there is also
+    `reference` (H, W, 3), as packed. "flow" adds `flow`, True: it shall be computed.
+
+    `sketch` names one or several sketch columns, joined by commas; the first serves where nothing is drawn
+    anew. Raise Halt if the folder is no sealed dataset, the split is empty, a column is not there, or
+    references of other pictures have no flow.
     """
 
     def __init__(
@@ -113,53 +115,48 @@ class Pairs(Dataset):
         """Count the samples."""
         return len(self.entries)
 
-    def __getitem__(self, place: int | tuple[int, int]) -> dict[str, Tensor | str]:
+    def __getitem__(self, place: int | tuple[int, int]) -> dict[str, Tensor | str | bool]:
         """Read and decode a sample: a number for it as packed, (epoch, number) for it with fresh draws."""
-        epoch, number = place if isinstance(place, tuple) else (0, place)
+        epoch, number = place if isinstance(place, tuple) else (None, place)
         entry = self.entries[number]
-        draw = partial(self.fresh.draw, entry.key, epoch) if self.fresh and isinstance(place, tuple) else None
+        draw = partial(self.fresh.draw, entry.key, epoch) if self.fresh and epoch is not None else None
         sketch = self.sketches[int(draw("sketch") * len(self.sketches)) if draw else 0]
         found = {"color": entry.picture("color"), "sketch": entry.picture(sketch)[..., 0]}
         if "cue" in self.columns:
-            found["cue"] = entry.picture("cue")
-        if draw and draw("flip") < self.fresh.flip:
-            found = {name: np.ascontiguousarray(image[:, ::-1]) for name, image in found.items()}
-        if "cue" in found and draw and draw("drop") < self.fresh.drop:
-            found["cue"] = np.full_like(found["cue"], 255)
-        made = {name: tensor(image) for name, image in found.items()}
+            dropped = draw and draw("drop") < self.fresh.drop
+            found["cue"] = np.full_like(found["color"], 255) if dropped else entry.picture("cue")
         if "mask" in self.columns:
             drawn = draw("mask") if draw else fraction(0, "mask", entry.key)
-            made["mask"] = torch.from_numpy(
-                mask(int(drawn * len(NAMES)), *found["sketch"].shape)[None]
-            ).float()
+            found["mask"] = mask(int(drawn * len(NAMES)), *found["sketch"].shape).astype(np.uint8)
+        made = {name: torch.from_numpy(levels) for name, levels in found.items()}
         if "reference" in self.columns:
-            made |= self.refer(entry, found["color"], epoch if draw else None)
-        return {"key": entry.key} | made
+            anew = draw and self.fresh.reference
+            made |= self.refer(entry, epoch if anew else None)
+        mirrored = bool(draw and draw("flip") < self.fresh.flip)
+        return {"key": entry.key, "mirrored": mirrored} | made
 
-    def refer(self, entry: Entry, color: np.ndarray, epoch: int | None) -> dict[str, Tensor]:
-        """Make reference, target and flow of a sample: as packed, or for an epoch."""
-        facts = json.loads(entry.read("json"))["reference"]
+    def refer(self, entry: Entry, epoch: int | None) -> dict[str, Tensor | bool]:
+        """Tell how the reference of a sample is made: as packed, and then read it, or anew for an epoch."""
+        if epoch is None:
+            facts = json.loads(entry.read("json"))["reference"]
+            made = {"reference": torch.from_numpy(entry.picture("reference"))}
+        else:
+            facts, made = warp.choose(entry.key, self.fresh.reference, f"epoch {epoch}"), {}
         own = facts["subject"] == "own"
-        if epoch is not None and self.fresh.reference:
-            facts, own = warp.choose(entry.key, self.fresh.reference, f"epoch {epoch}"), True
-        reference = entry.picture("reference") if epoch is None or not own else warp.bend(color, facts)
-        tinted = own and facts["order"] == "before"
-        target = warp.tint(color, np.array(facts["shift"])) if tinted else color
-        made = {"reference": tensor(reference), "target": tensor(target)}
         if "flow" in self.columns:
             if not own:
                 raise Halt(
                     f"the reference of {entry.key} shows another picture, which has no flow: set train.fresh "
                     "to published, or reference.subject to own"
                 )
-            at = warp.flow(facts["points"], *color.shape[:2], facts["flip"])
-            made["flow"] = torch.from_numpy(at.astype(np.float32))
-        return made
+            made["flow"] = True
+        made |= {name: torch.tensor(facts[name], dtype=torch.float32) for name in ("points", "shift")}
+        return made | {"tinted": own and facts["order"] == "before", "flipped": facts["flip"]}
 
     @property
     def side(self) -> int:
         """Return the side in pixels of every picture."""
-        return self[0]["color"].shape[-1]
+        return self.entries[0].picture("color").shape[0]
 
     @property
     def facts(self) -> dict:
@@ -177,55 +174,6 @@ def own(column: str) -> tuple[str, ...]:
     if column == "reference":
         return ("points", "shift", "flip", "subject")
     return ("drawn", "dropped") if column == "cue" else ("complexity",)
-
-
-class Order:
-    """The batches of an endless training run from `step` on, as lists of (epoch, number of the sample).
-
-    An epoch is ordered by a hash of seed, epoch and key; what does not fill a last batch is left out of it.
-    """
-
-    def __init__(self, keys: list[str], batch: int, seed: int, step: int):
-        """Order samples of these keys into batches of `batch`."""
-        self.keys, self.batch, self.seed, self.step = keys, batch, seed, step
-
-    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
-        """Yield batches without end."""
-        epoch, skipped = divmod(self.step, len(self.keys) // self.batch)
-        while True:
-            order = shuffled(self.keys, self.seed, epoch)
-            full = len(order) // self.batch * self.batch
-            for start in range(skipped * self.batch, full, self.batch):
-                yield [(epoch, number) for number in order[start : start + self.batch]]
-            epoch, skipped = epoch + 1, 0
-
-
-def batches(pairs: Pairs, batch: int, seed: int, start_step: int, workers: int) -> Iterator[dict]:
-    """Yield batches without end, the first being that of `start_step`; equal for any number of workers.
-
-    Raise Halt if there are fewer samples than fill a batch.
-    """
-    if len(pairs) < batch:
-        raise Halt(f"{len(pairs)} training samples do not fill a batch of {batch}: lower batch, or pack more")
-    order = Order([entry.key for entry in pairs.entries], batch, seed, start_step)
-    yield from DataLoader(pairs, batch_sampler=order, **processes(workers))
-
-
-def once(pairs: Pairs, batch: int, workers: int) -> DataLoader:
-    """Load every sample once, in the order of the shards; the last batch may be smaller."""
-    return DataLoader(pairs, batch, **processes(workers), persistent_workers=workers > 0)
-
-
-def processes(workers: int) -> dict:
-    """Choose how a loader starts its processes: not by fork, which hangs after threads have run."""
-    # with a generator of its own the loader leaves the random numbers of training alone
-    context = "spawn" if workers else None
-    return {"num_workers": workers, "multiprocessing_context": context, "generator": torch.Generator()}
-
-
-def shuffled(keys: list[str], seed: int, epoch: int) -> list[int]:
-    """Order the numbers of the samples by a hash of seed, epoch and key."""
-    return sorted(range(len(keys)), key=lambda number: digest(seed, "order", str(epoch), keys[number]))
 
 
 def fingerprint(shards: list[Shard]) -> str:

@@ -23,7 +23,8 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from pipeline import cue, measures, perception
-from pipeline.dataset import Pairs, array, once, tensor
+from pipeline.dataset import Pairs, array
+from pipeline.feed import once
 from pipeline.models import load
 from pipeline.painting import paint
 from pipeline.params import Evaluate
@@ -66,11 +67,11 @@ class Others(Dataset):
         return len(self.pairs)
 
     def __getitem__(self, number: int) -> dict:
-        """Read a sample; what should be shown is its own color."""
+        """Read a sample in levels, without draws: what should be shown is its own color."""
         own, other = self.pairs.entries[number], self.pairs.entries[self.order[number]]
-        color, sketch = tensor(own.picture("color")), tensor(own.picture(self.pairs.sketches[0])[..., 0])
-        reference = tensor(other.picture("color"))
-        return {"key": own.key, "sketch": sketch, "color": color, "target": color, "reference": reference}
+        found = {"color": own.picture("color"), "sketch": own.picture(self.pairs.sketches[0])[..., 0]}
+        found["reference"] = other.picture("color")
+        return {"key": own.key} | {name: torch.from_numpy(levels) for name, levels in found.items()}
 
 
 def evaluate(

@@ -436,7 +436,8 @@ class Train(Section):
 
     steps: int = number(54000, "Updates of the generator.", 1)
     epochs: int = number(0, "Passes over the training split, in place of steps; 0 to go by steps.", 0)
-    batch: int = number(5, "Samples per update.", 1)
+    batch: int = number(5, "Samples per update, over all processes.", 1)
+    accumulate: int = number(1, "Parts of each batch that are computed one after another, to save memory.", 1)
     lr: float = number(0.0, "Learning rate of the generator; 0 for the published one.", 0)
     decay: str = choice(
         "none",
@@ -455,7 +456,16 @@ class Train(Section):
         0,
         0.999999,
     )
-    precision: str = choice("32", "Arithmetic: 32 bits, or bfloat16 where it is safe.", "32", "bf16")
+    precision: str = choice(
+        "32",
+        "Arithmetic: 32 bits, fewer in the products of a GPU, or bfloat16 where it is safe.",
+        "32",
+        "tf32",
+        "bf16",
+    )
+    norm: str = choice(
+        "each", "BatchNorm over the samples of each process and part, or of all processes.", "each", "all"
+    )
     validate: int = number(1000, "Updates between two validations.", 1)
     vgg: str = words(
         "", "Weights of VGG for perceptual losses: a file, empty for the published ones, none to go without."

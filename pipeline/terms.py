@@ -79,8 +79,9 @@ def loading(census: Census) -> str:
     sketches = [name.removeprefix("sketch-") for name in census.columns if name.startswith("sketch-")]
     text = LOADING.replace("WEBDATASET", fenced("python", WEBDATASET)).replace("HUB", fenced("python", HUB))
     if sketches and {"color", "cue"} <= set(census.columns):
-        text += "\nWith inkwash, as tensors in [-1, 1].\n\n" + fenced("python", OURS).replace(
-            "SKETCH", sketches[0]
+        text += (
+            "\nWith inkwash, as tensors of bytes; `pipeline.feed.once` makes batches in [-1, 1] of them.\n\n"
+            + fenced("python", OURS).replace("SKETCH", sketches[0])
         )
     names = ", ".join(f'"{name}"' for name in census.columns)
     files = "\n".join(f'        "{SPLITS[name]}": "FOLDER/{name}-*.tar",' for name in census.present)

@@ -1,35 +1,39 @@
-"""Train a colorizer: `fit` yields numbers and leaves a checkpoint, `release` makes a model of it."""
+"""Train a colorizer: `fit` yields numbers, and leaves a checkpoint from which a model is made."""
 
 import hashlib
 import json
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator
-from copy import deepcopy
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
-from safetensors.torch import save as save_tensors
 from torch import Tensor, nn
 
-from pipeline import Halt, samples
+from pipeline import Halt
 from pipeline.chance import digest
-from pipeline.dataset import Fresh, Pairs, batches, fingerprint, once
-from pipeline.files import dumps, whole, write
-from pipeline.imports import code
-from pipeline.models import CONFIG, WEIGHTS, place, save
+from pipeline.checkpoint import identify, keep, restore
+from pipeline.dataset import Fresh, Pairs
+from pipeline.feed import Order, batches, once
+from pipeline.hardware import CPU, Hardware, Say, launch, roomy
+from pipeline.models import CONFIG, WEIGHTS
 from pipeline.params import Model, Reference, Train
 from pipeline.systems import SYSTEMS, liu
 from pipeline.systems.layers import count
+from pipeline.update import Learner, assemble, split, update
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 POWER = 0.9  # of the polynomial decay
+LOOK = {"cpu": 1, "cuda": 20}  # steps between two looks at the losses: a look waits for the GPU
 EVERY = 30.0  # seconds between two checkpoints
-PRECISIONS = {"32": "32-true", "bf16": "bf16-mixed"}
 
 
 def fit(
@@ -38,9 +42,9 @@ def fit(
     train: Train,
     *,
     checkpoint: Path,
-    device: str = "cpu",
-    workers: int = 0,
+    hardware: Hardware = CPU,
     tick: Callable[[int, int], None] = lambda done, total: None,
+    say: Say = lambda sentence: None,
 ) -> Iterator[dict[str, float]]:
     """Train on the packed dataset `data`, and yield a record every `train.validate` steps and after the last.
 
@@ -48,112 +52,137 @@ def fit(
     `val_l1` (of values in [-1, 1]). The checkpoint also keeps the weights of the best `val_psnr`. A killed
     run that starts again with the same `checkpoint` yields the old records first and goes on as if nothing
     had happened; a checkpoint of other data, parameters or code is ignored. After each step `tick` gets the
-    number of steps done and of all. `workers` processes load samples for a GPU. Raise Halt if a loss is not
-    finite.
+    number of steps done and of all; `say` gets a sentence if a run cannot go on as fast as was asked. Of
+    several processes, the first alone yields, ticks and writes. Raise Halt if a loss is not finite, if memory
+    ends, or if the batch cannot be shared.
     """
-    from lightning_fabric import Fabric  # takes seconds, and only training needs it
+    system, pairs, held_out = SYSTEMS[model.system], *opened(data, model, train)
+    steps = math.ceil(train.epochs * len(pairs) / train.batch) or train.steps
+    fabric = launch(hardware, train.precision)
+    leads, rank, world = fabric.is_global_zero, fabric.global_rank, fabric.world_size
+    if train.batch % (world * train.accumulate):
+        raise Halt(
+            f"a batch of {train.batch} cannot be shared by {world} processes in {train.accumulate} parts: "
+            "choose a multiple of their product"
+        )
+    learner, config = prepared(pairs, model, train, fabric, hardware, say)
 
-    # The data, and all that decides the result.
+    # Where a killed run left off.
+    identity = identify(config)
+    past = fabric.broadcast(restore(checkpoint, identity) if leads else None)
+    for name, part in learner.parts.items() if past["step"] else ():
+        part.load_state_dict(past[name])
+    start, records, sums, best = past["step"], past["records"], past["sums"], past["best"]
+    yield from records if leads else ()
+
+    # What flows in. On cores that compute, processes that load would make both wait.
+    workers = hardware.workers if fabric.device.type != "cpu" else 0
+    order = Order([entry.key for entry in pairs.entries], train.batch, train.seed, start, rank, world)
+    endless = batches(pairs, order, workers, fabric.device)
+    validation = once(held_out, train.batch // world, workers // 4, fabric.device, rank, world)
+
+    losses, saved = [], time.monotonic()
+    for step, batch in zip(range(start, steps), endless, strict=False):
+        # Each step has its own seeds and learning rate, so that it does not matter where a run was cut.
+        pace(learner, share(train.decay, step / steps))
+        seeds = [seed(train.seed, step, rank, part) for part in range(train.accumulate)]
+        with roomy(train):
+            losses.append(update(learner, split(batch, train.accumulate), seeds))
+        done = step + 1
+        due = done % train.validate == 0 or done == steps
+
+        # Now and then the losses join those since the last record: to look at them is to wait for the GPU.
+        if look := due or done % LOOK[fabric.device.type] == 0:
+            for number, values in enumerate(read(fabric, losses), done - len(losses)):
+                if broken := [name for name, value in values.items() if not math.isfinite(value)]:
+                    keys = ", ".join(pairs.entries[place].key for _, place in order.at(number))
+                    raise Halt(f"{', '.join(broken)} at step {number + 1} is not finite on {keys}: lower lr")
+                sums = {name: sums.get(name, 0.0) + value for name, value in values.items()}
+            losses = []
+            share_statistics(learner)
+        if due:
+            since = (done - 1) % train.validate + 1
+            record = {"step": done} | {name: value / since for name, value in sums.items()}
+            everyone = partial(gather, fabric)
+            records = [*records, record | validate(learner.average, system, validation, everyone)]
+            sums = {}
+            if records[-1]["val_psnr"] > max((each["val_psnr"] for each in records[:-1]), default=-math.inf):
+                state = learner.average.state_dict()
+                best = {name: tensor.to("cpu", copy=True) for name, tensor in state.items()}
+
+        # All of it is kept from time to time, and at the end.
+        if leads and (done == steps or (look and time.monotonic() - saved > EVERY)):
+            state = {name: part.state_dict() for name, part in learner.parts.items()}
+            state |= {"identity": identity, "config": config}
+            keep(checkpoint, state | {"step": done, "records": records, "sums": sums, "best": best})
+            saved = time.monotonic()
+        if leads:
+            tick(done, steps)
+        if leads and due:
+            yield records[-1]
+    fabric.barrier()  # no process leaves before the last checkpoint is written
+
+
+def opened(data: Path, model: Model, train: Train) -> tuple[Pairs, Pairs]:
+    """Open what is trained on and what is held out. Raise Halt if the network does not fit the pictures."""
     system = SYSTEMS[model.system]
-    pairs = Pairs(data, "train", model.sketch, system.COLUMNS)
+    pairs, held_out = (Pairs(data, split, model.sketch, system.COLUMNS) for split in ("train", "val"))
     pairs.fresh = freshly(system, pairs, train)
-    held_out = Pairs(data, "val", model.sketch, system.COLUMNS)
     if pairs.side % system.multiple(model):
         raise Halt(
             f"a side of {pairs.side} is no multiple of {system.multiple(model)}, which {model.system} needs: "
             "pack another side, or choose a smaller depth"
         )
-    steps = train.epochs * (len(pairs) // train.batch) or train.steps
-    kind = place(device).type
-    loaders = workers if kind != "cpu" else 0  # on cores that compute, loaders make both wait
-    validation = once(held_out, train.batch, loaders // 4)
+    return pairs, held_out
 
-    # The networks, where they run, and in what arithmetic.
-    fabric = Fabric(accelerator=kind, devices=1, precision=PRECISIONS[train.precision])
+
+def prepared(
+    pairs: Pairs, model: Model, train: Train, fabric: "Fabric", hardware: Hardware, say: Say
+) -> tuple[Learner, dict]:
+    """Build the networks and put them where they run; say what they are and are made from."""
+    system = SYSTEMS[model.system]
     torch.manual_seed(train.seed)
     networks = system.networks(model)
     begin(networks[0], model, train.start)
     features = perceptual(system, train.vgg)
     config = describe(pairs, model, train, networks)
-    optimizers = system.optimizers(*networks, train.lr or system.pace(model))
-    (generator, g_optimizer), (discriminator, d_optimizer) = (
-        fabric.setup(network, optimizer) for network, optimizer in zip(networks, optimizers, strict=True)
-    )
-    features = features and fabric.to_device(features)
-    average = deepcopy(networks[0]) if train.ema else networks[0]
-    rates = [[group["lr"] for group in each.param_groups] for each in optimizers]
-
-    # Where a killed run left off.
-    parts = {"generator": generator, "discriminator": discriminator}
-    parts |= {"g_optimizer": g_optimizer, "d_optimizer": d_optimizer, "average": average}
-    past = restore(checkpoint, identify(config), parts)
-    start, records, sums, best = past["step"], past["records"], past["sums"], past["best"]
-    yield from records
-
-    saved = time.monotonic()
-    endless = batches(pairs, train.batch, train.seed, start, loaders)
-    for step, batch in zip(range(start, steps), endless, strict=False):
-        # Each step has its own seed and learning rate, so that it does not matter where a run was cut.
-        torch.manual_seed(digest(train.seed, "step", str(step)) % 2**63)
-        for optimizer, initial in zip((g_optimizer, d_optimizer), rates, strict=True):
-            for group, lr in zip(optimizer.param_groups, initial, strict=True):
-                group["lr"] = lr * share(train.decay, step / steps)
-        batch = fabric.to_device(batch)
-        output = generator(*system.inputs(batch))
-
-        # The discriminator learns to tell the original from the fake.
-        d_terms = means(system.discriminator_loss(discriminator, batch, output, train))
-        d_optimizer.zero_grad()
-        fabric.backward(sum(d_terms.values()))
-        if clip := train.clip or system.CLIP:
-            fabric.clip_gradients(discriminator, d_optimizer, max_norm=clip)
-        d_optimizer.step()
-
-        # The generator learns to pass, and to come close to the original.
-        discriminator.requires_grad_(False)
-        g_terms = means(system.generator_loss(generator, discriminator, batch, output, train, features))
-        g_optimizer.zero_grad()
-        fabric.backward(sum(g_terms.values()))
-        if clip:
-            fabric.clip_gradients(generator, g_optimizer, max_norm=clip)
-        g_optimizer.step()
-        discriminator.requires_grad_(True)
-        if train.ema:
-            follow(average, networks[0], train.ema)
-
-        # The numbers of this step join those since the last record.
-        terms = g_terms | d_terms
-        values = dict(zip(terms, torch.stack(list(terms.values())).tolist(), strict=True))
-        done = step + 1
-        if broken := [name for name, value in values.items() if not math.isfinite(value)]:
-            raise Halt(
-                f"{', '.join(broken)} at step {done} is not finite on {', '.join(batch['key'])}: lower lr"
-            )
-        sums = {name: sums.get(name, 0.0) + value for name, value in values.items()}
-        due = done % train.validate == 0 or done == steps
-        if due:
-            since = (done - 1) % train.validate + 1
-            record = {"step": done} | {name: value / since for name, value in sums.items()}
-            held = map(fabric.to_device, validation)
-            records = [*records, record | validate(average, system, held)]
-            sums = {}
-            if records[-1]["val_psnr"] > max((each["val_psnr"] for each in records[:-1]), default=-math.inf):
-                best = {name: tensor.to("cpu", copy=True) for name, tensor in average.state_dict().items()}
-
-        # All of it is kept from time to time, and at the end.
-        if done == steps or time.monotonic() - saved > EVERY:
-            state = {name: part.state_dict() for name, part in parts.items()}
-            state |= {"identity": identify(config), "config": config}
-            keep(checkpoint, state | {"step": done, "records": records, "sums": sums, "best": best})
-            saved = time.monotonic()
-        tick(done, steps)
-        if due:
-            yield records[-1]
+    return assemble(networks, features, model, train, fabric, hardware, say), config
 
 
-def means(terms: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Reduce each term of a loss to its mean."""
-    return {name: term.mean() for name, term in terms.items()}
+def seed(run: int, step: int, rank: int, part: int) -> int:
+    """Return the seed of what is drawn at random in one part of a batch."""
+    return digest(run, "step", *map(str, (step, rank, part))) % 2**63
+
+
+def pace(learner: Learner, share: float) -> None:
+    """Set the learning rates to a share of what they were at first."""
+    for optimizer in (learner.g_optimizer, learner.d_optimizer):
+        for group in optimizer.param_groups:
+            group["lr"] = group["initial_lr"] * share
+
+
+def read(fabric: "Fabric", losses: list[dict[str, Tensor]]) -> list[dict[str, float]]:
+    """Bring the losses of several steps to the host, averaged over the processes."""
+    table = torch.stack([torch.stack(list(terms.values())) for terms in losses])
+    rows = fabric.all_reduce(table, reduce_op="mean").tolist()
+    return [dict(zip(losses[0], row, strict=True)) for row in rows]
+
+
+def share_statistics(learner: Learner) -> None:
+    """Average the running statistics of norms over the processes, each of which saw its own samples."""
+    if learner.fabric.world_size > 1:
+        for network in {*learner.plain, learner.average}:
+            for buffer in filter(Tensor.is_floating_point, network.buffers()):
+                buffer.copy_(learner.fabric.all_reduce(buffer, reduce_op="mean"))
+
+
+def gather(fabric: "Fabric", values: list[float]) -> list[float]:
+    """Join what each process has listed."""
+    if fabric.world_size == 1:
+        return values
+    lists = [None] * fabric.world_size
+    torch.distributed.all_gather_object(lists, values)
+    return [value for each in lists for value in each]
 
 
 def share(decay: str, past: float) -> float:
@@ -204,24 +233,24 @@ def begin(generator: nn.Module, model: Model, folder: str) -> None:
 
 
 @torch.no_grad()
-def follow(average: nn.Module, generator: nn.Module, past: float) -> None:
-    """Move the mean of the weights towards the present ones; statistics of norms are taken as they are."""
-    for mean, now in zip(average.parameters(), generator.parameters(), strict=True):
-        mean.lerp_(now, 1 - past)
-    for mean, now in zip(average.buffers(), generator.buffers(), strict=True):
-        mean.copy_(now)
+def validate(
+    generator: nn.Module,
+    system: ModuleType,
+    held_out: Iterable[dict],
+    everyone: Callable[[list[float]], list[float]] = list,
+) -> dict[str, float]:
+    """Measure the mean PSNR (at most 100 dB) and L1 of a generator; BatchNorm and dropout as in use.
 
-
-@torch.no_grad()
-def validate(generator: nn.Module, system: ModuleType, held_out: Iterable[dict]) -> dict[str, float]:
-    """Measure the mean PSNR (at most 100 dB) and L1 of a generator; BatchNorm and dropout as in use."""
+    `everyone` joins the numbers of all processes, of which each measures its own samples.
+    """
     generator.eval()
     psnr, l1 = [], []
     for batch in held_out:
         difference = system.shown(generator(*system.inputs(batch)), batch) - system.goal(batch)
-        psnr += (10 * torch.log10(4 / difference.square().mean((1, 2, 3)).clamp_min(4e-10))).tolist()
-        l1 += difference.abs().mean((1, 2, 3)).tolist()
+        psnr += [10 * torch.log10(4 / difference.square().mean((1, 2, 3)).clamp_min(4e-10))]
+        l1 += [difference.abs().mean((1, 2, 3))]
     generator.train()
+    psnr, l1 = (everyone(torch.cat(values).tolist() if values else []) for values in (psnr, l1))
     return {"val_psnr": math.fsum(psnr) / len(psnr), "val_l1": math.fsum(l1) / len(l1)}
 
 
@@ -231,49 +260,3 @@ def describe(pairs: Pairs, model: Model, train: Train, networks: tuple[nn.Module
     made = {"dataset": pairs.fingerprint, "columns": pairs.facts, "side": pairs.side}
     begun = hashlib.sha256(Path(train.start, WEIGHTS).read_bytes()).hexdigest() if train.start else ""
     return asdict(model) | made | {"parameters": sizes, "train": asdict(train), "start": begun}
-
-
-def identify(config: dict) -> str:
-    """Return what changes with the data, the parameters, and the code and library that train."""
-    return hashlib.sha256(dumps([config, code(__name__), torch.__version__])).hexdigest()
-
-
-def checkpoint_in(cache: Path, data: Path, model: Model, train: Train) -> Path:
-    """Name the checkpoint of a run: runs that differ in data or parameters never share one."""
-    given = [fingerprint(samples.shards(data)), asdict(model), asdict(train)]
-    return cache / "train" / f"{hashlib.sha256(dumps(given)).hexdigest()}.pt"
-
-
-def keep(checkpoint: Path, state: dict) -> None:
-    """Write a checkpoint, whole or not at all."""
-    with whole(checkpoint) as file:
-        torch.save(state, file)
-
-
-def restore(checkpoint: Path, identity: str, parts: dict[str, Any]) -> dict:
-    """Load the parts of a killed run and return its step, records, sums and best weights; or begin anew."""
-    if checkpoint.is_file():
-        state = torch.load(checkpoint, map_location="cpu", weights_only=True)
-        if state["identity"] == identity:
-            for name, part in parts.items():
-                part.load_state_dict(state[name])
-            return state
-    return {"step": 0, "records": [], "sums": {}, "best": {}}
-
-
-def release(checkpoint: Path, folder: Path) -> dict:
-    """Make a model folder of a finished checkpoint, and return its config.
-
-    `train.keep` says which weights become the model: the last, or those of the best validation. The others
-    lie beside them, in a file of that name.
-    """
-    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    records = state["records"]
-    told = {"last": records[-1], "best": max(records, key=lambda record: record["val_psnr"])}
-    weights = {"last": state["average"], "best": state["best"]}
-    kept = state["config"]["train"]["keep"]
-    config = state["config"] | {"validation": told[kept]}
-    save(folder, weights.pop(kept), config)
-    for name, tensors in weights.items():
-        write(folder / f"{name}.safetensors", save_tensors(tensors))
-    return config

@@ -1,6 +1,7 @@
 """The packed dataset -> a trained colorizer."""
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +15,30 @@ Curves = Annotated[
     Path | None,
     typer.Option(help="Write losses and validation with DVCLive to this folder.", show_default=False),
 ]
+Devices = Annotated[
+    int, typer.Option(min=1, envvar="PREP_DEVICES", help="GPUs of each machine (or processes, on a CPU).")
+]
+Nodes = Annotated[int, typer.Option(min=1, envvar="PREP_NODES", help="Machines, each with as many devices.")]
+Compile = Annotated[
+    bool | None,
+    typer.Option(
+        "--compile/--no-compile",
+        envvar="PREP_COMPILE",
+        help="Let torch.compile make kernels.",
+        show_default="on a GPU",
+    ),
+]
+Graphs = Annotated[
+    bool, typer.Option("--graphs", help="Replay CUDA graphs of what is compiled; for small batches.")
+]
+Recompute = Annotated[
+    bool, typer.Option("--recompute", help="Less memory, more time, equal bits: gradient checkpointing.")
+]
+Fit = Annotated[bool, typer.Option("--fit", help="Only find the largest batch that fits, on a GPU.")]
+Profile = Annotated[
+    Path | None,
+    typer.Option(help="Only profile some steps: trace and table to this folder.", show_default=False),
+]
 
 
 @unfold
@@ -24,20 +49,36 @@ def train(
     train: Train,
     curves: Curves = None,
     device: Device = "auto",
+    devices: Devices = 1,
+    nodes: Nodes = 1,
     workers: Workers = WORKERS,
+    compile: Compile = None,
+    graphs: Graphs = False,
+    recompute: Recompute = False,
+    fit: Fit = False,
+    profile: Profile = None,
     cache: Cache = CACHE,
 ) -> None:
     """Train a colorizer; a run that was killed goes on from its last checkpoint."""
-    from pipeline import training
+    from pipeline import checkpoint, training, trial
+    from pipeline.hardware import Hardware
 
-    checkpoint = training.checkpoint_in(cache, pairs, model, train)
+    given = {"hardware": Hardware(device, devices, nodes, workers, compile, graphs, recompute), "say": say}
+    if fit:
+        size, room = trial.largest(pairs, model, train, **given)
+        typer.echo(f"train: the largest batch that fits is {size}, with {room / 2**30:.1f} GiB on each GPU")
+        return
+    if profile:
+        typer.echo(trial.measure(pairs, model, train, profile, **given), nl=False)
+        return
+    file = checkpoint.path(cache, pairs, model, train)
     with progress("train", "step") as tick:
-        run = training.fit(
-            pairs, model, train, checkpoint=checkpoint, device=device, workers=workers, tick=tick
-        )
+        run = training.fit(pairs, model, train, checkpoint=file, tick=tick, **given)
         records = list(log(curves, run))
-    config = training.release(checkpoint, dest)
-    checkpoint.unlink()
+    if not records:  # the first of several processes has them, and does the rest
+        return
+    config = checkpoint.release(file, dest)
+    file.unlink()
     held = config["validation"]
     typer.echo(
         f"train: {records[-1]['step']} steps, validation {held['val_psnr']:.2f} dB PSNR "
@@ -45,8 +86,18 @@ def train(
     )
 
 
+def say(sentence: str) -> None:
+    """Tell the user what goes on in another way than was asked."""
+    typer.echo(f"train: {sentence}", err=True)
+
+
 def log(curves: Path | None, records: Iterable[dict]) -> Iterator[dict]:
-    """Pass records on, writing each to the files of DVCLive."""
+    """Pass records on, writing each to the files of DVCLive, if there are any."""
+    records = iter(records)
+    first = next(records, None)
+    if first is None:
+        return
+    records = chain([first], records)
     if curves is None:
         yield from records
         return

@@ -14,7 +14,7 @@ from conftest import picture
 from markdown_it import MarkdownIt
 from ruamel.yaml import YAML
 
-from pipeline import card, dataset, files, images, samples, terms
+from pipeline import card, files, images, samples, terms
 from pipeline.census import Census
 from pipeline.pack import pack
 from pipeline.params import Pack
@@ -173,8 +173,8 @@ def test_inkwash_reads_a_split_as_the_card_shows(home, execute, split):
     assert {sample["key"] for sample in found} == packed(home, split).keys()
     for sample in found:
         for part, name in (("color", "color"), ("sketch", "sketch-b7")):
-            assert np.array_equal(dataset.array(sample[part]), drawn(name, sample["key"]))
-    assert printed.startswith(f"{found[0]['key']} torch.Size([1, 64, 64])")
+            assert np.array_equal(sample[part], drawn(name, sample["key"]))
+    assert printed.startswith(f"{found[0]['key']} torch.Size([64, 64])")
 
 
 # ---------------------------------------------------------------- what it tells

@@ -10,8 +10,9 @@ from pyarrow import parquet
 from test_dataset import packed, sample
 
 from pipeline import Halt, images, measures
-from pipeline.dataset import Pairs, array
+from pipeline.dataset import Pairs, tensor
 from pipeline.evaluation import MODEL, Others, baselines, evaluate, scatter, table
+from pipeline.feed import once
 from pipeline.models import load, save
 from pipeline.painting import colorize
 from pipeline.params import Evaluate, Model
@@ -142,11 +143,12 @@ def test_with_a_different_reference_the_original_is_the_goal_and_colors_are_thos
 def test_a_different_reference_is_the_color_picture_of_another_sample(data):
     pairs = Pairs(data, "test", "b7", ("reference",))
     others = Others(pairs, seed=3)
-    references = [array(others[number]["reference"]) for number in range(3)]
-    originals = [array(pairs[number]["color"]) for number in range(3)]
+    originals = [pairs[number]["color"] for number in range(3)]
+    (batch,) = once(others, 3, 0)
     for number in range(3):
-        assert (references[number] == originals[others.order[number]]).all()
-        assert torch.equal(others[number]["target"], pairs[number]["color"])
+        assert torch.equal(others[number]["reference"], originals[others.order[number]])
+        assert torch.equal(batch["target"][number], tensor(originals[number].numpy()))
+        assert torch.equal(batch["reference"][number], tensor(originals[others.order[number]].numpy()))
 
 
 def test_an_unseen_sketch_is_what_the_model_gets(data, model):

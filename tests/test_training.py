@@ -10,12 +10,15 @@ import torch
 from test_dataset import packed
 
 from pipeline import Halt, training
-from pipeline.dataset import Pairs, once
+from pipeline.checkpoint import release
+from pipeline.dataset import Pairs
+from pipeline.feed import once
+from pipeline.hardware import Hardware
 from pipeline.models import load, save
 from pipeline.painting import paint
 from pipeline.params import Model, Train
 from pipeline.systems import SYSTEMS
-from pipeline.training import fit, release, share
+from pipeline.training import fit, share
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -137,6 +140,24 @@ def test_losses_that_are_not_finite_stop_the_run_and_name_step_and_samples(run, 
     assert not (tmp_path / "run").exists()
 
 
+def test_looking_at_the_losses_less_often_changes_nothing_that_is_told(run, monkeypatch):
+    train = replace(TRAIN, steps=7, validate=5)
+    often = list(run("often", train))
+    monkeypatch.setitem(training.LOOK, "cpu", 3)
+    assert list(run("seldom", train)) == often
+    with pytest.raises(Halt) as late:
+        list(run("late", Train(steps=20, batch=2, lr=1e30)))
+    monkeypatch.undo()
+    with pytest.raises(Halt) as early:
+        list(run("early", Train(steps=20, batch=2, lr=1e30)))
+    assert str(late.value) == str(early.value)
+
+
+def test_a_batch_that_cannot_be_shared_is_refused(run):
+    with pytest.raises(Halt, match="a batch of 3 cannot be shared by 1 processes in 2 parts"):
+        next(run(train=Train(batch=3, accumulate=2)))
+
+
 def test_a_saved_model_gives_equal_pictures(run, data, tmp_path):
     list(run())
     config = release(tmp_path / "run", tmp_path / "model")
@@ -197,7 +218,7 @@ def test_bfloat16_trains(run):
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_a_gpu_that_is_not_there_is_named(run):
     with pytest.raises(Halt, match="no GPU"):
-        next(run(device="cuda"))
+        next(run(hardware=Hardware("cuda")))
 
 
 OTHERS = [name for name in SYSTEMS if name != "pix2pix"]
@@ -232,7 +253,7 @@ def test_epochs_count_passes_over_the_training_split(data, tmp_path):
     steps = []
     train = Train(epochs=2, batch=3, validate=100)
     list(fit(data, MODEL, train, checkpoint=tmp_path / "run", tick=lambda done, _: steps.append(done)))
-    assert steps == [1, 2, 3, 4]  # seven samples fill two batches of three
+    assert steps == [1, 2, 3, 4, 5]  # fourteen samples, and one more to fill the last batch
 
 
 def test_the_mean_of_the_weights_follows_them_and_becomes_the_model(run, tmp_path):

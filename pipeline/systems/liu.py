@@ -19,6 +19,7 @@ WIDTH = 64
 COLUMNS = ("reference",)
 REFERENCE = Reference(grid=3, strength=0.25, jitter=0.0)  # published: the target itself
 VGG = "vgg16"
+TWICE = True  # the penalty differentiates the discriminator twice, which torch.compile cannot
 LRS = {"main": 1e-4, "finetune": 1e-3}
 LR = LRS["main"]
 DECAY = 0.9  # the power of the polynomial by which the learning rate falls to zero

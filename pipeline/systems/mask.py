@@ -18,6 +18,7 @@ WIDTH = 64
 COLUMNS = ("mask",)
 REFERENCE = None
 VGG = ""
+TWICE = False
 LR = 1e-4
 CLIP = 0.0
 
@@ -30,6 +31,17 @@ def levels(width: int) -> list[int]:
     return [width, 2 * width, 4 * width, 8 * width, 8 * width]
 
 
+def halve(inputs: int, outputs: int) -> nn.Sequential:
+    """Build a 3x3 convolution of stride 2, and its LeakyReLU."""
+    return nn.Sequential(nn.Conv2d(inputs, outputs, 3, stride=2, padding=1), nn.LeakyReLU(SLOPE))
+
+
+def double(inputs: int, outputs: int) -> nn.Sequential:
+    """Build a transposed 3x3 convolution of stride 2, and its LeakyReLU."""
+    convolution = nn.ConvTranspose2d(inputs, outputs, 3, stride=2, padding=1, output_padding=1)
+    return nn.Sequential(convolution, nn.LeakyReLU(SLOPE))
+
+
 class Colorizer(nn.Module):
     """Color brightness (B, 1, H, W) in [-0.5, 0.5] within a mask; H and W are multiples of 32."""
 
@@ -39,14 +51,9 @@ class Colorizer(nn.Module):
         stem = max(width // 4, 1)
         self.stems = nn.ModuleList(nn.Conv2d(1, stem, 3, padding=1) for _ in range(2))
         down = [2 * stem, *levels(width)]
-        self.down = nn.ModuleList(
-            nn.Conv2d(inputs, outputs, 3, stride=2, padding=1) for inputs, outputs in pairwise(down)
-        )
-        up = [*reversed(levels(width)), 2]
-        self.up = nn.ModuleList(
-            nn.ConvTranspose2d(inputs, outputs, 3, stride=2, padding=1, output_padding=1)
-            for inputs, outputs in pairwise(up)
-        )
+        self.down = nn.ModuleList(halve(inputs, outputs) for inputs, outputs in pairwise(down))
+        self.up = nn.ModuleList(double(inputs, outputs) for inputs, outputs in pairwise(levels(width)[::-1]))
+        self.paint = nn.Sequential(double(levels(width)[0], 2)[0], nn.Tanh())
 
     def forward(self, gray: Tensor, mask: Tensor) -> Tensor:
         """Return U and V, (B, 2, H, W) in [-1, 1]."""
@@ -55,12 +62,12 @@ class Colorizer(nn.Module):
         )
         maps = []
         for block in self.down:
-            x = leaky_relu(block(x), SLOPE)
+            x = block(x)
             maps.append(x)
         x = maps.pop()
-        for block in self.up[:-1]:
-            x = leaky_relu(block(x), SLOPE) + maps.pop()
-        return self.up[-1](x).tanh()
+        for block in self.up:
+            x = block(x) + maps.pop()
+        return self.paint(x)
 
 
 class Judge(nn.Module):
@@ -74,17 +81,13 @@ class Judge(nn.Module):
         """Give the first of five halvings `width` channels."""
         super().__init__()
         channels = [4, *levels(width)]
-        self.down = nn.ModuleList(
-            nn.Conv2d(inputs, outputs, 3, stride=2, padding=1) for inputs, outputs in pairwise(channels)
-        )
+        self.down = nn.Sequential(*(halve(inputs, outputs) for inputs, outputs in pairwise(channels)))
         self.whole = nn.Conv2d(channels[-1], channels[-1], 7)
         self.last = nn.Conv2d(channels[-1], 1, 1)
 
     def forward(self, *images: Tensor) -> Tensor:
         """Judge images that belong together, stacked along their channels."""
-        x = torch.cat(images, dim=1)
-        for block in self.down:
-            x = leaky_relu(block(x), SLOPE)
+        x = self.down(torch.cat(images, dim=1))
         return self.last(leaky_relu(self.whole(adaptive_avg_pool2d(x, 7)), SLOPE))
 
 

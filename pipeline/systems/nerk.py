@@ -20,6 +20,7 @@ REFERENCE = Reference(
     grid=3, strength=0.2, jitter=0.0
 )  # published: the corners and the center, by 0.4 of [-1, 1]
 VGG = ""  # its weight was 0
+TWICE = False
 LR, CLIP = 1e-4, 1.0
 L1, CONSISTENCY = 100.0, 10.0
 

@@ -16,6 +16,7 @@ WIDTH = 64
 COLUMNS = ("cue",)
 REFERENCE = None  # it reads none
 VGG = ""  # nor does it compare features
+TWICE = False
 LR = 2e-4
 CLIP = 0.0  # none
 

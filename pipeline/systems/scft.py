@@ -20,6 +20,7 @@ WIDTH = 16
 COLUMNS = ("reference", "flow")
 REFERENCE = Reference(grid=3, strength=0.25, jitter=50.0, order="before")
 VGG = "vgg19"
+TWICE = False
 LR, CLIP = 1e-4, 0.0
 L1, PERCEPTUAL, STYLE, TRIPLET, MARGIN = 30.0, 0.01, 50.0, 1.0, 12.0
 

@@ -1,0 +1,100 @@
+"""Samples in levels -> what the networks take: mirrored, tinted, bent and scaled, in batches, on any device.
+
+Pictures travel to the device as they were decoded, a byte for a level. Nothing here waits for the device: no
+value is asked for, and what is done for some samples of a batch is computed for all of them and then chosen.
+`warp` does the same to one picture on the host, where OpenCV rounds positions to a 32nd of a pixel.
+"""
+
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+from torch.nn.functional import grid_sample, interpolate
+
+from pipeline import warp
+
+COLORED = ("color", "cue", "reference")  # with three channels
+
+
+def prepare(raw: dict, device: torch.device | str = "cpu") -> dict:
+    """Make of a batch of samples, as `Pairs` gives them, what the systems take: the keys, and float32.
+
+    There are `sketch` (B, 1, H, W) and `color`, and where the samples have them or tell how to make them
+    `cue`, `reference` and `target` (B, 3, H, W), in [-1, 1]; `mask` (B, 1, H, W) of 0 and 1; and where it is
+    asked for, `flow` (B, H, W, 2): where each pixel of the reference comes from in the target, x and y in
+    [0, 1]. The target is the color, tinted if the reference is tinted before it is bent.
+    """
+    device = torch.device(device)
+    given = {name: values.to(device, non_blocking=True) for name, values in raw.items() if name != "key"}
+    images, made = planes(given), {"key": raw["key"]}
+    color = images["color"]
+    if "points" in given:
+        tinted, at = given["tinted"][:, None], flow(given, *color.shape[2:])
+        images["target"] = tint(color, given["shift"] * tinted)  # by 0 where it is tinted after
+        if "reference" not in images:
+            images["reference"] = tint(bend(images["target"], at), given["shift"] * ~tinted)
+        if "flow" in given:
+            made["flow"] = at
+    elif "reference" in images:
+        images["target"] = color
+    if "mask" in given:
+        made["mask"] = given["mask"][:, None].float()
+    return made | {name: scale(levels) for name, levels in images.items()}
+
+
+def planes(given: dict[str, Tensor]) -> dict[str, Tensor]:
+    """View the pictures of a batch as (B, C, H, W), and mirror those of the samples that shall be."""
+    images = {name: given[name].permute(0, 3, 1, 2) for name in COLORED if name in given}
+    images["sketch"] = given["sketch"][:, None]
+    if "mirrored" in given:
+        for name in images.keys() - {"reference"}:
+            images[name] = choose(given["mirrored"], images[name].flip(3), images[name])
+    return images
+
+
+def choose(which: Tensor, one: Tensor, other: Tensor) -> Tensor:
+    """Take the samples (B, ...) of `one` where `which` (B) is true, else of `other`."""
+    return torch.where(which.view(-1, *[1] * (other.ndim - 1)), one, other)
+
+
+def tint(levels: Tensor, shift: Tensor) -> Tensor:
+    """Add a shift (B, 3) to each channel of pictures (B, 3, H, W), within [0, 255]."""
+    return (levels + shift[:, :, None, None]).round_().clamp_(0, 255)
+
+
+def bend(levels: Tensor, at: Tensor) -> Tensor:
+    """Take each pixel (B, 3, H, W) from where a flow says, bilinearly, reflected at the border; in levels."""
+    return grid_sample(levels, 2 * at - 1, padding_mode="reflection", align_corners=False).round_()
+
+
+def flow(given: dict[str, Tensor], height: int, width: int) -> Tensor:
+    """Compute where each pixel of the references comes from: (B, height, width, 2), x and y in [0, 1]."""
+    points = given["points"]
+    side, grid = min(max(height, width), warp.LATTICE), round(points.shape[1] ** 0.5)
+    moved = points.mT.reshape(-1, grid**2) @ basis(grid, side, points.device)
+    moved = moved.view(-1, 2, side, side)
+    if (height, width) != (side, side):
+        moved = interpolate(moved, (height, width), mode="bicubic", align_corners=False)
+    x = moved[:, 0] + centers(width, points.device)
+    y = moved[:, 1] + centers(height, points.device)[:, None]
+    if "reference" in given:  # as it was packed: it shows a mirrored sample as that was before
+        x = choose(given["mirrored"], 1 - x, x)
+    at = torch.stack((x, y), dim=3)
+    return choose(given["flipped"], at.flip(2), at)
+
+
+@lru_cache(maxsize=4)
+def basis(grid: int, side: int, device: torch.device) -> Tensor:
+    """Keep the displacement of each pixel by that of each point, (grid * grid, side * side), on a device."""
+    return torch.from_numpy(warp.basis(grid, side)).float().to(device)
+
+
+def centers(side: int, device: torch.device) -> Tensor:
+    """List the centers of `side` pixels in [0, 1]."""
+    return (torch.arange(side, device=device) + 0.5) / side
+
+
+def scale(levels: Tensor) -> Tensor:
+    """Turn levels into float32 in [-1, 1], laid out as convolutions on their device are fastest."""
+    form = torch.channels_last if levels.is_cuda else torch.contiguous_format
+    return levels.contiguous(memory_format=form).div(127.5).sub_(1)

@@ -1,0 +1,119 @@
+"""Samples -> batches on the device: every sample once per epoch, in an order to take up at any step.
+
+The epochs follow each other in one stream of samples, and each batch takes the next of them: it may hold the
+end of one epoch and the beginning of the next. Of several ranks each takes its own part of every batch.
+"""
+
+from collections.abc import Iterator
+from functools import lru_cache, partial
+from itertools import count
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from pipeline import Halt
+from pipeline.augment import prepare
+from pipeline.chance import digest
+from pipeline.dataset import Pairs
+
+AHEAD = 4  # batches that each process loads before they are asked for
+
+
+class Order:
+    """The batches of an endless run from `step` on, as lists of (epoch, number of the sample).
+
+    Of `world` ranks, which must divide the batch, this one takes the `rank`-th of as many equal parts.
+    """
+
+    def __init__(self, keys: list[str], batch: int, seed: int, step: int, rank: int = 0, world: int = 1):
+        """Order samples of these keys into batches of `batch` for all ranks together."""
+        self.samples, self.batch, self.step, self.rank, self.world = len(keys), batch, step, rank, world
+        self.ordered = lru_cache(maxsize=2)(partial(shuffled, keys, seed))  # a batch may reach into the next
+
+    def at(self, step: int) -> list[tuple[int, int]]:
+        """List what all ranks together take at a step."""
+        first = step * self.batch
+        places = (divmod(place, self.samples) for place in range(first, first + self.batch))
+        return [(epoch, self.ordered(epoch)[place]) for epoch, place in places]
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        """Yield the part of this rank, step by step, without end."""
+        size = self.batch // self.world
+        for step in count(self.step):
+            yield self.at(step)[self.rank * size : (self.rank + 1) * size]
+
+
+def shuffled(keys: list[str], seed: int, epoch: int) -> list[int]:
+    """Order the numbers of the samples by a hash of seed, epoch and key."""
+    return sorted(range(len(keys)), key=lambda number: digest(seed, "order", str(epoch), keys[number]))
+
+
+def batches(pairs: Pairs, order: Order, workers: int, device: torch.device | str = "cpu") -> Iterator[dict]:
+    """Yield prepared batches without end, in an order; equal for any number of workers.
+
+    Raise Halt if there are fewer samples than fill a batch.
+    """
+    if len(pairs) < order.batch:
+        raise Halt(
+            f"{len(pairs)} training samples do not fill a batch of {order.batch}: lower batch, or pack more"
+        )
+    yield from ahead(DataLoader(pairs, batch_sampler=order, **processes(workers, device)), device)
+
+
+class Once:
+    """Prepared batches of every sample of a loader, from the first to the last each time it is iterated."""
+
+    def __init__(self, loader: DataLoader, device: torch.device | str):
+        """Take batches from a loader to a device."""
+        self.loader, self.device = loader, device
+
+    def __iter__(self) -> Iterator[dict]:
+        """Begin anew."""
+        return ahead(self.loader, self.device)
+
+
+def once(
+    pairs: Dataset,
+    batch: int,
+    workers: int,
+    device: torch.device | str = "cpu",
+    rank: int = 0,
+    world: int = 1,
+) -> Once:
+    """Load every `world`-th sample from the `rank`-th on, in the order of the shards; the last batch smaller.
+
+    The processes stay from one pass to the next.
+    """
+    own = range(rank, len(pairs), world)
+    return Once(DataLoader(pairs, batch, sampler=own, **processes(workers, device)), device)
+
+
+def processes(workers: int, device: torch.device | str) -> dict:
+    """Choose how a loader starts its processes: not by fork, which hangs after threads have run."""
+    # with a generator of its own the loader leaves the random numbers of training alone
+    told = {"num_workers": workers, "generator": torch.Generator()}
+    if workers:
+        told |= {"multiprocessing_context": "spawn", "persistent_workers": True, "prefetch_factor": AHEAD}
+    return told | {"pin_memory": torch.device(device).type == "cuda"}
+
+
+def ahead(loader: DataLoader, device: torch.device | str) -> Iterator[dict]:
+    """Prepare what a loader yields: on a GPU in a stream of its own, while that computes the step before."""
+    device = torch.device(device)
+    side = torch.cuda.Stream(device) if device.type == "cuda" else None
+    for raw in loader:
+        with torch.cuda.stream(side):  # which does nothing for None
+            batch = prepare(raw, device)
+        if side:
+            hand_over(batch, side)
+        yield batch
+
+
+def hand_over(batch: dict, side: torch.cuda.Stream) -> None:
+    """Let the current stream of the GPU wait for a batch, and keep its memory until that is done with it."""
+    now = torch.cuda.current_stream(side.device)
+    now.wait_stream(side)
+    for values in batch.values():
+        if isinstance(values, Tensor):
+            values.record_stream(now)

@@ -1,0 +1,119 @@
+"""Where training runs and how fast: devices and processes, arithmetic, compilation, memory.
+
+None of this is a parameter: it decides how long a run takes, and no more than the last bits of what it gives.
+"""
+
+import inspect
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+from pipeline import Halt
+from pipeline.models import place
+from pipeline.params import Train
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+PRECISIONS = {"32": "32-true", "tf32": "32-true", "bf16": "bf16-mixed"}
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """What a run may use.
+
+    `devices` GPUs (or processes, on a CPU) of each of `nodes` machines share every batch; `workers` processes
+    load samples for each GPU. `compile` is None for "on a GPU"; `graphs` replays CUDA graphs, which spares a
+    small batch the time of its launches; `recompute` keeps less of the generator's forward pass and computes
+    it again, to the same bits.
+    """
+
+    device: str = "cpu"
+    devices: int = 1
+    nodes: int = 1
+    workers: int = 0
+    compile: bool | None = None
+    graphs: bool = False
+    recompute: bool = False
+
+
+CPU = Hardware()
+
+
+def launch(hardware: Hardware, precision: str) -> "Fabric":
+    """Start, or join, the processes of a run. Raise Halt if the machine has not what they need."""
+    from lightning_fabric import Fabric  # takes seconds, and only training needs it
+    from lightning_fabric.strategies import DDPStrategy
+
+    kind = place(hardware.device).type
+    if kind == "cuda" and hardware.devices > torch.cuda.device_count():
+        raise Halt(f"there are {torch.cuda.device_count()} GPUs, not {hardware.devices}: lower --devices")
+    if kind == "cuda" and precision == "bf16" and not torch.cuda.is_bf16_supported(including_emulation=False):
+        raise Halt("this GPU has no bfloat16: set train.precision to 32 or tf32")
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = precision != "32"
+    torch.backends.cudnn.benchmark = kind == "cuda"  # every batch has the same shape
+    processes = hardware.devices * hardware.nodes
+    started = os.environ["WORLD_SIZE"] if "TORCHELASTIC_RUN_ID" in os.environ else processes
+    if int(started) != processes:
+        raise Halt(f"torchrun started {started} processes, but --devices times --nodes is {processes}")
+    # each process has its own statistics of BatchNorm, until fit averages them
+    new = "forward_sync_buffers" in inspect.signature(DistributedDataParallel).parameters
+    together = DDPStrategy(**{"forward_sync_buffers" if new else "broadcast_buffers": False})
+    try:
+        fabric = Fabric(
+            accelerator=kind,
+            devices=hardware.devices,
+            num_nodes=hardware.nodes,
+            precision=PRECISIONS[precision],
+            strategy=together if processes > 1 else "auto",
+        )
+        fabric.launch()
+    except ValueError as error:
+        raise Halt(f"these processes do not make a run: {error}") from error
+    return fabric
+
+
+def compiled(network: nn.Module, hardware: Hardware, say: Say) -> None:
+    """Let torch.compile make kernels for a network, in place; where it cannot, say so and go on without.
+
+    Raise what the network raises.
+    """
+    from torch._dynamo.exc import TorchDynamoException
+    from torch._inductor.exc import InductorError
+
+    plain = network.forward
+    fast = torch.compile(plain, dynamic=False, mode="reduce-overhead" if hardware.graphs else None)
+
+    def forward(*given: Any) -> Any:
+        if not network.training:  # validation: other sizes and modes would be compiled again
+            return plain(*given)
+        try:
+            return fast(*given)
+        except (TorchDynamoException, InductorError) as error:
+            network.forward = plain
+            reason = type(getattr(error, "inner_exception", error)).__name__
+            say(f"torch.compile failed ({reason}): training goes on without it, as with --no-compile")
+            return plain(*given)
+
+    network.forward = forward
+
+
+@contextmanager
+def roomy(train: Train) -> Iterator[None]:
+    """Raise Halt where memory ends, and tell what to turn down."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not isinstance(error, torch.OutOfMemoryError) and "can't allocate memory" not in str(error):
+            raise
+        raise Halt(
+            f"out of memory with {train.batch} samples per update in {train.accumulate} part(s): raise "
+            "accumulate, lower batch or width, compute in bf16, or add --recompute; --fit finds the batch"
+        ) from error

@@ -1,0 +1,202 @@
+"""What is computed in batches agrees with what `warp` makes of one picture on the host.
+
+References differ a little: there OpenCV rounds each position to a 32nd of a pixel, here none is rounded.
+"""
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from conftest import picture
+from test_dataset import packed
+from torch._subclasses import FakeTensorMode
+from torch.utils.data import default_collate
+
+from pipeline import augment, warp
+from pipeline.augment import prepare
+from pipeline.dataset import Fresh, Pairs, array, tensor
+from pipeline.params import Reference
+
+SIDES = pytest.mark.parametrize("side", [32, 320])  # below and above the lattice
+SHAPES = {"sketch": 1, "color": 3, "cue": 3, "mask": 1, "reference": 3, "target": 3}  # their channels
+
+
+def smooth(number: int, width: int, height: int) -> np.ndarray:
+    """Paint a picture without edges."""
+    return cv2.GaussianBlur(picture(number, width, height), (0, 0), width / 40)
+
+
+def drawn(side: int, height: int = 0, **params) -> tuple[dict, list[np.ndarray], list[dict]]:
+    """Make a batch of four whose references are drawn anew, their colors, and what was drawn."""
+    colors = [smooth(number, side, height or side) for number in range(4)]
+    facts = [warp.choose(str(number), Reference(**{"flip": 0.5} | params)) for number in range(4)]
+    made = [
+        {
+            "key": str(number),
+            "mirrored": False,
+            "color": torch.from_numpy(color),
+            "sketch": torch.from_numpy(color[..., 0]),
+            "points": torch.tensor(told["points"], dtype=torch.float32),
+            "shift": torch.tensor(told["shift"], dtype=torch.float32),
+            "tinted": told["order"] == "before",
+            "flipped": told["flip"],
+            "flow": True,
+        }
+        for number, (color, told) in enumerate(zip(colors, facts, strict=True))
+    ]
+    assert {told["flip"] for told in facts} == {True, False} or params
+    return default_collate(made), colors, facts
+
+
+def loaded(folder, columns, place=2, **fresh) -> dict:
+    """Prepare a batch of a sample twice, drawn in epoch 1."""
+    pairs = Pairs(folder, "train", "b7", columns, Fresh(0, **fresh))
+    return prepare(default_collate([pairs[(1, place)]] * 2))
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Pack one dataset for all tests."""
+    return packed(tmp_path_factory.mktemp("pairs"))
+
+
+def test_samples_as_packed_are_scaled_to_minus_one_and_one(data):
+    pairs = Pairs(data, "train", "b7", ("cue", "mask", "reference"))
+    raw = [pairs[number] for number in range(3)]
+    found = prepare(default_collate(raw))
+    assert found.keys() == {"key", *SHAPES}
+    assert found["key"] == ["000", "001", "002"]
+    for name, channels in SHAPES.items():
+        assert found[name].shape == (3, channels, 32, 32)
+        assert found[name].dtype == torch.float32
+        assert found[name].is_contiguous()
+    for name in ("sketch", "color", "cue", "reference"):
+        wanted = torch.stack([tensor(one[name].numpy()) for one in raw])
+        assert torch.equal(found[name], wanted)
+    assert torch.equal(found["target"], found["color"])
+    assert torch.equal(found["mask"][:, 0], torch.stack([one["mask"] for one in raw]).float())
+
+
+def test_samples_without_draws_are_shown_with_the_color_as_target():
+    levels = torch.from_numpy(np.stack([picture(number) for number in range(2)]))
+    raw = {"key": ["a", "b"], "color": levels, "reference": levels.flip(0), "sketch": levels[..., 0]}
+    found = prepare(raw)
+    assert found.keys() == {"key", "sketch", "color", "reference", "target"}
+    assert torch.equal(found["target"], found["color"])
+    assert (array(found["reference"][0]) == levels[1].numpy()).all()
+
+
+@SIDES
+def test_the_flow_is_that_of_the_host(side):
+    raw, _, facts = drawn(side, strength=0.25)
+    found = prepare(raw)["flow"]
+    for at, told in zip(found, facts, strict=True):
+        np.testing.assert_allclose(at, warp.flow(told["points"], side, side, told["flip"]), atol=1e-4)
+
+
+def test_the_flow_of_an_oblong_picture_is_that_of_the_host():
+    raw, _, facts = drawn(48, 24)
+    for at, told in zip(prepare(raw)["flow"], facts, strict=True):
+        np.testing.assert_allclose(at, warp.flow(told["points"], 24, 48, told["flip"]), atol=1e-4)
+
+
+@SIDES
+@pytest.mark.parametrize("order", ["before", "after"])
+def test_a_reference_is_that_of_the_host_but_for_the_32nd_of_a_pixel(side, order):
+    raw, colors, facts = drawn(side, order=order)
+    for found, color, told in zip(prepare(raw)["reference"], colors, facts, strict=True):
+        difference = np.abs(array(found).astype(int) - warp.bend(color, told))
+        assert difference.mean() < 0.5
+        assert difference.max() <= 2
+
+
+def test_a_picture_is_tinted_level_by_level_as_on_the_host():
+    levels = np.broadcast_to(np.arange(256, dtype=np.uint8)[:, None, None], (256, 1, 3)).copy()
+    shifts = np.array([(0.5, -0.5, 12.345), (-1e3, 1e3, 0.0), (1.5, 49.999, -49.5)])
+    batch = torch.from_numpy(levels).permute(2, 0, 1).expand(3, 3, 256, 1)
+    found = augment.tint(batch, torch.from_numpy(shifts).float())
+    for one, shift in zip(found, shifts, strict=True):
+        assert np.array_equal(one.permute(1, 2, 0).numpy(), warp.tint(levels, shift))
+
+
+@pytest.mark.parametrize("order", ["before", "after"])
+def test_the_target_is_tinted_if_the_reference_is_before_it_is_bent(order):
+    raw, colors, facts = drawn(32, order=order)
+    for found, color, told in zip(prepare(raw)["target"], colors, facts, strict=True):
+        wanted = warp.tint(color, np.array(told["shift"])) if order == "before" else color
+        assert (array(found) == wanted).all()
+
+
+def test_samples_of_a_batch_keep_to_their_own_draws():
+    raw, colors, facts = drawn(32)
+    raw["mirrored"], raw["tinted"] = torch.tensor([[True, False] * 2, [True, True, False, False]])
+    found = prepare(raw)
+    for number, (color, told) in enumerate(zip(colors, facts, strict=True)):
+        seen = color[:, ::-1].copy() if number % 2 == 0 else color
+        told = told | {"order": "before" if number < 2 else "after"}
+        assert (array(found["color"][number]) == seen).all()
+        assert np.abs(array(found["reference"][number]).astype(int) - warp.bend(seen, told)).max() <= 2
+
+
+def test_a_mirrored_sample_is_mirrored_in_all_that_shows_it():
+    raw, _, _ = drawn(32)
+    raw |= {"cue": raw["color"].flip(0), "reference": raw["color"].flip(1), "mask": raw["sketch"] % 2}
+    plain, mirrored = (prepare(raw | {"mirrored": torch.full((4,), each)}) for each in (False, True))
+    for name in ("color", "sketch", "cue"):
+        assert torch.equal(plain[name].flip(3), mirrored[name])
+        assert not torch.equal(plain[name], mirrored[name])
+    for name in ("mask", "reference"):
+        assert torch.equal(plain[name], mirrored[name])
+
+
+@pytest.mark.parametrize("params", [None, Reference(order="before", flip=1.0)])
+@pytest.mark.parametrize("flip", [0.0, 1.0])
+def test_the_flow_takes_the_target_to_the_reference_mirrored_or_not(tmp_path, params, flip):
+    """As packed, a reference shows its picture as that was before it was mirrored."""
+    data = packed(tmp_path, reference=Reference(order="before"))
+    found = loaded(data, ("reference", "flow"), reference=params, flip=flip)
+    again = warp.warp(array(found["target"][0]), found["flow"][0].numpy())
+    difference = np.abs(array(found["reference"][0]).astype(int) - again)
+    assert np.quantile(difference, 0.95) <= 2  # of a disk, whose edge is sharp
+    assert np.ptp(again.astype(int), axis=(0, 1)).max() > 100
+    assert not torch.equal(found["target"], found["color"])
+
+
+def test_a_flow_is_made_where_it_is_asked_for(data):
+    for params in (None, Reference()):
+        assert "flow" in loaded(data, ("reference", "flow"), reference=params)
+        assert "flow" not in loaded(data, ("reference",), reference=params)
+
+
+def test_nothing_waits_for_a_gpu_and_pictures_lie_there_with_their_channels_last():
+    """Fake tensors claim to lie on a GPU; they have no values, and raise if one is asked for."""
+    raw, _, _ = drawn(48, 24)
+    try:
+        with FakeTensorMode() as mode:
+            fake = {
+                name: values if name == "key" else mode.from_tensor(values) for name, values in raw.items()
+            }
+            found = prepare(fake | {"cue": fake["color"], "mask": fake["sketch"]}, "cuda")
+    finally:
+        augment.basis.cache_clear()
+    assert found.keys() == {"key", "flow", *SHAPES}
+    for name, channels in SHAPES.items():
+        assert found[name].device.type == "cuda"
+        assert found[name].shape == (4, channels, 24, 48)
+        assert found[name].is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+def test_a_gpu_makes_the_same():
+    raw, _, _ = drawn(320)
+    here, there = prepare(raw), prepare(raw, "cuda")
+    for name in here.keys() - {"key"}:
+        torch.testing.assert_close(there[name].cpu(), here[name], atol=2.1 / 127.5, rtol=0)
+        assert (there[name].cpu() - here[name]).abs().mean() < 1e-4
+
+
+def test_what_was_loaded_is_left_as_it_was():
+    raw, _, _ = drawn(32)
+    before = {name: values.clone() for name, values in raw.items() if name != "key"}
+    prepare(raw)
+    assert all(torch.equal(raw[name], values) for name, values in before.items())

@@ -1,0 +1,192 @@
+"""The batches: every sample once per epoch, in an order that nothing but seed, epoch and keys decides."""
+
+import multiprocessing
+from collections import Counter
+from itertools import chain, islice
+
+import pytest
+import torch
+from test_dataset import packed, sample
+
+from pipeline import Halt, feed, images, samples
+from pipeline.dataset import Fresh, Pairs
+from pipeline.feed import Order, ahead, batches, once
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory):
+    """Open a training split of seven samples, without a cue."""
+    return Pairs(packed(tmp_path_factory.mktemp("seven")), "train", "b7", ())
+
+
+@pytest.fixture(scope="module")
+def eight(tmp_path_factory):
+    """Open a training split of eight samples, mirrored at random."""
+    return Pairs(packed(tmp_path_factory.mktemp("eight"), train=8), "train", "b7", (), Fresh(0, flip=0.5))
+
+
+def names(pairs):
+    """List all keys of a split."""
+    return [entry.key for entry in pairs.entries]
+
+
+def order(pairs, batch=2, seed=0, step=0, rank=0, world=1):
+    """Order the samples of a split."""
+    return Order(names(pairs), batch, seed, step, rank, world)
+
+
+def keys(pairs, steps, workers=0, **given):
+    """List the keys of some batches."""
+    endless = batches(pairs, order(pairs, **given), workers)
+    found = [batch["key"] for batch in islice(endless, steps)]
+    endless.close()  # ends its processes
+    return found
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3, 7])
+def test_every_epoch_holds_every_sample_once_whatever_the_batch(pairs, batch):
+    stream = list(chain(*keys(pairs, -(-21 // batch), batch=batch)))
+    for epoch in range(3):
+        assert sorted(stream[7 * epoch : 7 * epoch + 7]) == names(pairs)
+
+
+@pytest.fixture
+def forked(monkeypatch):
+    """Fork processes from one that has imported torch, as many take a minute to do so; others are spawned."""
+    start = feed.processes
+
+    def chosen(workers, device):
+        return start(workers, device) | ({"multiprocessing_context": "forkserver"} if workers else {})
+
+    multiprocessing.set_forkserver_preload(["pytest", "pipeline.dataset"])
+    monkeypatch.setattr(feed, "processes", chosen)
+
+
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")  # more processes than there may be cores
+@pytest.mark.parametrize("workers", [0, 1, 3])
+@pytest.mark.parametrize("world", [1, 2, 4])
+def test_ranks_share_two_epochs_whatever_their_workers(eight, forked, world, workers):
+    share = [keys(eight, 4, workers, batch=4, rank=rank, world=world) for rank in range(world)]
+    assert Counter(chain(*chain(*share))) == dict.fromkeys(names(eight), 2)
+    alone = keys(eight, 4, batch=4)
+    assert [list(chain(*parts)) for parts in zip(*share, strict=True)] == alone
+    assert all(len(part) == 4 // world for part in chain(*share))
+
+
+def test_all_ranks_together_take_what_the_order_tells_of_a_step(pairs):
+    whole = order(pairs, 4)
+    parts = [islice(order(pairs, 4, rank=rank, world=2), 9) for rank in range(2)]
+    for step, (one, other) in enumerate(zip(*parts, strict=True)):
+        assert one + other == whole.at(step)
+    assert [epoch for epoch, _ in whole.at(1)] == [0, 0, 0, 1]
+    assert whole.at(5) == order(pairs, 4, step=3).at(5)
+
+
+def test_an_epoch_is_ordered_once(pairs, monkeypatch):
+    asked = []
+    shuffled = feed.shuffled
+    monkeypatch.setattr(feed, "shuffled", lambda *given: asked.append(given[2]) or shuffled(*given))
+    whole = order(pairs, 4)
+    for step in range(6):
+        assert whole.at(step) == whole.at(step)
+    assert asked == [0, 1, 2, 3]
+
+
+def test_a_sample_is_drawn_for_the_epoch_that_it_is_taken_in(eight):
+    found = next(batches(eight, order(eight, 3, step=2), 0))
+    drawn = [eight[place] for place in order(eight, 3).at(2)]
+    assert [epoch for epoch, _ in order(eight, 3).at(2)] == [0, 0, 1]
+    assert found["key"] == [one["key"] for one in drawn]
+    for color, one in zip(found["color"], drawn, strict=True):
+        levels = one["color"].permute(2, 0, 1)
+        wanted = levels.flip(2) if one["mirrored"] else levels
+        assert torch.equal(((color + 1) * 127.5).round(), wanted.float())
+
+
+def test_epochs_and_seeds_differ_in_order(pairs):
+    first, second, other = (
+        keys(pairs, 7, batch=1),
+        keys(pairs, 7, batch=1, step=7),
+        keys(pairs, 7, batch=1, seed=1),
+    )
+    assert sorted(first) == sorted(second) == sorted(other)
+    assert first != second
+    assert first != other
+
+
+def test_the_order_depends_on_the_keys_and_not_on_the_shards(pairs, tmp_path):
+    members = [sample(number) for number in reversed(range(7))]
+    shard = samples.write_shard(tmp_path / "train-000000.tar", members)
+    samples.seal(tmp_path, [shard], 7, {})
+    assert keys(Pairs(tmp_path, "train", "b7", ()), 9) == keys(pairs, 9)
+
+
+@pytest.mark.parametrize("step", [1, 3, 4, 11])
+def test_a_run_taken_up_at_a_step_gets_the_same_batches(pairs, step):
+    assert keys(pairs, 4, step=step) == keys(pairs, step + 4)[step:]
+    assert keys(pairs, 4, step=step) != keys(pairs, 4)
+
+
+def test_taking_up_a_run_decodes_nothing_that_was_seen(pairs, monkeypatch):
+    read = []
+    decode = images.decode
+    monkeypatch.setattr("pipeline.dataset.images.decode", lambda data: read.append(data) or decode(data))
+    next(batches(pairs, order(pairs, step=1000), 0))
+    assert len(read) == 2 * 2
+
+
+def test_fewer_samples_than_a_batch_are_refused(pairs):
+    with pytest.raises(Halt, match="7 training samples do not fill a batch of 8"):
+        next(batches(pairs, order(pairs, 8), 0))
+
+
+def test_loading_draws_no_random_numbers(pairs):
+    before = torch.get_rng_state()
+    keys(pairs, 5)
+    list(once(pairs, 2, 0))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_once_gives_every_sample_in_the_order_of_the_shards(pairs):
+    found = once(pairs, 3, 0)
+    for _ in range(2):
+        assert [batch["key"] for batch in found] == [["000", "001", "002"], ["003", "004", "005"], ["006"]]
+
+
+@pytest.mark.parametrize("world", [2, 4, 8])
+def test_once_gives_every_sample_to_one_rank(pairs, world):
+    share = [
+        list(chain(*(batch["key"] for batch in once(pairs, 3, 0, rank=r, world=world)))) for r in range(world)
+    ]
+    assert share == [names(pairs)[rank::world] for rank in range(world)]
+
+
+def test_the_processes_of_once_stay_from_one_pass_to_the_next(pairs):
+    found = once(pairs, 3, 1)
+    first = [batch["key"] for batch in found]
+    processes = set(multiprocessing.active_children())
+    assert [batch["key"] for batch in found] == first == [batch["key"] for batch in once(pairs, 3, 0)]
+    assert set(multiprocessing.active_children()) == processes != set()
+
+
+def test_on_a_gpu_batches_are_copied_from_pinned_memory():
+    assert feed.processes(0, "cuda")["pin_memory"]
+    assert not feed.processes(0, "cpu")["pin_memory"]
+
+
+def test_what_is_prepared_ahead_is_asked_for_batch_by_batch():
+    taken = []
+    levels = torch.zeros(1, 4, 4, 3, dtype=torch.uint8)
+    loader = ({"key": [taken.append(n) or n], "color": levels, "sketch": levels[..., 0]} for n in range(3))
+    found = ahead(loader, "cpu")
+    assert next(found)["key"] == [0]
+    assert taken == [0]
+    assert [batch["key"] for batch in found] == [[1], [2]]
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+def test_a_gpu_gets_the_same_batches(eight):
+    here, there = (batches(eight, order(eight, 3), 0, device) for device in ("cpu", "cuda"))
+    for one, other in islice(zip(here, there, strict=False), 20):
+        assert one["key"] == other["key"]
+        assert torch.equal(one["color"], other["color"].cpu())

@@ -1,0 +1,115 @@
+"""Hardware: what is missing is named, and what fails to be fast goes on slowly."""
+
+import pytest
+import torch
+from torch import nn
+from torch._dynamo.exc import BackendCompilerFailed
+
+from pipeline import Halt
+from pipeline.hardware import Hardware, compiled, launch, roomy
+from pipeline.params import Train
+
+
+@pytest.fixture
+def gpu(monkeypatch):
+    """Pretend that there is one GPU, without bfloat16."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: False)
+
+
+def test_more_gpus_than_there_are_are_refused(gpu):
+    with pytest.raises(Halt, match="there are 1 GPUs, not 8: lower --devices"):
+        launch(Hardware("cuda", devices=8), "32")
+
+
+def test_arithmetic_that_a_gpu_has_not_is_refused(gpu):
+    with pytest.raises(Halt, match=r"no bfloat16: set train\.precision to 32 or tf32"):
+        launch(Hardware("cuda"), "bf16")
+
+
+def test_processes_that_were_started_for_another_number_are_refused(monkeypatch):
+    for name, value in {"TORCHELASTIC_RUN_ID": "run", "WORLD_SIZE": "4"}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(Halt, match="torchrun started 4 processes, but --devices times --nodes is 2"):
+        launch(Hardware(devices=2), "32")
+
+
+@pytest.mark.parametrize(("precision", "fewer"), [("tf32", True), ("bf16", True), ("32", False)])
+def test_32_bits_are_32_bits_unless_fewer_are_asked_for(precision, fewer):
+    launch(Hardware(), precision)
+    assert torch.backends.cuda.matmul.allow_tf32 is torch.backends.cudnn.allow_tf32 is fewer
+
+
+def compilers(monkeypatch, compile):
+    """Replace torch.compile, and note how it is called."""
+    calls = []
+    monkeypatch.setattr(torch, "compile", lambda plain, **given: calls.append(given) or compile(plain))
+    return calls
+
+
+def test_a_network_that_cannot_be_compiled_goes_on_without_and_says_so_once(monkeypatch):
+    def fails(*given):
+        raise BackendCompilerFailed("inductor", FileNotFoundError("g++"), None)
+
+    compilers(monkeypatch, lambda plain: fails)
+    network, said = nn.Linear(2, 2), []
+    expected = network(torch.ones(1, 2))
+    compiled(network, Hardware(), said.append)
+    for _ in range(3):
+        assert torch.equal(network(torch.ones(1, 2)), expected)
+    assert said == [
+        "torch.compile failed (FileNotFoundError): training goes on without it, as with --no-compile"
+    ]
+
+
+def test_an_error_of_the_network_itself_is_not_taken_for_one_of_the_compiler(monkeypatch):
+    compilers(monkeypatch, lambda plain: plain)
+    network, said = nn.Linear(2, 2), []
+    compiled(network, Hardware(), said.append)
+    with pytest.raises(RuntimeError, match="shapes"):
+        network(torch.ones(1, 3))
+    assert said == []
+
+
+def test_only_training_is_compiled_and_graphs_are_replayed_where_asked_for(monkeypatch):
+    network, runs = nn.Linear(2, 2), []
+    calls = compilers(monkeypatch, lambda plain: lambda *given: runs.append(1) or plain(*given))
+    compiled(network, Hardware(graphs=True), print)
+    network(torch.ones(1, 2))
+    network.eval()
+    network(torch.ones(1, 2))
+    assert len(runs) == 1
+    assert calls == [{"dynamic": False, "mode": "reduce-overhead"}]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory"),
+    ],
+)
+def test_where_memory_ends_a_sentence_says_what_to_turn_down(error):
+    sentence = r"64 samples per update in 2 part\(s\): raise accumulate, lower batch"
+    with pytest.raises(Halt, match=sentence), roomy(Train(batch=64, accumulate=2)):
+        raise error
+
+
+def test_other_errors_are_not_taken_for_a_lack_of_memory():
+    with pytest.raises(RuntimeError, match="shapes"), roomy(Train()):
+        raise RuntimeError("shapes do not fit")
+
+
+@pytest.mark.slow
+def test_a_compiled_network_learns_the_same(monkeypatch):
+    plain, fast = (nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU()) for _ in range(2))
+    fast.load_state_dict(plain.state_dict())
+    said = []
+    compiled(fast, Hardware(), said.append)
+    image = torch.rand(2, 1, 16, 16)
+    for network in (plain, fast):
+        network(image).square().mean().backward()
+    assert said == []
+    torch.testing.assert_close(fast[0].weight.grad, plain[0].weight.grad)
+    torch.testing.assert_close(fast[1].running_mean, plain[1].running_mean)

@@ -1,0 +1,167 @@
+"""One update: what it costs may be chosen, what it computes may not."""
+
+import copy
+
+import pytest
+import torch
+from test_dataset import packed
+from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from pipeline.dataset import Pairs
+from pipeline.feed import once
+from pipeline.hardware import CPU, Hardware, launch
+from pipeline.params import Model, Train
+from pipeline.recompute import blocks, recompute, unnoticed
+from pipeline.systems import SYSTEMS
+from pipeline.update import assemble, split, update
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+WAITS = ("_local_scalar_dense", "nonzero", "masked_select", "item")
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Pack one dataset for all tests."""
+    return packed(tmp_path_factory.mktemp("pairs"))
+
+
+def learner(system, train, hardware=CPU):
+    """Build a tiny learner of a system."""
+    torch.manual_seed(0)
+    model = Model(system=system, width=4, depth=4)
+    networks = SYSTEMS[system].networks(model)
+    return assemble(networks, None, model, train, launch(hardware, train.precision), hardware, print)
+
+
+def batch(data, system, size=4):
+    """Load a batch of a system."""
+    return next(iter(once(Pairs(data, "train", "b7", SYSTEMS[system].COLUMNS), size, 0)))
+
+
+def weights(made):
+    """Copy all weights and statistics of both networks."""
+    state = [network.state_dict() for network in made.plain]
+    return {(n, name): each.clone() for n, one in enumerate(state) for name, each in one.items()}
+
+
+class Watch(TorchDispatchMode):
+    """Refuse what makes the host wait for a GPU."""
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        """Let all other operators pass."""
+        assert not any(name in str(func) for name in WAITS), f"the host waits: {func}"
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_no_value_is_asked_for_in_an_update(data, name):
+    train = Train(vgg="none", ema=0.9, clip=1.0)
+    made, given = learner(name, train), batch(data, name)
+    with Watch():
+        terms = update(made, [given], [0])
+    assert all(torch.isfinite(value) for value in terms.values())
+    with pytest.raises(AssertionError, match="the host waits"), Watch():
+        float(terms.popitem()[1])
+
+
+@pytest.mark.parametrize("name", ["liu", "mask"])  # which have no BatchNorm, that sees each part by itself
+def test_a_batch_in_parts_gives_the_update_of_the_whole(data, name):
+    given, found = batch(data, name), []
+    for parts in (1, 2, 4):
+        made = learner(name, Train(vgg="none", accumulate=parts))
+        terms = update(made, split(given, parts), [0] * parts)
+        slopes = [torch.cat([each.grad.flatten() for each in network.parameters()]) for network in made.plain]
+        found.append(({each: float(value) for each, value in terms.items()}, slopes))
+    (whole_terms, whole), *others = found
+    for part_terms, part in others:
+        assert part_terms == pytest.approx(whole_terms, rel=1e-4)
+        for one, other in zip(part, whole, strict=True):
+            assert (one - other).norm() < 1e-3 * other.norm()
+
+
+def test_a_part_is_colored_twice_alike_and_norms_count_it_once(data):
+    train = Train(vgg="none", accumulate=2)
+    made, seen = learner("pix2pix", train), []
+    made.plain[0].register_forward_hook(lambda module, given, output: seen.append(output.detach().clone()))
+    update(made, split(batch(data, "pix2pix"), 2), [3, 4])
+    first, second, again, anew = seen
+    assert torch.equal(first, again)
+    assert torch.equal(second, anew)
+    assert not torch.equal(first, second)
+    once_each = learner("pix2pix", train)
+    torch.manual_seed(3)
+    given = split(batch(data, "pix2pix"), 2)
+    for seed, part in zip((3, 4), given, strict=True):
+        torch.manual_seed(seed)
+        once_each.plain[0](part["sketch"], part["cue"])
+    for name, value in once_each.plain[0].named_buffers():
+        if "running" in name:
+            torch.testing.assert_close(dict(made.plain[0].named_buffers())[name], value)
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_what_is_computed_again_has_equal_bits(data, name):
+    given = batch(data, name)
+    kept, again = (learner(name, Train(vgg="none"), Hardware(recompute=on)) for on in (False, True))
+    for seed in range(2):
+        one, other = (update(made, [given], [seed]) for made in (kept, again))
+        assert {each: float(value) for each, value in one.items()} == {
+            each: float(value) for each, value in other.items()
+        }
+    one, other = weights(kept), weights(again)
+    assert all(torch.equal(one[each], other[each]) for each in one if "num_batches" not in each[1])
+
+
+class Saved:
+    """Count the bytes that are kept for backward."""
+
+    def __enter__(self):
+        """Begin to count."""
+        self.bytes = 0
+        self.hooks = torch.autograd.graph.saved_tensors_hooks(self.count, lambda tensor: tensor)
+        self.hooks.__enter__()
+        return self
+
+    def count(self, tensor):
+        """Count one tensor."""
+        self.bytes += 0 if isinstance(tensor, nn.Parameter) else tensor.nbytes
+        return tensor
+
+    def __exit__(self, *what):
+        """Stop."""
+        self.hooks.__exit__(*what)
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_less_is_kept_of_what_is_computed_again(data, name):
+    system, given = SYSTEMS[name], batch(data, name)
+    network, _ = system.networks(Model(system=name, width=4, depth=4))
+    saved = []
+    for one in (network, copy.deepcopy(network)):
+        if saved:
+            recompute(one)
+            assert list(blocks(one))
+        with Saved() as found:
+            one(*system.inputs(given))
+        saved.append(found.bytes)
+    assert saved[1] < 0.7 * saved[0]
+
+
+def test_norms_do_not_notice_what_runs_unnoticed():
+    norm = nn.BatchNorm2d(2)
+    before = norm.running_mean.clone()
+    with unnoticed(norm):
+        found = norm(torch.full((2, 2, 2, 2), 3.0))
+    assert torch.equal(norm.running_mean, before)
+    assert found.abs().max() < 1e-3  # normalized by its own mean
+    norm(torch.full((2, 2, 2, 2), 3.0))
+    assert norm.running_mean[0] == pytest.approx(0.3)
+
+
+def test_parts_of_a_batch_are_equal_and_all_of_it(data):
+    given = batch(data, "pix2pix", 6)
+    parts = split(given, 3)
+    assert [part["key"] for part in parts] == [given["key"][n : n + 2] for n in (0, 2, 4)]
+    assert torch.equal(torch.cat([part["color"] for part in parts]), given["color"])
