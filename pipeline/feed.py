@@ -17,7 +17,7 @@ from pipeline.augment import prepare
 from pipeline.chance import digest
 from pipeline.dataset import Pairs
 
-AHEAD = 4  # batches that each process loads before they are asked for
+AHEAD = 2  # batches that each process loads before they are asked for
 
 
 class Order:

@@ -43,6 +43,10 @@ class Hardware:
     graphs: bool = False
     recompute: bool = False
 
+    def compiles(self, kind: str) -> bool:
+        """Tell whether networks are compiled on a kind of device."""
+        return kind == "cuda" if self.compile is None else self.compile
+
 
 CPU = Hardware()
 
@@ -57,6 +61,8 @@ def launch(hardware: Hardware, precision: str) -> "Fabric":
         raise Halt(f"there are {torch.cuda.device_count()} GPUs, not {hardware.devices}: lower --devices")
     if kind == "cuda" and precision == "bf16" and not torch.cuda.is_bf16_supported(including_emulation=False):
         raise Halt("this GPU has no bfloat16: set train.precision to 32 or tf32")
+    if hardware.graphs and not (kind == "cuda" and hardware.compiles(kind)):
+        raise Halt("--graphs replays what is compiled for a GPU: leave it out, or have both")
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = precision != "32"
     torch.backends.cudnn.benchmark = kind == "cuda"  # every batch has the same shape
     processes = hardware.devices * hardware.nodes

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
 POWER = 0.9  # of the polynomial decay
 LOOK = {"cpu": 1, "cuda": 20}  # steps between two looks at the losses: a look waits for the GPU
-EVERY = 30.0  # seconds between two checkpoints
+EVERY = 30.0  # seconds between two checkpoints, or more,
+SHARE = 0.02  # so that writing them takes at most this share of the time
 
 
 def fit(
@@ -75,13 +76,12 @@ def fit(
     start, records, sums, best = past["step"], past["records"], past["sums"], past["best"]
     yield from records if leads else ()
 
-    # What flows in. On cores that compute, processes that load would make both wait.
-    workers = hardware.workers if fabric.device.type != "cpu" else 0
-    order = Order([entry.key for entry in pairs.entries], train.batch, train.seed, start, rank, world)
-    endless = batches(pairs, order, workers, fabric.device)
-    validation = once(held_out, train.batch // world, workers // 4, fabric.device, rank, world)
+    # What flows in.
+    order, endless = feed(pairs, train, fabric, hardware, start)
+    workers = loaders(hardware, fabric) // 4
+    validation = once(held_out, train.batch // world, workers, fabric.device, rank, world)
 
-    losses, saved = [], time.monotonic()
+    losses, due_again = [], time.monotonic() + EVERY
     for step, batch in zip(range(start, steps), endless, strict=False):
         # Each step has its own seeds and learning rate, so that it does not matter where a run was cut.
         pace(learner, share(train.decay, step / steps))
@@ -111,11 +111,13 @@ def fit(
                 best = {name: tensor.to("cpu", copy=True) for name, tensor in state.items()}
 
         # All of it is kept from time to time, and at the end.
-        if leads and (done == steps or (look and time.monotonic() - saved > EVERY)):
+        now = time.monotonic()
+        if leads and (done == steps or (look and now > due_again)):
             state = {name: part.state_dict() for name, part in learner.parts.items()}
             state |= {"identity": identity, "config": config}
             keep(checkpoint, state | {"step": done, "records": records, "sums": sums, "best": best})
-            saved = time.monotonic()
+            took = time.monotonic() - now
+            due_again = now + took + max(EVERY, took / SHARE)
         if leads:
             tick(done, steps)
         if leads and due:
@@ -149,6 +151,20 @@ def prepared(
     return assemble(networks, features, model, train, fabric, hardware, say), config
 
 
+def feed(
+    pairs: Pairs, train: Train, fabric: "Fabric", hardware: Hardware, start: int
+) -> tuple[Order, Iterator[dict]]:
+    """Say which samples come from step `start` on, and load the part of this process."""
+    keys = [entry.key for entry in pairs.entries]
+    order = Order(keys, train.batch, train.seed, start, fabric.global_rank, fabric.world_size)
+    return order, batches(pairs, order, loaders(hardware, fabric), fabric.device)
+
+
+def loaders(hardware: Hardware, fabric: "Fabric") -> int:
+    """Count the processes that load: none where the cores compute, as both would wait."""
+    return hardware.workers if fabric.device.type != "cpu" else 0
+
+
 def seed(run: int, step: int, rank: int, part: int) -> int:
     """Return the seed of what is drawn at random in one part of a batch."""
     return digest(run, "step", *map(str, (step, rank, part))) % 2**63
@@ -170,10 +186,13 @@ def read(fabric: "Fabric", losses: list[dict[str, Tensor]]) -> list[dict[str, fl
 
 def share_statistics(learner: Learner) -> None:
     """Average the running statistics of norms over the processes, each of which saw its own samples."""
-    if learner.fabric.world_size > 1:
-        for network in {*learner.plain, learner.average}:
-            for buffer in filter(Tensor.is_floating_point, network.buffers()):
-                buffer.copy_(learner.fabric.all_reduce(buffer, reduce_op="mean"))
+    networks = dict.fromkeys([*learner.plain, learner.average])  # in one order in all processes
+    buffers = [each for network in networks for each in network.buffers() if each.is_floating_point()]
+    if buffers and learner.fabric.world_size > 1:
+        joined = torch.cat([buffer.flatten() for buffer in buffers])
+        means = learner.fabric.all_reduce(joined, reduce_op="mean").split([each.numel() for each in buffers])
+        for buffer, mean in zip(buffers, means, strict=True):
+            buffer.copy_(mean.view_as(buffer))
 
 
 def gather(fabric: "Fabric", values: list[float]) -> list[float]:

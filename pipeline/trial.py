@@ -14,12 +14,11 @@ from torch.profiler import ProfilerActivity, profile, record_function
 
 from pipeline import Halt, files
 from pipeline.augment import prepare
-from pipeline.feed import Order, batches
 from pipeline.hardware import CPU, Hardware, Say, launch, roomy
 from pipeline.markdown import table
 from pipeline.models import place
 from pipeline.params import Model, Train
-from pipeline.training import opened, prepared, seed
+from pipeline.training import feed, opened, prepared, seed
 from pipeline.update import Learner, split, update
 
 if TYPE_CHECKING:
@@ -39,19 +38,19 @@ def measure(
     """Profile some steps; write `trace.json`, which Perfetto opens, and `table.md`, and return the table.
 
     Times are milliseconds per step, of the host and of the GPU where there is one: for each phase of a step,
-    and for the operators that take longest.
+    and for the operators that take longest. Of several processes the first alone tells of itself; the others
+    return nothing.
     """
     pairs = opened(data, model, train)[0]
     fabric = launch(hardware, train.precision)
     learner, _ = prepared(pairs, model, train, fabric, hardware, say)
-    order = Order([entry.key for entry in pairs.entries], train.batch, train.seed, 0)
+    batches = feed(pairs, train, fabric, hardware, 0)[1]
     gpu = fabric.device.type == "cuda"
-    feed = batches(pairs, order, hardware.workers if gpu else 0, fabric.device)
 
     def steps(numbers: range) -> None:
         for number in numbers:
             with record_function(LOAD):
-                parts = split(next(feed), train.accumulate)
+                parts = split(next(batches), train.accumulate)
             with roomy(train):
                 update(learner, parts, [seed(train.seed, number, 0, part) for part in range(len(parts))])
 
@@ -60,9 +59,11 @@ def measure(
         steps(range(WARM, WARM + STEPS))
         if gpu:
             torch.cuda.synchronize()
+    if not fabric.is_global_zero:
+        return ""
+    text = tell(found, gpu)
     folder.mkdir(parents=True, exist_ok=True)
     found.export_chrome_trace(str(folder / "trace.json"))
-    text = tell(found, gpu)
     files.write(folder / "table.md", text.encode())
     return text
 

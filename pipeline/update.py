@@ -42,6 +42,7 @@ class Learner:
     d_optimizer: Any
     average: nn.Module
     features: Callable[[Tensor], list[Tensor]] | None
+    graphs: bool
 
     @property
     def parts(self) -> dict[str, Any]:
@@ -72,7 +73,7 @@ def assemble(
     ready = [fabric.setup(*pair) for pair in zip(networks, optimizers, strict=True)]
     if hardware.recompute:
         recompute(networks[0])
-    if device.type == "cuda" if hardware.compile is None else hardware.compile:
+    if hardware.compiles(device.type):
         for network, whole in zip(networks, (not hardware.recompute, not system.TWICE), strict=True):
             if whole:
                 compiled(network, hardware, say)
@@ -91,6 +92,7 @@ def assemble(
         d_optimizer,
         fabric.to_device(average),
         features and within(fabric, fabric.to_device(features)),
+        hardware.graphs,
     )
 
 
@@ -114,7 +116,7 @@ def update(learner: Learner, parts: list[dict], seeds: list[int]) -> dict[str, T
     system, train, fabric = learner.system, learner.train, learner.fabric
     generator, discriminator = learner.generator, learner.discriminator
     last, d_terms, g_terms = len(parts) - 1, [], []
-    if learner.fabric.device.type == "cuda":
+    if learner.graphs:
         torch.compiler.cudagraph_mark_step_begin()
 
     # The discriminator learns to tell the original from the fake.

@@ -28,6 +28,12 @@ def test_arithmetic_that_a_gpu_has_not_is_refused(gpu):
         launch(Hardware("cuda"), "bf16")
 
 
+def test_graphs_of_what_is_not_compiled_for_a_gpu_are_refused(gpu):
+    for hardware in (Hardware(graphs=True), Hardware("cuda", compile=False, graphs=True)):
+        with pytest.raises(Halt, match="--graphs replays what is compiled for a GPU"):
+            launch(hardware, "32")
+
+
 def test_processes_that_were_started_for_another_number_are_refused(monkeypatch):
     for name, value in {"TORCHELASTIC_RUN_ID": "run", "WORLD_SIZE": "4"}.items():
         monkeypatch.setenv(name, value)

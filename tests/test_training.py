@@ -51,6 +51,12 @@ class Ticks(list):
         self.append(done)
 
 
+def always(monkeypatch):
+    """Write a checkpoint after every step."""
+    monkeypatch.setattr(training, "EVERY", -1.0)
+    monkeypatch.setattr(training, "SHARE", math.inf)
+
+
 def weights(tmp_path, name):
     """Read the weights of both networks from a checkpoint."""
     state = torch.load(tmp_path / name, weights_only=True)
@@ -97,7 +103,7 @@ def test_equal_seeds_give_equal_weights_and_others_do_not(run, tmp_path):
 @pytest.mark.parametrize("stop", [1, 3, 4])
 def test_a_killed_run_goes_on_as_if_undisturbed(run, tmp_path, monkeypatch, stop):
     undisturbed = list(run("whole"))
-    monkeypatch.setattr(training, "EVERY", -1.0)  # a checkpoint after every step
+    always(monkeypatch)
 
     def kill(done, total):
         torch.rand(done)  # random numbers that others draw must not matter
@@ -233,7 +239,7 @@ def test_every_system_trains_stops_goes_on_and_is_saved(data, tmp_path, monkeypa
 
     whole = run("whole")
     assert all(math.isfinite(value) for record in whole for value in record.values())
-    monkeypatch.setattr(training, "EVERY", -1.0)
+    always(monkeypatch)
 
     def kill(done, total):
         raise KeyboardInterrupt
