@@ -1,7 +1,7 @@
 # The commands of the project. Each sets up .venv by itself when that is missing or older than the lock.
 
 .DEFAULT_GOAL := help
-.PHONY: repro test proof lint lock bench bench-scale bench-groups bench-fetch systems clean help
+.PHONY: repro test proof lint lock bench bench-scale bench-groups bench-fetch bench-train bench-gpu systems clean help
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -37,6 +37,12 @@ bench-groups: .venv  ## print the speed of finding look-alikes, beside comparing
 
 bench-fetch: .venv  ## print the speed of the download, beside img2dataset on the same site
 	python benchmarks/fetch.py
+
+bench-train: .venv  ## print the speed of training on a CPU, beside the loop that everybody writes
+	python benchmarks/train.py --check
+
+bench-gpu: .venv  ## print the speed of training on a GPU, in at most nine minutes
+	python benchmarks/train.py --device cuda
 
 systems: .venv  ## train all five systems on the sample, on as many pictures each, and compare them
 	dvc repro pack

@@ -102,12 +102,24 @@ def ahead(loader: DataLoader, device: torch.device | str) -> Iterator[dict]:
     """Prepare what a loader yields: on a GPU in a stream of its own, while that computes the step before."""
     device = torch.device(device)
     side = torch.cuda.Stream(device) if device.type == "cuda" else None
-    for raw in loader:
+    for raw in alive(loader):
         with torch.cuda.stream(side):  # which does nothing for None
             batch = prepare(raw, device)
         if side:
             hand_over(batch, side)
         yield batch
+
+
+def alive(loader: DataLoader) -> Iterator[dict]:
+    """Pass on what a loader yields. Raise Halt if one of its processes was killed."""
+    try:
+        yield from loader
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
+        raise Halt(
+            "a process that loads samples was killed, as where memory or /dev/shm ends: use fewer --workers"
+        ) from error
 
 
 def hand_over(batch: dict, side: torch.cuda.Stream) -> None:

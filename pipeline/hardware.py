@@ -20,8 +20,8 @@ from pipeline.params import Train
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
+    from lightning_fabric.plugins.precision import MixedPrecision
 
-PRECISIONS = {"32": "32-true", "tf32": "32-true", "bf16": "bf16-mixed"}
 Say = Callable[[str], None]
 
 
@@ -77,13 +77,26 @@ def launch(hardware: Hardware, precision: str) -> "Fabric":
             accelerator=kind,
             devices=hardware.devices,
             num_nodes=hardware.nodes,
-            precision=PRECISIONS[precision],
+            plugins=[bfloat16(kind)] if precision == "bf16" else [],
             strategy=together if processes > 1 else "auto",
         )
         fabric.launch()
     except ValueError as error:
         raise Halt(f"these processes do not make a run: {error}") from error
     return fabric
+
+
+def bfloat16(kind: str) -> "MixedPrecision":
+    """Compute in bfloat16 where it is safe.
+
+    It needs no scaler and so no backward of its own, which Fabric would insist on, and R1 goes around.
+    """
+    from lightning_fabric.plugins.precision import MixedPrecision, Precision
+
+    class Plain(MixedPrecision):
+        backward = Precision.backward
+
+    return Plain("bf16-mixed", kind)
 
 
 def compiled(network: nn.Module, hardware: Hardware, say: Say) -> None:

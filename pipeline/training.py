@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 POWER = 0.9  # of the polynomial decay
 LOOK = {"cpu": 1, "cuda": 20}  # steps between two looks at the losses: a look waits for the GPU
 EVERY = 30.0  # seconds between two checkpoints, or more,
-SHARE = 0.02  # so that writing them takes at most this share of the time
+WRITING = 0.02  # so that this share of the time is spent on writing them at most
 
 
 def fit(
@@ -117,7 +117,7 @@ def fit(
             state |= {"identity": identity, "config": config}
             keep(checkpoint, state | {"step": done, "records": records, "sums": sums, "best": best})
             took = time.monotonic() - now
-            due_again = now + took + max(EVERY, took / SHARE)
+            due_again = now + took + max(EVERY, took / WRITING)
         if leads:
             tick(done, steps)
         if leads and due:

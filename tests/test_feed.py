@@ -1,6 +1,8 @@
 """The batches: every sample once per epoch, in an order that nothing but seed, epoch and keys decides."""
 
 import multiprocessing
+import os
+import signal
 from collections import Counter
 from itertools import chain, islice
 
@@ -167,6 +169,26 @@ def test_the_processes_of_once_stay_from_one_pass_to_the_next(pairs):
     processes = set(multiprocessing.active_children())
     assert [batch["key"] for batch in found] == first == [batch["key"] for batch in once(pairs, 3, 0)]
     assert set(multiprocessing.active_children()) == processes != set()
+
+
+class Deadly(torch.utils.data.Dataset):
+    """Kill the process that loads the second sample."""
+
+    def __len__(self):
+        """Count the samples."""
+        return 2
+
+    def __getitem__(self, number):
+        """Load, or die."""
+        if number:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return {"key": "0"}
+
+
+def test_a_process_that_was_killed_is_named_with_what_to_turn_down(forked):
+    loader = torch.utils.data.DataLoader(Deadly(), 1, **feed.processes(1, "cpu"))
+    with pytest.raises(Halt, match=r"a process that loads samples was killed.*: use fewer --workers"):
+        list(feed.alive(loader))
 
 
 def test_on_a_gpu_batches_are_copied_from_pinned_memory():

@@ -54,7 +54,7 @@ class Ticks(list):
 def always(monkeypatch):
     """Write a checkpoint after every step."""
     monkeypatch.setattr(training, "EVERY", -1.0)
-    monkeypatch.setattr(training, "SHARE", math.inf)
+    monkeypatch.setattr(training, "WRITING", math.inf)
 
 
 def weights(tmp_path, name):
@@ -216,9 +216,16 @@ def test_a_depth_that_the_side_does_not_allow_is_named(data, tmp_path):
         next(fit(data, Model(width=4, depth=6), TRAIN, checkpoint=tmp_path / "run"))
 
 
-def test_bfloat16_trains(run):
-    records = list(run(train=Train(steps=2, batch=2, precision="bf16", validate=2)))
-    assert math.isfinite(records[0]["val_psnr"])
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_bfloat16_trains_every_system_to_nearly_the_same_losses(data, tmp_path, name):
+    def losses(precision):
+        train = Train(steps=1, batch=2, validate=1, vgg="none", precision=precision)
+        model = Model(system=name, width=4, depth=4)
+        return next(fit(data, model, train, checkpoint=tmp_path / precision))
+
+    exact, fast = losses("32"), losses("bf16")
+    assert fast != exact
+    assert fast == pytest.approx(exact, rel=0.05, abs=0.05)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")

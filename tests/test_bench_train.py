@@ -1,0 +1,196 @@
+"""The benchmark of training: it counts right, compares what it says, and its tables hold every row."""
+
+import math
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch.nn.functional import conv2d
+
+from pipeline import Halt
+from pipeline.params import Model
+from pipeline.systems import SYSTEMS, pix2pix
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.append(str(ROOT / "benchmarks"))
+
+import canonical  # noqa: E402
+import contest  # noqa: E402
+import train  # noqa: E402
+import train_gpu  # noqa: E402
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+SMALL = ["--threads", "1", "--width", "4", "--depth", "4", "--side", "32"]
+MODEL = Model(width=4, depth=4)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Draw and pack a few portraits."""
+    return canonical.drawn(tmp_path_factory.mktemp("drawn"), 12, 32)
+
+
+def cells(text):
+    """Read the rows of all tables."""
+    rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("|")]
+    return [row for row in rows if set(row[0]) != {"-"}]
+
+
+def test_every_way_has_a_row_for_every_batch_on_a_cpu(capsys):
+    assert train.main([*SMALL, "--steps", "2", "--batches", "1,3"]) == 0
+    heads, *rows = cells(capsys.readouterr().out)
+    assert [(row[1], row[2]) for row in rows] == [
+        (batch, way) for batch in "13" for way in ("plain, D frozen", "plain", "inkwash")
+    ]
+    for row in rows:
+        assert float(row[4]) == pytest.approx(int(row[1]) / float(row[3]), rel=0.2)
+        for other in (5, 6):
+            same = next(each for each in rows if each[1] == row[1] and heads[other] == f"x {each[2]}")
+            assert float(row[other]) == pytest.approx(float(same[3]) / float(row[3]), rel=0.2)
+
+
+def test_the_losses_are_those_of_the_plain_loop(data, capsys):
+    assert train.checked(data, MODEL, steps=12)
+    assert [row[0] for row in cells(capsys.readouterr().out)[1:]] == ["adversarial", "l1", "real", "fake"]
+
+
+def test_an_update_with_another_weight_fails_the_check(data, monkeypatch):
+    right = pix2pix.generator_loss
+
+    def wrong(*given):
+        return right(*given[:4], replace(given[4], l1=99.5), given[5])
+
+    monkeypatch.setattr(pix2pix, "generator_loss", wrong)
+    assert not train.checked(data, MODEL, steps=2)
+
+
+def test_a_difference_of_late_steps_fails_the_check(data, monkeypatch):
+    def drift(data, model, kind, steps):
+        off = 1e-6 if kind == torch.float64 else 0.0
+        return {"l1": [(1.0, 1.0)] * (steps - 1) + [(1.0, 1.0 + off)]}
+
+    monkeypatch.setattr(train, "check", drift)
+    assert not train.checked(data, MODEL)
+
+
+def test_the_exit_code_tells_what_the_check_found(monkeypatch):
+    for same, code in ((True, 0), (False, 1)):
+        monkeypatch.setattr(train, "checked", lambda *given, same=same: same)
+        assert train.main(["--steps", "0", "--check", *SMALL]) == code
+
+
+def test_the_tables_of_a_gpu_hold_every_system_and_batch(monkeypatch, capsys):
+    monkeypatch.setattr(contest, "WARM", 1)
+    monkeypatch.setattr(contest, "BLOCKS", 1)
+    assert train.main(["--quick", "--threads", "1"]) == 0
+    text = capsys.readouterr().out
+    rows = [row for row in cells(text) if len(row) >= 7]
+    for system in SYSTEMS:
+        assert {row[1] for row in rows if row[0] == system} >= {"1", "2"}
+    assert all(float(row[3]) > 0 and row[5].endswith("%") for row in rows[1:])
+    heads = [row[0] for row in cells(text)]
+    assert heads[heads.index("from") :][:3] == ["from", "one batch on the device", "shards"]
+    assert "Computed, not run: 9,000 pictures, 30 epochs" in text
+
+
+def test_where_memory_ends_a_row_says_so_and_the_next_one_is_measured(data, monkeypatch, capsys):
+    monkeypatch.setattr(contest, "WARM", 1)
+    monkeypatch.setattr(train_gpu, "matrix_rate", lambda device: 1e12)
+    right = train_gpu.measured
+
+    def tight(pairs, model, batch, *rest):
+        if batch == 2:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return right(pairs, model, batch, *rest)
+
+    monkeypatch.setattr(train_gpu, "measured", tight)
+    given = train.settled(["--quick", "--systems", "mask"])
+    given.batches = [2, 1]
+    found = train_gpu.contest(given, data, math.inf)
+    rows = cells(capsys.readouterr().out)[1:]
+    assert rows[0][3:] == ["-", "-", "-", "-", "out of memory"]
+    assert float(rows[1][3]) == pytest.approx(found[1].rate, abs=0.1)
+    assert math.isnan(found[0].rate)
+
+
+def test_a_row_for_which_no_time_is_left_says_so(data, monkeypatch, capsys):
+    monkeypatch.setattr(train_gpu, "matrix_rate", lambda device: 1e12)
+    assert train_gpu.contest(train.settled(["--quick", "--systems", "mask"]), data, -math.inf) == []
+    assert all(row[-1] == "skipped: no time is left" for row in cells(capsys.readouterr().out)[1:])
+
+
+def test_the_operations_of_a_convolution_are_those_counted_by_hand():
+    picture, weight = torch.randn(2, 3, 8, 8), torch.randn(5, 3, 3, 3, requires_grad=True)
+    forward = 2 * (2 * 5 * 8 * 8) * (3 * 3 * 3)  # a product and a sum for each output and each weight of it
+    assert contest.flops(lambda: conv2d(picture, weight, padding=1)) == forward
+    assert contest.flops(lambda: conv2d(picture, weight, padding=1).sum().backward()) == 2 * forward
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_the_operations_of_every_system_are_counted(data, name):
+    model = Model(system=name, width=4, depth=4)
+    assert contest.needed(contest.opened(data, model), model, "cpu") > 1e6
+
+
+def test_a_full_training_takes_as_long_as_its_images_at_their_rate():
+    assert train_gpu.whole(1000) == pytest.approx(4.5)
+    assert train_gpu.whole(62.5) == pytest.approx(72)
+
+
+def test_a_gradient_that_nobody_uses_changes_no_loss_of_the_plain_loop(data):
+    pairs = contest.opened(data, MODEL)
+    told = []
+    for freeze in (False, True):
+        torch.manual_seed(1)
+        feed = canonical.loader(pairs, 2, 0)
+        run = canonical.train(canonical.networks(MODEL), feed, "cpu", freeze)
+        told.append([next(run) for _ in range(3)])
+    assert told[0] == told[1]
+
+
+def test_a_batch_that_the_samples_do_not_fill_is_named(data):
+    with pytest.raises(Halt, match="12 training samples do not fill a batch of 13"):
+        next(canonical.loader(contest.opened(data, MODEL), 13, 0))
+
+
+def test_processes_that_load_are_no_more_than_shared_memory_holds(data, monkeypatch):
+    each = 2 * 2 * 32 * 32 * 7  # batches ahead, samples, pixels, levels
+    monkeypatch.setattr(contest.shutil, "disk_usage", lambda path: SimpleNamespace(free=2 * 5.5 * each))
+    monkeypatch.setattr(contest.Path, "is_dir", lambda path: True)
+    pairs = contest.opened(data, MODEL)
+    assert [contest.loaders(pairs, 2, workers) for workers in (16, 3)] == [5, 3]
+
+
+def test_where_only_lightning_is_installed_it_serves(monkeypatch):
+    parts = ("", ".strategies", ".plugins", ".plugins.precision")
+    for name in ("lightning", *(f"lightning.fabric{part}" for part in parts)):
+        monkeypatch.setitem(sys.modules, name, type(sys)(name))
+    for part in parts:
+        monkeypatch.setitem(sys.modules, f"lightning_fabric{part}", None)
+    monkeypatch.setattr(train, "find_spec", lambda name: None)
+    train.adopt()
+    assert sys.modules["lightning_fabric.strategies"] is sys.modules["lightning.fabric.strategies"]
+
+
+def test_quality_compares_two_trainings_for_each_seed(data, capsys):
+    words = ["--quality", "--pairs", str(data), "--samples", "4", "--batches", "2", *SMALL]
+    assert train.main(words) == 0
+    rows = cells(capsys.readouterr().out)[1:]
+    assert [row[0] for row in rows] == ["0", "1", "2"]
+    assert all(float(row[3]) == pytest.approx(float(row[2]) - float(row[1]), abs=0.011) for row in rows)
+
+
+def test_the_benchmark_needs_nothing_that_only_the_pipeline_needs():
+    needless = "dvc dvclive webdataset ruamel typer pyarrow scipy skimage requests torchmetrics filelock"
+    code = f"import sys, train; print(*({{*{needless.split()}}} & {{*sys.modules}}))"
+    path = os.pathsep.join(map(str, (ROOT, ROOT / "benchmarks")))
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout) == (0, "\n"), done.stderr + done.stdout
