@@ -24,7 +24,20 @@ from tempfile import TemporaryDirectory
 import canonical
 import torch
 import train_gpu
-from contest import EXACTLY, PLAIN, feeding, head, learner, opened, ours, plain, row, timed
+from contest import (
+    EXACTLY,
+    PLAIN,
+    feeding,
+    head,
+    learner,
+    matrix_rate,
+    needed,
+    opened,
+    ours,
+    plain,
+    row,
+    timed,
+)
 
 from pipeline import training
 from pipeline.params import Model
@@ -49,7 +62,11 @@ def compare(given: argparse.Namespace, data: Path) -> None:
     """Print a row for each batch and way of a CPU."""
     model = Model(width=given.width, depth=given.depth)
     pairs = opened(data, model)
-    head("pix2pix, side", "batch", "way", "s/step", "images/s", *(f"x {name}" for name in PLAIN))
+    rate, work = matrix_rate("cpu"), needed(pairs, model, "cpu")
+    print(
+        f"\nA product of matrices has {rate / 1e9:.0f} GFLOPS; MFU is the share of these that a step needs.\n"
+    )
+    head("pix2pix, side", "batch", "way", "s/step", "images/s", *(f"x {name}" for name in PLAIN), "MFU")
     for batch in given.batches:
         runs = {name: plain(pairs, model, name, batch, given.workers, "cpu") for name in PLAIN}
         feed = feeding(pairs, batch, 0, "cpu")
@@ -57,7 +74,8 @@ def compare(given: argparse.Namespace, data: Path) -> None:
         seconds = race(runs, given.steps)
         for name, each in seconds.items():
             times = [f"{seconds[other] / each:.2f}" for other in PLAIN]
-            row(pairs.side, batch, name, f"{each:.3f}", f"{batch / each:.2f}", *times)
+            share = f"{work * batch / each / rate:.0%}"
+            row(pairs.side, batch, name, f"{each:.3f}", f"{batch / each:.2f}", *times, share)
 
 
 def check(

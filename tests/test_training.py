@@ -7,17 +7,18 @@ from dataclasses import replace
 import pytest
 import safetensors.torch
 import torch
-from test_dataset import packed
+from test_dataset import packed, sample
 
-from pipeline import Halt, training
+from pipeline import Halt, images, samples, training, warp
 from pipeline.checkpoint import release
 from pipeline.dataset import Pairs
 from pipeline.feed import once
 from pipeline.hardware import Hardware
 from pipeline.models import load, save
 from pipeline.painting import paint
-from pipeline.params import Model, Train
+from pipeline.params import Model, Reference, Train
 from pipeline.systems import SYSTEMS
+from pipeline.tars import Sample
 from pipeline.training import fit, share
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -333,6 +334,27 @@ def test_gradients_are_clipped_to_the_norm_asked_for(run, tmp_path):
         for name in ("free", "bound")
     )
     assert bound["exp_avg"].norm() < 1e-6 < free["exp_avg"].norm()
+
+
+@pytest.mark.slow
+def test_scft_learns_one_picture_by_heart_from_four_references(tmp_path):
+    """One reference alone leaves the discriminator's BatchNorm a batch of one, of which it makes noise."""
+    color = images.decode(sample(0).members["color.png"])
+    members = []
+    for key in ("000", "001", "002", "003"):
+        facts = warp.choose(key, Reference())
+        bent = {"reference.png": images.encode(warp.bend(color, facts))}
+        told = {"json": json.dumps({"reference": facts}).encode()}
+        members.append(Sample(key, sample(0).members | bent | told))
+    listed = [
+        samples.write_shard(tmp_path / "pairs" / f"{split}-000000.tar", members) for split in ("train", "val")
+    ]
+    samples.seal(tmp_path / "pairs", listed, 8, {})
+    train = Train(
+        steps=1800, batch=4, lr=3e-4, ema=0.995, keep="best", validate=300, vgg="none", fresh="none"
+    )
+    run = fit(tmp_path / "pairs", Model(system="scft", width=4), train, checkpoint=tmp_path / "run")
+    assert max(record["val_psnr"] for record in run) > 30
 
 
 @pytest.mark.slow
