@@ -2,11 +2,13 @@
 
 A dataset decodes three PNGs by Pillow and makes float32 of them, a DataLoader shuffles, batches move by
 `.to(device)`, all is computed in float32 with the library's defaults, and every loss is asked for at every
-step. The shards, which are made here, the networks and their first weights are the same as ours.
+step. The shards, which are made here, the networks and their first weights are the same as ours, but all
+transposed convolutions are the library's.
 """
 
 import io
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +22,7 @@ from pipeline import Halt, artist, cue, files, images, samples, sketch, warp
 from pipeline.dataset import Pairs
 from pipeline.params import Cue, Model, Reference, Sketch
 from pipeline.systems import pix2pix
+from pipeline.systems.layers import Doubling
 from pipeline.tars import Sample
 
 PICTURES, HELD_OUT = 32, 4  # different ones that are drawn; those of validation
@@ -77,7 +80,11 @@ def loader(pairs: Pairs, batch: int, workers: int) -> Iterator[list[Tensor]]:
 def networks(model: Model, seed: int = 0) -> tuple[nn.Module, nn.Module]:
     """Build generator and discriminator with the weights that training begins with."""
     torch.manual_seed(seed)
-    return pix2pix.networks(model)
+    generator, discriminator = pix2pix.networks(model)
+    for module in generator.modules():
+        if isinstance(module, Doubling):
+            module.forward = partial(nn.ConvTranspose2d.forward, module)
+    return generator, discriminator
 
 
 def train(

@@ -7,7 +7,7 @@ import torch
 
 from pipeline.params import Model, Train
 from pipeline.systems import SYSTEMS, pix2pix
-from pipeline.systems.layers import count
+from pipeline.systems.layers import SMALL, Doubling, count
 
 TINY = Model(width=4, depth=4)
 
@@ -90,6 +90,33 @@ def test_the_generator_in_use_does_not_mix_a_batch():
     generator = pix2pix.networks(TINY)[0].eval()
     sketch, cue = images(1, 3)
     torch.testing.assert_close(generator(sketch, cue)[:1], generator(sketch[:1], cue[:1]), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("sides", [(1, 1), (5, 3), (8, 8), (8, 9)])
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_map_of_any_size_is_doubled_as_the_library_does_it(sides, bias):
+    torch.manual_seed(0)
+    layer = Doubling(6, 4, bias).double()
+    image = torch.randn(2, 6, *sides, dtype=torch.float64, requires_grad=True)
+    expected = torch.nn.functional.conv_transpose2d(image, layer.weight, layer.bias, stride=2, padding=1)
+    slope, given = torch.randn_like(expected), [image, *layer.parameters()]
+    made = layer(image)
+    torch.testing.assert_close(made, expected)
+    for ours, theirs in zip(
+        *(torch.autograd.grad(each, given, slope) for each in (made, expected)), strict=True
+    ):
+        torch.testing.assert_close(ours, theirs)
+
+
+def test_only_small_maps_in_training_are_doubled_by_a_product(monkeypatch):
+    called = []
+    monkeypatch.setattr(torch.nn.ConvTranspose2d, "forward", lambda layer, x: called.append(x.shape[3]))
+    layer = Doubling(1, 1, bias=False)
+    layer(torch.zeros(1, 1, 1, SMALL))
+    assert not called
+    layer(torch.zeros(1, 1, 1, SMALL + 1))
+    layer.eval()(torch.zeros(1, 1, 1, 1))
+    assert called == [SMALL + 1, 1]
 
 
 def test_losses_equal_those_worked_out_by_hand():

@@ -4,6 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from torch import Tensor, autograd, cat, nn
+from torch.nn.functional import fold
+
+SMALL = 64  # pixels of a map up to which one product is faster than a transposed convolution on a CPU
 
 
 def halve(inputs: int, outputs: int, norm: bool = True) -> nn.Sequential:
@@ -14,8 +17,29 @@ def halve(inputs: int, outputs: int, norm: bool = True) -> nn.Sequential:
 
 def double(inputs: int, outputs: int, norm: bool = True) -> nn.Sequential:
     """Build a 4x4 transposed convolution of stride 2, by default followed by BatchNorm."""
-    convolution = nn.ConvTranspose2d(inputs, outputs, 4, stride=2, padding=1, bias=not norm)
+    convolution = Doubling(inputs, outputs, bias=not norm)
     return nn.Sequential(convolution, nn.BatchNorm2d(outputs)) if norm else nn.Sequential(convolution)
+
+
+class Doubling(nn.ConvTranspose2d):
+    """A 4x4 transposed convolution of stride 2: (B, inputs, H, W) -> (B, outputs, 2 H, 2 W).
+
+    Where a CPU trains on small maps, it is computed as one product and a fold, up to three times as fast:
+    there the library spends its time on bringing the weights into another order.
+    """
+
+    def __init__(self, inputs: int, outputs: int, bias: bool):
+        """Build it with fresh weights."""
+        super().__init__(inputs, outputs, 4, stride=2, padding=1, bias=bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Double the sides of a map."""
+        height, width = x.shape[2:]
+        if not self.training or x.device.type != "cpu" or height * width > SMALL:
+            return super().forward(x)
+        columns = self.weight.flatten(1).t() @ x.flatten(2)  # (B, outputs * 16, H * W)
+        maps = fold(columns, (2 * height, 2 * width), 4, stride=2, padding=1)
+        return maps if self.bias is None else maps + self.bias[:, None, None]
 
 
 class PatchGAN(nn.Module):
