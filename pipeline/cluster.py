@@ -24,7 +24,7 @@ from pipeline.imports import code
 
 AHEAD = 4  # units handed out per core; more would hold memory
 RETRIES = 3  # of a unit whose worker was lost
-PATIENCE = 5  # seconds to wait for a cluster to answer; Ray itself would wait for minutes
+PATIENCE = 5  # seconds to wait for a cluster to answer, or to end work; Ray itself would wait for minutes
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 OTHER = "{} has another inkwash, or other libraries: install the same on every machine of the Ray cluster"
 
@@ -49,8 +49,7 @@ def spread(work: Callable, units: list, workers: int, step: Any) -> Generator:
             while waiting:
                 yield fetch(ray, waiting.popleft())
         finally:
-            for unit in waiting:
-                ray.cancel(unit, force=True)
+            abandon(ray, [*waiting])
 
 
 def load():
@@ -122,6 +121,15 @@ def fetch(ray, unit) -> Any:
             f"a worker was lost {RETRIES + 1} times over the same pictures, perhaps for want of memory"
             f" ({reason}): run again with fewer cores a machine"
         ) from error
+
+
+def abandon(ray, units: list) -> None:
+    """End units that nobody waits for; Ray may take one that ends so for lost, and try it again."""
+    for _ in range(PATIENCE):
+        for unit in units:
+            ray.cancel(unit, force=True)
+        if units:
+            _, units = ray.wait(units, num_returns=len(units), timeout=1, fetch_local=False)
 
 
 # ---------------------------------------------------------------- in a worker

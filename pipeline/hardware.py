@@ -5,6 +5,7 @@ None of this is a parameter: it decides how long a run takes, and no more than t
 
 import inspect
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,8 +22,13 @@ from pipeline.params import Train
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
     from lightning_fabric.plugins.precision import MixedPrecision
+    from lightning_fabric.strategies import DDPStrategy
 
 Say = Callable[[str], None]
+
+
+def silent(sentence: str) -> None:
+    """Say nothing."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,11 @@ class Hardware:
     graphs: bool = False
     recompute: bool = False
 
+    @property
+    def processes(self) -> int:
+        """Count the processes of all machines."""
+        return self.devices * self.nodes
+
     def compiles(self, kind: str) -> bool:
         """Tell whether networks are compiled on a kind of device."""
         return kind == "cuda" if self.compile is None else self.compile
@@ -53,37 +64,60 @@ CPU = Hardware()
 
 def launch(hardware: Hardware, precision: str) -> "Fabric":
     """Start, or join, the processes of a run. Raise Halt if the machine has not what they need."""
-    from lightning_fabric import Fabric  # takes seconds, and only training needs it
-    from lightning_fabric.strategies import DDPStrategy
+    with hidden("torchmetrics"):  # all of which Fabric imports to read its version
+        from lightning_fabric import Fabric  # takes seconds, and only training needs it
 
     kind = place(hardware.device).type
-    if kind == "cuda" and hardware.devices > torch.cuda.device_count():
-        raise Halt(f"there are {torch.cuda.device_count()} GPUs, not {hardware.devices}: lower --devices")
-    if kind == "cuda" and precision == "bf16" and not torch.cuda.is_bf16_supported(including_emulation=False):
-        raise Halt("this GPU has no bfloat16: set train.precision to 32 or tf32")
-    if hardware.graphs and not (kind == "cuda" and hardware.compiles(kind)):
-        raise Halt("--graphs replays what is compiled for a GPU: leave it out, or have both")
+    check(hardware, kind, precision)
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = precision != "32"
     torch.backends.cudnn.benchmark = kind == "cuda"  # every batch has the same shape
-    processes = hardware.devices * hardware.nodes
-    started = os.environ["WORLD_SIZE"] if "TORCHELASTIC_RUN_ID" in os.environ else processes
-    if int(started) != processes:
-        raise Halt(f"torchrun started {started} processes, but --devices times --nodes is {processes}")
-    # each process has its own statistics of BatchNorm, until fit averages them
-    new = "forward_sync_buffers" in inspect.signature(DistributedDataParallel).parameters
-    together = DDPStrategy(**{"forward_sync_buffers" if new else "broadcast_buffers": False})
     try:
         fabric = Fabric(
             accelerator=kind,
             devices=hardware.devices,
             num_nodes=hardware.nodes,
             plugins=[bfloat16(kind)] if precision == "bf16" else [],
-            strategy=together if processes > 1 else "auto",
+            strategy=together() if hardware.processes > 1 else "auto",
         )
         fabric.launch()
     except ValueError as error:
         raise Halt(f"these processes do not make a run: {error}") from error
     return fabric
+
+
+@contextmanager
+def hidden(package: str) -> Iterator[None]:
+    """Let nobody import a package meanwhile, unless that was done before."""
+    if package in sys.modules:
+        yield
+        return
+    sys.modules[package] = None
+    try:
+        yield
+    finally:
+        del sys.modules[package]
+
+
+def check(hardware: Hardware, kind: str, precision: str) -> None:
+    """Raise Halt if a kind of device has not what is asked of it."""
+    if kind == "cuda" and hardware.devices > torch.cuda.device_count():
+        raise Halt(f"there are {torch.cuda.device_count()} GPUs, not {hardware.devices}: lower --devices")
+    if kind == "cuda" and precision == "bf16" and not torch.cuda.is_bf16_supported(including_emulation=False):
+        raise Halt("this GPU has no bfloat16: set train.precision to 32 or tf32")
+    if hardware.graphs and not (kind == "cuda" and hardware.compiles(kind)):
+        raise Halt("--graphs replays what is compiled for a GPU: leave it out, or have both")
+    processes = hardware.processes
+    started = os.environ["WORLD_SIZE"] if "TORCHELASTIC_RUN_ID" in os.environ else processes
+    if int(started) != processes:
+        raise Halt(f"torchrun started {started} processes, but --devices times --nodes is {processes}")
+
+
+def together() -> "DDPStrategy":
+    """Let processes share gradients; each has its own statistics of BatchNorm, until `fit` averages them."""
+    from lightning_fabric.strategies import DDPStrategy
+
+    new = "forward_sync_buffers" in inspect.signature(DistributedDataParallel).parameters
+    return DDPStrategy(**{"forward_sync_buffers" if new else "broadcast_buffers": False})
 
 
 def bfloat16(kind: str) -> "MixedPrecision":

@@ -17,16 +17,15 @@ from safetensors.torch import load as load_tensors
 from torch import Tensor, nn
 
 from pipeline import Halt
-from pipeline.chance import digest
 from pipeline.checkpoint import identify, keep, restore
 from pipeline.dataset import Fresh, Pairs
 from pipeline.feed import Order, batches, once
-from pipeline.hardware import CPU, Hardware, Say, launch, roomy
+from pipeline.hardware import CPU, Hardware, Say, launch, roomy, silent
 from pipeline.models import CONFIG, WEIGHTS
 from pipeline.params import Model, Reference, Train
 from pipeline.systems import SYSTEMS, liu
 from pipeline.systems.layers import count
-from pipeline.update import Learner, assemble, split, update
+from pipeline.update import Learner, advance, assemble
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -45,7 +44,7 @@ def fit(
     checkpoint: Path,
     hardware: Hardware = CPU,
     tick: Callable[[int, int], None] = lambda done, total: None,
-    say: Say = lambda sentence: None,
+    say: Say = silent,
 ) -> Iterator[dict[str, float]]:
     """Train on the packed dataset `data`, and yield a record every `train.validate` steps and after the last.
 
@@ -85,9 +84,8 @@ def fit(
     for step, batch in zip(range(start, steps), endless, strict=False):
         # Each step has its own seeds and learning rate, so that it does not matter where a run was cut.
         pace(learner, share(train.decay, step / steps))
-        seeds = [seed(train.seed, step, rank, part) for part in range(train.accumulate)]
         with roomy(train):
-            losses.append(update(learner, split(batch, train.accumulate), seeds))
+            losses.append(advance(learner, batch, step))
         done = step + 1
         due = done % train.validate == 0 or done == steps
 
@@ -163,11 +161,6 @@ def feed(
 def loaders(hardware: Hardware, fabric: "Fabric") -> int:
     """Count the processes that load: none where the cores compute, as both would wait."""
     return hardware.workers if fabric.device.type != "cpu" else 0
-
-
-def seed(run: int, step: int, rank: int, part: int) -> int:
-    """Return the seed of what is drawn at random in one part of a batch."""
-    return digest(run, "step", *map(str, (step, rank, part))) % 2**63
 
 
 def pace(learner: Learner, share: float) -> None:

@@ -14,12 +14,12 @@ from torch.profiler import ProfilerActivity, profile, record_function
 
 from pipeline import Halt, files
 from pipeline.augment import prepare
-from pipeline.hardware import CPU, Hardware, Say, launch, roomy
+from pipeline.hardware import CPU, Hardware, Say, launch, roomy, silent
 from pipeline.markdown import table
 from pipeline.models import place
 from pipeline.params import Model, Train
-from pipeline.training import feed, opened, prepared, seed
-from pipeline.update import Learner, split, update
+from pipeline.training import feed, opened, prepared
+from pipeline.update import Learner, advance, update
 
 if TYPE_CHECKING:
     from pipeline.dataset import Pairs
@@ -29,11 +29,10 @@ PHASE = re.compile(f"{LOAD}|(generator|discriminator): .*")
 WARM, STEPS = 3, 10  # steps before the profile, and in it
 LARGEST = 4096  # samples per part that are tried at most
 OPERATORS = 10  # in the table
-QUIET: Say = lambda sentence: None  # noqa: E731
 
 
 def measure(
-    data: Path, model: Model, train: Train, folder: Path, *, hardware: Hardware = CPU, say: Say = QUIET
+    data: Path, model: Model, train: Train, folder: Path, *, hardware: Hardware = CPU, say: Say = silent
 ) -> str:
     """Profile some steps; write `trace.json`, which Perfetto opens, and `table.md`, and return the table.
 
@@ -50,9 +49,9 @@ def measure(
     def steps(numbers: range) -> None:
         for number in numbers:
             with record_function(LOAD):
-                parts = split(next(batches), train.accumulate)
+                batch = next(batches)
             with roomy(train):
-                update(learner, parts, [seed(train.seed, number, 0, part) for part in range(len(parts))])
+                advance(learner, batch, number)
 
     steps(range(WARM))
     with profile(activities=[ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if gpu else [])]) as found:
@@ -94,7 +93,7 @@ def tell(found: profile, gpu: bool) -> str:
 
 
 def largest(
-    data: Path, model: Model, train: Train, *, hardware: Hardware = CPU, say: Say = QUIET
+    data: Path, model: Model, train: Train, *, hardware: Hardware = CPU, say: Say = silent
 ) -> tuple[int, int]:
     """Find the largest batch that fits: its samples over all GPUs, and the bytes that one GPU had to give.
 
@@ -110,7 +109,7 @@ def largest(
     if not size:
         raise Halt("not even one sample fits: lower width, pack a smaller side, or add --recompute")
     fits(learner, sample(pairs, fabric.device), size)
-    return size * train.accumulate * hardware.devices * hardware.nodes, torch.cuda.max_memory_allocated()
+    return size * train.accumulate * hardware.processes, torch.cuda.max_memory_allocated()
 
 
 def search(fits: Callable[[int], bool]) -> int:

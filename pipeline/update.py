@@ -13,6 +13,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 from torch.profiler import record_function
 
 from pipeline import Halt
+from pipeline.chance import digest
 from pipeline.hardware import Hardware, Say, compiled
 from pipeline.params import Model, Train
 from pipeline.recompute import recompute, unseen
@@ -104,6 +105,18 @@ def within(fabric: "Fabric", features: nn.Module) -> Callable[[Tensor], list[Ten
             return [maps.float() for maps in features(image)]
 
     return describe
+
+
+def advance(learner: Learner, batch: dict, step: int) -> dict[str, Tensor]:
+    """Take a step: update both networks on a batch, with the seeds of this step, process and part."""
+    train, rank = learner.train, learner.fabric.global_rank
+    seeds = [seed(train.seed, step, rank, part) for part in range(train.accumulate)]
+    return update(learner, split(batch, train.accumulate), seeds)
+
+
+def seed(run: int, step: int, rank: int, part: int) -> int:
+    """Return the seed of what is drawn at random in one part of a batch."""
+    return digest(run, "step", *map(str, (step, rank, part))) % 2**63
 
 
 def update(learner: Learner, parts: list[dict], seeds: list[int]) -> dict[str, Tensor]:

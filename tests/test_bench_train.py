@@ -70,13 +70,18 @@ def test_an_update_with_another_weight_fails_the_check(data, monkeypatch):
     assert not train.checked(data, MODEL, steps=2)
 
 
-def test_a_difference_of_late_steps_fails_the_check(data, monkeypatch):
-    def drift(data, model, kind, steps):
-        off = 1e-6 if kind == torch.float64 else 0.0
-        return {"l1": [(1.0, 1.0)] * (steps - 1) + [(1.0, 1.0 + off)]}
+@pytest.mark.parametrize(
+    ("kind", "off", "same"),
+    [(torch.float64, 1e-6, False), (torch.float32, 0.1, False), (torch.float32, 0.01, True)],
+)
+def test_the_last_step_counts_by_itself_in_float64_and_in_the_mean_in_float32(
+    data, monkeypatch, kind, off, same
+):
+    def drift(data, model, asked, steps):
+        return {"l1": [(1.0, 1.0)] * (steps - 1) + [(1.0, 1.0 + off * (asked == kind))]}
 
     monkeypatch.setattr(train, "check", drift)
-    assert not train.checked(data, MODEL)
+    assert train.checked(data, MODEL) == same
 
 
 def test_the_exit_code_tells_what_the_check_found(monkeypatch):

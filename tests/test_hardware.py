@@ -1,5 +1,9 @@
 """Hardware: what is missing is named, and what fails to be fast goes on slowly."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import torch
 from torch import nn
@@ -32,6 +36,16 @@ def test_graphs_of_what_is_not_compiled_for_a_gpu_are_refused(gpu):
     for hardware in (Hardware(graphs=True), Hardware("cuda", compile=False, graphs=True)):
         with pytest.raises(Halt, match="--graphs replays what is compiled for a GPU"):
             launch(hardware, "32")
+
+
+def test_a_run_starts_without_what_only_evaluation_needs():
+    code = (
+        "import sys; from pipeline.hardware import CPU, launch; launch(CPU, '32');"
+        "print(*{'torchmetrics', 'torchvision', 'scipy'} & {*sys.modules})"
+    )
+    command = [sys.executable, "-c", code]
+    home = Path(__file__).parents[1]
+    assert subprocess.run(command, cwd=home, capture_output=True, text=True, check=True).stdout == "\n"
 
 
 def test_processes_that_were_started_for_another_number_are_refused(monkeypatch):

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from torch import Tensor, autograd, cat, nn
-from torch.nn.functional import fold
+from torch import Tensor, autograd, cat, full_like, nn
+from torch.nn.functional import binary_cross_entropy_with_logits, fold
 
 SMALL = 64  # pixels of a map up to which one product is faster than a transposed convolution on a CPU
 
@@ -67,6 +67,11 @@ class PatchGAN(nn.Module):
     def forward(self, *images: Tensor) -> Tensor:
         """Judge images that belong together, stacked along their channels."""
         return self.layers(cat(images, dim=1))
+
+
+def cross_entropy(logits: Tensor, label: int) -> Tensor:
+    """Return the binary cross entropy of each logit with a label of 1 or 0."""
+    return binary_cross_entropy_with_logits(logits, full_like(logits, label), reduction="none")
 
 
 def r1(logits: Tensor, images: Tensor) -> Tensor:

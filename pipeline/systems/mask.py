@@ -11,8 +11,7 @@ from torch.nn.functional import adaptive_avg_pool2d, leaky_relu
 from torch.optim import Adam, Optimizer
 
 from pipeline.params import Model, Train
-from pipeline.systems.layers import even
-from pipeline.systems.pix2pix import cross_entropy
+from pipeline.systems.layers import cross_entropy, even
 
 WIDTH = 64
 COLUMNS = ("mask",)

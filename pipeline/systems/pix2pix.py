@@ -6,11 +6,10 @@ beside the sketch; the discriminator sees both.
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.optim import Adam, Optimizer
 
 from pipeline.params import Model, Train
-from pipeline.systems.layers import PatchGAN, double, halve, normal
+from pipeline.systems.layers import PatchGAN, cross_entropy, double, halve, normal
 
 WIDTH = 64
 COLUMNS = ("cue",)
@@ -113,8 +112,3 @@ def discriminator_loss(
     real_logits = discriminator(batch["sketch"], batch["cue"], batch["color"])
     fake_logits = discriminator(batch["sketch"], batch["cue"], output.detach())
     return {"real": cross_entropy(real_logits, 1) / 2, "fake": cross_entropy(fake_logits, 0) / 2}
-
-
-def cross_entropy(logits: Tensor, label: int) -> Tensor:
-    """Return the binary cross entropy of each logit with a label of 1 or 0."""
-    return binary_cross_entropy_with_logits(logits, torch.full_like(logits, label), reduction="none")
