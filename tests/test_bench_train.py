@@ -178,9 +178,17 @@ def test_where_only_lightning_is_installed_it_serves(monkeypatch):
 
 
 @pytest.mark.slow
-def test_quality_compares_two_trainings_for_each_seed(data, capsys):
+def test_quality_compares_two_trainings_for_each_seed(data, monkeypatch, capsys):
+    fitted, asked = train_gpu.fitted, []
+
+    def plainly(given, data, params, compiled):  # to compile takes a minute
+        asked.append((params.seed, params.precision, compiled))
+        return fitted(given, data, params, False)
+
+    monkeypatch.setattr(train_gpu, "fitted", plainly)
     words = ["--quality", "--pairs", str(data), "--samples", "4", "--batches", "2", *SMALL]
     assert train.main(words) == 0
+    assert asked == [(seed, *way) for seed in range(3) for way in (("32", False), ("bf16", True))]
     rows = cells(capsys.readouterr().out)[1:]
     assert [row[0] for row in rows] == ["0", "1", "2"]
     assert all(float(row[3]) == pytest.approx(float(row[2]) - float(row[1]), abs=0.011) for row in rows)
