@@ -359,13 +359,13 @@ def test_scft_learns_one_picture_by_heart_from_four_references(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("name", "lr", "steps"),
-    [("pix2pix", 2e-3, 900), ("nerk", 2e-3, 900), ("liu", 5e-3, 500), ("mask", 2e-3, 500)],
+    ("name", "width", "lr", "steps"),
+    [("pix2pix", 16, 2e-3, 900), ("nerk", 8, 2e-3, 900), ("liu", 8, 5e-3, 500), ("mask", 8, 2e-3, 500)],
 )
-def test_one_picture_is_learned_by_heart(tmp_path, name, lr, steps):
+def test_one_picture_is_learned_by_heart(tmp_path, name, width, lr, steps):
     data = packed(tmp_path, train=1, val=1, test=1)
     train = Train(steps=steps, batch=1, lr=lr, decay="linear", validate=steps, vgg="none", fresh="none")
-    list(fit(data, Model(system=name, width=8, depth=4), train, checkpoint=tmp_path / "run"))
+    list(fit(data, Model(system=name, width=width, depth=3), train, checkpoint=tmp_path / "run"))
     release(tmp_path / "run", tmp_path / "model")
     learned = once(Pairs(data, "train", "b7", SYSTEMS[name].COLUMNS), 1, 0)
     assert training.validate(load(tmp_path / "model")[0], SYSTEMS[name], learned)["val_psnr"] > 30
