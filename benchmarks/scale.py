@@ -3,7 +3,8 @@
 Every stage is a command as people run it, with a worker per core. Costs are CPU seconds of a command and its
 workers, since other work on a machine changes the time on the clock; memory is that of all of them together.
 A second run finds nothing new; a killed one goes on from what the memo holds; a grown one has 1 % more
-pictures, at random among the others. Each may cost the share of what is new, and 3 % of a full run.
+pictures, at random among the others or after them. Each may cost the share of what is new, and 3 % of a full
+run.
 """
 
 import argparse
@@ -17,6 +18,7 @@ import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -31,16 +33,24 @@ from pipeline.tars import Sample
 
 HOME = Path(".bench")
 ROOT = Path(__file__).resolve().parent.parent
-SIDE = 256  # pixels of an original
+CANVAS = 256  # pixels on which an original is painted, before it is enlarged
 SHARD = 64  # pictures, on average
 GROWTH = 0.01
 LIMITS = {"10 times as many": 10.5, "3 % of a full run": 0.03}
 STAGES = {
-    "clean": "clean {original} color --side 64 --smallest 1 --tolerance 100 --blur 20",
+    "clean": "clean {given.path} color --side {given.side} --smallest 1 --tolerance 100 --blur 20",
     "sketchify": "sketchify color sketch/b7",
     "cue": "cue color cue",
     "pack": "pack color sketch cue cue pairs",
 }
+
+
+@dataclass(frozen=True)
+class Given:
+    """A column of originals, and to how many pixels a side they are cleaned."""
+
+    path: Path
+    side: int
 
 
 @dataclass(frozen=True)
@@ -55,25 +65,26 @@ class Cost:
 # ---------------------------------------------------------------- originals
 
 
-def paint(number: int) -> Sample:
-    """Paint discs on a slope, different for each number, quickly; encode as JPEG."""
+def paint(number: int, size: int) -> Sample:
+    """Paint discs on a slope, different for each number, quickly; encode as JPEG of `size` pixels a side."""
     random = np.random.default_rng(number)
     corners = random.integers(0, 256, (2, 2, 3)).astype(np.uint8)
-    image = cv2.resize(corners, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
+    image = cv2.resize(corners, (CANVAS, CANVAS), interpolation=cv2.INTER_LINEAR)
     for x, y, radius, *color in random.integers(0, 256, (24, 6)).tolist():
         cv2.circle(image, (x, y), 6 + radius // 8, color, -1, cv2.LINE_AA)
-    _, data = cv2.imencode(".jpg", image)
+    _, data = cv2.imencode(".jpg", cv2.resize(image, (size, size), interpolation=cv2.INTER_LINEAR))
     facts = {"id": number, "family": number}
     return Sample(f"{number:09d}", {"jpg": data.tobytes(), "json": files.dumps(facts)})
 
 
-def originals(folder: Path, numbers: Iterable[int]) -> Path:
-    """Write and seal a column of originals, cut into shards as fetch cuts them."""
+def originals(folder: Path, numbers: Iterable[int], size: int, side: int) -> Given:
+    """Write and seal a column of originals of `size` pixels a side, cut into shards as fetch cuts them."""
     groups = [[post["id"] for post in batch] for batch in fetch.batches(map(post, numbers), SHARD)]
     with ProcessPoolExecutor() as pool:
-        listed = list(pool.map(shard, [folder] * len(groups), range(len(groups)), groups, chunksize=8))
+        work = partial(shard, folder, size)
+        listed = list(pool.map(work, range(len(groups)), groups, chunksize=8))
     samples.seal(folder, listed, sum(map(len, groups)), {})
-    return folder
+    return Given(folder, side)
 
 
 def post(number: int) -> dict:
@@ -81,17 +92,17 @@ def post(number: int) -> dict:
     return {"id": number}
 
 
-def shard(folder: Path, place: int, numbers: list[int]) -> samples.Shard:
+def shard(folder: Path, size: int, place: int, numbers: list[int]) -> samples.Shard:
     """Write one shard of originals."""
-    return samples.write_shard(folder / f"{place:06d}.tar", map(paint, numbers))
+    return samples.write_shard(folder / f"{place:06d}.tar", (paint(number, size) for number in numbers))
 
 
 # ---------------------------------------------------------------- commands
 
 
-def measure(stage: str, home: Path, original: Path, until: float = float("inf")) -> Cost:
+def measure(stage: str, home: Path, given: Given, until: float = float("inf")) -> Cost:
     """Run a stage, and kill it with its workers after `until` CPU seconds."""
-    words = STAGES[stage].format(original=original).split()
+    words = STAGES[stage].format(given=given).split()
     environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONPYCACHEPREFIX": str(home.parent / "compiled")}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     begun = time.monotonic()
@@ -133,20 +144,20 @@ def tree(process: psutil.Process) -> Iterator[psutil.Process]:
         return
 
 
-def chain(home: Path, original: Path) -> dict[str, Cost]:
+def chain(home: Path, given: Given) -> dict[str, Cost]:
     """Run all stages."""
     home.mkdir(exist_ok=True)
-    return {stage: measure(stage, home, original) for stage in STAGES}
+    return {stage: measure(stage, home, given) for stage in STAGES}
 
 
-def killed(home: Path, original: Path, whole: dict[str, Cost]) -> tuple[dict[str, Cost], dict[str, float]]:
+def killed(home: Path, given: Given, whole: dict[str, Cost]) -> tuple[dict[str, Cost], dict[str, float]]:
     """Kill every stage halfway and run it again; return what that cost, and the share that was new."""
     home.mkdir()
     costs, shares, before = {}, {}, 0
     for stage, cost in whole.items():
-        measure(stage, home, original, until=cost.cpu / 2)
+        measure(stage, home, given, until=cost.cpu / 2)
         known = made(home)
-        costs[stage] = measure(stage, home, original)
+        costs[stage] = measure(stage, home, given)
         shares[stage] = 1 - (known - before) / max(1, made(home) - before) if stage != "pack" else 1.0
         before = made(home)
     return costs, shares
@@ -196,14 +207,19 @@ def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pictures", type=int, default=10_000)
-    count = parser.parse_args().pictures
+    parser.add_argument("--source", type=int, default=256, help="pixels a side of an original")
+    parser.add_argument("--side", type=int, default=64, help="pixels a side of a sample")
+    parser.add_argument("--last", action="store_true", help="grow at the end, as a site does")
+    given = parser.parse_args()
+    count, sizes = given.pictures, (given.source, given.side)
     HOME.mkdir(exist_ok=True)
     with TemporaryDirectory(dir=HOME) as folder:
         home = Path(folder).resolve()
         numbers = range(1, round(count * (1 + GROWTH)) + 1)
-        most = sorted(Random(0).sample(numbers, count))
-        grown = originals(home / "grown", numbers)
-        many, few = originals(home / "many", most), originals(home / "few", most[: count // 10])
+        most = numbers[:count] if given.last else sorted(Random(0).sample(numbers, count))
+        grown = originals(home / "grown", numbers, *sizes)
+        many = originals(home / "many", most, *sizes)
+        few = originals(home / "few", most[: count // 10], *sizes)
         chain(home / "warm", few)
         first = chain(home / "one", few)
         full = chain(home / "ten", many)

@@ -21,7 +21,9 @@ from pipeline.images import SUFFIXES, BadImage
 PIECE = 1 << 20  # bytes
 BLOCK = tarfile.BLOCKSIZE
 END = bytes(2 * BLOCK)
-EMPTY = tarfile.TarInfo().tobuf(tarfile.USTAR_FORMAT)
+HEAD = tarfile.TarInfo().tobuf(tarfile.USTAR_FORMAT)  # of a file without name and bytes
+SIZE, SUM = slice(124, 135), slice(148, 156)  # fields of a header, the second the sum of all its bytes
+REST = sum(HEAD) - sum(HEAD[SIZE]) - sum(HEAD[SUM]) + 8 * ord(" ")  # what is in every sum: SUM as spaces
 NAMES = 100  # bytes of a name in the header
 LARGEST = 1 << 30  # bytes of a member: more fills the memory of who opens it
 NAME = re.compile(r"[^./\\\s]+\.[^/\\\s]*[^./\\\s]")  # KEY.SUFFIX: no dot in a key, no way out
@@ -190,26 +192,30 @@ class Writer:
         """Write the members of a sample side by side."""
         start, sizes, self.sample = self.bytes, {}, hashlib.sha256()
         for suffix, data in sample.members.items():
-            size = data.stat().st_size if isinstance(data, Path) else len(data)
-            self.put(header(f"{sample.key}.{suffix}", size))
+            sizes[suffix] = size = data.stat().st_size if isinstance(data, Path) else len(data)
+            head, padding = header(f"{sample.key}.{suffix}", size), bytes(-size % BLOCK)
             if isinstance(data, Path):
+                self.put(head)
                 with data.open("rb") as file:
                     pour(file, self.put, size)
+                self.put(padding)
             else:
-                self.put(data)
-            self.put(bytes(-size % BLOCK))
-            sizes[suffix] = size
+                self.put(head + data + padding)
         self.rows.append(Row(sample.key, start, self.sample.hexdigest(), sizes))
 
     def copy(self, data: bytes, row: Row) -> None:
         """Write a sample as it lies in another shard, where `row` describes it."""
         self.rows.append(Row(row.key, self.bytes, row.sha256, row.sizes))
-        self.put(data)
+        self.write(data)
 
     def put(self, data: bytes) -> None:
+        """Write bytes of a sample."""
+        self.sample.update(data)
+        self.write(data)
+
+    def write(self, data: bytes) -> None:
         """Write bytes and count them."""
         self.whole.update(data)
-        self.sample.update(data)
         self.bytes += self.file.write(data)
 
 
@@ -219,19 +225,18 @@ def writing(path: Path) -> Iterator[Writer]:
     with whole(path) as file:
         shard = Writer(file)
         yield shard
-        shard.put(END)
+        shard.write(END)
 
 
 def header(name: str, size: int) -> bytes:
     """Encode the header of a file in a tar (POSIX ustar); no time, no owner.
 
-    Only three fields differ: name, size and the sum of all bytes, in which its own field counts as spaces.
+    Only three fields differ: name, size and the sum.
     """
     encoded = name.encode()
     if len(encoded) > NAMES or size > LARGEST:
         raise ValueError(f"{name} is too long a name, or {size} bytes are too many")
-    head = bytearray(EMPTY)
-    head[: len(encoded)] = encoded
-    head[124:135] = b"%011o" % size
-    head[148:156] = b"%06o\0 " % (sum(head) - sum(head[148:156]) + 8 * ord(" "))
+    head, digits = bytearray(HEAD), b"%011o" % size
+    head[: len(encoded)], head[SIZE] = encoded, digits
+    head[SUM] = b"%06o\0 " % (REST + sum(encoded) + sum(digits))
     return bytes(head)
