@@ -7,6 +7,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 LONGEST := tests/test_pipeline.py tests/test_export.py  # to begin with, so that no process waits for them at the end
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+unexport PYTHONDONTWRITEBYTECODE  # every command would compile our modules again
 
 repro: .venv  ## run the pipeline: all that is missing or has changed, from search to evaluate
 	dvc repro
@@ -62,6 +63,6 @@ help:  ## show this
 	$(PYTHON) -m venv .venv
 	grep -A 40 '^uv==' requirements.lock | sed '/\\$$/!q' > .venv/uv.lock
 	$(BIN)/python -m pip install --quiet --require-hashes --requirement .venv/uv.lock
-	VIRTUAL_ENV=.venv $(BIN)/uv pip sync --require-hashes requirements.lock
+	VIRTUAL_ENV=.venv $(BIN)/uv pip sync --compile-bytecode --require-hashes requirements.lock
 	VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
 	touch .venv

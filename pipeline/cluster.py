@@ -128,8 +128,9 @@ def abandon(ray, units: list) -> None:
     for _ in range(PATIENCE):
         for unit in units:
             ray.cancel(unit, force=True)
-        if units:
-            _, units = ray.wait(units, num_returns=len(units), timeout=1, fetch_local=False)
+        if not units:
+            return
+        _, units = ray.wait(units, num_returns=len(units), timeout=1, fetch_local=False)
 
 
 # ---------------------------------------------------------------- in a worker
