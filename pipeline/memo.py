@@ -62,11 +62,12 @@ class Memo:
     def missing(self, shards: list[Shard], enough: int) -> int:
         """Count the samples that were not made before, as far as names tell; stop counting at `enough`."""
         count = 0
-        for shard in shards:
-            if count >= enough:
-                break
-            if not self.path(shard).with_suffix(".json").is_file():
-                count += len(shard) - len(self.homes(shard.rows))
+        with table(self.folder) as made:
+            for shard in shards:
+                if count >= enough:
+                    break
+                if not self.path(shard).with_suffix(".json").is_file():
+                    count += len(shard) - len(self.homes(made, shard.rows))
         return count
 
     def recall(self, shard: Shard) -> Made | None:
@@ -83,17 +84,17 @@ class Memo:
     def known(self, rows: tuple[Row, ...]) -> dict[str, Old]:
         """Find what was made of samples, by key, as parts of any shards."""
         homes = defaultdict(list)
-        for key, home in self.homes(rows).items():
-            homes[home].append(key)
+        with table(self.folder) as made:
+            for key, home in self.homes(made, rows).items():
+                homes[home].append(key)
         return {key: old for home, keys in homes.items() for key, old in dig(place(self.folder, home), keys)}
 
-    def homes(self, rows: tuple[Row, ...]) -> dict[str, str]:
-        """Name the shards in which samples were made, by key."""
+    def homes(self, made: sqlite3.Connection, rows: tuple[Row, ...]) -> dict[str, str]:
+        """Name the shards in which samples were made, by key, as the open table tells."""
         names = {bytes.fromhex(self.name(row.sha256)): row.key for row in rows}
         marks = ",".join("?" * len(names))
-        with table(self.folder) as made:
-            found = made.execute(f"SELECT name, shard FROM made WHERE name IN ({marks})", [*names])
-            return {names[name]: shard.hex() for name, shard in found}
+        found = made.execute(f"SELECT name, shard FROM made WHERE name IN ({marks})", [*names])
+        return {names[name]: shard.hex() for name, shard in found}
 
     def keep(self, shard: Shard, rows: tuple[Row, ...], made: Made) -> None:
         """Keep what was made of a shard that has these rows."""
