@@ -21,7 +21,7 @@ from scipy.interpolate import RBFInterpolator
 from scipy.ndimage import correlate1d, gaussian_filter, map_coordinates
 from scipy.signal import fftconvolve
 
-from pipeline import artist, clean, cue, images, run, sketch, warp
+from pipeline import artist, clean, cue, images, sketch, warp, workers
 from pipeline.files import dumps
 from pipeline.params import Clean, Cue, Reference, Sketch
 from pipeline.step import Step
@@ -162,10 +162,10 @@ def rate(name: str, data: bytes) -> float:
     return runs / spent
 
 
-def workers() -> ProcessPoolExecutor:
+def started() -> ProcessPoolExecutor:
     """Start two processes as the library starts its own, and wait for them."""
-    pool = ProcessPoolExecutor(2, get_context("spawn"), initializer=run.prepare)
-    with run.single_threaded():
+    pool = ProcessPoolExecutor(2, get_context("spawn"), initializer=workers.prepare)
+    with workers.single_threaded():
         list(pool.map(time.sleep, [1, 1]))
     return pool
 
@@ -248,7 +248,7 @@ def main() -> None:
     drawing = images.resize(artist.draw(artist.portrait(1)), SOURCE, SOURCE)
     buffer = io.BytesIO()
     Image.fromarray(drawing).save(buffer, "jpeg", quality=92)
-    with workers() as pool:
+    with started() as pool:
         found = rates(pool, buffer.getvalue())
         table = pool.submit(paths, buffer.getvalue()).result()
     print("samples/s, one 2-megapixel JPEG to 256 px, 7 columns; ours is as many times that")

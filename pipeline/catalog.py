@@ -28,8 +28,8 @@ from pipeline.files import dumps, write
 from pipeline.images import ORIENTATION, BadImage, decode, measure, resize
 from pipeline.imports import code
 from pipeline.query import CATEGORIES
-from pipeline.run import spread
 from pipeline.samples import Loose, parts
+from pipeline.workers import spread
 
 USUAL = {
     "rating": "g", "score": 0, "source": "", "image_width": 0, "image_height": 0, "parent_id": None,

@@ -21,11 +21,10 @@ from urllib.parse import urlsplit
 
 from pipeline import Halt
 from pipeline.imports import code
+from pipeline.workers import AHEAD, THREADS
 
-AHEAD = 4  # units handed out per core; more would hold memory
 RETRIES = 3  # of a unit whose worker was lost
 PATIENCE = 5  # seconds to wait for a cluster to answer, or to end work; Ray itself would wait for minutes
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 OTHER = "{} has another inkwash, or other libraries: install the same on every machine of the Ray cluster"
 
 

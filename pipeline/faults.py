@@ -19,8 +19,8 @@ from pathlib import Path
 from pipeline import Halt
 from pipeline.booru import EDGE, Respond, complaint
 from pipeline.chance import fraction
+from pipeline.fields import check, choice, number, words
 from pipeline.pages import Refusal, reach
-from pipeline.params import check, choice, number, words
 from pipeline.server import Answer, Request, ranged
 
 KEYS = {  # of each fault, beside match, share and times

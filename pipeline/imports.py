@@ -8,8 +8,10 @@ from pathlib import Path
 
 UNTRACKED = (
     "pipeline",
+    "pipeline.fields",
     "pipeline.params",
     "pipeline.imports",
+    "pipeline.workers",
     "pipeline.cluster",
 )  # these decide no byte of a result
 

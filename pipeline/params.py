@@ -5,108 +5,11 @@ DVC hands the value over, and the class checks it: `<name> must be <rule>, got <
 """
 
 import dataclasses
-import math
 import re
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
-
-def number(default: float, text: str, low: float = -math.inf, high: float = math.inf, odd: bool = False):
-    """Declare a finite number in [low, high]; an integer where the default is one."""
-    return dataclasses.field(default=default, metadata={"help": text, "low": low, "high": high, "odd": odd})
-
-
-def amount(
-    default: float,
-    text: str,
-    low: float = -math.inf,
-    high: float = math.inf,
-    odd: bool = False,
-    methods: tuple[str, ...] = (),
-):
-    """Declare a number in [low, high] that may be text "low..high" too: then it is drawn for each picture.
-
-    `methods` are the methods of drawing that read it, if not all do.
-    """
-    told = f"{', '.join(methods)}: {text}" if methods else text
-    rule = {"help": told, "low": low, "high": high, "odd": odd, "range": True, "methods": methods}
-    return dataclasses.field(default=default, metadata=rule)
-
-
-def choice(default: str, text: str, *names: str):
-    """Declare one of several names."""
-    return dataclasses.field(default=default, metadata={"help": text, "names": names})
-
-
-def words(default: str, text: str):
-    """Declare free text."""
-    return dataclasses.field(default=default, metadata={"help": text})
-
-
-def ends(field: dataclasses.Field, text: str) -> tuple[float, float] | None:
-    """Read the two ends of a range such as ".8..1.2"; None for any other text, and where no range may be."""
-    low, dots, high = text.partition("..")
-    kind = type(field.default)
-    try:
-        return (kind(low), kind(high)) if dots and field.metadata.get("range") else None
-    except ValueError:  # no number, or a fraction where integers are drawn
-        return None
-
-
-class Section:
-    """Check each field of a parameter class against its declaration."""
-
-    def __post_init__(self):
-        """Raise ValueError for the first value outside its bounds."""
-        for field in dataclasses.fields(self):
-            check(field, getattr(self, field.name))
-
-
-def check(field: dataclasses.Field, value: Any) -> None:
-    """Raise ValueError if `value`, or an end of the range that it is, breaks the rule of `field`."""
-    span = ends(field, value) if isinstance(value, str) else None
-    kind = type(field.default)
-    kinds = (int, float) if kind is float else (kind,)
-    low, high = span or (value, value)
-    if not all(type(end) in kinds and allowed(field, end) for end in (low, high)) or low > high:
-        raise ValueError(f"{field.name} must be {describe(field)}, got {value!r}")
-
-
-def allowed(field: dataclasses.Field, value: Any) -> bool:
-    """Tell whether a value of the right type is within the bounds of its field."""
-    rule = field.metadata
-    if "names" in rule:
-        return value in rule["names"]
-    if "low" in rule:
-        return (
-            math.isfinite(value)
-            and rule["low"] <= value <= rule["high"]
-            and not (rule["odd"] and value % 2 == 0)
-        )
-    return True
-
-
-def describe(field: dataclasses.Field) -> str:
-    """Say the rule of a field in words."""
-    rule = field.metadata
-    if "names" in rule:
-        return "one of " + ", ".join(rule["names"])
-    if "low" not in rule:
-        return "text"
-    return bounds(field) + (", or a range LOW..HIGH" if rule.get("range") else "")
-
-
-def bounds(field: dataclasses.Field) -> str:
-    """Say which numbers a field may have."""
-    low, high, odd = (field.metadata[name] for name in ("low", "high", "odd"))
-    kind = {int: "an odd integer" if odd else "an integer", float: "a number"}[type(field.default)]
-    if math.isfinite(low) and math.isfinite(high):
-        return f"{kind} from {low:g} to {high:g}"
-    if math.isfinite(low):
-        return f"{kind} of at least {low:g}"
-    return f"{kind} of at most {high:g}" if math.isfinite(high) else kind
-
+from pipeline.fields import Section, amount, choice, number, words
 
 BLACKLIST = (
     "monochrome greyscale sketch lineart comic 4koma photo_(medium) 3d ai-generated animated multiple_views "

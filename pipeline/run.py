@@ -5,13 +5,8 @@ the samples, the step and its parameters alone: not on the number of workers, no
 """
 
 import math
-import multiprocessing
-import os
-import threading
-from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -27,11 +22,10 @@ from pipeline.memo import Made, Memo
 from pipeline.samples import Loose, Shard
 from pipeline.step import Step
 from pipeline.tars import Sample
+from pipeline.workers import spread
 
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 EXAMPLES = 10  # pictures kept of each reason
 WORTH = 256  # samples to make for which a worker is worth its start, which takes half a second of a core
-AHEAD = 4  # parts handed out per worker; more would hold memory
 
 Example = tuple[str, bytes]  # the key of a reject and its picture
 Judge = Callable[[dict], str]  # what is told of a sample -> why it is rejected, or nothing
@@ -304,58 +298,3 @@ def refuse(report: Report, tolerance: float, ledger: Path) -> None:
     reasons = ", ".join(f"{reason} {count}" for reason, count in report.rejected.items())
     limit = f", more than the tolerance of {tolerance:g} %" if report.written else ""
     raise Halt(f"{lost} of {report.taken} pictures were rejected ({reasons}){limit}: see {ledger}")
-
-
-def spread(
-    work: Callable, units: list, workers: int, on: str = "processes", step: Step | None = None
-) -> Generator:
-    """Yield `work(unit)` for each unit in order, computed in up to `workers` processes, or on a cluster."""
-    if on == "ray":
-        from pipeline import cluster
-
-        yield from cluster.spread(work, units, workers, step)
-        return
-    workers = min(workers, len(units))
-    if workers <= 1:
-        yield from map(work, units)
-        return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, initializer=prepare) as pool:
-        try:
-            waiting: deque[Future] = deque()
-            for unit in units:
-                with single_threaded():
-                    waiting.append(pool.submit(work, unit))
-                if len(waiting) > AHEAD * workers:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        except BrokenProcessPool as error:
-            raise Halt(
-                "a worker was killed, perhaps for want of memory: run again with fewer workers"
-            ) from error
-        except BaseException:
-            for child in multiprocessing.active_children():
-                child.terminate()
-            raise
-
-
-@contextmanager
-def single_threaded() -> Iterator[None]:
-    """Let the processes that start meanwhile do linear algebra in one thread, or they wait for each other."""
-    before = {name: os.environ.get(name) for name in THREADS}
-    os.environ |= dict.fromkeys(THREADS, "1")
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            del os.environ[name]
-            if value is not None:
-                os.environ[name] = value
-
-
-def prepare() -> None:
-    """Prepare a worker: pictures in one thread too, and no life after its parent."""
-    cv2.setNumThreads(1)
-    parent = multiprocessing.parent_process()
-    threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()

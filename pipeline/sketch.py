@@ -8,9 +8,10 @@ import numpy as np
 
 from pipeline import images
 from pipeline.chance import fraction
+from pipeline.fields import ends
 from pipeline.images import BadImage
 from pipeline.lines import trace
-from pipeline.params import Sketch, ends
+from pipeline.params import Sketch
 from pipeline.pen import finish
 from pipeline.presets import PRESETS
 

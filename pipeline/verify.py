@@ -5,8 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipeline import Halt, run, samples, tars
+from pipeline import Halt, samples, tars
 from pipeline.samples import Shard
+from pipeline.workers import spread
 
 
 @dataclass
@@ -37,7 +38,7 @@ def verify(
         except Halt as fault:
             verdict.faults.append(str(fault))
     total = sum(shard.bytes for shard in listed)
-    for shard, fault in zip(listed, run.spread(examine, listed, workers), strict=True):
+    for shard, fault in zip(listed, spread(examine, listed, workers), strict=True):
         verdict.shards += 1
         verdict.samples += shard.samples
         verdict.bytes += shard.bytes

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.params import Section, describe
+from pipeline.fields import Section, describe
 
 
 def unfold(command: Callable) -> Callable:

@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from pipeline import Halt, drawings, files, gallery, images, samples
-from pipeline.params import Sketch, bounds
+from pipeline.fields import bounds
+from pipeline.params import Sketch
 from pipeline.sketch import CANON
 from pipeline.tars import Sample
 from stages.arguments import Source

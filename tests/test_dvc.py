@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from pipeline import params
+from pipeline.fields import Section, ends
 from pipeline.imports import imported, sources
-from pipeline.params import Section
+from pipeline.params import Sketch
 from stages import prep
 
 ROOT = Path(__file__).parent.parent
@@ -48,7 +48,7 @@ def reads(sketch):
     given = {name for name, field in fields.items() if getattr(sketch, name) != field.default}
     if sketch.preset == "none":
         given |= {"method", *(n for n, f in fields.items() if sketch.method in f.metadata.get("methods", ()))}
-    chance = any(params.ends(fields[name], getattr(sketch, name)) for name in given if is_text(sketch, name))
+    chance = any(ends(fields[name], getattr(sketch, name)) for name in given if is_text(sketch, name))
     return given | ({"seed"} if chance or sketch.noise else set())
 
 
@@ -59,7 +59,7 @@ def is_text(sketch, name):
 
 @pytest.mark.parametrize("name", PARAMS["sketches"])
 def test_a_sketch_gives_the_fields_that_its_method_reads(name):
-    assert set(PARAMS["sketches"][name]) == reads(params.Sketch(**PARAMS["sketches"][name]))
+    assert set(PARAMS["sketches"][name]) == reads(Sketch(**PARAMS["sketches"][name]))
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_a_sketch_gives_the_fields_that_its_method_reads(name):
     ],
 )
 def test_a_sketch_must_give_what_decides_it_and_nothing_else(given, names):
-    assert reads(params.Sketch(**given)) == names
+    assert reads(Sketch(**given)) == names
 
 
 def test_no_class_is_without_its_section():

@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from pipeline import params
-from pipeline.params import Clean, Pack, Reference, Search, Section, Sketch
+from pipeline.fields import Section
+from pipeline.params import Clean, Pack, Reference, Search, Sketch
 
 SECTIONS = Section.__subclasses__()
 
@@ -74,11 +74,6 @@ def test_a_sketch_that_makes_no_sense_is_refused_by_name_rule_and_value(name, va
 
 def test_a_range_may_be_written_short_be_negative_and_have_equal_ends():
     assert Sketch(sigma=".8..1.2", c="-3..-1e-1", blocksize="7..7", weight="-2..+2").sigma == ".8..1.2"
-    fields = {field.name: field for field in dataclasses.fields(Sketch)}
-    assert params.ends(fields["sigma"], ".8..1.2") == (0.8, 1.2)
-    assert params.ends(fields["weight"], "-2..+2") == (-2, 2)
-    assert params.ends(fields["seed"], "1..2") is None
-    assert params.ends(fields["weights"], "a..b") is None
 
 
 @pytest.mark.parametrize(("name", "value"), [("method", "canny"), ("sigma", 0.7), ("tau", "0..1")])
@@ -105,20 +100,6 @@ def test_splits_must_leave_something_to_train_on():
 def test_a_section_cannot_be_changed():
     with pytest.raises(dataclasses.FrozenInstanceError):
         Sketch().blocksize = 9
-
-
-@pytest.mark.parametrize(
-    ("field", "rule"),
-    [
-        (params.number(1, "N.", 1), "an integer of at least 1"),
-        (params.number(1.0, "N.", high=3), "a number of at most 3"),
-        (params.number(1.0, "N."), "a number"),
-        (params.words("", "N."), "text"),
-    ],
-)
-def test_a_rule_reads_as_words(field, rule):
-    field.type = type(field.default)
-    assert params.describe(field) == rule
 
 
 @pytest.mark.parametrize(

@@ -299,19 +299,6 @@ def test_ticks_count_up_to_every_sample(column, tmp_path):
     assert ticks == [(3, 8), (6, 8), (8, 8)]
 
 
-def threads(data, key, params):
-    """Tell how many threads linear algebra may use here."""
-    return images.decode(data), {"threads": os.environ.get("OPENBLAS_NUM_THREADS")}
-
-
-def test_workers_do_linear_algebra_in_one_thread_and_the_caller_as_before(column, tmp_path, monkeypatch):
-    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "3")
-    step = Step(threads, Cue(), tell=("threads",))
-    process(step, column, tmp_path / "out", cache=tmp_path / "cache", workers=2)
-    assert {sample.facts["threads"] for sample in everything(tmp_path / "out")} == {"1"}
-    assert os.environ["OPENBLAS_NUM_THREADS"] == "3"
-
-
 def mortal(data, key, params):
     """Die as a worker does that the system kills."""
     os.kill(os.getpid(), signal.SIGKILL)
