@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 from pipeline import Halt
 from pipeline.imports import code
-from pipeline.workers import AHEAD, THREADS
+from pipeline.workers import AHEAD, THREADS, hold_memory
 
 RETRIES = 3  # of a unit whose worker was lost
 PATIENCE = 5  # seconds to wait for a cluster to answer, or to end work; Ray itself would wait for minutes
@@ -159,6 +159,7 @@ def understand(order: bytes) -> Callable:
     import cv2
 
     cv2.setNumThreads(1)
+    hold_memory()
     try:
         signed, step, work = pickle.loads(order)
     except (ImportError, AttributeError) as error:

@@ -16,6 +16,7 @@ from pipeline import Halt
 from pipeline.augment import prepare
 from pipeline.chance import digest
 from pipeline.dataset import Pairs
+from pipeline.workers import hold_memory
 
 AHEAD = 2  # batches that each process loads before they are asked for
 
@@ -95,7 +96,13 @@ def processes(workers: int, device: torch.device | str) -> dict:
     told = {"num_workers": workers, "generator": torch.Generator()}
     if workers:
         told |= {"multiprocessing_context": "spawn", "persistent_workers": True, "prefetch_factor": AHEAD}
+        told |= {"worker_init_fn": begin}
     return told | {"pin_memory": torch.device(device).type == "cuda"}
+
+
+def begin(worker: int) -> None:
+    """Prepare a process that loads."""
+    hold_memory()
 
 
 def ahead(loader: DataLoader, device: torch.device | str) -> Iterator[dict]:

@@ -1,27 +1,25 @@
 """Units of work -> their results, in order: computed here, in several processes, or on a cluster."""
 
+import ctypes
 import multiprocessing
 import os
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import Any
 
 from pipeline import Halt
 
-if TYPE_CHECKING:
-    from pipeline.step import Step
-
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 AHEAD = 4  # units handed out per worker; more would hold memory
+MALLOPT = {-1: 1 << 28, -3: 1 << 25}  # M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of glibc, in bytes
 
 
-def spread(
-    work: Callable, units: list, workers: int, on: str = "processes", step: "Step | None" = None
-) -> Generator:
+def spread(work: Callable, units: list, workers: int, on: str = "processes", step: Any = None) -> Generator:
     """Yield `work(unit)` for each unit in order, computed in up to `workers` processes, or on a cluster."""
     if on == "ray":
         from pipeline import cluster
@@ -30,6 +28,7 @@ def spread(
         return
     workers = min(workers, len(units))
     if workers <= 1:
+        hold_memory()
         yield from map(work, units)
         return
     context = multiprocessing.get_context("spawn")
@@ -53,6 +52,16 @@ def spread(
             raise
 
 
+def hold_memory() -> None:
+    """Let this process keep up to 256 MB that it frees, where malloc is that of glibc.
+
+    To get the arrays of every picture anew from the system, page by page, takes as long as to draw it.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    for setting, value in MALLOPT.items() if mallopt else ():
+        mallopt(setting, value)
+
+
 @contextmanager
 def single_threaded() -> Iterator[None]:
     """Let the processes that start meanwhile do linear algebra in one thread, or they wait for each other."""
@@ -72,5 +81,6 @@ def prepare() -> None:
     import cv2
 
     cv2.setNumThreads(1)
+    hold_memory()
     parent = multiprocessing.parent_process()
     threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()

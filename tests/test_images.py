@@ -12,6 +12,7 @@ import pytest
 from conftest import picture
 from PIL import Image, ImageOps
 from scipy.ndimage import gaussian_filter
+from zlib_ng import zlib_ng
 
 from pipeline import artist, images
 from pipeline.images import BadImage
@@ -158,11 +159,28 @@ def test_pillow_and_opencv_read_what_is_encoded(size, channels, order):
             np.testing.assert_array_equal(images.decode(data), image)
 
 
-def test_equal_pixels_are_equal_bytes_whichever_zlib_packs_them():
+@pytest.mark.parametrize("packer", [zlib, zlib_ng])
+def test_equal_pixels_are_equal_bytes_whichever_zlib_packs_them(monkeypatch, packer):
+    monkeypatch.setattr(images, "zlib", packer)
     y, x = np.mgrid[:64, :64]
     pixels = np.stack([x * y // 16, x * 3, y // 8 * 31], axis=2).astype(np.uint8)
     digests = [sha256(images.encode(image)).hexdigest()[:16] for image in (pixels, pixels[..., 0])]
     assert digests == ["8da9a43aa51be17d", "dd020b5fa4a9a2f3"]
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 3), (7, 300), (256, 256, 3), (500, 700, 4)])
+@pytest.mark.parametrize("noise", [0, 1, 3, 255])
+def test_zlib_and_zlib_ng_pack_the_same_bytes_and_unpack_each_other(monkeypatch, shape, noise):
+    random = np.random.default_rng(noise)
+    image = np.cumsum(random.integers(0, noise + 1, shape, np.uint8), axis=0, dtype=np.uint8)
+    packed = []
+    for packer, other in ((zlib, zlib_ng), (zlib_ng, zlib)):
+        monkeypatch.setattr(images, "zlib", packer)
+        packed.append(images.encode(image))
+        monkeypatch.setattr(images, "zlib", other)
+        if shape[2:] == (3,):
+            np.testing.assert_array_equal(images.reread(packed[-1]), image)
+    assert packed[0] == packed[1]
 
 
 def test_a_file_is_hardly_longer_than_one_by_pillow_and_a_sketch_is_shorter():

@@ -1,9 +1,12 @@
 """Units of work: what is done elsewhere comes back in order, and leaves the caller as it was."""
 
 import os
+import sys
 import time
+from collections import defaultdict
 
 import cv2
+import numpy as np
 import pytest
 
 from pipeline.workers import spread
@@ -20,6 +23,14 @@ def threads(unit):
     return os.environ.get("OPENBLAS_NUM_THREADS"), cv2.getNumThreads()
 
 
+def faults(unit):
+    """Fill and free the memory of a picture's arrays; count the pages that this process ever got."""
+    import resource  # which not every system has
+
+    arrays = [np.ones(3 << 19, np.uint8) for _ in range(8)]
+    return os.getpid() * bool(arrays), resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 def test_results_come_in_the_order_of_the_units(workers):
     units = [0.3, 0.0, 0.2, 0.1]
@@ -30,3 +41,12 @@ def test_workers_compute_in_one_thread_and_the_caller_as_before(monkeypatch):
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "3")
     assert [*spread(threads, [1, 2], 2)] == [("1", 1)] * 2
     assert os.environ["OPENBLAS_NUM_THREADS"] == "3"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have another malloc")
+@pytest.mark.parametrize("workers", [1, 2])
+def test_memory_that_was_freed_is_used_again_without_asking_the_system(workers):
+    got = defaultdict(list)
+    for process, pages in spread(faults, [None] * 12, workers):
+        got[process].append(pages)
+    assert all(pages[-1] - pages[0] < 100 for pages in got.values())  # of the 3,072 that the arrays take
