@@ -16,7 +16,7 @@ repro: .venv  ## run the pipeline: all that is missing or has changed, from sear
 test: .venv  ## run the tests
 	pytest -q -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(LONGEST) tests
 
-proof: .venv  ## run the slow proofs: kills, full disks, ten thousand mutilated files
+proof: .venv  ## run the slow proofs: kills at random, ten thousand mutilated files, pictures learned by heart
 	pytest -q -m slow
 
 lint: .venv  ## check style and formatting

@@ -23,6 +23,7 @@ from pipeline.tars import Row
 
 TABLE = "made.sqlite"
 PATIENCE = 60  # seconds to wait for another process that writes to the table
+FULL = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE)  # said of a full disk
 
 
 @dataclass
@@ -153,7 +154,7 @@ def table(folder: Path) -> Iterator[sqlite3.Connection]:
             with connection:
                 yield connection
     except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE):
+        if error.sqlite_errorcode in FULL:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
         raise Halt(f"{path} cannot be used ({error}): delete it, it is made anew") from error
     except sqlite3.DatabaseError as error:

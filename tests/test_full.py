@@ -14,7 +14,7 @@ from project import COMMANDS, OTHER, command, content, folder, nursery, standing
 from pipeline import samples
 
 BLOCK = 4096  # bytes; a tmpfs gives room in such
-FAST = ("clean", "pack")
+SHARES = (0.0, 0.2, 0.4, 0.6, 0.8)  # of what a stage writes, for which there is room
 
 
 @contextmanager
@@ -59,45 +59,33 @@ def place(run, tmp_path_factory):
         yield place
 
 
-def filled(run, stage: str, place: tuple[Path, str], small: Path, shares: tuple[float, ...]) -> None:
-    """Run a stage on a disk that has room for a share of what it writes, then give it the rest."""
-    words = command(stage, place[1])
-    home = folder(place[0], small / "whole")
-    begun = used(small)
-    assert run(words, home).code == 0
-    needs, whole = used(small) - begun, content(home / "out")
-    shutil.rmtree(home)
-    halts = 0
-    for share in shares:
-        home = folder(place[0], small / f"{share}")
-        assert run([*words, *OTHER[words[0]]], home).code == 0
-        shutil.rmtree(home / ".prep", ignore_errors=True)
-        before = content(home / "out")
-        room(small, used(small) + int(share * needs) // BLOCK * BLOCK)
-        full = run(words, home)
-        left = content(home / "out")
-        room(small, 256 << 20)
-        halts += full.code
-        if full.code:  # what it replaces may make room enough
-            assert (full.code, full.said.count("\n")) == (1, 1), full.said
-            assert re.search("No space left on device.*: free some space", full.said)
-        assert samples.SEAL not in left or left in (before, whole)
-        assert not [name for name in left if name.endswith(".part")]
-        again = run(words, home)
-        assert again.code == 0, again.said
-        assert content(home / "out") == whole
-        shutil.rmtree(home)
-    assert halts
-
-
-@pytest.mark.parametrize("stage", FAST)
-def test_a_full_disk_is_one_sentence_and_the_same_command_goes_on_with_more_room(run, place, tmp_path, stage):
-    with disk(tmp_path / "small") as small:
-        filled(run, stage, place, small, shares=(0.0, 0.4))
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize("stage", COMMANDS)
-def test_a_disk_that_is_full_at_any_time_stops_no_stage_for_good(run, place, tmp_path, stage):
+def test_a_full_disk_is_one_sentence_and_the_same_command_goes_on_with_more_room(run, place, tmp_path, stage):
+    words = command(stage, place[1])
     with disk(tmp_path / "small") as small:
-        filled(run, stage, place, small, shares=(0.0, 0.2, 0.4, 0.6, 0.8))
+        home = folder(place[0], small / "whole")
+        begun = used(small)
+        assert run(words, home).code == 0
+        needs, whole = used(small) - begun, content(home / "out")
+        shutil.rmtree(home)
+        halts = 0
+        for share in SHARES:
+            home = folder(place[0], small / f"{share}")
+            assert run([*words, *OTHER[words[0]]], home).code == 0
+            shutil.rmtree(home / ".prep", ignore_errors=True)
+            before = content(home / "out")
+            room(small, used(small) + int(share * needs) // BLOCK * BLOCK)
+            full = run(words, home)
+            left = content(home / "out")
+            room(small, 256 << 20)
+            halts += full.code
+            if full.code:  # what it replaces may make room enough
+                assert (full.code, full.said.count("\n")) == (1, 1), full.said
+                assert re.search("No space left on device.*: free some space", full.said)
+            assert samples.SEAL not in left or left in (before, whole)
+            assert not [name for name in left if name.endswith(".part")]
+            again = run(words, home)
+            assert again.code == 0, again.said
+            assert content(home / "out") == whole
+            shutil.rmtree(home)
+        assert halts

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -18,6 +19,7 @@ from conftest import make_column, picture
 
 from pipeline import Halt, clean, cue, files, images, imports, samples, sketch
 from pipeline.images import BadImage
+from pipeline.memo import table
 from pipeline.params import Clean, Cue, Sketch
 from pipeline.run import process, welcome
 from pipeline.step import Step
@@ -259,6 +261,20 @@ def test_a_damaged_table_of_the_memo_is_said_in_a_sentence(column, tmp_path):
     files.write(tmp_path / "cache" / "steps" / "made.sqlite", b"nonsense" * 1000)
     with pytest.raises(Halt, match=r"made.sqlite is damaged .*: delete it, it is made anew"):
         process(DRAW, column, tmp_path / "out", cache=tmp_path / "cache")
+
+
+@pytest.mark.parametrize(
+    "code", [sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE]
+)
+def test_a_full_disk_under_the_table_of_the_memo_is_no_damage(monkeypatch, tmp_path, code):
+    def fail(*given, **settings):
+        error = sqlite3.OperationalError("disk I/O error")
+        error.sqlite_errorcode = code
+        raise error
+
+    monkeypatch.setattr(sqlite3, "connect", fail)
+    with pytest.raises(OSError, match=r"No space left on device: .*made\.sqlite"), table(tmp_path):
+        pass
 
 
 def test_parameters_and_code_are_part_of_the_fingerprint(monkeypatch, tmp_path):
