@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 from pipeline import Halt
 from pipeline.imports import code
-from pipeline.workers import AHEAD, THREADS, hold_memory
+from pipeline.workers import AHEAD, THREADS, economize
 
 RETRIES = 3  # of a unit whose worker was lost
 PATIENCE = 5  # seconds to wait for a cluster to answer, or to end work; Ray itself would wait for minutes
@@ -156,10 +156,7 @@ def obey(order: bytes, unit: bytes) -> Any:
 def understand(order: bytes) -> Callable:
     """Prepare this process and return the work to do. Raise Halt if it would be done otherwise here."""
     os.environ |= dict.fromkeys(THREADS, "1")  # before NumPy is imported
-    import cv2
-
-    cv2.setNumThreads(1)
-    hold_memory()
+    economize()
     try:
         signed, step, work = pickle.loads(order)
     except (ImportError, AttributeError) as error:

@@ -52,6 +52,14 @@ def spread(work: Callable, units: list, workers: int, on: str = "processes", ste
             raise
 
 
+def economize() -> None:
+    """Let this process compute pictures in one thread, as others work beside it, and hold its memory."""
+    import cv2
+
+    cv2.setNumThreads(1)
+    hold_memory()
+
+
 def hold_memory() -> None:
     """Let this process keep up to 256 MB that it frees, where malloc is that of glibc.
 
@@ -77,10 +85,7 @@ def single_threaded() -> Iterator[None]:
 
 
 def prepare() -> None:
-    """Prepare a worker: pictures in one thread too, and no life after its parent."""
-    import cv2
-
-    cv2.setNumThreads(1)
-    hold_memory()
+    """Prepare a worker, which has no life after its parent."""
+    economize()
     parent = multiprocessing.parent_process()
     threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
