@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -14,6 +14,7 @@ from pipeline import Halt, files, gallery, images, markdown
 from pipeline.evaluation import MODEL, TINTED, Found, evaluate
 from pipeline.models import CONFIG
 from pipeline.params import Evaluate
+from pipeline.progress import Tick, quiet
 
 TABLE, NUMBERS, PICTURES = "table.md", "table.json", "pictures.png"
 COLUMNS = {  # of the table: what a measure is called there, and its decimals
@@ -53,7 +54,7 @@ def compare(
     params: Evaluate,
     *,
     device: str = "cpu",
-    tick: Callable[[int, int], None] = lambda done, total: None,
+    tick: Tick = quiet,
 ) -> list[Result]:
     """Evaluate the models in `folders`, which are named by them, on the test split of `data`.
 

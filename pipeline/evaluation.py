@@ -8,7 +8,7 @@ the model was not trained on.
 import json
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from io import BytesIO
 from itertools import chain
@@ -29,6 +29,7 @@ from pipeline.models import load
 from pipeline.painting import paint
 from pipeline.params import Evaluate
 from pipeline.perception import Judges
+from pipeline.progress import Tick, quiet
 from pipeline.systems import SYSTEMS
 
 MODEL, GOAL = "model", "goal"  # whose pictures they are; all others are baselines
@@ -81,7 +82,7 @@ def evaluate(
     *,
     batch: int = 8,
     device: str = "cpu",
-    tick: Callable[[int, int], None] = lambda done, total: None,
+    tick: Tick = quiet,
 ) -> Found:
     """Measure the model in `folder`, and what needs no model, on the test split of the packed dataset `data`.
 

@@ -10,6 +10,7 @@ UNTRACKED = (
     "pipeline",
     "pipeline.fields",
     "pipeline.params",
+    "pipeline.progress",
     "pipeline.imports",
     "pipeline.workers",
     "pipeline.cluster",

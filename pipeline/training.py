@@ -23,6 +23,7 @@ from pipeline.feed import Order, batches, once
 from pipeline.hardware import CPU, Hardware, Say, launch, roomy, silent
 from pipeline.models import CONFIG, WEIGHTS
 from pipeline.params import Model, Reference, Train
+from pipeline.progress import Tick, quiet
 from pipeline.systems import SYSTEMS, liu
 from pipeline.systems.layers import count
 from pipeline.update import Learner, advance, assemble
@@ -43,7 +44,7 @@ def fit(
     *,
     checkpoint: Path,
     hardware: Hardware = CPU,
-    tick: Callable[[int, int], None] = lambda done, total: None,
+    tick: Tick = quiet,
     say: Say = silent,
 ) -> Iterator[dict[str, float]]:
     """Train on the packed dataset `data`, and yield a record every `train.validate` steps and after the last.
