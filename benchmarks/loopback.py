@@ -15,9 +15,10 @@ from multiprocessing.connection import Connection
 from PIL import Image
 
 from pipeline import artist, booru, images
-from pipeline.catalog import Catalog, describe
+from pipeline.catalog import Catalog
 from pipeline.chance import fraction
 from pipeline.faults import Faults, Rule
+from pipeline.posts import describe
 from pipeline.server import Answer, Request, running
 
 BASES = 8  # drawings

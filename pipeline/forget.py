@@ -23,8 +23,9 @@ from ruamel.yaml.nodes import MappingNode, Node
 from pipeline import Halt, samples
 from pipeline.files import dumps, whole, write
 from pipeline.params import Search
-from pipeline.posts import is_forgotten, key_of, read_posts
+from pipeline.posts import key_of, read_posts
 from pipeline.samples import Shard
+from pipeline.selection import is_forgotten
 
 STAGED = ".forget"  # folder in a column: what is new of it
 PENDING = ".forget.json"  # beside the columns: what an unfinished run had found

@@ -7,7 +7,8 @@ from statistics import fmean
 
 from pipeline import danbooru, params
 from pipeline.check import Reject, Wanted, wanted
-from pipeline.posts import choose, compose, read_posts, reduce
+from pipeline.posts import read_posts, reduce
+from pipeline.selection import choose, compose
 from pipeline.site import Site
 from pipeline.store import Store
 

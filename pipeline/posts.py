@@ -1,23 +1,23 @@
-"""Posts: which to take, and the file that keeps them, one JSON object a line, sorted by id.
+"""Posts, and the file that keeps them: one JSON object a line, sorted by id.
 
-A post is a dict with Danbooru's field names. Whatever it comes from (a site, a dump, a folder, a list), here
-it is chosen by the same rules, reduced to what later stages use, and written to the same form.
+A post is a dict with Danbooru's field names, whether it comes from a site, a dump, a folder or a list.
 """
 
+import hashlib
 import json
 import re
 from array import array
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryFile
+from typing import Any, BinaryIO, Required, TypedDict, cast
 
 import numpy as np
 
-from pipeline import Halt, chance, query
+from pipeline import Halt
 from pipeline.files import dumps, sweep, whole
-from pipeline.params import Search
 from pipeline.query import CATEGORIES
 
 TAGS = tuple(f"tag_string_{category}" for category in CATEGORIES)
@@ -25,95 +25,89 @@ OWN = (  # fields of a Danbooru
     "id", "md5", "rating", "score", "file_ext", "file_size", "image_width", "image_height", "parent_id",
     "source", "file_url", "is_banned", *TAGS,
 )  # fmt: skip
-FIELDS = (*OWN, "sha256", "license", "sketch_url", "sketch_half")  # the latter of other sources
+FIELDS = (*OWN, "sha256", "license", "sketch_url", "sketch_half")  # the last four of other sources
 VARIANTS = ("sample", "720x720")
-LARGEST = 2**53  # the ids that JSON keeps
-
-# ---------------------------------------------------------------- which to take
+LARGEST = 2**53  # JSON keeps smaller ids exactly
 
 
-def compose(search: Search, level: str = "platinum") -> str:
-    """Write a search in the site's language, for an account of a level. Raise ValueError if it is refused."""
-    limit = query.LIMITS[level]
-    if len(query.counted(search.tags)) > limit:
-        hint = "what to exclude belongs into blacklist"
-        raise ValueError(f"tags must be at most {limit} for the level {level} ({hint}), got {search.tags!r}")
-    if any(word.startswith(("order:", "random:")) for word in search.tags.lower().split()):
-        raise ValueError(f"tags must not ask for an order, got {search.tags!r}")
-    return f"{search.tags} {terms(search)} {shape(search)}".strip()
+class SizedFile(TypedDict):
+    """The file of a post in one of the smaller sizes that a site offers."""
+
+    url: str
+    width: int  # pixels
+    height: int
+    file_ext: str
 
 
-def terms(search: Search) -> str:
-    """Write down what a search asks of a post beside its tags and its shape."""
-    days = f" date:{search.since}..{search.until}" if search.since or search.until else ""
-    return f"status:active rating:{search.rating} score:>={search.score} filetype:{search.types}{days}"
+class Post(TypedDict, total=False):
+    """A post as `posts.jsonl` keeps it; a field that is unknown or empty is absent."""
+
+    id: Required[int]  # from 0 to LARGEST - 1
+    md5: str  # of the original file, as published
+    sha256: str  # of the file, as a list gives it
+    rating: str  # g (general), s (sensitive), q (questionable) or e (explicit)
+    score: int  # up votes minus down votes
+    file_ext: str  # of the original, such as png
+    file_size: int  # of the original, in bytes
+    image_width: int  # of the original, in pixels
+    image_height: int
+    parent_id: int | None  # the post of which this is a variation
+    source: str  # where the picture was first published
+    license: str
+    file_url: str  # an address, or a path below the folder of the source; absent if the picture is hidden
+    sketch_url: str  # the same of the picture's own sketch
+    sketch_half: str  # "right" if the right half of the file is the sketch
+    is_banned: bool  # taken down at the artist's request
+    tag_string_artist: str  # tags, separated by spaces
+    tag_string_character: str
+    tag_string_copyright: str
+    tag_string_general: str
+    tag_string_meta: str
+    pixel_hash: str  # MD5 of the decoded pixels, as published
+    variants: dict[str, SizedFile]  # by type, one of VARIANTS
 
 
-def shape(search: Search) -> str:
-    """Write down what a search asks of a picture's size; the site keeps ratios to two decimals."""
-    narrow, wide = round(1 / search.ratio, 2), round(search.ratio, 2)
-    return f"width:>={search.size} height:>={search.size} ratio:{narrow:g}..{wide:g}"
+class FullPost(Post, total=False):
+    """A post as a source gives it, with the fields that only a search reads."""
+
+    created_at: str  # time of upload, ISO 8601
+    tag_string: str  # all tags, sorted
+    has_children: bool
+    is_deleted: bool
+    media_asset: dict[str, Any] | None  # pixel_hash, and a list of variants, each with its type
+    large_file_url: str  # the size "sample", or the original
+    is_restricted: bool  # shown to gold and platinum accounts alone
 
 
-def matching(posts: Iterable[dict], search: Search) -> Iterator[dict]:
-    """Yield the posts that a site would find; a post of unknown size has none that could be wrong."""
-    fits = query.parse(f"{search.tags} {terms(search)}")
-    in_shape = query.parse(shape(search))
-    return (post for post in posts if fits(post) and (not post["image_width"] or in_shape(post)))
+DEFAULTS: dict[str, Any] = {  # of the fields of a FullPost that its source leaves out
+    "rating": "g", "score": 0, "source": "", "image_width": 0, "image_height": 0, "parent_id": None,
+    "has_children": False, "is_deleted": False, "is_banned": False, "media_asset": {"pixel_hash": None},
+    **dict.fromkeys(TAGS, ""),
+}  # fmt: skip
 
 
-def choose(posts: Iterable[dict], search: Search, tally: Counter) -> Iterator[dict]:
-    """Yield the posts that nothing speaks against; count the others by what does."""
-    unwanted, forgotten = set(search.blacklist.split()), set(search.forget.split())
-    for post in posts:
-        tags = {tag for name in TAGS for tag in post.get(name, "").split()}
-        if is_forgotten(post, forgotten):
-            tally["forgotten"] += 1
-        elif tags & unwanted:
-            tally["blacklist"] += 1
-        elif search.recipe == "tag2pix" and not is_tag2pix(post, tags):
-            tally["recipe"] += 1
-        else:
-            yield post
+def describe(number: int, data: bytes, ext: str, **fields: Any) -> FullPost:
+    """Make the post with id `number` from the bytes of its file; `fields` override the defaults."""
+    uploaded = datetime(2020, 1, 1, tzinfo=UTC) + timedelta(hours=number)
+    post = {"id": number, "created_at": uploaded.isoformat("T", "milliseconds")} | DEFAULTS | fields
+    post |= {"md5": hashlib.md5(data).hexdigest(), "file_size": len(data), "file_ext": ext}
+    post["tag_string"] = " ".join(sorted(tags_of(cast(Post, post))))
+    return cast(FullPost, post)
 
 
-def is_forgotten(post: dict, names: set[str]) -> bool:
-    """Tell whether a post is among IDs and artist:NAME."""
-    artists = {f"artist:{name}" for name in post.get("tag_string_artist", "").split()}
-    return not {str(post["id"]), *artists}.isdisjoint(names)
+def tags_of(post: Post) -> list[str]:
+    """List the tags of all categories."""
+    return " ".join(str(post.get(name, "")) for name in TAGS).split()
 
 
-SHADES = "aqua|black|blonde|blue|brown|gr[ae]y|green|orange|pink|purple|red|silver|white|yellow"
-COLORED = {part: re.compile(rf"(dark_|light_)?({SHADES})_{part}") for part in ("hair", "eyes")}
-NOT_TAG2PIX = {"comic", "photo", "photo_(medium)", "subtitled", "english", "english_text", "black_border"}
-NOT_TAG2PIX |= {"multiple_views"}
+def reduce(post: FullPost, host: str = "") -> Post:
+    """Keep the fields that later stages use and that are not empty.
 
-
-def is_tag2pix(post: dict, tags: set[str]) -> bool:
-    """Tell whether a post is one person of one hair and one eye color, alone on a plain ground.
-
-    The selection of Kim et al., Tag2Pix (ICCV 2019): not both sides under 512 px, from 3:4 to 4:3.
+    Addresses on `host` become paths, since the port of a site on loopback differs from run to run.
     """
-    width, height = post.get("image_width", 0), post.get("image_height", 0)
-    return (
-        max(width, height) >= 512
-        and 3 * height <= 4 * width
-        and 3 * width <= 4 * height
-        and len(tags & {"1girl", "1boy"}) == 1
-        and all(sum(map(bool, map(color.fullmatch, tags))) == 1 for color in COLORED.values())
-        and "simple_background" in tags
-        and not tags & NOT_TAG2PIX
-    )
-
-
-# ---------------------------------------------------------------- the file
-
-
-def reduce(post: dict, host: str = "") -> dict:
-    """Keep of a post what later stages use and is not empty; addresses lose their `host`, a port of today."""
     asset = post.get("media_asset") or {}
-    kept = {name: post[name] for name in FIELDS if post.get(name) not in (None, "")}
-    kept = {name: value for name, value in kept.items() if value is not False}  # which 0 equals
+    given = {name: post.get(name) for name in FIELDS}
+    kept = {name: value for name, value in given.items() if value not in (None, "") and value is not False}
     variants = {
         variant["type"]: {name: variant[name] for name in ("url", "width", "height", "file_ext")}
         for variant in asset.get("variants") or ()
@@ -123,19 +117,25 @@ def reduce(post: dict, host: str = "") -> dict:
         for name in {"file_url", "url"} & set(part):
             part[name] = re.sub(rf"^{re.escape(host)}(?=/)", "", part[name])
     extra = {"pixel_hash": asset.get("pixel_hash"), "variants": variants}
-    return kept | {name: value for name, value in extra.items() if value}
+    return cast(Post, kept | {name: value for name, value in extra.items() if value})
 
 
-def key_of(post: dict) -> str:
+def key_of(post: Post) -> str:
     """Return the key of a post's sample."""
     return f"{post['id']:09d}"
 
 
-def write_posts(path: Path, posts: Iterable[dict], search: Search | None = None) -> int:
-    """Write the newest `search.limit` posts, or `search.sample` of them at random, and return their number.
+# ---------------------------------------------------------------- the file
 
-    They come in any order and number, and wait on disk to be sorted by id. Of posts with one id the first
-    counts. Without posts nothing is written.
+
+def write_posts(
+    path: Path, posts: Iterable[Post], draw: Callable[[np.ndarray], np.ndarray] | None = None
+) -> int:
+    """Write posts, which may come in any order, sorted by id, and return their number.
+
+    `draw` gets all ids, sorted, and returns the indices of those to keep; without it all are kept. The first
+    of several posts with one id counts. Memory holds their ids alone: posts wait on disk. If none is left, no
+    file is written.
     """
     ids, ends = array("q"), array("Q", [0])
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -144,7 +144,9 @@ def write_posts(path: Path, posts: Iterable[dict], search: Search | None = None)
             spool.write(dumps(post) + b"\n")
             ids.append(post["id"])
             ends.append(spool.tell())
-        places = pick(ids, search)
+        numbers, places = np.unique(np.array(ids, np.int64), return_index=True)
+        if draw:
+            places = places[draw(numbers)]
         with whole(path) if len(places) else nullcontext() as file:
             for place in places:
                 spool.seek(ends[place])
@@ -153,21 +155,8 @@ def write_posts(path: Path, posts: Iterable[dict], search: Search | None = None)
     return len(places)
 
 
-def pick(ids: array, search: Search | None) -> np.ndarray:
-    """List the places of the ids to keep, by id; the draw depends on seed and id alone."""
-    numbers, places = np.unique(np.array(ids, np.int64), return_index=True)
-    if not search:
-        return places
-    numbers, places = numbers[-search.limit :], places[-search.limit :]
-    if 0 < search.sample < len(numbers):
-        draws = (chance.fraction(search.seed, "search", str(number)) for number in numbers)
-        drawn = np.argsort(np.fromiter(draws, float, len(numbers)))[: search.sample]
-        return places[np.sort(drawn)]
-    return places
-
-
-def read_posts(path: Path) -> Iterator[dict]:
-    """Yield the posts of a file. Raise Halt if there is none, and for a line that is no post in its place."""
+def read_posts(path: Path) -> Iterator[Post]:
+    """Yield the posts of a file. Raise Halt if it does not exist, or at a line that is not the next post."""
     last = -1
     with open_posts(path) as file:
         for number, line in enumerate(file, 1):
@@ -183,13 +172,13 @@ def read_posts(path: Path) -> Iterator[dict]:
 
 
 def count_posts(path: Path) -> int:
-    """Count the posts of a file. Raise Halt if there is none."""
+    """Count the posts of a file. Raise Halt if it does not exist."""
     with open_posts(path) as file:
         return sum(1 for _ in file)
 
 
-def open_posts(path: Path):
-    """Open a file of posts. Raise Halt if there is none."""
+def open_posts(path: Path) -> BinaryIO:
+    """Open a file of posts. Raise Halt if it does not exist."""
     if not path.is_file():
         raise Halt(f"{path} does not exist: run search first")
     return path.open("rb")

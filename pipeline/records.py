@@ -10,8 +10,7 @@ from datetime import date
 from pathlib import Path
 
 from pipeline import Halt
-from pipeline.catalog import USUAL
-from pipeline.posts import LARGEST
+from pipeline.posts import DEFAULTS, LARGEST
 from pipeline.query import CATEGORIES
 
 NUMBERS = ("id", "score", "image_width", "image_height", "file_size")
@@ -51,7 +50,7 @@ def completed(given: dict) -> dict:
 
     Numbers and truth may be strings, a rating may be a word, and 0 is no parent. Unknown fields fall away.
     """
-    post = USUAL | {"created_at": DAY} | {n: given[n] for n in FIELDS if given.get(n) not in (None, "")}
+    post = DEFAULTS | {"created_at": DAY} | {n: given[n] for n in FIELDS if given.get(n) not in (None, "")}
     post |= {name: integer(name, post[name]) for name in NUMBERS if name in post}
     post |= {name: str(post[name]).lower() in ("true", "t", "1") for name in SWITCHES}
     post |= {name: spaced(post[name]) for name in WORDS if name in post}

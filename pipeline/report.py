@@ -39,20 +39,20 @@ def describe(path: Path) -> str:
     if "paired" in metrics:
         return f"{name:16} {scores(metrics)}"
     if "skipped" in metrics:
-        skipped = listing(metrics["skipped"])
+        skipped = summarize_counts(metrics["skipped"])
         return f"{name:16} {metrics['posts']} posts" + (f"; skipped: {skipped}" if skipped else "")
     numbers = [(key, value) for key, value in sorted(metrics.items()) if type(value) in (int, float)]
     return f"{name:16} " + ", ".join(f"{round(value, 2):g} {key}" for key, value in numbers)
 
 
-def listing(counts: dict[str, int]) -> str:
+def summarize_counts(counts: dict[str, int]) -> str:
     """Put counts by reason into words."""
     return ", ".join(f"{reason} {count}" for reason, count in counts.items())
 
 
 def outcome(metrics: dict) -> str:
     """Say how many samples came, how many went for which reason, and the means of their scores."""
-    reasons = listing(metrics["rejected"])
+    reasons = summarize_counts(metrics["rejected"])
     scored = {key: value["mean"] for key, value in metrics.items() if type(value) is dict and "mean" in value}
     means = ", ".join(f"mean {key} {mean:.1f}" for key, mean in scored.items())
     parts = [f"{metrics['written']} of {metrics['taken']}", reasons and f"rejected: {reasons}", means]

@@ -1,13 +1,15 @@
-"""A search -> posts.jsonl, whatever has the posts: a site, a dump, a folder, a list."""
+"""A search -> posts.jsonl, from a site, a dump, a folder or a list."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from pipeline import Halt, danbooru, params
-from pipeline.posts import choose, compose, matching, reduce, write_posts
-from pipeline.report import listing
+from pipeline.posts import Post, reduce, write_posts
+from pipeline.selection import choose, compose, draw_posts, matching
 from pipeline.site import Site
 from pipeline.sources import Source
 
@@ -20,31 +22,32 @@ def search(
     level: str = "anonymous",
     ceilings: Path | None = None,
     tick: Callable[[int, int], None] = lambda found, limit: None,
-) -> dict:
-    """Write the posts that are asked for to `dest` and return the counts.
+) -> dict[str, Any]:
+    """Write the posts that match `search` to `dest`; return their number, and that of the others by reason.
 
-    A site is asked as an account of `level`, for ids up to the one that the file `ceilings` remembers for it,
-    or else the newest. After each post `tick` gets the number found and the most that are wanted. Raise
-    ValueError for a search that the site would refuse, before it is asked, and Halt if nothing is found.
+    A site is searched as an account of `level`, up to the id that the file `ceilings` remembers for it, by
+    default the newest id of all. After each post `tick` gets the number found and the limit. Raise ValueError
+    for a search that the site would refuse, before sending it, and Halt if nothing is found.
     """
-    skipped, told = Counter(), {}
+    tally, ceiling = Counter[str](), {}
+    chosen: Iterable[Post]
     if isinstance(place, Site):
         tags = compose(search, level)
-        told["ceiling"] = danbooru.ceiling(place, ceilings) if ceilings else danbooru.newest(place)
-        found = danbooru.browse(place, tags, told["ceiling"])
-        chosen = islice(choose(found, search, skipped), search.limit)
+        newest = danbooru.ceiling(place, ceilings) if ceilings else danbooru.newest(place)
+        ceiling = {"ceiling": newest}
+        chosen = islice(choose(danbooru.browse(place, tags, newest), search, tally), search.limit)
     else:
-        chosen = map(reduce, choose(matching(place.posts(), search), search, skipped))
-    written = write_posts(dest, watched(chosen, search.limit, tick), search)
-    told["skipped"] = dict(sorted(skipped.items()))
+        chosen = map(reduce, choose(matching(place.posts(), search), search, tally))
+    written = write_posts(dest, reporting(chosen, search.limit, tick), partial(draw_posts, search=search))
+    skipped = dict(sorted(tally.items()))
     if not written:
-        why = listing(told["skipped"]) or "not one was found"
+        why = ", ".join(f"{reason} {count}" for reason, count in skipped.items()) or "not one was found"
         raise Halt(f"{search.host} has no post for this search ({why}): ask for less")
-    return told | {"posts": written}
+    return ceiling | {"skipped": skipped, "posts": written}
 
 
-def watched(posts: Iterable[dict], limit: int, tick: Callable[[int, int], None]) -> Iterator[dict]:
-    """Yield the posts and tell their number."""
+def reporting(posts: Iterable[Post], limit: int, tick: Callable[[int, int], None]) -> Iterator[Post]:
+    """Yield the posts, and report each one to `tick`."""
     for number, post in enumerate(posts, 1):
         yield post
         tick(number, max(number, limit))

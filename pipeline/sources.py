@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from pipeline import Halt
-from pipeline.catalog import batches, pictures
+from pipeline.folders import picture_batches, pictures
 from pipeline.images import SUFFIXES
 from pipeline.query import CATEGORIES
 from pipeline.records import FIELDS, HASHES, completed, naming, records
@@ -98,7 +98,7 @@ def pairs(path: Path) -> Source:
 
 def named(path: Path) -> dict[str, str]:
     """Map the names of the pictures below a folder to their places in the folder around it. Raise Halt."""
-    files = (file for batch in batches(path) for file in batch.paths)
+    files = (file for batch in picture_batches(path) for file in batch.paths)
     return {loose_key(file, path): file.relative_to(path.parent).as_posix() for file in files}
 
 

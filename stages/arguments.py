@@ -16,7 +16,7 @@ import typer
 from tqdm import tqdm
 
 from pipeline import files, images, samples
-from pipeline.report import listing
+from pipeline.report import summarize_counts
 from pipeline.run import Report
 
 if TYPE_CHECKING:  # it imports what only a few commands need
@@ -90,7 +90,7 @@ def conclude(
         files.write_json(metrics, report.metrics(*numbers))
     if sheet:
         draw_sheet(dest, sheet)
-    reasons = listing(report.rejected)
+    reasons = summarize_counts(report.rejected)
     written = f"{report.written} of {report.taken} written to {dest}"
     typer.echo(f"{name}: {written}" + (f"; rejected: {reasons}" if reasons else ""))
 

@@ -61,14 +61,14 @@ def booru(
     - redirect: 302 to location (https://example.org/)
     """
     from pipeline import booru as site
-    from pipeline import catalog
+    from pipeline import catalog, sample
     from pipeline.faults import read_faults
 
     with usage():
         accounts = site.read_accounts(account or [])
     failing = read_faults(faults) if faults else None
     with progress("draw the sample") as tick:
-        held = catalog.folder(folder) if folder else catalog.sample(cache / "site", tick=tick)
+        held = catalog.folder(folder) if folder else sample.sample(cache / "site", tick=tick)
     typer.echo(f"booru: {len(held.posts)} posts at http://127.0.0.1:{port}/posts.json, until Ctrl-C")
     with suppress(KeyboardInterrupt):
         site.forever(held, port, accounts, failing)

@@ -30,7 +30,7 @@ def plan(
 ) -> None:
     """Say how many requests, files and bytes a search and its fetch take, and how long, before the first."""
     from pipeline import plan as planning
-    from pipeline.posts import compose
+    from pipeline.selection import compose
 
     with usage():
         compose(search, level)

@@ -7,8 +7,7 @@ import typer
 
 from pipeline import files
 from pipeline.params import Search
-from pipeline.report import listing
-from stages.arguments import CACHE, Cache, Metrics, progress
+from stages.arguments import CACHE, Cache, Metrics, progress, summarize_counts
 from stages.options import unfold, usage
 from stages.site import Level, Rate, is_site, searched
 
@@ -47,20 +46,20 @@ def search(
     that a search finds the same posts later; remove its line there to see
     newer ones.
     """
-    from pipeline import posts, query
+    from pipeline import query, selection
     from pipeline import search as searching
 
     with usage():
         if is_site(search.host):
-            posts.compose(search, level)
+            selection.compose(search, level)
         else:
-            query.parse(posts.compose(search))
+            query.parse(selection.compose(search))
     ceilings = None if search.host == "sample" else dest.with_name("ceilings.json")
     with searched(search.host, cache, rate) as place, progress("search", "post") as tick:
         told = searching.search(place, dest, search, level=level, ceilings=ceilings, tick=tick)
     if metrics:
         files.write_json(metrics, told)
-    skipped = listing(told["skipped"])
+    skipped = summarize_counts(told["skipped"])
     typer.echo(
         f"search: {told['posts']} posts written to {dest}" + (f"; skipped: {skipped}" if skipped else "")
     )

@@ -3,12 +3,12 @@
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from stages.arguments import progress
 from stages.options import usage
 
 Rate = Annotated[
@@ -65,13 +65,11 @@ def asked(host: str, cache: Path, rate: float | None) -> Iterator:
     """
     from filelock import FileLock
 
-    from pipeline import booru, catalog
     from pipeline.site import open_site
 
     if host == "sample":
-        with progress("draw the sample") as tick:
-            held = catalog.sample(cache / "site", tick=tick)
-        with booru.serve(held) as url, open_site(url) as site:
+        sample = import_module("stages.sample")  # by name: see there
+        with sample.serve_sample(cache) as url, open_site(url) as site:
             yield site
         return
     who = {name: os.environ.get(f"PREP_{name.upper()}", "") for name in ("contact", "login", "api_key")}

@@ -4,9 +4,8 @@ from random import Random
 
 from pipeline import files
 from pipeline.booru import Answer
-from pipeline.catalog import describe
 from pipeline.params import Search
-from pipeline.posts import read_posts
+from pipeline.posts import describe, read_posts
 from pipeline.search import search as search_site
 from pipeline.site import open_site
 

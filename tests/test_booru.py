@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline import Halt, booru, catalog, query
+from pipeline import Halt, booru, catalog, query, sample
 from pipeline.booru import Answer
 
 AGENT = "inkwash/test (user tester; nobody@example.org)"
@@ -508,7 +508,7 @@ def test_a_client_that_hangs_up_leaves_the_site_silent_and_answering(site, capfd
 
 
 def test_posts_of_the_sample_are_found_by_what_can_be_seen_in_them(tmp_path):
-    held = catalog.sample(tmp_path, 3, workers=1)
+    held = sample.sample(tmp_path, 3, workers=1)
     with booru.serve(held) as address:
         for post in held.posts:
             for tag in (post["tag_string_artist"], post["tag_string_general"].split()[0]):

@@ -87,7 +87,7 @@ def deciding(module):
     for name in imported(own, "pipeline"):
         reached |= set(sources(name))
     for name in set(imported(own, "stages")) & {"stages.site"}:
-        reached |= deciding(name.removeprefix("stages."))
+        reached |= deciding(name.removeprefix("stages.")) | deciding("sample")  # the host
     return reached
 
 

@@ -11,12 +11,12 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 
-from pipeline import Halt, booru, catalog, faults
+from pipeline import Halt, booru, catalog, faults, posts
 from pipeline.server import Answer, Request
 from stages.booru import booru as command
 
 AGENT = {"User-Agent": "inkwash/test (user tester; nobody@example.org)"}
-POSTS = [catalog.describe(number, b"%03d" % number * 200, "png") for number in range(1, 201)]
+POSTS = [posts.describe(number, b"%03d" % number * 200, "png") for number in range(1, 201)]
 DATA = b"050" * 200
 
 

@@ -17,9 +17,10 @@ from conftest import picture
 from rig import ALL, Clock, find, make_post, make_posts, read
 
 from pipeline import Halt, booru, danbooru, fetch, files, images, posts, samples
-from pipeline.catalog import Catalog, describe
+from pipeline.catalog import Catalog
 from pipeline.faults import Faults, Rule
 from pipeline.params import Fetch
+from pipeline.posts import describe
 from pipeline.server import Answer
 from pipeline.site import open_site
 from pipeline.sources import open_source
@@ -119,7 +120,7 @@ def test_a_second_fetch_asks_for_no_file_and_leaves_whole_shards_alone(serve, tr
     assert content(tmp_path / "one") == content(tmp_path / "two")
 
 
-def test_other_terms_lay_the_shards_down_anew(serve, tmp_path):
+def test_other_parameters_write_the_shards_again(serve, tmp_path):
     data = images.encode(picture(1, 1000, 600))
     held = describe(1, data, "png", image_width=1000, image_height=600)
     with serve([held], lambda _: data) as host:

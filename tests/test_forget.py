@@ -17,8 +17,9 @@ from test_prep import run
 from pipeline import Halt, cue, files, forget, images, samples, sketch
 from pipeline.pack import pack
 from pipeline.params import Cue, Pack, Search, Sketch
-from pipeline.posts import is_forgotten, read_posts
+from pipeline.posts import read_posts
 from pipeline.run import process
+from pipeline.selection import is_forgotten
 from pipeline.step import Step
 from pipeline.tars import Sample
 

@@ -10,6 +10,7 @@ import pytest
 from conftest import make_column, picture
 
 from pipeline import Halt, catalog, files, images, query, sources
+from pipeline.posts import DEFAULTS
 from pipeline.sources import open_source
 
 WIDE = images.encode(picture(1, 40, 30))
@@ -21,9 +22,7 @@ def posts_of(host):
     posts = list(open_source(str(host)).posts())
     assert all(map(query.parse(EVERYTHING), posts))
     for post in posts:
-        assert (
-            catalog.USUAL.keys() | {"id", "file_ext", "created_at", "tag_string", "file_url"} <= post.keys()
-        )
+        assert DEFAULTS.keys() | {"id", "file_ext", "created_at", "tag_string", "file_url"} <= post.keys()
     return posts
 
 

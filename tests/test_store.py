@@ -17,10 +17,11 @@ from PIL import Image
 from rig import Clock, answers, make_post, read
 
 from pipeline import booru, files, images, posts
-from pipeline.catalog import Catalog, describe
+from pipeline.catalog import Catalog
 from pipeline.check import Damage, Reject, Wanted, local, wanted
 from pipeline.faults import Faults, Rule
 from pipeline.params import Fetch
+from pipeline.posts import describe
 from pipeline.server import Answer
 from pipeline.site import open_site
 from pipeline.store import TURNS, Store

@@ -1,0 +1,201 @@
+"""The embedded sample: posts of a site with the faults of a real one, their pictures drawn by the artist.
+
+Post N depends on N alone, so a larger sample begins with the smaller one.
+"""
+
+import hashlib
+import io
+import json
+import os
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import cv2
+import numpy as np
+import PIL
+from PIL import Image
+
+from pipeline import artist
+from pipeline.artist.choices import BACKDROP, CLOTH, EYES, HAIR
+from pipeline.catalog import Catalog
+from pipeline.files import dumps, write
+from pipeline.images import ORIENTATION, BadImage, decode, resize
+from pipeline.imports import code
+from pipeline.posts import FullPost, describe
+from pipeline.workers import spread
+
+COUNT = 480
+KINDS = {  # of posts, in percent
+    "plain": 64, "variant": 12, "gray": 4, "complex": 4, "broken": 3, "duplicate": 3, "small": 2, "banner": 2,
+    "transparent": 3, "turned": 3,
+}  # fmt: skip
+TYPES = {"png": 70, "jpg": 20, "webp": 10}
+SAVING = {"png": {}, "jpg": {"quality": 92, "subsampling": 0}, "webp": {"quality": 90, "method": 2}}
+COLORS = tuple(f"{name}_" for name in HAIR | EYES | CLOTH | BACKDROP)
+
+
+def sample(
+    home: Path,
+    count: int = COUNT,
+    workers: int = os.cpu_count() or 1,
+    tick: Callable[[int, int], None] = lambda done, total: None,
+) -> Catalog:
+    """Draw the posts 1 to `count` of the embedded sample into the folder `home`, except those already there.
+
+    The JSON file of a post is written after its picture, so a run that was killed continues where it stopped.
+    After each picture `tick` gets the number of those that exist and `count`.
+    """
+    home = home / fingerprint()
+    facts = [home / f"{number:06d}.json" for number in range(1, count + 1)]
+    missing = [number for number, path in enumerate(facts, 1) if not path.is_file()]
+    for done, _ in enumerate(spread(partial(draw_post, home), missing, workers), count - len(missing) + 1):
+        tick(done, count)
+    posts = [json.loads(path.read_bytes()) for path in facts]
+    return Catalog(posts, lambda post: picture_path(home, post).read_bytes())
+
+
+def fingerprint() -> str:
+    """Return a hash of the code and the versions of the libraries that decide a post or a pixel."""
+    own = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()  # without its import of the catalog
+    made = [own, *code("pipeline.artist", "pipeline.images", "pipeline.posts")]
+    return hashlib.sha256(dumps([made, np.__version__, cv2.__version__, PIL.__version__])).hexdigest()[:16]
+
+
+def picture_path(home: Path, post: FullPost) -> Path:
+    """Return the path of the file of a post."""
+    return home / f"{post['id']:06d}.{post['file_ext']}"
+
+
+def draw_post(home: Path, number: int) -> None:
+    """Draw one post, and write its picture and then its fields into the folder `home`."""
+    post, data = make(number)
+    write(picture_path(home, post), data)
+    write(home / f"{number:06d}.json", dumps(post))
+
+
+def pick(number: int, purpose: str, weights: dict[str, int]) -> str:
+    """Draw one of the weighted names for a post; draws for different purposes are independent."""
+    return Random(f"{purpose} {number}").choices(tuple(weights), tuple(weights.values()))[0]
+
+
+def kind_of(number: int) -> str:
+    """Return the kind of a post, one of KINDS; the first post is plain."""
+    return "plain" if number == 1 else pick(number, "kind", KINDS)
+
+
+def elder(number: int) -> int:
+    """Return the id of the last plain post before `number`."""
+    return next(n for n in range(number - 1, 0, -1) if kind_of(n) == "plain")
+
+
+def has_variant(number: int) -> bool:
+    """Tell whether a variant comes before the next plain post, even beyond the sample's end."""
+    kind = kind_of(number + 1)
+    return kind == "variant" or (kind != "plain" and has_variant(number + 1))
+
+
+def make(number: int) -> tuple[FullPost, bytes]:
+    """Draw post `number`; return its fields and the bytes of its file."""
+    kind = kind_of(number)
+    if kind == "duplicate":
+        return duplicate(number)
+    owner = elder(number) if kind == "variant" else number
+    sitter = artist.portrait(owner)
+    if kind == "variant":
+        sitter = artist.recolor(sitter, number)
+    if kind == "complex":
+        sitter = artist.complicate(sitter)
+    image = develop(artist.draw(sitter), kind)
+    ext = {"transparent": "png", "turned": "jpg"}.get(kind) or pick(number, "type", TYPES)
+    data = save(image, kind, ext)
+    if kind == "broken":
+        data = mutilate(data, Random(f"damage {number}"))
+    fields = {
+        "image_width": image.shape[1],
+        "image_height": image.shape[0],
+        "parent_id": owner if owner != number else None,
+        "has_children": kind == "plain" and has_variant(number),
+        "source": f"inkwash, drawing {owner}",
+        "media_asset": {"pixel_hash": pixel_hash(data)},
+        "tag_string_artist": pick(owner, "artist", {"hatch": 4, "nib": 3, "gouache": 2, "sumi": 1}),
+        "tag_string_copyright": "original",
+        "tag_string_general": " ".join(see(sitter, kind)),
+    }
+    return describe(number, data, ext, **fields, **rate(number)), data
+
+
+def duplicate(number: int) -> tuple[FullPost, bytes]:
+    """Encode the pixels of an earlier post again; the distance puts the two into different shards."""
+    twin, data = make(elder(number // 2 + 1))
+    data = save(decode(data), "duplicate", "png")
+    own = {"id", "file_ext", "file_size", "md5", "created_at", "has_children", "tag_string"}
+    fields = {name: value for name, value in twin.items() if name not in own}
+    return describe(number, data, "png", **(fields | rate(number))), data
+
+
+def develop(image: np.ndarray, kind: str) -> np.ndarray:
+    """Make a drawing gray, shrink it to 200 pixels or cut a banner out of it, depending on its kind."""
+    height, width = image.shape[:2]
+    if kind == "gray":
+        return np.repeat(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
+    if kind == "small":
+        return resize(image, 200 * width // min(width, height), 200 * height // min(width, height))
+    if kind == "banner":
+        image = resize(image, 1024, 1024 * height // width)
+        top = (len(image) - 400) // 3
+        return image[top : top + 400]
+    return image
+
+
+def save(image: np.ndarray, kind: str, ext: str) -> bytes:
+    """Encode a drawing, depending on its kind cut out in an oval, stored rotated, or compressed harder."""
+    picture, options = Image.fromarray(image), dict(SAVING[ext])
+    if kind == "transparent":
+        center = picture.width // 2, picture.height // 2
+        oval = cv2.ellipse(
+            np.zeros(image.shape[:2], np.uint8), center, center, 0, 0, 360, 255, -1, cv2.LINE_AA
+        )
+        picture.putalpha(Image.fromarray(oval))
+    if kind == "turned":
+        picture, options["exif"] = picture.transpose(Image.Transpose.ROTATE_90), Image.Exif()
+        options["exif"][ORIENTATION] = 6
+    if kind == "duplicate":
+        options["compress_level"] = 2
+    buffer = io.BytesIO()
+    picture.save(buffer, "jpeg" if ext == "jpg" else ext, **options)
+    return buffer.getvalue()
+
+
+def mutilate(data: bytes, dice: Random) -> bytes:
+    """Truncate a file, or replace it by noise."""
+    return data[: len(data) * 6 // 10] if dice.random() < 0.6 else dice.randbytes(len(data))
+
+
+def pixel_hash(data: bytes) -> str | None:
+    """Return the MD5 of the decoded pixels, or None for a broken file."""
+    try:
+        return hashlib.md5(decode(data).tobytes()).hexdigest()
+    except BadImage:
+        return None
+
+
+def see(sitter: artist.Portrait, kind: str) -> list[str]:
+    """List the tags of a drawing; a gray one has no color tags."""
+    tags = artist.tags(sitter)
+    if kind == "gray":
+        return sorted([tag for tag in tags if not tag.startswith(COLORS)] + ["greyscale", "monochrome"])
+    return tags
+
+
+def rate(number: int) -> dict[str, Any]:
+    """Draw rating, score, deletion and ban of a post."""
+    dice = Random(f"opinion {number}")
+    return {
+        "rating": "g" if dice.random() < 0.85 else "s",
+        "score": int(201 * dice.random() ** 2),
+        "is_deleted": dice.random() < 0.02,
+        "is_banned": dice.random() < 0.01,
+    }

@@ -1,0 +1,108 @@
+"""Which posts to take: a search in the site's language, filters, and the draw of a sample."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+import numpy as np
+
+from pipeline import chance, query
+from pipeline.params import Search
+from pipeline.posts import FullPost, Post, tags_of
+
+AnyPost = TypeVar("AnyPost", bound=Post)
+
+SHADES = "aqua|black|blonde|blue|brown|gr[ae]y|green|orange|pink|purple|red|silver|white|yellow"
+COLORED = {part: re.compile(rf"(dark_|light_)?({SHADES})_{part}") for part in ("hair", "eyes")}
+NOT_TAG2PIX = {
+    "comic", "photo", "photo_(medium)", "subtitled", "english", "english_text", "black_border",
+    "multiple_views",
+}  # fmt: skip
+
+
+def compose(search: Search, level: str = "platinum") -> str:
+    """Write a search in the site's language, for an account of some level.
+
+    Raise ValueError for one that the site would refuse.
+    """
+    limit = query.LIMITS[level]
+    if len(query.counted(search.tags)) > limit:
+        hint = "what to exclude belongs into blacklist"
+        raise ValueError(f"tags must be at most {limit} for the level {level} ({hint}), got {search.tags!r}")
+    if any(word.startswith(("order:", "random:")) for word in search.tags.lower().split()):
+        raise ValueError(f"tags must not ask for an order, got {search.tags!r}")
+    return f"{search.tags} {terms(search)} {shape(search)}".strip()
+
+
+def terms(search: Search) -> str:
+    """Write status, rating, score, file type and date as metatags."""
+    days = f" date:{search.since}..{search.until}" if search.since or search.until else ""
+    return f"status:active rating:{search.rating} score:>={search.score} filetype:{search.types}{days}"
+
+
+def shape(search: Search) -> str:
+    """Write the size of the picture as metatags; the site keeps ratios to two decimals."""
+    narrow, wide = round(1 / search.ratio, 2), round(search.ratio, 2)
+    return f"width:>={search.size} height:>={search.size} ratio:{narrow:g}..{wide:g}"
+
+
+def matching(posts: Iterable[FullPost], search: Search) -> Iterator[FullPost]:
+    """Yield the posts that a site would find. A post of unknown size (width 0) fits every size.
+
+    Raise ValueError at once if the search cannot be read.
+    """
+    fits = query.parse(f"{search.tags} {terms(search)}")
+    in_shape = query.parse(shape(search))
+    return (post for post in posts if fits(post) and (not post["image_width"] or in_shape(post)))
+
+
+def choose(posts: Iterable[AnyPost], search: Search, tally: Counter[str]) -> Iterator[AnyPost]:
+    """Yield the posts that pass every filter; count the others by the filter that rejected them."""
+    unwanted, forgotten = set(search.blacklist.split()), set(search.forget.split())
+    for post in posts:
+        tags = set(tags_of(post))
+        if is_forgotten(post, forgotten):
+            tally["forgotten"] += 1
+        elif tags & unwanted:
+            tally["blacklist"] += 1
+        elif search.recipe == "tag2pix" and not is_tag2pix(post, tags):
+            tally["recipe"] += 1
+        else:
+            yield post
+
+
+def is_forgotten(post: Post, names: set[str]) -> bool:
+    """Tell whether a post is among IDs and artist:NAME."""
+    artists = {f"artist:{name}" for name in post.get("tag_string_artist", "").split()}
+    return not {str(post["id"]), *artists}.isdisjoint(names)
+
+
+def is_tag2pix(post: Post, tags: set[str]) -> bool:
+    """Tell whether a post shows one person with one hair color and one eye color on a simple background.
+
+    The selection of Kim et al., Tag2Pix (ICCV 2019): the longer side at least 512 px, the ratio of the sides
+    from 3:4 to 4:3.
+    """
+    width, height = post.get("image_width", 0), post.get("image_height", 0)
+    return (
+        max(width, height) >= 512
+        and 3 * height <= 4 * width
+        and 3 * width <= 4 * height
+        and len(tags & {"1girl", "1boy"}) == 1
+        and all(sum(map(bool, map(color.fullmatch, tags))) == 1 for color in COLORED.values())
+        and "simple_background" in tags
+        and not tags & NOT_TAG2PIX
+    )
+
+
+def draw_posts(ids: np.ndarray, search: Search) -> np.ndarray:
+    """Return the indices of the ids to keep: the largest `search.limit`, or `search.sample` drawn from those.
+
+    `ids` is sorted. Whether one is drawn depends on the seed and the ids alone.
+    """
+    start = max(len(ids) - search.limit, 0)
+    if not 0 < search.sample < len(ids) - start:
+        return np.arange(start, len(ids))
+    draws = [chance.fraction(search.seed, "search", str(number)) for number in ids[start:]]
+    return start + np.sort(np.argsort(draws)[: search.sample])
