@@ -33,7 +33,7 @@ def spread(work: Callable, units: list, workers: int, step: Any) -> Generator:
 
     The cluster is that of RAY_ADDRESS, or one that `ray start` has started here, or else a new one of
     `workers` processes that ends with the work. A unit whose worker is lost is done again. Raise Halt if
-    there is no Ray, no such cluster, other code on it, or a unit that kills every worker.
+    there is no such cluster, other code on it, or a unit that kills every worker.
     """
     ray = load()
     with joined(ray, workers):
@@ -52,12 +52,10 @@ def spread(work: Callable, units: list, workers: int, step: Any) -> Generator:
 
 
 def load():
-    """Import Ray. Raise Halt if it is not installed."""
+    """Import Ray, of the extra `ray`."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no telemetry
-    try:
-        import ray
-    except ImportError as error:
-        raise Halt(f"Ray cannot be used ({error}): install inkwash[ray], or leave --on ray out") from error
+    import ray
+
     return ray
 
 

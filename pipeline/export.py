@@ -7,9 +7,10 @@ Nothing tells when, where or from which lines of code a file was made: equal mod
 import warnings
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
 
+import onnxscript  # noqa: F401  torch's exporter needs it
 import torch
+from onnx import ModelProto
 from torch import Tensor, nn
 from torch.export import Dim
 
@@ -18,9 +19,6 @@ from pipeline.files import dumps
 from pipeline.modelcard import told
 from pipeline.models import load, shape
 from pipeline.systems import SYSTEMS
-
-if TYPE_CHECKING:  # of an optional package
-    from onnx import ModelProto
 
 LARGEST = 2_000_000_000  # bytes of weights; the format of the file ends at 2 GiB
 PICTURE = "picture"
@@ -81,7 +79,7 @@ def places(side: int, multiple: int) -> Tensor:
 def export(folder: Path) -> bytes:
     """Return the model in `folder` as the bytes of an ONNX file, for a batch of any size and pictures of any.
 
-    Raise Halt if it cannot be read or is too large, or if the packages for ONNX are not installed.
+    Raise Halt if it cannot be read or is too large.
     """
     generator, config = load(folder)
     if sum(tensor.nbytes for tensor in generator.state_dict().values()) > LARGEST:
@@ -94,13 +92,8 @@ def export(folder: Path) -> bytes:
     return proto.SerializeToString(deterministic=True)
 
 
-def traced(painter: Painter) -> "ModelProto":
-    """Follow what a painter does, and write it down as ONNX. Raise Halt without the packages for that."""
-    try:
-        import onnx  # noqa: F401  the exporter needs both
-        import onnxscript  # noqa: F401
-    except ImportError as error:
-        raise Halt(f"ONNX cannot be written ({error}): install inkwash[onnx]") from error
+def traced(painter: Painter) -> ModelProto:
+    """Follow what a painter does, and write it down as ONNX."""
     names = takes(painter.system)
     with warnings.catch_warnings():  # names that axes share are meant to be shared
         warnings.filterwarnings("ignore", "# The axis name", UserWarning)
@@ -131,7 +124,7 @@ def axes(names: tuple[str, str]) -> tuple[dict[int, Dim], dict[int, Dim]]:
     return own, {0: batch, 2: Dim("reference_height", min=1), 3: Dim("reference_width", min=1)}
 
 
-def clean(proto: "ModelProto") -> "ModelProto":
+def clean(proto: ModelProto) -> ModelProto:
     """Take out what the exporter notes of the code and of the machine."""
     graph = proto.graph
     parts = (graph.node, graph.initializer, graph.input, graph.output, graph.value_info, [graph, proto])

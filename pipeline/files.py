@@ -36,9 +36,9 @@ def locate(text: str) -> Path:
     """
     if "://" not in text:
         return Path(text)
-    try:
-        from upath import UPath
+    from upath import UPath  # of the extra `urls`
 
+    try:
         store = text.partition(":")[0] in STORES
         path = UPath(text.rstrip("/"), **({"use_listings_cache": False} if store else {}))
         path.exists()

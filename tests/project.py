@@ -112,10 +112,10 @@ class Done:
 
 
 @contextmanager
-def nursery() -> Iterator:
+def nursery(python: str = sys.executable) -> Iterator:
     """Start a nursery and yield what runs a command in a folder, killed before move `kill` if that comes."""
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    with subprocess.Popen([sys.executable, __file__], **pipes, env=ENVIRONMENT) as child:
+    with subprocess.Popen([python, __file__], **pipes, env=ENVIRONMENT) as child:
 
         def run(words: list[str], home: Path, kill: int = 0) -> Done:
             print(json.dumps([words, str(home), kill]), file=child.stdin, flush=True)

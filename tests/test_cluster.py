@@ -254,8 +254,8 @@ def test_a_missing_package_is_said_in_a_sentence(column, tmp_path, capsys, monke
     monkeypatch.setitem(sys.modules, "ray", None)
     code, _, said = run(capsys, "cue", column, "out", "--on", "ray")
     assert code == 1
-    assert said.startswith("prep: Ray cannot be used (")
-    assert said.endswith("install inkwash[ray], or leave --on ray out\n")
+    assert said.startswith("prep: a package is missing (")
+    assert said.endswith("install inkwash[ray], then run the same command again\n")
     assert not (tmp_path / "out" / samples.SEAL).exists()
 
 

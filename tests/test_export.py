@@ -174,13 +174,6 @@ def test_the_command_writes_the_same_bytes_for_an_equal_model_elsewhere(exported
     assert Path("made/model.onnx").read_bytes() == data
 
 
-@pytest.mark.parametrize("package", ["onnx", "onnxscript"])
-def test_a_missing_package_is_one_sentence(folder, monkeypatch, package):
-    monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(Halt, match=rf"ONNX cannot be written \(.*{package}.*\): install inkwash\[onnx\]$"):
-        export.export(folder)
-
-
 def test_a_missing_model_is_named_and_nothing_written(tmp_path):
     done = CliRunner().invoke(prep.app, ["export", str(tmp_path / "none"), str(tmp_path / "model.onnx")])
     assert isinstance(done.exception, Halt)

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -75,6 +76,10 @@ def test_help_lists_every_command_and_imports_no_torch():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     for name in commands():
         assert f" {name} " in done.stdout
+
+
+def test_the_version_is_that_of_the_package(capsys):
+    assert run(capsys, "--version") == (0, f"inkwash {version('inkwash')}\n", "")
 
 
 def test_every_parameter_is_an_option_that_tells_its_rule():

@@ -272,8 +272,15 @@ def test_a_missing_package_is_named(capsys, column, monkeypatch):
     monkeypatch.setitem(sys.modules, "upath", None)
     code, _, said = run(capsys, "sketchify", column, "s3://bucket/out")
     assert code == 1
-    assert said.startswith("prep: s3://bucket/out needs a package (")
-    assert "install inkwash[urls]" in said
+    assert said.startswith("prep: a package is missing (")
+    assert said.endswith("install inkwash[urls], then run the same command again\n")
+
+
+def test_a_missing_driver_is_named(capsys, column):
+    code, _, said = run(capsys, "sketchify", column, "gs://bucket/out")
+    assert code == 1
+    assert said.startswith("prep: gs://bucket/out needs a package (")
+    assert "gcsfs" in said
 
 
 def test_a_store_that_does_not_let_us_in_is_said_in_a_sentence(capsys, column, store, bucket):
