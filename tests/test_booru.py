@@ -17,13 +17,14 @@ from PIL import Image
 
 from pipeline import Halt, booru, catalog, query, sample
 from pipeline.booru import Answer
+from pipeline.posts import describe
 
 AGENT = "inkwash/test (user tester; nobody@example.org)"
 
 
 def make_post(number):
     """Make a post whose every field follows from its id, and that differs from its neighbors in each."""
-    return catalog.describe(
+    return describe(
         number,
         bytes([number]) * (100 + number),
         ("png", "jpg", "webp")[number % 3],
@@ -301,7 +302,7 @@ def test_tags_tell_how_many_posts_have_them_and_their_category(site):
 
 def test_every_category_has_the_number_that_danbooru_gives_it():
     fields = {f"tag_string_{name}": f"a_{name}" for name in query.CATEGORIES}
-    with booru.serve(catalog.Catalog([catalog.describe(1, b"", "png", **fields)], read)) as address:
+    with booru.serve(catalog.Catalog([describe(1, b"", "png", **fields)], read)) as address:
         found = {tag["name"]: tag["category"] for tag in ask(address, "/tags.json")[1]}
     assert found == {"a_general": 0, "a_artist": 1, "a_copyright": 3, "a_character": 4, "a_meta": 5}
 
@@ -332,7 +333,7 @@ def gallery(*pictures):
     """Make a catalog of (bytes, type, width, height), numbered from 1."""
     files = dict(enumerate((data for data, *_ in pictures), 1))
     posts = [
-        catalog.describe(number, data, ext, image_width=width, image_height=height)
+        describe(number, data, ext, image_width=width, image_height=height)
         for number, (data, ext, width, height) in enumerate(pictures, 1)
     ]
     return catalog.Catalog(posts, lambda post: files[post["id"]])
@@ -526,7 +527,7 @@ def test_a_port_that_is_taken_stops_with_a_sentence(site):
 
 def test_a_walk_tests_no_more_posts_than_its_page_takes(monkeypatch):
     tested = []
-    posts = [catalog.describe(number, b"%d" % number, "png") for number in range(1, 2_001)]
+    posts = [describe(number, b"%d" % number, "png") for number in range(1, 2_001)]
     parse = query.parse
     monkeypatch.setattr(query, "parse", lambda text: lambda post: tested.append(post) or parse(text)(post))
     with booru.serve(catalog.Catalog(posts, read)) as address:
