@@ -4,27 +4,22 @@ It is the U-Net of pix2pix (Isola et al., 2017) with eight halvings and Instance
 and numbered as published, so that the published weights fit.
 """
 
-import hashlib
-import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
-from pathlib import Path
-from pickle import UnpicklingError
 
 import cv2
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load as load_tensors
 from torch import Tensor, nn
 
-from pipeline import Halt, images
+from pipeline import images
+from pipeline.weights import fitting, parse, read
 
 DEPTH = 8  # halvings
 MULTIPLE = 2**DEPTH  # which the sides of a picture must be of, in pixels
 FIRST = "model.model.0.weight"  # its first axis tells the width of the network
-BROKEN = (SafetensorError, UnpicklingError, RuntimeError, ValueError, EOFError, LookupError)  # of bad files
+ADVICE = "name its netG.pth, or the same tensors as .safetensors"
 
 
 class Block(nn.Module):
@@ -104,36 +99,10 @@ def one_thread() -> Iterator[None]:
 @lru_cache(1)
 def load(weights: str, sha256: str = "") -> Extractor:
     """Load the network once per process. Raise Halt if the file is missing, another, or does not fit."""
-    data, _ = read(weights, sha256)
-    try:
-        tensors = load_tensors(data) if weights.endswith(".safetensors") else unpickle(data)
-        tensors = {name.removeprefix("module."): tensor for name, tensor in tensors.items()}
+    data = read(weights, sha256)
+    with fitting(weights, "an Anime2Sketch generator", ADVICE):
+        tensors = {name.removeprefix("module."): tensor for name, tensor in parse(data, weights).items()}
         with torch.device("meta"):  # no numbers are drawn only to be replaced
             network = Extractor(tensors[FIRST].shape[0])
         network.load_state_dict(tensors, assign=True)
-    except BROKEN:
-        raise Halt(
-            f"{weights} does not hold the weights of an Anime2Sketch generator: name its netG.pth, or the "
-            "same tensors as .safetensors"
-        ) from None
     return network.float().eval()
-
-
-def unpickle(data: bytes) -> dict[str, Tensor]:
-    """Read a .pth file of tensors, running no code in it. Raise ValueError if it holds anything else."""
-    tensors = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-    if not isinstance(tensors, dict) or not all(isinstance(value, Tensor) for value in tensors.values()):
-        raise ValueError("not a dict of tensors")
-    return tensors
-
-
-def read(weights: str, sha256: str = "") -> tuple[bytes, str]:
-    """Read a file of weights and hash it. Raise Halt if it is missing, or not the one with this SHA-256."""
-    try:
-        data = Path(weights).read_bytes()
-    except (FileNotFoundError, IsADirectoryError):
-        raise Halt(f"there is no file {weights}: download the weights, and name their file") from None
-    found = hashlib.sha256(data).hexdigest()
-    if sha256 not in ("", found):
-        raise Halt(f"{weights} has the SHA-256 {found}: name the file that was asked for, or change sha256")
-    return data, found

@@ -4,8 +4,6 @@ import json
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor, nn
 
@@ -14,6 +12,7 @@ from pipeline.files import write, write_json
 from pipeline.modelcard import card
 from pipeline.params import Model
 from pipeline.systems import SYSTEMS
+from pipeline.weights import UNUSABLE, parse
 
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
 
@@ -29,12 +28,12 @@ def load(folder: Path, device: str = "cpu") -> tuple[nn.Module, dict]:
     """Read a model, ready for use. Raise Halt if it is missing or its two files do not fit."""
     try:
         config = json.loads((folder / CONFIG).read_bytes())
-        tensors = load_tensors((folder / WEIGHTS).read_bytes())
+        tensors = parse((folder / WEIGHTS).read_bytes(), WEIGHTS)
         generator, _ = SYSTEMS[config["system"]].networks(shape(config))
         generator.load_state_dict(tensors)
     except FileNotFoundError as error:
         raise Halt(f"{error.filename} is missing: run train, or name the folder of a model") from None
-    except (json.JSONDecodeError, KeyError, RuntimeError, SafetensorError) as error:
+    except UNUSABLE as error:
         raise Halt(
             f"{folder} is no model that can be read ({type(error).__name__}): run train again"
         ) from error

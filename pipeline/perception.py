@@ -1,7 +1,7 @@
-"""What networks that were trained on photographs say of pictures: LPIPS, FID and KID.
+"""Measures that pretrained networks compute: LPIPS, FID and KID.
 
-Their weights come from a file that the user names, or from torch's cache if they are there. Nothing is ever
-downloaded: a measure without weights is absent, and has a reason.
+Their weights come from a file that the user names, or from torch's cache. Nothing is downloaded: a measure
+without weights is absent, with a reason.
 """
 
 import hashlib
@@ -17,19 +17,19 @@ from torch import Tensor, nn
 from pipeline import Halt
 from pipeline.dataset import tensor
 from pipeline.measures import check
-from pipeline.systems.features import read
+from pipeline.weights import fitting, parse, read
 
 LPIPS_LEAST = 31  # pixels a side, of which AlexNet leaves one
-POOL_LEAST = 2  # pictures that have a covariance
-BATCH = 16  # pictures that Inception sees at once
-MEASURES = {"lpips": ("lpips",), "inception": ("fid", "kid")}  # of each network
+POOL_LEAST = 2  # a covariance needs two pictures
+BATCH = 16  # pictures that Inception takes at once
+MEASURES = {"lpips": ("lpips",), "inception": ("fid", "kid")}  # that each network computes
 
 
 @dataclass(frozen=True)
 class Judges:
-    """The networks that could be had, and why each measure is `absent` whose network could not.
+    """The networks that loaded, and for every measure without one the reason, in `absent`.
 
-    `weights` holds the SHA-256 of their files, without which nobody could compare the numbers.
+    `weights` holds the SHA-256 of their files: only numbers by the same weights can be compared.
     """
 
     networks: dict[str, nn.Module]
@@ -49,10 +49,10 @@ class Judges:
 
     @torch.inference_mode()
     def describe(self, pictures: Sequence[np.ndarray]) -> Tensor:
-        """Return what Inception sees in uint8 RGB pictures of one shape, float32 (N, 2048), on the CPU.
+        """Return the Inception features of uint8 RGB pictures of one shape, float32 (N, 2048), on the CPU.
 
         They are resized to 299x299 by the bilinear interpolation of TensorFlow 1, without antialiasing, as
-        FID was published. Raise ValueError if FID and KID are absent, or for no picture.
+        FID was published. Raise ValueError if FID and KID are absent, or if there is no picture.
         """
         if not len(pictures):
             raise ValueError("pictures must be one or more, got none")
@@ -69,12 +69,13 @@ class Judges:
 
 
 def pooled(reals: Tensor, fakes: Tensor) -> dict[str, float]:
-    """Return FID and KID of two sets of as many pictures, from what `describe` says of them (N, 2048).
+    """Return FID and KID of two sets of equally many pictures, from their features (N, 2048).
 
-    `fid` is that of Heusel et al., GANs Trained by a Two Time-Scale Update Rule, 2017; it is too large for
-    few pictures, and asks for many more than 2048. `kid` is that of Binkowski et al., Demystifying MMD GANs,
-    2018: the unbiased squared MMD with the kernel (x y / 2048 + 1)^3, over one subset, which is all pictures,
-    so that nothing is drawn; it may be below 0. Raise ValueError for unequal sets, or fewer than POOL_LEAST.
+    `fid` is that of Heusel et al., GANs Trained by a Two Time-Scale Update Rule, 2017; its bias
+    vanishes only with many more than 2048 pictures. `kid` is that of Binkowski et al., Demystifying MMD
+    GANs, 2018: the unbiased squared MMD with the kernel (x y / 2048 + 1)^3, over one subset, which is all
+    pictures, so that it does not depend on a seed; it may be below 0. Raise ValueError for sets of unequal
+    sizes, or of fewer than POOL_LEAST.
     """
     from torchmetrics.image.fid import FrechetInceptionDistance  # these import for seconds
     from torchmetrics.image.kid import poly_mmd
@@ -84,7 +85,7 @@ def pooled(reals: Tensor, fakes: Tensor) -> dict[str, float]:
             f"sets must have {POOL_LEAST} or more pictures, as many each, got {len(reals)} and {len(fakes)}"
         )
     reals, fakes = reals.double(), fakes.double()
-    # N pictures span at most N of the 2048 dimensions: turned into these, a few hundred are done at once
+    # N pictures span at most N of the 2048 dimensions: in that basis a few hundred take no time
     span = torch.linalg.qr(torch.cat([reals, fakes]).T).Q
     through = nn.Identity()
     through.num_features = span.shape[1]
@@ -95,45 +96,39 @@ def pooled(reals: Tensor, fakes: Tensor) -> dict[str, float]:
 
 
 def judges(lpips: str = "", inception: str = "", device: str = "cpu") -> Judges:
-    """Build the networks from weights: files, "" for those in torch's cache, "none" to leave one out.
+    """Load the networks from files of weights: "" for the one in torch's cache, "none" to leave one out.
 
     Files are state dicts, .pth or .safetensors: that of torchvision's AlexNet, and that of the Inception of
-    torch-fidelity. Raise Halt if a file that is named is missing, or holds no such weights.
+    torch-fidelity. Raise Halt if a file that is named is missing, or holds other weights.
     """
     networks, absent, weights = {}, {}, {}
     for option, file in {"lpips": lpips, "inception": inception}.items():
         try:
-            networks[option] = judge(option, file).requires_grad_(False).eval().to(device)
-            weights[option] = hashlib.sha256(locate(option, file).read_bytes()).hexdigest()
-        except Halt as reason:  # which stops nobody who named no file
+            network, weights[option] = judge(option, file)
+            networks[option] = network.requires_grad_(False).eval().to(device)
+        except Halt as reason:  # the measures are absent, unless a file was named
             if file not in ("", "none"):
                 raise
             absent |= dict.fromkeys(MEASURES[option], str(reason))
     return Judges(networks, absent, weights)
 
 
-def locate(option: str, file: str) -> Path:
-    """Return the file of weights that is named, or where torch's cache would have it."""
-    return Path(file or Path(torch.hub.get_dir(), "checkpoints", NETWORKS[option][1]))
-
-
-def judge(option: str, file: str) -> nn.Module:
-    """Build a network of the weights that `judges` is given. Raise Halt if there are none, or others."""
+def judge(option: str, file: str) -> tuple[nn.Module, str]:
+    """Load a network; return it with the SHA-256 of its file of weights. Raise Halt if it fails."""
     if file == "none":
         raise Halt(f"evaluate.{option} is none: set it to a file of weights")
     build, published = NETWORKS[option]
     name = file or f"{published} in torch's cache"
     advice = f"set evaluate.{option} to a file of weights, or to none"
-    weights = read(locate(option, file), name, advice if file else f"put it there, or {advice}")
-    try:
-        return build(weights)
-    except (KeyError, RuntimeError, TypeError) as error:
-        raise Halt(f"{name} holds no weights of {build.__name__}: {advice}") from error
+    path = Path(file) if file else Path(torch.hub.get_dir(), "checkpoints", published)
+    data = read(path, name=name, advice=advice if file else f"put it there, or {advice}")
+    with fitting(name, build.__name__, advice):
+        return build(parse(data, path)), hashlib.sha256(data).hexdigest()
 
 
 def alexnet(weights: dict) -> nn.Module:
-    """Build LPIPS of torchvision's AlexNet, and of the weights for its maps, which come with torchmetrics."""
-    from torchmetrics.functional.image.lpips import _LPIPS  # what is public would download AlexNet
+    """Build LPIPS on torchvision's AlexNet; the weights of its linear layers come with torchmetrics."""
+    from torchmetrics.functional.image.lpips import _LPIPS  # the public class would download AlexNet
 
     network = _LPIPS(net="alex", pnet_rand=True)
     names = network.net.state_dict()  # "slice2.3.weight" is torchvision's "features.3.weight"
@@ -142,16 +137,16 @@ def alexnet(weights: dict) -> nn.Module:
 
 
 def inception(weights: dict) -> nn.Module:
-    """Build the Inception of FID, which returns a tuple of its last maps, averaged: (B, 2048)."""
+    """Build the Inception of FID: uint8 (B, 3, H, W) -> a tuple of its features (B, 2048)."""
     from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
-    memory = BytesIO()  # it would unpickle whatever a file holds, and download without one
+    memory = BytesIO()  # given a path, it would unpickle any object; given none, download
     torch.save(weights, memory)
     memory.seek(0)
     return FeatureExtractorInceptionV3("inception", ["2048"], memory)
 
 
-NETWORKS = {  # how to build each of weights, and the name of these as published
+NETWORKS = {  # the builder of each network, and the file name of its weights as published
     "lpips": (alexnet, "alexnet-owt-7be5be79.pth"),
     "inception": (inception, "weights-inception-2015-12-05-6726825d.pth"),
 }

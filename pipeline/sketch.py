@@ -1,12 +1,13 @@
 """Color -> sketch, and how complex a sketch is. A sketch is uint8 gray (H, W): black lines on white."""
 
+import hashlib
 from dataclasses import Field, fields, replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from pipeline import images
+from pipeline import images, weights
 from pipeline.chance import fraction
 from pipeline.fields import ends
 from pipeline.images import BadImage
@@ -92,6 +93,5 @@ def pin(sketch: Sketch) -> Sketch:
     """
     if sketch.method != "learned":
         return sketch
-    from pipeline.extractor import read  # it imports torch, which takes seconds
-
-    return replace(sketch, sha256=read(sketch.weights, sketch.sha256)[1])
+    data = weights.read(sketch.weights, sketch.sha256)
+    return replace(sketch, sha256=hashlib.sha256(data).hexdigest())

@@ -12,8 +12,6 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load as load_tensors
 from torch import Tensor, nn
 
 from pipeline import Halt
@@ -27,6 +25,7 @@ from pipeline.progress import Tick, quiet
 from pipeline.systems import SYSTEMS, liu
 from pipeline.systems.layers import count
 from pipeline.update import Learner, advance, assemble
+from pipeline.weights import UNUSABLE, parse
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -231,7 +230,7 @@ def begin(generator: nn.Module, model: Model, folder: str) -> None:
     if not folder:
         return
     try:
-        tensors = load_tensors(Path(folder, WEIGHTS).read_bytes())
+        tensors = parse(Path(folder, WEIGHTS).read_bytes(), WEIGHTS)
         main = json.loads(Path(folder, CONFIG).read_bytes())["variant"] == "main"
         if model.variant == "finetune" and main:
             liu.adopt(generator, tensors)
@@ -239,7 +238,7 @@ def begin(generator: nn.Module, model: Model, folder: str) -> None:
             generator.load_state_dict(tensors)
     except FileNotFoundError:
         raise Halt(f"{folder} holds no model: name the folder of a trained one in train.start") from None
-    except (RuntimeError, SafetensorError, KeyError) as error:
+    except UNUSABLE as error:
         raise Halt(
             f"the model in {folder} has other parts than the one to train: name another start"
         ) from error

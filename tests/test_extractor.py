@@ -178,9 +178,9 @@ def test_a_file_that_does_not_fit_is_refused_in_one_sentence_and_no_code_in_it_r
 @pytest.mark.parametrize("name", ["nowhere.pth", "."])
 def test_a_missing_file_is_said_before_a_picture_is_drawn(tmp_path, name):
     sketch = Sketch(method="learned", weights=str(tmp_path / name))
-    with pytest.raises(Halt, match=r"^there is no file .*: download the weights, and name their file$"):
+    with pytest.raises(Halt, match=r"^.* is missing: download the weights, and name their file$"):
         pin(sketch)
-    with pytest.raises(Halt, match="there is no file"):
+    with pytest.raises(Halt, match="is missing"):
         column(images.encode(picture(1)), "1", sketch)
 
 

@@ -91,7 +91,10 @@ def unreachable(*args, **kwargs):
 def test_without_weights_it_halts_and_names_the_ways_out(tmp_path, monkeypatch):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setattr("torch.hub.download_url_to_file", unreachable)
-    with pytest.raises(Halt, match=r"vgg19 cannot be had \(URLError\): .*train\.vgg: FILE.*train\.vgg: none"):
+    with pytest.raises(
+        Halt,
+        match=r"could not download the weights of vgg19 \(URLError\): .*train\.vgg: FILE.*train\.vgg: none",
+    ):
         Features("vgg19")
 
 
@@ -99,9 +102,9 @@ def test_without_weights_it_halts_and_names_the_ways_out(tmp_path, monkeypatch):
     ("name", "content", "why"),
     [
         ("gone.pth", None, "is missing"),
-        ("text.pth", b"not weights", "can be read"),
-        ("empty.pth", b"", "can be read"),
-        ("text.safetensors", b"not weights", "can be read"),
+        ("text.pth", b"not weights", "does not hold the weights of vgg19"),
+        ("empty.pth", b"", "does not hold the weights of vgg19"),
+        ("text.safetensors", b"not weights", "does not hold the weights of vgg19"),
         ("gone.safetensors", None, "is missing"),
     ],
 )
@@ -109,7 +112,7 @@ def test_a_file_that_cannot_be_read_halts(tmp_path, name, content, why):
     file = tmp_path / name
     if content is not None:
         file.write_bytes(content)
-    with pytest.raises(Halt, match=rf"{name} .*{why}: .*train\.vgg: FILE.*train\.vgg: none"):
+    with pytest.raises(Halt, match=rf"{name} {why}.*: .*train\.vgg: FILE.*train\.vgg: none"):
         Features("vgg19", str(file))
 
 
@@ -118,5 +121,5 @@ def test_a_file_that_cannot_be_read_halts(tmp_path, name, content, why):
 )
 def test_a_file_of_another_network_halts(tmp_path, content):
     torch.save(content, tmp_path / "other.pth")
-    with pytest.raises(Halt, match=r"holds no vgg16: .*train\.vgg"):
+    with pytest.raises(Halt, match=r"does not hold the weights of vgg16: .*train\.vgg"):
         Features("vgg16", str(tmp_path / "other.pth"))
