@@ -1,4 +1,4 @@
-"""What is in a dataset, counted while it is packed."""
+"""Counts of what is in a dataset, made while it is packed."""
 
 import re
 from collections import Counter
@@ -6,14 +6,22 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-SPLITS = {"train": "train", "val": "validation", "test": "test"}  # ours -> the Hub's
+SPLITS = {"train": "train", "val": "validation", "test": "test"}  # our name -> the name on the Hub
 HOST = re.compile(r"https?://(?:[^/?#@]*@)?((?:[a-z0-9_-]+\.)+[a-z][a-z0-9-]*)(?=[:/?#]|$)", re.IGNORECASE)
-PRIVATE = (".local", ".localhost", ".lan", ".home", ".internal", ".corp", ".test")  # names of machines
+PRIVATE = (
+    ".local",
+    ".localhost",
+    ".lan",
+    ".home",
+    ".internal",
+    ".corp",
+    ".test",
+)  # suffixes of private hosts
 
 
 @dataclass
 class Census:
-    """What is in a dataset, counted sample by sample; it grows with the number of different names alone."""
+    """Counts of names, updated sample by sample. Its size depends only on the number of distinct names."""
 
     splits: Counter[str] = field(default_factory=Counter)
     ratings: Counter[str] = field(default_factory=Counter)
@@ -25,7 +33,7 @@ class Census:
     facts: Counter[str] = field(default_factory=Counter)
 
     def add(self, facts: Mapping[str, Any], split: str, members: Iterable[str]) -> None:
-        """Count a sample: what its JSON member tells, its split, and the suffixes of its members."""
+        """Count a sample by its metadata, its split, and the suffixes of its members."""
         artists = set(words(facts.get("artist")))
         self.splits[split] += 1
         self.ratings[str(facts.get("rating") or "")] += 1
@@ -33,32 +41,32 @@ class Census:
         self.artists.update(artists or {""})
         self.licenses[str(facts.get("license") or "unknown")] += 1
         self.hosts[host_of(facts.get("source"))] += 1
-        self.members.update(list(members))  # a mapping would add its values
+        self.members.update(list(members))  # Counter would add the values of a mapping
         self.facts.update({*facts, "split"})
 
     def __len__(self) -> int:
-        """Count the samples."""
+        """Return the number of samples."""
         return self.splits.total()
 
     @property
     def present(self) -> list[str]:
-        """Name the splits that hold samples."""
+        """The splits that have samples, in order."""
         return [name for name in SPLITS if self.splits[name]]
 
     @property
     def columns(self) -> list[str]:
-        """Name the pictures of a sample, color first."""
+        """The names of the pictures of a sample, `color` first."""
         names = (name.removesuffix(".png") for name in self.members if name.endswith(".png"))
         return sorted(names, key=lambda name: (name != "color", name))
 
 
 def words(value: Any) -> list[str]:
-    """List the names in a list, or in a text where spaces divide them."""
+    """Return the names in a list, or in a string that separates them by spaces."""
     return [str(each) for each in value] if isinstance(value, list) else str(value or "").split()
 
 
 def host_of(address: Any) -> str:
-    """Return the host of a web address; "" for anything else, and for what may be the name of a machine."""
+    """Return the host of a web address; "" for anything else and for a private host."""
     found = HOST.match(str(address))
     host = found.group(1).lower() if found else ""
     return "" if host.endswith(PRIVATE) else host

@@ -1,52 +1,53 @@
-"""Samples that a network must not meet in two splits: links between them, groups of them, pairs torn apart.
+"""Links between samples that must be in one split, the groups they form, and the pairs that a split tears.
 
 Samples are linked by family (a child names its parent, through any number of generations), by equal pixels,
-and by near hashes of their colors and of their lines. A group is all that links connect.
+and by near hashes of their colors or of their lines. A group is a connected component of these links.
 """
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import combinations
 
 import numpy as np
 
 from pipeline.looks import NOTHING, REACH
-from pipeline.near import Pairs, apart, expand, near, pad
+from pipeline.near import IndexPairs, distance, expand, near, neighbors, pad
 
 KINDS = ("family", "pixels", "colors", "lines")
-HELD = 1 << 23  # near pairs of a kind that are held; more are found anew each time
+HELD = 1 << 23  # near pairs of one kind that are kept in memory; more are recomputed each time
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What links a sample to others."""
+    """The properties of a sample by which it is linked to others."""
 
     id: str  # of the post; it names the family of its children
     family: str  # the id of the parent, or of the post itself
-    pixels: str  # hash of the pixels, "" if it is not known
+    pixels: str  # hash of the pixels, "" if unknown
     colors: bytes  # see looks.of_colors
     lines: bytes  # see looks.of_lines
 
 
 @dataclass(frozen=True)
 class Links:
-    """Labels of N samples by kind, from 0 without gaps: samples of one label, or of near ones, are linked.
+    """The links between N samples, by kind.
 
-    They take 32 bytes a sample, and 16 a pair of different hashes that are near; of many such pairs, which
-    thousands of copies of one picture make, none.
+    Samples with equal labels are linked, and so are samples whose labels are a near pair. Labels of a kind
+    count from 0 without gaps; those from `len(hashes[kind])` belong to samples without a hash.
+    Memory: 32 bytes a sample, and 16 for each near pair of different hashes unless there are more than HELD.
     """
 
-    labels: dict[str, np.ndarray]  # (N,)
-    hashes: dict[str, np.ndarray]  # uint8 (H, B) by label, of colors and lines alone; labels from H are alone
-    reach: int
-    near: dict[str, Callable[[], Iterator[Pairs]]]  # yield the near pairs of labels, in blocks
+    labels: dict[str, np.ndarray]  # int64 (N,)
+    hashes: dict[str, np.ndarray]  # uint8 (H, B), indexed by label, of colors and lines only
+    reach: int  # bits in which near hashes may differ
+    near: dict[str, Callable[[], Iterator[IndexPairs]]]  # yield the near pairs of labels, in blocks
 
 
 def links(looks: Sequence[Look], reach: int = REACH) -> Links:
-    """Find all links; hashes are near if they differ in at most `reach` bits."""
+    """Find all links between samples; hashes are near if they differ in at most `reach` bits."""
     labels = {"family": families(looks), "pixels": number([look.pixels for look in looks], "")[0]}
-    hashes, pairs = {}, dict.fromkeys(KINDS, lambda: iter(()))
+    hashes: dict[str, np.ndarray] = {}
+    pairs: dict[str, Callable[[], Iterator[IndexPairs]]] = dict.fromkeys(KINDS, lambda: iter(()))
     for kind in ("colors", "lines"):
         labels[kind], known = number([getattr(look, kind) for look in looks], NOTHING)
         hashes[kind] = np.frombuffer(b"".join(known), np.uint8).reshape(-1, len(NOTHING))
@@ -54,8 +55,8 @@ def links(looks: Sequence[Look], reach: int = REACH) -> Links:
     return Links(labels, hashes, reach, pairs)
 
 
-def hold(found: Callable[[], Iterator[Pairs]]) -> Callable[[], Iterator[Pairs]]:
-    """Return what yields the same pairs again: held, if they are not too many, or else found anew."""
+def hold(found: Callable[[], Iterator[IndexPairs]]) -> Callable[[], Iterator[IndexPairs]]:
+    """Cache the pairs if they fit in memory; otherwise recompute them on each iteration."""
     blocks, size = [], 0
     for block in found():
         blocks.append(block)
@@ -66,7 +67,10 @@ def hold(found: Callable[[], Iterator[Pairs]]) -> Callable[[], Iterator[Pairs]]:
 
 
 def number(names: Sequence[Hashable], nothing: Hashable) -> tuple[np.ndarray, list]:
-    """Number equal names equally, in their order, and `nothing` differently each time; list the names."""
+    """Label the names: equal names equally, in sorted order, but each `nothing` with a label of its own.
+
+    Return the labels (N,) and the sorted names.
+    """
     known = sorted(set(names) - {nothing})
     numbers = {name: n for n, name in enumerate(known)}
     labels = np.array([numbers.get(name, -1) for name in names], np.int64)
@@ -76,147 +80,129 @@ def number(names: Sequence[Hashable], nothing: Hashable) -> tuple[np.ndarray, li
 
 
 def families(looks: Sequence[Look]) -> np.ndarray:
-    """Number the families, those of one line of descent equally."""
+    """Label the families (N,): samples with a common ancestor equally."""
     names = sorted({name for look in looks for name in (look.id, look.family)})
     numbers = {name: n for n, name in enumerate(names)}
     children = np.array([numbers[look.id] for look in looks], np.int64)
     parents = np.array([numbers[look.family] for look in looks], np.int64)
-    return merge(components(np.arange(len(names)), children, parents)[children])
+    return merge(np.arange(len(names)), children, parents)[children]
 
 
 def group(looks: Sequence[Look], found: Links) -> list[str]:
-    """Name the group of every sample: by its smallest family, the shorter name first.
+    """Name the group of every sample after its smallest family, where a shorter name is smaller.
 
-    So a lone family keeps its name, and a later, larger id that joins never renames a group. What growth
-    can still move: a new sample that links two groups gives the smaller name to both, and one whose family is
-    smaller than all of its group gives that name.
+    So a family without links keeps its name, and a group is not renamed when a newer post, with a larger id,
+    joins it. Two things can still rename a group as a dataset grows: a new sample that links two groups
+    gives both the smaller of their names, and a new sample of a smaller family gives the group that name.
     """
     lowest: dict[int, tuple[int, str]] = {}
-    roots = connect(found, len(looks)).tolist()
-    for root, look in zip(roots, looks, strict=True):
+    labels = components(found, len(looks)).tolist()
+    for label, look in zip(labels, looks, strict=True):
         name = (len(look.family), look.family)
-        lowest[root] = min(lowest.get(root, name), name)
-    return [lowest[root][1] for root in roots]
+        lowest[label] = min(lowest.get(label, name), name)
+    return [lowest[label][1] for label in labels]
 
 
-def connect(found: Links, size: int) -> np.ndarray:
-    """Give every sample the index of the first one that links lead to."""
-    root = np.arange(size)
+def components(found: Links, size: int) -> np.ndarray:
+    """Label the connected components of `size` samples (N,)."""
+    component = np.arange(size)
     for kind, labels in found.labels.items():
-        _, first = np.unique(labels, return_index=True)
-        root = components(root, np.arange(size), first[labels])
+        _, first = np.unique(labels, return_index=True)  # a sample of each label
+        component = merge(component, np.arange(size), first[labels])
         for left, right in found.near[kind]():
-            root = components(root, first[left], first[right])
-    return root
+            component = merge(component, first[left], first[right])
+    return component
 
 
-def components(root: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Give each node the smallest node that the edges left-right lead to, and those to its `root` so far.
+def merge(component: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Merge the components (N,) of nodes that the edges left-right connect; return labels without gaps."""
+    from scipy.sparse import coo_array  # takes a quarter of a second, and every command imports this module
+    from scipy.sparse.csgraph import connected_components
 
-    Every round hangs the roots below their smallest neighbor, then shortens all paths to one step.
-    """
-    root = root.copy()
-    while len(split := np.flatnonzero(root[left] != root[right])):
-        left, right = left[split], right[split]
-        one, other = root[left], root[right]
-        lowest = np.minimum(one, other)
-        np.minimum.at(root, one, lowest)
-        np.minimum.at(root, other, lowest)
-        while np.any(root != root[root]):
-            root = root[root]
-    return root
+    left, right = component[left], component[right]
+    across = left != right
+    ends = left[across], right[across]
+    edges = coo_array((np.ones(len(ends[0]), bool), ends), (len(component), len(component)))
+    return connected_components(edges, directed=False)[1][component]
 
 
 def count(found: Links) -> dict[str, int]:
-    """Count the linked pairs of samples by kind; a pair that is linked twice counts for both kinds."""
+    """Count the linked pairs of samples by kind; a pair with links of two kinds counts for both."""
     totals = {}
     for kind in KINDS:
         sizes = np.bincount(found.labels[kind])
-        across = sum(int(sizes[one] @ sizes[other]) for one, other in found.near[kind]())
-        totals[kind] = within(found.labels[kind]) + across
+        equal = int(np.sum(sizes * (sizes - 1) // 2))
+        totals[kind] = equal + sum(int(sizes[one] @ sizes[other]) for one, other in found.near[kind]())
     return totals
+
+
+# ---------------------------------------------------------------- pairs that a split tears
 
 
 def torn(found: Links, splits: np.ndarray) -> int:
     """Count the linked pairs whose samples are in different splits, each pair once whatever links it.
 
-    `splits` holds one name or number a sample. Nothing is assumed of it: with the split of each sample by
-    itself this is what a random split leaks, with the final one what has leaked in spite of the groups.
+    `splits` (N,) holds the split of each sample, however drawn: for a split of single samples this is what
+    leaks without groups, for the split of groups what leaks in spite of them.
+
+    Samples with equal labels and splits are one row with a weight, and the linked pairs of rows are
+    enumerated in blocks: so thousands of copies of a picture are a few rows, and memory stays flat.
     """
-    sides = merge(np.asarray(splits))
-    columns = [found.labels[kind] for kind in KINDS]
-    return torn_equal(columns, sides) + torn_near(np.stack([*columns, sides], axis=1), found)
-
-
-def torn_equal(columns: list[np.ndarray], sides: np.ndarray) -> int:
-    """Count the pairs on different sides that agree in one column or more.
-
-    Pairs that agree in all columns of a set are counted by the sizes of classes; inclusion and exclusion of
-    all sets counts those that agree in any.
-    """
+    labels, sides, weights = rows_of(found, splits)
+    words = {kind: pad(hashes) for kind, hashes in found.hashes.items()}
     total = 0
-    for size in range(1, len(columns) + 1):
-        for chosen in combinations(columns, size):
-            agreed = merge(*chosen)
-            total -= (-1) ** size * (within(agreed) - within(merge(agreed, sides)))
+    for rank, kind in enumerate(KINDS):
+        for one, other in linked_rows(found, kind, labels[kind]):
+            apart = np.flatnonzero(sides[one] != sides[other])
+            one, other = one[apart], other[apart]
+            fresh = np.ones(len(one), bool)
+            for earlier in KINDS[:rank]:  # a pair counts for the first kind that links it
+                row = labels[earlier]
+                fresh &= ~linked(row[one], row[other], words.get(earlier), found.reach)
+            total += int(weights[one[fresh]] @ weights[other[fresh]])
     return total
 
 
-def torn_near(rows: np.ndarray, found: Links) -> int:
-    """Count the pairs of rows that differ in every column, the last is the side, but are near by a kind."""
-    rows, weights = np.unique(rows, axis=0, return_counts=True)
+def rows_of(found: Links, splits: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
+    """Return the R different samples: their labels (R,) by kind, splits (R,) and numbers of samples (R,).
+
+    A label that can link no two samples is -1: samples that differ in such labels alone are one row.
+    """
+    columns = []
+    for kind in KINDS:
+        labels, hashes = found.labels[kind], found.hashes.get(kind, ())
+        single = (np.bincount(labels)[labels] == 1) & (labels >= len(hashes))
+        columns.append(np.where(single, -1, labels))
+    _, sides = np.unique(splits, return_inverse=True)
+    rows, weights = np.unique(np.stack([*columns, sides], axis=1), axis=0, return_counts=True)
     *columns, sides = np.ascontiguousarray(rows.T)
-    total = 0
-    for kind in found.hashes:
-        labels = columns[KINDS.index(kind)]
-        order, sizes = np.argsort(labels, kind="stable"), np.bincount(labels)
-        for one, other in (each for block in found.near[kind]() for each in products(*block, sizes)):
-            x, y = order[one], order[other]
-            x, y = keep(sides[x] != sides[y], x, y)
-            x, y = keep(np.logical_and.reduce([column[x] != column[y] for column in columns]), x, y)
-            if kind == "lines":  # those near in colors too are counted there
-                colors = columns[KINDS.index("colors")]
-                x, y = keep(~close(found, "colors", colors[x], colors[y]), x, y)
-            total += int(weights[x] @ weights[y])
-    return total
+    return dict(zip(KINDS, columns, strict=True)), sides, weights
 
 
-def keep(which: np.ndarray, one: np.ndarray, other: np.ndarray) -> Pairs:
-    """Return the pairs that are marked."""
-    chosen = np.flatnonzero(which)
-    return one[chosen], other[chosen]
+def linked_rows(found: Links, kind: str, labels: np.ndarray) -> Iterator[IndexPairs]:
+    """Yield in blocks the pairs of rows, with labels (R,), that a kind links, each pair once."""
+    known = np.flatnonzero(labels >= 0)
+    for one, other in neighbors(labels[known], 0):
+        yield known[one], known[other]
+    order = np.argsort(labels[known], kind="stable")
+    sizes = np.bincount(labels[known], minlength=len(found.hashes.get(kind, ())))
+    for block in found.near[kind]():
+        for one, other in products(*block, sizes):
+            yield known[order[one]], known[order[other]]
 
 
-def close(found: Links, kind: str, one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Tell which pairs of labels are those of near hashes."""
-    words = [np.append(word, np.uint64(0)) for word in pad(found.hashes[kind])]
-    last = len(found.hashes[kind])
-    both = np.maximum(one, other) < last  # labels from there have no hash
-    one, other = np.minimum(one, last), np.minimum(other, last)
-    return both & (apart(words, one, other) <= found.reach)
-
-
-def products(left: np.ndarray, right: np.ndarray, sizes: np.ndarray) -> Iterator[Pairs]:
-    """Yield in blocks all pairs of members of two classes left-right; classes lie end to end."""
+def products(left: np.ndarray, right: np.ndarray, sizes: np.ndarray) -> Iterator[IndexPairs]:
+    """Yield in blocks all pairs of members of the classes left-right; the members of a class are adjacent."""
     starts = np.cumsum(sizes) - sizes
-    single = sizes[left] * sizes[right] == 1  # most are
-    yield starts[left[single]], starts[right[single]]
-    left, right = left[~single], right[~single]
     for pair, one in expand(np.arange(len(left)), starts[left], sizes[left]):
         for row, other in expand(np.arange(len(one)), starts[right[pair]], sizes[right[pair]]):
             yield one[row], other
 
 
-def merge(*columns: np.ndarray) -> np.ndarray:
-    """Number rows from 0 without gaps, those equal in all columns equally."""
-    merged = np.zeros(len(columns[0]), np.int64)
-    for column in columns:
-        _, numbers = np.unique(column, return_inverse=True)
-        _, merged = np.unique(merged * len(merged) + numbers, return_inverse=True)
-    return merged
-
-
-def within(labels: np.ndarray) -> int:
-    """Count the pairs of equal labels."""
-    sizes = np.bincount(labels)
-    return int(np.sum(sizes * (sizes - 1) // 2))
+def linked(one: np.ndarray, other: np.ndarray, words: list[np.ndarray] | None, reach: int) -> np.ndarray:
+    """Decide which pairs of labels are linked: equal ones, or with the words of hashes, those near."""
+    known = np.minimum(one, other) >= 0
+    if words is None:
+        return known & (one == other)
+    known[known] = distance(words, one[known], other[known]) <= reach
+    return known

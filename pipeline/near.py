@@ -1,9 +1,8 @@
-"""All pairs of near hashes, without comparing all pairs.
+"""All pairs of hashes within a Hamming distance, without comparing all pairs.
 
-The bits are dealt to bands. Of two hashes that differ in few bits, some band differs in its share of these
-or fewer; so only those are compared whose band lies within that share of each other (the multi-index hashing
-of Norouzi, Punjani and Fleet, Fast Search in Hamming Space with Multi-Index Hashing, CVPR 2012). No near pair
-is missed.
+This is the multi-index hashing of Norouzi, Punjani and Fleet (Fast Search in Hamming Space with Multi-Index
+Hashing, CVPR 2012). The bits are divided into bands. Two near hashes differ in only a few bits of some band,
+so only hashes that are this close in some band are compared. The result is exact.
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,27 +11,28 @@ from math import comb
 
 import numpy as np
 
-WIDTH = 16  # most bits of a band
-BLOCK = 1 << 20  # pairs that are compared at once, about
+WIDTH = 16  # largest number of bits in a band
+BLOCK = 1 << 20  # about how many pairs are compared at once
 
-Pairs = tuple[np.ndarray, np.ndarray]  # the indices of the one and of the other
+IndexPairs = tuple[np.ndarray, np.ndarray]  # the first and the second index of each pair, int64 (P,)
 
 
-def near(hashes: np.ndarray, reach: int) -> Iterator[Pairs]:
-    """Yield all pairs of rows of `hashes`, different uint8 (N, B), that differ in at most `reach` bits.
+def near(hashes: np.ndarray, reach: int) -> Iterator[IndexPairs]:
+    """Yield all pairs of rows of `hashes`, distinct uint8 (N, B), that differ in at most `reach` bits.
 
-    Each pair comes once, either index first, in blocks of about BLOCK: a thousand near to each other make
-    half a million pairs, which need not be held.
+    Each pair comes once, with either index first. Pairs come in blocks of about BLOCK, so that they need not
+    be in memory together: a thousand hashes near each other make half a million.
     """
     yield from gather(compare(hashes, reach))
 
 
-def compare(hashes: np.ndarray, reach: int) -> Iterator[Pairs]:
-    """Yield the near pairs in blocks of any size; a pair that an earlier band has found does not count."""
-    words, earlier = pad(hashes), []
+def compare(hashes: np.ndarray, reach: int) -> Iterator[IndexPairs]:
+    """Yield the near pairs in blocks of any size, without those that an earlier band has yielded."""
+    words = pad(hashes)
+    earlier: list[tuple[np.ndarray, int]] = []
     for keys, radius in candidates(hashes, reach):
         for left, right in neighbors(keys, radius):
-            close = np.flatnonzero(apart(words, left, right) <= reach)
+            close = np.flatnonzero(distance(words, left, right) <= reach)
             left, right = left[close], right[close]
             for others, reached in earlier:
                 fresh = np.flatnonzero(np.bitwise_count(others[left] ^ others[right]) > reached)
@@ -41,9 +41,10 @@ def compare(hashes: np.ndarray, reach: int) -> Iterator[Pairs]:
         earlier.append((keys, radius))
 
 
-def gather(blocks: Iterable[Pairs]) -> Iterator[Pairs]:
-    """Join small blocks of pairs to some of BLOCK pairs or more, and one of the rest."""
-    held, size = [], 0
+def gather(blocks: Iterable[IndexPairs]) -> Iterator[IndexPairs]:
+    """Concatenate small blocks of pairs into blocks of at least BLOCK pairs; the last may be smaller."""
+    held: list[IndexPairs] = []
+    size = 0
     for block in blocks:
         held.append(block)
         size += len(block[0])
@@ -54,35 +55,36 @@ def gather(blocks: Iterable[Pairs]) -> Iterator[Pairs]:
         yield join(held)
 
 
-def join(blocks: list[Pairs]) -> Pairs:
-    """Join blocks of pairs to one."""
+def join(blocks: list[IndexPairs]) -> IndexPairs:
+    """Concatenate blocks of pairs."""
     left, right = zip(*blocks, strict=True)
     return np.concatenate(left), np.concatenate(right)
 
 
 def pad(hashes: np.ndarray) -> list[np.ndarray]:
-    """Return the hashes as uint64 (N,) words."""
+    """Split hashes, uint8 (N, B), into words of 8 bytes, each uint64 (N,); the last is padded with zeros."""
     padded = np.pad(hashes, ((0, 0), (0, -hashes.shape[1] % 8)))
     return [np.ascontiguousarray(word) for word in padded.view(np.uint64).T]
 
 
-def apart(words: list[np.ndarray], left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Count the bits in which pairs of padded hashes differ."""
+def distance(words: list[np.ndarray], left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Return the Hamming distances (P,) of the pairs left-right of hashes, given as words."""
     return sum((np.bitwise_count(word[left] ^ word[right]) for word in words), start=np.uint16(0))
 
 
 def candidates(hashes: np.ndarray, reach: int) -> list[tuple[np.ndarray, int]]:
-    """List the bands, each with the bits in which those may differ that are compared.
+    """List the bands (N,), each with its radius: how many of its bits may differ for hashes to be compared.
 
-    With B bands, a near pair differs in at most reach // B bits in one of the first (reach mod B) + 1, or in
-    a bit less in one of the others. Bands that tell hashes apart best are the first, since the larger share
-    is the dearer. Where most hashes are near each other, one band of no bits compares each pair but once.
+    With B bands, a near pair differs in at most reach // B bits in one of the first (reach mod B) + 1 bands,
+    or in at most one bit less in one of the others. The most selective bands come first: they get the larger
+    radius, which costs most. If the bands would compare more pairs than there are, as they do when most
+    hashes are near each other, one empty band compares each pair once.
     """
     keys, size = bands(hashes), len(hashes)
     share, rest = divmod(reach, len(keys))
     everything = [(np.zeros(size, np.int64), 0)]
     if sum(comb(WIDTH, ones) for ones in range(share + 1)) > size:
-        return everything  # to compare all is less than to go through that many masks
+        return everything  # comparing all pairs costs less than that many masks
     keys.sort(key=lambda band: np.sum(np.square(np.bincount(band))))
     chosen = [(band, share if rank <= rest else share - 1) for rank, band in enumerate(keys)]
     chosen = [(band, radius) for band, radius in chosen if radius >= 0]
@@ -90,7 +92,7 @@ def candidates(hashes: np.ndarray, reach: int) -> list[tuple[np.ndarray, int]]:
 
 
 def cost(keys: np.ndarray, radius: int) -> int:
-    """Count the pairs that `neighbors` yields."""
+    """Return the number of pairs that `neighbors` yields."""
     sizes = np.bincount(keys, minlength=1 << width(keys))
     codes = np.flatnonzero(sizes)
     doubled = sum(int(sizes[codes] @ sizes[codes ^ mask]) for mask in masks(width(keys), radius))
@@ -98,14 +100,14 @@ def cost(keys: np.ndarray, radius: int) -> int:
 
 
 def width(keys: np.ndarray) -> int:
-    """Count the bits of the keys of a band."""
+    """Return the number of bits in the keys of a band."""
     return int(keys.max(initial=0)).bit_length()
 
 
 def bands(hashes: np.ndarray) -> list[np.ndarray]:
-    """Deal the bits that differ at all, in turn, to bands of at most WIDTH; return each as int64 (N,).
+    """Divide the bits that vary between hashes into bands of at most WIDTH bits, each int64 (N,).
 
-    In turn, since bits that lie side by side tell alike.
+    The bands are interleaved, because neighboring bits are correlated.
     """
     bits = np.unpackbits(hashes, axis=1)
     bits = bits[:, bits.any(axis=0) & ~bits.all(axis=0)]
@@ -113,7 +115,7 @@ def bands(hashes: np.ndarray) -> list[np.ndarray]:
     return [bits[:, band::count] @ (1 << np.arange(bits[:, band::count].shape[1])) for band in range(count)]
 
 
-def neighbors(keys: np.ndarray, radius: int) -> Iterator[Pairs]:
+def neighbors(keys: np.ndarray, radius: int) -> Iterator[IndexPairs]:
     """Yield all pairs of indices whose keys differ in at most `radius` bits."""
     order = np.argsort(keys, kind="stable")
     ordered = keys[order]
@@ -121,20 +123,23 @@ def neighbors(keys: np.ndarray, radius: int) -> Iterator[Pairs]:
     ends = np.cumsum(sizes)
     for mask in masks(width(keys), radius):
         other = ordered ^ mask
-        rows = np.flatnonzero(ordered <= other)  # a pair of different keys is met from the smaller one
+        rows = np.flatnonzero(ordered <= other)  # the smaller key of a pair finds the larger
         first = ends[other[rows]] - sizes[other[rows]] if mask else rows + 1
         for left, right in expand(rows, first, ends[other[rows]] - first):
             yield order[left], order[right]
 
 
 def masks(width: int, radius: int) -> list[int]:
-    """List the numbers of `width` bits with at most `radius` ones."""
+    """List the numbers below 2 ** width that have at most `radius` one bits."""
     chosen = (bits for ones in range(radius + 1) for bits in combinations(range(width), ones))
     return [sum(1 << bit for bit in bits) for bits in chosen]
 
 
-def expand(rows: np.ndarray, first: np.ndarray, sizes: np.ndarray) -> Iterator[Pairs]:
-    """Yield each row beside the `sizes` numbers that begin at its `first`, about BLOCK at once."""
+def expand(rows: np.ndarray, first: np.ndarray, sizes: np.ndarray) -> Iterator[IndexPairs]:
+    """Pair each row with the `sizes` numbers that begin at its `first`; yield the pairs in blocks of BLOCK.
+
+    A block is larger by up to the size of one row.
+    """
     ends = np.cumsum(sizes)
     total = int(ends[-1]) if len(ends) else 0
     cuts = np.searchsorted(ends, np.arange(0, total, BLOCK), side="right")

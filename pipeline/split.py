@@ -1,4 +1,4 @@
-"""Groups of samples -> train, val, test. Adding a group never moves the others."""
+"""Assignment of groups of samples to splits. Adding a group never moves another."""
 
 from pipeline import chance
 from pipeline.params import Pack
@@ -7,7 +7,7 @@ SPLITS = ("train", "val", "test")
 
 
 def split(group: str, params: Pack) -> str:
-    """Assign a whole group to a split by the hash of its name."""
+    """Return the split of a group, drawn by the hash of its name: `test`, `val` or `train`."""
     draw = 100 * chance.fraction(params.seed, "split", group)
     if draw < params.test:
         return "test"

@@ -171,7 +171,7 @@ def test_a_chain_of_kinds_joins_whom_no_link_joins():
 
 def test_a_long_chain_that_zigzags_is_one_group():
     order = RANDOM(0).permutation(5000)
-    root = groups.components(np.arange(5000), order[:-1], order[1:])
+    root = groups.merge(np.arange(5000), order[:-1], order[1:])
     assert np.all(root == 0)
 
 
