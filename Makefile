@@ -1,7 +1,7 @@
 # The commands of the project. Each sets up .venv by itself when that is missing or older than the lock.
 
 .DEFAULT_GOAL := help
-.PHONY: repro test proof lint lock bench bench-scale bench-groups bench-fetch bench-train bench-gpu systems clean help
+.PHONY: repro test proof lint docs lock bench bench-scale bench-groups bench-fetch bench-train bench-gpu systems clean help
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -22,6 +22,9 @@ proof: .venv  ## run the slow proofs: kills at random, ten thousand mutilated fi
 lint: .venv  ## check style and formatting
 	ruff check
 	ruff format --check
+
+docs: .venv  ## write docs/commands.md from the commands
+	python -m stages.manual
 
 lock: .venv  ## pin the newest version of every package, with hashes, for all platforms
 	uv pip compile --quiet --upgrade --universal --python-version 3.11 --all-extras --generate-hashes \
