@@ -40,6 +40,9 @@ LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 LOOP = re.compile(r"for (\w+) in (\w+)[^;]*; do (.*); done")
 CELL = re.compile(r"^\| `pipeline/(\w+)/` \|", re.MULTILINE)
+SETTING = re.compile(
+    r"(?P<name>(?P<section>\w+)\.(?P<field>(?!py$|json$|safetensors$)\w+))(?:: (?P<value>.+))?"
+)
 PLACE = re.compile(r"(?:pipeline|stages|tests|benchmarks|docs)/[\w./-]*|metrics/[\w-]+\.(?:png|json|tsv)")
 
 
@@ -92,13 +95,16 @@ def check_dvc(given, complete):
     """Assert that DVC can parse a command, and that its parameters are ours and within their bounds."""
     parsed = get_main_parser().parse_args(given) if complete or len(given) > 1 else None
     for setting in getattr(parsed, "set_param", None) or []:
-        names, _, text = setting.partition("=")
-        section, *between, field = names.split(".")
-        values = PARAMS[section][between[0]] if between else PARAMS[section]
-        assert field in values, setting
-        kind = CLASSES["sketch" if between else section]
-        value = YAML(typ="safe").load(text)
-        kind(**values | {field: "" if value is None else value})
+        check_setting(*setting.split("=", 1))
+
+
+def check_setting(name, text):
+    """Assert that params.yaml has a parameter of this name, which may have this value."""
+    section, *sketch, field = name.split(".")
+    values = PARAMS[section][sketch[0]] if sketch else PARAMS[section]
+    assert field in values, name
+    value = YAML(typ="safe").load(text)
+    CLASSES["sketch" if sketch else section](**values | {field: "" if value is None else value})
 
 
 def check_prep(name, *given, complete):
@@ -127,6 +133,18 @@ def test_every_command_in_the_text_exists_with_its_options(path):
     for code in inline(path):
         if code.startswith(("prep ", "dvc ", "make ")):
             check_command(shlex.split(code), complete=False)
+        if code.startswith("-S "):
+            check_dvc(["exp", "run", *shlex.split(code)], complete=True)
+
+
+@each(WRITTEN)
+def test_every_parameter_in_the_text_exists_and_may_have_its_value(path):
+    for code in inline(path):
+        found = SETTING.fullmatch(code)
+        if found and found["section"] in PARAMS and found["value"]:
+            check_setting(found["name"], found["value"])
+        elif found and found["section"] in PARAMS:
+            assert found["field"] in PARAMS[found["section"]], code
 
 
 @pytest.mark.parametrize(
