@@ -1,12 +1,12 @@
 """The commands and their options -> docs/commands.md. `make docs` runs this file."""
 
-from collections.abc import Iterable
 from pathlib import Path
-from textwrap import fill
+from textwrap import TextWrapper, fill
+from typing import cast
 
 import typer
-from typer.core import TyperCommand
-from typer.main import get_group
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
 
 from pipeline import files
 from stages.prep import app
@@ -22,37 +22,44 @@ HEAD = """\
 
 
 def manual() -> str:
-    """Return the manual as Markdown: an overview of all commands, then a section for each."""
-    group = get_group(app)
-    overview = [(f"[`prep {name}`](#prep-{name})", summary(group.commands[name])) for name in group.commands]
-    sections = [section(name, command) for name, command in group.commands.items()]
-    return HEAD + items(overview) + "".join(sections)
+    """Return the manual as Markdown: overview, common options, a section for each command."""
+    group = cast(TyperGroup, get_command(app))
+    commands = cast(dict[str, TyperCommand], group.commands)
+    overview = [(f"[`prep {name}`](#prep-{name})", parts(command)[0]) for name, command in commands.items()]
+    sections = [section(name, command) for name, command in commands.items()]
+    return HEAD + items(overview) + "\n## Options of prep itself\n\n" + options(group) + "".join(sections)
 
 
-def summary(command: TyperCommand) -> str:
-    """Return the first paragraph of a command's help."""
-    return command.help.partition("\n\n")[0]
+def parts(command: TyperCommand) -> tuple[str, str]:
+    """Return the first paragraph of a command's help, and the rest."""
+    summary, _, details = (command.help or "").partition("\n\n")
+    return summary, details.replace("\b\n", "")
 
 
 def section(name: str, command: TyperCommand) -> str:
     """Describe one command: summary, usage, details, arguments and options."""
-    context = typer.Context(command)
-    usage = " ".join(["prep", name, *command.collect_usage_pieces(context)])
-    details = command.help.partition("\n\n")[2].replace("\b\n", "")
+    summary, details = parts(command)
+    usage = " ".join(["prep", name, *command.collect_usage_pieces(typer.Context(command))])
     blocks = [usage, details] if details else [usage]
-    records = [parameter.get_help_record(context) for parameter in command.params]
     return (
-        f"\n## prep {name}\n\n{fill(summary(command), WIDTH)}\n\n"
+        f"\n## prep {name}\n\n{fill(summary, WIDTH)}\n\n"
         + "".join(f"```text\n{block}\n```\n\n" for block in blocks)
-        + items((f"`{names}`", text) for names, text in records)
+        + options(command)
     )
 
 
-def items(entries: Iterable[tuple[str, str]]) -> str:
+def options(command: TyperCommand | TyperGroup) -> str:
+    """List the arguments and options of a command, except hidden ones."""
+    context = typer.Context(command)
+    records = [record for parameter in command.params if (record := parameter.get_help_record(context))]
+    return items([(f"`{names}`", text) for names, text in records])
+
+
+def items(entries: list[tuple[str, str]]) -> str:
     """Make a Markdown list of names and their explanations, wrapped."""
     texts = [" ".join(f"{name}: {text}".split()) for name, text in entries]
-    wrap = {"initial_indent": "- ", "subsequent_indent": "  ", "break_on_hyphens": False}
-    return "".join(fill(text, WIDTH, **wrap) + "\n" for text in texts)
+    wrap = TextWrapper(WIDTH, initial_indent="- ", subsequent_indent="  ", break_on_hyphens=False)
+    return "".join(wrap.fill(text) + "\n" for text in texts)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from conftest import make_column
 from dvc.cli import DvcParserError
 from dvc.cli.parser import get_main_parser
 from ruamel.yaml import YAML
-from typer.main import get_group
+from typer.main import get_command
 
 from pipeline.fields import Section
 from pipeline.pack import pack
@@ -30,7 +30,8 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 PARAMS = YAML(typ="safe").load(ROOT / "params.yaml")
 CLASSES = {section.__name__.lower(): section for section in Section.__subclasses__()}
-COMMANDS = get_group(prep.app).commands
+PREP = get_command(prep.app)
+COMMANDS = PREP.commands
 TARGETS = set(re.findall(r"^([a-z-]+|\.venv):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 MOVED = (ROOT / "pipeline" / "images").is_dir()  # the map and CONTRIBUTING already name the rooms
 
@@ -87,7 +88,9 @@ def check_command(words, complete=True):
         assert set(given) <= TARGETS, words
     if program == "dvc":
         check_dvc(given, complete)
-    if program == "prep" and given and not given[0].isupper() and "-" not in given[0][:1]:
+    if program == "prep" and given and given[0].startswith("-"):
+        assert set(given) <= {option for parameter in PREP.params for option in parameter.opts} | {"--help"}
+    elif program == "prep" and given and not given[0].isupper():
         check_prep(*given, complete=complete)
 
 
@@ -161,6 +164,7 @@ def test_every_parameter_in_the_text_exists_and_may_have_its_value(path):
         ("dvc exp run -S sketches.b7.blocksize=4", False),
         ("for x in pix2pix mask; do dvc exp run -S model.system=$x; done", True),
         ("for x in pix3pix mask; do dvc exp run -S model.system=$x; done", False),
+        ("prep --versions", False),
         ("make everything", False),
     ],
 )
