@@ -18,7 +18,7 @@ SAMPLES, DRAWN, EQUAL, ROWS = 100_000, 200, 5_000, 500
 def draw(number: int) -> tuple[bytes, bytes]:
     """Hash the colors and the lines of a portrait."""
     image = images.square(artist.draw(artist.portrait(number)), 256)
-    return of_colors(image), of_lines(lines.threshold(lines.grayscale(image), 7, 2.0))
+    return of_colors(image), of_lines(lines.threshold(images.grayscale(image), 7, 2.0))
 
 
 def vary(hashes: list[bytes], seed: int) -> np.ndarray:

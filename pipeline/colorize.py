@@ -13,6 +13,7 @@ from pipeline import cue as cues
 from pipeline.files import dumps
 from pipeline.imports import code
 from pipeline.painting import check, colorize
+from pipeline.step import Output
 from pipeline.systems import SYSTEMS
 from pipeline.tars import Sample
 
@@ -35,11 +36,11 @@ class Colorizer:
     alpha: np.ndarray | None = None
     tile: int = 0
 
-    def __call__(self, sample: Sample) -> tuple[Sample, dict]:
+    def __call__(self, sample: Sample) -> Output:
         """Color the picture of a sample: a sketch, or a gray one. Raise BadImage."""
         image = images.decode(sample.picture)
         colored = colorize(self.generator, self.config, self.given(image), self.tile)
-        return Sample(sample.key, {"png": images.encode(colored)}), {}
+        return Output(Sample(sample.key, {"png": images.encode(colored)}))
 
     def given(self, image: np.ndarray) -> dict[str, np.ndarray]:
         """Collect what the system takes of a picture and of the guide."""

@@ -12,6 +12,7 @@ import numpy as np
 
 from pipeline import chance, images
 from pipeline.params import Cue
+from pipeline.result import Result
 
 UNIT = 256  # side of the picture in whose pixels sizes are given
 WIDE = 8  # sigma in pixels at 256, from which on a blur is faster by cosines than pixel by pixel
@@ -39,13 +40,13 @@ def cue(image: np.ndarray, params: Cue, key: str = "") -> np.ndarray:
     return lay(image, draw(image, key, params), params)
 
 
-def column(picture: bytes, key: str, params: Cue) -> tuple[np.ndarray, dict]:
-    """Make or drop the cue of an encoded picture; tell its parameters and what was drawn."""
+def column(picture: bytes, key: str, params: Cue) -> Result:
+    """Make the cue of an encoded picture, or a blank one if the key is among those dropped."""
     image = images.decode(picture)
     if dropped(key, params):
-        return blank(image, params), tell(params, [], gone=True)
+        return Result(blank(image, params), tell(params, [], gone=True))
     drawn = draw(image, key, params)
-    return lay(image, drawn, params), tell(params, drawn, gone=False)
+    return Result(lay(image, drawn, params), tell(params, drawn, gone=False))
 
 
 def tell(params: Cue, drawn: list[list[float]], gone: bool) -> dict:

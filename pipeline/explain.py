@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline import Halt, samples
-from pipeline.clean import verdicts
+from pipeline.limits import verdicts
 from pipeline.params import Clean
 from pipeline.posts import key_of, read_posts
 

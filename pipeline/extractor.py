@@ -4,6 +4,7 @@ It is the U-Net of pix2pix (Isola et al., 2017) with eight halvings and Instance
 and numbered as published, so that the published weights fit.
 """
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -97,6 +98,11 @@ def one_thread() -> Iterator[None]:
 
 
 @lru_cache(1)
+def hash_weights(weights: str, sha256: str = "") -> str:
+    """Return the SHA-256 of a file of weights. Raise Halt if it is missing, or is not `sha256`."""
+    return hashlib.sha256(read(weights, sha256)).hexdigest()
+
+
 def load(weights: str, sha256: str = "") -> Extractor:
     """Load the network once per process. Raise Halt if the file is missing, another, or does not fit."""
     data = read(weights, sha256)

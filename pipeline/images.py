@@ -211,6 +211,11 @@ def square(image: np.ndarray, side: int, crop: str = "center") -> np.ndarray:
     return resize(image[top : top + short, left : left + short], side, side)
 
 
+def grayscale(image: np.ndarray) -> np.ndarray:
+    """Return the luma (H, W) of an RGB picture; a gray one comes back as it is."""
+    return image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+
+
 def blur(image: np.ndarray, sigma: float) -> np.ndarray:
     """Blur float32 (H, W) or (H, W, C) with a Gaussian cut at 4 sigma (pixels), the border reflected."""
     width = 2 * int(4 * sigma + 0.5) + 1

@@ -1,8 +1,13 @@
-"""Which files of this project a module is made of, for the memo and for the dependencies in dvc.yaml."""
+"""The code and the libraries that decide a result, found by reading imports.
+
+They are part of the fingerprints of the memo and of checkpoints, and `prep code` lists them for DVC.
+"""
 
 import ast
 import hashlib
+from collections.abc import Iterator
 from functools import cache
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -15,14 +20,24 @@ UNTRACKED = (
     "pipeline.workers",
     "pipeline.cluster",
 )  # these decide no byte of a result
+LIBRARIES = {  # a release of one of these may change a pixel: import name, distribution
+    "cv2": "opencv-python-headless",
+    "numpy": "numpy",
+    "PIL": "pillow",
+    "scipy": "scipy",
+    "skimage": "scikit-image",
+    "torch": "torch",
+}
 
 
 @cache
 def sources(module: str) -> tuple[Path, ...]:
-    """List the files of `module` and of all that it imports from its own package, sorted.
+    """List the files of `module` and of all modules of its package that it imports, sorted.
 
-    Imports inside functions count: they decide the result as much as those at the top. The parameter classes
-    do not: their values are tracked, and a new field would redo all that does not know it.
+    Imports inside functions count. A module imported by its name, with `import_module`, does not: the caller
+    adds it where it decides a result. Parameter classes do not count either: their values are tracked, and a
+    new field would otherwise redo everything that does not know it. A text file with the name of its module,
+    such as a template, belongs to that module.
     """
     found, waiting = {}, [module]
     package = module.partition(".")[0]
@@ -31,29 +46,70 @@ def sources(module: str) -> tuple[Path, ...]:
         if name not in found:
             found[name] = locate(name)
             waiting += imported(found[name], package)
-    return tuple(sorted(path for name, path in found.items() if name not in UNTRACKED))
+    files = [path for name, path in found.items() if name not in UNTRACKED]
+    return tuple(sorted([*files, *(text for path in files if (text := path.with_suffix(".md")).is_file())]))
 
 
 def code(*modules: str) -> list[str]:
-    """Hash the files that `modules` are made of: what a memo or a checkpoint must not outlive."""
-    paths = sorted({path for module in modules for path in sources(module)})
-    return [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths]
+    """Hash the files that `modules` are made of."""
+    return [digest(path) for path in sorted({path for module in modules for path in sources(module)})]
+
+
+def libraries(*modules: str) -> list[str]:
+    """List those of LIBRARIES that the files of `modules` import, each with its version."""
+    paths = {path for module in modules for path in sources(module) if path.suffix == ".py"}
+    names = {name.partition(".")[0] for path in paths for name in dependencies(path)}
+    return [f"{name} {version(LIBRARIES[name])}" for name in sorted(names & LIBRARIES.keys())]
+
+
+def digest(path: Path) -> str:
+    """Hash a file; of Python code the syntax tree, without comments and docstrings."""
+    data = path.read_bytes()
+    if path.suffix == ".py":
+        data = repr(outline(ast.parse(data))).encode()
+    return hashlib.sha256(data).hexdigest()
+
+
+def outline(node: object) -> object:
+    """Turn a syntax tree into nested lists, without docstrings, positions and empty fields.
+
+    `ast.dump` differs between versions of Python, and these lists do not.
+    """
+    if isinstance(node, list):
+        return [outline(each) for each in node]
+    if not isinstance(node, ast.AST):
+        return node
+    fields = dict(ast.iter_fields(node))
+    if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
+        fields["body"] = fields["body"][ast.get_docstring(node) is not None :]
+    filled = [[name, outline(each)] for name, each in fields.items() if each not in (None, [])]
+    return [type(node).__name__, *filled]
 
 
 def imported(path: Path, package: str) -> list[str]:
     """List the modules of `package` that one file imports."""
-    names = []
-    for node in ast.walk(ast.parse(path.read_text())):
+    return [name for name in dependencies(path) if name.partition(".")[0] == package and locate(name)]
+
+
+def dependencies(path: Path) -> Iterator[str]:
+    """Yield every name that one file imports when it runs, with dots; some may be names within modules."""
+    waiting: list[ast.AST] = [ast.parse(path.read_bytes())]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            waiting += node.orelse
+            continue
+        waiting += ast.iter_child_nodes(node)
         if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
+            yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
-            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-    return [name for name in names if name.partition(".")[0] == package and locate(name)]
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
 @cache
 def locate(name: str) -> Path | None:
-    """Find the file of a module and run none, as some import torch, which takes seconds; or nothing."""
+    """Find the file of a module without running any, as some import torch, which takes seconds; or None."""
     package, *inner = name.split(".")
     spec = find_spec(package)
     if not inner:

@@ -10,7 +10,7 @@ from pipeline import Halt, chance
 from pipeline.samples import Loose, Shard
 from pipeline.tars import Row, Sample
 
-MEMBER = "kin.png"
+MEMBER = "relative.png"
 
 Place = tuple[Shard, Row]  # where a sample lies
 

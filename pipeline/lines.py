@@ -1,43 +1,12 @@
-"""The ways to find lines: picture -> black lines on white, uint8 (H, W)."""
+"""Filters that find lines: picture -> black lines on white, uint8 (H, W); and the share of black in them."""
 
 import cv2
 import numpy as np
 
 from pipeline import images
-from pipeline.params import Sketch
 
+CANON = 256  # side at which the literature measures complexity, in pixels
 BLACK = -3.5  # 1 + tanh of it is less than half a level
-
-
-def trace(image: np.ndarray, sketch: Sketch) -> np.ndarray:
-    """Draw the lines of an RGB or gray picture by the method that `sketch` names, but not by own.
-
-    Raise Halt if that is learned and its weights cannot be used.
-    """
-    if sketch.method == "learned":
-        from pipeline.extractor import extract  # it imports torch, which takes seconds
-
-        return extract(image, sketch.weights, sketch.sha256)
-    gray = grayscale(image)
-    match sketch.method:
-        case "threshold" | "mean":
-            return threshold(gray, sketch.blocksize, sketch.c, mean=sketch.method == "mean")
-        case "xdog-a":
-            return xdog(gray, sketch.sigma, sketch.k, 1, sketch.gamma, sketch.eps, sketch.phi)
-        case "xdog-p":
-            return xdog(gray, sketch.sigma, sketch.k, 1 + sketch.p, sketch.p, sketch.eps, sketch.phi)
-        case "canny":
-            return canny(gray, sketch.sigma, sketch.edge, sketch.follow)
-        case "dog":
-            return dog(gray, sketch.sigma, sketch.k, sketch.tau)
-        case "pencil":
-            return pencil(gray, sketch.dodge)
-    raise ValueError(f"method must be one that draws, got {sketch.method!r}")
-
-
-def grayscale(image: np.ndarray) -> np.ndarray:
-    """Return the luma of an RGB picture, and a gray one as it is."""
-    return image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
 
 
 def threshold(gray: np.ndarray, blocksize: int, c: float, mean: bool = False) -> np.ndarray:
@@ -94,3 +63,8 @@ def pencil(gray: np.ndarray, sigma: float) -> np.ndarray:
     """
     light = gray.astype(np.float32) + 1
     return np.rint(255 * np.minimum(light / images.blur(light, sigma), 1)).astype(np.uint8)
+
+
+def black(sketch: np.ndarray) -> float:
+    """Return the share of black pixels (below 128), in percent."""
+    return round(100 * (int(np.count_nonzero(sketch < 128)) / sketch.size), 4)

@@ -9,7 +9,7 @@ import numpy as np
 
 from pipeline import images
 from pipeline.chance import generator
-from pipeline.lines import grayscale
+from pipeline.images import grayscale
 from pipeline.params import Sketch
 
 DARK, DARKEST = 96, 48  # levels below which the picture is hatched one way, and both ways

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from pipeline import images
-from pipeline.lines import grayscale
+from pipeline.images import grayscale
 
 NEAR = 12  # levels that a pixel may be off a flat color: the noise of a JPEG
 HUES = 64  # side at which hues are measured, in pixels: the noise of color is finer

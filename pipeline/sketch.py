@@ -1,22 +1,23 @@
 """Color -> sketch, and how complex a sketch is. A sketch is uint8 gray (H, W): black lines on white."""
 
-import hashlib
 from dataclasses import Field, fields, replace
+from importlib import import_module
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from pipeline import images, weights
+from pipeline import images, lines
 from pipeline.chance import fraction
 from pipeline.fields import ends
 from pipeline.images import BadImage
-from pipeline.lines import trace
+from pipeline.lines import CANON, black
 from pipeline.params import Sketch
 from pipeline.pen import finish
 from pipeline.presets import PRESETS
+from pipeline.result import Result
 
-CANON = 256  # side of the picture on which the literature measures complexity, in pixels
+EXTRACTOR = "pipeline.extractor"  # imported by name: only learned sketches depend on it, and on torch
 DIGITS = 6  # decimals of a number drawn from a range
 
 
@@ -27,6 +28,30 @@ def sketchify(image: np.ndarray, sketch: Sketch, key: str = "") -> np.ndarray:
     """
     fixed = resolve(sketch, key)
     return finish(trace(image, fixed), image, fixed, key)
+
+
+def trace(image: np.ndarray, sketch: Sketch) -> np.ndarray:
+    """Draw the lines of an RGB or gray picture by the method that `sketch` names, but not by own.
+
+    Raise Halt if that is learned and its weights cannot be used.
+    """
+    if sketch.method == "learned":
+        return import_module(EXTRACTOR).extract(image, sketch.weights, sketch.sha256)
+    gray = images.grayscale(image)
+    match sketch.method:
+        case "threshold" | "mean":
+            return lines.threshold(gray, sketch.blocksize, sketch.c, mean=sketch.method == "mean")
+        case "xdog-a":
+            return lines.xdog(gray, sketch.sigma, sketch.k, 1, sketch.gamma, sketch.eps, sketch.phi)
+        case "xdog-p":
+            return lines.xdog(gray, sketch.sigma, sketch.k, 1 + sketch.p, sketch.p, sketch.eps, sketch.phi)
+        case "canny":
+            return lines.canny(gray, sketch.sigma, sketch.edge, sketch.follow)
+        case "dog":
+            return lines.dog(gray, sketch.sigma, sketch.k, sketch.tau)
+        case "pencil":
+            return lines.pencil(gray, sketch.dodge)
+    raise ValueError(f"method must be one that draws, got {sketch.method!r}")
 
 
 def resolve(sketch: Sketch, key: str) -> Sketch:
@@ -55,43 +80,42 @@ def complexity(image: np.ndarray, sketch: Sketch, key: str = "") -> float:
     return black(trace(images.resize(image, CANON, CANON), resolve(sketch, key)))
 
 
-def black(sketch: np.ndarray) -> float:
-    """Measure the share of black pixels (below 128), in percent."""
-    return round(100 * (int(np.count_nonzero(sketch < 128)) / sketch.size), 4)
+def modules(sketch: Sketch) -> tuple[str, ...]:
+    """Name the modules, beside this one, that decide a sketch of these parameters."""
+    return (EXTRACTOR,) if sketch.method == "learned" else ()
 
 
-def own_sketch(own: tuple[bytes, ...]) -> tuple[np.ndarray, float]:
+def column(picture: bytes, key: str, params: Sketch, sketch: bytes | None = None) -> Result:
+    """Draw the sketch of an encoded picture, or use `sketch`, the artist's own, if the method is own.
+
+    The metadata are the parameters used, with the numbers drawn from ranges, and the complexity in percent.
+    Of the weights they hold the name alone, since their folder changes no pixel. Raise BadImage.
+    """
+    fixed = resolve(params, key)
+    if fixed.method == "own":
+        drawn, measured = own_sketch(sketch)
+        image = images.decode(picture) if fixed.hatch else drawn
+    else:
+        image = images.decode(picture)
+        drawn = trace(image, fixed)
+        measured = black(drawn) if drawn.shape == (CANON, CANON) else complexity(image, fixed)
+    reported = {"preset": params.preset, "weights": Path(params.weights).name, "complexity": measured}
+    return Result(finish(drawn, image, fixed, key), vars(fixed) | reported)
+
+
+def own_sketch(sketch: bytes | None) -> tuple[np.ndarray, float]:
     """Decode a sketch that came with its picture, and measure its complexity. Raise BadImage("no sketch")."""
-    if not own:
+    if sketch is None:
         raise BadImage("no sketch")
-    drawn = cv2.cvtColor(images.decode(own[0]), cv2.COLOR_RGB2GRAY)
+    drawn = cv2.cvtColor(images.decode(sketch), cv2.COLOR_RGB2GRAY)
     return drawn, black(images.resize(drawn, CANON, CANON))
 
 
-def column(picture: bytes, key: str, sketch: Sketch, *own: bytes) -> tuple[np.ndarray, dict]:
-    """Draw the sketch of an encoded picture, or take its own; tell its parameters and its complexity.
-
-    The parameters are those that were drawn; of the weights the name alone is told, since their folder
-    changes no pixel.
-    """
-    fixed = resolve(sketch, key)
-    if fixed.method == "own":
-        lines, measured = own_sketch(own)
-        image = images.decode(picture) if fixed.hatch else lines
-    else:
-        image = images.decode(picture)
-        lines = trace(image, fixed)
-        measured = black(lines) if lines.shape == (CANON, CANON) else complexity(image, fixed)
-    told = {"preset": sketch.preset, "weights": Path(sketch.weights).name, "complexity": measured}
-    return finish(lines, image, fixed, key), vars(fixed) | told
-
-
 def pin(sketch: Sketch) -> Sketch:
-    """Put the SHA-256 of the weights beside their path, so that a memo does not outlive them.
+    """Put the SHA-256 of the weights beside their path, so that other weights are another step.
 
-    Raise Halt if there is no such file, or it is not the one that `sketch.sha256` asks for.
+    Raise Halt if there is no such file, or its hash is not `sketch.sha256`.
     """
     if sketch.method != "learned":
         return sketch
-    data = weights.read(sketch.weights, sketch.sha256)
-    return replace(sketch, sha256=hashlib.sha256(data).hexdigest())
+    return replace(sketch, sha256=import_module(EXTRACTOR).hash_weights(sketch.weights, sketch.sha256))

@@ -1,48 +1,56 @@
-"""A picture function lifted to samples: what decides the bytes of a new column."""
+"""An operator applied to samples: it decides the bytes of a new column."""
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from importlib.metadata import version
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from pipeline.files import dumps
 from pipeline.images import encode
-from pipeline.imports import code
+from pipeline.imports import code, libraries
+from pipeline.result import Result
 from pipeline.tars import Sample
 
-# a release of one may change a pixel
-LIBRARIES = ("numpy", "opencv-python-headless", "pillow", "scikit-image", "torch")
+
+@dataclass(frozen=True)
+class Output:
+    """A sample of the new column, and those of its metadata that are reported."""
+
+    sample: Sample
+    reported: dict = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Step:
-    """A picture function lifted to samples: (bytes, key, params) -> (pixels, facts).
+    """An operator `(picture: bytes, key: str, params) -> Result`, with its parameters.
 
-    The facts become the JSON member; with `carry`, beside those that came with the sample. Those named in
-    `tell` are also reported. The member `beside` (sketch or kin), where there is one, is the fourth argument
-    of the function. What that returns third becomes the own sketch of the new sample.
+    The metadata of the result become the JSON member; with `carry` they are added to those of the sample. The
+    metadata named in `report` are reported too. A member of the sample called `extra` ("sketch" or
+    "relative") goes to the operator as a keyword argument of that name. `modules` names code that decides the
+    result and that the operator imports by name.
     """
 
-    function: Callable[..., tuple]
+    function: Callable[..., Result]
     params: Any
     carry: bool = False
-    tell: tuple[str, ...] = ()
-    beside: str = ""
+    report: tuple[str, ...] = ()
+    extra: str = ""
+    modules: tuple[str, ...] = ()
 
-    def __call__(self, sample: Sample) -> tuple[Sample, dict]:
-        """Make the sample of the new column, and what is told of it. Raise BadImage."""
-        others = [data for suffix, data in sample.members.items() if suffix.split(".")[0] == self.beside]
-        image, facts, *drawn = self.function(sample.picture, sample.key, self.params, *others[:1])
-        told = {name: facts[name] for name in self.tell}
-        if self.carry:
-            facts = sample.facts | facts
-        members = dict(zip(("png", "sketch.png"), map(encode, (image, *drawn)), strict=False))
-        return Sample(sample.key, members | {"json": dumps(facts)}), told
+    def __call__(self, sample: Sample) -> Output:
+        """Make the sample of the new column. Raise BadImage if its picture cannot be used."""
+        others = [data for suffix, data in sample.members.items() if suffix.split(".")[0] == self.extra]
+        given = {self.extra: others[0]} if others else {}
+        result = self.function(sample.picture, sample.key, self.params, **given)
+        metadata = sample.facts | result.metadata if self.carry else result.metadata
+        members = {"png": encode(result.picture)}
+        if result.sketch is not None:
+            members["sketch.png"] = encode(result.sketch)
+        members["json"] = dumps(metadata)
+        return Output(Sample(sample.key, members), {name: result.metadata[name] for name in self.report})
 
     def fingerprint(self) -> str:
-        """Return what changes with the code, the parameters and the libraries that decide the result."""
-        given = [self.function.__qualname__, asdict(self.params), self.carry, self.tell, self.beside]
-        libraries = [version(name) for name in LIBRARIES]
-        made = code(self.function.__module__, __name__)
-        return hashlib.sha256(dumps([given, made, libraries])).hexdigest()
+        """Hash the code, the parameters and the versions of the libraries that decide the result."""
+        given = [self.function.__qualname__, asdict(self.params), self.carry, self.report, self.extra]
+        modules = (self.function.__module__, __name__, *self.modules)
+        return hashlib.sha256(dumps([given, code(*modules), libraries(*modules)])).hexdigest()

@@ -12,6 +12,7 @@ import numpy as np
 
 from pipeline import chance, images
 from pipeline.params import Reference
+from pipeline.result import Result
 
 LATTICE = 256  # beyond this side the displacement is computed at fewer points and enlarged
 
@@ -116,7 +117,7 @@ def bend(image: np.ndarray, facts: dict) -> np.ndarray:
     return tint(warp(image, at), shift)
 
 
-def column(picture: bytes, key: str, params: Reference, *kin: bytes) -> tuple[np.ndarray, dict]:
-    """Bend, tint and perhaps mirror an encoded picture, or that of a relative; tell what was drawn."""
-    facts = choose(key, params) | {"subject": "family" if kin else "own"}
-    return bend(images.decode(kin[0] if kin else picture), facts), facts
+def column(picture: bytes, key: str, params: Reference, relative: bytes | None = None) -> Result:
+    """Bend, tint and perhaps mirror an encoded picture, or that of a relative if one is given."""
+    metadata = choose(key, params) | {"subject": "family" if relative else "own"}
+    return Result(bend(images.decode(relative or picture), metadata), metadata)

@@ -1,12 +1,14 @@
-"""What the commands share: arguments, run-time options, the progress bar, and the way to say what was done.
+"""Arguments and options that several commands share, the progress bar, and the line that ends a command.
 
-How a command runs is not what it makes: these options have environment variables and stay out of params.yaml.
+Options that change how a command runs, and not its result, have environment variables and stay out of
+params.yaml.
 """
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import wraps
 from itertools import islice
 from pathlib import Path
@@ -17,19 +19,21 @@ from tqdm import tqdm
 
 from pipeline import files, images, samples
 from pipeline.report import summarize_counts
-from pipeline.run import Report
+from pipeline.parts import Report
+from pipeline.run import TOLERANT, Execution, Policy, process
+from pipeline.step import Step
 
 if TYPE_CHECKING:  # it imports what only a few commands need
     from pipeline.fetch import Tally
 
 
 def folder(help: str):
-    """Describe an argument that is a path or a URL."""
+    """Declare an argument that is a path or a URL."""
     return typer.Argument(help=help, show_default=False, parser=files.locate)
 
 
 def connected(command: Callable) -> Callable:
-    """Let a command say in a sentence that a URL which it was given does not answer any more."""
+    """Make a command end with one sentence if a URL among its arguments stops answering."""
 
     @wraps(command)
     def wrapper(**given):
@@ -72,7 +76,7 @@ TILES = 16  # pictures on a contact sheet, eight to a row
 
 @contextmanager
 def progress(name: str, unit: str = "img") -> Iterator[Callable[[int, int], None]]:
-    """Show a bar on stderr once a run takes longer than two seconds, and none where nobody looks."""
+    """Show a progress bar on a terminal once a run takes longer than two seconds."""
     with tqdm(desc=name, unit=unit, delay=2, disable=not sys.stderr.isatty(), dynamic_ncols=True) as bar:
 
         def tick(done: int, total: int) -> None:
@@ -82,14 +86,42 @@ def progress(name: str, unit: str = "img") -> Iterator[Callable[[int, int], None
         yield tick
 
 
+@dataclass(frozen=True)
+class Run:
+    """The options of every stage that makes one column from another."""
+
+    metrics: Metrics = None
+    sheet: Sheet = None
+    workers: Workers = WORKERS
+    on: On = "processes"
+    cache: Cache = CACHE
+
+    def column(
+        self,
+        name: str,
+        step: Step,
+        source: Path,
+        dest: Path,
+        policy: Policy = TOLERANT,
+        view: Callable[[list], list] = list,
+        numbers: Sequence[str] = (),
+    ) -> Report:
+        """Apply a step to a column, write the metrics and the sheet, and print the counts."""
+        with progress(name) as tick:
+            execution = Execution(self.cache, self.workers, self.on, tick)
+            report = process(step, source, dest, execution, policy, view)
+        if self.sheet:
+            draw_sheet(dest, self.sheet)
+        conclude(name, report, dest, self.metrics, numbers)
+        return report
+
+
 def conclude(
-    name: str, report: "Report | Tally", dest: Path, metrics: Path | None, sheet: Path | None, *numbers: str
-):
-    """Write the metrics and the sheet that were asked for, and say in one line what became of the samples."""
+    name: str, report: "Report | Tally", dest: Path, metrics: Path | None, numbers: Sequence[str] = ()
+) -> None:
+    """Write the metrics, with mean and median of `numbers`, and print the counts on one line."""
     if metrics:
         files.write_json(metrics, report.metrics(*numbers))
-    if sheet:
-        draw_sheet(dest, sheet)
     reasons = summarize_counts(report.rejected)
     written = f"{report.written} of {report.taken} written to {dest}"
     typer.echo(f"{name}: {written}" + (f"; rejected: {reasons}" if reasons else ""))

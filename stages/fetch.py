@@ -43,4 +43,4 @@ def fetch(
 
     with fetched(host, cache, rate) as place, progress("fetch") as tick:
         tally = fetching.fetch(place, posts, dest, fetch, cache=cache, ledger=ledger, again=again, tick=tick)
-    conclude("fetch", tally, dest, metrics, None)
+    conclude("fetch", tally, dest, metrics)

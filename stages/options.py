@@ -13,41 +13,41 @@ from pipeline.fields import Section, describe
 
 
 def unfold(command: Callable) -> Callable:
-    """Replace each argument annotated with a parameter class by one option per field.
+    """Replace each argument annotated with a dataclass by one option per field.
 
-    The command gets the class, checked; a value out of bounds is a usage error, exit code 2.
+    A parameter class is checked: a value out of bounds is a usage error, exit code 2. The fields of any other
+    dataclass, such as `arguments.Run`, are annotated with their Typer options.
     """
     signature = inspect.signature(command)
-    sections = {
-        name: given.annotation for name, given in signature.parameters.items() if is_section(given.annotation)
+    classes = {
+        name: given.annotation
+        for name, given in signature.parameters.items()
+        if dataclasses.is_dataclass(given.annotation)
     }
 
     @wraps(command)
     def wrapper(**given):
-        for name, section in sections.items():
-            values = {field.name: given.pop(field.name) for field in dataclasses.fields(section)}
+        for name, folded in classes.items():
+            values = {field.name: given.pop(field.name) for field in dataclasses.fields(folded)}
             with usage():
-                given[name] = section(**values)
+                given[name] = folded(**values)
         return command(**given)
 
-    plain = [given for name, given in signature.parameters.items() if name not in sections]
-    options = [option(field) for section in sections.values() for field in dataclasses.fields(section)]
-    wrapper.__signature__ = signature.replace(parameters=[*map(keyword, plain), *options])
+    plain = [keyword(given) for name, given in signature.parameters.items() if name not in classes]
+    fields = [(folded, field) for folded in classes.values() for field in dataclasses.fields(folded)]
+    plain += [run_option(field) for folded, field in fields if not issubclass(folded, Section)]
+    options = [option(field) for folded, field in fields if issubclass(folded, Section)]
+    wrapper.__signature__ = signature.replace(parameters=[*plain, *options])
     return wrapper
 
 
 @contextmanager
 def usage() -> Iterator[None]:
-    """Turn a ValueError at the door into a usage error: one line, exit code 2."""
+    """Turn a ValueError into a usage error: one line, exit code 2."""
     try:
         yield
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
-
-
-def is_section(annotation: object) -> bool:
-    """Tell a parameter class from other annotations."""
-    return isinstance(annotation, type) and issubclass(annotation, Section)
 
 
 def keyword(given: inspect.Parameter) -> inspect.Parameter:
@@ -55,8 +55,15 @@ def keyword(given: inspect.Parameter) -> inspect.Parameter:
     return given.replace(kind=inspect.Parameter.KEYWORD_ONLY)
 
 
+def run_option(field: dataclasses.Field) -> inspect.Parameter:
+    """Make the option of one field that is annotated with it."""
+    return inspect.Parameter(
+        field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=field.type
+    )
+
+
 def option(field: dataclasses.Field) -> inspect.Parameter:
-    """Make the option of one field; one that may be a range takes any text, for the class to check."""
+    """Make the option of one parameter; one that may be a range takes any text, and its class checks it."""
     rule, kind = field.metadata, type(field.default)
     words = kind is str and "names" not in rule
     text = rule["help"] if words else f"{rule['help']} ({describe(field)})"
@@ -70,7 +77,7 @@ def option(field: dataclasses.Field) -> inspect.Parameter:
 
 
 def read(kind: type, text: str) -> float | str:
-    """Read a number; leave any other text, such as a range, as it is."""
+    """Read a number; return any other text, such as a range, as it is."""
     try:
         return kind(text)
     except ValueError:

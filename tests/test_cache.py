@@ -6,15 +6,17 @@ import time
 
 import pytest
 from conftest import make_column
+from made import process
 
 from pipeline import files, sketch
 from pipeline.cache import collect
 from pipeline.memo import TABLE
 from pipeline.params import Sketch
-from pipeline.run import process
 from pipeline.step import Step
 
-WAYS = {number: Step(sketch.column, Sketch(blocksize=number), tell=("complexity",)) for number in (7, 9, 11)}
+WAYS = {
+    number: Step(sketch.column, Sketch(blocksize=number), report=("complexity",)) for number in (7, 9, 11)
+}
 KEYS = [f"{number:09d}" for number in range(1, 9)]
 
 

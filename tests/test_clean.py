@@ -7,11 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from conftest import picture
+from made import unpacked
 
 from pipeline import images, scores
-from pipeline.clean import RULES, Take, chroma, clean, column, histogram, judge, measure
+from pipeline.clean import Take, chroma, column, histogram, measure
 from pipeline.clean import told as told_names
 from pipeline.images import BadImage
+from pipeline.limits import RULES, admit, judge
 from pipeline.looks import REACH
 from pipeline.params import Clean, Sketch
 from pipeline.sketch import complexity
@@ -22,20 +24,20 @@ SMALL = Clean(side=64, smallest=64, blur=9.0)  # small pictures are blurred at 2
 def reason(image, params):
     """Return why a picture is rejected."""
     with pytest.raises(BadImage) as caught:
-        clean(images.encode(image), params)
+        admit(images.encode(image), params)
     return str(caught.value)
 
 
 def test_the_result_is_the_square_of_the_side():
     wide = picture(1, 100, 80)
-    color, scores = clean(images.encode(wide), SMALL)
+    color, scores = unpacked(admit(images.encode(wide), SMALL))
     np.testing.assert_array_equal(color, images.square(wide, 64))
     assert (scores["width"], scores["height"]) == (100, 80)
 
 
 def scores_of(image, params=SMALL):
     """Return what is told of a picture."""
-    return measure(images.encode(image), Take.of(params))[1]
+    return measure(images.encode(image), Take.of(params)).metadata
 
 
 FINE = {
@@ -92,7 +94,7 @@ def test_each_fault_of_a_real_picture_has_its_reason():
     assert reason(noise, SMALL) == "too complex"
     assert reason(np.full((64, 64, 3), (200, 30, 30), np.uint8), SMALL) == "blank"
     with pytest.raises(BadImage, match="cannot decode"):
-        clean(b"nothing", SMALL)
+        admit(b"nothing", SMALL)
 
 
 def test_limits_decide_no_pixel_and_no_score():
@@ -118,16 +120,17 @@ def apart(one, other):
 
 def test_complexity_does_not_depend_on_the_side():
     data = images.encode(picture(2, 512, 512))
-    measured = {clean(data, Clean(side=side, blur=9.0))[1]["complexity7"] for side in (64, 256, 300)}
+    measured = {admit(data, Clean(side=side, blur=9.0)).metadata["complexity7"] for side in (64, 256, 300)}
     assert len(measured) == 1
 
 
 def test_equal_pixels_have_equal_hashes_whatever_the_file():
     image = picture(3)
     scores = [
-        clean(data, SMALL)[1]["pixels"] for data in (images.encode(image), images.encode(image) + b"tail")
+        admit(data, SMALL).metadata["pixels"]
+        for data in (images.encode(image), images.encode(image) + b"tail")
     ]
-    assert scores[0] == scores[1] != clean(images.encode(picture(4)), SMALL)[1]["pixels"]
+    assert scores[0] == scores[1] != admit(images.encode(picture(4)), SMALL).metadata["pixels"]
 
 
 def test_chroma_is_the_mean_spread_of_a_pixel_and_zero_for_gray():
@@ -138,10 +141,11 @@ def test_an_own_sketch_is_cropped_and_resized_as_its_picture():
     image = picture(1, 80, 100)
     lines = images.encode(np.repeat(image[..., :1], 3, axis=2))
     for params in (SMALL, replace(SMALL, crop="top")):
-        color, scores, drawn = column(images.encode(image), "1", Take.of(params), lines)
-        np.testing.assert_array_equal(drawn, color[..., 0])
-        np.testing.assert_array_equal(color, clean(images.encode(image), params)[0])
-        alone = clean(images.encode(image), params)[1]
+        result = column(images.encode(image), "1", Take.of(params), lines)
+        color, scores = unpacked(result)
+        np.testing.assert_array_equal(result.sketch, color[..., 0])
+        np.testing.assert_array_equal(color, admit(images.encode(image), params).picture)
+        alone = admit(images.encode(image), params).metadata
         assert scores.pop("lines") != alone.pop("lines")  # those of the own sketch
         assert scores == alone
 
@@ -150,7 +154,7 @@ def test_an_own_sketch_of_another_size_is_gray_and_of_the_side():
     line = np.full((240, 300, 4), 255, np.uint8)
     line[..., 3] = 0  # transparent is white
     line[:, 90:99] = (200, 0, 0, 255)
-    _, _, drawn = clean(images.encode(picture(1, 100, 80)), SMALL, images.encode(line))
+    drawn = admit(images.encode(picture(1, 100, 80)), SMALL, images.encode(line)).sketch
     assert drawn.shape == (64, 64)
     assert (drawn[:, 0] == 255).all()
     assert (drawn[:, 17] < 100).all()  # 94.5 of 300 is 64.5 from the left of the middle 240, at a side of 64
@@ -160,15 +164,15 @@ def test_an_own_sketch_of_another_size_is_gray_and_of_the_side():
 def test_an_own_sketch_has_the_aspect_of_its_picture_within_two_percent(width, height, fine):
     square, sketch = images.encode(picture(1)), images.encode(picture(1, width, height))
     if fine:
-        assert len(clean(square, SMALL, sketch)) == 3
+        assert admit(square, SMALL, sketch).sketch is not None
     else:
         with pytest.raises(BadImage, match="odd sketch"):
-            clean(square, SMALL, sketch)
+            admit(square, SMALL, sketch)
 
 
 def test_a_broken_own_sketch_rejects_its_picture():
     with pytest.raises(BadImage, match="cannot decode"):
-        clean(images.encode(picture(1)), SMALL, b"nothing")
+        admit(images.encode(picture(1)), SMALL, b"nothing")
 
 
 def test_the_histogram_counts_every_picture_once():

@@ -14,12 +14,13 @@ import cv2
 import pytest
 import test_urls
 from conftest import make_column
+from made import process
 from test_prep import run
 
 from pipeline import Halt, cluster, files, images, imports, samples
 from pipeline.images import BadImage
 from pipeline.params import Cue
-from pipeline.run import process
+from pipeline.result import Result
 from pipeline.step import Step
 
 pytest.importorskip("ray", reason="needs inkwash[ray]")
@@ -51,10 +52,10 @@ def picky(data, key, params):
     """Reject every third sample; tell which of four colors the others have."""
     if int(key) % 3 == 0:
         raise BadImage("gray")
-    return images.decode(data)[::2, ::2], {"color": int(key) % 4}
+    return Result(images.decode(data)[::2, ::2], {"color": int(key) % 4})
 
 
-PICKY = Step(picky, Cue(), tell=("color",))
+PICKY = Step(picky, Cue(), report=("color",))
 
 
 @pytest.mark.parametrize("source", ["column", "loose"])
@@ -116,7 +117,7 @@ def notes(tmp_path):
 def surroundings(data, key, notes):
     """Tell how many threads there are for pixels and for linear algebra, and in which process this is."""
     threads = [cv2.getNumThreads(), *(os.environ[name] for name in cluster.THREADS)]
-    return images.decode(data), {"threads": " ".join(map(str, threads)), "process": os.getpid()}
+    return Result(images.decode(data), {"threads": " ".join(map(str, threads)), "process": os.getpid()})
 
 
 def test_workers_are_other_processes_of_one_thread_each(cores, column, notes, tmp_path):
@@ -132,7 +133,7 @@ def dies_once(data, key, notes):
     """Die of the fourth sample as a worker does that the system kills, but only once."""
     if notes.leave(key) and int(key) == 4:
         os.kill(os.getpid(), signal.SIGKILL)
-    return images.decode(data), {}
+    return Result(images.decode(data), {})
 
 
 def test_the_shards_of_a_lost_worker_are_done_again(cores, column, notes, tmp_path):
@@ -158,7 +159,7 @@ def test_a_shard_that_kills_every_worker_is_given_up_in_a_sentence(cores, notes,
 def buggy(data, key, notes):
     """Divide by zero."""
     notes.leave("bug")
-    return images.decode(data), {"ratio": 1 / 0}
+    return Result(images.decode(data), {"ratio": 1 / 0})
 
 
 def test_a_bug_is_not_tried_again_and_is_shown_where_it_happened(cores, notes, tmp_path):
@@ -212,7 +213,7 @@ def slow(data, key, notes):
     if int(key) > 1:
         time.sleep(20)
         notes.leave("survived")
-    return images.decode(data), {}
+    return Result(images.decode(data), {})
 
 
 def test_an_interrupt_ends_the_work_and_leaves_no_seal(cores, notes, tmp_path):

@@ -4,13 +4,13 @@ from functools import partial
 
 import pytest
 from conftest import picture
+from made import process
 
-from pipeline import Halt, clean, cue, files, images, samples
+from pipeline import Halt, clean, cue, files, images, limits, samples
 from pipeline.explain import explain
 from pipeline.pack import pack
 from pipeline.params import Clean, Cue, Pack
 from pipeline.posts import write_posts
-from pipeline.run import process
 from pipeline.step import Step
 from pipeline.tars import Sample
 
@@ -37,8 +37,8 @@ def data(tmp_path_factory):
     original = samples.write_shard(data / "original" / "000000.tar", made)
     samples.seal(data / "original", [original], 6, {"gone": 1})
     samples.write_ledger(data / "fetch.tsv", [("000000006", "gone", "404")], "detail")
-    step = Step(clean.column, clean.Take.of(LIMITS), carry=True, tell=clean.told(LIMITS))
-    judged = {"judge": partial(clean.judge, params=LIMITS), "distinct": "pixels"}
+    step = Step(clean.column, clean.Take.of(LIMITS), carry=True, report=clean.told(LIMITS))
+    judged = {"judge": partial(limits.judge, params=LIMITS), "distinct": "pixels"}
     process(step, data / "original", data / "color", cache=data.parent / "cache", **judged)
     process(Step(cue.column, Cue()), data / "color", data / "cue", cache=data.parent / "cache")
     columns = {"color": data / "color", "cue": data / "cue"}
@@ -62,7 +62,7 @@ def test_a_sample_that_was_kept_is_followed_to_its_split(data):
 
 def test_every_rule_is_told_with_value_and_limit(data):
     rules = outcomes(data, 1)["clean"].rules
-    assert len(rules) == len(clean.RULES)
+    assert len(rules) == len(limits.RULES)
     assert rules[0].split() == ["too", "small", "64", ">=", "64", "fine"]
     strict = outcomes(data, 1, Clean(smallest=65))["clean"].rules
     assert strict[0].split() == ["too", "small", "64", ">=", "65", "rejected"]

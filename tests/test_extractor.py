@@ -197,6 +197,6 @@ def test_other_weights_at_the_same_place_make_other_work(weights):
 
 
 def test_the_facts_tell_the_weights_by_hash_and_not_where_they_lie(weights, image):
-    facts = column(images.encode(image), "1", pin(Sketch(method="learned", weights=weights)))[1]
+    facts = column(images.encode(image), "1", pin(Sketch(method="learned", weights=weights))).metadata
     assert facts["weights"] == "netG.safetensors"
     assert len(facts["sha256"]) == 64

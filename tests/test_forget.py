@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 from conftest import picture
+from made import process
 from test_prep import run
 
 from pipeline import Halt, cue, files, forget, images, samples, sketch
 from pipeline.pack import pack
 from pipeline.params import Cue, Pack, Search, Sketch
 from pipeline.posts import read_posts
-from pipeline.run import process
 from pipeline.selection import is_forgotten
 from pipeline.step import Step
 from pipeline.tars import Sample
@@ -75,7 +75,10 @@ def project(tmp_path, monkeypatch):
     files.write(Path("data/posts.jsonl"), b"".join(files.dumps(line) + b"\n" for line in lines))
     lay(Path("data/original"), range(1, 13), GONE, "gone")
     lay(Path("data/color"), range(1, 11), GRAY, "gray")
-    steps = {"cue": Step(cue.column, Cue()), "sketch/b7": Step(sketch.column, Sketch(), tell=("complexity",))}
+    steps = {
+        "cue": Step(cue.column, Cue()),
+        "sketch/b7": Step(sketch.column, Sketch(), report=("complexity",)),
+    }
     for name, step in steps.items():
         process(step, Path("data/color"), Path("data", name), cache=Path(".prep"))
     repack(Path("data/pairs"))

@@ -1,7 +1,22 @@
-"""The files that decide a result are found by reading the imports."""
+"""The code and the libraries that decide a result are found by reading imports."""
+
+import ast
+import sys
+
+import pytest
 
 from pipeline import imports
-from pipeline.imports import code, sources
+from pipeline.imports import code, digest, libraries, sources
+
+TEXT = '''"""A module."""
+
+SIZE = 3  # pixels
+
+
+def double(size: int) -> int:
+    """Return twice the size."""
+    return 2 * size
+'''
 
 
 def names(module):
@@ -9,16 +24,31 @@ def names(module):
 
 
 def test_imports_are_followed_to_the_end():
-    assert names("pipeline.cue") == ["chance.py", "cue.py", "images.py"]
-    assert "sketch.py" in names("pipeline.clean")
+    assert names("pipeline.cue") == ["chance.py", "cue.py", "images.py", "result.py"]
+    assert "files.py" in names("pipeline.step")
 
 
 def test_a_module_that_is_not_imported_does_not_count():
     assert "warp.py" not in names("pipeline.sketch")
 
 
+def test_imports_for_types_alone_do_not_count(tmp_path):
+    (tmp_path / "a.py").write_text("if TYPE_CHECKING:\n    import torch\nelse:\n    import csv\nimport json")
+    assert sorted(imports.dependencies(tmp_path / "a.py")) == ["csv", "json"]
+
+
 def test_parameter_classes_do_not_count():
     assert "params.py" not in names("pipeline.sketch")
+
+
+def test_a_text_beside_a_module_belongs_to_it(monkeypatch, tmp_path):
+    (tmp_path / "card.py").write_text("import json")
+    (tmp_path / "card.md").write_text("# Card")
+    monkeypatch.setattr(imports, "locate", lambda name: tmp_path / "card.py" if name == "own.card" else None)
+    assert [path.name for path in sources.__wrapped__("own.card")] == ["card.md", "card.py"]
+    before = digest(tmp_path / "card.md")
+    (tmp_path / "card.md").write_text("# Cards")
+    assert digest(tmp_path / "card.md") != before
 
 
 def test_an_edit_changes_the_code_and_its_place_does_not(monkeypatch, tmp_path):
@@ -29,4 +59,74 @@ def test_an_edit_changes_the_code_and_its_place_does_not(monkeypatch, tmp_path):
     assert code("a") == code("b")
     files[1].write_text("two")
     assert code("a") != code("b")
-    assert code("a", "b", "a") == [*code("a"), *code("b")]
+    assert sorted(code("a", "b", "a")) == sorted([*code("a"), *code("b")])
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("# pixels", "# in pixels"),
+        ('"""A module."""', '"""One\nmodule."""'),
+        ('    """Return twice the size."""\n', ""),
+        ("2 * size", "(2\n        * size)"),
+        ("\n\n\ndef", "\n\ndef"),
+    ],
+)
+def test_words_and_layout_change_no_hash(tmp_path, old, new):
+    assert edited(tmp_path, old, new) == edited(tmp_path, "", "")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("= 3", "= 4"), ("2 *", "2.0 *"), ("size: int", "size: float"), ("double", "twice")]
+)
+def test_a_change_of_code_changes_the_hash(tmp_path, old, new):
+    assert edited(tmp_path, old, new) != edited(tmp_path, "", "")
+
+
+def edited(folder, old, new):
+    """Hash the text after a replacement."""
+    assert old in TEXT
+    (folder / "module.py").write_text(TEXT.replace(old, new) if old else TEXT)
+    return digest(folder / "module.py")
+
+
+def test_a_string_that_is_no_docstring_counts(tmp_path):
+    for text, other in (('print("a")', 'print("b")'), ("X = '''a'''", "X = '''b'''"), ("1\n'a'", "1\n'b'")):
+        (tmp_path / "one.py").write_text(text)
+        (tmp_path / "other.py").write_text(other)
+        assert digest(tmp_path / "one.py") != digest(tmp_path / "other.py")
+
+
+def test_the_hash_knows_every_field_that_the_syntax_tree_has():
+    """Fields that are left out are empty; nothing that `ast.dump` shows is lost."""
+    tree = ast.parse("def f(a, /, b=1, *c, d: int = 2, **e) -> str:\n    return f'{a!r:>{b}}' + u'x'")
+    shown = repr(imports.outline(tree))
+    for word in (
+        "posonlyargs",
+        "defaults",
+        "vararg",
+        "kwonlyargs",
+        "kw_defaults",
+        "kwarg",
+        "returns",
+        "conversion",
+    ):
+        assert f"'{word}'" in shown
+
+
+def test_a_step_depends_on_the_libraries_that_it_imports_and_on_no_other():
+    drawing = [line.split()[0] for line in libraries("pipeline.sketch", "pipeline.step")]
+    assert drawing == ["PIL", "cv2", "numpy", "skimage"]
+    assert "torch" in [line.split()[0] for line in libraries("pipeline.extractor")]
+
+
+@pytest.mark.parametrize("module", ["clean", "sketch", "cue", "warp", "extractor", "step"])
+def test_every_library_of_an_operator_is_known_to_decide_pixels_or_not_to(module):
+    roots = {
+        name.partition(".")[0]
+        for path in sources(f"pipeline.{module}")
+        for name in imports.dependencies(path)
+    }
+    harmless = {"safetensors", "upath", "zlib_ng"}  # the third packs to the bytes of zlib
+    outside = {name for name in roots - {"pipeline"} if name not in sys.stdlib_module_names}
+    assert outside <= imports.LIBRARIES.keys() | harmless

@@ -39,7 +39,7 @@ def signed(image):
 
 
 def sketch(image):
-    return lines.threshold(lines.grayscale(canon(image)), 7, 2.0)
+    return lines.threshold(images.grayscale(canon(image)), 7, 2.0)
 
 
 def apart(one, other):
@@ -124,7 +124,7 @@ def test_noise_on_blanks_does_not_bring_them_near():
 
 
 def test_the_bits_are_those_of_another_transform(drawings):
-    gray = lines.grayscale(canon(drawings[0]))
+    gray = images.grayscale(canon(drawings[0]))
     means = gray.reshape(64, 4, 64, 4).mean(axis=(1, 3))
     low = np.rint(dctn(means, norm="ortho")[1:12, 1:12])
     assert looks.of_colors(canon(drawings[0])) == np.packbits(low > np.median(low)).tobytes()

@@ -21,14 +21,14 @@ import pytest
 from conftest import picture
 from PIL import Image
 
-from pipeline import clean, images, samples
+from pipeline import images, limits, samples
 from pipeline.images import BadImage
 from pipeline.tars import Sample
 from pipeline.verify import verify
 
 ROOT = Path(__file__).parent.parent
 MEMORY = 2 << 30  # bytes of data per process; 65,535 x 65,535 pixels would take 12.9 GB, 177 megapixels 3.2
-REASONS = {rule.reason for rule in clean.RULES} | {"cannot decode", "too large", "duplicate", "bad facts"}
+REASONS = {rule.reason for rule in limits.RULES} | {"cannot decode", "too large", "duplicate", "bad facts"}
 SIZES = ((65535, 65535), (13300, 13300), (16383, 16383), (65535, 1), (0, 0), (2**31 - 1, 1))
 HEAVY = (*SIZES, (9990, 9990))  # the last may be decoded, and takes seconds
 FACTS = (  # no JSON, no object, or nothing that can be written again

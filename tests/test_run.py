@@ -16,28 +16,30 @@ import numpy as np
 import psutil
 import pytest
 from conftest import make_column, picture
+from made import process
 
 from pipeline import Halt, clean, cue, files, images, imports, samples, sketch
 from pipeline.images import BadImage
 from pipeline.memo import table
 from pipeline.params import Clean, Cue, Sketch
-from pipeline.run import process, welcome
+from pipeline.result import Result
+from pipeline.run import accept
 from pipeline.step import Step
 from pipeline.tars import Sample
 
-DRAW = Step(sketch.column, Sketch(), tell=("complexity",))
+DRAW = Step(sketch.column, Sketch(), report=("complexity",))
 
 
 def picky(data, key, params):
     """Reject every third sample; tell which of four colors the others have."""
     if int(key) % 3 == 0:
         raise BadImage("gray")
-    return images.decode(data), {"color": int(key) % 4}
+    return Result(images.decode(data), {"color": int(key) % 4})
 
 
 def tell_color(data, key, params):
     """Tell which of four colors a sample has."""
-    return images.decode(data), {"color": int(key) % 4}
+    return Result(images.decode(data), {"color": int(key) % 4})
 
 
 def unpacked(column, tmp_path):
@@ -47,7 +49,7 @@ def unpacked(column, tmp_path):
     return tmp_path / "loose"
 
 
-PICKY = Step(picky, Cue(), tell=("color",))
+PICKY = Step(picky, Cue(), report=("color",))
 
 
 def everything(folder):
@@ -138,12 +140,12 @@ def test_what_is_judged_by_what_is_told_is_left_out_with_its_reason_and_shown(co
 
 def test_only_ten_pictures_are_shown_of_a_reason(tmp_path):
     column = make_column(tmp_path / "in", [f"{4 * n + 2:09d}" for n in range(1, 40)])
-    keep = Step(tell_color, Cue(), tell=("color",))
+    keep = Step(tell_color, Cue(), report=("color",))
     with pytest.raises(Halt, match="odd 39"):
         process(keep, column, tmp_path / "out", cache=tmp_path / "cache", judge=fussy)
     keep = make_column(tmp_path / "more", [f"{n:09d}" for n in range(1, 100)])
     report = process(
-        Step(tell_color, Cue(), tell=("color",)),
+        Step(tell_color, Cue(), report=("color",)),
         keep,
         tmp_path / "out",
         cache=tmp_path / "cache",
@@ -194,7 +196,7 @@ def noted(data, key, params):
         notes.write(f"{key}\n")
     if int(key) % 5 == 0:
         raise BadImage("gray")
-    return images.decode(data), {"key": key}
+    return Result(images.decode(data), {"key": key})
 
 
 @pytest.fixture
@@ -229,9 +231,9 @@ def test_only_what_is_new_is_made_when_shards_grow_split_or_move(tmp_path, made)
 
 def test_a_judge_that_changes_makes_nothing_again(column, tmp_path, made):
     cache = tmp_path / "cache"
-    for judge, written in ((welcome, 7), (nobody_but_the_first, 1), (welcome, 7)):
+    for judge, written in ((accept, 7), (nobody_but_the_first, 1), (accept, 7)):
         report = process(
-            Step(noted, Cue(), tell=("key",)), column, tmp_path / "out", cache=cache, judge=judge
+            Step(noted, Cue(), report=("key",)), column, tmp_path / "out", cache=cache, judge=judge
         )
         assert report.written == written
     assert made() == list(range(1, 9))
@@ -278,8 +280,10 @@ def test_a_full_disk_under_the_table_of_the_memo_is_no_damage(monkeypatch, tmp_p
 
 
 def test_parameters_and_code_are_part_of_the_fingerprint(monkeypatch, tmp_path):
-    assert DRAW.fingerprint() == Step(sketch.column, Sketch(), tell=("complexity",)).fingerprint()
-    assert DRAW.fingerprint() != Step(sketch.column, Sketch(blocksize=9), tell=("complexity",)).fingerprint()
+    assert DRAW.fingerprint() == Step(sketch.column, Sketch(), report=("complexity",)).fingerprint()
+    assert (
+        DRAW.fingerprint() != Step(sketch.column, Sketch(blocksize=9), report=("complexity",)).fingerprint()
+    )
     before = DRAW.fingerprint()
     edited = tmp_path / "edited.py"
     edited.write_text("changed = True")
@@ -332,7 +336,7 @@ def greedy(data, key, params):
         np.empty(1 << 50, np.uint8)
     if int(key) == 7 and os.environ["GREED"] == "OpenCV":
         cv2.copyMakeBorder(np.zeros((1, 1), np.uint8), 0, 1 << 30, 0, 1 << 20, cv2.BORDER_REPLICATE)
-    return images.decode(data), {}
+    return Result(images.decode(data), {})
 
 
 @pytest.mark.parametrize(("library", "workers"), [("NumPy", 1), ("OpenCV", 1), ("NumPy", 2)])
@@ -391,8 +395,8 @@ def test_what_an_earlier_run_left_behind_is_gone(column, tmp_path):
     assert not (tmp_path / "out" / "000009.tar").exists()
 
 
-CLEAN = Step(clean.column, clean.Take.of(Clean(side=16)), carry=True, beside="sketch")
-OWN = Step(sketch.column, Sketch(method="own"), tell=("complexity",), beside="sketch")
+CLEAN = Step(clean.column, clean.Take.of(Clean(side=16)), carry=True, extra="sketch")
+OWN = Step(sketch.column, Sketch(method="own"), report=("complexity",), extra="sketch")
 
 
 def make_pairs(folder, suffixes):

@@ -7,13 +7,14 @@ from threading import Thread
 
 import pytest
 from conftest import make_column, picture
+from made import process
 from test_prep import run
 
 from pipeline import Halt, files, images, samples
 from pipeline.images import BadImage
 from pipeline.pack import current, pack
 from pipeline.params import Cue, Pack
-from pipeline.run import process
+from pipeline.result import Result
 from pipeline.step import Step
 
 s3fs = pytest.importorskip("s3fs", reason="needs inkwash[urls]")
@@ -28,10 +29,10 @@ def picky(data, key, params):
     """Reject every third sample; tell which of four colors the others have."""
     if int(key) % 3 == 0:
         raise BadImage("gray")
-    return images.decode(data)[::2, ::2], {"color": int(key) % 4}
+    return Result(images.decode(data)[::2, ::2], {"color": int(key) % 4})
 
 
-PICKY = Step(picky, Cue(), tell=("color",))
+PICKY = Step(picky, Cue(), report=("color",))
 
 
 class Store:
@@ -147,7 +148,7 @@ def test_loose_pictures_have_the_same_keys_in_the_same_order(bucket, tmp_path):
     afar = upload(tmp_path / "in", f"{bucket}/in")
     near, far = ([s for part in samples.parts(place) for s in part] for place in (tmp_path / "in", afar))
     assert near == far
-    step = Step(lambda data, key, params: (images.decode(data), {}), Cue(), carry=True)
+    step = Step(lambda data, key, params: Result(images.decode(data), {}), Cue(), carry=True)
     for source, dest in ((tmp_path / "in", tmp_path / "out"), (afar, files.locate(f"{bucket}/out"))):
         process(step, source, dest, cache=tmp_path / "cache")
     assert content(tmp_path / "out") == content(files.locate(f"{bucket}/out"))

@@ -1,0 +1,107 @@
+"""The outcome of one unit of work, and the report that sums all of them up."""
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from pipeline.samples import Shard
+from pipeline.tars import Sample
+
+EXAMPLES = 10  # rejected pictures kept for each reason
+
+Example = tuple[str, bytes]  # the key of a rejected sample, and its encoded picture
+
+
+@dataclass(frozen=True)
+class Reject:
+    """A rejected sample: its key, the reason, and what was reported of it before."""
+
+    key: str
+    reason: str
+    reported: dict = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Part:
+    """The outcome of one unit of work: the metadata reported for each key that is kept, and the rejects."""
+
+    shard: Shard | None = None
+    kept: Mapping[str, dict] = field(default_factory=dict)
+    rejects: tuple[Reject, ...] = ()
+    examples: Mapping[str, list[Example]] = field(default_factory=dict)
+
+    def reject(self, reasons: Mapping[str, str]) -> "Part":
+        """Return the part with the keys of `reasons` among the rejects; its files stay as they are."""
+        lost = tuple(Reject(key, reason, self.kept[key]) for key, reason in reasons.items())
+        kept = {key: reported for key, reported in self.kept.items() if key not in reasons}
+        return replace(self, kept=kept, rejects=self.rejects + lost)
+
+    def show(self, samples: Iterable[Sample]) -> "Part":
+        """Return the part with the pictures of these rejected samples among its examples."""
+        reasons = {reject.key: reject.reason for reject in self.rejects}
+        pictures = defaultdict(list, {reason: [*shown] for reason, shown in self.examples.items()})
+        for sample in samples:
+            shown = pictures[reasons[sample.key]]
+            if len(shown) < EXAMPLES:
+                shown.append((sample.key, sample.picture))
+        return replace(self, examples=dict(pictures))
+
+
+@dataclass
+class Report:
+    """Counts of a whole column, examples of its rejects by reason, and the numbers reported for its samples.
+
+    Numbers are counted after rounding to two decimals, so that a million samples take no more memory.
+    """
+
+    written: int = 0
+    reasons: Counter = field(default_factory=Counter)
+    examples: dict[str, list[Example]] = field(default_factory=dict)
+    counts: dict[str, Counter] = field(default_factory=lambda: defaultdict(Counter))
+    sums: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+
+    @property
+    def taken(self) -> int:
+        """The number of samples read."""
+        return self.written + self.reasons.total()
+
+    @property
+    def rejected(self) -> dict[str, int]:
+        """The number of rejects by reason."""
+        return dict(sorted(self.reasons.items()))
+
+    def add(self, part: Part) -> None:
+        """Count one more part."""
+        self.written += len(part.kept)
+        self.reasons.update(reject.reason for reject in part.rejects)
+        for reason, pictures in part.examples.items():
+            self.examples[reason] = [*self.examples.get(reason, ()), *pictures][:EXAMPLES]
+        columns = defaultdict(list)
+        for reported in part.kept.values():
+            for name, value in reported.items():
+                if type(value) in (int, float):
+                    columns[name].append(value)
+        for name, values in columns.items():
+            self.sums[name] = math.fsum([self.sums[name], *values])
+            self.counts[name].update(round(value, 2) for value in values)
+
+    def metrics(self, *names: str) -> dict:
+        """Return the counts, and mean and median of the named numbers, as `metrics/` holds them."""
+        summary = {"taken": self.taken, "written": self.written, "rejected": self.rejected}
+        if self.written:
+            for name in names:
+                mean = round(self.sums[name] / self.counts[name].total(), 4)
+                summary[name] = {"mean": mean, "median": median(self.counts[name])}
+        return summary
+
+
+def median(counts: Counter) -> float:
+    """Return the median of numbers that were counted, rounded to four decimals."""
+    values, low, high = sorted(counts), (counts.total() - 1) // 2, counts.total() // 2
+    seen, found = 0, []
+    for value in values:
+        seen += counts[value]
+        while len(found) < 2 and (low, high)[len(found)] < seen:
+            found.append(value)
+    return round(sum(found) / 2, 4)
