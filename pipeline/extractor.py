@@ -97,12 +97,12 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-@lru_cache(1)
 def hash_weights(weights: str, sha256: str = "") -> str:
     """Return the SHA-256 of a file of weights. Raise Halt if it is missing, or is not `sha256`."""
     return hashlib.sha256(read(weights, sha256)).hexdigest()
 
 
+@lru_cache(1)
 def load(weights: str, sha256: str = "") -> Extractor:
     """Load the network once per process. Raise Halt if the file is missing, another, or does not fit."""
     data = read(weights, sha256)

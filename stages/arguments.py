@@ -18,8 +18,8 @@ import typer
 from tqdm import tqdm
 
 from pipeline import files, images, samples
-from pipeline.report import summarize_counts
 from pipeline.parts import Report
+from pipeline.report import summarize_counts
 from pipeline.run import TOLERANT, Execution, Policy, process
 from pipeline.step import Step
 
