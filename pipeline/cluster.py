@@ -39,7 +39,7 @@ def spread(work: Callable, units: list, workers: int, step: Any) -> Generator:
     with joined(ray, workers):
         order = ray.put(pickle.dumps((sign(step), step, work)))
         send = ray.remote(max_retries=RETRIES)(errand()).remote
-        waiting = deque()
+        waiting: deque[Any] = deque()
         try:
             for unit in units:
                 waiting.append(send(order, pickle.dumps(unit)))
@@ -51,7 +51,7 @@ def spread(work: Callable, units: list, workers: int, step: Any) -> Generator:
             abandon(ray, [*waiting])
 
 
-def load():
+def load() -> Any:
     """Import Ray, of the extra `ray`."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no telemetry
     import ray
@@ -60,7 +60,7 @@ def load():
 
 
 @contextmanager
-def joined(ray, workers: int) -> Iterator[None]:
+def joined(ray: Any, workers: int) -> Iterator[None]:
     """Join a cluster for a while, or start one; stay in the one that the caller has joined."""
     if ray.is_initialized():
         yield
@@ -75,7 +75,7 @@ def joined(ray, workers: int) -> Iterator[None]:
         ray.shutdown()
 
 
-def join(ray, workers: int) -> None:
+def join(ray: Any, workers: int) -> None:
     """Join the cluster that is there, or start one. Raise Halt if it cannot be joined."""
     address = os.environ.get("RAY_ADDRESS", "")
     quiet = partial(ray.init, logging_level=logging.ERROR, log_to_driver=False)
@@ -99,12 +99,12 @@ def greet(address: str) -> None:
         socket.create_connection((parts.hostname, parts.port), PATIENCE).close()
 
 
-def cores(ray) -> int:
+def cores(ray: Any) -> int:
     """Count the cores of the cluster now: machines come and go."""
     return max(1, int(ray.cluster_resources().get("CPU", 1)))
 
 
-def fetch(ray, unit) -> Any:
+def fetch(ray: Any, unit: Any) -> Any:
     """Wait for a result. Raise what the worker raised; Halt if Ray gave up."""
     try:
         return ray.get(unit)
@@ -120,7 +120,7 @@ def fetch(ray, unit) -> Any:
         ) from error
 
 
-def abandon(ray, units: list) -> None:
+def abandon(ray: Any, units: list) -> None:
     """End units that nobody waits for; Ray may take one that ends so for lost, and try it again."""
     for _ in range(PATIENCE):
         for unit in units:

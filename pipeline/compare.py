@@ -97,8 +97,9 @@ def table(results: list[Result]) -> str:
             )
             heads = ["", *(COLUMNS[name][0] for name in measured)]
             parts += [f"### {title} (`{condition}`)", markdown.table(heads, lines)]
-    if rows := artists(results):
-        parts += ["### Paired PSNR by artist, dB", markdown.table(("artist", "pictures", *names), rows)]
+    if by_artist := artists(results):
+        heads = ["artist", "pictures", *names]
+        parts += ["### Paired PSNR by artist, dB", markdown.table(heads, by_artist)]
     parts.append("\n".join(f"- no `{what}`: {why} ({', '.join(of)})" for (what, why), of in lacks(results)))
     return "\n\n".join(parts) + "\n"
 

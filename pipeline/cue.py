@@ -237,7 +237,7 @@ def gaps(shades: np.ndarray, centers: np.ndarray) -> np.ndarray:
     return ((shades[:, None] - centers) ** 2).sum(axis=2)
 
 
-def blocks(colors: Sequence[Sequence[int]], height: int, width: int) -> np.ndarray:
+def blocks(colors: Sequence[Sequence[float]], height: int, width: int) -> np.ndarray:
     """Lay colors out from left to right in blocks of equal width, as many as there are columns."""
     page = np.empty((height, width, 3), np.uint8)
     page[:] = np.array(colors, np.uint8)[np.arange(width) * len(colors) // width]

@@ -134,7 +134,8 @@ def evaluate(
 
 def plan(pairs: Pairs, data: Path, config: dict, params: Evaluate) -> tuple[dict[str, Dataset], dict]:
     """List the conditions that a system allows, and say why others are absent."""
-    conditions, absent = {"paired": pairs}, {}
+    conditions: dict[str, Dataset] = {"paired": pairs}
+    absent: dict[str, str] = {}
     columns = SYSTEMS[config["system"]].COLUMNS
     if "reference" not in columns:
         absent["different"] = f"{config['system']} takes no reference"
@@ -172,7 +173,7 @@ def shots(generator: nn.Module, config: dict, dataset: Dataset, batch: int) -> I
 def baselines(given: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """List what needs no model: the guide as it is, the guide under the lines, the picture in gray."""
     lines = given["sketch"][..., None] / 255
-    rivals = {}
+    rivals: dict[str, np.ndarray] = {}
     for name in ("cue", "reference"):
         if name in given:
             rivals |= {
@@ -230,7 +231,7 @@ def display(condition: str, shot: Shot) -> dict[str, np.ndarray]:
 
 def summarize(rows: list[dict], params: Evaluate) -> dict[str, dict]:
     """Average the rows of a condition, for the model and each baseline: each measure with its interval."""
-    values = defaultdict(lambda: defaultdict(list))
+    values: dict = defaultdict(lambda: defaultdict(list))
     for row in rows:
         for name, value in row.items():
             if type(value) is float:

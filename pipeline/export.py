@@ -7,6 +7,7 @@ Nothing tells when, where or from which lines of code a file was made: equal mod
 import warnings
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import onnxscript  # noqa: F401  torch's exporter needs it
 import torch
@@ -106,6 +107,7 @@ def traced(painter: Painter) -> ModelProto:
             output_names=[PICTURE],
             verbose=False,
         )
+    assert program  # which there is with dynamo
     return program.model_proto
 
 
@@ -128,6 +130,7 @@ def clean(proto: ModelProto) -> ModelProto:
     """Take out what the exporter notes of the code and of the machine."""
     graph = proto.graph
     parts = (graph.node, graph.initializer, graph.input, graph.output, graph.value_info, [graph, proto])
+    part: Any
     for part in (each for group in parts for each in group):
         for name in DIARIES:
             part.ClearField(name)

@@ -5,7 +5,9 @@ import math
 from typing import Any
 
 
-def number(default: float, text: str, low: float = -math.inf, high: float = math.inf, odd: bool = False):
+def number(
+    default: float, text: str, low: float = -math.inf, high: float = math.inf, odd: bool = False
+) -> Any:
     """Declare a finite number in [low, high]; an integer where the default is one."""
     return dataclasses.field(default=default, metadata={"help": text, "low": low, "high": high, "odd": odd})
 
@@ -17,7 +19,7 @@ def amount(
     high: float = math.inf,
     odd: bool = False,
     methods: tuple[str, ...] = (),
-):
+) -> Any:
     """Declare a number in [low, high] that may be text "low..high" too: then it is drawn for each picture.
 
     `methods` are the methods of drawing that read it, if not all do.
@@ -27,12 +29,12 @@ def amount(
     return dataclasses.field(default=default, metadata=rule)
 
 
-def choice(default: str, text: str, *names: str):
+def choice(default: str, text: str, *names: str) -> Any:
     """Declare one of several names."""
     return dataclasses.field(default=default, metadata={"help": text, "names": names})
 
 
-def words(default: str, text: str):
+def words(default: str, text: str) -> Any:
     """Declare free text."""
     return dataclasses.field(default=default, metadata={"help": text})
 
@@ -40,17 +42,18 @@ def words(default: str, text: str):
 def ends(field: dataclasses.Field, text: str) -> tuple[float, float] | None:
     """Read the two ends of a range such as ".8..1.2"; None for any other text, and where no range may be."""
     low, dots, high = text.partition("..")
-    kind = type(field.default)
+    kind: Any = type(field.default)
     try:
         return (kind(low), kind(high)) if dots and field.metadata.get("range") else None
     except ValueError:  # no number, or a fraction where integers are drawn
         return None
 
 
+@dataclasses.dataclass(frozen=True)
 class Section:
     """Check each field of a parameter class against its declaration."""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         """Raise ValueError for the first value outside its bounds."""
         for field in dataclasses.fields(self):
             check(field, getattr(self, field.name))
@@ -59,7 +62,7 @@ class Section:
 def check(field: dataclasses.Field, value: Any) -> None:
     """Raise ValueError if `value`, or an end of the range that it is, breaks the rule of `field`."""
     span = ends(field, value) if isinstance(value, str) else None
-    kind = type(field.default)
+    kind: Any = type(field.default)
     kinds = (int, float) if kind is float else (kind,)
     low, high = span or (value, value)
     if not all(type(end) in kinds and allowed(field, end) for end in (low, high)) or low > high:

@@ -16,9 +16,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeGuard, cast
 
 from pipeline import Halt
+
+if TYPE_CHECKING:  # of the extra `urls`
+    from upath import UPath
 
 AHEAD = 1 << 23  # bytes to read at once from elsewhere
 BROKEN = (  # what drivers raise when a connection fails, by module; other failures are an OSError
@@ -39,14 +42,14 @@ def locate(text: str) -> Path:
     from upath import UPath  # of the extra `urls`
 
     try:
-        store = text.partition(":")[0] in STORES
-        path = UPath(text.rstrip("/"), **({"use_listings_cache": False} if store else {}))
+        options: dict[str, Any] = {"use_listings_cache": False} if text.partition(":")[0] in STORES else {}
+        path = UPath(text.rstrip("/"), **options)
         path.exists()
     except ImportError as error:
         raise Halt(f"{text} needs a package ({error}): install inkwash[urls], or the one it names") from error
     except Exception as error:  # whatever a driver of fsspec may raise; there is no code of ours in there
         raise Halt(f"{text} cannot be reached ({error}): check the URL, and fsspec's settings") from error
-    return Path(path.path) if isinstance(path, os.PathLike) else path
+    return Path(path) if isinstance(path, os.PathLike) else path
 
 
 @contextmanager
@@ -67,7 +70,7 @@ def broken_connections() -> tuple[type[Exception], ...]:
     return tuple(getattr(module, name) for module, name in loaded if module)
 
 
-def elsewhere(path: Path) -> bool:
+def elsewhere(path: "Path | UPath") -> TypeGuard["UPath"]:
     """Tell a URL from a path of this machine."""
     return not isinstance(path, Path)
 
@@ -80,7 +83,9 @@ def reading(path: Path, ahead: int = AHEAD) -> BinaryIO:
 def lines(path: Path, start: int = 0) -> Iterator[bytes]:
     """Yield the lines of a file from a place on, and read little more than those that are taken."""
     with (
-        io.BufferedReader(path.open("rb", buffering=1 << 18)) if elsewhere(path) else path.open("rb") as file
+        io.BufferedReader(cast(Any, path.open("rb", buffering=1 << 18)))
+        if elsewhere(path)
+        else path.open("rb") as file
     ):
         file.seek(start)
         yield from file
@@ -142,7 +147,7 @@ def write(path: Path, data: bytes, sync: bool = True) -> None:
         file.write(data)
 
 
-def upload(source: Path, path: Path) -> None:
+def upload(source: Path, path: "UPath") -> None:
     """Copy a finished file to a URL. Raise Halt if its bucket does not exist."""
     try:
         path.fs.put_file(str(source), path.path)

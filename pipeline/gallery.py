@@ -88,10 +88,12 @@ def text(words: str, width: int, size: int, centered: bool = False) -> np.ndarra
     return np.array(canvas)
 
 
-def wrap(words: str, width: int, font: ImageFont.FreeTypeFont) -> Iterator[str]:
+def wrap(words: str, width: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> Iterator[str]:
     """Break words into lines of at most `width`: at two spaces, else at one, else within a word."""
     while words := words.strip():
-        fits = bisect_right(range(1, len(words) + 1), width, key=lambda end: font.getlength(words[:end]))
+        fits = bisect_right(
+            range(1, len(words) + 1), float(width), key=lambda end: font.getlength(words[:end])
+        )
         wide, narrow = (words.rfind(space, 0, fits + 1) for space in ("  ", " "))
         end = len(words) if fits == len(words) else max(wide, 0) or max(narrow, 0) or max(fits, 1)
         yield words[:end].rstrip()

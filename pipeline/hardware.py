@@ -91,7 +91,7 @@ def hidden(package: str) -> Iterator[None]:
     if package in sys.modules:
         yield
         return
-    sys.modules[package] = None
+    sys.modules[package] = None  # type: ignore[assignment]  # Python's own way to say that there is none
     try:
         yield
     finally:
@@ -117,7 +117,8 @@ def together() -> "DDPStrategy":
     from lightning_fabric.strategies import DDPStrategy
 
     new = "forward_sync_buffers" in inspect.signature(DistributedDataParallel).parameters
-    return DDPStrategy(**{"forward_sync_buffers" if new else "broadcast_buffers": False})
+    options: dict[str, Any] = {"forward_sync_buffers" if new else "broadcast_buffers": False}
+    return DDPStrategy(**options)
 
 
 def bfloat16(kind: str) -> "MixedPrecision":

@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from itertools import zip_longest
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
@@ -51,8 +52,8 @@ def pack(
         raise Halt(f"none of {len(seen)} samples falls to the training split: search for more")
     limit = math.ceil(counts["train"] / shards_needed(rows, counts, params))
     census = Census()
-    with samples.making(dest) as column, ExitStack() as stack:
-        outputs = {name: stack.enter_context(Output(column, name, limit)) for name in SPLITS}
+    with samples.making(dest) as made, ExitStack() as stack:
+        outputs = {name: stack.enter_context(Output(made, name, limit)) for name in SPLITS}
         told = zip(names, splits, strict=True)
         for row in rows:
             for sample, facts in joined(columns, row, told):
@@ -61,7 +62,7 @@ def pack(
             tick(sum(output.count for output in outputs.values()), len(seen))
     alone = np.array([split(each.id, params) for each in seen])
     metrics = {name: counts[name] for name in SPLITS} | {
-        "shards": len(column.entries),
+        "shards": len(made.entries),
         "groups": len(set(names)),
         "largest": max(Counter(names).values()),
         "linked": groups.count(found),
@@ -70,7 +71,7 @@ def pack(
     }
     steps = {stage(name): samples.read_seal(path) for name, path in columns.items()}
     write(dest / samples.CARD, card(census, {**history, **steps, "pack": metrics}, settings).encode())
-    column.seal(len(seen), {})
+    made.seal(len(seen), {})
     return metrics
 
 
@@ -112,7 +113,7 @@ class Output:
         """Begin with no shard."""
         return self
 
-    def __exit__(self, *error) -> None:
+    def __exit__(self, *error: Any) -> None:
         """Finish the last shard, or leave nothing of it after an error."""
         self.stack.__exit__(*error)
 

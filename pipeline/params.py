@@ -41,7 +41,7 @@ class Search(Section):
     sample: int = number(0, "How many of those to draw at random; 0 for all.", 0)
     seed: int = number(0, "Seed of that draw.", 0)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         """Check what is written in words."""
         super().__post_init__()
         if not self.rating or set(self.rating.split(",")) - set("gsqe"):
@@ -121,7 +121,7 @@ class Clean(Section):
         50.0, "Stop when more than this share of the pictures is rejected, in percent.", 0, 100
     )
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         """Check the list, and that what counts is measured."""
         super().__post_init__()
         sizes = self.blocksizes.split(",")
@@ -225,7 +225,7 @@ class Sketch(Section):
     )
     seed: int = number(0, "Seed of the noise, and of what is drawn from ranges.", 0)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         """Let a preset stand alone, and ask for the weights that are needed."""
         super().__post_init__()
         for field in dataclasses.fields(self) if self.preset != "none" else ():
@@ -267,7 +267,7 @@ class Cue(Section):
     drop: float = number(0.0, "The probability that a sample goes without its cue.", 0, 1)
     seed: int = number(0, "Seed of the random draws.", 0)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         """Leave something to draw from."""
         super().__post_init__()
         for low, high in (("fewest", "most"), ("thin", "thick"), ("short", "long")):
@@ -311,7 +311,7 @@ class Pack(Section):
     )
     seed: int = number(0, "Seed of the split.", 0)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         """Leave something to train on."""
         super().__post_init__()
         if self.val + self.test >= 100:

@@ -101,7 +101,9 @@ def judges(lpips: str = "", inception: str = "", device: str = "cpu") -> Judges:
     Files are state dicts, .pth or .safetensors: that of torchvision's AlexNet, and that of the Inception of
     torch-fidelity. Raise Halt if a file that is named is missing, or holds other weights.
     """
-    networks, absent, weights = {}, {}, {}
+    networks: dict[str, nn.Module] = {}
+    absent: dict[str, str] = {}
+    weights: dict[str, str] = {}
     for option, file in {"lpips": lpips, "inception": inception}.items():
         try:
             network, weights[option] = judge(option, file)

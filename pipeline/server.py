@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 
@@ -79,12 +80,12 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", port), Handler)
         self.address = f"http://127.0.0.1:{self.server_port}"
 
-    def server_close(self):
+    def server_close(self) -> None:
         """Stop listening, and wake the connections that pause."""
         self.closing.set()
         super().server_close()
 
-    def handle_error(self, request, client_address):
+    def handle_error(self, request: Any, client_address: Any) -> None:
         """Keep silent about a client that hangs up."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
@@ -93,10 +94,11 @@ class Server(ThreadingHTTPServer):
 class Handler(BaseHTTPRequestHandler):
     """One connection."""
 
+    server: Server
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True  # else a body waits 40 ms for the acknowledgment of its head
 
-    def do_GET(self):
+    def do_GET(self) -> None:
         """Answer a request."""
         headers = {name.title(): value for name, value in self.headers.items()}
         answer = self.server.respond(Request(self.path, headers, self.server.address, self.command))
@@ -110,14 +112,14 @@ class Handler(BaseHTTPRequestHandler):
 
     do_HEAD = do_GET
 
-    def send_body(self, answer: Answer):
+    def send_body(self, answer: Answer) -> None:
         """Send as much of a body as its answer says, and as slowly."""
         self.wfile.write(answer.body[: int(len(answer.body) * answer.keep)])
         if answer.keep < 1 or answer.pause:
             self.server.closing.wait(answer.pause)
             self.close_connection = True
 
-    def log_message(self, format, *args):
+    def log_message(self, format: str, *args: Any) -> None:
         """Keep silent."""
 
 

@@ -8,7 +8,7 @@ import hashlib
 import json
 import re
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -145,7 +145,9 @@ def scan(file: BinaryIO, path: Path) -> Iterator[tuple[str, int, dict[str, int]]
 
     Raise Halt if it holds anything but members of samples, side by side, one key once, or ends too early.
     """
-    start, end, sizes, key, seen = 0, 0, {}, "", set()
+    start, end, key = 0, 0, ""
+    sizes: dict[str, int] = {}
+    seen: set[str] = set()
     try:
         while (head := file.read(BLOCK)) != bytes(BLOCK):
             info = tarfile.TarInfo.frombuf(head, "utf-8", "strict")
@@ -168,7 +170,7 @@ def scan(file: BinaryIO, path: Path) -> Iterator[tuple[str, int, dict[str, int]]
         yield key, start, sizes
 
 
-def pour(file: BinaryIO, to, size: int) -> None:
+def pour(file: BinaryIO, to: Callable[[bytes], object], size: int) -> None:
     """Hand `size` bytes of a file over piece by piece. Raise EOFError if it ends before."""
     while size:
         piece = file.read(min(size, PIECE))

@@ -38,11 +38,11 @@ def verify(
         except Halt as fault:
             verdict.faults.append(str(fault))
     total = sum(shard.bytes for shard in listed)
-    for shard, fault in zip(listed, spread(examine, listed, workers), strict=True):
+    for shard, found in zip(listed, spread(examine, listed, workers), strict=True):
         verdict.shards += 1
         verdict.samples += shard.samples
         verdict.bytes += shard.bytes
-        verdict.faults += [fault] if fault else []
+        verdict.faults += [found] if found else []
         tick(verdict.bytes, total)
     return verdict
 

@@ -110,7 +110,7 @@ def bend(image: np.ndarray, facts: dict) -> np.ndarray:
     Tinted before, it is exactly the warp of the tinted picture, which some systems train to reach. Tinted
     after, what is clipped is the mixture of pixels and not each of them.
     """
-    at = flow(facts["points"], *image.shape[:2], facts["flip"])
+    at = flow(facts["points"], image.shape[0], image.shape[1], facts["flip"])
     shift = np.array(facts["shift"])
     if facts["order"] == "before":
         return warp(tint(image, shift), at)

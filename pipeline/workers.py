@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 from pipeline import Halt
@@ -65,9 +66,9 @@ def hold_memory() -> None:
 
     To get the arrays of every picture anew from the system, page by page, takes as long as to draw it.
     """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
-    for setting, value in MALLOPT.items() if mallopt else ():
-        mallopt(setting, value)
+    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
+        for setting, value in MALLOPT.items():
+            libc.mallopt(setting, value)
 
 
 @contextmanager
@@ -87,5 +88,11 @@ def single_threaded() -> Iterator[None]:
 def prepare() -> None:
     """Prepare a worker, which has no life after its parent."""
     economize()
-    parent = multiprocessing.parent_process()
-    threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
+    if parent := multiprocessing.parent_process():
+        threading.Thread(target=die_after, args=(parent,), daemon=True).start()
+
+
+def die_after(parent: BaseProcess) -> None:
+    """End this process when its parent ends."""
+    parent.join()
+    os._exit(1)

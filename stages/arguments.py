@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import wraps
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from tqdm import tqdm
@@ -27,7 +27,7 @@ if TYPE_CHECKING:  # it imports what only a few commands need
     from pipeline.fetch import Tally
 
 
-def folder(help: str):
+def folder(help: str) -> Any:
     """Declare an argument that is a path or a URL."""
     return typer.Argument(help=help, show_default=False, parser=files.locate)
 
@@ -36,9 +36,9 @@ def connected(command: Callable) -> Callable:
     """Make a command end with one sentence if a URL among its arguments stops answering."""
 
     @wraps(command)
-    def wrapper(**given):
+    def wrapper(**given: Any) -> None:
         with files.reaching(*given.values()):
-            return command(**given)
+            command(**given)
 
     return wrapper
 

@@ -5,7 +5,7 @@ import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial, wraps
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -19,25 +19,26 @@ def unfold(command: Callable) -> Callable:
     dataclass, such as `arguments.Run`, are annotated with their Typer options.
     """
     signature = inspect.signature(command)
-    classes = {
+    classes: dict[str, Any] = {
         name: given.annotation
         for name, given in signature.parameters.items()
         if dataclasses.is_dataclass(given.annotation)
     }
 
     @wraps(command)
-    def wrapper(**given):
+    def wrapper(**given: Any) -> None:
         for name, folded in classes.items():
             values = {field.name: given.pop(field.name) for field in dataclasses.fields(folded)}
             with usage():
                 given[name] = folded(**values)
-        return command(**given)
+        command(**given)
 
     plain = [keyword(given) for name, given in signature.parameters.items() if name not in classes]
     fields = [(folded, field) for folded in classes.values() for field in dataclasses.fields(folded)]
     plain += [run_option(field) for folded, field in fields if not issubclass(folded, Section)]
     options = [option(field) for folded, field in fields if issubclass(folded, Section)]
-    wrapper.__signature__ = signature.replace(parameters=[*plain, *options])
+    unfolded = signature.replace(parameters=[*plain, *options])
+    wrapper.__signature__ = unfolded  # type: ignore[attr-defined]
     return wrapper
 
 
@@ -64,7 +65,8 @@ def run_option(field: dataclasses.Field) -> inspect.Parameter:
 
 def option(field: dataclasses.Field) -> inspect.Parameter:
     """Make the option of one parameter; one that may be a range takes any text, and its class checks it."""
-    rule, kind = field.metadata, type(field.default)
+    rule = field.metadata
+    kind: Any = type(field.default)
     words = kind is str and "names" not in rule
     text = rule["help"] if words else f"{rule['help']} ({describe(field)})"
     given = {"help": text, "rich_help_panel": "Parameters"}
@@ -76,7 +78,7 @@ def option(field: dataclasses.Field) -> inspect.Parameter:
     )
 
 
-def read(kind: type, text: str) -> float | str:
+def read(kind: type[int] | type[float], text: str) -> float | str:
     """Read a number; return any other text, such as a range, as it is."""
     try:
         return kind(text)

@@ -53,7 +53,7 @@ def sheet(
 def numbers(text: str) -> list[int]:
     """Read blocksizes, separated by commas. Raise ValueError."""
     try:
-        return [Sketch(blocksize=int(number)).blocksize for number in text.split(",")]
+        return [int(Sketch(blocksize=int(number)).blocksize) for number in text.split(",")]
     except ValueError:
         rule = next(bounds(field) for field in fields(Sketch) if field.name == "blocksize")
         raise ValueError(f"blocksizes must be a list such as 3,7,15, each {rule}, got {text!r}") from None

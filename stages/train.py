@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -63,7 +63,10 @@ def train(
     from pipeline import checkpoint, training, trial
     from pipeline.hardware import Hardware
 
-    given = {"hardware": Hardware(device, devices, nodes, workers, compile, graphs, recompute), "say": say}
+    given: dict[str, Any] = {
+        "hardware": Hardware(device, devices, nodes, workers, compile, graphs, recompute),
+        "say": say,
+    }
     if fit:
         size, room = trial.largest(pairs, model, train, **given)
         typer.echo(f"train: the largest batch that fits is {size}, with {room / 2**30:.1f} GiB on each GPU")

@@ -63,9 +63,9 @@ def crown_line(sitter: Portrait) -> np.ndarray:
 
 def bangs(sitter: Portrait) -> list[tuple[np.ndarray, np.ndarray]]:
     """Return the two edges of every lock over the brow, from left to right."""
-    tips, gap = FRINGES[sitter.bangs]
+    fringe, gap = FRINGES[sitter.bangs]
     dice = Random(f"bangs {sitter.seed}")
-    tips = np.array(tips) if sitter.side > 0 else mirrored(tips)[::-1]
+    tips = np.array(fringe) if sitter.side > 0 else mirrored(fringe)[::-1]
     tips = tips + [(between(dice, -0.02, 0.02), between(dice, -0.02, 0.02)) for _ in tips]
     gaps = (tips[1:] + tips[:-1]) / 2
     gaps[:, 1] = [gap - 0.16 * (wide > 0.37) + between(dice, -0.03, 0.03) for wide in np.diff(tips[:, 0])]

@@ -78,7 +78,7 @@ def draw_brimmed_hat(head: Ink, kind: str, color: Color, side: int) -> None:
     """Draw a brim all around and what rises from it, with a band."""
     color, trim = (rgb("#ecd08a"), color) if kind == "straw_hat" else (color, mix(color, GOLD, 0.75))
     wide, drop = {"witch_hat": (0.88, -0.22), "straw_hat": (0.92, -0.25), "top_hat": (0.64, -0.40)}[kind]
-    rise = {
+    crown = {
         "witch_hat": [(-0.37, -0.6), (-0.21, -0.92), (0.02, -1.13), (0.28, -1.17), (0.40, -1.04),
                       (0.22, -1.02), (0.18, -0.88), (0.36, -0.6)],
         "straw_hat": [(-0.46, -0.56), (-0.33, -0.76), (0, -0.82), (0.33, -0.76), (0.46, -0.56)],
@@ -87,7 +87,9 @@ def draw_brimmed_hat(head: Ink, kind: str, color: Color, side: int) -> None:
     brim = symmetric([(0, -0.48), (wide * 0.6, -0.42), (wide, drop), (wide / 2, -0.25), (0, -0.20)])
     head.cel(curve(brim, closed=True), color, (0, -0.04))
     foot = bow((0.47, -0.36), (0, -0.24), (-0.47, -0.36))
-    rise = np.concatenate([curve([foot[-1], *(np.array(rise) * (side, 1))[::side], foot[0]])[:-1], foot[:-1]])
+    rise = np.concatenate(
+        [curve([foot[-1], *(np.array(crown) * (side, 1))[::side], foot[0]])[:-1], foot[:-1]]
+    )
     head.cel(rise, color, (-0.04, -0.02))
     with head.inside(rise) as part:
         part.cel(np.concatenate([foot, foot[::-1] * (1.1, 1) - (0, 0.13)]), trim, (0, -0.02))

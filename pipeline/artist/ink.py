@@ -12,16 +12,19 @@ from typing import Self
 
 import cv2
 import numpy as np
+from numpy.typing import ArrayLike
 
 Color = tuple[int, int, int]
+Pair = tuple[float, float]
 FINENESS = 2  # pixels of the page to one of the picture
+EVEN = (0.25, 0.25)  # how wide both ends of a stroke are
 SUBPIXELS = 4  # fractional bits of a coordinate handed to OpenCV
 LIGHT = np.array((-0.6, -0.8))  # where the light comes from: up and left
 
 
 def rgb(code: str) -> Color:
     """Read a color like '#3a7bd5'."""
-    return tuple(int(code[i : i + 2], 16) for i in (1, 3, 5))
+    return int(code[1:3], 16), int(code[3:5], 16), int(code[5:7], 16)
 
 
 LINE, WHITE, IVORY = rgb("#2c1e2a"), rgb("#ffffff"), rgb("#f7efdf")
@@ -30,12 +33,14 @@ GOLD, WOOD, LIP = rgb("#e9bf4f"), rgb("#8a6242"), rgb("#a8434a")
 
 def mix(first: Color, second: Color, share: float) -> Color:
     """Mix two colors; share is the part of the second."""
-    return tuple(round(a + (b - a) * share) for a, b in zip(first, second, strict=True))
+    red, green, blue = (round(a + (b - a) * share) for a, b in zip(first, second, strict=True))
+    return red, green, blue
 
 
 def shade(color: Color, depth: float = 1.0) -> Color:
     """Darken a color as a cool shadow does: red and green fall more than blue."""
-    return tuple(round(c * (1 - depth * fall)) for c, fall in zip(color, (0.27, 0.33, 0.22), strict=True))
+    red, green, blue = (round(c * (1 - depth * f)) for c, f in zip(color, (0.27, 0.33, 0.22), strict=True))
+    return red, green, blue
 
 
 def tint(color: Color, share: float = 0.35) -> Color:
@@ -46,7 +51,7 @@ def tint(color: Color, share: float = 0.35) -> Color:
 # ---------------------------------------------------------------- paths
 
 
-def curve(points, closed: bool = False, steps: int = 9) -> np.ndarray:
+def curve(points: ArrayLike, closed: bool = False, steps: int = 9) -> np.ndarray:
     """Sample the Catmull-Rom spline through points."""
     p = np.asarray(points, float)
     before, after = (p[-1:], p[:2]) if closed else (2 * p[:1] - p[1:2], 2 * p[-1:] - p[-2:-1])
@@ -58,12 +63,12 @@ def curve(points, closed: bool = False, steps: int = 9) -> np.ndarray:
     return sampled if closed else np.concatenate([sampled, p[-2:-1]])
 
 
-def blob(*points, steps: int = 9) -> np.ndarray:
+def blob(*points: ArrayLike, steps: int = 9) -> np.ndarray:
     """Sample the closed spline through points."""
-    return curve(points, True, steps)
+    return curve(np.array(points), True, steps)
 
 
-def bow(start, control, end, steps: int = 9) -> np.ndarray:
+def bow(start: ArrayLike, control: ArrayLike, end: ArrayLike, steps: int = 9) -> np.ndarray:
     """Sample a quadratic Bezier curve."""
     t = (np.arange(steps) / (steps - 1))[:, None]
     return (1 - t) ** 2 * np.asarray(start) + 2 * t * (1 - t) * np.asarray(control) + t**2 * np.asarray(end)
@@ -81,17 +86,17 @@ def star(x: float, y: float, radius: float, points: int = 5) -> np.ndarray:
     return np.stack([x + reach * np.cos(angle), y + reach * np.sin(angle)], axis=1)
 
 
-def moved(path, x: float, y: float) -> np.ndarray:
+def moved(path: ArrayLike, x: float, y: float) -> np.ndarray:
     """Move a path."""
     return np.asarray(path, float) + np.array((x, y))
 
 
-def mirrored(path) -> np.ndarray:
+def mirrored(path: ArrayLike) -> np.ndarray:
     """Reflect a path in the vertical axis."""
     return np.asarray(path, float) * (-1, 1)
 
 
-def symmetric(half) -> np.ndarray:
+def symmetric(half: ArrayLike) -> np.ndarray:
     """Close a path on the right side with its reflection; points on the axis are not doubled."""
     half = np.asarray(half, float)
     return np.concatenate([half, mirrored(half[half[:, 0] != 0])[::-1]])
@@ -107,7 +112,7 @@ def normals(path: np.ndarray) -> np.ndarray:
     return along[:, ::-1] * (-1, 1)
 
 
-def band(path, widths) -> np.ndarray:
+def band(path: ArrayLike, widths: ArrayLike) -> np.ndarray:
     """Give a path a width at every point: the contour of a ribbon, a lock of hair, a pen stroke."""
     path = np.asarray(path, float)
     side = normals(path) * np.reshape(widths, (-1, 1)) / 2
@@ -146,18 +151,18 @@ class Ink:
         local = np.array([[cos, -sin, x], [sin, cos, y], [0, 0, 1]])
         return replace(self, matrix=self.matrix @ local)
 
-    def place(self, path) -> np.ndarray:
+    def place(self, path: ArrayLike) -> np.ndarray:
         """Carry a path to pixels."""
         path = np.array(path, float)
         if self.bend:
             path[:, 0] += self.bend * np.exp(-((path[:, 0] / 0.7) ** 2))
         return path @ self.matrix[:, :2].T + self.matrix[:, 2]
 
-    def fill(self, shape, color: Color) -> None:
+    def fill(self, shape: ArrayLike, color: Color) -> None:
         """Fill a shape with a flat color."""
         self._polygon(self.place(shape), color)
 
-    def wash(self, shape, top: Color, bottom: Color) -> None:
+    def wash(self, shape: ArrayLike, top: Color, bottom: Color) -> None:
         """Fill a shape with a color that changes from top to bottom."""
         path = self.place(shape)
         box = self._box(path)
@@ -169,19 +174,21 @@ class Ink:
         )  # the fastest way to repeat
         cv2.copyTo(paint, _stencil(path, box), self.pixels[box])
 
-    def stroke(self, path, weight: float = 1, color: Color = LINE, ends=(0.25, 0.25)) -> None:
+    def stroke(
+        self, path: ArrayLike, weight: float = 1, color: Color = LINE, ends: Pair = (0.25, 0.25)
+    ) -> None:
         """Draw a line whose ends are lifted to a part of its width."""
         path = self.place(path)
         self._polygon(band(path, self.pen * weight * taper(len(path), *ends)), color)
 
-    def outline(self, shape, weight: float = 1, color: Color = LINE) -> None:
+    def outline(self, shape: np.ndarray, weight: float = 1, color: Color = LINE) -> None:
         """Draw the closed contour of a shape, heavier on the side away from the light."""
         path = self.place(np.concatenate([shape, shape[:1]]))
         x, y = path.T
         outward = normals(path) * -np.sign(np.sum(x[:-1] * y[1:] - x[1:] * y[:-1]))
         self._polygon(band(path, self.pen * weight * (1 - 0.4 * outward @ LIGHT)), color)
 
-    def cel(self, shape, color: Color, lean=(-0.025, -0.03), weight: float = 1) -> None:
+    def cel(self, shape: ArrayLike, color: Color, lean: Pair = (-0.025, -0.03), weight: float = 1) -> None:
         """Paint a shape in two tones, the light one moved by lean, and draw its contour."""
         shape = np.asarray(shape, float)
         self.fill(shape, shade(color))
@@ -189,19 +196,19 @@ class Ink:
             part.wash(shape + lean, tint(color, 0.12), color)
         self.outline(shape, weight)
 
-    def pair(self, shape, color: Color, lean=(-0.02, -0.02), weight: float = 1) -> None:
+    def pair(self, shape: ArrayLike, color: Color, lean: Pair = (-0.02, -0.02), weight: float = 1) -> None:
         """Paint a shape and its reflection."""
         for side in (-1, 1):
             self.cel(np.asarray(shape) * (side, 1), color, lean, weight)
 
-    def strokes(self, path, weight: float = 1, color: Color = LINE, ends=(0.25, 0.25)) -> None:
+    def strokes(
+        self, path: ArrayLike, weight: float = 1, color: Color = LINE, ends: Pair = (0.25, 0.25)
+    ) -> None:
         """Draw a line and its reflection."""
         for side in (-1, 1):
             self.stroke(np.asarray(path) * (side, 1), weight, color, ends)
 
-    def glow(
-        self, spot: tuple[float, float], reach: tuple[float, float], color: Color, strength: float
-    ) -> None:
+    def glow(self, spot: Pair, reach: Pair, color: Color, strength: float) -> None:
         """Lay a soft spot of color: a blush, a gleam, the halo of a moon."""
         center, (rx, ry) = self.place([spot])[0], np.multiply(reach, np.hypot(*self.matrix[:, 0]))
         box = self._box(center + 2 * np.array([(-rx, -ry), (rx, ry)]))
@@ -212,7 +219,7 @@ class Ink:
         self.pixels[box] = np.rint(under + weight * (np.array(color, np.float32) - under)).astype(np.uint8)
 
     @contextmanager
-    def inside(self, shape) -> Iterator[Self]:
+    def inside(self, shape: ArrayLike) -> Iterator[Self]:
         """Yield an ink that leaves no trace outside a shape."""
         path = self.place(shape)
         box = self._box(path)

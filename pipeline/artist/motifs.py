@@ -1,6 +1,7 @@
 """Small things that the artist draws more than once, or apart from a sitter: each around its origin."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from pipeline.artist.ink import (
     GOLD,
@@ -25,7 +26,7 @@ from pipeline.artist.ink import (
 )
 
 
-def draw_lock(ink: Ink, points, width: float, color: Color, strands: int = 0) -> None:
+def draw_lock(ink: Ink, points: ArrayLike, width: float, color: Color, strands: int = 0) -> None:
     """Draw a lock of hair that swells along a path and ends in a point, with strands inside."""
     path = curve(points)
     widths = width * taper(len(path), 0.55, 0.02)

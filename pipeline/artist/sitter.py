@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from random import Random
+from typing import Any
 
 from pipeline.artist.choices import (
     BANGS,
@@ -143,7 +144,7 @@ def tags(portrait: Portrait) -> list[str]:
     return sorted(set(line.format(**colors).split()))
 
 
-def paints(dice: Random, old: Portrait | None = None) -> dict[str, str]:
+def paints(dice: Random, old: Portrait | None = None) -> dict[str, Any]:
     """Choose all colors but the skin's: none as in the old portrait, and no trimming lost on its cloth."""
     colors: dict[str, str] = {}
     for field, palette in PALETTES.items():
@@ -154,7 +155,7 @@ def paints(dice: Random, old: Portrait | None = None) -> dict[str, str]:
     return colors
 
 
-def pick(dice: Random, options: Sequence):
+def pick(dice: Random, options: Sequence) -> Any:
     """Choose one of several."""
     return options[int(dice.random() * len(options))]
 
