@@ -1,0 +1,150 @@
+"""The data side runs without the packages that only training needs; what lacks an extra names it."""
+
+import re
+import shutil
+import signal
+import subprocess
+import tomllib
+import venv
+from importlib.metadata import distribution
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from project import ENVIRONMENT, ROOT, nursery, standing
+
+from pipeline.params import Sketch
+from stages import prep
+
+METHODS = Sketch.__dataclass_fields__["method"].metadata["names"]
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+MODULES = {"universal-pathlib": "upath"}  # those whose name is not that of the package
+LEAST = 800 << 20  # bytes of all packages of the data side, at most
+
+
+def test_the_table_of_extras_is_that_of_the_project():
+    for extra, packages in prep.EXTRAS.items():
+        wanted = [Requirement(text).name for text in PROJECT["optional-dependencies"][extra]]
+        names = [canonicalize_name(name) for name in wanted if name != "inkwash"]
+        assert sorted(MODULES.get(name, name.replace("-", "_")) for name in names) == sorted(packages)
+
+
+def closure(requirements: list[str]) -> dict:
+    """Return the installed distributions that the requirements need, by name."""
+    found, wanted = {}, [(Requirement(text), "") for text in requirements]
+    while wanted:
+        requirement, extra = wanted.pop()
+        name = canonicalize_name(requirement.name)
+        if requirement.marker and not requirement.marker.evaluate({"extra": extra}):
+            continue
+        for asked in {"", *requirement.extras} - found.get(name, set()):
+            found.setdefault(name, set()).add(asked)
+            wanted += [(Requirement(text), asked) for text in distribution(name).requires or ()]
+    return {name: distribution(name) for name in found}
+
+
+@pytest.fixture(scope="module")
+def packages():
+    """Return the distributions of the data side."""
+    return closure(PROJECT["dependencies"])
+
+
+@pytest.fixture(scope="module")
+def python(packages, tmp_path_factory):
+    """Make an environment of the data side alone, of links to what is installed here; return its Python."""
+    home = tmp_path_factory.mktemp("bare")
+    venv.create(home, symlinks=True)
+    (site,) = home.glob("lib/python*/site-packages")
+    for package in (*packages.values(), distribution("inkwash")):
+        for top in {file.parts[0] for file in package.files} - {"..", "__pycache__"}:
+            if not (site / top).exists():
+                (site / top).symlink_to(package.locate_file(top))
+    return str(home / "bin" / "python")
+
+
+@pytest.fixture(scope="module")
+def project(python, tmp_path_factory):
+    """Run all stages up to pack there; yield their folder, and what runs a command in it."""
+    home = tmp_path_factory.mktemp("project")
+    with nursery(python) as run, standing(home, 12, run):
+        words = ["pack", "color", "sketch/b7", "cue", "reference", "pairs", "--metrics", "metrics/pack.json"]
+        done = run(words, home)
+        assert done.code == 0, done.said
+        shutil.copy(ROOT / "params.yaml", home)
+        yield home, run
+
+
+def test_the_data_side_is_small(packages):
+    sizes = [file.locate().stat().st_size for package in packages.values() for file in package.files]
+    assert sum(sizes) < LEAST
+
+
+def test_the_environment_has_no_package_of_an_extra(python):
+    every = [package for packages in prep.EXTRAS.values() for package in packages]
+    code = f"from importlib.util import find_spec; print(*filter(find_spec, {every}))"
+    done = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "--version",
+        "plan posts.jsonl --host pictures",
+        "sheet color sheet.png --side 32",
+        "explain 000000001 --data .",
+        "ls .",
+        "show 000000003 color",
+        "verify color",
+        "report",
+        "forget 2 --posts posts.jsonl --data . --params params.yaml",
+        "gc --gigabytes 0",
+    ],
+)
+def test_a_command_of_the_data_side_runs(project, words):
+    home, run = project
+    done = run(words.split(), home)
+    assert done.code == 0, done.said
+
+
+@pytest.mark.parametrize("method", sorted({*METHODS} - {"learned", "own"}))
+def test_every_method_but_the_learned_one_runs(project, method, tmp_path):
+    home, run = project
+    done = run(["sketchify", "color", str(tmp_path / "out"), "--method", method], home)
+    assert done.code == 0, done.said
+
+
+def test_the_site_runs(project, python):
+    home, _ = project
+    command = [python, "-m", "stages.prep", "booru", "pictures"]
+    with subprocess.Popen(command, cwd=home, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True) as site:
+        assert "http://127.0.0.1" in site.stdout.readline()
+        site.send_signal(signal.SIGINT)
+
+
+@pytest.mark.parametrize(
+    ("words", "extra"),
+    [
+        ("train pairs model", "train"),
+        ("evaluate pairs model", "train"),
+        ("compare pairs one other", "train"),
+        ("colorize color out --model model", "train"),
+        ("sketchify color out --method learned --weights any", "train"),
+        ("sheet color sheet.png --weights any", "train"),
+        ("export model model.onnx", "onnx"),
+        ("cue color out --on ray", "ray"),
+        ("cue color s3://bucket/out", "urls"),
+    ],
+)
+def test_a_command_that_lacks_an_extra_names_it(project, words, extra):
+    home, run = project
+    done = run(words.split(), home)
+    sentence = (
+        rf"prep: a package is missing \(.+\): install inkwash\[{extra}\], then run the same command again\n"
+    )
+    assert (done.code, bool(re.fullmatch(sentence, done.said))) == (1, True), done.said
+
+
+def test_a_missing_package_of_no_extra_is_a_bug():
+    assert prep.extra_of(ModuleNotFoundError("No module named 'pipelin'", name="pipelin")) is None
