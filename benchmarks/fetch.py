@@ -31,6 +31,7 @@ from pipeline import fetch, samples, search
 from pipeline.params import Fetch, Search
 from pipeline.posts import read_posts
 from pipeline.site import open_site
+from pipeline.store import Store
 
 HOME = Path(".bench")
 CORES = os.cpu_count() or 1
@@ -66,7 +67,7 @@ def take(address: str, home: Path, params: Fetch, dest: Path) -> dict:
     with open_site(address) as site:
         site.timeout = TIMEOUT
         posts, original, cache = home / "posts.jsonl", dest / "original", dest / "cache"
-        return measured(fetch.fetch, site, posts, original, params, cache=cache)
+        return measured(fetch.fetch, Store(site, cache, params), posts, original)
 
 
 def measured(function: Callable, *args, **named) -> dict:

@@ -1,4 +1,4 @@
-"""Which file of a post to have, and whether a file that arrived is that one."""
+"""Which file of a post to take, and whether a file is the right one and whole."""
 
 import hashlib
 import re
@@ -8,6 +8,7 @@ from pathlib import Path
 from pipeline import images
 from pipeline.images import SUFFIXES, BadImage
 from pipeline.params import Fetch
+from pipeline.posts import Post
 
 REASONS = (
     "hidden", "gone", "banned", "moved", "wrong type", "truncated", "mismatch", "too big", "transient",
@@ -16,25 +17,25 @@ PAGES = (b"<!doctype html", b"<html")
 
 
 class Reject(Exception):
-    """Give the reason why a file cannot be had, one of REASONS, and a detail for the ledger."""
+    """A file cannot be obtained: the reason, one of REASONS, and a detail for the ledger."""
 
     def __init__(self, reason: str, detail: str = ""):
-        """Name the reason."""
+        """Keep reason and detail."""
         super().__init__(reason, detail)
         self.reason, self.detail = reason, detail
 
 
 class Damage(Reject):
-    """Give the reason why a file did not arrive whole, though it may the next time."""
+    """A file did not arrive whole, but may the next time."""
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """The file to have of a post; what is not known of it is empty or 0."""
+    """The file to take of a post; unknown fields are empty or 0."""
 
     url: str
     ext: str
-    md5: str = ""
+    md5: str = ""  # as published
     sha256: str = ""
     size: int = 0  # bytes
     width: int = 0  # pixels
@@ -43,30 +44,38 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Kept:
-    """A checked file; `own` is our SHA-256 of one without a published md5."""
+    """A checked file; `own` is its SHA-256 if no md5 was published, so that changes are noticed."""
 
     path: Path
     md5: str
     own: str = ""
 
 
-def wanted(post: dict, params: Fetch) -> Wanted:
-    """Name the file to have of a post. Raise Reject if it is out of reach or of no use."""
-    md5, size = post.get("md5", ""), (post.get("image_width", 0), post.get("image_height", 0))
-    if not post.get("file_url") or not re.fullmatch("[0-9a-f]{32}|", md5):
-        raise Reject("banned" if post.get("is_banned") else "hidden")
-    if post.get("file_ext") not in SUFFIXES:
-        raise Reject("wrong type", f"a {post.get('file_ext')} file")
-    file = Wanted(
-        post["file_url"], post["file_ext"], md5, post.get("sha256", ""), post.get("file_size", 0), *size
-    )
+def wanted(post: Post, params: Fetch) -> Wanted:
+    """Return the file to take of a post. Raise Reject if it is hidden, too large or not a picture."""
+    file = original(post)
     if variant := post.get("variants", {}).get(params.variant):
-        if variant["file_ext"] not in SUFFIXES:
-            raise Reject("wrong type", f"a {variant['file_ext']} file")
+        require_picture(variant["file_ext"])
         file = Wanted(variant["url"], variant["file_ext"], width=variant["width"], height=variant["height"])
     refuse_heavy(file.size, params)
     refuse_large(file.width, file.height, params)
     return file
+
+
+def original(post: Post) -> Wanted:
+    """Return the original file of a post. Raise Reject if it is hidden or not a picture."""
+    md5, size = post.get("md5", ""), (post.get("image_width", 0), post.get("image_height", 0))
+    if not post.get("file_url") or not re.fullmatch("[0-9a-f]{32}|", md5):
+        raise Reject("banned" if post.get("is_banned") else "hidden")
+    ext = str(post.get("file_ext"))
+    require_picture(ext)
+    return Wanted(post["file_url"], ext, md5, post.get("sha256", ""), post.get("file_size", 0), *size)
+
+
+def require_picture(ext: str) -> None:
+    """Raise Reject for a file type that is not a picture."""
+    if ext not in SUFFIXES:
+        raise Reject("wrong type", f"a {ext} file")
 
 
 def refuse_heavy(size: int, params: Fetch) -> None:
@@ -82,7 +91,7 @@ def refuse_large(width: int, height: int, params: Fetch) -> None:
 
 
 def look(source: bytes | Path, params: Fetch) -> None:
-    """Raise Reject if a picture's header, as far as it can be read, tells of too many pixels."""
+    """Raise Reject if the header of a picture, as far as it can be read, gives too many pixels."""
     try:
         size = images.measure(source)
     except BadImage as error:
@@ -92,18 +101,8 @@ def look(source: bytes | Path, params: Fetch) -> None:
     refuse_large(*size, params)
 
 
-def local(root: Path, file: Wanted, params: Fetch) -> Kept:
-    """Return a file of a folder. Raise Reject if it is not what it should be."""
-    path = root / file.url
-    if not path.resolve().is_relative_to(root.resolve()) or not path.is_file():
-        raise Reject("gone", "not in the folder")
-    refuse_heavy(path.stat().st_size, params)
-    check(replace(file, width=0, height=0), path, params, keep=True)  # in a dump they may be the original's
-    return Kept(path, file.md5) if file.md5 else Kept(path, digest(path), digest(path, "sha256"))
-
-
 def check(file: Wanted, path: Path, params: Fetch, keep: bool = False) -> None:
-    """Raise Reject or Damage if a file is not what was wanted; remove it unless `keep` or more may follow."""
+    """Raise Reject or Damage if a file is not the wanted one; remove it, unless `keep` or it is too short."""
     size = path.stat().st_size
     try:
         look(path, params)
@@ -120,7 +119,7 @@ def check(file: Wanted, path: Path, params: Fetch, keep: bool = False) -> None:
 
 
 def refuse_other(file: Wanted, path: Path, size: int) -> None:
-    """Raise Damage for a file that is not whole, Reject for one of another type."""
+    """Raise Damage if a file is empty or too short, Reject if it is of another type."""
     with path.open("rb") as opened:
         head = opened.read(512)
     if not head:
@@ -137,7 +136,7 @@ def refuse_other(file: Wanted, path: Path, size: int) -> None:
 
 
 def check_picture(file: Wanted, path: Path) -> None:
-    """Decode all of a file that has no published md5. Raise Damage if that fails or the size is another."""
+    """Decode the whole of a file without a published md5. Raise Damage if that fails or the size differs."""
     if file.sha256 and digest(path, "sha256") != file.sha256:
         raise Damage("mismatch", "another SHA-256")
     try:
@@ -150,6 +149,29 @@ def check_picture(file: Wanted, path: Path) -> None:
 
 
 def digest(path: Path, name: str = "md5") -> str:
-    """Hash a file."""
+    """Return the hash of a file, in hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, name).hexdigest()
+
+
+@dataclass(frozen=True)
+class Folder:
+    """The files in a folder; those of the posts of a source that has its pictures on disk."""
+
+    root: Path
+    params: Fetch
+
+    host, notes, again, closed = "", None, False, False  # nothing is downloaded: see fetch.Files
+
+    def obtain(self, file: Wanted) -> Kept:
+        """Return a file of the folder. Raise Reject if it is not what it should be."""
+        path = self.root / file.url
+        if not path.resolve().is_relative_to(self.root.resolve()) or not path.is_file():
+            raise Reject("gone", "not in the folder")
+        refuse_heavy(path.stat().st_size, self.params)
+        unsized = replace(file, width=0, height=0)  # in a dump they may be those of the original
+        check(unsized, path, self.params, keep=True)
+        return Kept(path, file.md5) if file.md5 else Kept(path, digest(path), digest(path, "sha256"))
+
+    def stop(self) -> None:
+        """Do nothing, since nothing is downloaded."""

@@ -1,7 +1,7 @@
-"""Posts -> their files in shards.
+"""Posts -> shards of their files, in the order of the posts.
 
-Files come from a folder, or from the store, which asks a site for each one once. Here they are laid down in
-the order of the posts, while the next ones are on the way.
+While one shard is written, the files of the next ones are already on their way. A note in the cache lets the
+next run keep each finished shard whose posts and parameters did not change.
 """
 
 import hashlib
@@ -11,98 +11,160 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from functools import cached_property
+from functools import partial
 from pathlib import Path, PurePath
+from typing import Any, Protocol
 
 from pipeline import Halt, chance, images, samples
-from pipeline.check import Kept, Reject, Wanted, local, wanted
+from pipeline.check import Kept, Reject, Wanted, wanted
 from pipeline.files import dumps, write
 from pipeline.images import BadImage
 from pipeline.imports import code
 from pipeline.params import Fetch
-from pipeline.posts import TAGS, count_posts, key_of, read_posts
+from pipeline.posts import Post, count_posts, key_of, read_posts, tags_of
+from pipeline.progress import Tick, quiet
 from pipeline.samples import Shard
-from pipeline.site import Site
-from pipeline.store import Store
 from pipeline.tars import Row, Sample
 
 THREADS = 4
-AHEAD = 128  # files on the way
+AHEAD = 128  # posts whose files are on their way
+
+
+class Files(Protocol):
+    """Where files come from: a check.Folder, or a store.Store, which asks a site."""
+
+    @property
+    def params(self) -> Fetch:
+        """The file to take of each post, and its limits."""
+
+    @property
+    def host(self) -> str:
+        """The address of the site; empty for a folder."""
+
+    @property
+    def notes(self) -> Path | None:
+        """The folder of notes on finished shards; None if there are to be none."""
+
+    @property
+    def again(self) -> bool:
+        """Whether to ask again for files that earlier runs rejected."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether no more files can be obtained."""
+
+    def obtain(self, file: Wanted) -> Kept:
+        """Return a checked file. Raise Reject or Halt."""
+
+    def stop(self) -> None:
+        """End all downloads and waits."""
 
 
 @dataclass
 class Tally:
-    """What became of the posts: how many were taken, and the rows of the ledger."""
+    """How many of `total` posts are done, and the rows of the ledger: (key, reason, detail)."""
 
+    total: int
     taken: int = 0
-    rejects: list[tuple[str, str, str]] = field(default_factory=list)  # key, reason, detail
+    rejects: list[tuple[str, str, str]] = field(default_factory=list)
 
     @property
     def written(self) -> int:
-        """Count the posts whose file was laid down."""
+        """The number of posts whose file was written."""
         return self.taken - len(self.rejects)
 
     @property
     def rejected(self) -> dict[str, int]:
-        """Count the rejects by reason."""
+        """The number of rejects by reason."""
         return dict(sorted(Counter(reason for _, reason, _ in self.rejects).items()))
 
-    def metrics(self) -> dict:
+    def metrics(self) -> dict[str, Any]:
         """Summarize the counts for `metrics/`."""
         return {"taken": self.taken, "written": self.written, "rejected": self.rejected}
+
+    def require(self, tolerance: float) -> None:
+        """Raise Halt if more than `tolerance` percent of all posts failed for now."""
+        failed = [detail for _, reason, detail in self.rejects if reason == "transient"]
+        if 100 * len(failed) > tolerance * self.total:
+            raise Halt(
+                f"{len(failed)} of {self.taken} files failed for now ({failed[0]}): run again, what was "
+                "fetched is kept; or set tolerance to go without them"
+            )
 
 
 @dataclass
 class Batch:
-    """The posts of one shard, and their files on the way; or the shard that an earlier run laid down."""
+    """The posts of one shard, and their samples on the way; or the shard that an earlier run wrote."""
 
-    posts: list[dict]
+    posts: list[Post]
     path: Path
-    files: list[Future[Sample | Reject]] = field(default_factory=list)
+    note: Path | None  # where to remember the shard
+    samples: list[Future[Sample | Reject]] = field(default_factory=list)
     rejects: list[tuple[str, str, str]] = field(default_factory=list)
     shard: Shard | None = None
 
 
 def fetch(
-    place: Site | Path,
+    files: Files,
     source: Path,
     dest: Path,
-    params: Fetch,
     *,
-    cache: Path,
     ledger: Path | None = None,
-    again: bool = False,
-    tick: Callable[[int, int], None] = lambda done, posts: None,
+    tick: Tick = quiet,
     threads: int = THREADS,
 ) -> Tally:
-    """Write the files of the posts in `source` to `dest`, in their order, and the rejects to `ledger`.
+    """Write the files of the posts in `source` to shards in `dest`, in their order.
 
-    Files come from the folder `place`, or from a site by way of the store in the folder `cache`; with `again`
-    what was rejected for good is asked for once more. After each post `tick` gets how many are done, and of
-    how many. Raise Halt if no file can be had, or if more failed for now than is tolerated.
+    The ledger, by default a file in `dest`, gives the reason for each post without a file. Raise Halt if no
+    file can be obtained, or if more than `files.params.tolerance` percent of the posts failed for now.
     """
-    run = Run(place, dest, cache, params, again)
-    total, tally = count_posts(source), Tally()
+    tally, tolerance = Tally(count_posts(source)), files.params.tolerance
     ledger = ledger or dest / samples.LEDGER
     samples.keep_apart(source, dest)
     try:
-        with samples.making(dest) as column, ThreadPoolExecutor(threads) as pool, run.stopping(pool):
-            for batch in run.ahead(pool, batches(read_posts(source), params.shard)):
-                column.add(run.lay_down(batch, tally, lambda: tick(tally.taken, total)))
-                if run.closed:
-                    run.refuse(tally, total)
+        with samples.making(dest) as column, ThreadPoolExecutor(threads) as pool, stopping(files, pool):
+            for batch in ahead(make_batches(files, source, dest), partial(start, files, pool)):
+                column.add(finish(batch, tally, tick))
+                if files.closed:
+                    tally.require(tolerance)
     finally:
         samples.write_ledger(ledger, tally.rejects, "detail")
-    run.refuse(tally, total)
+    tally.require(tolerance)
     if not tally.written:
         raise Halt(f"no file could be fetched: see {ledger}")
     column.seal(tally.taken, tally.rejected)
     return tally
 
 
-def batches(posts: Iterable[dict], size: int) -> Iterator[list[dict]]:
-    """Cut posts into shards of `size` on average, by the hash of an id: one post more changes one shard."""
-    batch = []
+@contextmanager
+def stopping(files: Files, pool: ThreadPoolExecutor) -> Iterator[None]:
+    """When an exception ends the run, end the downloads too instead of waiting for them."""
+    try:
+        yield
+    except BaseException:
+        files.stop()
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+
+
+# ---------------------------------------------------------------- batches
+
+
+def make_batches(files: Files, source: Path, dest: Path) -> Iterator[Batch]:
+    """Yield a batch for each shard, with the place of its note: a hash of all that decides its bytes."""
+    terms = [asdict(files.params), files.host, *code(__name__)]
+    for number, posts in enumerate(batches(read_posts(source), files.params.shard)):
+        name = hashlib.sha256(dumps([terms, posts])).hexdigest()
+        note = files.notes / name[:2] / f"{name}.json" if files.notes else None
+        yield Batch(posts, dest / f"{number:06d}.tar", note)
+
+
+def batches(posts: Iterable[Post], size: int) -> Iterator[list[Post]]:
+    """Split posts into shards of `size` on average.
+
+    A hash of its id decides whether a post ends a shard, so that one post more or less changes one shard.
+    """
+    batch: list[Post] = []
     for post in posts:
         batch.append(post)
         if chance.fraction(0, "shard", str(post["id"])) * size < 1:
@@ -112,142 +174,106 @@ def batches(posts: Iterable[dict], size: int) -> Iterator[list[dict]]:
         yield batch
 
 
-@dataclass(frozen=True)
-class Run:
-    """One fetch: from where, to where, and on what terms."""
-
-    place: Site | Path
-    dest: Path
-    cache: Path
-    params: Fetch
-    again: bool
-
-    @property
-    def closed(self) -> bool:
-        """Tell whether the site is left alone by now."""
-        return isinstance(self.place, Site) and self.place.closed
-
-    @cached_property
-    def terms(self) -> list:
-        """List what decides a shard, beside its posts."""
-        return [asdict(self.params), self.place.host, *code(__name__)]
-
-    @contextmanager
-    def stopping(self, pool: ThreadPoolExecutor) -> Iterator[None]:
-        """Let nobody wait for the files on the way when something ends the run."""
-        try:
-            yield
-        except BaseException:
-            if isinstance(self.place, Site):
-                self.place.hang_up()
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-
-    def ahead(self, pool: ThreadPoolExecutor, groups: Iterable[list[dict]]) -> Iterator[Batch]:
-        """Yield the batches in order, while the files of the next ones are on the way."""
-        waiting: deque[Batch] = deque()
-        for number, posts in enumerate(groups):
-            batch = Batch(posts, self.dest / f"{number:06d}.tar")
-            if not self.recall(batch):
-                batch.files = [pool.submit(self.settle, post) for post in posts]
-            waiting.append(batch)
-            while sum(len(each.files) for each in waiting) > AHEAD:
-                yield waiting.popleft()
-        yield from waiting
-
-    def settle(self, post: dict) -> Sample | Reject:
-        """Make the sample of a post, or a reject without its stack, which would hold memory."""
-        try:
-            return self.gather(post)
-        except Reject as reject:
-            return Reject(reject.reason, reject.detail)
-
-    def gather(self, post: dict) -> Sample:
-        """Make the sample of a post. Raise Reject or Halt."""
-        file = wanted(post, self.params)
-        kept = self.obtain(file)
-        members = {file.ext: kept.path}
-        if post.get("sketch_half"):
-            members = halve(kept.path)
-        elif sketch := post.get("sketch_url"):
-            ext = PurePath(sketch).suffix[1:].lower()
-            members[f"sketch.{ext}"] = self.obtain(Wanted(sketch, ext)).path
-        return Sample(key_of(post), members | {"json": dumps(facts(post, kept))})
-
-    def obtain(self, file: Wanted) -> Kept:
-        """Return a file. Raise Reject or Halt."""
-        if isinstance(self.place, Site):
-            return Store(self.place, self.cache, self.params, self.again).obtain(file)
-        return local(self.place, file, self.params)
-
-    def lay_down(self, batch: Batch, tally: Tally, tick: Callable[[], None]) -> Shard:
-        """Write a shard as its files arrive, unless an earlier run did; add to the tally."""
-        if batch.shard is None:
-            batch.shard = samples.write_shard(batch.path, arriving(batch, tally, tick))
-            self.remember(batch)
-        else:
-            tally.taken += len(batch.posts)
-            tick()
-        tally.rejects += batch.rejects
-        return batch.shard
-
-    def note(self, batch: Batch) -> Path:
-        """Return where it is noted what an earlier run laid down for the same posts on the same terms."""
-        name = hashlib.sha256(dumps([self.terms, batch.posts])).hexdigest()
-        return self.cache / "laid" / name[:2] / f"{name}.json"
-
-    def recall(self, batch: Batch) -> bool:
-        """Find the shard that an earlier run laid down, untouched since."""
-        if not isinstance(self.place, Site):
-            return False
-        try:
-            known, stat = json.loads(self.note(batch).read_bytes()), batch.path.stat()
-        except FileNotFoundError:
-            return False
-        untouched = (stat.st_size, stat.st_mtime_ns) == (known["shard"]["bytes"], known["mtime"])
-        if not untouched or (self.again and known["rejects"]):
-            return False
-        batch.rejects = [tuple(row) for row in known["rejects"]]
-        batch.shard = Shard(batch.path, **known["shard"], made=tuple(map(Row.parse, known["rows"])))
-        return True
-
-    def remember(self, batch: Batch) -> None:
-        """Note down a shard in which nothing failed for now."""
-        if isinstance(self.place, Site) and not any(reason == "transient" for _, reason, _ in batch.rejects):
-            made = {name: getattr(batch.shard, name) for name in ("samples", "bytes", "sha256")}
-            known = {"shard": made, "rows": [row.line("") for row in batch.shard.rows]}
-            known |= {"rejects": batch.rejects, "mtime": batch.path.stat().st_mtime_ns}
-            write(self.note(batch), dumps(known), sync=False)
-
-    def refuse(self, tally: Tally, total: int) -> None:
-        """Raise Halt if more posts failed for now than is tolerated."""
-        failed = [detail for _, reason, detail in tally.rejects if reason == "transient"]
-        if 100 * len(failed) > self.params.tolerance * total:
-            raise Halt(
-                f"{len(failed)} of {tally.taken} files failed for now ({failed[0]}): run again, what was "
-                "fetched is kept; or set tolerance to go without them"
-            )
+def ahead(batches: Iterable[Batch], start: Callable[[Batch], None]) -> Iterator[Batch]:
+    """Yield the batches in order, each after `start` was called for those of the next AHEAD posts."""
+    waiting: deque[Batch] = deque()
+    for batch in batches:
+        start(batch)
+        waiting.append(batch)
+        while sum(len(each.posts) for each in waiting) > AHEAD:
+            yield waiting.popleft()
+    yield from waiting
 
 
-def arriving(batch: Batch, tally: Tally, tick: Callable[[], None]) -> Iterator[Sample]:
-    """Yield the samples as their files arrive; note in the batch why others did not."""
-    for post, file in zip(batch.posts, batch.files, strict=True):
-        made = file.result()
+def start(files: Files, pool: ThreadPoolExecutor, batch: Batch) -> None:
+    """Find the shard of a batch, or begin to fetch its files."""
+    if not recall(batch, files.again):
+        batch.samples = [pool.submit(make_sample, files, post) for post in batch.posts]
+
+
+def finish(batch: Batch, tally: Tally, tick: Tick) -> Shard:
+    """Write the shard of a batch as its files arrive, unless an earlier run did. Update the tally."""
+    if batch.shard is None:
+        batch.shard = samples.write_shard(batch.path, arriving(batch, tally, tick))
+        remember(batch, batch.shard)
+    else:
+        tally.taken += len(batch.posts)
+        tick(tally.taken, tally.total)
+    tally.rejects += batch.rejects
+    return batch.shard
+
+
+def arriving(batch: Batch, tally: Tally, tick: Tick) -> Iterator[Sample]:
+    """Yield the samples of a batch as their files arrive; collect the rejects."""
+    for post, waiting in zip(batch.posts, batch.samples, strict=True):
+        made = waiting.result()
         if isinstance(made, Reject):
             batch.rejects.append((key_of(post), made.reason, made.detail))
         else:
             yield made
         tally.taken += 1
-        tick()
+        tick(tally.taken, tally.total)
 
 
-def facts(post: dict, kept: Kept) -> dict:
-    """Return what a sample says of its post; a family is named by the id of its parent.
+def recall(batch: Batch, again: bool) -> bool:
+    """Tell whether an earlier run wrote the shard, and nothing touched it since; fill in the batch if so.
 
-    `md5` is the one published, else that of the file; a file without a published one also tells its own.
+    With `again` a shard that lacks rejected posts does not count.
     """
-    tags = " ".join(post.get(name, "") for name in TAGS)
-    told = {
+    try:
+        known = json.loads(batch.note.read_bytes()) if batch.note else None
+        stat = batch.path.stat()
+    except FileNotFoundError:
+        return False
+    if not known or (stat.st_size, stat.st_mtime_ns) != (known["shard"]["bytes"], known["mtime"]):
+        return False
+    if again and known["rejects"]:
+        return False
+    batch.rejects = [tuple(row) for row in known["rejects"]]
+    batch.shard = Shard(batch.path, **known["shard"], made=tuple(map(Row.parse, known["rows"])))
+    return True
+
+
+def remember(batch: Batch, shard: Shard) -> None:
+    """Write the note on a shard, unless a file of it failed for now."""
+    if batch.note and not any(reason == "transient" for _, reason, _ in batch.rejects):
+        made = {name: getattr(shard, name) for name in ("samples", "bytes", "sha256")}
+        known = {"shard": made, "rows": [row.line("") for row in shard.rows]}
+        known |= {"rejects": batch.rejects, "mtime": batch.path.stat().st_mtime_ns}
+        write(batch.note, dumps(known), sync=False)
+
+
+# ---------------------------------------------------------------- samples
+
+
+def make_sample(files: Files, post: Post) -> Sample | Reject:
+    """Fetch the files of a post and make its sample, or return why not. Raise Halt."""
+    try:
+        return gather(files, post)
+    except Reject as reject:
+        return Reject(reject.reason, reject.detail)  # without the traceback, which would hold memory
+
+
+def gather(files: Files, post: Post) -> Sample:
+    """Fetch the files of a post and make its sample. Raise Reject or Halt."""
+    file = wanted(post, files.params)
+    kept = files.obtain(file)
+    members: dict[str, bytes | Path] = {file.ext: kept.path}
+    if post.get("sketch_half"):
+        members = halve(kept.path)
+    elif sketch := post.get("sketch_url"):
+        ext = PurePath(sketch).suffix[1:].lower()
+        members[f"sketch.{ext}"] = files.obtain(Wanted(sketch, ext)).path
+    return Sample(key_of(post), members | {"json": dumps(facts(post, kept))})
+
+
+def facts(post: Post, kept: Kept) -> dict[str, Any]:
+    """Return the JSON member of a sample; the id of the parent names the family.
+
+    `md5` is the published one, or else that of the file. For a file without a published md5, `file_md5` and
+    `file_sha256` are those of the file.
+    """
+    member = {
         "id": post["id"],
         "family": post.get("parent_id") or post["id"],
         "rating": post.get("rating", ""),
@@ -255,14 +281,17 @@ def facts(post: dict, kept: Kept) -> dict:
         "source": post.get("source", ""),
         "artist": post.get("tag_string_artist", ""),
         "license": post.get("license", "unknown"),
-        "tags": sorted(tags.split()),
+        "tags": sorted(tags_of(post)),
         "md5": post.get("md5") or kept.md5,
     }
-    told |= {"pixel_hash": post["pixel_hash"]} if "pixel_hash" in post else {}
-    return told | ({"file_md5": kept.md5, "file_sha256": kept.own} if kept.own else {})
+    if "pixel_hash" in post:
+        member["pixel_hash"] = post["pixel_hash"]
+    if kept.own:
+        member |= {"file_md5": kept.md5, "file_sha256": kept.own}
+    return member
 
 
-def halve(path: Path) -> dict[str, bytes]:
+def halve(path: Path) -> dict[str, bytes | Path]:
     """Cut a picture into color, on the left, and sketch. Raise Reject if it cannot be decoded."""
     try:
         image = images.decode(path.read_bytes())

@@ -1,22 +1,34 @@
-"""What a search and a fetch will take, said before any file is asked for."""
+"""Estimates of what a search and a fetch take, made without downloading a file."""
 
 import math
 from collections import Counter
 from pathlib import Path
 from statistics import fmean
+from typing import TypedDict
 
 from pipeline import danbooru, params
-from pipeline.check import Reject, Wanted, wanted
-from pipeline.posts import read_posts, reduce
+from pipeline.check import Folder, Reject, Wanted, wanted
+from pipeline.posts import Post, read_posts, reduce
 from pipeline.selection import choose, compose
 from pipeline.site import Site
 from pipeline.store import Store
 
 
-def plan_search(site: Site, search: params.Search, fetch: params.Fetch, level: str) -> dict:
-    """Estimate what a search takes, and the fetch of its posts, by a count and one page of the newest.
+class Plan(TypedDict):
+    """What a search and its fetch take."""
 
-    Raise ValueError for a search that the site would refuse, before it is asked, and Halt if it has no posts.
+    searches: int  # requests for posts
+    files: int  # requests for files
+    requests: int
+    bytes: int  # 0 if unknown
+    seconds: int  # the least that the rate limit allows; 0 without a limit
+    exact: bool  # or an estimate
+
+
+def plan_search(site: Site, search: params.Search, fetch: params.Fetch, level: str) -> Plan:
+    """Estimate a search, and the fetch of its posts, from a count and the page of the newest posts.
+
+    Raise ValueError for a search that the site would refuse, before sending it, and Halt if it fails.
     """
     tags = compose(search, level)
     found = danbooru.count(site, tags)
@@ -31,36 +43,36 @@ def plan_search(site: Site, search: params.Search, fetch: params.Fetch, level: s
     count = round(taken * len(files) / len(chosen)) if chosen else 0
     size = fmean(file.size for file in files) if files else 0
     seconds = (pages + count) * site.bucket(site.host).interval
-    return cost(pages, count, round(count * size), seconds, exact=False)
+    return make_plan(pages, count, round(count * size), seconds, exact=False)
 
 
-def plan_fetch(site: Site | Path, source: Path, fetch: params.Fetch, cache: Path) -> dict:
-    """Count what fetching the posts in `source` takes, beside what the folder `cache` already holds.
+def plan_fetch(files: Folder | Store, source: Path) -> Plan:
+    """Count what fetching the posts in `source` takes, without the files that the cache already holds.
 
-    Of files in a folder nobody is asked.
+    Hosts of different domains are asked at the same time. Files in a folder take no request.
     """
-    if not isinstance(site, Site):
-        return cost(0, 0, 0, 0, exact=True)
-    store, turns, size = Store(site, cache, fetch), Counter(), 0
+    if isinstance(files, Folder):
+        return make_plan(0, 0, 0, 0, exact=True)
+    turns, size = Counter(), 0
     for post in read_posts(source):
-        file = reachable(post, fetch)
-        if file and not store.knows(file):
-            turns[site.bucket(store.address(file))] += 1
+        file = reachable(post, files.params)
+        if file and not files.knows(file):
+            turns[files.site.bucket(files.address(file))] += 1
             size += file.size
     seconds = max((count * bucket.interval for bucket, count in turns.items()), default=0)
-    return cost(0, turns.total(), size, seconds, exact=True)
+    return make_plan(0, turns.total(), size, seconds, exact=True)
 
 
-def reachable(post: dict, fetch: params.Fetch) -> Wanted | None:
-    """Name the file of a post; nothing if there is none to ask for."""
+def reachable(post: Post, fetch: params.Fetch) -> Wanted | None:
+    """Return the file to take of a post; None if it has none."""
     try:
         return wanted(post, fetch)
     except Reject:
         return None
 
 
-def cost(searches: int, files: int, size: int, seconds: float, exact: bool) -> dict:
-    """Put the numbers of a plan together; seconds are those that the rate demands, 0 without a limit."""
+def make_plan(searches: int, files: int, size: int, seconds: float, exact: bool) -> Plan:
+    """Add up the requests of a plan."""
     return {
         "searches": searches,
         "files": files,
@@ -71,13 +83,12 @@ def cost(searches: int, files: int, size: int, seconds: float, exact: bool) -> d
     }
 
 
-def describe(plan: dict) -> str:
+def describe(plan: Plan) -> str:
     """Put a plan into words."""
     about = "" if plan["exact"] else "about "
     kinds = f"{plan['searches']:,} for posts and {plan['files']:,} for files"
     size = f"{plan['bytes'] / 1e6:,.0f} MB" if plan["bytes"] else "an unknown number of bytes"
     hours, rest = divmod(plan["seconds"], 3600)
-    time = (
-        f"at least {hours} h {rest // 60:02} min {rest % 60:02} s" if plan["seconds"] else "no limit of rate"
-    )
+    least = f"at least {hours} h {rest // 60:02} min {rest % 60:02} s"
+    time = least if plan["seconds"] else "no rate limit"
     return f"{about}{plan['requests']:,} requests, {kinds}; {size}; {time}"

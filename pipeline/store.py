@@ -1,8 +1,8 @@
-"""The file of a post: asked for once, checked, and kept by md5 beside the outputs.
+"""Files of a site, each downloaded once, checked, and kept in the cache.
 
-Below the cache folder, `files` holds what arrived, by the md5 of its bytes; `names` tells which bytes an
-address gave where no md5 was published; `rejects` holds what was decided for good. A file that arrives is a
-`.part` until it is checked, and goes on where it was after an interruption.
+In the cache folder, `files` holds them by their md5; `names` maps the addresses of files without a published
+md5 to that of their bytes; `rejects` remembers files that are rejected for good, with the reason. A download
+is a `.part` until it is checked, and resumes after an interruption.
 """
 
 import hashlib
@@ -23,87 +23,108 @@ from pipeline.site import Overload, Site, is_page
 
 FINAL = {404: "gone", 410: "gone", 451: "banned"}
 NO_ADDRESS = (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema)
-ROUNDS = 3  # times that a damaged file is asked for
-HOPS = 5  # redirects within one host
-TRIES = 3  # of one request for a file: the others can go on meanwhile
+ROUNDS = 3  # downloads of a damaged file
+HOPS = 5  # redirects within a host
+TRIES = 3  # of a request; fewer than for the API, since other files can be fetched meanwhile
 PIECE = 1 << 16  # bytes
-TURNS = [Lock() for _ in range(1024)]  # by file: two threads must not write to one part
+TURNS = [Lock() for _ in range(1024)]  # by the hash of a file: two threads must not write the same .part
 
 
 @dataclass(frozen=True)
 class Store:
-    """Where files are kept and asked for; with `again` the verdicts of earlier runs do not count."""
+    """The files of a site, kept in the folder `cache`; with `again` it asks for rejected ones once more."""
 
     site: Site
     cache: Path
     params: Fetch
     again: bool = False
 
-    def obtain(self, file: Wanted) -> Kept:
-        """Return a file, after downloading it if need be; of two who want one, one waits. Raise Reject."""
-        with TURNS[hash(file.md5 or file.url) % len(TURNS)]:
-            return self.settle(file)
+    @property
+    def host(self) -> str:
+        """The address of the site."""
+        return self.site.host
 
-    def settle(self, file: Wanted) -> Kept:
-        """Return a file that nobody else is asking for. Raise Reject."""
+    @property
+    def notes(self) -> Path:
+        """The folder of notes on finished shards."""
+        return self.cache / "laid"
+
+    @property
+    def closed(self) -> bool:
+        """Whether the site should not be asked any more."""
+        return self.site.closed
+
+    def stop(self) -> None:
+        """End all downloads and waits."""
+        self.site.hang_up()
+
+    def obtain(self, file: Wanted) -> Kept:
+        """Return a file, downloaded if necessary. Raise Reject. Several threads may call this."""
+        with TURNS[hash(file.md5 or file.url) % len(TURNS)]:
+            return self.find_or_download(file)
+
+    def find_or_download(self, file: Wanted) -> Kept:
+        """Return a file that no other thread is downloading. Raise Reject."""
         if kept := self.find(file):
             return kept
-        verdict = self.place("rejects", file)
-        if verdict.is_file() and not self.again:
-            raise Reject(*json.loads(verdict.read_bytes()))
+        rejected = self.record("rejects", file)
+        if rejected.is_file() and not self.again:
+            raise Reject(*json.loads(rejected.read_bytes()))
         try:
             kept = self.download(file)
         except Reject as reject:
             if reject.reason != "transient":
-                write(verdict, dumps(reject.args))
+                write(rejected, dumps(reject.args))
             raise
-        verdict.unlink(missing_ok=True)
+        rejected.unlink(missing_ok=True)
         return kept
 
-    def place(self, shelf: str, file: Wanted) -> Path:
-        """Return the path for what is known of an address."""
+    def record(self, shelf: str, file: Wanted) -> Path:
+        """Return the path of the record about an address on a shelf, `names` or `rejects`."""
         name = hashlib.sha256(self.address(file).encode()).hexdigest()
         return self.cache / shelf / name[:2] / name
 
     def address(self, file: Wanted) -> str:
-        """Return where to ask for a file."""
+        """Return the address of a file."""
         return urljoin(f"{self.site.host}/", file.url)
 
-    def shelve(self, md5: str, ext: str) -> Path:
-        """Return the path of the bytes that have an md5."""
+    def path(self, md5: str, ext: str) -> Path:
+        """Return the path of the file with an md5."""
         return self.cache / "files" / md5[:2] / f"{md5}.{ext}"
 
     def knows(self, file: Wanted) -> bool:
-        """Tell whether a file was received or rejected for good, without looking into it."""
-        shelf = self.shelve(file.md5, file.ext) if file.md5 else self.place("names", file)
-        return shelf.is_file() or self.place("rejects", file).is_file()
+        """Tell whether a file was received, or rejected for good, without reading it."""
+        path = self.path(file.md5, file.ext) if file.md5 else self.record("names", file)
+        return path.is_file() or self.record("rejects", file).is_file()
 
     def find(self, file: Wanted) -> Kept | None:
-        """Find a file that an earlier run received; one whose bytes have changed since does not count."""
-        kept = Kept(self.shelve(file.md5, file.ext), file.md5)
+        """Return a file that was received earlier, unless it is missing or its bytes changed since."""
+        kept = Kept(self.path(file.md5, file.ext), file.md5)
         if not file.md5:
-            name = self.place("names", file)
+            name = self.record("names", file)
             if not name.is_file():
                 return None
             known = json.loads(name.read_bytes())
-            kept = Kept(self.shelve(known["md5"], file.ext), known["md5"], known["sha256"])
+            kept = Kept(self.path(known["md5"], file.ext), known["md5"], known["sha256"])
         if not kept.path.is_file():
             return None
         intact = digest(kept.path, "sha256") == kept.own if kept.own else digest(kept.path) == kept.md5
         return kept if intact else None
 
     def download(self, file: Wanted) -> Kept:
-        """Ask for a file until it is whole. Raise Reject."""
-        part = self.shelve(file.md5, file.ext) if file.md5 else self.place("names", file)
+        """Download a file; again, up to ROUNDS times, if it is damaged. Raise Reject."""
+        part = self.path(file.md5, file.ext) if file.md5 else self.record("names", file)
         part = part.with_name(f"{part.name}.part")
         part.parent.mkdir(parents=True, exist_ok=True)
-        for last in (*[False] * (ROUNDS - 1), True):
+        rounds = 0
+        while True:
+            rounds += 1
             try:
                 self.receive(file, part)
                 check(file, part, self.params)
                 return self.adopt(file, part)
             except Damage:
-                if last:
+                if rounds == ROUNDS:
                     raise
             except Reject as reject:
                 if reject.reason != "transient":
@@ -111,25 +132,18 @@ class Store:
                 raise
 
     def receive(self, file: Wanted, part: Path) -> None:
-        """Write to `part` what it still lacks. Raise Reject, or Damage if it does not all arrive."""
+        """Append to `part` the bytes it lacks. Raise Reject, or Damage if some do not arrive."""
         have = part.stat().st_size if part.is_file() else 0
         if file.size and have >= file.size:
             return
         with self.request(file, have) as response:
             status = response.status_code
-            goes_on = status == 206 and response.headers.get("Content-Range", "").startswith(f"bytes {have}-")
-            if status == 416 or (status == 206 and not goes_on):
+            resumes = status == 206 and response.headers.get("Content-Range", "").startswith(f"bytes {have}-")
+            if status == 416 or (status == 206 and not resumes):
                 part.unlink()
                 raise Damage("truncated", f"nothing after {have} bytes")
-            if status in FINAL:
-                raise Reject(FINAL[status], str(status))
-            if status == 403:
-                raise Reject("transient", self.site.why)
-            if status not in (200, 206):
-                raise Reject("moved" if response.is_redirect else "gone", str(status))
-            if is_page(response):
-                raise Reject("wrong type", "a web page")
-            with part.open("ab" if goes_on else "wb", buffering=0) as out:
+            self.require_file(response)
+            with part.open("ab" if resumes else "wb", buffering=0) as out:
                 for piece in pieces(response):
                     if not out.tell():
                         look(piece, self.params)
@@ -138,8 +152,20 @@ class Store:
                     out.write(piece)
                     refuse_heavy(out.tell(), self.params)
 
+    def require_file(self, response: requests.Response) -> None:
+        """Raise Reject if a response is not a file, by its status and type."""
+        status = response.status_code
+        if status in FINAL:
+            raise Reject(FINAL[status], str(status))
+        if status == 403:
+            raise Reject("transient", self.site.why)
+        if status not in (200, 206):
+            raise Reject("moved" if response.is_redirect else "gone", str(status))
+        if is_page(response):
+            raise Reject("wrong type", "a web page")
+
     def request(self, file: Wanted, have: int) -> requests.Response:
-        """Ask for the bytes of a file after the first `have`. Raise Reject if the site does not answer."""
+        """Request the bytes of a file after the first `have`. Raise Reject if the site does not answer."""
         headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
         try:
             return self.site.get(self.address(file), headers=headers, tries=TRIES, hops=HOPS)
@@ -149,23 +175,23 @@ class Store:
             raise Reject("gone", "no address") from error
 
     def adopt(self, file: Wanted, part: Path) -> Kept:
-        """Give a checked file its name."""
+        """Move a checked file to its place in `files`."""
         if file.md5:
-            kept = Kept(self.shelve(file.md5, file.ext), file.md5)
+            kept = Kept(self.path(file.md5, file.ext), file.md5)
         else:
             md5, own = digest(part), digest(part, "sha256")
-            kept = Kept(self.shelve(md5, file.ext), md5, own)
+            kept = Kept(self.path(md5, file.ext), md5, own)
             kept.path.parent.mkdir(parents=True, exist_ok=True)
         part.replace(kept.path)
         if kept.own:
-            write(self.place("names", file), dumps({"md5": kept.md5, "sha256": kept.own}))
+            write(self.record("names", file), dumps({"md5": kept.md5, "sha256": kept.own}))
         return kept
 
 
 def pieces(response: requests.Response) -> Iterator[bytes]:
-    """Yield the body of an answer as it comes in. Raise Damage if the connection breaks or stalls.
+    """Yield the body of a response as it arrives. Raise Damage if the connection breaks or stalls.
 
-    `iter_content` would wait until a piece is full, and lose it when the connection breaks.
+    `iter_content` would wait until a piece is full, and lose it if the connection breaks.
     """
     try:
         while piece := response.raw.read1(PIECE):

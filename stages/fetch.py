@@ -1,14 +1,40 @@
-"""Posts -> their files in shards."""
+"""Posts -> shards of their files."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipeline.params import Fetch
 from stages.arguments import CACHE, Cache, Dest, Metrics, conclude, progress
 from stages.options import unfold
-from stages.site import Rate, fetched
+from stages.site import Rate, is_site, open_host
+
+if TYPE_CHECKING:
+    from pipeline.check import Folder
+    from pipeline.store import Store
+
+
+@contextmanager
+def open_files(
+    host: str, cache: Path, rate: float | None, params: Fetch, again: bool = False
+) -> Iterator["Folder | Store"]:
+    """Open the files of the posts of `host`: a folder, or a store of what a site sends.
+
+    The files of a list may lie on any sites.
+    """
+    from pipeline.check import Folder
+    from pipeline.sources import open_source
+    from pipeline.store import Store
+
+    root = None if is_site(host) else open_source(host).root
+    if root:
+        yield Folder(root, params)
+        return
+    with open_host(host if is_site(host) else "", cache, rate) as site:
+        yield Store(site, cache, params, again)
 
 
 @unfold
@@ -16,31 +42,33 @@ def fetch(
     posts: Annotated[Path, typer.Argument(help="The posts that search wrote.", show_default=False)],
     dest: Dest,
     fetch: Fetch,
-    host: Annotated[str, typer.Option(help="What was searched.", rich_help_panel="Parameters")] = "sample",
+    host: Annotated[
+        str, typer.Option(help="The host that was searched.", rich_help_panel="Parameters")
+    ] = "sample",
     ledger: Annotated[
         Path | None,
         typer.Option(
-            help="Write the key and the reason of each file that could not be had here.  "
+            help="File for the key of each post without a file, and the reason.  "
             "[default: rejects.tsv in DEST]",
             show_default=False,
         ),
     ] = None,
     metrics: Metrics = None,
     again: Annotated[
-        bool, typer.Option("--again", help="Ask once more for what was rejected for good.")
+        bool, typer.Option("--again", help="Ask again for files that were rejected for good.")
     ] = False,
     rate: Rate = None,
     cache: Cache = CACHE,
 ) -> None:
     """Download the files of the posts, each once, checked by md5 or decoded whole.
 
-    What fails for now (transient) stops the command at the end, unless it is
-    tolerated; run it again to ask for those files alone. What is hidden, gone,
-    banned, moved, of a wrong type, truncated, a mismatch or too big is not
-    asked for again, save with --again.
+    Files that failed for now (transient) stop the command at the end, unless
+    they are tolerated; run it again to ask for them alone. Files that are
+    hidden, gone, banned, moved, of a wrong type, truncated, a mismatch or too
+    big are asked for again only with --again.
     """
     from pipeline import fetch as fetching
 
-    with fetched(host, cache, rate) as place, progress("fetch") as tick:
-        tally = fetching.fetch(place, posts, dest, fetch, cache=cache, ledger=ledger, again=again, tick=tick)
+    with open_files(host, cache, rate, fetch, again) as files, progress("fetch") as tick:
+        tally = fetching.fetch(files, posts, dest, ledger=ledger, tick=tick)
     conclude("fetch", tally, dest, metrics)

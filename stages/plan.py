@@ -1,4 +1,4 @@
-"""What a search and a fetch will take, for people and scripts."""
+"""Estimates of a search and a fetch, for people and scripts."""
 
 import json
 from pathlib import Path
@@ -8,8 +8,9 @@ import typer
 
 from pipeline.params import Fetch, Search
 from stages.arguments import CACHE, Cache
+from stages.fetch import open_files
 from stages.options import unfold, usage
-from stages.site import Level, Rate, fetched, is_site, searched
+from stages.site import Level, Rate, is_site, open_host
 
 
 @unfold
@@ -28,18 +29,18 @@ def plan(
     level: Level = "member",
     cache: Cache = CACHE,
 ) -> None:
-    """Say how many requests, files and bytes a search and its fetch take, and how long, before the first."""
+    """Estimate the requests, files, bytes and time of a search and its fetch."""
     from pipeline import plan as planning
     from pipeline.selection import compose
 
     with usage():
         compose(search, level)
         if posts is None and not is_site(search.host):
-            raise ValueError("posts must be named for what is no site: search first, it asks nobody")
+            raise ValueError("posts must be named for a host that is not a site: search first")
     if posts is None:
-        with searched(search.host, cache, rate) as site:
-            told = planning.plan_search(site, search, fetch, level)
+        with open_host(search.host, cache, rate) as site:
+            estimate = planning.plan_search(site, search, fetch, level)
     else:
-        with fetched(search.host, cache, rate) as place:
-            told = planning.plan_fetch(place, posts, fetch, cache)
-    typer.echo(json.dumps(told, indent=2) if as_json else f"plan: {planning.describe(told)}")
+        with open_files(search.host, cache, rate, fetch) as files:
+            estimate = planning.plan_fetch(files, posts)
+    typer.echo(json.dumps(estimate, indent=2) if as_json else f"plan: {planning.describe(estimate)}")

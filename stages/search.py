@@ -1,7 +1,9 @@
-"""A search -> posts."""
+"""A search -> the file of its posts."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,7 +11,23 @@ from pipeline import files
 from pipeline.params import Search
 from stages.arguments import CACHE, Cache, Metrics, progress, summarize_counts
 from stages.options import unfold, usage
-from stages.site import Level, Rate, is_site, searched
+from stages.site import Level, Rate, is_site, open_host
+
+if TYPE_CHECKING:
+    from pipeline.site import Site
+    from pipeline.sources import Source
+
+
+@contextmanager
+def open_place(host: str, cache: Path, rate: float | None) -> Iterator["Site | Source"]:
+    """Open what a search reads: a site, or a source on disk."""
+    from pipeline.sources import open_source
+
+    if is_site(host):
+        with open_host(host, cache, rate) as site:
+            yield site
+    else:
+        yield open_source(host)
 
 
 @unfold
@@ -23,16 +41,16 @@ def search(
     level: Level = "member",
     cache: Cache = CACHE,
 ) -> None:
-    """Find posts, whatever has them.
+    """Find posts on a site, in a folder, in a dump or in a list.
 
     \b
     --host says where to look:
       sample                 pictures that this program draws itself
       https://danbooru...    a Danbooru; safebooru.donmai.us has rating g alone
-      PATH                   a folder of pictures; NAME.json beside one may
+      PATH                   a folder of pictures; NAME.json next to one may
                              hold Danbooru's fields
       dump:PATH              a Danbooru20xx dump, old or new: metadata/*.json
-                             beside original/0123/ or 512px/0123/
+                             next to original/0123/ or 512px/0123/
       list:PATH.csv          addresses in a column url, also .tsv, .jsonl and
                              .parquet; md5 or sha256 are checked; id, width,
                              height, rating, score, artist, tags, source and
@@ -42,9 +60,9 @@ def search(
 
     The sketches of pairs and halves become a column by sketchify --method own.
 
-    Of a Danbooru the newest id is remembered in ceilings.json beside DEST, so
-    that a search finds the same posts later; remove its line there to see
-    newer ones.
+    A search of a Danbooru writes its newest id to ceilings.json next to DEST,
+    so that later searches find the same posts; remove the line of the site to
+    find newer ones.
     """
     from pipeline import query, selection
     from pipeline import search as searching
@@ -55,11 +73,11 @@ def search(
         else:
             query.parse(selection.compose(search))
     ceilings = None if search.host == "sample" else dest.with_name("ceilings.json")
-    with searched(search.host, cache, rate) as place, progress("search", "post") as tick:
-        told = searching.search(place, dest, search, level=level, ceilings=ceilings, tick=tick)
+    with open_place(search.host, cache, rate) as place, progress("search", "post") as tick:
+        counts = searching.search(place, dest, search, level=level, ceilings=ceilings, tick=tick)
     if metrics:
-        files.write_json(metrics, told)
-    skipped = summarize_counts(told["skipped"])
+        files.write_json(metrics, counts)
+    skipped = summarize_counts(counts["skipped"])
     typer.echo(
-        f"search: {told['posts']} posts written to {dest}" + (f"; skipped: {skipped}" if skipped else "")
+        f"search: {counts['posts']} posts written to {dest}" + (f"; skipped: {skipped}" if skipped else "")
     )

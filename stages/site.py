@@ -1,15 +1,18 @@
-"""What `host` may name, and the manners of asking it."""
+"""Sites that `host` may name, how to open them, and the options for asking them."""
 
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from stages.options import usage
+
+if TYPE_CHECKING:  # importing requests takes a tenth of a second, which --help need not wait for
+    from pipeline.site import Site
 
 Rate = Annotated[
     float | None,
@@ -22,46 +25,22 @@ Rate = Annotated[
 ]
 Level = Annotated[
     Literal["anonymous", "member", "gold", "platinum"],
-    typer.Option(envvar="PREP_LEVEL", help="What the account is, which decides how many tags it may search."),
+    typer.Option(
+        envvar="PREP_LEVEL", help="Level of the account, which decides how many tags it may search."
+    ),
 ]
 
 
-@contextmanager
-def searched(host: str, cache: Path, rate: float | None) -> Iterator:
-    """Open what is to be searched: a site, or a source on disk."""
-    from pipeline import sources
-
-    if is_site(host):
-        with asked(host, cache, rate) as site:
-            yield site
-    else:
-        yield sources.open_source(host)
-
-
-@contextmanager
-def fetched(host: str, cache: Path, rate: float | None) -> Iterator:
-    """Open where files are: a site, whatever sites the addresses of a list lie on, or a folder."""
-    from pipeline import sources
-
-    root = None if is_site(host) else sources.open_source(host).root
-    if root:
-        yield root
-        return
-    with asked(host if is_site(host) else "", cache, rate) as site:
-        yield site
-
-
 def is_site(host: str) -> bool:
-    """Tell a site from what lies on disk."""
+    """Tell whether `host` names a site, and not a source on disk."""
     return host == "sample" or host.startswith(("http://", "https://"))
 
 
 @contextmanager
-def asked(host: str, cache: Path, rate: float | None) -> Iterator:
-    """Open a site; the sample is served on loopback meanwhile.
+def open_host(host: str, cache: Path, rate: float | None) -> Iterator["Site"]:
+    """Open a site as the account in PREP_LOGIN, PREP_API_KEY and PREP_CONTACT, or serve and open the sample.
 
-    Who asks is told by the environment: PREP_CONTACT, PREP_LOGIN and PREP_API_KEY. By way of one cache folder
-    only one command at a time asks, so that two never ask twice as fast.
+    A lock in the cache lets one command at a time ask, so that two do not ask twice as fast.
     """
     from filelock import FileLock
 
@@ -72,10 +51,10 @@ def asked(host: str, cache: Path, rate: float | None) -> Iterator:
         with sample.serve_sample(cache) as url, open_site(url) as site:
             yield site
         return
-    who = {name: os.environ.get(f"PREP_{name.upper()}", "") for name in ("contact", "login", "api_key")}
+    account = {name: os.environ.get(f"PREP_{name.upper()}", "") for name in ("contact", "login", "api_key")}
     cache.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         with usage():
-            site = stack.enter_context(open_site(host, **who, rate=rate))
+            site = stack.enter_context(open_site(host, **account, rate=rate))
         stack.enter_context(FileLock(cache / "site.lock"))
         yield site

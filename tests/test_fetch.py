@@ -1,6 +1,7 @@
 """Posts become shards of their files: in order, each asked for once, each missing one with its reason."""
 
 import hashlib
+import itertools
 import json
 import os
 import random
@@ -18,21 +19,24 @@ from rig import ALL, Clock, find, make_post, make_posts, read
 
 from pipeline import Halt, booru, danbooru, fetch, files, images, posts, samples
 from pipeline.catalog import Catalog
+from pipeline.check import Folder
 from pipeline.faults import Faults, Rule
 from pipeline.params import Fetch
 from pipeline.posts import describe
 from pipeline.server import Answer
 from pipeline.site import open_site
 from pipeline.sources import open_source
+from pipeline.store import Store
 
 FETCH = """
 import sys
 from pathlib import Path
 from pipeline import fetch, site
 from pipeline.params import Fetch
+from pipeline.store import Store
 host, posts, dest, cache = sys.argv[1:]
 with site.open_site(host) as place:
-    fetch.fetch(place, Path(posts), Path(dest), Fetch(shard=8), cache=Path(cache), threads=2)
+    fetch.fetch(Store(place, Path(cache), Fetch(shard=8)), Path(posts), Path(dest), threads=2)
 """
 
 
@@ -41,7 +45,7 @@ def fetch_found(host, folder, name="out", tick=lambda *_: None, threads=4, **ter
     source, dest, cache = folder / "posts.jsonl", folder / name, folder / "cache"
     params = Fetch(**({"shard": 4} | terms))
     with open_site(host, clock=Clock()) as site:
-        return fetch.fetch(site, source, dest, params, cache=cache, threads=threads, tick=tick)
+        return fetch.fetch(Store(site, cache, params), source, dest, threads=threads, tick=tick)
 
 
 def content(column):
@@ -60,7 +64,8 @@ def test_credentials_go_to_the_api_and_not_with_files_and_not_into_messages(serv
         with open_site(host, login="ann", api_key="secret") as site:
             with pytest.raises(Halt, match="401 SessionLoader::AuthenticationFailure") as error:
                 danbooru.newest(site)  # the site has no accounts
-            fetch.fetch(site, tmp_path / "posts.jsonl", tmp_path / "out", Fetch(), cache=tmp_path / "cache")
+            store = Store(site, tmp_path / "cache", Fetch())
+            fetch.fetch(store, tmp_path / "posts.jsonl", tmp_path / "out")
     assert "secret" not in str(error.value)
     assert b"secret" not in b"".join(content(tmp_path / "out").values())
 
@@ -241,15 +246,23 @@ def test_a_run_that_gets_no_file_at_all_is_no_success(serve, tmp_path):
     assert not (tmp_path / "out" / "seal.json").exists()
 
 
+def test_few_posts_wait_in_memory_whether_their_files_are_on_the_way_or_an_earlier_run_wrote_them():
+    endless = (fetch.Batch([{"id": number}], None, None) for number in itertools.count())
+    started = []
+    first = next(fetch.ahead(endless, started.append))
+    assert first.posts == [{"id": 0}]
+    assert len(started) == fetch.AHEAD + 1
+
+
 def test_memory_does_not_grow_with_the_number_of_posts(tmp_path):
     data = b"no picture at all"
     files.write(tmp_path / "in" / "a.png", data)
     post = {"file_url": "a.png", "file_ext": "png", "md5": hashlib.md5(data).hexdigest()}
-    source, cache, peaks = tmp_path / "posts.jsonl", tmp_path / "cache", []
+    source, peaks = tmp_path / "posts.jsonl", []
     for count in (200, 800, 2000):  # the first also loads what is loaded once
         posts.write_posts(source, [post | {"id": number} for number in range(count)])
         tracemalloc.start()
-        fetch.fetch(tmp_path / "in", source, tmp_path / "out", Fetch(shard=16), cache=cache, threads=1)
+        fetch.fetch(Folder(tmp_path / "in", Fetch(shard=16)), source, tmp_path / "out", threads=1)
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[2] - peaks[1] < 1200 * 200  # bytes; a post in memory takes ten times that
@@ -263,14 +276,12 @@ def test_a_pair_lies_down_with_its_own_sketch(tmp_path):
         files.write(tmp_path / "in" / name, images.encode(picture(number)))
     post = {"id": 5, "file_url": "color/a.png", "file_ext": "png", "sketch_url": "sketch/a.jpg"}
     posts.write_posts(tmp_path / "posts.jsonl", [post, post | {"id": 6, "sketch_url": "sketch/b.jpg"}])
-    tally = fetch.fetch(
-        tmp_path / "in", tmp_path / "posts.jsonl", tmp_path / "out", Fetch(), cache=tmp_path / "cache"
-    )
+    tally = fetch.fetch(Folder(tmp_path / "in", Fetch()), tmp_path / "posts.jsonl", tmp_path / "out")
     assert tally.rejected == {"gone": 1}
     sample = laid_down(tmp_path / "out")[0]
     assert list(sample.members) == ["png", "sketch.jpg", "json"]
     assert sample.members["sketch.jpg"] == (tmp_path / "in/sketch/a.jpg").read_bytes()
-    assert not (tmp_path / "cache").exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "out", "posts.jsonl"]  # no cache
 
 
 def test_a_small_copy_in_a_dump_is_fetched_though_its_post_describes_the_original(tmp_path):
@@ -280,8 +291,7 @@ def test_a_small_copy_in_a_dump_is_fetched_though_its_post_describes_the_origina
     files.write(home / "metadata/posts.json", files.dumps({"id": 5, "rating": "g"} | size))
     source = open_source(f"dump:{home}")
     posts.write_posts(tmp_path / "posts.jsonl", map(posts.reduce, source.posts()))
-    place, found = source.root, tmp_path / "posts.jsonl"
-    tally = fetch.fetch(place, found, tmp_path / "out", Fetch(), cache=tmp_path / "cache")
+    tally = fetch.fetch(Folder(source.root, Fetch()), tmp_path / "posts.jsonl", tmp_path / "out")
     assert (tally.written, tally.rejects) == (1, [])
     assert laid_down(tmp_path / "out")[0].picture == images.encode(picture(1))
 
@@ -294,9 +304,7 @@ def test_a_picture_of_color_and_sketch_is_cut_in_two(tmp_path):
     post = {"file_ext": "png", "sketch_half": "right"}
     held = [post | {"id": 1, "file_url": "a.png"}, post | {"id": 2, "file_url": "b.png", "md5": md5}]
     posts.write_posts(tmp_path / "posts.jsonl", held)
-    tally = fetch.fetch(
-        tmp_path / "in", tmp_path / "posts.jsonl", tmp_path / "out", Fetch(), cache=tmp_path / "cache"
-    )
+    tally = fetch.fetch(Folder(tmp_path / "in", Fetch()), tmp_path / "posts.jsonl", tmp_path / "out")
     assert tally.rejected == {"wrong type": 1}
     members = laid_down(tmp_path / "out")[0].members
     assert (images.decode(members["png"]) == both[:, :64]).all()
@@ -338,8 +346,8 @@ def killed_and_resumed(serve, traffic, tmp_path, kills, count):
         assert child.returncode == 0
         assert len(stored) == count
         with open_site(host) as site:
-            straight, cache = tmp_path / "straight", tmp_path / "other"
-            fetch.fetch(site, tmp_path / "posts.jsonl", straight, Fetch(shard=8), cache=cache)
+            store = Store(site, tmp_path / "other", Fetch(shard=8))
+            fetch.fetch(store, tmp_path / "posts.jsonl", tmp_path / "straight")
     assert content(tmp_path / "killed") == content(tmp_path / "straight")
     assert json.loads((tmp_path / "killed" / "seal.json").read_bytes())["written"] == count
 

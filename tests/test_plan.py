@@ -6,9 +6,11 @@ import pytest
 from rig import ALL, Clock, find, make_post, make_posts
 
 from pipeline import fetch, plan
+from pipeline.check import Folder
 from pipeline.params import Fetch
 from pipeline.server import Answer
 from pipeline.site import open_site
+from pipeline.store import Store
 
 
 def estimate(host, search=ALL, rate=None, terms=None):
@@ -58,15 +60,16 @@ def test_with_posts_at_hand_a_plan_is_exact_and_leaves_out_what_the_cache_holds(
     with serve(held) as host:
         find(host, tmp_path / "posts.jsonl")
         with open_site(host, rate=0.5, clock=Clock()) as site:
-            told = plan.plan_fetch(site, tmp_path / "posts.jsonl", Fetch(), tmp_path / "cache")
+            store = Store(site, tmp_path / "cache", Fetch())
+            told = plan.plan_fetch(store, tmp_path / "posts.jsonl")
             assert told == {
                 "searches": 0, "files": 9, "requests": 9, "seconds": 18, "exact": True,
                 "bytes": sum(post["file_size"] for post in held[:9]),
             }  # fmt: skip
             traffic.targets.clear()
-            fetch.fetch(site, tmp_path / "posts.jsonl", tmp_path / "out", Fetch(), cache=tmp_path / "cache")
+            fetch.fetch(store, tmp_path / "posts.jsonl", tmp_path / "out")
             assert len(traffic.files) == 9
-            assert plan.plan_fetch(site, tmp_path / "posts.jsonl", Fetch(), tmp_path / "cache")["files"] == 0
+            assert plan.plan_fetch(store, tmp_path / "posts.jsonl")["files"] == 0
 
 
 def test_files_on_several_sites_are_waited_for_side_by_side(tmp_path):
@@ -81,10 +84,11 @@ def test_files_on_several_sites_are_waited_for_side_by_side(tmp_path):
         [{"id": n, "file_url": url, "file_ext": "png"} for n, url in enumerate(urls)],
     )
     with open_site("", "me", rate=0.5) as site:
-        told = plan.plan_fetch(site, tmp_path / "posts.jsonl", Fetch(), tmp_path / "cache")
+        store = Store(site, tmp_path / "cache", Fetch())
+        told = plan.plan_fetch(store, tmp_path / "posts.jsonl")
     assert (told["files"], told["seconds"], told["bytes"]) == (10, 12, 0)
     assert "an unknown number of bytes; at least 0 h 00 min 12 s" in plan.describe(told)
 
 
 def test_files_in_a_folder_take_no_request(tmp_path):
-    assert plan.plan_fetch(tmp_path, tmp_path / "posts.jsonl", Fetch(), tmp_path)["requests"] == 0
+    assert plan.plan_fetch(Folder(tmp_path, Fetch()), tmp_path / "posts.jsonl")["requests"] == 0

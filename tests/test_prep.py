@@ -142,7 +142,7 @@ def test_metrics_and_sheet_are_written_where_asked(capsys, drawing):
         (["search", "posts.jsonl", "--host", "https://a.example", "--rate", "11"], "at most 10 off loopback"),
         (["fetch", "posts.jsonl", "out", "--variant", "small"], "one of original, sample, 720x720"),
         (["plan", "--tags", "a b c"], "tags must be at most 2"),
-        (["plan", "--host", "dump:x"], "posts must be named for what is no site"),
+        (["plan", "--host", "dump:x"], "posts must be named for a host that is not a site"),
         (["forget", "everything"], "everything"),
         (["nonsense"], "No such command"),
     ],

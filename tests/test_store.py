@@ -18,7 +18,7 @@ from rig import Clock, answers, make_post, read
 
 from pipeline import booru, files, images, posts
 from pipeline.catalog import Catalog
-from pipeline.check import Damage, Reject, Wanted, local, wanted
+from pipeline.check import Damage, Folder, Reject, Wanted, wanted
 from pipeline.faults import Faults, Rule
 from pipeline.params import Fetch
 from pipeline.posts import describe
@@ -143,7 +143,7 @@ def test_a_transfer_that_breaks_off_goes_on_where_it_was(opened, traffic, fault)
 
 def left_behind(store, data):
     """Leave a part as a killed run does."""
-    part = store.shelve(FILE.md5, FILE.ext).with_name(f"{FILE.md5}.png.part")
+    part = store.path(FILE.md5, FILE.ext).with_name(f"{FILE.md5}.png.part")
     files.write(part, data)
     return part
 
@@ -396,7 +396,8 @@ def test_a_file_of_a_folder_is_checked_where_it_lies(tmp_path):
     path, data = tmp_path / "in" / "a.jpg", encoded(4)
     path.write_bytes(data)
     (tmp_path / "secret.jpg").write_bytes(data)
-    assert local(tmp_path / "in", Wanted("a.jpg", "jpg"), Fetch()).path == path
+    folder = Folder(tmp_path / "in", Fetch())
+    assert folder.obtain(Wanted("a.jpg", "jpg")).path == path
     for file, reason in (
         (Wanted("b.jpg", "jpg"), "gone"),
         (Wanted("../secret.jpg", "jpg"), "gone"),
@@ -404,7 +405,7 @@ def test_a_file_of_a_folder_is_checked_where_it_lies(tmp_path):
         (Wanted("a.jpg", "jpg", size=10**6), "truncated"),
     ):
         with pytest.raises(Reject) as error:
-            local(tmp_path / "in", file, Fetch())
+            folder.obtain(file)
         assert error.value.reason == reason
     assert path.read_bytes() == data
 
