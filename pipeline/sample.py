@@ -23,7 +23,7 @@ from pipeline.artist.choices import BACKDROP, CLOTH, EYES, HAIR
 from pipeline.catalog import Catalog
 from pipeline.files import dumps, write
 from pipeline.images import ORIENTATION, BadImage, decode, resize
-from pipeline.imports import code
+from pipeline.imports import code, digest
 from pipeline.posts import FullPost, describe
 from pipeline.workers import spread
 
@@ -59,7 +59,7 @@ def sample(
 
 def fingerprint() -> str:
     """Return a hash of the code and the versions of the libraries that decide a post or a pixel."""
-    own = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()  # without its import of the catalog
+    own = digest(Path(__file__))  # without its import of the catalog
     made = [own, *code("pipeline.artist", "pipeline.images", "pipeline.posts")]
     return hashlib.sha256(dumps([made, np.__version__, cv2.__version__, PIL.__version__])).hexdigest()[:16]
 
