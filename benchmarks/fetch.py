@@ -28,6 +28,7 @@ from tempfile import TemporaryDirectory, mkdtemp
 from loopback import Contents, Loopback, running_site, target
 
 from pipeline import fetch, samples, search
+from pipeline.ledger import LEDGER, read_ledger
 from pipeline.params import Fetch, Search
 from pipeline.posts import read_posts
 from pipeline.site import open_site
@@ -222,8 +223,7 @@ def faults() -> None:
 def judge(contents: Contents, home: Path, run: int, sound: Counter[str]) -> dict:
     """Compare shards, ledger and what the site sent with what must become of each post."""
     catalog = contents.catalog()
-    with (home / "original" / samples.LEDGER).open(newline="") as file:
-        rows = [(row["key"], row["reason"]) for row in csv.DictReader(file, delimiter="\t")]
+    rows = [(key, reason) for key, reason, _ in read_ledger(home / "original" / LEDGER)[1:]]
     laid = [each for shard in samples.shards(home / "original") for each in shard]
     kept, refused = {each.key: each.picture for each in laid}, dict(rows)
     wrong = len(laid) + len(rows) - len(kept | refused)  # twice, or both there and rejected

@@ -1,12 +1,12 @@
-"""What each stage decided about one sample, and by which numbers."""
+"""The decisions of each stage about one sample, with the numbers behind them."""
 
-import csv
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline import Halt, samples
+from pipeline.ledger import LEDGER, find_reject
 from pipeline.limits import verdicts
 from pipeline.params import Clean
 from pipeline.posts import key_of, read_posts
@@ -14,30 +14,30 @@ from pipeline.posts import key_of, read_posts
 
 @dataclass(frozen=True)
 class Decision:
-    """What a stage did with a sample: taken, rejected or absent; why; and one line per rule."""
+    """The decision of a stage about a sample."""
 
     stage: str
-    outcome: str
+    outcome: str  # taken, rejected or absent
     why: str = ""
-    rules: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()  # a line for each limit: value, limit, and whether it is met
 
 
 def explain(key: str, data: Path, clean: Clean) -> list[Decision]:
-    """List what the stages decided whose results lie in the folder `data`.
+    """List the decisions of the stages whose results are in the folder `data`.
 
-    Raise Halt if none of them knows the key.
+    Raise Halt if no stage knows the key.
     """
     decided = [
         *searched(key, data / "posts.jsonl"),
-        *column(key, "fetch", data / "original", data / "fetch.tsv"),
+        *decisions_in(data / "original", data / "fetch.tsv", key, "fetch"),
         *cleaned(key, data / "color", clean),
     ]
     sketches = sorted(path for path in (data / "sketch").glob("*") if path.is_dir())
     for path in sketches:
-        decided += column(key, f"sketchify@{path.name}", path, path / samples.LEDGER)
+        decided += decisions_in(path, path / LEDGER, key, f"sketchify@{path.name}")
     for name in ("cue", "reference"):
-        decided += column(key, name, data / name, data / name / samples.LEDGER)
-    decided += column(key, "pack", data / "pairs", None)
+        decided += decisions_in(data / name, data / name / LEDGER, key, name)
+    decided += decisions_in(data / "pairs", None, key, "pack")
     if all(decision.outcome == "absent" for decision in decided):
         raise Halt(f"nothing in {data} knows the key {key}: `prep ls {data}/color` lists what was kept")
     if any(decision.outcome == "rejected" for decision in decided):
@@ -46,7 +46,7 @@ def explain(key: str, data: Path, clean: Clean) -> list[Decision]:
 
 
 def searched(key: str, posts: Path) -> Iterator[Decision]:
-    """Tell whether the search took a post."""
+    """Yield whether the search took a post."""
     if not posts.is_file():
         return
     post = next((post for post in read_posts(posts) if key_of(post) == key), None)
@@ -56,33 +56,33 @@ def searched(key: str, posts: Path) -> Iterator[Decision]:
     yield Decision("search", "taken", f"rating {post.get('rating', '?')}, score {post.get('score', '?')}")
 
 
-def column(key: str, stage: str, folder: Path, ledger: Path | None) -> Iterator[Decision]:
-    """Tell whether a sample is in a column, or in the ledger of its rejects."""
+def decisions_in(folder: Path, ledger: Path | None, key: str, stage: str) -> Iterator[Decision]:
+    """Yield whether a sample is in a column or in its ledger."""
     if not (folder / samples.SEAL).is_file():
         return
     if held := look_up(key, folder):
         path, facts = held
-        yield Decision(stage, "taken", f"{path}, {told(facts)}")
-    elif row := rejected(key, ledger):
+        yield Decision(stage, "taken", f"{path}, {summary(facts)}")
+    elif ledger and (row := find_reject(ledger, key)):
         yield Decision(stage, "rejected", ": ".join(word for word in row[1:] if word))
     else:
         yield Decision(stage, "absent", "it did not get here")
 
 
-def told(facts: dict) -> str:
-    """Pick from facts what explains the most."""
+def summary(facts: dict) -> str:
+    """List the metadata that explain the most."""
     names = ("split", "group", "complexity", "method", "md5")
     return ", ".join(f"{name} {facts[name]}" for name in names if name in facts)
 
 
 def cleaned(key: str, folder: Path, clean: Clean) -> Iterator[Decision]:
-    """Tell how a sample stands with each limit of `clean`."""
+    """Yield what clean decided about a sample, with its value for each limit."""
     if not (folder / samples.SEAL).is_file():
         return
     if held := look_up(key, folder):
         path, facts = held
         yield Decision("clean", "taken", str(path), rules(facts, clean))
-    elif row := rejected(key, folder / samples.LEDGER):
+    elif row := find_reject(folder / LEDGER, key):
         facts = json.loads(row[2] or "{}")
         yield Decision("clean", "rejected", row[1], rules(facts, clean) if facts else ())
     else:
@@ -90,7 +90,7 @@ def cleaned(key: str, folder: Path, clean: Clean) -> Iterator[Decision]:
 
 
 def look_up(key: str, folder: Path) -> tuple[Path, dict] | None:
-    """Find the shard of a sample and what its JSON says."""
+    """Return the shard of a sample and its metadata; None if the column does not have it."""
     if (found := samples.find(folder, key)) is None:
         return None
     shard, row = found
@@ -99,17 +99,9 @@ def look_up(key: str, folder: Path) -> tuple[Path, dict] | None:
 
 
 def rules(facts: dict, clean: Clean) -> tuple[str, ...]:
-    """Put into words how scores stand with each limit."""
+    """Return a line for each limit: the score, the limit, and whether it is met."""
     return tuple(
         f"{each.rule.reason:12} {each.value:10g} {'>=' if each.rule.least else '<='} {each.limit:<10g} "
         f"{'fine' if each.fine else 'rejected'}"
         for each in verdicts(facts, clean)
     )
-
-
-def rejected(key: str, ledger: Path | None) -> list[str]:
-    """Find the row of a key in a ledger, or nothing."""
-    if ledger is None or not ledger.is_file():
-        return []
-    with ledger.open(encoding="utf-8", newline="") as file:
-        return next((row for row in csv.reader(file, delimiter="\t") if row and row[0] == key), [])

@@ -20,6 +20,7 @@ from pipeline.check import Kept, Reject, Wanted, wanted
 from pipeline.files import dumps, write
 from pipeline.images import BadImage
 from pipeline.imports import code
+from pipeline.ledger import LEDGER, write_ledger
 from pipeline.params import Fetch
 from pipeline.posts import Post, count_posts, key_of, read_posts, tags_of
 from pipeline.progress import Tick, quiet
@@ -119,7 +120,7 @@ def fetch(
     file can be obtained, or if more than `files.params.tolerance` percent of the posts failed for now.
     """
     tally, tolerance = Tally(count_posts(source)), files.params.tolerance
-    ledger = ledger or dest / samples.LEDGER
+    ledger = ledger or dest / LEDGER
     samples.keep_apart(source, dest)
     try:
         with samples.making(dest) as column, ThreadPoolExecutor(threads) as pool, stopping(files, pool):
@@ -128,7 +129,7 @@ def fetch(
                 if files.closed:
                     tally.require(tolerance)
     finally:
-        samples.write_ledger(ledger, tally.rejects, "detail")
+        write_ledger(ledger, tally.rejects, "reason", "detail")
     tally.require(tolerance)
     if not tally.written:
         raise Halt(f"no file could be fetched: see {ledger}")

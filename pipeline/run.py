@@ -15,6 +15,7 @@ import cv2
 from pipeline import Halt, samples, tars
 from pipeline.files import dumps, elsewhere, link, sweep
 from pipeline.images import BadImage
+from pipeline.ledger import LEDGER, open_ledger
 from pipeline.memo import Made, Memo
 from pipeline.parts import Part, Reject, Report
 from pipeline.progress import Tick, quiet
@@ -91,9 +92,9 @@ def process(
         work = partial(run_loose, step, policy.judge, dest)
     elif not elsewhere(source):  # a worker takes longer to start than to make a few samples
         workers = min(workers, memo.missing(units, workers * WORTH) // WORTH + 1)
-    report, seen, ledger = Report(), set(), dest / samples.LEDGER
+    report, seen, ledger = Report(), set(), dest / LEDGER
     with ExitStack() as stack:
-        log = stack.enter_context(samples.ledger(ledger, "told"))
+        log = stack.enter_context(open_ledger(ledger, "reason", "told"))
         column = stack.enter_context(samples.making(dest)) if sealed else None
         for part in stack.enter_context(closing(spread(work, units, workers, on, step))):
             if policy.distinct:

@@ -5,9 +5,7 @@ samples were rejected. `index.tsv` tells where every sample lies. A folder of lo
 unpacked.
 """
 
-import csv
 import hashlib
-import io
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -27,7 +25,6 @@ SHARD = re.compile(r"([a-z]+-)?\d{6}\.tar")
 SEAL = "seal.json"
 INDEX = "index.tsv"
 HEADS = "key\tshard\toffset\tsha256\tmembers\n"
-LEDGER = "rejects.tsv"
 CARD = "README.md"
 
 
@@ -306,21 +303,3 @@ def seal(path: Path, listed: Iterable[Shard], taken: int, rejected: dict[str, in
         for shard in listed:
             column.add(shard)
     column.seal(taken, rejected)
-
-
-@contextmanager
-def ledger(path: Path, *more: str) -> Iterator[Callable[[Iterable[tuple[str, ...]]], object]]:
-    """Open a ledger for rows: the keys that were rejected, each with its reason, and `more` columns."""
-    with whole(path) as file:
-        text = io.TextIOWrapper(file, "utf-8", newline="", write_through=True)
-        rows = csv.writer(text, delimiter="\t", lineterminator="\n")
-        rows.writerow(("key", "reason", *more))
-        yield rows.writerows
-        text.detach()
-    sweep(path.parent, path.name)
-
-
-def write_ledger(path: Path, rejects: Iterable[tuple[str, ...]], *more: str) -> None:
-    """Write a whole ledger."""
-    with ledger(path, *more) as note:
-        note(rejects)

@@ -8,6 +8,7 @@ from made import process
 
 from pipeline import Halt, clean, cue, files, images, limits, samples
 from pipeline.explain import explain
+from pipeline.ledger import write_ledger
 from pipeline.pack import pack
 from pipeline.params import Clean, Cue, Pack
 from pipeline.posts import write_posts
@@ -36,7 +37,7 @@ def data(tmp_path_factory):
     ]
     original = samples.write_shard(data / "original" / "000000.tar", made)
     samples.seal(data / "original", [original], 6, {"gone": 1})
-    samples.write_ledger(data / "fetch.tsv", [("000000006", "gone", "404")], "detail")
+    write_ledger(data / "fetch.tsv", [("000000006", "gone", "404")], "reason", "detail")
     step = Step(clean.column, clean.Take.of(LIMITS), carry=True, report=clean.told(LIMITS))
     judged = {"judge": partial(limits.judge, params=LIMITS), "distinct": "pixels"}
     process(step, data / "original", data / "color", cache=data.parent / "cache", **judged)

@@ -16,6 +16,7 @@ from made import process
 from test_prep import run
 
 from pipeline import Halt, cue, files, forget, images, samples, sketch
+from pipeline.ledger import LEDGER
 from pipeline.pack import pack
 from pipeline.params import Cue, Pack, Search, Sketch
 from pipeline.posts import read_posts
@@ -60,7 +61,7 @@ def lay(folder, numbers, rejects, reason):
                   if start <= n < start + 2)  # fmt: skip
         listed.append(samples.write_shard(folder / f"{start // 2:06d}.tar", inside))
     rows = "".join(f"{n:09d}\t{reason}\n" for n in rejects)
-    files.write(folder / samples.LEDGER, f"key\treason\n{rows}".encode())
+    files.write(folder / LEDGER, f"key\treason\n{rows}".encode())
     samples.seal(folder, listed, len(numbers), {reason: len(rejects)} if rejects else {})
 
 
@@ -229,12 +230,12 @@ def test_the_search_is_told_never_to_take_the_post_again(project):
     ("before", "after"),
     [
         (PARAMS, PARAMS.replace("  host", '  forget: "7 artist:o\'hara"\n  host')),
-        ("search:\n  forget: 5  # why\n  b: 1\n", 'search:\n  forget: "5 7 artist:o\'hara"  # why\n  b: 1\n'),
-        ("search:\n  forget: ''\r\nb: 1\n", 'search:\n  forget: "7 artist:o\'hara"\r\nb: 1\n'),
-        ("search:\n  forget:  # a: b\n", 'search:\n  forget: "7 artist:o\'hara"  # a: b\n'),
+        ("search:\n  forget: 5  # why\n  b: 1\n", 'search:\n  forget: "5 7 artist:o\'hara" # why\n  b: 1\n'),
+        ("search:\r\n  forget: ''\r\nb: 1\r\n", 'search:\r\n  forget: "7 artist:o\'hara"\r\nb: 1\r\n'),
+        ("search:\n  forget:  # a: b\n", 'search:\n  forget: "7 artist:o\'hara" # a: b\n'),
         (
-            "search:\n  forget: >-\n    5\n    6\n\nb: 1\n",
-            'search:\n  forget: "5 6 7 artist:o\'hara"\n\nb: 1\n',
+            "search:\n  forget: >-\n    5\n    6\n  a: 1\n\nb: 1\n",
+            'search:\n  forget: "5 6 7 artist:o\'hara"\n  a: 1\n\nb: 1\n',
         ),
         ("é: 1\nsearch: {a: 1}\n", 'é: 1\nsearch: {forget: "7 artist:o\'hara", a: 1}\n'),
     ],
@@ -246,6 +247,49 @@ def test_nothing_else_in_the_parameters_changes(tmp_path, before, after):
         forget.remember(path, ["7", "artist:o'hara"])
         assert path.read_bytes().decode() == after
         before = after  # the second time there is nothing to add
+
+
+OTHERS = """# numbers
+others:
+  lr: 2.0e-3
+  steps: 1.0e+9      # as many
+  eps: 0.00040
+  beta: .5
+  seed: 0x1F
+  "on": yes
+
+  tags: 'it''s'   # quoted
+  words: "7,11,15"
+  long: WORDS
+  nothing:
+  more: [1, 2]
+  names:
+  - a
+# the end
+""".replace("WORDS", "word " * 100 + "word")
+
+
+def test_comments_numbers_quotes_and_long_lines_stay_byte_for_byte(tmp_path):
+    own = (Path(__file__).parent.parent / "params.yaml").read_text()
+    path = tmp_path / "params.yaml"
+    for text in (own, PARAMS + OTHERS, OTHERS + PARAMS):
+        path.write_text(text)
+        forget.remember(path, ["7"])
+        kept = [line for line in path.read_text().splitlines(True) if "  forget:" not in line]
+        assert kept == [line for line in text.splitlines(True) if "  forget:" not in line]
+
+
+@pytest.mark.parametrize(
+    "other", ["  a:   1\n", "  a: [1,2]\n", "  a: ~\n", "  a: 1\r\n", "  a:\n      b: 1\n", "---\n"]
+)
+def test_a_file_of_which_other_lines_would_change_is_left_to_its_owner(tmp_path, other):
+    text = f"# mine\n{other}search:\n  forget: 5\n" if other == "---\n" else f"search:\n  forget: 5\n{other}"
+    path = tmp_path / "params.yaml"
+    files.write(path, text.encode())
+    with pytest.raises(Halt, match=r'set forget: "5 7" in its section search by hand, then run this again'):
+        forget.remember(path, ["7"])
+    assert path.read_bytes() == text.encode()
+    forget.remember(path, ["5"])  # there is nothing to add
 
 
 def test_names_in_double_are_kept_once(project):

@@ -23,6 +23,7 @@ from PIL import Image
 
 from pipeline import images, limits, samples
 from pipeline.images import BadImage
+from pipeline.ledger import LEDGER
 from pipeline.tars import Sample
 from pipeline.verify import verify
 
@@ -233,7 +234,7 @@ def cleaned(source: Path, dest: Path, workers: int, seconds: float) -> tuple[dic
     done = subprocess.run(command, capture_output=True, timeout=seconds, preexec_fn=bounded, env=environment)
     said = done.stderr.decode()  # the libraries of C say there what they do not like
     assert (done.returncode, "Traceback" in said) == (0, False), said[-3000:]
-    with (dest / samples.LEDGER).open(newline="", encoding="utf-8") as file:
+    with (dest / LEDGER).open(newline="", encoding="utf-8") as file:
         rows = [(row["key"], row["reason"]) for row in csv.DictReader(file, delimiter="\t")]
     return json.loads(told.read_bytes()), rows
 

@@ -20,6 +20,7 @@ from made import process
 
 from pipeline import Halt, clean, cue, files, images, imports, samples, sketch
 from pipeline.images import BadImage
+from pipeline.ledger import LEDGER
 from pipeline.memo import table
 from pipeline.params import Clean, Cue, Sketch
 from pipeline.result import Result
@@ -64,7 +65,7 @@ def keys(folder):
 
 def ledger(folder):
     """List the rejects of a column or of a folder."""
-    return [line.split("\t")[:2] for line in (folder / samples.LEDGER).read_text().splitlines()[1:]]
+    return [line.split("\t")[:2] for line in (folder / LEDGER).read_text().splitlines()[1:]]
 
 
 def content(folder):
@@ -132,7 +133,7 @@ def test_what_is_judged_by_what_is_told_is_left_out_with_its_reason_and_shown(co
         assert report.rejected == {"gray": 2, "odd": 1}
         assert keys(tmp_path / dest) == [f"{n:09d}" for n in (1, 4, 5, 7, 8)]
         assert ledger(tmp_path / dest)[0] == ["000000002", "odd"]
-        assert '{""color"":2}' in (tmp_path / dest / samples.LEDGER).read_text()
+        assert '{""color"":2}' in (tmp_path / dest / LEDGER).read_text()
         [(key, shown)] = report.examples["odd"]
         assert key == "000000002"
         np.testing.assert_array_equal(images.decode(shown), picture(2))
@@ -172,7 +173,7 @@ def test_too_many_rejects_stop_the_run_without_a_seal_and_say_where_to_look(colu
         Halt, match=r"2 of 8 pictures were rejected \(gray 2\), .* of 20 %: see .*rejects.tsv"
     ):
         process(PICKY, column, tmp_path / "out", cache=tmp_path / "cache", tolerance=20.0)
-    assert (tmp_path / "out" / samples.LEDGER).is_file()
+    assert (tmp_path / "out" / LEDGER).is_file()
     assert not (tmp_path / "out" / samples.SEAL).exists()
     process(PICKY, column, tmp_path / "out", cache=tmp_path / "cache", tolerance=25.0)
 
@@ -388,7 +389,7 @@ def test_what_an_earlier_run_left_behind_is_gone(column, tmp_path):
     process(DRAW, column, tmp_path / "out", cache=tmp_path / "cache")
     few = make_column(tmp_path / "few", ["000000001"])
     process(DRAW, few, tmp_path / "out", cache=tmp_path / "cache")
-    assert sorted(content(tmp_path / "out")) == ["000000.tar", samples.INDEX, samples.LEDGER, samples.SEAL]
+    assert sorted(content(tmp_path / "out")) == ["000000.tar", samples.INDEX, LEDGER, samples.SEAL]
     shutil.rmtree(tmp_path / "cache")
     files.write(tmp_path / "out" / "000009.tar", b"stale")
     process(DRAW, few, tmp_path / "out", cache=tmp_path / "cache")

@@ -8,6 +8,7 @@ from conftest import make_column, picture
 
 from pipeline import Halt, files, images, samples
 from pipeline.images import BadImage
+from pipeline.ledger import LEDGER, write_ledger
 from pipeline.tars import Sample
 
 
@@ -164,8 +165,8 @@ def test_loose_members_are_files_of_their_own(tmp_path):
 
 
 def test_a_ledger_names_keys_and_reasons(tmp_path):
-    samples.write_ledger(tmp_path / samples.LEDGER, [("1", "gray"), ("2", "too small")])
-    assert (tmp_path / samples.LEDGER).read_text() == "key\treason\n1\tgray\n2\ttoo small\n"
+    write_ledger(tmp_path / LEDGER, [("1", "gray"), ("2", "too small")], "reason")
+    assert (tmp_path / LEDGER).read_text() == "key\treason\n1\tgray\n2\ttoo small\n"
 
 
 def test_growing_a_column_leaves_its_full_shards_as_they_were(tmp_path):

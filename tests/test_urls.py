@@ -12,6 +12,7 @@ from test_prep import run
 
 from pipeline import Halt, files, images, samples
 from pipeline.images import BadImage
+from pipeline.ledger import LEDGER
 from pipeline.pack import current, pack
 from pipeline.params import Cue, Pack
 from pipeline.result import Result
@@ -215,7 +216,7 @@ def test_a_run_that_is_refused_leaves_a_ledger_and_no_seal(column, bucket, tmp_p
     process(PICKY, column, dest, cache=tmp_path / "cache")
     with pytest.raises(Halt, match=r"more than the tolerance of 1 %: see s3://.*/out/rejects.tsv"):
         process(PICKY, column, dest, cache=tmp_path / "cache", tolerance=1.0)
-    assert samples.LEDGER in files.sizes(dest)
+    assert LEDGER in files.sizes(dest)
     assert samples.SEAL not in files.sizes(dest)
 
 
@@ -235,7 +236,7 @@ def test_what_an_earlier_run_left_behind_is_gone(column, bucket, tmp_path):
     dest = files.locate(f"{bucket}/out")
     process(PICKY, column, dest, cache=tmp_path / "cache")
     process(PICKY, make_column(tmp_path / "few", ["000000001"]), dest, cache=tmp_path / "cache")
-    assert sorted(files.sizes(dest)) == ["000000.tar", samples.INDEX, samples.LEDGER, samples.SEAL]
+    assert sorted(files.sizes(dest)) == ["000000.tar", samples.INDEX, LEDGER, samples.SEAL]
 
 
 def test_a_column_is_not_written_over_itself_or_into_itself(column, bucket, tmp_path):

@@ -1,0 +1,45 @@
+"""Ledgers: tables that list rejected samples by key, with the reason and, in some, more columns."""
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from pipeline.files import sweep, whole
+
+LEDGER = "rejects.tsv"  # name of the ledger in a column
+
+
+@contextmanager
+def open_ledger(path: Path, *columns: str) -> Iterator[Callable[[Iterable[Sequence[str]]], object]]:
+    """Open a ledger for writing and return the function that adds rows: the key, then a value per column.
+
+    The file takes its name once all of it is written.
+    """
+    with whole(path) as file:
+        text = io.TextIOWrapper(file, "utf-8", newline="", write_through=True)
+        rows = csv.writer(text, delimiter="\t", lineterminator="\n")
+        rows.writerow(("key", *columns))
+        yield rows.writerows
+        text.detach()
+    sweep(path.parent, path.name)
+
+
+def write_ledger(path: Path, rejects: Iterable[Sequence[str]], *columns: str) -> None:
+    """Write a ledger whose rows are the key, then a value per column."""
+    with open_ledger(path, *columns) as add:
+        add(rejects)
+
+
+def read_ledger(path: Path) -> list[list[str]]:
+    """Return the rows of a ledger, its header first; [] if the file is another kind of table."""
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.reader(file, delimiter="\t") if row]
+    return rows if rows and rows[0][0] == "key" else []
+
+
+def find_reject(path: Path, key: str) -> list[str]:
+    """Return the row of a key in a ledger; [] if the file does not exist or does not list the key."""
+    rows = read_ledger(path)[1:] if path.is_file() else []
+    return next((row for row in rows if row[0] == key), [])
