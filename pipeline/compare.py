@@ -199,5 +199,5 @@ def pictures(results: list[Result]) -> np.ndarray:
         given = {name: each[name] for name in GIVEN for each in shown.values() if name in each}
         tiles = [(picture, name) for name, picture in given.items()]
         tiles += [(each["colored"], f"{name}\n{psnr[name, key]:.1f} dB") for name, each in shown.items()]
-        rows.append(gallery.Row("", tiles))
+        rows.append(gallery.Strip("", tiles))
     return gallery.page(rows, results[0].found.summary["side"])

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from pipeline import images
-from pipeline.gallery import Row
+from pipeline.gallery import Strip
 from pipeline.params import Sketch
 from pipeline.presets import PRESETS
 from pipeline.sketch import CANON, complexity, sketchify
@@ -27,7 +27,7 @@ def ways(thresholds: Iterable[int] = BLOCKSIZES, weights: str = "") -> list[dict
     return [{f"b{size}": Sketch(blocksize=size) for size in thresholds}, others]
 
 
-def compare(name: str, picture: bytes, groups: Sequence[Mapping[str, Sketch]], side: int) -> list[Row]:
+def compare(name: str, picture: bytes, groups: Sequence[Mapping[str, Sketch]], side: int) -> list[Strip]:
     """Draw a picture in all ways, cropped to a square around its center; each group begins a row.
 
     The captions tell the complexity, at 256 px whatever `side` is, in percent. Raise BadImage, or Halt if
@@ -44,4 +44,4 @@ def compare(name: str, picture: bytes, groups: Sequence[Mapping[str, Sketch]], s
     ]
     drawn[0].insert(0, (shown, "original"))
     lines = [tiles[at : at + COLUMNS] for tiles in drawn for at in range(0, len(tiles), COLUMNS)]
-    return [Row("" if number else name, tiles) for number, tiles in enumerate(lines)]
+    return [Strip("" if number else name, tiles) for number, tiles in enumerate(lines)]

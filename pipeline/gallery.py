@@ -1,6 +1,6 @@
-"""Pictures and words -> contact sheets: rows of tiles with captions.
+"""Contact sheets: rows of pictures, plain or with captions.
 
-The words are set in the font that comes with Pillow, so that a page does not depend on the machine's fonts.
+Text is set in the font that comes with Pillow, so that a sheet does not depend on the fonts of the machine.
 """
 
 from bisect import bisect_right
@@ -14,21 +14,37 @@ from pipeline import images
 
 Tile = tuple[np.ndarray, str]  # a picture, RGB or gray, and its caption
 WHITE, HAIRLINE, INK = 255, 176, 48  # levels
-LEADING = 1.4  # distance of lines of text, in sizes of the font
+LEADING = 1.4  # distance between baselines, in sizes of the font
 
 
 @dataclass(frozen=True)
-class Row:
-    """Tiles side by side under a title, which may be empty; None leaves room for a missing tile."""
+class Strip:
+    """Tiles side by side under a title, which may be empty; None leaves the place of a tile blank."""
 
     title: str
     tiles: Sequence[Tile | None]
 
 
-def page(rows: Sequence[Row], side: int) -> np.ndarray:
-    """Lay rows out on a white page, RGB (H, W, 3), each tile `side` pixels wide and high.
+def sheet(rows: Sequence[Sequence[np.ndarray]], side: int = 128, gap: int = 4) -> np.ndarray:
+    """Lay out rows of pictures, RGB or gray, on white, RGB (H, W, 3), `gap` pixels apart.
 
-    A picture larger than its tile is shrunk to it, a smaller one keeps its size; a hairline runs around each.
+    Each is resized to `side` x `side`.
+    """
+    width = max(map(len, rows)) * (side + gap) - gap
+    strips = []
+    for row in rows:
+        strip = blank(side + gap, width)
+        for place, picture in zip(places(strip, len(row), side, gap), row, strict=True):
+            place[:side] = rgb(images.resize(picture, side, side))
+        strips.append(strip)
+    return np.pad(np.vstack(strips), ((gap, 0), (gap, gap), (0, 0)), constant_values=WHITE)
+
+
+def page(rows: Sequence[Strip], side: int) -> np.ndarray:
+    """Lay out rows of tiles with titles and captions on white, RGB (H, W, 3).
+
+    A picture larger than `side` is shrunk to fit into `side` x `side`, a smaller one keeps its size. A
+    hairline frames each picture.
     """
     gap = max(6, side // 16)
     columns = max([1, *(len(row.tiles) for row in rows)])
@@ -42,41 +58,49 @@ def page(rows: Sequence[Row], side: int) -> np.ndarray:
 
 
 def title(words: str, side: int, width: int) -> np.ndarray:
-    """Set a title, larger than captions, with some air below; no words take no room."""
+    """Set a title (H, width, 3), larger than captions and with space below; H is 0 without words."""
     lines = text(words, width, 3 * letter(side) // 2)
     return np.vstack([lines, blank(letter(side) // 2 if words else 0, width)])
 
 
 def lay(tiles: Sequence[Tile | None], side: int, gap: int, width: int) -> np.ndarray:
-    """Lay tiles side by side, their captions below, on a strip of `width`."""
+    """Lay out tiles side by side, with captions below, on a strip (H, width, 3)."""
     captions = [text(tile[1] if tile else "", side + 2, letter(side), centered=True) for tile in tiles]
     strip = blank(side + 2 + max(map(len, captions), default=0), width)
-    for column, (tile, caption) in enumerate(zip(tiles, captions, strict=True)):
-        room = strip[:, column * (side + 2 + gap) :][:, : side + 2]
-        room[side + 2 :][: len(caption)] = caption
+    for place, tile, caption in zip(places(strip, len(tiles), side + 2, gap), tiles, captions, strict=True):
+        place[side + 2 :][: len(caption)] = caption
         if tile:
-            frame(room[: side + 2], tile[0])
+            frame(place[: side + 2], tile[0])
     return strip
 
 
-def frame(room: np.ndarray, picture: np.ndarray) -> None:
-    """Draw a picture in the middle of a square, shrunk if need be, and a hairline around it."""
-    side = len(room) - 2
+def places(strip: np.ndarray, count: int, side: int, gap: int) -> list[np.ndarray]:
+    """List `count` views of a strip from the left, each `side` pixels wide, `gap` pixels apart."""
+    return [strip[:, number * (side + gap) :][:, :side] for number in range(count)]
+
+
+def frame(square: np.ndarray, picture: np.ndarray) -> None:
+    """Draw a picture in the middle of a square, shrunk if necessary, with a hairline around it."""
+    side = len(square) - 2
     scale = min(1, side / max(picture.shape[:2]))
     height, width = (max(1, round(length * scale)) for length in picture.shape[:2])
-    shown = images.resize(picture, width, height)
-    inner = room[(side - height) // 2 :, (side - width) // 2 :][: height + 2, : width + 2]
+    inner = square[(side - height) // 2 :, (side - width) // 2 :][: height + 2, : width + 2]
     inner[:] = HAIRLINE
-    inner[1:-1, 1:-1] = shown if shown.ndim == 3 else shown[..., None]
+    inner[1:-1, 1:-1] = rgb(images.resize(picture, width, height))
+
+
+def rgb(picture: np.ndarray) -> np.ndarray:
+    """Give a gray picture an axis of channels, so that it can be assigned to RGB pixels."""
+    return picture if picture.ndim == 3 else picture[..., None]
 
 
 def letter(side: int) -> int:
-    """Return the size of a caption's letters: it grows with the tile, as a large page is seen from afar."""
+    """Return the font size of captions: it grows with the tile, because large sheets are seen from afar."""
     return max(12, side // 14)
 
 
 def text(words: str, width: int, size: int, centered: bool = False) -> np.ndarray:
-    """Set words in lines of at most `width`, (H, width, 3); no words take no room."""
+    """Set words in lines (H, width, 3); H is 0 without words."""
     font = ImageFont.load_default(size)
     lines = [line for part in words.splitlines() for line in wrap(part, width, font)]
     step = round(LEADING * size)
@@ -89,7 +113,7 @@ def text(words: str, width: int, size: int, centered: bool = False) -> np.ndarra
 
 
 def wrap(words: str, width: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> Iterator[str]:
-    """Break words into lines of at most `width`: at two spaces, else at one, else within a word."""
+    """Break words into lines of at most `width` pixels: at two spaces, else at one, else within a word."""
     while words := words.strip():
         fits = bisect_right(
             range(1, len(words) + 1), float(width), key=lambda end: font.getlength(words[:end])

@@ -8,7 +8,6 @@ import math
 import re
 import struct
 import warnings
-from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -245,15 +244,3 @@ def waves(side: int, sigma: float) -> np.ndarray:
     angle = np.pi * number / side
     waves = np.cos(angle * (np.arange(side) + 0.5)) * np.sqrt(np.where(number == 0, 1, 2) / side)
     return waves * np.exp(-((sigma * angle) ** 2) / 4)
-
-
-def sheet(rows: Sequence[Sequence[np.ndarray]], side: int = 128, gap: int = 4) -> np.ndarray:
-    """Lay rows of square pictures out on white, each `side` pixels wide, `gap` pixels apart."""
-    step = side + gap
-    page = np.full((len(rows) * step + gap, max(map(len, rows)) * step + gap, 3), 255, np.uint8)
-    for y, row in enumerate(rows):
-        for x, image in enumerate(row):
-            tile = resize(image, side, side)
-            top, left = gap + y * step, gap + x * step
-            page[top : top + side, left : left + side] = tile if tile.ndim == 3 else tile[..., None]
-    return page

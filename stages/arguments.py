@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from tqdm import tqdm
 
-from pipeline import files, images, samples
+from pipeline import files, gallery, images, samples
 from pipeline.parts import Report
 from pipeline.report import summarize_counts
 from pipeline.run import TOLERANT, Execution, Policy, process
@@ -131,4 +131,4 @@ def draw_sheet(column: Path, path: Path) -> None:
     """Draw the first pictures of a column side by side."""
     first = islice((sample for unit in samples.parts(column) for sample in unit), TILES)
     tiles = [images.decode(sample.picture) for sample in first]
-    files.write(path, images.encode(images.sheet([tiles[:8], tiles[8:]])))
+    files.write(path, images.encode(gallery.sheet([tiles[:8], tiles[8:]])))

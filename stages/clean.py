@@ -43,11 +43,11 @@ def clean(
         files.write(examples, images.encode(gallery.page(example_rows(report), side=96)))
 
 
-def example_rows(report: Report) -> list[gallery.Row]:
+def example_rows(report: Report) -> list[gallery.Strip]:
     """Make a row of examples for each reason, with their keys; a picture that cannot be decoded has none."""
     rows = []
     for reason, count in report.rejected.items():
         tiles = [(images.decode(data), key) for key, data in report.examples.get(reason, ())]
         if tiles:
-            rows.append(gallery.Row(f"{reason}: {count}", tiles))
+            rows.append(gallery.Strip(f"{reason}: {count}", tiles))
     return rows

@@ -47,7 +47,7 @@ def evaluate(
         files.write(scatter, evaluation.scatter(found.rows).encode())
     if sheet:
         rows = [
-            gallery.Row("", [(p, name) for name, p in shown.items()]) for shown in found.pictures.values()
+            gallery.Strip("", [(p, name) for name, p in shown.items()]) for shown in found.pictures.values()
         ]
         files.write(sheet, images.encode(gallery.page(rows, side=found.summary["side"])))
     typer.echo(f"evaluate: {report.scores(found.summary)}")

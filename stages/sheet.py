@@ -73,7 +73,7 @@ def choose(source: Path, keys: list[str]) -> list[Sample]:
 
 def compared(
     sample: Sample, source: Path, groups: Sequence[Mapping[str, Sketch]], side: int
-) -> list[gallery.Row]:
+) -> list[gallery.Strip]:
     """Draw a sample in all ways. Raise Halt if its picture cannot be used."""
     try:
         return drawings.compare(sample.key, sample.picture, groups, side)

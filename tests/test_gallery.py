@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from pipeline import files, gallery, images, params
 from pipeline.drawings import compare, ways
 from pipeline.extractor import Extractor
-from pipeline.gallery import HAIRLINE, Row, frame, page, text, wrap
+from pipeline.gallery import HAIRLINE, Strip, frame, page, sheet, text, wrap
 from pipeline.params import Sketch
 from pipeline.sketch import complexity, sketchify
 from stages import prep
@@ -46,8 +46,23 @@ def places(sheet: np.ndarray, shown: np.ndarray) -> list[tuple[int, int]]:
     return [(y, x) for y, x in spots.tolist() if (sheet[y : y + height, x : x + width] == shown).all()]
 
 
+def test_a_sheet_holds_each_picture_at_its_place():
+    image = picture(1, 64, 64)
+    gray = image[..., 0]
+    shown = sheet([[image, gray], [gray]], side=64, gap=2)
+    assert shown.shape == (134, 134, 3)
+    np.testing.assert_array_equal(shown[2:66, 2:66], image)
+    np.testing.assert_array_equal(shown[2:66, 68:132], np.stack([gray] * 3, axis=2))
+    np.testing.assert_array_equal(shown[68:132, 2:66], np.stack([gray] * 3, axis=2))
+    assert shown[68:132, 68:].min() == 255
+
+
+def test_a_row_without_pictures_takes_its_place_on_a_sheet():
+    assert sheet([[picture(1)], []], side=16, gap=2).shape == (38, 20, 3)
+
+
 def test_every_tile_lies_on_the_page_once_unchanged_and_in_line():
-    sheet = page([Row("", [tile(1, "a"), tile(2, "b")]), Row("", [tile(3), tile(4)])], SIDE)
+    sheet = page([Strip("", [tile(1, "a"), tile(2, "b")]), Strip("", [tile(3), tile(4)])], SIDE)
     (first,), (second,), (third,), (fourth,) = (places(sheet, tile(number)[0]) for number in range(1, 5))
     assert first[0] == second[0] < third[0] == fourth[0]
     assert first[1] == third[1] < second[1] == fourth[1]
@@ -56,23 +71,23 @@ def test_every_tile_lies_on_the_page_once_unchanged_and_in_line():
 
 def test_equal_tiles_give_equal_bytes_and_the_pictures_stay_as_they_were():
     shown = picture(1, 100, 60)
-    made = [images.encode(page([Row("title", [(shown, "words")])], SIDE)) for _ in range(2)]
+    made = [images.encode(page([Strip("title", [(shown, "words")])], SIDE)) for _ in range(2)]
     assert made[0] == made[1]
     np.testing.assert_array_equal(shown, picture(1, 100, 60))
 
 
 def test_a_missing_tile_leaves_its_room():
-    whole = page([Row("", [tile(1, "a"), tile(2, "b"), tile(3, "c")])], SIDE)
-    lacking = page([Row("", [tile(1, "a"), None, tile(3, "c")])], SIDE)
+    whole = page([Strip("", [tile(1, "a"), tile(2, "b"), tile(3, "c")])], SIDE)
+    lacking = page([Strip("", [tile(1, "a"), None, tile(3, "c")])], SIDE)
     assert lacking.shape == whole.shape
     assert places(lacking, tile(3)[0]) == places(whole, tile(3)[0])
     assert not places(lacking, tile(2)[0])
-    short = page([Row("", [tile(1)] * 3), Row("", [tile(2)])], SIDE)
+    short = page([Strip("", [tile(1)] * 3), Strip("", [tile(2)])], SIDE)
     assert places(short, tile(2)[0])[0][1] == places(short, tile(1)[0])[0][1]
 
 
 def test_a_caption_changes_pixels_below_its_tile_alone():
-    one, other = (page([Row("title", [tile(1, "a"), tile(2, words)])], SIDE) for words in ("one", "two"))
+    one, other = (page([Strip("title", [tile(1, "a"), tile(2, words)])], SIDE) for words in ("one", "two"))
     ((top, left),) = places(one, tile(2)[0])
     rows, columns = np.nonzero((one != other).any(axis=2))
     assert rows.min() > top + SIDE
@@ -81,7 +96,7 @@ def test_a_caption_changes_pixels_below_its_tile_alone():
 
 
 def test_a_title_lies_above_its_row_and_none_takes_no_room():
-    bare, titled = (page([Row(words, [tile(1)])], SIDE) for words in ("", "gray: 12"))
+    bare, titled = (page([Strip(words, [tile(1)])], SIDE) for words in ("", "gray: 12"))
     ((top, left),), ((lower, same),) = places(bare, tile(1)[0]), places(titled, tile(1)[0])
     assert (left, lower - top) == (same, len(titled) - len(bare))
     assert lower > top
@@ -91,7 +106,7 @@ def test_a_title_lies_above_its_row_and_none_takes_no_room():
 
 def test_a_long_caption_is_broken_into_lines_that_all_tiles_of_the_row_leave_room_for():
     short, long = (
-        page([Row("", [tile(1, "a"), tile(2, words)]), Row("", [tile(3)])], SIDE)
+        page([Strip("", [tile(1, "a"), tile(2, words)]), Strip("", [tile(3)])], SIDE)
         for words in ("b", "so many words that no line could ever hold them")
     )
     assert places(short, tile(1)[0]) == places(long, tile(1)[0])
@@ -149,7 +164,9 @@ def test_a_hairline_keeps_a_white_picture_from_dissolving():
     assert (room[1:-1, 1:-1] == 255).all()
 
 
-@pytest.mark.parametrize("rows", [[], [Row("", [])], [Row("no example of this: 3", [])], [Row("", [None])]])
+@pytest.mark.parametrize(
+    "rows", [[], [Strip("", [])], [Strip("no example of this: 3", [])], [Strip("", [None])]]
+)
 def test_a_page_of_nothing_is_white_but_for_its_titles(rows):
     sheet = page(rows, SIDE)
     assert (sheet.dtype, sheet.shape[2]) == (np.uint8, 3)
@@ -251,7 +268,7 @@ def test_the_first_pictures_of_a_folder_or_those_of_the_keys_get_a_block_each():
         (["broken.png", "a.png"], 1, "broken.png, broken: cannot decode: name another picture"),
         (["nowhere.png", "a.png"], 1, "nowhere.png does not exist: name a picture"),
         (["girl.png", "a.png", "--key", "boy"], 1, "girl.png holds no picture with the key boy: name one"),
-        (["girl.png", "a.png", "--weights", "no.pth"], 1, "there is no file no.pth: download the weights"),
+        (["girl.png", "a.png", "--weights", "no.pth"], 1, "no.pth is missing: download the weights"),
         (["girl.png", "a.png", "--blocksizes", "3,x"], 2, "each an odd integer from 3 to 255, got '3,x'"),
         (["girl.png", "a.png", "--blocksizes", "3,4"], 2, "each an odd integer from 3 to 255, got '3,4'"),
         (["girl.png", "a.png", "--side", "8"], 2, "--side"),

@@ -264,12 +264,3 @@ def test_a_wide_blur_agrees_with_scipy_in_float64_reflected(size, sigma):
     for pixels in (noise, picture(4, *size[::-1])):
         expected = gaussian_filter(pixels.astype(np.float64), (sigma, sigma, 0), mode="reflect")
         np.testing.assert_allclose(images.spread(pixels, sigma), expected, atol=0.05)
-
-
-def test_a_sheet_holds_each_picture_at_its_place(image):
-    gray = image[..., 0]
-    page = images.sheet([[image, gray], [gray]], side=64, gap=2)
-    assert page.shape == (134, 134, 3)
-    np.testing.assert_array_equal(page[2:66, 2:66], image)
-    np.testing.assert_array_equal(page[68:132, 2:66], np.stack([gray] * 3, axis=2))
-    assert page[68:132, 68:].min() == 255
