@@ -8,8 +8,7 @@ from operator import itemgetter
 from pathlib import Path
 
 from pipeline.folders import pictures
-from pipeline.posts import FullPost
-from pipeline.query import CATEGORIES
+from pipeline.posts import CATEGORIES, FullPost
 
 
 @dataclass(frozen=True)

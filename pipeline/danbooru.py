@@ -6,24 +6,24 @@ from pathlib import Path
 
 from pipeline import Halt
 from pipeline.files import write_json
-from pipeline.posts import OWN, reduce
+from pipeline.posts import OWN, FullPost, Post, reduce
 from pipeline.site import Canceled, Site
 
 PAGE = 200  # posts, the most that a site gives
 ONLY = ",".join((*OWN, "media_asset[pixel_hash,variants]"))
 
 
-def browse(site: Site, tags: str, ceiling: int) -> Iterator[dict]:
-    """Yield the posts with ids up to `ceiling`, newest first, page by page.
+def browse(site: Site, tags: str, ceiling: int) -> Iterator[Post]:
+    """Yield the posts with ids up to `ceiling`, newest first.
 
-    Where the site's database takes too long, the range of ids is halved until it does not. Raise Halt.
+    If a search takes the site's database too long, search smaller ranges of ids. Raise Halt.
     """
-    high = width = ceiling  # the window is above high - width, up to high
+    high = width = ceiling  # of the range of ids that the next request searches
     while high > 0:
         low = max(high - width, 0) + 1
-        asked = {"tags": f"{tags} id:{low}..{ceiling}", "limit": PAGE, "only": ONLY, "page": f"b{high + 1}"}
+        words = f"{tags} id:{low}..{ceiling}"
         try:
-            page = listed(site, asked)
+            page = listed(site, {"tags": words, "limit": PAGE, "only": ONLY, "page": f"b{high + 1}"})
         except Canceled as error:
             if low == high:
                 raise Halt(f"{site.host} cannot even search one id ({error}): ask for fewer tags") from None
@@ -38,15 +38,15 @@ def browse(site: Site, tags: str, ceiling: int) -> Iterator[dict]:
 
 
 def newest(site: Site) -> int:
-    """Ask for the newest id."""
+    """Request the newest id. Raise Halt."""
     page = listed(site, {"limit": 1, "only": "id"})
     if not page:
         raise Halt(f"{site.host} has no posts: check that host names a Danbooru")
     return page[0]["id"]
 
 
-def listed(site: Site, asked: dict) -> list[dict]:
-    """Ask for a page of posts. Raise Halt if the answer is none."""
+def listed(site: Site, asked: dict[str, str | int]) -> list[FullPost]:
+    """Request a page of posts. Raise Halt if the response is not one."""
     page = site.ask("/posts.json", **asked)
     if not isinstance(page, list) or not all(map(is_post, page)):
         raise Halt(f"{site.host} answered a search with no list of posts: check that host names a Danbooru")
@@ -54,12 +54,12 @@ def listed(site: Site, asked: dict) -> list[dict]:
 
 
 def is_post(value: object) -> bool:
-    """Tell a post from anything else that JSON holds."""
+    """Tell whether a JSON value is a post."""
     return isinstance(value, dict) and type(value.get("id")) is int
 
 
 def ceiling(site: Site, path: Path) -> int:
-    """Return the id up to which to search a site: the newest at the first search, kept in the file `path`."""
+    """Return the id up to which to search a site: the newest when it was first searched, kept in `path`."""
     try:
         known = json.loads(path.read_bytes()) if path.is_file() else {}
         found = int(known.get(site.host, 0))
@@ -72,7 +72,7 @@ def ceiling(site: Site, path: Path) -> int:
 
 
 def count(site: Site, tags: str) -> int | None:
-    """Ask how many posts a search finds; None if the site does not say."""
+    """Request the number of posts that a search finds; None if the site does not know it. Raise Halt."""
     try:
         return site.ask("/counts/posts.json", tags=tags)["counts"]["posts"]
     except Canceled:

@@ -239,8 +239,12 @@ def remember(batch: Batch, shard: Shard) -> None:
     """Write the note on a shard, unless a file of it failed for now."""
     if batch.note and not any(reason == "transient" for _, reason, _ in batch.rejects):
         made = {name: getattr(shard, name) for name in ("samples", "bytes", "sha256")}
-        known = {"shard": made, "rows": [row.line("") for row in shard.rows]}
-        known |= {"rejects": batch.rejects, "mtime": batch.path.stat().st_mtime_ns}
+        known = {
+            "shard": made,
+            "rows": [row.line("") for row in shard.rows],
+            "rejects": batch.rejects,
+            "mtime": batch.path.stat().st_mtime_ns,
+        }
         write(batch.note, dumps(known), sync=False)
 
 

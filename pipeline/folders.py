@@ -18,7 +18,8 @@ def pictures(path: Path) -> Iterator[tuple[Path, FullPost]]:
     NAME.json next to a picture overrides its fields, except md5, file_size and file_ext, which come from the
     file. Raise Halt if there are no pictures, or if two posts have one id.
     """
-    listed, files = picture_batches(path), {}
+    listed = picture_batches(path)
+    files: dict[int, Path] = {}
     for number, file in enumerate((file for batch in listed for file in batch.paths), 1):
         post = read_post(number, file, listed[0].root)
         twin = files.setdefault(post["id"], file)
@@ -46,7 +47,7 @@ def read_post(number: int, path: Path, root: Path) -> FullPost:
     except BadImage:
         width, height = 0, 0
     name = re.sub(r"(_[^_]*|\d+)$", "", path.stem)
-    fields = {
+    fields: dict[str, Any] = {
         "id": number,
         "image_width": width,
         "image_height": height,

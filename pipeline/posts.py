@@ -8,7 +8,6 @@ import json
 import re
 from array import array
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -18,8 +17,8 @@ import numpy as np
 
 from pipeline import Halt
 from pipeline.files import dumps, sweep, whole
-from pipeline.query import CATEGORIES
 
+CATEGORIES = ("artist", "character", "copyright", "general", "meta")  # of tags
 TAGS = tuple(f"tag_string_{category}" for category in CATEGORIES)
 OWN = (  # fields of a Danbooru
     "id", "md5", "rating", "score", "file_ext", "file_size", "image_width", "image_height", "parent_id",
@@ -147,10 +146,11 @@ def write_posts(
         numbers, places = np.unique(np.array(ids, np.int64), return_index=True)
         if draw:
             places = places[draw(numbers)]
-        with whole(path) if len(places) else nullcontext() as file:
-            for place in places:
-                spool.seek(ends[place])
-                file.write(spool.read(ends[place + 1] - ends[place]))
+        if len(places):
+            with whole(path) as file:
+                for place in places:
+                    spool.seek(ends[place])
+                    file.write(spool.read(ends[place + 1] - ends[place]))
     sweep(path.parent, path.name)
     return len(places)
 

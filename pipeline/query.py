@@ -1,6 +1,6 @@
 """Danbooru's search language: a search -> a test of posts.
 
-The site on loopback answers by it, and the client filters by it what a dump, a folder or a list holds.
+The loopback site answers searches with it, and the client filters the posts of dumps, folders and lists.
 """
 
 import math
@@ -9,31 +9,40 @@ import re
 from collections.abc import Callable
 from datetime import date
 from functools import partial
+from typing import Any
 
-FREE = (  # metatags that do not count towards the limit
+from pipeline.posts import FullPost
+
+FREE = (  # metatags that do not count towards the limit of tags
     "status", "rating", "limit", "is", "id", "date", "age", "filesize", "filetype", "parent", "child", "md5",
     "width", "height", "duration", "mpixels", "ratio", "score", "favcount", "tagcount", "pixiv",
 )  # fmt: skip
-COUNTED = ("order", "random", "source", "user", "pool")  # metatags that do
+COUNTED = ("order", "random", "source", "user", "pool")  # metatags that count
 LIMITS = {"anonymous": 2, "member": 2, "gold": 6, "platinum": math.inf}  # tags in a search, by account level
-CATEGORIES = ("artist", "character", "copyright", "general", "meta")
-SIGNS = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}
-Test = Callable[[dict], bool]
+SIGNS = {  # the longer ones first
+    ">=": operator.ge,
+    "<=": operator.le,
+    ">": operator.gt,
+    "<": operator.lt,
+    "=": operator.eq,
+    "": operator.eq,
+}
+Test = Callable[[FullPost], bool]
 
 
 def counted(tags: str) -> list[str]:
-    """List the words of a search that count towards the tag limit; a leading minus changes nothing."""
+    """List the words of a search that count towards the limit of tags, with or without a leading minus."""
     return [word for word in tags.split() if not re.match(rf"-?({'|'.join(FREE)}):", word.lower())]
 
 
 def parse(tags: str) -> Test:
-    """Turn a search into a test of posts with a `tag_string`. Raise ValueError if it cannot be read."""
+    """Turn a search into a test of posts. Raise ValueError if it cannot be read."""
     tests = [term(word) for word in tags.lower().split()]
     return lambda post: all(test(post) for test in tests)
 
 
 def term(word: str) -> Test:
-    """Turn one word of a search into a test."""
+    """Turn one word of a search into a test: a tag or a metatag, negated by a leading minus."""
     if word.startswith("-") and len(word) > 1:
         test = term(word[1:])
         return lambda post: not test(post)
@@ -51,22 +60,36 @@ def one_of(name: str, text: str) -> Test:
     return lambda post: post.get(name) in words
 
 
-def in_range(value: Callable[[dict], float | date], read: Callable[[str], float | date], text: str) -> Test:
-    """Test whether a value is in one of several ranges: 5, 5..10, 5.., ..10, >=5, >5, <=5, <5."""
+def in_range(value: Callable[[FullPost], Any], read: Callable[[str], Any], text: str) -> Test:
+    """Test whether a value is in one of several ranges: 5, 5..10, 5.., ..10, >=5, >5, <=5, <5.
+
+    `read` turns a bound into a number or a date, or raises ValueError. None is in no range.
+    """
     spans = [span(part, read) for part in text.split(",")]
-    return lambda post: any(inside(value(post)) for inside in spans)
+
+    def test(post: FullPost) -> bool:
+        known = value(post)
+        return known is not None and any(inside(known) for inside in spans)
+
+    return test
 
 
-def span(text: str, read: Callable[[str], float | date]) -> Callable[[float | date], bool]:
+def span(text: str, read: Callable[[str], Any]) -> Callable[[Any], bool]:
     """Turn one range into a test of values."""
     low, dots, high = text.partition("..")
     if dots:
         bounds = [(operator.ge, low), (operator.le, high)]
     else:
-        sign, bound = re.fullmatch(r"([<>]?=?)(.*)", text).groups()
-        bounds = [(SIGNS.get(sign, operator.eq), bound or "nothing")]
+        sign, bound = split_sign(text)
+        bounds = [(SIGNS[sign], bound or "nothing")]
     checks = [(compare, read(bound)) for compare, bound in bounds if bound]
     return lambda value: all(compare(value, bound) for compare, bound in checks)
+
+
+def split_sign(text: str) -> tuple[str, str]:
+    """Split ">=5" into one of SIGNS and the rest."""
+    sign = next(filter(text.startswith, SIGNS))
+    return sign, text.removeprefix(sign)
 
 
 def as_number(text: str) -> float:
@@ -91,13 +114,13 @@ def as_date(text: str) -> date:
         raise ValueError(f"{text!r} is not a date such as 2024-05-31") from None
 
 
-def ratio(post: dict) -> float:
-    """Divide width by height, to two decimals as the site keeps it."""
+def ratio(post: FullPost) -> float:
+    """Return width divided by height, to two decimals as the site keeps it."""
     return round(post["image_width"] / max(post["image_height"], 1), 2)
 
 
 def has_status(text: str) -> Test:
-    """Test the status of a post: active, deleted, banned or any."""
+    """Test whether a post is active, deleted, banned or any of these."""
     tests = {
         "active": lambda post: not post["is_deleted"],
         "deleted": lambda post: post["is_deleted"],
@@ -110,15 +133,15 @@ def has_status(text: str) -> Test:
 
 
 def has_parent(text: str) -> Test:
-    """Test whether a post is a parent or its child, has a parent (any) or has none (none)."""
+    """Test whether a post is the parent with an id or its child, has a parent (any) or has none (none)."""
     if text in ("any", "none"):
         return lambda post: (post["parent_id"] is None) == (text == "none")
     return lambda post: text in (str(post["id"]), str(post["parent_id"]))
 
 
 def number_in(name: str) -> Callable[[str], Test]:
-    """Make the metatag that tests a field against ranges of numbers."""
-    return partial(in_range, lambda post: post[name], as_number)
+    """Return a metatag that tests a field against ranges of numbers."""
+    return partial(in_range, lambda post: post.get(name), as_number)
 
 
 METATAGS: dict[str, Callable[[str], Test]] = {
@@ -135,5 +158,5 @@ METATAGS: dict[str, Callable[[str], Test]] = {
     "ratio": partial(in_range, ratio, as_ratio),
     "mpixels": partial(in_range, lambda post: post["image_width"] * post["image_height"] / 1e6, as_number),
     "date": partial(in_range, lambda post: as_date(post["created_at"][:10]), as_date),
-    "order": lambda text: lambda post: True,  # a matter of the page, not of the post
+    "order": lambda text: lambda post: True,  # it sorts the page
 }

@@ -1,28 +1,28 @@
-"""Lines and rows of metadata as others write them -> posts with every field in its usual form."""
+"""Metadata in the spellings of dumps and lists -> posts with every field in its usual form."""
 
 import gzip
 import json
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
+from typing import Any, cast
 
 from pipeline import Halt
-from pipeline.posts import DEFAULTS, LARGEST
-from pipeline.query import CATEGORIES
+from pipeline.posts import DEFAULTS, LARGEST, TAGS, FullPost, tags_of
 
 NUMBERS = ("id", "score", "image_width", "image_height", "file_size")
 SWITCHES = ("has_children", "is_deleted", "is_banned")
-WORDS = ("source", "created_at", "license", *(f"tag_string_{category}" for category in CATEGORIES))
-HASHES = {"md5": 32, "sha256": 64}  # and how many hexadecimal digits they have
+WORDS = ("source", "created_at", "license", *TAGS)
+HASHES = {"md5": 32, "sha256": 64}  # hexadecimal digits
 FIELDS = (*NUMBERS, *SWITCHES, *WORDS, *HASHES, "rating", "parent_id", "file_ext")
-DAY = "2020-01-01T00:00:00.000+00:00"  # of posts that do not say theirs
+DAY = "2020-01-01T00:00:00.000+00:00"  # of posts without a date
 
 
-def records(path: Path) -> Iterator[tuple[int, dict]]:
-    """Yield the objects of JSON lines, perhaps gzipped, each with the number of its line. Raise Halt."""
+def records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield (number of the line, object) of JSON lines, which may be gzipped. Raise Halt."""
     with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
         try:
             for number, line in enumerate(file, 1):
@@ -38,17 +38,18 @@ def records(path: Path) -> Iterator[tuple[int, dict]]:
 
 @contextmanager
 def naming(path: Path, unit: str, number: int) -> Iterator[None]:
-    """Turn what is wrong with a line or a row into a Halt that names it."""
+    """Turn an error in a line or a row into a Halt that names it."""
     try:
         yield
     except (ValueError, KeyError, TypeError) as error:
         raise Halt(f"{path} {unit} {number} is no post ({error}): repair it or remove it") from error
 
 
-def completed(given: dict) -> dict:
-    """Make a post of fields in any spelling, and fill in the usual values. Raise ValueError or TypeError.
+def completed(given: Mapping[str, Any]) -> FullPost:
+    """Make a post of fields in any spelling, and fill in the defaults. Raise ValueError or TypeError.
 
-    Numbers and truth may be strings, a rating may be a word, and 0 is no parent. Unknown fields fall away.
+    Numbers and booleans may be strings, a rating may be a word, and parent 0 means none. Unknown fields are
+    dropped.
     """
     post = DEFAULTS | {"created_at": DAY} | {n: given[n] for n in FIELDS if given.get(n) not in (None, "")}
     post |= {name: integer(name, post[name]) for name in NUMBERS if name in post}
@@ -59,13 +60,14 @@ def completed(given: dict) -> dict:
     post["parent_id"] = integer("parent_id", post["parent_id"] or 0) or None
     post["file_ext"] = str(post["file_ext"]).lower().replace("jpeg", "jpg")
     pixel_hash = given.get("pixel_hash") or dict(given.get("media_asset") or {}).get("pixel_hash")
-    tags = " ".join(post[f"tag_string_{category}"] for category in CATEGORIES).split()
+    post["media_asset"] = {"pixel_hash": pixel_hash}
     require_sound(post)
-    return post | {"media_asset": {"pixel_hash": pixel_hash}, "tag_string": " ".join(sorted(tags))}
+    post["tag_string"] = " ".join(sorted(tags_of(cast(FullPost, post))))
+    return cast(FullPost, post)
 
 
-def require_sound(post: dict) -> None:
-    """Raise ValueError for a value that a later stage would stumble over."""
+def require_sound(post: Mapping[str, Any]) -> None:
+    """Raise ValueError for a value that later stages cannot use."""
     if not 0 < post["id"] < LARGEST:
         raise ValueError(f"id must be an integer from 1 to {LARGEST - 1}, got {post['id']}")
     if post["rating"] not in "gsqe":
@@ -79,7 +81,7 @@ def require_sound(post: dict) -> None:
 
 
 def integer(name: str, value: object) -> int:
-    """Read an integer, whether a number or a string. Raise ValueError."""
+    """Read an integer from a number or a string. Raise ValueError."""
     try:
         return int(str(value).removesuffix(".0"))
     except ValueError:
@@ -87,5 +89,5 @@ def integer(name: str, value: object) -> int:
 
 
 def spaced(value: object) -> str:
-    """Write down words: a list of them with spaces between."""
+    """Return words as text: those of a list joined by spaces."""
     return " ".join(map(str, value)) if isinstance(value, list) else str(value)

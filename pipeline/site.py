@@ -1,6 +1,6 @@
-"""Ask a site, politely: the only socket out.
+"""The HTTP client: the only code that connects to other machines.
 
-danbooru.py asks for posts, fetch.py for files; how fast, how often and in whose name is decided here.
+It decides how fast and how often a site is asked, and as whom. danbooru.py requests posts, store.py files.
 """
 
 import ipaddress
@@ -18,50 +18,50 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from pipeline import Halt
-from pipeline.turns import STOPPED, STRIKES, UNWANTED, Bucket, Clock, Overload
+from pipeline.turns import STOPPED, STRIKES, UNWANTED, Bucket, Clock, Overload, Timer
 
-TRIES = 5  # of a question to the API
-BUSY = (500, 502, 503, 504, *range(520, 528))  # the last by the edge, of a site behind it
+TRIES = 5  # of a request to the API
+BUSY = (500, 502, 503, 504, *range(520, 528))  # from 520 on, a proxy cannot reach the site
 BROKEN = (
     requests.ConnectionError,
     requests.Timeout,
     requests.exceptions.ChunkedEncodingError,
     requests.exceptions.ContentDecodingError,
 )
-PATIENCE = 8  # refusals of one request for asking too fast
-LONGEST = 600  # seconds to wait for a site
+PATIENCE = 8  # responses 429 to one request
+LONGEST = 600  # seconds of a pause that a site asks for
 LATER = "run again later, what was fetched is kept"
-FASTEST = 10.0  # requests per second to a site elsewhere
+FASTEST = 10.0  # requests per second to a site off loopback
 
 
 class Canceled(Exception):
-    """Say that a search was too much for the site's database."""
+    """A search took the site's database too long."""
 
 
 @dataclass(eq=False)
 class Site:
-    """A site and the manners of asking it; `clock` has `monotonic`, `sleep` and `stop`.
+    """A session with a site. Several threads may use it.
 
-    Without a `host` it stands for all that files may be asked from. `rate` is in requests per second and
-    counts for all hosts of a domain together, as donmai.us; None is 1 elsewhere, and any number on loopback.
+    Without a `host` it downloads from any sites. `rate` limits the requests per second to all hosts of a
+    domain together, such as donmai.us; None means 1, and no limit on loopback.
     """
 
     session: requests.Session
     host: str
     rate: float | None = None
-    # for the API alone: files may lie elsewhere
+    # login and key, for the API alone: files may lie on other hosts
     auth: tuple[str, str] | None = field(default=None, repr=False)
-    contact: str = ""  # whom a site may write to; without it none elsewhere is asked
-    clock: Any = field(default_factory=Clock)
+    contact: str = ""  # address in the User-Agent; without it only loopback is asked
+    clock: Timer = field(default_factory=Clock)
     timeout: tuple[float, float] = (10, 30)  # seconds to connect, and between two packets
-    why: str = ""  # of the last request that came to nothing
+    why: str = ""  # reason for the last failure
     hung_up: bool = False
     buckets: dict[str, Bucket] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
     dice: Random = field(default_factory=Random)
 
-    def ask(self, path: str, **query):
-        """Ask the API and return what its JSON says. Raise Halt, or Canceled if a search is too much."""
+    def ask(self, path: str, **query: str | int) -> Any:
+        """Request JSON from the API. Raise Halt, or Canceled if a search takes too long."""
         with self.get(f"{self.host}{path}", query=query, auth=self.auth, stream=False) as response:
             if response.status_code != 200:
                 raise self.refusal(response)
@@ -74,17 +74,17 @@ class Site:
         self,
         url: str,
         *,
-        query: dict | None = None,
+        query: dict[str, str | int] | None = None,
         auth: tuple[str, str] | None = None,
-        headers: dict | None = None,
+        headers: dict[str, str] | None = None,
         tries: int = TRIES,
         hops: int = 0,
         stream: bool = True,
     ) -> requests.Response:
-        """Send a request, again if the site is busy, and follow up to `hops` redirects within one host.
+        """Send a request, again if the site is busy, and follow up to `hops` redirects within the host.
 
-        With `stream` the body is left to be read. Raise Overload after the last try, Halt for an address that
-        must not be asked, or Canceled.
+        With `stream` the caller reads the body. Raise Overload after the last try or once the site is closed,
+        Halt for an address that must not be asked, or Canceled.
         """
         self.check(url)
         bucket, failed, refused = self.bucket(url), 0, 0
@@ -110,12 +110,11 @@ class Site:
                 self.note(answer)
                 return answer
 
-    def once(self, url: str, **given) -> requests.Response | str:
-        """Send a request and return the answer, or in words why there is none."""
+    def once(self, url: str, **given: Any) -> requests.Response | str:
+        """Send a request and return the response, or the reason for having none."""
+        given |= {"proxies": proxies(url), "timeout": self.timeout, "allow_redirects": False}
         try:
-            response = self.session.get(
-                url, proxies=proxies(url), timeout=self.timeout, allow_redirects=False, **given
-            )
+            response = self.session.get(url, **given)
         except BROKEN as error:
             return type(error).__name__
         if response.status_code not in BUSY:
@@ -133,7 +132,7 @@ class Site:
             )
 
     def bucket(self, url: str) -> Bucket:
-        """Return the turns of an address: one for all hosts of a domain."""
+        """Return the rate limiter of an address, which all hosts of its domain share."""
         near, name = is_loopback(url), domain(url)
         with self.lock:
             if name not in self.buckets:
@@ -142,9 +141,9 @@ class Site:
             return self.buckets[name]
 
     def slow_down(self, response: requests.Response, times: int) -> None:
-        """Let nobody ask for as long as the site wishes, else 1, 2, 4... seconds.
+        """After a 429, pause for as long as Retry-After says, else for 1, 2, 4... seconds.
 
-        `times` is how often this request was refused. Raise Overload if it never ends.
+        `times` counts the responses 429 to this request. Raise Overload if they do not end.
         """
         after, bucket = response.headers.get("Retry-After", ""), self.bucket(response.url)
         response.close()
@@ -157,11 +156,11 @@ class Site:
         bucket.pause(seconds)
 
     def delay(self, times: int) -> float:
-        """Return 1, 2, 4... seconds and up to as much more, so that clients do not return together."""
+        """Return 1, 2, 4... seconds, and up to as many more at random to keep clients apart."""
         return 2 ** (times - 1) * (1 + self.dice.random())
 
     def note(self, response: requests.Response) -> None:
-        """Take note that the site is alive; a 403 is no such sign."""
+        """Reset the strikes after a success; count those for a 403."""
         bucket = self.bucket(response.url)
         if response.status_code == 403:
             self.strike(bucket, str(self.refusal(response)), UNWANTED)
@@ -169,26 +168,26 @@ class Site:
             bucket.strikes = 0
 
     def strike(self, bucket: Bucket, why: str, count: int = 1) -> Overload:
-        """Take note of requests that came to nothing; return what says so."""
+        """Count strikes, and return an exception that says why."""
         with bucket.lock:
             bucket.strikes += count
             bucket.why = self.why = why
         return Overload(why)
 
     def hang_up(self) -> None:
-        """Ask no more, and end all waiting."""
+        """Send no more requests, and end all waiting."""
         self.hung_up = True
         self.clock.stop()
 
     @property
     def closed(self) -> bool:
-        """Tell whether it is better to leave everybody alone that was asked."""
+        """Whether every site that was asked failed too often, or `hang_up` was called."""
         with self.lock:
             buckets = list(self.buckets.values())
         return self.hung_up or (bool(buckets) and all(bucket.closed for bucket in buckets))
 
     def refusal(self, response: requests.Response) -> Halt:
-        """Put into words why the site refused, and what to do."""
+        """Return an exception that says why the site refused, and what to do."""
         said = f"{domain(response.url)} refused {response.request.path_url} ({complaint(response)})"
         if response.status_code == 401:
             return Halt(f"{said}: check PREP_LOGIN and PREP_API_KEY")
@@ -210,22 +209,22 @@ def open_site(
     api_key: str = "",
     *,
     rate: float | None = None,
-    clock: Any = None,
+    clock: Timer | None = None,
 ) -> Iterator[Site]:
-    """Open a site, or for an empty `host` whatever site files lie on.
+    """Open a session with a site; with an empty `host`, with any sites that files lie on.
 
-    Raise ValueError for a bad address, contact or rate, and Halt if a site needs a contact and there is none.
+    Raise ValueError for a bad address, contact or rate, and Halt if the site needs a contact that is missing.
     """
     host = host.rstrip("/")
     near, secure = is_loopback(host), urlsplit(host).scheme == "https"
     if "@" in host:
-        raise ValueError("host must not hold a login, which PREP_LOGIN and PREP_API_KEY tell")
+        raise ValueError("host must not hold a login: set PREP_LOGIN and PREP_API_KEY")
     if host and not re.match(r"https?://[^\s/?#]", host):
         raise ValueError(f"host must be an address such as https://danbooru.donmai.us, got {host!r}")
     if bool(login) != bool(api_key):
         raise ValueError("PREP_LOGIN and PREP_API_KEY must be set together, got one of them")
     if host and api_key and not near and not secure:
-        raise ValueError(f"host must begin with https:// to be told an API key, got {host!r}")
+        raise ValueError(f"host must begin with https:// where an API key is set, got {host!r}")
     if rate is not None and not near and not 0 < rate <= FASTEST:
         raise ValueError(f"rate must be above 0 and at most {FASTEST:g} off loopback, got {rate:g}")
     agent = f"inkwash/{version('inkwash')} (user {login or 'anonymous'}; {contact or 'loopback'})"
@@ -243,17 +242,17 @@ def open_site(
 
 
 def silent(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Send no credentials, not even those that a file of the user's has for the host."""
+    """Send no credentials, not even those for this host in the user's .netrc."""
     return request
 
 
-def proxies(url: str) -> dict[str, None]:
-    """Return what keeps a request to loopback from the proxies of the environment."""
+def proxies(url: str) -> dict[str, str | None]:
+    """Return settings that keep requests to loopback from the proxies of the environment."""
     return dict.fromkeys(("http", "https", "all")) if is_loopback(url) else {}
 
 
 def is_loopback(url: str) -> bool:
-    """Tell whether an address is this machine's own."""
+    """Tell whether an address is on this machine."""
     name = urlsplit(url).hostname or ""
     try:
         return ipaddress.ip_address(name).is_loopback
@@ -262,7 +261,7 @@ def is_loopback(url: str) -> bool:
 
 
 def nearby(response: requests.Response) -> str:
-    """Return where an answer points to, if that is on the same host; http may become https."""
+    """Return the target of a redirect if it is on the same host, else ""; http may become https."""
     there = urljoin(response.url, response.headers["Location"])
     before, after = urlsplit(response.url), urlsplit(there)
     if (before.scheme, before.netloc) == (after.scheme, after.netloc):
@@ -272,18 +271,18 @@ def nearby(response: requests.Response) -> str:
 
 
 def domain(url: str) -> str:
-    """Return what the hosts of one site share: the last two parts of the name, or an address of numbers."""
+    """Return the part of the name that all hosts of a site share: the last two labels, or an IP address."""
     name = urlsplit(url).hostname or ""
     return name if re.fullmatch(r"[\d.]+|.*:.*", name) else ".".join(name.split(".")[-2:])
 
 
 def is_page(response: requests.Response) -> bool:
-    """Tell whether an answer is a web page."""
+    """Tell whether a response is a web page."""
     return response.headers.get("Content-Type", "").startswith("text/html")
 
 
 def complaint(response: requests.Response) -> str:
-    """Return the status of an answer, and what Danbooru says of it."""
+    """Return the status of a response, with the error and the message of Danbooru if there are any."""
     try:
         error = response.json()
         return f"{response.status_code} {error['error']}: {error['message']}"

@@ -1,8 +1,8 @@
-"""Pictures that lie elsewhere than on a site -> posts, as dicts with Danbooru's field names.
+"""Sources that are not a site -> posts.
 
-A source is a folder of pictures, a metadata dump with its buckets of pictures, a list of addresses, or a
-paired set, whose pictures bring their own sketches. A post tells by `file_url` where its file is; that of a
-pair also by `sketch_url` where its sketch is, or by `sketch_half` which half of the file that is.
+A source is a folder of pictures, a metadata dump with its folders of pictures, a list of addresses, or a
+paired set, whose pictures come with their sketches. `file_url` locates the file of a post, and `sketch_url`
+its sketch; or else `sketch_half` names the half of the file that is the sketch.
 """
 
 import csv
@@ -11,36 +11,37 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from pipeline import Halt
 from pipeline.folders import picture_batches, pictures
 from pipeline.images import SUFFIXES
-from pipeline.query import CATEGORIES
+from pipeline.posts import TAGS, FullPost
 from pipeline.records import FIELDS, HASHES, completed, naming, records
 from pipeline.samples import loose_key
 
-OTHER = {  # names that a list may use for fields
+OTHER = {  # other names of fields that a list may use
     "width": "image_width",
     "height": "image_height",
     "artist": "tag_string_artist",
     "tags": "tag_string_general",
 }
-KINDS = {"1": "artist", "3": "copyright", "4": "character", "5": "meta"}  # of tags in old dumps
+KINDS = {"1": "artist", "3": "copyright", "4": "character", "5": "meta"}  # categories of tags in old dumps
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where the files are, nothing if their URLs are addresses; and what yields the posts, in any order."""
+    """The folder of the files, None if they lie on sites; and what yields the posts, in any order."""
 
     root: Path | None
-    posts: Callable[[], Iterator[dict]]
+    posts: Callable[[], Iterator[FullPost]]
 
 
 def open_source(host: str) -> Source:
     """Open a folder of pictures, or dump:PATH, list:PATH, pairs:PATH or halves:PATH.
 
-    Raise Halt, here or while the posts are read, for what is missing or not of that form.
+    Raise Halt, here or while the posts are read, for a file that is missing or has another form.
     """
     kind, _, rest = host.partition(":")
     if kind == "list" and rest:
@@ -63,24 +64,24 @@ def folder(path: Path) -> Source:
     return Source(path, partial(located, path, path))
 
 
-def located(root: Path, path: Path) -> Iterator[dict]:
-    """Yield the posts of the pictures below `path`, each with its place in `root`."""
+def located(root: Path, path: Path) -> Iterator[FullPost]:
+    """Yield the posts of the pictures below `path`; their paths are relative to `root`."""
     for file, post in pictures(path):
-        yield post | {"file_url": file.relative_to(root).as_posix()}
+        yield {**post, "file_url": file.relative_to(root).as_posix()}
 
 
 def halves(path: Path) -> Source:
-    """Open a folder of pictures that are color on the left and sketch on the right."""
+    """Open a folder of pictures with the color on the left and the sketch on the right."""
 
-    def posts() -> Iterator[dict]:
+    def posts() -> Iterator[FullPost]:
         for post in located(path, path):
-            yield post | {"image_width": post["image_width"] // 2, "sketch_half": "right"}
+            yield {**post, "image_width": post["image_width"] // 2, "sketch_half": "right"}
 
     return Source(path, posts)
 
 
 def pairs(path: Path) -> Source:
-    """Open color/NAME.* and sketch/NAME.*. Raise Halt if one is without the other."""
+    """Open color/NAME.* and sketch/NAME.*. Raise Halt if one of them lacks the other."""
     colors, sketches = named(path / "color"), named(path / "sketch")
     for name in sorted(colors.keys() ^ sketches.keys()):
         there, lacks = (colors, "sketch") if name in colors else (sketches, "color")
@@ -89,15 +90,15 @@ def pairs(path: Path) -> Source:
         )
     sketch_of = {color: sketches[name] for name, color in colors.items()}
 
-    def posts() -> Iterator[dict]:
+    def posts() -> Iterator[FullPost]:
         for post in located(path, path / "color"):
-            yield post | {"sketch_url": sketch_of[post["file_url"]]}
+            yield {**post, "sketch_url": sketch_of[post["file_url"]]}
 
     return Source(path, posts)
 
 
 def named(path: Path) -> dict[str, str]:
-    """Map the names of the pictures below a folder to their places in the folder around it. Raise Halt."""
+    """Map the names of the pictures below a folder to their paths from its parent. Raise Halt."""
     files = (file for batch in picture_batches(path) for file in batch.paths)
     return {loose_key(file, path): file.relative_to(path.parent).as_posix() for file in files}
 
@@ -106,7 +107,7 @@ def named(path: Path) -> dict[str, str]:
 
 
 def dump(path: Path) -> Source:
-    """Open metadata/*.json beside buckets of pictures: original/, or else 512px/. Raise Halt."""
+    """Open metadata/*.json next to folders of pictures: original/, or else 512px/. Raise Halt."""
     home = path / "metadata"
     found = home.rglob("*") if home.is_dir() else path.iterdir()
     files = sorted(file for file in found if re.search(r"\.jsonl?(\.gz)?$", file.name) and file.is_file())
@@ -116,7 +117,7 @@ def dump(path: Path) -> Source:
             f"{path} is not a dump: it needs JSON lines in metadata/, and pictures in original/ or 512px/"
         )
 
-    def posts() -> Iterator[dict]:
+    def posts() -> Iterator[FullPost]:
         for file in files:
             for number, record in records(file):
                 with naming(file, "line", number):
@@ -126,35 +127,36 @@ def dump(path: Path) -> Source:
     return Source(path, posts)
 
 
-def dumped(record: dict, bucket: str) -> dict:
+def dumped(record: dict[str, Any], bucket: str) -> FullPost:
     """Make a post of a record of a dump, old or new. Raise ValueError, KeyError or TypeError if it is none.
 
-    The pictures of 512px/ are made from the originals, whose hash and size in bytes are not theirs; films
-    have none.
+    The pictures in 512px/ are smaller copies, so hash and size in bytes of the originals are dropped.
     """
     for name in ("id", "rating", "file_ext"):
         if record.get(name) in (None, ""):
             raise ValueError(f"it has no {name}")
-    names = {category: [] for category in CATEGORIES}
+    names: dict[str, list[str]] = {field: [] for field in TAGS}
     for tag in record.get("tags") or ():
-        names[KINDS.get(str(tag["category"]), "general")].append(tag["name"])
-    post = completed({f"tag_string_{category}": " ".join(tags) for category, tags in names.items()} | record)
+        names[f"tag_string_{KINDS.get(str(tag['category']), 'general')}"].append(tag["name"])
+    post = completed({field: " ".join(tags) for field, tags in names.items()} | record)
     if bucket == "512px":
-        post = {name: value for name, value in post.items() if name not in ("md5", "file_size")}
+        post.pop("md5", None)
+        post.pop("file_size", None)
         post["file_ext"] = "jpg" if post["file_ext"] in SUFFIXES else post["file_ext"]
-    return post | {"file_url": f"{bucket}/{post['id'] % 1000:04d}/{post['id']}.{post['file_ext']}"}
+    post["file_url"] = f"{bucket}/{post['id'] % 1000:04d}/{post['id']}.{post['file_ext']}"
+    return post
 
 
 # ---------------------------------------------------------------- lists
 
 
 def listing(path: Path) -> Source:
-    """Open a list of addresses. Raise Halt if it does not exist or is of another form."""
+    """Open a list of addresses. Raise Halt if it does not exist or has another form."""
     readers = {".csv": table, ".tsv": table, ".jsonl": json_rows, ".parquet": parquet}
     if path.suffix not in readers or not path.is_file():
         raise Halt(f"{path} is not a list: name a file that ends in {', '.join(readers)}")
 
-    def posts() -> Iterator[dict]:
+    def posts() -> Iterator[FullPost]:
         seen = set()
         for number, row in enumerate(readers[path.suffix](path), 1):
             with naming(path, "row", number):
@@ -167,7 +169,7 @@ def listing(path: Path) -> Source:
     return Source(None, posts)
 
 
-def table(path: Path) -> Iterator[dict]:
+def table(path: Path) -> Iterator[dict[str, Any]]:
     """Yield the rows of a table separated by commas, or by tabs. Raise Halt."""
     with path.open(newline="", encoding="utf-8-sig") as file:
         try:
@@ -176,13 +178,13 @@ def table(path: Path) -> Iterator[dict]:
             raise Halt(f"{path} is not a table in UTF-8 ({error}): repair it") from error
 
 
-def json_rows(path: Path) -> Iterator[dict]:
+def json_rows(path: Path) -> Iterator[dict[str, Any]]:
     """Yield the objects of JSON lines. Raise Halt."""
     return (row for _, row in records(path))
 
 
-def parquet(path: Path) -> Iterator[dict]:
-    """Yield the rows of a Parquet file, only their columns that are of use here. Raise Halt."""
+def parquet(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a Parquet file, without the columns that no post has. Raise Halt."""
     from pyarrow.parquet import ParquetFile  # takes half a second
 
     try:
@@ -195,9 +197,11 @@ def parquet(path: Path) -> Iterator[dict]:
             yield from batch.to_pylist()
 
 
-def listed(number: int, row: dict) -> dict:
+def listed(number: int, row: dict[str, Any]) -> FullPost:
     """Make a post of a row. Raise ValueError, KeyError or TypeError if it is none."""
-    given = {name: value for name, value in row.items() if value not in (None, "") and value == value}
+    given = {
+        name: value for name, value in row.items() if value not in (None, "") and value == value
+    }  # no NaN
     url = str(given.get("url", ""))
     if not re.match(r"https?://[^/\s]+", url):
         raise ValueError(f"url must begin with http:// or https://, got {url!r}")
@@ -206,6 +210,8 @@ def listed(number: int, row: dict) -> dict:
     if "hash" in given:
         given["sha256" if len(str(given["hash"])) == HASHES["sha256"] else "md5"] = given["hash"]
     suffix = re.search(r"\.([A-Za-z0-9]+)[^./]*$", urlsplit(url).path)
-    usual = {"id": number, "file_ext": suffix.group(1) if suffix else "jpg"}
+    default = {"id": number, "file_ext": suffix.group(1) if suffix else "jpg"}
     fields = {OTHER.get(name, name): value for name, value in given.items()}
-    return completed(usual | fields) | {"file_url": url}
+    post = completed(default | fields)
+    post["file_url"] = url
+    return post

@@ -1,54 +1,67 @@
-"""Whose turn it is to ask: time, and the pace of one domain."""
+"""The rate limiter: when a thread may send its next request to a domain."""
 
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Protocol
 
 from pipeline import Halt
 
-STRIKES = 12  # requests in a row that came to nothing: the site is down
-UNWANTED = 4  # strikes that a 403 counts for: after three in a row the site does not want us
+STRIKES = 12  # failed requests in a row, after which a site counts as down
+UNWANTED = 4  # strikes for a 403: three in a row mean that the site does not want us
 STOPPED = "stopped while waiting for the site: run again to go on"
 
 
 class Overload(Halt):
-    """Say that a site gave no answer, however often it was asked."""
+    """A site did not answer, however often it was asked."""
+
+
+class Timer(Protocol):
+    """A source of time, in seconds."""
+
+    def monotonic(self) -> float:
+        """Return the time since some fixed moment."""
+
+    def sleep(self, seconds: float) -> None:
+        """Wait. Raise Overload if stopped."""
+
+    def stop(self) -> None:
+        """End all sleep, now and later."""
 
 
 class Clock:
-    """Time, and sleep that `stop` ends: nobody waits for a site after Ctrl-C."""
+    """The time, and a sleep that `stop` ends, so that Ctrl-C need not wait for a site."""
 
     monotonic = staticmethod(time.monotonic)
 
-    def __init__(self):
-        """Let time pass."""
+    def __init__(self) -> None:
+        """Make a clock that is not stopped."""
         self.stopped = threading.Event()
 
     def sleep(self, seconds: float) -> None:
-        """Wait. Raise Overload if it is stopped."""
+        """Wait. Raise Overload if stopped."""
         if self.stopped.wait(seconds):
             raise Overload(STOPPED)
 
     def stop(self) -> None:
-        """End all sleep."""
+        """End all sleep, now and later."""
         self.stopped.set()
 
 
 @dataclass(eq=False)
 class Bucket:
-    """The hosts of one domain: requests start `interval` seconds apart, by however many threads."""
+    """The hosts of one domain: requests of all threads start at least `interval` seconds apart."""
 
     interval: float
-    clock: Any
+    clock: Timer
     free: float = 0.0  # when the next request may start
-    opens: float = 0.0  # until when nobody may ask, whatever turns were given out
-    strikes: int = 0  # requests that came to nothing, since the last answer
+    opens: float = 0.0  # when the pause ends that the site asked for
+    strikes: int = 0  # failed requests since the last success
     why: str = ""  # of the last strike
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def wait(self) -> None:
-        """Wait for this request's turn, and for another if nobody may ask by then."""
+        """Wait for a turn; after a pause that began meanwhile, wait for another."""
         while True:
             with self.lock:
                 now = self.clock.monotonic()
@@ -60,12 +73,12 @@ class Bucket:
                 return
 
     def pause(self, seconds: float) -> None:
-        """Let nobody ask for a while."""
+        """Start no request for some seconds."""
         with self.lock:
             self.opens = max(self.opens, self.clock.monotonic() + seconds)
             self.free = max(self.free, self.opens)
 
     @property
     def closed(self) -> bool:
-        """Tell whether it is better to leave these hosts alone."""
+        """Whether to send no more requests to these hosts."""
         return self.strikes >= STRIKES

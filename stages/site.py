@@ -51,10 +51,10 @@ def open_host(host: str, cache: Path, rate: float | None) -> Iterator["Site"]:
         with sample.serve_sample(cache) as url, open_site(url) as site:
             yield site
         return
-    account = {name: os.environ.get(f"PREP_{name.upper()}", "") for name in ("contact", "login", "api_key")}
+    account = [os.environ.get(f"PREP_{name}", "") for name in ("CONTACT", "LOGIN", "API_KEY")]
     cache.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         with usage():
-            site = stack.enter_context(open_site(host, **account, rate=rate))
+            site = stack.enter_context(open_site(host, *account, rate=rate))
         stack.enter_context(FileLock(cache / "site.lock"))
         yield site

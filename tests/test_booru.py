@@ -17,7 +17,7 @@ from PIL import Image
 
 from pipeline import Halt, booru, catalog, query, sample
 from pipeline.booru import Answer
-from pipeline.posts import describe
+from pipeline.posts import CATEGORIES, describe
 
 AGENT = "inkwash/test (user tester; nobody@example.org)"
 
@@ -301,7 +301,7 @@ def test_tags_tell_how_many_posts_have_them_and_their_category(site):
 
 
 def test_every_category_has_the_number_that_danbooru_gives_it():
-    fields = {f"tag_string_{name}": f"a_{name}" for name in query.CATEGORIES}
+    fields = {f"tag_string_{name}": f"a_{name}" for name in CATEGORIES}
     with booru.serve(catalog.Catalog([describe(1, b"", "png", **fields)], read)) as address:
         found = {tag["name"]: tag["category"] for tag in ask(address, "/tags.json")[1]}
     assert found == {"a_general": 0, "a_artist": 1, "a_copyright": 3, "a_character": 4, "a_meta": 5}

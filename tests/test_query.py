@@ -68,6 +68,12 @@ def test_a_post_without_a_parent_has_none():
     assert not query.parse("parent:7")(ORPHAN)
 
 
+def test_an_unknown_size_is_in_no_range():
+    unknown = {name: value for name, value in POST.items() if name != "file_size"}
+    assert not query.parse("filesize:>=0")(unknown)
+    assert query.parse("-filesize:>=0")(unknown)
+
+
 @pytest.mark.parametrize(
     ("word", "sentence"),
     [
@@ -75,6 +81,7 @@ def test_a_post_without_a_parent_has_none():
         ("score:", "is not a number"),
         ("score:1..x", "'x' is not a number"),
         ("score:1,,2", "is not a number"),
+        ("score:>>1", "'>1' is not a number"),
         ("-id:five", "'five' is not a number"),
         ("ratio:4:0", "'4:0' is not a number"),
         ("date:today", "'today' is not a date such as 2024-05-31"),

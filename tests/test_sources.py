@@ -10,7 +10,7 @@ import pytest
 from conftest import make_column, picture
 
 from pipeline import Halt, catalog, files, images, query, sources
-from pipeline.posts import DEFAULTS
+from pipeline.posts import CATEGORIES, DEFAULTS
 from pipeline.sources import open_source
 
 WIDE = images.encode(picture(1, 40, 30))
@@ -122,7 +122,7 @@ def make_dump(folder, *records, bucket="original"):
 
 def test_old_and_new_dumps_give_the_same_form(tmp_path):
     old, new = posts_of(make_dump(tmp_path, OLD, NEW))
-    tags = {name: old[f"tag_string_{name}"] for name in query.CATEGORIES}
+    tags = {name: old[f"tag_string_{name}"] for name in CATEGORIES}
     assert tags == {
         "general": "solo 1girl",
         "artist": "nib",
