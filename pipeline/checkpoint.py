@@ -8,9 +8,9 @@ import torch
 from safetensors.torch import save as save_tensors
 
 from pipeline import samples
+from pipeline.codehash import code
 from pipeline.dataset import fingerprint
 from pipeline.files import dumps, whole, write
-from pipeline.imports import code
 from pipeline.models import save
 from pipeline.params import Model, Train
 

@@ -20,7 +20,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from pipeline import Halt
-from pipeline.imports import code
+from pipeline.codehash import code
 from pipeline.workers import AHEAD, THREADS, economize
 
 RETRIES = 3  # of a unit whose worker was lost

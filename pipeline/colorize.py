@@ -10,8 +10,8 @@ from torch import nn
 
 from pipeline import Halt, images, models
 from pipeline import cue as cues
+from pipeline.codehash import code
 from pipeline.files import dumps
-from pipeline.imports import code
 from pipeline.painting import check, colorize
 from pipeline.step import Output
 from pipeline.systems import SYSTEMS

@@ -17,9 +17,9 @@ from typing import Any, Protocol
 
 from pipeline import Halt, chance, images, samples
 from pipeline.check import Kept, Reject, Wanted, wanted
+from pipeline.codehash import code
 from pipeline.files import dumps, write
 from pipeline.images import BadImage
-from pipeline.imports import code
 from pipeline.ledger import LEDGER, write_ledger
 from pipeline.params import Fetch
 from pipeline.posts import Post, count_posts, key_of, read_posts, tags_of

@@ -21,9 +21,9 @@ from PIL import Image
 from pipeline import artist
 from pipeline.artist.choices import BACKDROP, CLOTH, EYES, HAIR
 from pipeline.catalog import Catalog
+from pipeline.codehash import code, digest
 from pipeline.files import dumps, write
 from pipeline.images import ORIENTATION, BadImage, decode, resize
-from pipeline.imports import code, digest
 from pipeline.posts import FullPost, describe
 from pipeline.workers import spread
 

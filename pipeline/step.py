@@ -5,9 +5,9 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from pipeline.codehash import code, libraries
 from pipeline.files import dumps
 from pipeline.images import encode
-from pipeline.imports import code, libraries
 from pipeline.result import Result
 from pipeline.tars import Sample
 

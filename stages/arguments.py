@@ -8,23 +8,19 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import wraps
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from tqdm import tqdm
 
-from pipeline import files, gallery, images, samples
-from pipeline.parts import Report
+from pipeline import Halt, files
 from pipeline.report import summarize_counts
-from pipeline.run import TOLERANT, Execution, Policy, process
-from pipeline.step import Step
 
 if TYPE_CHECKING:  # it imports what only a few commands need
     from pipeline.fetch import Tally
+    from pipeline.parts import Report
 
 
 def folder(help: str) -> Any:
@@ -69,9 +65,9 @@ Model = Annotated[Path, typer.Argument(help="The folder of a trained model.", sh
 Device = Annotated[
     Literal["auto", "cpu", "cuda"], typer.Option(envvar="PREP_DEVICE", help="Where to compute.")
 ]
+Params = Annotated[Path, typer.Option(help="The YAML file with the parameters of all stages.")]
 CACHE = Path(".prep")
 WORKERS = os.cpu_count() or 1
-TILES = 16  # pictures on a contact sheet, eight to a row
 
 
 @contextmanager
@@ -86,34 +82,18 @@ def progress(name: str, unit: str = "img") -> Iterator[Callable[[int, int], None
         yield tick
 
 
-@dataclass(frozen=True)
-class Run:
-    """The options of every stage that makes one column from another."""
+def read_params(path: Path) -> dict:
+    """Read the parameters of all stages. Raise Halt if the file is missing or is no YAML."""
+    from ruamel.yaml import YAML, YAMLError  # takes a tenth of a second, which few commands need
 
-    metrics: Metrics = None
-    sheet: Sheet = None
-    workers: Workers = WORKERS
-    on: On = "processes"
-    cache: Cache = CACHE
-
-    def column(
-        self,
-        name: str,
-        step: Step,
-        source: Path,
-        dest: Path,
-        policy: Policy = TOLERANT,
-        view: Callable[[list], list] = list,
-        numbers: Sequence[str] = (),
-    ) -> Report:
-        """Apply a step to a column, write the metrics and the sheet, and print the counts."""
-        with progress(name) as tick:
-            execution = Execution(self.cache, self.workers, self.on, tick)
-            report = process(step, source, dest, execution, policy, view)
-        if self.sheet:
-            draw_sheet(dest, self.sheet)
-        conclude(name, report, dest, self.metrics, numbers)
-        return report
+    try:
+        return YAML(typ="safe").load(path) or {}
+    except FileNotFoundError:
+        raise Halt(
+            f"{path} is missing: name the file with the parameters of all stages by --params"
+        ) from None
+    except YAMLError as error:
+        raise Halt(f"{path} cannot be read as YAML ({error}): correct it") from None
 
 
 def conclude(
@@ -125,10 +105,3 @@ def conclude(
     reasons = summarize_counts(report.rejected)
     written = f"{report.written} of {report.taken} written to {dest}"
     typer.echo(f"{name}: {written}" + (f"; rejected: {reasons}" if reasons else ""))
-
-
-def draw_sheet(column: Path, path: Path) -> None:
-    """Draw the first pictures of a column side by side."""
-    first = islice((sample for unit in samples.parts(column) for sample in unit), TILES)
-    tiles = [images.decode(sample.picture) for sample in first]
-    files.write(path, images.encode(gallery.sheet([tiles[:8], tiles[8:]])))

@@ -12,7 +12,8 @@ from pipeline.params import Clean
 from pipeline.parts import Report
 from pipeline.run import Policy
 from pipeline.step import Step
-from stages.arguments import Run, Source, Target
+from stages.arguments import Source, Target
+from stages.column import Run
 from stages.options import unfold
 
 

@@ -3,7 +3,8 @@
 from pipeline import cue as cues
 from pipeline.params import Cue
 from pipeline.step import Step
-from stages.arguments import Run, Source, Target
+from stages.arguments import Source, Target
+from stages.column import Run
 from stages.options import unfold
 
 

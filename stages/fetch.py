@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.params import Fetch
-from stages.arguments import CACHE, Cache, Dest, Metrics, conclude, progress
+from stages.arguments import CACHE, Cache, Dest, Metrics, conclude, progress, read_params
 from stages.options import unfold
 from stages.site import Rate, is_site, open_host
 
@@ -43,8 +43,12 @@ def fetch(
     dest: Dest,
     fetch: Fetch,
     host: Annotated[
-        str, typer.Option(help="The host that was searched.", rich_help_panel="Parameters")
+        str, typer.Option(help="Where search found the posts.", rich_help_panel="Parameters")
     ] = "sample",
+    params: Annotated[
+        Path | None,
+        typer.Option(help="Take the host from the section `search` of this YAML file.", show_default=False),
+    ] = None,
     ledger: Annotated[
         Path | None,
         typer.Option(
@@ -69,6 +73,8 @@ def fetch(
     """
     from pipeline import fetch as fetching
 
+    if params:
+        host = read_params(params)["search"]["host"]
     with open_files(host, cache, rate, fetch, again) as files, progress("fetch") as tick:
         tally = fetching.fetch(files, posts, dest, ledger=ledger, tick=tick)
     conclude("fetch", tally, dest, metrics)

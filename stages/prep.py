@@ -12,6 +12,7 @@ from pipeline import Halt
 from stages.arguments import connected
 from stages.booru import booru
 from stages.clean import clean
+from stages.code import code
 from stages.colorize import colorize
 from stages.compare import compare
 from stages.cue import cue
@@ -53,7 +54,7 @@ EXTRAS = {  # what commands import of each extra of pyproject.toml
     "ray": ("ray",),
     "urls": ("s3fs", "upath"),
 }
-STAGES = (search, fetch, clean, sketchify, cue, reference, pack, train, evaluate)
+STAGES = (code, search, fetch, clean, sketchify, cue, reference, pack, train, evaluate)
 for command in STAGES:
     app.command(rich_help_panel="Stages")(connected(command))
 for command in (plan, sheet, explain, ls, show, verify, colorize, compare, export, report, booru, forget, gc):

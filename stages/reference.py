@@ -5,7 +5,8 @@ from functools import partial
 from pipeline import kin, warp
 from pipeline.params import Reference
 from pipeline.step import Step
-from stages.arguments import Run, Source, Target
+from stages.arguments import Source, Target
+from stages.column import Run
 from stages.options import unfold
 
 

@@ -144,11 +144,11 @@ def warm() -> None:
     """Import what commands import, and read what decides their results, so that every child has done so."""
     from PIL import Image
 
-    from pipeline import booru, clean, cue, fetch, imports, search, sketch, sources, step, warp
+    from pipeline import booru, clean, codehash, cue, fetch, search, sketch, sources, step, warp
     from stages import prep
 
     for module in (booru, clean, cue, fetch, search, sketch, sources, step, warp):
-        imports.sources(module.__name__)
+        codehash.sources(module.__name__)
     Image.init()
     sys.argv = ["prep", "gc", "--help"]
     with suppress(SystemExit), open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):

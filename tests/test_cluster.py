@@ -17,7 +17,7 @@ from conftest import make_column
 from made import process
 from test_prep import run
 
-from pipeline import Halt, cluster, files, images, imports, samples
+from pipeline import Halt, cluster, codehash, files, images, samples
 from pipeline.images import BadImage
 from pipeline.params import Cue
 from pipeline.result import Result
@@ -186,7 +186,7 @@ def test_what_stops_a_worker_is_the_same_sentence_here(cores, column, notes, tmp
 
 def test_a_worker_with_other_code_refuses_to_work(cores, column, tmp_path, monkeypatch):
     files.write(tmp_path / "edited.py", b"changed = True")
-    monkeypatch.setattr(imports, "sources", lambda module: (tmp_path / "edited.py",))
+    monkeypatch.setattr(codehash, "sources", lambda module: (tmp_path / "edited.py",))
     with pytest.raises(
         Halt, match=f"{socket.gethostname()} has another inkwash, or other libraries: install"
     ):

@@ -1,15 +1,19 @@
 """Stages, commands, parameters and code dependencies say the same thing once each."""
 
 import dataclasses
+import shlex
 from pathlib import Path
 
 import pytest
+import typer
+from dvc.parsing import DataResolver
+from dvc.repo import Repo
 from ruamel.yaml import YAML
 
 from pipeline.fields import Section, ends
-from pipeline.imports import imported, sources
 from pipeline.params import Sketch
 from stages import prep
+from stages.code import deciding
 
 ROOT = Path(__file__).parent.parent
 DVC = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
@@ -18,7 +22,7 @@ STAGES = {name: stage.get("do", stage) for name, stage in DVC.items()}
 CLASSES = {section.__name__.lower(): section for section in Section.__subclasses__()}
 SECTIONS = {"train": ["model", "train"], "sketchify": ["sketches.${key}"], "fetch": ["search.host", "fetch"]}
 TOLD = ["search", "fetch", "clean", "sketches", "cue", "reference"]  # by the card of the dataset
-SECTIONS |= {"pack": [*TOLD, "pack"]}
+SECTIONS |= {"pack": [*TOLD, "pack"], "code": ["search.host", "sketches", "model.system"]}
 
 
 def test_every_stage_is_a_command_and_every_command_of_the_pipeline_a_stage():
@@ -31,7 +35,7 @@ def test_every_stage_is_a_command_and_every_command_of_the_pipeline_a_stage():
 def test_a_stage_tracks_the_sections_that_its_command_is_given(name):
     assert STAGES[name]["params"] == SECTIONS.get(name, [name])
     for section in STAGES[name]["params"]:
-        if name != "pack" or section not in TOLD:
+        if name != "code" and (name != "pack" or section not in TOLD) and section != "search.host":
             assert "${item}" in STAGES[name]["cmd"] or f"${{{section}}}" in STAGES[name]["cmd"]
 
 
@@ -80,21 +84,51 @@ def test_no_class_is_without_its_section():
     assert set(CLASSES) - {"sketch"} == set(PARAMS) - {"sketches"}
 
 
-def deciding(module):
-    """List the files that decide what a stage makes: its own, and those of the library that it reaches."""
-    own = ROOT / "stages" / f"{module}.py"
-    reached = {own}
-    for name in imported(own, "pipeline"):
-        reached |= set(sources(name))
-    for name in set(imported(own, "stages")) & {"stages.site"}:
-        reached |= deciding(name.removeprefix("stages.")) | deciding("sample")  # the host
-    return reached
+@pytest.mark.parametrize("name", [name for name in STAGES if name != "code"])
+def test_a_stage_depends_on_the_list_of_the_code_that_decides_it(name):
+    listed = f"data/code/{name}-${{key}}.txt" if name == "sketchify" else f"data/code/{name}.txt"
+    assert listed in STAGES[name]["deps"]
+    assert {Path(listed).stem.replace("${key}", key) for key in PARAMS["sketches"]} <= set(deciding(PARAMS))
+
+
+def test_the_lists_of_code_follow_the_parameters_that_name_modules():
+    read = [param.partition(".")[0] for param in STAGES["code"]["params"]]
+    assert {"search", "sketches", "model"} == set(read)
+    other = PARAMS | {"search": {"host": "pictures"}, "model": {"system": "scft"}}
+    other["sketches"] = {"far": {"method": "learned", "weights": "netG.pth"}}
+    assert "stages.sample" in deciding(PARAMS)["search"]
+    assert "stages.sample" not in deciding(other)["search"]
+    assert "pipeline.systems.scft" in deciding(other)["train"]
+    assert "pipeline.extractor" in deciding(other)["sketchify-far"]
+    assert "pipeline.extractor" not in deciding(PARAMS)["sketchify-b7"]
+
+
+HOSTS = ["/pictures of mine", "/it's", "/a;touch broken", '/"$(touch broken)"', "/`x`"]
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_a_value_with_any_characters_is_one_word_of_the_command(host, tmp_path):
+    """DVC quotes the values of a section; no value stands alone in a command."""
+    yaml = YAML()
+    params = yaml.load(ROOT / "params.yaml")
+    params["search"]["host"] = host
+    yaml.dump(params, tmp_path / "params.yaml")
+    stages = YAML(typ="safe").load(ROOT / "dvc.yaml")
+    resolver = DataResolver(Repo.init(tmp_path, no_scm=True), str(tmp_path), stages)
+    command = shlex.split(resolver.resolve_one("search")["search"]["cmd"])
+    assert command[command.index("--host") + 1] == host
 
 
 @pytest.mark.parametrize("name", STAGES)
-def test_a_stage_depends_on_all_the_code_that_decides_its_result(name):
-    listed = {dep for dep in STAGES[name]["deps"] if dep.endswith(".py")}
-    assert listed == {path.relative_to(ROOT).as_posix() for path in deciding(name)}
+def test_no_bare_value_stands_in_a_command(name):
+    sections = {"${item}", *(f"${{{section}}}" for section in PARAMS if section != "sketches")}
+    for word in shlex.split(STAGES[name]["cmd"], posix=False):
+        assert "${" not in word or word in sections or (word.startswith('"') and word.endswith('"'))
+
+
+def test_the_name_of_a_sketch_is_plain():
+    with pytest.raises(typer.BadParameter, match="the name of a sketch must be"):
+        deciding(PARAMS | {"sketches": {"a;b": {}}})
 
 
 def test_no_stage_reads_what_another_machine_may_have_otherwise():

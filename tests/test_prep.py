@@ -311,7 +311,7 @@ def test_a_command_that_may_not_have_the_memory_for_a_picture_says_so_in_one_lin
 
 
 def test_out_of_memory_outside_of_a_step_is_one_line_too(capsys, drawing, monkeypatch):
-    monkeypatch.setattr("stages.arguments.process", lambda *given, **more: np.empty(1 << 50, np.uint8))
+    monkeypatch.setattr("stages.column.process", lambda *given, **more: np.empty(1 << 50, np.uint8))
     code, _, said = run(capsys, "sketchify", drawing, "out")
     assert (code, said) == (1, OUT_OF_MEMORY.format(""))
 
@@ -397,7 +397,7 @@ def test_packing_takes_the_listed_sketches_and_removes_what_is_left_of_others(ca
         make_column(Path(name), keys)
     Path("params.yaml").write_text("sketches: {b9: {}, b7: {}}")
     columns = ["color", "sketch", "cue", "reference"]
-    code, _, err = run(capsys, "pack", *columns, "pairs", "--listing", "params.yaml")
+    code, _, err = run(capsys, "pack", *columns, "pairs", "--params", "params.yaml")
     assert code == 0, err
     sample = next(iter(samples.shards(Path("pairs"))[0]))
     names = ["color.png", "cue.png", "reference.png", "sketch-b7.png", "sketch-b9.png", "json"]

@@ -18,7 +18,7 @@ import pytest
 from conftest import make_column, picture
 from made import process
 
-from pipeline import Halt, clean, cue, files, images, imports, samples, sketch
+from pipeline import Halt, clean, codehash, cue, files, images, samples, sketch
 from pipeline.images import BadImage
 from pipeline.ledger import LEDGER
 from pipeline.memo import table
@@ -288,7 +288,7 @@ def test_parameters_and_code_are_part_of_the_fingerprint(monkeypatch, tmp_path):
     before = DRAW.fingerprint()
     edited = tmp_path / "edited.py"
     edited.write_text("changed = True")
-    monkeypatch.setattr(imports, "sources", lambda module: (edited,))
+    monkeypatch.setattr(codehash, "sources", lambda module: (edited,))
     assert DRAW.fingerprint() != before
 
 

@@ -11,15 +11,19 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
-UNTRACKED = (
+OWN = ("pipeline", "stages")  # packages
+UNTRACKED = (  # these decide no byte of a result
     "pipeline",
     "pipeline.fields",
     "pipeline.params",
+    "pipeline.codehash",
     "pipeline.progress",
-    "pipeline.imports",
     "pipeline.workers",
     "pipeline.cluster",
-)  # these decide no byte of a result
+    "stages",
+    "stages.arguments",
+    "stages.options",
+)
 LIBRARIES = {  # a release of one of these may change a pixel: import name, distribution
     "cv2": "opencv-python-headless",
     "numpy": "numpy",
@@ -32,7 +36,7 @@ LIBRARIES = {  # a release of one of these may change a pixel: import name, dist
 
 @cache
 def sources(module: str) -> tuple[Path, ...]:
-    """List the files of `module` and of all modules of its package that it imports, sorted.
+    """List the files of `module` and of all our modules that it imports, sorted.
 
     Imports inside functions count. A module imported by its name, with `import_module`, does not: the caller
     adds it where it decides a result. Parameter classes do not count either: their values are tracked, and a
@@ -40,24 +44,34 @@ def sources(module: str) -> tuple[Path, ...]:
     such as a template, belongs to that module.
     """
     found, waiting = {}, [module]
-    package = module.partition(".")[0]
     while waiting:
         name = waiting.pop()
-        if name not in found:
+        if name not in found and name not in UNTRACKED:
             found[name] = locate(name)
-            waiting += imported(found[name], package)
-    files = [path for name, path in found.items() if name not in UNTRACKED]
-    return tuple(sorted([*files, *(text for path in files if (text := path.with_suffix(".md")).is_file())]))
+            waiting += imported(found[name])
+    texts = [path.with_suffix(".md") for path in found.values()]
+    return tuple(sorted([*found.values(), *filter(Path.is_file, texts)]))
 
 
 def code(*modules: str) -> list[str]:
     """Hash the files that `modules` are made of."""
-    return [digest(path) for path in sorted({path for module in modules for path in sources(module)})]
+    return [digest(path) for path in files(*modules)]
+
+
+def listing(*modules: str) -> str:
+    """List the files that `modules` are made of, a line each: its hash, and its path below the packages."""
+    root = locate("pipeline").parent.parent
+    return "".join(f"{digest(path)[:16]}  {path.relative_to(root).as_posix()}\n" for path in files(*modules))
+
+
+def files(*modules: str) -> list[Path]:
+    """List the files that `modules` are made of, sorted."""
+    return sorted({path for module in modules for path in sources(module)})
 
 
 def libraries(*modules: str) -> list[str]:
     """List those of LIBRARIES that the files of `modules` import, each with its version."""
-    paths = {path for module in modules for path in sources(module) if path.suffix == ".py"}
+    paths = (path for path in files(*modules) if path.suffix == ".py")
     names = {name.partition(".")[0] for path in paths for name in dependencies(path)}
     return [f"{name} {version(LIBRARIES[name])}" for name in sorted(names & LIBRARIES.keys())]
 
@@ -86,9 +100,9 @@ def outline(node: object) -> object:
     return [type(node).__name__, *filled]
 
 
-def imported(path: Path, package: str) -> list[str]:
-    """List the modules of `package` that one file imports."""
-    return [name for name in dependencies(path) if name.partition(".")[0] == package and locate(name)]
+def imported(path: Path) -> list[str]:
+    """List our modules that one file imports."""
+    return [name for name in dependencies(path) if name.partition(".")[0] in OWN and locate(name)]
 
 
 def dependencies(path: Path) -> Iterator[str]:

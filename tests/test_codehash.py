@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from pipeline import imports
-from pipeline.imports import code, digest, libraries, sources
+from pipeline import codehash
+from pipeline.codehash import code, digest, libraries, sources
 
 TEXT = '''"""A module."""
 
@@ -34,7 +34,7 @@ def test_a_module_that_is_not_imported_does_not_count():
 
 def test_imports_for_types_alone_do_not_count(tmp_path):
     (tmp_path / "a.py").write_text("if TYPE_CHECKING:\n    import torch\nelse:\n    import csv\nimport json")
-    assert sorted(imports.dependencies(tmp_path / "a.py")) == ["csv", "json"]
+    assert sorted(codehash.dependencies(tmp_path / "a.py")) == ["csv", "json"]
 
 
 def test_parameter_classes_do_not_count():
@@ -44,7 +44,7 @@ def test_parameter_classes_do_not_count():
 def test_a_text_beside_a_module_belongs_to_it(monkeypatch, tmp_path):
     (tmp_path / "card.py").write_text("import json")
     (tmp_path / "card.md").write_text("# Card")
-    monkeypatch.setattr(imports, "locate", lambda name: tmp_path / "card.py" if name == "own.card" else None)
+    monkeypatch.setattr(codehash, "locate", lambda name: tmp_path / "card.py" if name == "own.card" else None)
     assert [path.name for path in sources.__wrapped__("own.card")] == ["card.md", "card.py"]
     before = digest(tmp_path / "card.md")
     (tmp_path / "card.md").write_text("# Cards")
@@ -55,7 +55,7 @@ def test_an_edit_changes_the_code_and_its_place_does_not(monkeypatch, tmp_path):
     files = [tmp_path / name for name in ("a.py", "b.py")]
     for file in files:
         file.write_text("one")
-    monkeypatch.setattr(imports, "sources", lambda module: (files[module == "b"],))
+    monkeypatch.setattr(codehash, "sources", lambda module: (files[module == "b"],))
     assert code("a") == code("b")
     files[1].write_text("two")
     assert code("a") != code("b")
@@ -100,7 +100,7 @@ def test_a_string_that_is_no_docstring_counts(tmp_path):
 def test_the_hash_knows_every_field_that_the_syntax_tree_has():
     """Fields that are left out are empty; nothing that `ast.dump` shows is lost."""
     tree = ast.parse("def f(a, /, b=1, *c, d: int = 2, **e) -> str:\n    return f'{a!r:>{b}}' + u'x'")
-    shown = repr(imports.outline(tree))
+    shown = repr(codehash.outline(tree))
     for word in (
         "posonlyargs",
         "defaults",
@@ -125,8 +125,8 @@ def test_every_library_of_an_operator_is_known_to_decide_pixels_or_not_to(module
     roots = {
         name.partition(".")[0]
         for path in sources(f"pipeline.{module}")
-        for name in imports.dependencies(path)
+        for name in codehash.dependencies(path)
     }
     harmless = {"safetensors", "upath", "zlib_ng"}  # the third packs to the bytes of zlib
     outside = {name for name in roots - {"pipeline"} if name not in sys.stdlib_module_names}
-    assert outside <= imports.LIBRARIES.keys() | harmless
+    assert outside <= codehash.LIBRARIES.keys() | harmless

@@ -1,0 +1,36 @@
+"""Parameters -> the code that decides each stage."""
+
+import re
+from pathlib import Path
+
+from pipeline import codehash, files
+from pipeline.params import Sketch
+from pipeline.sketch import modules
+from stages.arguments import Dest, Params, read_params
+from stages.options import usage
+
+NAME = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def code(dest: Dest = Path("data/code"), params: Params = Path("params.yaml")) -> None:
+    """List the code that decides each stage: a file a stage, with the hash of every module.
+
+    Comments, docstrings and layout do not count. DVC runs a stage again when its file changes.
+    """
+    for name, decisive in deciding(read_params(params)).items():
+        files.write(dest / f"{name}.txt", codehash.listing(*decisive).encode())
+
+
+def deciding(params: dict) -> dict[str, list[str]]:
+    """Name, for every stage, its module and those that it imports by name because the parameters say so."""
+    sample = ["stages.sample"] if params["search"]["host"] == "sample" else []
+    system = f"pipeline.systems.{params['model']['system']}"
+    stages = {name: [f"stages.{name}"] for name in ("clean", "cue", "reference", "pack")}
+    stages |= {name: [f"stages.{name}", *sample] for name in ("search", "fetch")}
+    stages |= {name: [f"stages.{name}", system] for name in ("train", "evaluate")}
+    for name, given in params["sketches"].items():
+        with usage():
+            if not NAME.fullmatch(name):
+                raise ValueError(f"the name of a sketch must be letters, digits, - and _, got {name!r}")
+            stages[f"sketchify-{name}"] = ["stages.sketchify", *modules(Sketch(**given))]
+    return stages

@@ -1,0 +1,51 @@
+"""The stages that make one column from another."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from pipeline import files, images, samples
+from pipeline.parts import Report
+from pipeline.run import TOLERANT, Execution, Policy, process
+from pipeline.step import Step
+from stages.arguments import CACHE, WORKERS, Cache, Metrics, On, Sheet, Workers, conclude, progress
+
+TILES = 16  # pictures on a contact sheet, eight to a row
+
+
+@dataclass(frozen=True)
+class Run:
+    """The options of every stage that makes one column from another."""
+
+    metrics: Metrics = None
+    sheet: Sheet = None
+    workers: Workers = WORKERS
+    on: On = "processes"
+    cache: Cache = CACHE
+
+    def column(
+        self,
+        name: str,
+        step: Step,
+        source: Path,
+        dest: Path,
+        policy: Policy = TOLERANT,
+        view: Callable[[list], list] = list,
+        numbers: Sequence[str] = (),
+    ) -> Report:
+        """Apply a step to a column, write the metrics and the sheet, and print the counts."""
+        with progress(name) as tick:
+            execution = Execution(self.cache, self.workers, self.on, tick)
+            report = process(step, source, dest, execution, policy, view)
+        if self.sheet:
+            draw_sheet(dest, self.sheet)
+        conclude(name, report, dest, self.metrics, numbers)
+        return report
+
+
+def draw_sheet(column: Path, path: Path) -> None:
+    """Draw the first pictures of a column side by side."""
+    first = islice((sample for unit in samples.parts(column) for sample in unit), TILES)
+    tiles = [images.decode(sample.picture) for sample in first]
+    files.write(path, images.encode(gallery.sheet([tiles[:8], tiles[8:]])))
