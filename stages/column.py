@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from pipeline import files, images, samples
+from pipeline import files, gallery, images, samples
 from pipeline.parts import Report
 from pipeline.run import TOLERANT, Execution, Policy, process
 from pipeline.step import Step
