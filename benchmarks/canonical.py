@@ -21,8 +21,8 @@ from torch.utils.data import DataLoader, Dataset
 from pipeline import Halt, artist, cue, files, images, samples, sketch, warp
 from pipeline.dataset import Pairs
 from pipeline.params import Cue, Model, Reference, Sketch
-from pipeline.systems import pix2pix
 from pipeline.systems.layers import Doubling
+from pipeline.systems.pix2pix import SYSTEM as PIX2PIX
 from pipeline.tars import Sample
 
 PICTURES, HELD_OUT = 32, 4  # different ones that are drawn; those of validation
@@ -80,7 +80,7 @@ def loader(pairs: Pairs, batch: int, workers: int) -> Iterator[list[Tensor]]:
 def networks(model: Model, seed: int = 0) -> tuple[nn.Module, nn.Module]:
     """Build generator and discriminator with the weights that training begins with."""
     torch.manual_seed(seed)
-    generator, discriminator = pix2pix.networks(model)
+    generator, discriminator = PIX2PIX.networks(model)
     for module in generator.modules():
         if isinstance(module, Doubling):
             module.forward = partial(nn.ConvTranspose2d.forward, module)
@@ -99,8 +99,8 @@ def train(
     which nobody uses.
     """
     generator, discriminator = (network.to(device) for network in networks)
-    g_optimizer = Adam(generator.parameters(), pix2pix.LR, betas=(0.5, 0.999))
-    d_optimizer = Adam(discriminator.parameters(), pix2pix.LR, betas=(0.5, 0.999))
+    g_optimizer = Adam(generator.parameters(), PIX2PIX.lr, betas=(0.5, 0.999))
+    d_optimizer = Adam(discriminator.parameters(), PIX2PIX.lr, betas=(0.5, 0.999))
     cross_entropy, distance = nn.BCEWithLogitsLoss(), nn.L1Loss()
 
     for batch in feed:

@@ -20,8 +20,9 @@ from pipeline import training
 from pipeline.dataset import Pairs
 from pipeline.feed import AHEAD, Order, batches
 from pipeline.hardware import Hardware, Say, launch
+from pipeline.learner import Learner, assemble
 from pipeline.params import Model, Train
-from pipeline.update import Learner, advance
+from pipeline.update import advance
 
 WARM, BLOCKS = 5, 3  # steps before the clock runs; blocks of steps, of which the median counts
 PIXEL = 3 + 1 + 3  # levels that a sample of pix2pix has at each
@@ -60,16 +61,16 @@ def ours(made: Learner, feed: Iterator[dict]) -> Iterator[dict]:
         yield advance(made, batch, step)
 
 
-def learner(pairs: Pairs, model: Model, way: Way, batch: int, device: str, say: Say = print) -> Learner:
+def learner(model: Model, way: Way, batch: int, device: str, say: Say = print) -> Learner:
     """Build what is trained in a way."""
     train = Train(batch=batch, precision=way.precision, vgg="none")
     hardware = Hardware(device, compile=way.compile, graphs=way.graphs)
-    return training.prepared(pairs, model, train, launch(hardware, train.precision), hardware, say)[0]
+    return assemble(model, train, launch(hardware, train.precision), hardware, say)
 
 
 def opened(data: Path, model: Model) -> Pairs:
     """Open the training split as `fit` does."""
-    return training.opened(data, model, Train(vgg="none"))[0]
+    return training.open_pairs(data, model, Train(vgg="none"))
 
 
 def plain(pairs: Pairs, model: Model, name: str, batch: int, workers: int, device: str) -> Iterator[dict]:
@@ -113,7 +114,7 @@ class Everywhere(nullcontext):
 
 def needed(pairs: Pairs, model: Model, device: str) -> float:
     """Count the operations that a step needs for each image."""
-    run = ours(learner(pairs, model, EXACTLY, 2, device), feeding(pairs, 2, 0, device))
+    run = ours(learner(model, EXACTLY, 2, device), feeding(pairs, 2, 0, device))
     return flops(partial(next, run)) / 2
 
 

@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from pipeline import checkpoint, compare, training
 from pipeline.hardware import Hardware
+from pipeline.modelcard import model_card
 from pipeline.params import Evaluate, Model, Train
 
 SMALL = {  # width, learning rate
@@ -89,7 +90,7 @@ def trained(name: str, given: argparse.Namespace) -> Path:
                 given.pairs, model, train, checkpoint=file, hardware=hardware, tick=tick
             ):
                 bar.set_postfix_str(f"validation {record['val_psnr']:.2f} dB")
-        checkpoint.release(file, folder)
+        checkpoint.release(file, folder, model_card)
     return folder
 
 

@@ -40,7 +40,7 @@ from contest import (
 )
 
 from pipeline.params import Model
-from pipeline.update import seed
+from pipeline.update import part_seed
 
 STEPS, FIRST = 50, 10  # whose losses are compared: in float64, and in fp32
 TOLERANCE, EXACT = 1e-3, 1e-9  # relative, of fp32 and of float64
@@ -70,7 +70,7 @@ def compare(given: argparse.Namespace, data: Path) -> None:
     for batch in given.batches:
         runs = {name: plain(pairs, model, name, batch, given.workers, "cpu") for name in PLAIN}
         feed = feeding(pairs, batch, 0, "cpu")
-        runs["inkwash"] = ours(learner(pairs, model, EXACTLY, batch, "cpu"), feed)
+        runs["inkwash"] = ours(learner(model, EXACTLY, batch, "cpu"), feed)
         seconds = race(runs, given.steps)
         for name, each in seconds.items():
             times = [f"{seconds[other] / each:.2f}" for other in PLAIN]
@@ -90,12 +90,12 @@ def check(
     networks = [network.to(kind) for network in canonical.networks(model)]
     given = ((each["sketch"], each["cue"], each["color"]) for each in feed)
     theirs = canonical.train(networks, given, "cpu", freeze=True)
-    made = learner(pairs, model, EXACTLY, batch, "cpu")
+    made = learner(model, EXACTLY, batch, "cpu")
     for network in made.plain:
         network.to(kind)
     own, listed = ours(made, iter(feed)), {}
     for step in range(steps):
-        torch.manual_seed(seed(0, step, 0, 0))
+        torch.manual_seed(part_seed(0, step, 0, 0))
         expected, found = next(theirs), next(own)
         for name, value in expected.items():
             listed.setdefault(name, []).append((value, float(found[name])))

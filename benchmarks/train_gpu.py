@@ -121,7 +121,7 @@ def measured(
         feed = cycle(list(islice(canonical.loader(pairs, batch, 0), KEPT)))
         run = canonical.train(canonical.networks(model), feed, given.device, PLAIN[way])
     else:
-        run = ours(learner(pairs, model, way, batch, given.device, say), decoded(pairs, batch, given.device))
+        run = ours(learner(model, way, batch, given.device, say), decoded(pairs, batch, given.device))
     return batch / median(partial(next, run), given.seconds, given.device)
 
 
@@ -154,7 +154,7 @@ def epoch(given: argparse.Namespace, data: Path, end: float) -> float:
     model = Model(width=given.width, depth=given.depth)
     pairs = opened(data, model)
     way = COMPILED if device == "cuda" else EXACTLY
-    made = learner(pairs, model, way, batch, device)
+    made = learner(model, way, batch, device)
     run = ours(made, repeat(next(decoded(pairs, batch, device))))
     one = median(partial(next, run), given.seconds, device)
     steps = min(math.ceil(given.epoch / batch), max(3, int((end - time.monotonic()) / 4 / one)))

@@ -1,4 +1,4 @@
-"""Sketches of any size, and what tells their colors -> colored pictures, with a trained model."""
+"""Sketches of any size, and a guide to their colors -> colored pictures, with a trained model."""
 
 import hashlib
 from dataclasses import dataclass, replace
@@ -8,30 +8,29 @@ import cv2
 import numpy as np
 from torch import nn
 
-from pipeline import Halt, images, models
+from pipeline import Halt, images, models, systems
 from pipeline import cue as cues
 from pipeline.codehash import code
 from pipeline.files import dumps
 from pipeline.painting import check, colorize
 from pipeline.step import Output
-from pipeline.systems import SYSTEMS
 from pipeline.tars import Sample
 
 
 @dataclass(frozen=True)
 class Colorizer:
-    """A model as a step over samples: `run.process` takes it to a picture, a folder or shards.
+    """A model as a step over samples, for `run.process`.
 
-    `guide` is uint8 RGB of any size, fitted to each sketch. It is the cue, whose colors are blurred as in
-    training, and spread from where `alpha` (H, W) says that there are any; a model that saw hints in training
-    gets them as they are. Or it is the reference; or the mask: what is opaque and not black is to be colored.
-    None is a cue of ones, and a mask of ones; a reference must be given. With a `tile`, larger pictures are
-    colored in tiles of that many pixels a side, see `painting.paint`.
+    `guide` is uint8 RGB of any size, fitted to each sketch. As a cue, its colors are blurred as in training,
+    and diffused from where `alpha` (H, W) has any; a model that saw hints in training gets them as they are.
+    As a mask, what is opaque and not black is to be colored. None is a white cue, or a mask of ones; a
+    reference must be given. With a `tile`, larger pictures are colored in tiles of that many pixels a side,
+    see `painting.paint`.
     """
 
     generator: nn.Module
     config: dict
-    weights: str  # their hash
+    weights: str  # their SHA-256
     guide: np.ndarray | None = None
     alpha: np.ndarray | None = None
     tile: int = 0
@@ -43,10 +42,10 @@ class Colorizer:
         return Output(Sample(sample.key, {"png": images.encode(colored)}))
 
     def given(self, image: np.ndarray) -> dict[str, np.ndarray]:
-        """Collect what the system takes of a picture and of the guide."""
+        """Return the inputs of `painting.colorize` for a picture: itself, and the guide fitted to it."""
         height, width = image.shape[:2]
         given = {"sketch": cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)}
-        columns = SYSTEMS[self.config["system"]].COLUMNS
+        columns = systems.system(self.config["system"]).columns
         if "mask" in columns:
             gray = np.repeat(given["sketch"][..., None], 3, axis=2)
             return given | {"color": gray, "mask": self.area(height, width)}
@@ -78,10 +77,11 @@ class Colorizer:
         return np.where(fitted >= 128, np.uint8(255), np.uint8(0))
 
     def fingerprint(self) -> str:
-        """Return what changes with the model, the guide and the code."""
+        """Return a hash of the model, the guide and the code."""
         guides = [each for each in (self.guide, self.alpha) if each is not None]
         pixels = [(each.shape, hashlib.sha256(each.tobytes()).hexdigest()) for each in guides]
-        given = [self.config, self.weights, self.tile, pixels, code(__name__)]
+        made_by = code(__name__, f"pipeline.systems.{self.config['system']}")
+        given = [self.config, self.weights, self.tile, pixels, made_by]
         return hashlib.sha256(dumps(given)).hexdigest()
 
 
@@ -94,7 +94,7 @@ def load(model: Path, given: dict[str, Path], device: str = "cpu", tile: int = 0
     weights = hashlib.sha256((model / models.WEIGHTS).read_bytes()).hexdigest()
     check(config, tile)
     plain = Colorizer(generator, config, weights, tile=tile)
-    kind = SYSTEMS[config["system"]].COLUMNS[0]
+    kind = systems.system(config["system"]).columns[0]
     for name in given:
         if name != kind:
             raise Halt(f"{model} colors by a {kind}, not by a {name}: name a picture with --{kind}")

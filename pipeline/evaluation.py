@@ -1,8 +1,8 @@
-"""The protocol: what a colorizer is worth, beside what needs no model, in up to three conditions.
+"""The protocol: measure a colorizer, and baselines that need no model, in up to three conditions.
 
 `paired`: the guide is made from the picture itself, as it was packed. `different`, for systems that take a
-reference: the reference is another picture of the test split. `unseen`: paired, with sketches of a kind that
-the model was not trained on.
+reference: the reference is another picture of the test split. `unseen`: paired, with a kind of sketches on
+which the model was not trained.
 """
 
 import json
@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from io import BytesIO
-from itertools import chain
+from itertools import chain, count
 from pathlib import Path
 
 import cv2
@@ -22,7 +22,7 @@ from pyarrow import parquet
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from pipeline import cue, measures, perception
+from pipeline import cue, measures, perception, systems
 from pipeline.dataset import Pairs, array
 from pipeline.feed import once
 from pipeline.models import load
@@ -30,16 +30,15 @@ from pipeline.painting import paint
 from pipeline.params import Evaluate
 from pipeline.perception import Judges
 from pipeline.progress import Tick, quiet
-from pipeline.systems import SYSTEMS
 
-MODEL, GOAL = "model", "goal"  # whose pictures they are; all others are baselines
+MODEL, GOAL = "model", "goal"  # who made pictures; all others are baselines
 GUIDES = ("cue", "reference", "mask")
 TINTED = "tinted original"  # the goal where references were tinted before they were bent
 
 
 @dataclass
 class Found:
-    """What a model is worth: rows of numbers, their summary, and some of the pictures by key and name."""
+    """The result: rows of numbers, their summary, and some of the pictures by key and name."""
 
     rows: list[dict] = field(default_factory=list)
     summary: dict = field(default_factory=dict)
@@ -48,7 +47,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Shot:
-    """What is compared: the goal, what was given, and pictures by the model and by each baseline; uint8."""
+    """A sample: the goal, the inputs, and the pictures of the model and of each baseline; uint8."""
 
     key: str
     goal: np.ndarray
@@ -68,11 +67,25 @@ class Others(Dataset):
         return len(self.pairs)
 
     def __getitem__(self, number: int) -> dict:
-        """Read a sample in levels, without draws: what should be shown is its own color."""
+        """Read a sample in levels, as packed; its goal is its own color."""
         own, other = self.pairs.entries[number], self.pairs.entries[self.order[number]]
         found = {"color": own.picture("color"), "sketch": own.picture(self.pairs.sketches[0])[..., 0]}
         found["reference"] = other.picture("color")
         return {"key": own.key} | {name: torch.from_numpy(levels) for name, levels in found.items()}
+
+
+@dataclass
+class Condition:
+    """A condition: its samples, and what was measured on them so far.
+
+    `features` are those of Inception, each (1, 2048), by who made the picture; `pictures` are those to show.
+    """
+
+    name: str
+    samples: Dataset
+    rows: list[dict] = field(default_factory=list)
+    features: dict[str, list[Tensor]] = field(default_factory=lambda: defaultdict(list))
+    pictures: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
 
 
 def evaluate(
@@ -84,65 +97,74 @@ def evaluate(
     device: str = "cpu",
     tick: Tick = quiet,
 ) -> Found:
-    """Measure the model in `folder`, and what needs no model, on the test split of the packed dataset `data`.
+    """Measure the model in `folder`, and the baselines, on the test split of the packed dataset `data`.
 
     Each row holds the numbers of one picture, by the model or by a baseline (`by`), in one condition, and the
-    artist of the original, if one is told: see measures.py. The summary has, for each condition and for each
-    of these, the mean of each measure with its 95 % bootstrap interval, and FID and KID of all pictures;
-    `gain`, with its interval, is how much the paired PSNR of the model exceeds that of the best baseline, in
-    dB; `own` tells
-    whether it was trained on this dataset, `vgg` with whose features; `lpips_sha256` and `inception_sha256`
-    name the weights of those measures; `absent` names conditions and measures that cannot be had, and why.
-    After each picture `tick` gets how many are done, of how many. Raise Halt if the model or the dataset
-    cannot be used.
+    artist of the original, or "" if unknown: see measures.py. The summary holds, for each condition and for
+    each `by`, the mean of each measure with its 95 % bootstrap interval, and FID and KID of all pictures;
+    `gain`, with its interval, is by how many dB the paired PSNR of the model exceeds that of the best
+    baseline. `own` says whether the model was trained on this dataset, `vgg` with whose features;
+    `lpips_sha256` and `inception_sha256` name the weights of those measures; `absent` gives the reason for
+    each condition and measure that is missing. After each picture `tick` gets how many are done, and of how
+    many. Raise Halt if the model or the dataset cannot be used.
     """
     generator, config = load(folder, device)
-    pairs = Pairs(data, "test", config["sketch"].split(",")[0], SYSTEMS[config["system"]].COLUMNS)
+    columns = systems.system(config["system"]).columns
+    pairs = Pairs(data, "test", config["sketch"].split(",")[0], columns)
     judges = perception.judges(params.lpips, params.inception, device)
     conditions, absent = plan(pairs, data, config, params)
     absent |= lacking(pairs, judges)
     cued = pairs.facts.get("cue")
     artists = {entry.key: json.loads(entry.read("json")).get("artist", "") for entry in pairs.entries}
-    picked = {int(place) for place in np.linspace(0, len(pairs) - 1, params.rows)}  # from all artists
-    found, done = Found(), 0
-    for name, dataset in conditions.items():
-        rows, seen = [], defaultdict(list)
-        for number, shot in enumerate(shots(generator, config, dataset, batch)):
-            told = {"condition": name, "key": shot.key, "artist": artists[shot.key]}
-            rows += [told | row for row in measure(shot, judges, cued)]
-            if number in picked:
-                found.pictures.setdefault(shot.key, {}).update(display(name, shot))
-            for by, picture in ({GOAL: shot.goal} | shot.pictures).items() if "fid" not in absent else ():
-                seen[by].append(judges.describe([picture]))
-            done += 1
-            tick(done, len(pairs) * len(conditions))
-        found.rows += rows
-        found.summary[name] = summarize(rows, params)
-        for by in found.summary[name] if seen else ():
-            found.summary[name][by] |= pool(seen[GOAL], seen[by])
-    told = {
+    picked = {pairs.entries[int(number)].key for number in np.linspace(0, len(pairs) - 1, params.rows)}
+    done, total = count(1), len(pairs) * len(conditions)
+    for condition in conditions:
+        for shot in shots(generator, config, condition.samples, batch):
+            facts = {"condition": condition.name, "key": shot.key, "artist": artists[shot.key]}
+            condition.rows += [facts | row for row in measure(shot, judges, cued)]
+            if "fid" not in absent:
+                for by, picture in ({GOAL: shot.goal} | shot.pictures).items():
+                    condition.features[by].append(judges.describe([picture]))
+            if shot.key in picked:
+                condition.pictures[shot.key] = display(condition.name, shot)
+            tick(next(done), total)
+    rows = [row for condition in conditions for row in condition.rows]
+    summary = {condition.name: summarize(condition, params) for condition in conditions}
+    summary |= about(config, pairs, judges) | {"gain": gain(rows, params), "absent": absent}
+    return Found(rows, summary, gathered(conditions))
+
+
+def gathered(conditions: list[Condition]) -> dict[str, dict[str, np.ndarray]]:
+    """Join the pictures to show of all conditions, by key."""
+    found: dict[str, dict[str, np.ndarray]] = defaultdict(dict)
+    for condition in conditions:
+        for key, pictures in condition.pictures.items():
+            found[key] |= pictures
+    return dict(found)
+
+
+def about(config: dict, pairs: Pairs, judges: Judges) -> dict:
+    """Return what was measured, on what, and by which weights."""
+    facts = {
         "system": config["system"],
         "variant": config["variant"],
         "images": len(pairs),
         "side": pairs.side,
+        "vgg": taught(config),
+        "own": config["dataset"] == pairs.fingerprint,
     }
-    told |= {"vgg": taught(config), "own": config["dataset"] == pairs.fingerprint}
-    told |= {f"{name}_sha256": weights for name, weights in judges.weights.items()}
-    found.summary |= told | {"gain": gain(found.rows, params), "absent": absent}
-    return found
+    return facts | {f"{name}_sha256": weights for name, weights in judges.weights.items()}
 
 
-def plan(pairs: Pairs, data: Path, config: dict, params: Evaluate) -> tuple[dict[str, Dataset], dict]:
-    """List the conditions that a system allows, and say why others are absent."""
-    conditions: dict[str, Dataset] = {"paired": pairs}
-    absent: dict[str, str] = {}
-    columns = SYSTEMS[config["system"]].COLUMNS
+def plan(pairs: Pairs, data: Path, config: dict, params: Evaluate) -> tuple[list[Condition], dict[str, str]]:
+    """Return the conditions that a system allows, and the reasons why others are absent."""
+    conditions, absent, columns = [Condition("paired", pairs)], {}, pairs.columns
     if "reference" not in columns:
         absent["different"] = f"{config['system']} takes no reference"
     elif len(pairs) < 2:
         absent["different"] = "the test split has one picture"
     else:
-        conditions["different"] = Others(pairs, params.seed)
+        conditions.append(Condition("different", Others(pairs, params.seed)))
     if "mask" in columns:
         absent["unseen"] = f"{config['system']} takes no sketch"
     elif not params.unseen:
@@ -152,15 +174,15 @@ def plan(pairs: Pairs, data: Path, config: dict, params: Evaluate) -> tuple[dict
     elif not all(f"sketch-{params.unseen}.png" in entry.members for entry in pairs.entries):
         absent["unseen"] = f"the dataset has no sketches {params.unseen}"
     else:
-        conditions["unseen"] = Pairs(data, "test", params.unseen, columns)
+        conditions.append(Condition("unseen", Pairs(data, "test", params.unseen, columns)))
     return conditions, absent
 
 
 def shots(generator: nn.Module, config: dict, dataset: Dataset, batch: int) -> Iterator[Shot]:
     """Color the samples of a condition."""
-    goal = SYSTEMS[config["system"]].goal
+    system = systems.system(config["system"])
     for samples in once(dataset, batch, workers=0):
-        results, goals = paint(generator, config, samples), goal(samples)
+        results, goals = paint(generator, config, samples), system.goal(samples)
         images = {name: values for name, values in samples.items() if name not in ("key", "flow")}
         for number, key in enumerate(samples["key"]):
             given = {name: array(values[number]) for name, values in images.items()}
@@ -171,7 +193,7 @@ def shots(generator: nn.Module, config: dict, dataset: Dataset, batch: int) -> I
 
 
 def baselines(given: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """List what needs no model: the guide as it is, the guide under the lines, the picture in gray."""
+    """Return what needs no model: the guide as it is, the guide under the lines, the picture in gray."""
     lines = given["sketch"][..., None] / 255
     rivals: dict[str, np.ndarray] = {}
     for name in ("cue", "reference"):
@@ -186,36 +208,42 @@ def baselines(given: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def measure(shot: Shot, judges: Judges, cued: dict | None) -> list[dict]:
-    """Compare each picture with the goal and with what was given, in a row of numbers.
+    """Compare each picture with the goal and the inputs: a row of numbers each.
 
-    None is a measure that is not defined for the sample. `colors` are held against the reference where there
-    is one, else against the goal. `cued` are the facts of how cues were made.
+    A measure that is not defined for the sample is None. `colors` are compared with the reference if there is
+    one, else with the goal. `cued` are the parameters of the cues in the dataset.
     """
     rows, given, goal = [], shot.given, shot.goal
     for by, picture in shot.pictures.items():
-        told = {
+        numbers = {
             "psnr": measures.psnr(goal, picture),
             "ssim": measures.ssim(goal, picture),
             "edges": measures.edges(goal, picture),
             "colors": measures.colors(picture, given.get("reference", goal)),
         }
         if min(goal.shape[:2]) >= measures.MS_SSIM_LEAST:
-            told["ms_ssim"] = measures.ms_ssim(goal, picture)
+            numbers["ms_ssim"] = measures.ms_ssim(goal, picture)
         if "lpips" in judges.networks:
-            told["lpips"] = judges.distance(goal, picture)
+            numbers["lpips"] = judges.distance(goal, picture)
         if "cue" in given:
-            drawn = cue.parameters(cued)
-            held = measures.adherent(drawn, shot.key)
-            told["adherence"] = measures.adherence(picture, given["cue"], drawn, shot.key) if held else None
+            numbers["adherence"] = adherence(picture, shot, cued)
         if "mask" in given:
-            told["inside"] = measures.inside(goal, picture, given["mask"])
-            told["leakage"] = measures.leakage(picture, given["mask"])
-        rows.append({"by": by} | told)
+            numbers["inside"] = measures.inside(goal, picture, given["mask"])
+            numbers["leakage"] = measures.leakage(picture, given["mask"])
+        rows.append({"by": by} | numbers)
     return rows
 
 
+def adherence(picture: np.ndarray, shot: Shot, cued: dict | None) -> float | None:
+    """Return how well a picture follows its cue; None for a sample whose cue says nothing."""
+    made_by = cue.parameters(cued)
+    if not measures.adherent(made_by, shot.key):
+        return None
+    return measures.adherence(picture, shot.given["cue"], made_by, shot.key)
+
+
 def display(condition: str, shot: Shot) -> dict[str, np.ndarray]:
-    """Name the pictures of a condition that people should see, in the order in which to show them."""
+    """Return the pictures of a condition for people to see, by caption, in order."""
     sketch, result = shot.given["sketch"], shot.pictures[MODEL]
     if condition == "different":
         return {"another reference": shot.given["reference"], "colored by it": result}
@@ -229,16 +257,20 @@ def display(condition: str, shot: Shot) -> dict[str, np.ndarray]:
     return shown | {TINTED if "reference" in shot.given else GOAL: shot.goal}
 
 
-def summarize(rows: list[dict], params: Evaluate) -> dict[str, dict]:
-    """Average the rows of a condition, for the model and each baseline: each measure with its interval."""
-    values: dict = defaultdict(lambda: defaultdict(list))
-    for row in rows:
+def summarize(condition: Condition, params: Evaluate) -> dict[str, dict]:
+    """Return, for the model and each baseline, each mean with its interval, and FID and KID."""
+    values: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for row in condition.rows:
         for name, value in row.items():
             if type(value) is float:
                 values[row["by"]][name].append(value)
-    return {
+    summary: dict[str, dict] = {
         by: {name: estimate(each, params) for name, each in columns.items()} for by, columns in values.items()
     }
+    if condition.features:
+        for by, numbers in summary.items():
+            numbers |= pool(condition.features[GOAL], condition.features[by])
+    return summary
 
 
 def estimate(values: list[float], params: Evaluate) -> dict[str, float]:
@@ -254,7 +286,7 @@ def pool(goals: list[Tensor], made: list[Tensor]) -> dict[str, float]:
 
 
 def lacking(pairs: Pairs, judges: Judges) -> dict[str, str]:
-    """Name the measures that cannot be had, and say why."""
+    """Return the reason for each measure that is absent."""
     absent = dict(judges.absent)
     if pairs.side < measures.MS_SSIM_LEAST:
         absent["ms_ssim"] = f"a side of {pairs.side} is below {measures.MS_SSIM_LEAST}"
@@ -264,9 +296,9 @@ def lacking(pairs: Pairs, judges: Judges) -> dict[str, str]:
 
 
 def gain(rows: list[dict], params: Evaluate) -> dict[str, float]:
-    """Return how much the paired PSNR of the model exceeds that of the best baseline, in dB.
+    """Return by how many dB the paired PSNR of the model exceeds that of the best baseline.
 
-    Its interval is that of the differences picture by picture, which vary less than the pictures do.
+    Its interval is that of the differences of each picture, which vary less than the pictures do.
     """
     psnr = defaultdict(list)
     for row in rows:
@@ -278,14 +310,14 @@ def gain(rows: list[dict], params: Evaluate) -> dict[str, float]:
 
 
 def taught(config: dict) -> str:
-    """Say by which VGG the model was taught: none, the published one, a file, or that its system has none."""
-    if not SYSTEMS[config["system"]].VGG:
+    """Say whose VGG the losses compared: none, the published one, a file, or that the system has none."""
+    if not systems.system(config["system"]).vgg:
         return "not in this system"
     return {"": "published", "none": "none"}.get(config["train"]["vgg"], "file")
 
 
 def table(rows: list[dict]) -> bytes:
-    """Write rows as a Parquet table, all of them with all columns."""
+    """Write rows as a Parquet table, each with all columns."""
     columns = {name: [row.get(name) for row in rows] for name in dict.fromkeys(chain(*rows))}
     file = BytesIO()
     parquet.write_table(pyarrow.table(columns), file)
@@ -293,11 +325,13 @@ def table(rows: list[dict]) -> bytes:
 
 
 def scatter(rows: list[dict]) -> str:
-    """Write the paired PSNR of every picture beside that of its best baseline, as tab-separated text."""
-    found: dict = defaultdict(lambda: [0.0, 0.0])  # of the best baseline, of the model
+    """Write the paired PSNR of every picture, and that of its best baseline, as tab-separated text."""
+    best: dict[str, float] = {}
+    own: dict[str, float] = {}
     for row in rows:
-        if row["condition"] == "paired":
-            place, numbers = int(row["by"] == MODEL), found[row["key"]]
-            numbers[place] = max(numbers[place], row["psnr"])
-    lines = [f"{key}\t{baseline:.4f}\t{own:.4f}\n" for key, (baseline, own) in found.items()]
+        if row["condition"] == "paired" and row["by"] == MODEL:
+            own[row["key"]] = row["psnr"]
+        elif row["condition"] == "paired":
+            best[row["key"]] = max(best.get(row["key"], 0.0), row["psnr"])
+    lines = [f"{key}\t{best[key]:.4f}\t{psnr:.4f}\n" for key, psnr in own.items()]
     return "key\tbaseline\tpsnr\n" + "".join(lines)

@@ -6,7 +6,6 @@ Nothing tells when, where or from which lines of code a file was made: equal mod
 
 import warnings
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import onnxscript  # noqa: F401  torch's exporter needs it
@@ -15,11 +14,11 @@ from onnx import ModelProto
 from torch import Tensor, nn
 from torch.export import Dim
 
-from pipeline import Halt
+from pipeline import Halt, systems
 from pipeline.files import dumps
-from pipeline.modelcard import told
+from pipeline.modelcard import public
 from pipeline.models import load, shape
-from pipeline.systems import SYSTEMS
+from pipeline.systems import System
 
 LARGEST = 2_000_000_000  # bytes of weights; the format of the file ends at 2 GiB
 PICTURE = "picture"
@@ -36,7 +35,7 @@ class Painter(nn.Module):
     def __init__(self, generator: nn.Module, config: dict):
         """Take what `models.load` returns."""
         super().__init__()
-        self.generator, self.system = generator, SYSTEMS[config["system"]]
+        self.generator, self.system = generator, systems.system(config["system"])
         self.multiple = self.system.multiple(shape(config))
 
     def forward(self, picture: Tensor, guide: Tensor) -> Tensor:
@@ -51,9 +50,9 @@ class Painter(nn.Module):
         return made.index_select(2, torch.arange(height)).index_select(3, torch.arange(width))
 
 
-def takes(system: ModuleType) -> tuple[str, str]:
+def takes(system: System) -> tuple[str, str]:
     """Name the two inputs of a system: the lines or the brightness, and what tells the colors."""
-    guide = system.COLUMNS[0]
+    guide = system.columns[0]
     return ("gray" if guide == "mask" else "sketch"), guide
 
 
@@ -86,9 +85,9 @@ def export(folder: Path) -> bytes:
     if sum(tensor.nbytes for tensor in generator.state_dict().values()) > LARGEST:
         raise Halt(f"{folder} is too large for one ONNX file of 2 GB: train a model of less width")
     proto = clean(traced(Painter(generator, config).eval()))
-    system = SYSTEMS[config["system"]]
+    system = systems.system(config["system"])
     facts = {"system": config["system"], "multiple": system.multiple(shape(config)), "sides": "any"}
-    for name, value in (facts | {"config": dumps(told(config)).decode()}).items():
+    for name, value in (facts | {"config": dumps(public(config)).decode()}).items():
         proto.metadata_props.add(key=name, value=str(value))
     return proto.SerializeToString(deterministic=True)
 

@@ -1,6 +1,6 @@
-"""Where training runs and how fast: devices and processes, arithmetic, compilation, memory.
+"""Where training runs and how fast: devices and processes, precision, compilation, memory.
 
-None of this is a parameter: it decides how long a run takes, and no more than the last bits of what it gives.
+None of this is a parameter: it decides how long a run takes, and at most the last bits of its result.
 """
 
 import inspect
@@ -16,7 +16,7 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from pipeline import Halt
-from pipeline.models import place
+from pipeline.models import find_device
 from pipeline.params import Train
 
 if TYPE_CHECKING:
@@ -33,12 +33,12 @@ def silent(sentence: str) -> None:
 
 @dataclass(frozen=True)
 class Hardware:
-    """What a run may use.
+    """The devices that a run may use, and how.
 
     `devices` GPUs (or processes, on a CPU) of each of `nodes` machines share every batch; `workers` processes
-    load samples for each GPU. `compile` is None for "on a GPU"; `graphs` replays CUDA graphs, which spares a
-    small batch the time of its launches; `recompute` keeps less of the generator's forward pass and computes
-    it again, to the same bits.
+    load samples for each GPU. `compile` is None for "on a GPU"; `graphs` replays CUDA graphs, which saves
+    small batches the time of launching kernels; `recompute` keeps less of the generator's forward pass and
+    computes it again, to the same bits.
     """
 
     device: str = "cpu"
@@ -63,11 +63,9 @@ CPU = Hardware()
 
 
 def launch(hardware: Hardware, precision: str) -> "Fabric":
-    """Start, or join, the processes of a run. Raise Halt if the machine has not what they need."""
-    with hidden("torchmetrics"):  # all of which Fabric imports to read its version
-        from lightning_fabric import Fabric  # takes seconds, and only training needs it
-
-    kind = place(hardware.device).type
+    """Start, or join, the processes of a run. Raise Halt if the machine lacks the devices asked for."""
+    Fabric = import_fabric()
+    kind = find_device(hardware.device).type
     check(hardware, kind, precision)
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = precision != "32"
     torch.backends.cudnn.benchmark = kind == "cuda"  # every batch has the same shape
@@ -85,21 +83,21 @@ def launch(hardware: Hardware, precision: str) -> "Fabric":
     return fabric
 
 
-@contextmanager
-def hidden(package: str) -> Iterator[None]:
-    """Let nobody import a package meanwhile, unless that was done before."""
-    if package in sys.modules:
-        yield
-        return
-    sys.modules[package] = None  # type: ignore[assignment]  # Python's own way to say that there is none
+def import_fabric() -> type["Fabric"]:
+    """Import Fabric, which takes seconds, but not torchmetrics, which it imports to read its version."""
+    hidden = "torchmetrics" not in sys.modules
+    if hidden:
+        sys.modules["torchmetrics"] = None  # type: ignore[assignment]  # which makes its import fail
     try:
-        yield
+        from lightning_fabric import Fabric
     finally:
-        del sys.modules[package]
+        if hidden:
+            del sys.modules["torchmetrics"]
+    return Fabric
 
 
 def check(hardware: Hardware, kind: str, precision: str) -> None:
-    """Raise Halt if a kind of device has not what is asked of it."""
+    """Raise Halt if a kind of device lacks what is asked of it."""
     if kind == "cuda" and hardware.devices > torch.cuda.device_count():
         raise Halt(f"there are {torch.cuda.device_count()} GPUs, not {hardware.devices}: lower --devices")
     if kind == "cuda" and precision == "bf16" and not torch.cuda.is_bf16_supported(including_emulation=False):
@@ -113,7 +111,7 @@ def check(hardware: Hardware, kind: str, precision: str) -> None:
 
 
 def together() -> "DDPStrategy":
-    """Let processes share gradients; each has its own statistics of BatchNorm, until `fit` averages them."""
+    """Share gradients among processes; each keeps its own BatchNorm statistics, until `fit` averages them."""
     from lightning_fabric.strategies import DDPStrategy
 
     new = "forward_sync_buffers" in inspect.signature(DistributedDataParallel).parameters
@@ -124,7 +122,7 @@ def together() -> "DDPStrategy":
 def bfloat16(kind: str) -> "MixedPrecision":
     """Compute in bfloat16 where it is safe.
 
-    It needs no scaler and so no backward of its own, which Fabric would insist on, and R1 goes around.
+    It needs no gradient scaler: so backward is torch's own, not Fabric's, around which R1 differentiates.
     """
     from lightning_fabric.plugins.precision import MixedPrecision, Precision
 
@@ -135,7 +133,7 @@ def bfloat16(kind: str) -> "MixedPrecision":
 
 
 def compiled(network: nn.Module, hardware: Hardware, say: Say) -> None:
-    """Let torch.compile make kernels for a network, in place; where it cannot, say so and go on without.
+    """Compile a network in place with torch.compile; if that fails, say so and go on without.
 
     Raise what the network raises.
     """
@@ -161,7 +159,7 @@ def compiled(network: nn.Module, hardware: Hardware, say: Say) -> None:
 
 @contextmanager
 def roomy(train: Train) -> Iterator[None]:
-    """Raise Halt where memory ends, and tell what to turn down."""
+    """Raise Halt if the body runs out of memory, with advice on what to turn down."""
     try:
         yield
     except RuntimeError as error:

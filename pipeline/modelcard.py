@@ -1,13 +1,13 @@
 """The config of a model -> its model card: the README.md beside the weights, for people and for the Hub.
 
-What the config does not know is left out. Nothing in the card tells when or on which machine the model was
-trained, and no text from outside can become anything but text.
+Parts whose numbers the config lacks are left out. The card does not say when or on which machine the model
+was trained, and no text from outside can become anything but text.
 """
 
 from typing import Any
 
 from pipeline.markdown import code, dump, fenced, seen, table
-from pipeline.systems import SYSTEMS
+from pipeline.systems import system
 
 FOLDER = "data/model"  # where the examples look for the model
 HIDDEN = "(left out)"
@@ -43,29 +43,29 @@ Path("picture.png").write_bytes(images.encode(picture))
 """
 
 
-def card(config: dict) -> str:
+def model_card(config: dict) -> str:
     """Write the card of a model from its config."""
     known = (part(config) for name, part in PARTS.items() if name in config)
     parts = (header(config), about(config), *known, use(config), limits(config))
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
 
-def told(config: dict) -> dict:
-    """Return a config as it may be shown, sorted, each text on one line and without paths."""
-    return {name: shown("", value) for name, value in sorted(config.items())}
+def public(config: dict) -> dict:
+    """Return a config as it may be shown: sorted, each text on one line, without paths."""
+    return {name: public_value("", value) for name, value in sorted(config.items())}
 
 
-def shown(name: str, value: Any) -> Any:
+def public_value(name: str, value: Any) -> Any:
     """Return the value of a parameter as it may be shown."""
     if isinstance(value, dict):
-        return {seen(inner): shown(inner, each) for inner, each in sorted(value.items())}
+        return {seen(inner): public_value(inner, each) for inner, each in sorted(value.items())}
     if name in PATHS and value not in ("", "none"):
         return HIDDEN
     return seen(value) if isinstance(value, str) else value
 
 
 def header(config: dict) -> str:
-    """Write what the Hub reads. It names no license: that is for whoever publishes the model to choose."""
+    """Write the metadata that the Hub reads, without a license: whoever publishes the model chooses one."""
     facts = {
         "library_name": "inkwash",
         "pipeline_tag": "image-to-image",
@@ -76,31 +76,28 @@ def header(config: dict) -> str:
 
 def about(config: dict) -> str:
     """Say what the model does, and whose design it is."""
-    system = config["system"]
-    variant = f", its variant `{config['variant']}`" if system == "liu" else ""
+    name = config["system"]
+    variant = f", its variant `{config['variant']}`" if name == "liu" else ""
     return f"""
-# {system}, a colorizer
+# {name}, a colorizer
 
-This network {TASKS[SYSTEMS[system].COLUMNS[0]]}. inkwash trained it. Its design is `{system}`{variant}:
-{PAPERS[system]}."""
+This network {TASKS[system(name).columns[0]]}. inkwash trained it. Its design is `{name}`{variant}:
+{PAPERS[name]}."""
 
 
 def sizes(config: dict) -> str:
-    """Tell how large the networks are."""
-    system = SYSTEMS[config["system"]]
-    facts = [("channels of the first convolution", config["width"] or system.WIDTH)]
-    facts += [("halvings", config["depth"])] * (config["system"] == "pix2pix")
-    facts += [
-        (f"trained numbers of the {name}", count) for name, count in sorted(config["parameters"].items())
-    ]
-    return (
-        f"## How large it is\n\n{table(('what', 'number'), facts)}\n\nThe discriminator is not in the file."
-    )
+    """Say how large the networks are."""
+    rows = [("channels of the first convolution", config["width"] or system(config["system"]).width)]
+    if config["system"] == "pix2pix":
+        rows.append(("halvings", config["depth"]))
+    for name, count in sorted(config["parameters"].items()):
+        rows.append((f"parameters of the {name}", count))
+    return f"## How large it is\n\n{table(('what', 'number'), rows)}\n\nThe discriminator is not in the file."
 
 
 def data(config: dict) -> str:
-    """Tell which pictures the model has seen."""
-    side, sketch, columns = config["side"], code(config["sketch"]), told(config)["columns"]
+    """Say which pictures the model has seen."""
+    side, sketch, columns = config["side"], code(config["sketch"]), public(config)["columns"]
     text = f"""
 ## What it was trained on
 
@@ -112,11 +109,11 @@ Pictures of {side} x {side} pixels, and their sketches {sketch}, of the packed d
 
 
 def trained(config: dict) -> str:
-    """Tell by which parameters it was trained, and whether features of pictures were compared."""
-    text = ["## How it was trained", fenced("yaml", dump(told(config)["train"]))]
+    """Say by which parameters it was trained, and whether the losses compared features."""
+    text = ["## How it was trained", fenced("yaml", dump(public(config)["train"]))]
     if config.get("start"):
         text += [f"It began as the model whose weights have the SHA-256 {code(config['start'])}."]
-    if net := SYSTEMS[config["system"]].VGG:
+    if net := system(config["system"]).vgg:
         text += [perceptual(net, config["train"]["vgg"])]
     return "\n\n".join(text)
 
@@ -133,27 +130,27 @@ def perceptual(net: str, file: str) -> str:
 
 
 def validated(config: dict) -> str:
-    """Tell the last numbers of the validation."""
+    """Say what the validation measured."""
     step, psnr, l1 = (config["validation"][name] for name in ("step", "val_psnr", "val_l1"))
     return f"""
 ## What it is worth
 
 On the validation split after {step:,} steps: a PSNR of {psnr:.2f} dB, and an L1 of {l1:.4f} between values in
-[-1, 1]. `prep evaluate` measures it on the test split, beside what needs no model."""
+[-1, 1]. `prep evaluate` measures it on the test split, beside baselines that need no model."""
 
 
 PARTS = {"parameters": sizes, "dataset": data, "train": trained, "validation": validated}
 
 
 def guide(config: dict) -> str:
-    """Name what the model takes beside a sketch; "" for one that was trained with white cues alone."""
-    name = SYSTEMS[config["system"]].COLUMNS[0]
+    """Name the guide of the model; "" for one that was trained with white cues alone."""
+    name = system(config["system"]).columns[0]
     without = name == "cue" and config.get("columns", {}).get("cue", {}).get("method") == "none"
     return "" if without else name
 
 
 def use(config: dict) -> str:
-    """Show how pictures are colored, by the command, in Python, and without inkwash."""
+    """Show how to color pictures: by the command, in Python, and without inkwash."""
     name = guide(config)
     option = f" --{name} {name}.png" if name else ""
     commands = (
@@ -164,7 +161,7 @@ def use(config: dict) -> str:
     return f"""
 ## How to use it
 
-A sketch may be of any size; what is given beside it is fitted to it.
+A sketch may be of any size; its guide is fitted to it.
 
 {fenced("bash", chr(10).join(commands))}
 
@@ -178,7 +175,7 @@ def limits(config: dict) -> str:
 ## What it is not for
 
 - **Other pictures.** It has seen pictures of {size} from one dataset, with sketches that a program drew. Much
-  larger pictures, other kinds of lines and other subjects come out worse, and it does not tell.
+  larger pictures, other kinds of lines and other subjects come out worse, without a warning.
 - **Exact colors.** Colors leak through gaps in the lines and into the area beside. Nothing ensures that an
   area gets one color, or the color that was meant: look at the result before it is used.
 - **What the dataset is not for.** The pictures that it learned from belong to their artists. What the card of

@@ -7,20 +7,20 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
+from pipeline import systems
 from pipeline.dataset import array, tensor
 from pipeline.models import shape
-from pipeline.systems import SYSTEMS
 
-WHOLE = ("reference",)  # what no tile is cut from: all of it may color any part
+WHOLE = ("reference",)  # is not cut into tiles: any of it may color any part
 OVERLAP = 4  # a tile shares a quarter of its side with the next
 
 
 def colorize(generator: nn.Module, config: dict, given: dict[str, np.ndarray], tile: int = 0) -> np.ndarray:
     """Color one picture of any size, uint8 (H, W, 3).
 
-    `given` is uint8: `sketch` (H, W), and what the system reads beside it: `cue` (H, W, 3), `reference` of
-    any size (h, w, 3), or `color` (H, W, 3) of which the brightness counts and `mask` (H, W), 255 where it is
-    to be colored. `tile` is as `paint` has it. Raise ValueError if a shape or type is another.
+    `given` is uint8: `sketch` (H, W), and the guide of the system: `cue` (H, W, 3), `reference` of any size
+    (h, w, 3), or `mask` (H, W), 255 where to color, with `color` (H, W, 3), of which the brightness counts.
+    `tile` is that of `paint`. Raise ValueError for another shape or type.
     """
     height, width = given["sketch"].shape[:2]
     for name, image in given.items():
@@ -38,9 +38,9 @@ def colorize(generator: nn.Module, config: dict, given: dict[str, np.ndarray], t
 def paint(generator: nn.Module, config: dict, batch: dict, tile: int = 0) -> Tensor:
     """Run a generator on a batch of any size and return its pictures (B, 3, H, W).
 
-    With a `tile`, what is larger is colored in overlapping squares of at most that many pixels a side, each
+    With a `tile`, larger pictures are colored in overlapping squares of at most that many pixels a side, each
     fading into the next, so that memory does not grow with the picture; a network that looks at the whole
-    picture sees the tile alone. Raise ValueError if a tile is too small.
+    picture sees only the tile. Raise ValueError if a tile is too small.
     """
     check(config, tile)
     height, width = batch["sketch"].shape[2:]
@@ -58,14 +58,14 @@ def paint(generator: nn.Module, config: dict, batch: dict, tile: int = 0) -> Ten
 
 
 def check(config: dict, tile: int) -> None:
-    """Raise ValueError if a tile is smaller than twice what sides are multiples of."""
-    least = 2 * SYSTEMS[config["system"]].multiple(shape(config))
+    """Raise ValueError if a tile is smaller than twice the number of which sides are multiples."""
+    least = 2 * systems.system(config["system"]).multiple(shape(config))
     if tile and tile < least:
         raise ValueError(f"tile must be 0 or at least {least}, got {tile}")
 
 
 def whole_or_part(name: str, values: Tensor | list, rows: slice, columns: slice) -> Tensor | list:
-    """Cut a tile, if tiles are cut from it."""
+    """Cut a tile out of an image, unless it is used whole."""
     return values[..., rows, columns] if isinstance(values, Tensor) and name not in WHOLE else values
 
 
@@ -83,11 +83,11 @@ def windows(side: int, tile: int) -> Iterator[tuple[slice, Tensor]]:
 
 
 def padded(generator: nn.Module, config: dict, batch: dict) -> Tensor:
-    """Run a generator on a batch whose sides are padded at right and bottom to what the system can halve.
+    """Run a generator on a batch that is padded at right and bottom to multiples, and crop the result.
 
-    The sketch is continued in white, all others with the pixels of their edges.
+    Sketches are padded with white, all others with the pixels of their edges.
     """
-    system = SYSTEMS[config["system"]]
+    system = systems.system(config["system"])
     multiple = system.multiple(shape(config))
     height, width = batch["sketch"].shape[2:]
     device = next(generator.parameters()).device

@@ -1,4 +1,4 @@
-"""Less memory for more time: run a network without keeping what backward needs, or run it again then."""
+"""Less memory for more time: keep less of a forward pass, and compute it again in backward."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -12,14 +12,14 @@ from torch.utils.checkpoint import checkpoint
 
 @contextmanager
 def unseen(network: nn.Module) -> Iterator[None]:
-    """Run a network without what backward needs, and without its norms noticing."""
+    """Run a network without keeping what backward needs, and without updating its norms."""
     with torch.no_grad(), unnoticed(network):
         yield
 
 
 @contextmanager
 def unnoticed(network: nn.Module) -> Iterator[None]:
-    """Let BatchNorm normalize by each batch as in training, but leave its running statistics."""
+    """Let BatchNorm normalize by each batch as in training, but not update its running statistics."""
     norms = [module for module in network.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
     before = [norm.momentum for norm in norms]
     for norm in norms:
@@ -32,7 +32,7 @@ def unnoticed(network: nn.Module) -> Iterator[None]:
 
 
 def recompute(network: nn.Module) -> None:
-    """Let each block of a network keep its inputs alone, and run again when backward needs the rest.
+    """Let each block of a network keep only its inputs, and run again when backward needs the rest.
 
     Chen et al., Training Deep Nets with Sublinear Memory Cost, 2016.
     """
@@ -43,7 +43,7 @@ def recompute(network: nn.Module) -> None:
 
 
 def contexts(block: nn.Module) -> tuple[Any, Any]:
-    """Say in what contexts a block runs first, and again."""
+    """Return the contexts in which a block runs first, and again."""
     return nullcontext(), unnoticed(block)
 
 

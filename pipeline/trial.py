@@ -3,10 +3,10 @@
 import gc
 import re
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 import torch
 from torch.autograd import DeviceType
@@ -14,21 +14,36 @@ from torch.profiler import ProfilerActivity, profile, record_function
 
 from pipeline import Halt, files
 from pipeline.augment import prepare
-from pipeline.hardware import CPU, Hardware, Say, launch, roomy, silent
+from pipeline.dataset import Pairs
+from pipeline.hardware import CPU, Hardware, Say, roomy, silent
+from pipeline.learner import Learner
 from pipeline.markdown import table
-from pipeline.models import place
+from pipeline.models import find_device
 from pipeline.params import Model, Train
-from pipeline.training import feed, opened, prepared
-from pipeline.update import Learner, advance, update
-
-if TYPE_CHECKING:
-    from pipeline.dataset import Pairs
+from pipeline.training import open_session
+from pipeline.update import advance, update
 
 LOAD = "load"
 PHASE = re.compile(f"{LOAD}|(generator|discriminator): .*")
 WARM, STEPS = 3, 10  # steps before the profile, and in it
-LARGEST = 4096  # samples per part that are tried at most
+LARGEST = 4096  # the largest size of a part that is tried, in samples
 OPERATORS = 10  # in the table
+
+
+@dataclass(frozen=True)
+class Timed:
+    """A part of the profiled steps, with its microseconds on the host and on the GPU."""
+
+    name: str
+    host: float
+    gpu: float
+
+
+class Fit(NamedTuple):
+    """The largest batch that fits: its samples over all GPUs, and the peak memory of one GPU."""
+
+    batch: int
+    peak_bytes: int
 
 
 def measure(
@@ -36,84 +51,82 @@ def measure(
 ) -> str:
     """Profile some steps; write `trace.json`, which Perfetto opens, and `table.md`, and return the table.
 
-    Times are milliseconds per step, of the host and of the GPU where there is one: for each phase of a step,
-    and for the operators that take longest. Of several processes the first alone tells of itself; the others
-    return nothing.
+    Times are milliseconds per step, of the host and of the GPU if there is one: for each phase of a step, and
+    for the operators that take longest. Of several processes the first alone writes and returns its own; the
+    others return "".
     """
-    pairs = opened(data, model, train)[0]
-    fabric = launch(hardware, train.precision)
-    learner, _ = prepared(pairs, model, train, fabric, hardware, say)
-    batches = feed(pairs, train, fabric, hardware, 0)[1]
-    gpu = fabric.device.type == "cuda"
+    session = open_session(data, model, train, hardware, say)
+    batches, fabric = session.batches(session.order(0)), session.learner.fabric
+    activities, gpu = [ProfilerActivity.CPU], fabric.device.type == "cuda"
+    if gpu:
+        activities.append(ProfilerActivity.CUDA)
 
-    def steps(numbers: range) -> None:
-        for number in numbers:
+    def run(steps: range) -> None:
+        for step in steps:
             with record_function(LOAD):
                 batch = next(batches)
             with roomy(train):
-                advance(learner, batch, number)
+                advance(session.learner, batch, step)
 
-    steps(range(WARM))
-    with profile(activities=[ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if gpu else [])]) as found:
-        steps(range(WARM, WARM + STEPS))
+    run(range(WARM))
+    with profile(activities=activities) as found:
+        run(range(WARM, WARM + STEPS))
         if gpu:
             torch.cuda.synchronize()
     if not fabric.is_global_zero:
         return ""
-    text = tell(found, gpu)
+    text = report(found, gpu)
     folder.mkdir(parents=True, exist_ok=True)
     found.export_chrome_trace(str(folder / "trace.json"))
     files.write(folder / "table.md", text.encode())
     return text
 
 
-def tell(found: profile, gpu: bool) -> str:
-    """Lay out a profile: the phases of a step, then the operators that take longest in themselves."""
+def report(found: profile, gpu: bool) -> str:
+    """Write a profile as a table: the phases of a step, then the operators with the longest own time."""
     events = [event for event in found.key_averages() if event.device_type == DeviceType.CPU]
-    phases = [event for event in events if event.is_user_annotation and PHASE.fullmatch(event.key)]
-    rows = [(event.key, event.cpu_time_total, event.device_time_total) for event in phases]
-    whole = [max(sum(row[column] for row in rows), 1) for column in (1, 2)]
+    named = [event for event in events if event.is_user_annotation and PHASE.fullmatch(event.key)]
+    phases = [Timed(event.key, event.cpu_time_total, event.device_time_total) for event in named]
     operators = [
-        (f"`{event.key}`", event.self_cpu_time_total, event.self_device_time_total)
+        Timed(f"`{event.key}`", event.self_cpu_time_total, event.self_device_time_total)
         for event in events
-        if event not in phases
+        if event not in named
     ]
-    operators.sort(key=lambda row: row[2 if gpu else 1], reverse=True)
-    heads = ["", "host ms", "of all"] + ["GPU ms", "of all"] * gpu
-    cells = [
-        [name]
-        + [
-            cell
-            for time, total in list(zip(times, whole, strict=True))[: 1 + gpu]
-            for cell in (f"{time / STEPS / 1000:.2f}", f"{time / total:.0%}")
-        ]
-        for name, *times in [*rows, *operators[:OPERATORS]]
-    ]
-    return table(heads, cells) + "\n"
+    operators.sort(key=lambda each: each.gpu if gpu else each.host, reverse=True)
+    shown = [*phases, *operators[:OPERATORS]]
+    whole_host, whole_gpu = sum(each.host for each in phases), sum(each.gpu for each in phases)
+    rows = [[each.name, *cells(each.host, whole_host)] for each in shown]
+    if not gpu:
+        return table(["", "host ms", "of all"], rows) + "\n"
+    rows = [[*row, *cells(each.gpu, whole_gpu)] for row, each in zip(rows, shown, strict=True)]
+    return table(["", "host ms", "of all", "GPU ms", "of all"], rows) + "\n"
 
 
-def largest(
-    data: Path, model: Model, train: Train, *, hardware: Hardware = CPU, say: Say = silent
-) -> tuple[int, int]:
-    """Find the largest batch that fits: its samples over all GPUs, and the bytes that one GPU had to give.
+def cells(time: float, whole: float) -> list[str]:
+    """Write microseconds of all profiled steps as milliseconds of one, and as a share of the whole."""
+    return [f"{time / STEPS / 1000:.2f}", f"{time / max(whole, 1):.0%}"]
 
-    It is found to a sixteenth, by updates of networks that are thrown away, and without torch.compile, which
-    takes less. Raise Halt on a CPU, or if not even one sample fits.
+
+def largest(data: Path, model: Model, train: Train, *, hardware: Hardware = CPU, say: Say = silent) -> Fit:
+    """Find the largest batch that fits, to a sixteenth.
+
+    It is tried by updates of networks that are thrown away, and without torch.compile, which takes less
+    memory. Raise Halt on a CPU, or if not even one sample fits.
     """
-    if place(hardware.device).type != "cuda":
-        raise Halt("a CPU that is out of memory ends the process and tells nobody: --fit needs a GPU")
-    pairs = opened(data, model, train)[0]
-    fabric = launch(replace(hardware, devices=1, nodes=1), train.precision)
-    learner, _ = prepared(pairs, model, train, fabric, replace(hardware, compile=False), say)
-    size = search(partial(fits, learner, sample(pairs, fabric.device)))
+    if find_device(hardware.device).type != "cuda":
+        raise Halt("a CPU that is out of memory ends the process without a word: --fit needs a GPU")
+    alone = replace(hardware, devices=1, nodes=1, compile=False, graphs=False)
+    session = open_session(data, model, train, alone, say)
+    learner, one = session.learner, sample(session.pairs, session.learner.fabric.device)
+    size = search(partial(fits, learner, one))
     if not size:
         raise Halt("not even one sample fits: lower width, pack a smaller side, or add --recompute")
-    fits(learner, sample(pairs, fabric.device), size)
-    return size * train.accumulate * hardware.processes, torch.cuda.max_memory_allocated()
+    fits(learner, one, size)
+    return Fit(size * train.accumulate * hardware.processes, torch.cuda.max_memory_allocated())
 
 
 def search(fits: Callable[[int], bool]) -> int:
-    """Find the largest size that fits, to a sixteenth, by doubling and then halving; 0 if none does."""
+    """Find the largest size that fits, to a sixteenth, by doubling and bisection; 0 if none does."""
     good, bad = 0, LARGEST + 1
     while bad - good > max(1, good // 16):
         tried = min(2 * good or 1, LARGEST) if bad > LARGEST else (good + bad) // 2
@@ -124,14 +137,14 @@ def search(fits: Callable[[int], bool]) -> int:
     return good
 
 
-def sample(pairs: "Pairs", device: torch.device) -> dict:
+def sample(pairs: Pairs, device: torch.device) -> dict:
     """Load one sample as a batch."""
     raw = torch.utils.data.default_collate([pairs[0, 0]])
     return prepare(raw, device)
 
 
 def fits(learner: Learner, one: dict, size: int) -> bool:
-    """Tell whether an update with a sample in `size` copies fits into memory."""
+    """Return whether an update on `size` copies of a sample fits into memory."""
     gc.collect()
     torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats()
@@ -142,7 +155,7 @@ def fits(learner: Learner, one: dict, size: int) -> bool:
         }
         update(learner, [part], [0])
     except torch.OutOfMemoryError:
-        learner.g_optimizer.zero_grad()
-        learner.d_optimizer.zero_grad()
+        for optimizer in learner.optimizers:
+            optimizer.zero_grad()
         return False
     return True

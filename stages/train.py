@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -62,26 +62,25 @@ def train(
     """Train a colorizer; a run that was killed goes on from its last checkpoint."""
     from pipeline import checkpoint, training, trial
     from pipeline.hardware import Hardware
+    from pipeline.modelcard import model_card
 
-    given: dict[str, Any] = {
-        "hardware": Hardware(device, devices, nodes, workers, compile, graphs, recompute),
-        "say": say,
-    }
+    hardware = Hardware(device, devices, nodes, workers, compile, graphs, recompute)
     if fit:
-        size, room = trial.largest(pairs, model, train, **given)
-        typer.echo(f"train: the largest batch that fits is {size}, with {room / 2**30:.1f} GiB on each GPU")
+        found = trial.largest(pairs, model, train, hardware=hardware, say=say)
+        memory = f"{found.peak_bytes / 2**30:.1f} GiB on each GPU"
+        typer.echo(f"train: the largest batch that fits is {found.batch}, with {memory}")
         return
     if profile:
-        typer.echo(trial.measure(pairs, model, train, profile, **given), nl=False)
+        typer.echo(trial.measure(pairs, model, train, profile, hardware=hardware, say=say), nl=False)
         return
     file = checkpoint.path(cache, pairs, model, train)
     with progress("train", "step") as tick:
-        run = training.fit(pairs, model, train, checkpoint=file, tick=tick, **given)
+        run = training.fit(pairs, model, train, checkpoint=file, hardware=hardware, tick=tick, say=say)
         records = list(log(curves, run))
-    if not records:  # the first of several processes has them, and does the rest
+    if not records:  # of several processes, the first alone has them, and writes the model
         return
-    config = checkpoint.release(file, dest)
-    file.unlink()
+    config = checkpoint.release(file, dest, model_card)
+    checkpoint.shrink(file)
     held = config["validation"]
     typer.echo(
         f"train: {records[-1]['step']} steps, validation {held['val_psnr']:.2f} dB PSNR "
@@ -90,12 +89,12 @@ def train(
 
 
 def say(sentence: str) -> None:
-    """Tell the user what goes on in another way than was asked."""
+    """Print a sentence about what goes on in another way than was asked."""
     typer.echo(f"train: {sentence}", err=True)
 
 
 def log(curves: Path | None, records: Iterable[dict]) -> Iterator[dict]:
-    """Pass records on, writing each to the files of DVCLive, if there are any."""
+    """Yield records; write each to the files of DVCLive, if a folder for them is named."""
     records = iter(records)
     first = next(records, None)
     if first is None:

@@ -14,7 +14,8 @@ from torch.nn.functional import conv2d
 
 from pipeline import Halt
 from pipeline.params import Model
-from pipeline.systems import SYSTEMS, pix2pix
+from pipeline.systems import SYSTEMS
+from pipeline.systems.pix2pix import Pix2Pix
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT / "benchmarks"))
@@ -61,12 +62,12 @@ def test_the_losses_are_those_of_the_plain_loop(data, capsys):
 
 
 def test_an_update_with_another_weight_fails_the_check(data, monkeypatch):
-    right = pix2pix.generator_loss
+    right = Pix2Pix.generator_loss
 
-    def wrong(*given):
-        return right(*given[:4], replace(given[4], l1=99.5), given[5])
+    def wrong(system, networks, batch, output, train, features):
+        return right(system, networks, batch, output, replace(train, l1=99.5), features)
 
-    monkeypatch.setattr(pix2pix, "generator_loss", wrong)
+    monkeypatch.setattr(Pix2Pix, "generator_loss", wrong)
     assert not train.checked(data, MODEL, steps=2)
 
 

@@ -12,7 +12,7 @@ from pipeline.cue import cue
 from pipeline.models import save
 from pipeline.painting import colorize as paint
 from pipeline.params import Cue, Model
-from pipeline.systems import SYSTEMS, pix2pix
+from pipeline.systems import system
 from pipeline.tars import Sample
 
 
@@ -25,9 +25,9 @@ def model(tmp_path):
 def write_model(folder, trained: Cue):
     """Save a model with fresh weights."""
     torch.manual_seed(0)
-    generator, _ = pix2pix.networks(Model(width=4, depth=3))
+    generator, _ = system("pix2pix").networks(Model(width=4, depth=3))
     columns = {"cue": {"method": trained.method, "sigma": trained.sigma}}
-    save(folder, generator.state_dict(), asdict(Model(width=4, depth=3)) | {"columns": columns})
+    save(folder, generator.state_dict(), asdict(Model(width=4, depth=3)) | {"columns": columns}, "")
     return folder
 
 
@@ -40,9 +40,9 @@ def test_hints_of_ones_own_are_taken_as_they_are(tmp_path):
 
 def colored(colorizer, sketch):
     """Return the picture that a colorizer makes of a sketch."""
-    made, told = colorizer(Sample("1", {"png": images.encode(sketch)}))
-    assert (list(made.members), told) == (["png"], {})
-    return images.decode(made.picture)
+    made = colorizer(Sample("1", {"png": images.encode(sketch)}))
+    assert (list(made.sample.members), made.reported) == (["png"], {})
+    return images.decode(made.sample.picture)
 
 
 def test_a_cue_of_any_size_is_fitted_to_the_sketch_and_blurred_as_in_training(model, tmp_path):
@@ -103,7 +103,7 @@ def test_weights_settings_cue_and_code_are_all_part_of_the_fingerprint(model, mo
         replace(colorizer, guide=picture(1).reshape(32, 128, 3)),
     ]
     prints = {each.fingerprint() for each in (colorizer, *others)}
-    monkeypatch.setattr(colorize, "code", lambda module: ["edited"])
+    monkeypatch.setattr(colorize, "code", lambda *modules: ["edited"])
     assert len(prints | {colorizer.fingerprint()}) == 8
     assert colorize.load(model, {}).weights == colorizer.weights
 
@@ -117,20 +117,20 @@ def test_a_cue_that_the_model_cannot_use_is_refused(model, tmp_path):
         colorize.load(plain, {"cue": tmp_path / "cue.png"})
 
 
-def other(folder, system):
+def other(folder, name):
     """Save a small model of another system."""
     torch.manual_seed(0)
-    shape = Model(system=system, width=4)
-    generator, _ = SYSTEMS[system].networks(shape)
-    save(folder, generator.state_dict(), asdict(shape) | {"columns": {}})
+    shape = Model(system=name, width=4)
+    generator, _ = system(name).networks(shape)
+    save(folder, generator.state_dict(), asdict(shape) | {"columns": {}}, "")
     return folder
 
 
 def test_a_reference_of_any_size_colors_a_sketch_of_any_size(tmp_path):
     files.write(tmp_path / "other.png", images.encode(picture(2, 50, 90)))
     sketch = picture(1, 37, 21)[..., 0]
-    for system in ("nerk", "liu", "scft"):
-        model = other(tmp_path / system, system)
+    for name in ("nerk", "liu", "scft"):
+        model = other(tmp_path / name, name)
         made = colored(colorize.load(model, {"reference": tmp_path / "other.png"}), sketch)
         assert made.shape == (21, 37, 3)
         with pytest.raises(Halt, match="colors by a reference: name a picture with --reference"):

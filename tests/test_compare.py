@@ -15,7 +15,7 @@ from pipeline.dataset import Pairs
 from pipeline.evaluation import MODEL, Found, evaluate
 from pipeline.models import save
 from pipeline.params import Evaluate, Model
-from pipeline.systems import SYSTEMS
+from pipeline.systems import SYSTEMS, system
 from stages.prep import app
 
 PARAMS = Evaluate(lpips="none", inception="none", resamples=100, rows=2)
@@ -30,7 +30,7 @@ def folder(tmp_path_factory):
     for name in SYSTEMS:
         shape = Model(system=name, width=4, depth=4)
         torch.manual_seed(0)
-        networks = SYSTEMS[name].networks(shape)
+        networks = system(name).networks(shape)
         told = {
             "dataset": "another" if name == "nerk" else Pairs(data, "test", "b7").fingerprint,
             "side": SIDE,
@@ -39,7 +39,7 @@ def folder(tmp_path_factory):
             "validation": {"step": 500, "val_psnr": 20.0, "val_l1": 0.1},
             "parameters": {"generator": 1_234_567},
         }
-        save(folder / name, networks[0].state_dict(), asdict(shape) | told)
+        save(folder / name, networks[0].state_dict(), asdict(shape) | told, "")
     return folder
 
 

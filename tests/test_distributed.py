@@ -12,6 +12,7 @@ import torch
 from test_dataset import packed
 
 from pipeline.checkpoint import release
+from pipeline.modelcard import model_card
 from pipeline.params import Model, Train
 from pipeline.training import fit
 
@@ -31,7 +32,7 @@ def data(tmp_path_factory):
 def alone(data, folder, system):
     """Train in this process, and return the last record and the weights."""
     list(fit(data, Model(system=system, width=4, depth=3), TRAIN, checkpoint=folder / "run"))
-    release(folder / "run", folder / "model")
+    release(folder / "run", folder / "model", model_card)
     return result(folder / "model")
 
 

@@ -17,7 +17,7 @@ from pipeline.models import load, save
 from pipeline.painting import colorize
 from pipeline.params import Evaluate, Model
 from pipeline.perception import Judges
-from pipeline.systems import SYSTEMS
+from pipeline.systems import system
 
 PARAMS = Evaluate(lpips="none", inception="none", resamples=100)
 UNSEEN = replace(PARAMS, unseen="b5")
@@ -34,16 +34,16 @@ def data(tmp_path_factory):
 def model(data, tmp_path_factory):
     """Save a small model of a system, whose weights are large enough to make a picture."""
 
-    def make(system="pix2pix", sketch="b7"):
-        folder = tmp_path_factory.mktemp(system)
-        shape = Model(system=system, width=4, depth=4, sketch=sketch)
+    def make(name="pix2pix", sketch="b7"):
+        folder = tmp_path_factory.mktemp(name)
+        shape = Model(system=name, width=4, depth=4, sketch=sketch)
         torch.manual_seed(0)
-        network, _ = SYSTEMS[system].networks(shape)
+        network, _ = system(name).networks(shape)
         for parameter in network.parameters():
             parameter.data *= 2
         told = {"dataset": Pairs(data, "test", "b7").fingerprint, "side": 32, "columns": {}}
         told["train"] = {"vgg": "none"}
-        save(folder, network.state_dict(), asdict(shape) | told)
+        save(folder, network.state_dict(), asdict(shape) | told, "")
         return folder
 
     return make
@@ -78,7 +78,7 @@ def test_the_test_split_is_measured_against_the_originals(data, model):
 
 
 @pytest.mark.parametrize(
-    ("system", "conditions"),
+    ("name", "conditions"),
     [
         ("pix2pix", {"paired", "unseen"}),
         ("nerk", {"paired", "different", "unseen"}),
@@ -87,12 +87,12 @@ def test_the_test_split_is_measured_against_the_originals(data, model):
         ("mask", {"paired"}),
     ],
 )
-def test_each_system_is_measured_in_the_conditions_that_it_has(data, model, system, conditions):
-    found = evaluate(data, model(system), UNSEEN)
+def test_each_system_is_measured_in_the_conditions_that_it_has(data, model, name, conditions):
+    found = evaluate(data, model(name), UNSEEN)
     assert {row["condition"] for row in found.rows} == conditions
     assert conditions == {"paired", "different", "unseen"} - set(found.summary["absent"])
-    assert found.summary["system"] == system
-    assert found.summary["vgg"] == ("none" if SYSTEMS[system].VGG else "not in this system")
+    assert found.summary["system"] == name
+    assert found.summary["vgg"] == ("none" if system(name).vgg else "not in this system")
     assert all(len(found.summary[condition]) > 1 for condition in conditions)  # beside baselines
 
 

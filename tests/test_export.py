@@ -17,7 +17,7 @@ from pipeline import Halt, export
 from pipeline.models import load, save
 from pipeline.painting import paint
 from pipeline.params import Model, Train
-from pipeline.systems import SYSTEMS
+from pipeline.systems import system
 from stages import prep
 
 MODELS = {
@@ -36,12 +36,12 @@ SHAPES = [(1, 37, 101), (3, 64, 32)]  # batch, height, width; not those of the e
 def write_model(folder, name):
     """Save a small model whose random weights are large enough to make a picture."""
     torch.manual_seed(0)
-    generator, _ = SYSTEMS[MODELS[name].system].networks(MODELS[name])
+    generator, _ = system(MODELS[name].system).networks(MODELS[name])
     for parameter in generator.parameters() if name in ("pix2pix", "nerk") else ():
         parameter.data *= 1.5
     private = asdict(Train(vgg="/home/ann/vgg.pth", start="/home/ann/model"))
     told = {"parameters": {}, "columns": {}, "train": private}
-    save(folder, generator.state_dict(), asdict(MODELS[name]) | told)
+    save(folder, generator.state_dict(), asdict(MODELS[name]) | told, "")
     return folder
 
 
@@ -74,7 +74,7 @@ def pictures(config, batch, height, width, sides=None):
     def draw(channels, height, width):
         return torch.rand(batch, channels, height, width, generator=random) * 2 - 1
 
-    guide = SYSTEMS[config["system"]].COLUMNS[0]
+    guide = system(config["system"]).columns[0]
     if guide == "mask":
         return {"gray": draw(1, height, width), "mask": (draw(1, height, width) > 0).float()}
     return {"sketch": draw(1, height, width), guide: draw(3, *(sides or (height, width)))}
@@ -128,7 +128,7 @@ def test_the_file_is_whole_valid_and_names_what_it_takes(exported, name):
     proto = onnx.load_from_string(data)
     onnx.checker.check_model(proto, full_check=True)
     assert all(tensor.data_location == onnx.TensorProto.DEFAULT for tensor in proto.graph.initializer)
-    guide = SYSTEMS[config["system"]].COLUMNS[0]
+    guide = system(config["system"]).columns[0]
     first = "gray" if guide == "mask" else "sketch"
     side = "reference_" if guide == "reference" else ""
     assert [shape_of(value) for value in proto.graph.input] == [
@@ -150,7 +150,7 @@ def test_the_metadata_tells_the_system_and_its_config(exported, name):
     facts = {entry.key: entry.value for entry in onnx.load_from_string(data).metadata_props}
     assert list(facts) == ["system", "multiple", "sides", "config"]
     assert (facts["system"], facts["sides"]) == (config["system"], "any")
-    assert int(facts["multiple"]) == SYSTEMS[config["system"]].multiple(Model("pix2pix", 4, 3))
+    assert int(facts["multiple"]) == system(config["system"]).multiple(Model("pix2pix", 4, 3))
     found = json.loads(facts["config"])
     assert (found["width"], found["variant"]) == (config["width"], config["variant"])
 

@@ -6,8 +6,10 @@ from conftest import picture
 
 from pipeline import Halt
 from pipeline.params import Model, Train
-from pipeline.systems import liu
+from pipeline.systems import Networks, liu, system
 from pipeline.systems.layers import count, r1
+
+LIU = system("liu")
 
 VARIANTS = ("main", "finetune")
 SIDES = (8, 4, 2, 1)
@@ -16,7 +18,7 @@ SIDES = (8, 4, 2, 1)
 def build(variant: str = "main", width: int = 4):
     """Build both networks from one seed."""
     torch.manual_seed(0)
-    return liu.networks(Model(width=width, variant=variant))
+    return LIU.networks(Model(width=width, variant=variant))
 
 
 def random_batch(side: int = 32, size: int = 2) -> dict:
@@ -35,31 +37,31 @@ def painted(side: int = 32) -> dict:
 def train(variant: str, batch: dict, steps: int, lr: float, width: int) -> tuple[list[float], torch.Tensor]:
     """Train on one batch; return the pixel loss of each step, and the picture at the end."""
     generator, discriminator = build(variant, width)
-    optimizers = liu.optimizers(generator, discriminator, lr)
+    optimizers = LIU.optimizers(Networks(generator, discriminator), lr)
     losses = []
     for step in range(steps):
         for optimizer, pace in zip(optimizers, (lr, lr / 10), strict=True):  # a fast judge is a noisy one
-            optimizer.param_groups[0]["lr"] = pace * (1 - step / steps) ** liu.DECAY
-        output = generator(*liu.inputs(batch))
-        terms = liu.discriminator_loss(discriminator, batch, output, Train())
+            optimizer.param_groups[0]["lr"] = pace * (1 - step / steps) ** 0.9
+        output = generator(*LIU.inputs(batch))
+        terms = LIU.discriminator_loss(discriminator, batch, output)
         optimizers[1].zero_grad()
         sum(term.mean() for term in terms.values()).backward()
         optimizers[1].step()
         discriminator.requires_grad_(False)
-        terms = liu.generator_loss(generator, discriminator, batch, output, Train(), None)
+        terms = LIU.generator_loss(Networks(generator, discriminator), batch, output, Train(), None)
         optimizers[0].zero_grad()
         sum(term.mean() for term in terms.values()).backward()
         optimizers[0].step()
         discriminator.requires_grad_(True)
         losses.append(terms["pixel"].mean().item())
     with torch.no_grad():
-        return losses, liu.shown(generator(*liu.inputs(batch)), batch)
+        return losses, LIU.shown(generator(*LIU.inputs(batch)), batch)
 
 
 def published(variant: str):
     """Build both networks at the published width, which a width of zero stands for."""
     model = Model(variant=variant)
-    return liu.networks(model)
+    return LIU.networks(model)
 
 
 def test_main_has_the_published_size_and_a_linear_layer_for_each_norm_beside():
@@ -80,10 +82,10 @@ def test_finetune_has_the_published_size():
 @pytest.mark.parametrize("side", [32, 64])
 def test_pictures_are_given_at_four_scales_and_the_largest_is_shown(variant, side):
     batch = random_batch(side, size=1)
-    output = build(variant)[0](*liu.inputs(batch))
+    output = build(variant)[0](*LIU.inputs(batch))
     assert [tuple(made.shape) for made in output] == [(1, 3, side // s, side // s) for s in SIDES]
     assert all(made.abs().max() <= 1 for made in output)
-    assert liu.shown(output, batch) is output[-1]
+    assert LIU.shown(output, batch) is output[-1]
 
 
 def test_a_picture_need_not_be_square_nor_the_reference_as_large():
@@ -106,7 +108,7 @@ def test_the_discriminator_sees_patches_of_59_pixels(side):
 def test_each_channel_of_the_reference_changes_each_channel_of_every_picture(variant):
     generator, _ = build(variant)
     batch = random_batch(size=1)
-    before = generator(*liu.inputs(batch))
+    before = generator(*LIU.inputs(batch))
     for channel in range(3):
         reference = batch["reference"].clone()
         reference[:, channel] = -reference[:, channel]
@@ -151,9 +153,9 @@ def test_blank_pictures_have_finite_gradients(variant):
     generator, discriminator = build(variant)
     batch = {"sketch": torch.ones(1, 1, 32, 32), "reference": torch.zeros(1, 3, 32, 32)}
     batch["target"] = torch.ones(1, 3, 32, 32)
-    output = generator(*liu.inputs(batch))
-    terms = liu.generator_loss(generator, discriminator, batch, output, Train(), None)
-    terms |= liu.discriminator_loss(discriminator, batch, output, Train())
+    output = generator(*LIU.inputs(batch))
+    terms = LIU.generator_loss(Networks(generator, discriminator), batch, output, Train(), None)
+    terms |= LIU.discriminator_loss(discriminator, batch, output)
     sum(term.mean() for term in terms.values()).backward()
     for network in (generator, discriminator):
         assert all(parameter.grad.isfinite().all() for parameter in network.parameters())
@@ -163,8 +165,8 @@ def test_blank_pictures_have_finite_gradients(variant):
 def test_gradients_reach_every_parameter_and_every_scale(variant):
     generator, discriminator = build(variant)
     batch = random_batch()
-    output = generator(*liu.inputs(batch))
-    terms = liu.generator_loss(generator, discriminator, batch, output, Train(), None)
+    output = generator(*LIU.inputs(batch))
+    terms = LIU.generator_loss(Networks(generator, discriminator), batch, output, Train(), None)
     sum(term.mean() for term in terms.values()).backward()
     silent = [name for name, p in generator.named_parameters() if p.grad is None or not p.grad.any()]
     assert silent == []
@@ -185,14 +187,14 @@ def test_losses_equal_those_worked_out_by_hand():
     def judge(image):
         return 4 * image.mean((1, 2, 3)).reshape(1, 1, 1, 1) - 1.2
 
-    terms = liu.generator_loss(None, judge, {"target": target}, output, Train(), stand_in)
+    terms = LIU.generator_loss(Networks(None, judge), {"target": target}, output, Train(), stand_in)
     squares = sum(w * d**2 for w, d in zip(weights, distances, strict=True)) / 4
     assert terms["pixel"].item() == pytest.approx(5 * squares, rel=1e-5)
     assert terms["perceptual"].item() == pytest.approx(9 * squares, rel=1e-5)
     logits = [4 * v - 1.2 for v in (0.1, 0.2, 0.3, 0.4)]
     mean = sum(w * v for w, v in zip(weights, logits, strict=True)) / 4
     assert terms["adversarial"].item() == pytest.approx(-mean, abs=1e-5)
-    terms = liu.discriminator_loss(judge, {"target": target}, output, Train())
+    terms = LIU.discriminator_loss(judge, {"target": target}, output)
     assert terms["real"].item() == pytest.approx(0.2 * 16 / 4, rel=1e-5)
     fake = sum(w * max(0, 1 + v) for w, v in zip(weights, logits, strict=True)) / 4
     assert terms["fake"].item() == pytest.approx(fake, rel=1e-5)
@@ -204,8 +206,8 @@ def test_losses_equal_those_worked_out_by_hand():
 def test_without_features_there_is_no_perceptual_loss():
     generator, discriminator = build()
     batch = random_batch()
-    output = generator(*liu.inputs(batch))
-    terms = liu.generator_loss(generator, discriminator, batch, output, Train(), None)
+    output = generator(*LIU.inputs(batch))
+    terms = LIU.generator_loss(Networks(generator, discriminator), batch, output, Train(), None)
     assert set(terms) == {"adversarial", "pixel"}
     assert all(term.shape == (2,) for term in terms.values())
 
@@ -237,24 +239,26 @@ def test_r1_of_patches_equals_finite_differences():
 def test_generator_and_discriminator_pull_in_opposite_directions():
     generator, discriminator = build()
     batch = random_batch()
-    output = generator(*liu.inputs(batch))
+    output = generator(*LIU.inputs(batch))
     bias = discriminator.layers[-1].bias
-    passing = liu.generator_loss(generator, discriminator, batch, output, Train(), None)["adversarial"]
-    telling = liu.discriminator_loss(discriminator, batch, output, Train())["fake"]
+    passing = LIU.generator_loss(Networks(generator, discriminator), batch, output, Train(), None)[
+        "adversarial"
+    ]
+    telling = LIU.discriminator_loss(discriminator, batch, output)["fake"]
     up, down = (torch.autograd.grad(term.mean(), bias, retain_graph=True)[0] for term in (passing, telling))
     assert up < 0 < down
     fakes = [fake.detach().requires_grad_() for fake in output]
-    terms = liu.generator_loss(generator, discriminator, batch, fakes, Train(), None)
+    terms = LIU.generator_loss(Networks(generator, discriminator), batch, fakes, Train(), None)
     slopes = torch.autograd.grad(terms["adversarial"].mean(), fakes)
     moved = [fake - 10 * slope for fake, slope in zip(fakes, slopes, strict=True)]
-    harder = liu.discriminator_loss(discriminator, batch, moved, Train())["fake"]
+    harder = LIU.discriminator_loss(discriminator, batch, moved)["fake"]
     assert harder.mean() > telling.mean()
 
 
 def test_the_loss_of_the_discriminator_teaches_the_generator_nothing():
     generator, discriminator = build()
     batch = random_batch()
-    terms = liu.discriminator_loss(discriminator, batch, generator(*liu.inputs(batch)), Train())
+    terms = LIU.discriminator_loss(discriminator, batch, generator(*LIU.inputs(batch)))
     sum(term.mean() for term in terms.values()).backward()
     assert all(parameter.grad is None for parameter in generator.parameters())
     assert all(parameter.grad is not None for parameter in discriminator.parameters())
@@ -262,7 +266,7 @@ def test_the_loss_of_the_discriminator_teaches_the_generator_nothing():
 
 def test_each_network_has_its_own_optimizer_at_the_same_pace():
     networks = build()
-    for network, optimizer in zip(networks, liu.optimizers(*networks, 0.5), strict=True):
+    for network, optimizer in zip(networks, LIU.optimizers(networks, 0.5), strict=True):
         (group,) = optimizer.param_groups
         assert (group["lr"], group["betas"]) == (0.5, (0.9, 0.999))
         assert list(map(id, group["params"])) == list(map(id, network.parameters()))
@@ -274,16 +278,16 @@ def test_a_state_that_was_saved_and_loaded_gives_the_same_pictures(variant, tmp_
     batch = random_batch()
     torch.save(generator.state_dict(), tmp_path / "state")
     torch.manual_seed(9)
-    other, _ = liu.networks(Model(width=4, variant=variant))
+    other, _ = LIU.networks(Model(width=4, variant=variant))
     other.load_state_dict(torch.load(tmp_path / "state", weights_only=True))
-    for one, same in zip(generator(*liu.inputs(batch)), other(*liu.inputs(batch)), strict=True):
+    for one, same in zip(generator(*LIU.inputs(batch)), other(*LIU.inputs(batch)), strict=True):
         assert torch.equal(one, same)
 
 
 def test_finetune_starts_from_all_that_main_has_and_a_fresh_fifth_block():
     main, _ = build()
     torch.manual_seed(9)
-    finetune, _ = liu.networks(Model(width=4, variant="finetune"))
+    finetune, _ = LIU.networks(Model(width=4, variant="finetune"))
     fresh = finetune.extractor.blocks[4].first.weight.clone()
     liu.adopt(finetune, main.state_dict())
     theirs, mine = main.state_dict(), finetune.state_dict()
@@ -307,9 +311,9 @@ def test_both_networks_run_in_bfloat16(variant):
     generator, discriminator = build(variant)
     batch = random_batch()
     with torch.autocast("cpu", torch.bfloat16):
-        output = generator(*liu.inputs(batch))
-        terms = liu.generator_loss(generator, discriminator, batch, output, Train(), None)
-        terms |= liu.discriminator_loss(discriminator, batch, output, Train())
+        output = generator(*LIU.inputs(batch))
+        terms = LIU.generator_loss(Networks(generator, discriminator), batch, output, Train(), None)
+        terms |= LIU.discriminator_loss(discriminator, batch, output)
     loss = sum(term.float().mean() for term in terms.values())
     loss.backward()
     assert loss.isfinite()

@@ -19,20 +19,20 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from pipeline import images
-from pipeline.modelcard import FOLDER, HIDDEN, PAPERS, card, told
+from pipeline.modelcard import FOLDER, HIDDEN, PAPERS, model_card, public
 from pipeline.models import load, save
 from pipeline.painting import colorize
 from pipeline.params import Model, Train
-from pipeline.systems import SYSTEMS
+from pipeline.systems import SYSTEMS, system
 from stages import prep
 
 GUIDES = {"cue": {"method": "gaussian", "sigma": 9.0}, "reference": {"grid": 3}}
 BLOCK = re.compile(r"^(`+)(\w+)\n(.*?)\n\1$", re.DOTALL | re.MULTILINE)
 
 
-def config(system="pix2pix", *, train=None, columns=None, **changed):
+def config(name="pix2pix", *, train=None, columns=None, **changed):
     """Tell of a tiny model all that training tells."""
-    guide = SYSTEMS[system].COLUMNS[0]
+    guide = system(name).columns[0]
     made = {
         "dataset": "0123abcd",
         "columns": columns or {guide: GUIDES[guide]} if guide in GUIDES else {},
@@ -42,7 +42,7 @@ def config(system="pix2pix", *, train=None, columns=None, **changed):
         "start": "",
         "validation": {"step": 54000, "val_psnr": 21.987, "val_l1": 0.12345},
     }
-    return asdict(Model(system=system, width=4, depth=3)) | made | changed
+    return asdict(Model(system=name, width=4, depth=3)) | made | changed
 
 
 def blocks(text, language):
@@ -56,7 +56,12 @@ def home(request, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     torch.manual_seed(0)
     given = config(request.param)
-    save(Path(FOLDER), SYSTEMS[request.param].networks(Model(request.param, 4, 3))[0].state_dict(), given)
+    save(
+        Path(FOLDER),
+        system(request.param).networks(Model(request.param, 4, 3))[0].state_dict(),
+        given,
+        model_card(given),
+    )
     for number, name in enumerate(("sketch", "cue", "reference", "mask")):
         Path(f"{name}.png").write_bytes(images.encode(picture(number, 40 + number, 50)))
     return tmp_path
@@ -76,7 +81,7 @@ def test_the_snippet_and_the_command_of_the_card_make_the_same_picture(home):
 
 
 def test_every_command_of_the_card_is_one_that_prep_has():
-    for line in blocks(card(config()), "bash")[0].splitlines():
+    for line in blocks(model_card(config()), "bash")[0].splitlines():
         _, name, *arguments = shlex.split(line, comments=True)
         get_command(prep.app).commands[name].make_context(name, arguments)
 
@@ -84,7 +89,12 @@ def test_every_command_of_the_card_is_one_that_prep_has():
 def test_a_model_that_was_trained_without_cues_is_used_without_one(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     given = config(columns={"cue": {"method": "none"}})
-    save(Path(FOLDER), SYSTEMS["pix2pix"].networks(Model(width=4, depth=3))[0].state_dict(), given)
+    save(
+        Path(FOLDER),
+        system("pix2pix").networks(Model(width=4, depth=3))[0].state_dict(),
+        given,
+        model_card(given),
+    )
     Path("sketch.png").write_bytes(images.encode(picture(1, 24, 24)))
     text = Path(FOLDER, "README.md").read_text()
     assert "--cue" not in text
@@ -102,39 +112,40 @@ def test_a_saved_model_is_three_files_and_equal_models_have_equal_cards(home):
     assert sorted(path.name for path in folder.iterdir()) == ["README.md", "config.json", "model.safetensors"]
     generator, found = load(folder)
     backwards = dict(reversed(found.items()))
-    save(home / "again", generator.state_dict(), backwards)
+    save(home / "again", generator.state_dict(), backwards, model_card(backwards))
     assert (home / "again" / "README.md").read_bytes() == (folder / "README.md").read_bytes()
 
 
 def test_another_process_writes_the_same_card():
     script = (
-        "import sys, json; from pipeline.modelcard import card; print(card(json.load(sys.stdin)), end='')"
+        "import sys, json; from pipeline.modelcard import model_card;"
+        "print(model_card(json.load(sys.stdin)), end='')"
     )
     done = subprocess.run(
         [sys.executable, "-c", script], input=json.dumps(config()), capture_output=True, text=True, check=True
     )
-    assert done.stdout == card(config())
+    assert done.stdout == model_card(config())
 
 
-@pytest.mark.parametrize("system", SYSTEMS)
-def test_the_header_is_what_the_hub_reads(system):
-    text = card(config(system))
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_the_header_is_what_the_hub_reads(name):
+    text = model_card(config(name))
     facts = YAML(typ="safe").load(text.split("---\n")[1])
     assert facts == {
         "library_name": "inkwash",
         "pipeline_tag": "image-to-image",
-        "tags": ["colorization", "sketch", "line-art", "illustration", system],
+        "tags": ["colorization", "sketch", "line-art", "illustration", name],
     }
 
 
-@pytest.mark.parametrize("system", SYSTEMS)
-def test_the_card_names_the_paper_and_what_the_system_takes(system):
-    text = card(config(system))
-    assert PAPERS[system] in text
-    guide = SYSTEMS[system].COLUMNS[0]
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_the_card_names_the_paper_and_what_the_system_takes(name):
+    text = model_card(config(name))
+    assert PAPERS[name] in text
+    guide = system(name).columns[0]
     assert f"--{guide} {guide}.png" in text
-    assert ("halvings" in text) == (system == "pix2pix")
-    assert ("its variant `main`" in text) == (system == "liu")
+    assert ("halvings" in text) == (name == "pix2pix")
+    assert ("its variant `main`" in text) == (name == "liu")
 
 
 def test_every_system_has_its_paper():
@@ -142,7 +153,7 @@ def test_every_system_has_its_paper():
 
 
 def test_the_numbers_of_the_config_are_told():
-    text = card(config(start="f" * 64))
+    text = model_card(config(start="f" * 64))
     for part in ("12,345", "6,789", "192 x 192", "`0123abcd`", "`b7`", "54,000 steps", "21.99 dB", "0.1235"):
         assert part in text, part
     assert f"SHA-256 `{'f' * 64}`" in text
@@ -152,11 +163,11 @@ def test_the_numbers_of_the_config_are_told():
 
 
 def test_the_published_width_is_told_as_a_number():
-    assert "| channels of the first convolution | 64 |" in card(config(width=0))
+    assert "| channels of the first convolution | 64 |" in model_card(config(width=0))
 
 
 @pytest.mark.parametrize(
-    ("system", "vgg", "said"),
+    ("name", "vgg", "said"),
     [
         ("scft", "none", "compare features of vgg19, were not trained"),
         ("liu", "none", "compare features of vgg16, were not trained"),
@@ -164,22 +175,22 @@ def test_the_published_width_is_told_as_a_number():
         ("liu", "/home/ann/vgg.pth", "features of vgg16, with the weights of a file"),
     ],
 )
-def test_it_says_whether_perceptual_terms_were_trained(system, vgg, said):
-    assert said in card(config(system, train={"vgg": vgg}))
+def test_it_says_whether_perceptual_terms_were_trained(name, vgg, said):
+    assert said in model_card(config(name, train={"vgg": vgg}))
 
 
-@pytest.mark.parametrize("system", [name for name, system in SYSTEMS.items() if not system.VGG])
-def test_a_system_without_perceptual_terms_says_nothing_of_them(system):
-    assert "perceptual" not in card(config(system)).lower().replace("perceptual losses", "")
+@pytest.mark.parametrize("name", [name for name in SYSTEMS if not system(name).vgg])
+def test_a_system_without_perceptual_terms_says_nothing_of_them(name):
+    assert "perceptual" not in model_card(config(name)).lower().replace("perceptual losses", "")
 
 
 def test_no_path_is_told_but_that_there_was_none_is():
     private = {"vgg": "/home/ann/vgg.pth", "start": "/home/ann/model"}
     given = config(train=private, columns={"sketch-b7": {"weights": "/home/ann/netG.pth"}}, start="0" * 64)
-    assert "/home/ann" not in card(given)
-    assert told(given)["train"]["start"] == HIDDEN
-    assert told(given)["start"] == "0" * 64
-    assert told(config(train={"vgg": "none"}))["train"] == asdict(Train()) | {"vgg": "none"}
+    assert "/home/ann" not in model_card(given)
+    assert public(given)["train"]["start"] == HIDDEN
+    assert public(given)["start"] == "0" * 64
+    assert public(config(train={"vgg": "none"}))["train"] == asdict(Train()) | {"vgg": "none"}
 
 
 @pytest.mark.parametrize(
@@ -188,7 +199,8 @@ def test_no_path_is_told_but_that_there_was_none_is():
 )
 def test_no_text_of_the_dataset_becomes_anything_but_text(text):
     plain, hostile = (
-        card(config(dataset=each, sketch=each, columns={"cue": {each: each}})) for each in ("word", text)
+        model_card(config(dataset=each, sketch=each, columns={"cue": {each: each}}))
+        for each in ("word", text)
     )
     kinds = [[token.type for token in MarkdownIt().parse(each)] for each in (plain, hostile)]
     assert kinds[0] == kinds[1]
@@ -196,7 +208,7 @@ def test_no_text_of_the_dataset_becomes_anything_but_text(text):
 
 
 def test_what_a_config_does_not_know_is_left_out():
-    text = card(asdict(Model(width=4, depth=3)))
+    text = model_card(asdict(Model(width=4, depth=3)))
     headings = re.findall("^## (.*)$", text, re.MULTILINE)
     assert headings == ["How to use it", "What it is not for"]
     assert "pictures of one size" in text

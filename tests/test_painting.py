@@ -11,7 +11,7 @@ from torch import nn
 from pipeline.dataset import tensor
 from pipeline.painting import colorize, paint, windows
 from pipeline.params import Model
-from pipeline.systems import SYSTEMS, pix2pix
+from pipeline.systems import SYSTEMS, system
 
 MODEL = Model(width=4, depth=4)
 CONFIG = asdict(MODEL)
@@ -21,7 +21,7 @@ CONFIG = asdict(MODEL)
 def generator():
     """Build a small generator whose weights are large enough to make a picture."""
     torch.manual_seed(0)
-    network, _ = pix2pix.networks(MODEL)
+    network, _ = system("pix2pix").networks(MODEL)
     for parameter in network.parameters():
         parameter.data *= 5
     return network.eval()
@@ -86,10 +86,10 @@ def test_padding_continues_the_sketch_in_white_and_all_else_with_its_edges():
 def test_every_system_colors_a_picture_in_tiles(name):
     model = Model(system=name, width=4, depth=4)
     torch.manual_seed(0)
-    network = SYSTEMS[name].networks(model)[0].eval()
+    network = system(name).networks(model)[0].eval()
     images = {"sketch": picture(70, 150), "cue": picture(70, 150, 3), "color": picture(70, 150, 3)}
     images |= {"reference": picture(48, 80, 3), "mask": np.full((70, 150), 255, np.uint8)}
-    read = {"sketch", *SYSTEMS[name].COLUMNS, *(["color"] if name == "mask" else [])} - {"flow"}
+    read = {"sketch", *system(name).columns, *(["color"] if name == "mask" else [])} - {"flow"}
     made = colorize(network, asdict(model), {each: images[each] for each in read}, tile=64)
     assert made.shape == (70, 150, 3)
 

@@ -13,8 +13,10 @@ from torch.nn.functional import interpolate, scaled_dot_product_attention
 
 from pipeline import warp
 from pipeline.params import Model, Train
-from pipeline.systems import scft
+from pipeline.systems import Networks, scft, system
 from pipeline.systems.layers import Attention, count, gram, tokens
+
+SCFT = system("scft")
 
 TINY = Model(width=2)
 
@@ -44,11 +46,11 @@ def batch_of(side: int = 32, size: int = 2) -> dict:
 def tiny() -> list[nn.Module]:
     """Build both networks small, always with the same weights."""
     torch.manual_seed(1)
-    return scft.networks(TINY)
+    return SCFT.networks(TINY)
 
 
 def test_the_networks_have_the_published_size():
-    published = scft.networks(SimpleNamespace(width=0))
+    published = SCFT.networks(SimpleNamespace(width=0))
     assert [count(network) for network in published] == pytest.approx([82.1e6, 2.77e6], rel=0.005)
 
 
@@ -64,7 +66,7 @@ def test_the_discriminator_sees_70_pixels_of_sketch_and_picture(tiny):
 
 @torch.inference_mode()
 def test_an_encoder_gives_256_tokens_of_992_channels_and_the_ten_maps():
-    stacked, maps = scft.Encoder(3, scft.WIDTH)(noise(1, 3, 256, 256))
+    stacked, maps = scft.ScftEncoder(3, SCFT.width)(noise(1, 3, 256, 256))
     assert stacked.shape == (1, 992, 16, 16)
     assert [x.shape[1] for x in maps] == [16, 16, 32, 32, 64, 64, 128, 128, 256, 256]
     assert [x.shape[2] for x in maps] == [256, 256, 128, 128, 64, 64, 32, 32, 16, 16]
@@ -78,14 +80,14 @@ def test_an_encoder_gives_256_tokens_of_992_channels_and_the_ten_maps():
 @pytest.mark.parametrize(("height", "width"), [(32, 32), (48, 64)])
 @torch.inference_mode()
 def test_the_generator_gives_an_image_of_the_size_of_the_sketch(tiny, height, width):
-    sides = scft.multiple(TINY)
+    sides = SCFT.multiple(TINY)
     assert height % sides == width % sides == 0
     made = tiny[0](noise(1, 1, height, width), noise(1, 3, height, width))
     parts = height * width // 256
     assert made.picture.shape == (1, 3, height, width)
     assert made.picture.abs().max() <= 1
     assert made.scores.shape == (1, parts, parts)
-    assert scft.shown(made, {}) is made.picture
+    assert SCFT.shown(made, {}) is made.picture
 
 
 @torch.inference_mode()
@@ -93,16 +95,16 @@ def test_dark_is_as_far_as_light_for_the_last_convolution(tiny):
     for bias in (-2.0, 2.0):
         nn.init.zeros_(tiny[0].paint.weight)
         nn.init.constant_(tiny[0].paint.bias, bias)
-        made = tiny[0](*scft.inputs(batch_of())).picture
+        made = tiny[0](*SCFT.inputs(batch_of())).picture
         torch.testing.assert_close(made, torch.full_like(made, math.tanh(bias)))
 
 
 @torch.inference_mode()
 def test_the_generator_reads_both_images_and_does_not_mix_a_batch(tiny):
     batch = batch_of()
-    first = tiny[0].train()(*scft.inputs(batch)).picture
+    first = tiny[0].train()(*SCFT.inputs(batch)).picture
     for name in ("sketch", "reference"):
-        assert not torch.equal(tiny[0](*scft.inputs(batch | {name: -batch[name]})).picture, first)
+        assert not torch.equal(tiny[0](*SCFT.inputs(batch | {name: -batch[name]})).picture, first)
     one = tiny[0](batch["sketch"][:1], batch["reference"][:1]).picture
     torch.testing.assert_close(first[:1], one, rtol=0, atol=1e-5)
 
@@ -230,25 +232,25 @@ def judge(sketch, image):
 def test_losses_equal_those_worked_out_by_hand():
     batch = {"sketch": torch.zeros(1, 1, 32, 32), "target": torch.ones(1, 3, 32, 32)}
     batch["flow"] = flow_of(np.zeros((9, 2)), 32)
-    output = scft.Made(torch.full((1, 3, 32, 32), 0.25), 5 * torch.eye(4)[None])
-    terms = scft.generator_loss(None, judge, batch, output, Train(), None)
+    output = scft.Matched(torch.full((1, 3, 32, 32), 0.25), 5 * torch.eye(4)[None])
+    terms = SCFT.generator_loss(Networks(None, judge), batch, output, Train(), None)
     assert set(terms) == {"adversarial", "l1", "triplet"}
     assert terms["adversarial"].item() == 4
     assert terms["l1"].mean().item() == pytest.approx(30 * 0.75)
     assert terms["triplet"].tolist() == [[7, 7, 7, 7]]
-    terms = scft.discriminator_loss(judge, batch, output, Train())
+    terms = SCFT.discriminator_loss(judge, batch, output)
     assert terms["real"].item() == 0.5
     assert terms["fake"].item() == 0.5
 
 
 def test_perceptual_and_style_losses_equal_those_worked_out_by_hand():
     batch = batch_of()
-    output = scft.Made(noise(2, 3, 32, 32).requires_grad_(), torch.zeros(2, 4, 4))
+    output = scft.Matched(noise(2, 3, 32, 32).requires_grad_(), torch.zeros(2, 4, 4))
 
     def features(image):
         return [2 * image, image[:, :2, ::2, ::2]]
 
-    terms = scft.generator_loss(None, judge, batch, output, Train(), features)
+    terms = SCFT.generator_loss(Networks(None, judge), batch, output, Train(), features)
     perceptual, style = torch.zeros(2), torch.zeros(2)
     for image in range(2):
         for a, b in zip(features(output.picture), features(batch["target"]), strict=True):
@@ -262,7 +264,7 @@ def test_perceptual_and_style_losses_equal_those_worked_out_by_hand():
 
 def test_losses_are_maps_by_which_a_sample_can_be_found(tiny):
     batch = batch_of(64)
-    terms = scft.generator_loss(*tiny, batch, tiny[0](*scft.inputs(batch)), Train(), None)
+    terms = SCFT.generator_loss(tiny, batch, tiny[0](*SCFT.inputs(batch)), Train(), None)
     assert {name: tuple(term.shape) for name, term in terms.items()} == {
         "adversarial": (2, 1, 6, 6),
         "l1": (2, 3, 64, 64),
@@ -273,14 +275,12 @@ def test_losses_are_maps_by_which_a_sample_can_be_found(tiny):
 def test_gradients_reach_every_weight_and_only_of_the_network_that_learns(tiny):
     generator, discriminator = tiny
     batch = batch_of(64)
-    made = generator(*scft.inputs(batch))
-    sum(
-        term.mean() for term in scft.discriminator_loss(discriminator, batch, made, Train()).values()
-    ).backward()
+    made = generator(*SCFT.inputs(batch))
+    sum(term.mean() for term in SCFT.discriminator_loss(discriminator, batch, made).values()).backward()
     assert all(parameter.grad is None for parameter in generator.parameters())
     assert all(parameter.grad.any() for parameter in discriminator.parameters())
     discriminator.requires_grad_(False)
-    terms = scft.generator_loss(generator, discriminator, batch, made, Train(), None)
+    terms = SCFT.generator_loss(Networks(generator, discriminator), batch, made, Train(), None)
     sum(term.mean() for term in terms.values()).backward()
     assert [name for name, parameter in generator.named_parameters() if not parameter.grad.any()] == []
 
@@ -292,9 +292,9 @@ def test_the_triplet_alone_teaches_the_attention_where_things_are(tiny):
     target = interpolate(noise(1, 3, 16, 16), size=(64, 64), mode="bilinear")
     batch["reference"] = nn.functional.grid_sample(target, at, padding_mode="reflection", align_corners=False)
     batch["sketch"], origin = target.mean(1, keepdim=True), scft.origins(batch["flow"])
-    optimizer = scft.optimizers(*tiny, 3e-3)[0]
+    optimizer = SCFT.optimizers(tiny, 3e-3)[0]
     for _ in range(60):
-        scores = tiny[0](*scft.inputs(batch)).scores
+        scores = tiny[0](*SCFT.inputs(batch)).scores
         optimizer.zero_grad()
         scft.triplet(scores, origin).mean().backward()
         optimizer.step()
@@ -304,30 +304,30 @@ def test_the_triplet_alone_teaches_the_attention_where_things_are(tiny):
 
 
 def test_the_optimizers_are_the_published_ones(tiny):
-    groups = [optimizer.param_groups[0] for optimizer in scft.optimizers(*tiny, scft.LR)]
+    groups = [optimizer.param_groups[0] for optimizer in SCFT.optimizers(tiny, SCFT.lr)]
     assert [group["lr"] for group in groups] == [1e-4, 2e-4]
     assert [group["betas"] for group in groups] == [(0.5, 0.999), (0.5, 0.999)]
-    assert scft.CLIP == 0.0
+    assert SCFT.clip == 0.0
 
 
 @torch.inference_mode()
 def test_saved_and_loaded_again_it_gives_equal_output(tiny):
     batch = batch_of()
-    other = scft.networks(TINY)[0]
+    other = SCFT.networks(TINY)[0]
     other.load_state_dict(load(save(tiny[0].state_dict())))
-    for a, b in zip(tiny[0](*scft.inputs(batch)), other(*scft.inputs(batch)), strict=True):
+    for a, b in zip(tiny[0](*SCFT.inputs(batch)), other(*SCFT.inputs(batch)), strict=True):
         assert torch.equal(a, b)
 
 
 @torch.no_grad()
 def test_it_compiles_whole_and_computes_in_bfloat16(tiny):
     batch = batch_of()
-    exact = tiny[0](*scft.inputs(batch)).picture
+    exact = tiny[0](*SCFT.inputs(batch)).picture
     compiled = torch.compile(tiny[0], backend="eager", fullgraph=True)
-    loss = torch.compile(scft.generator_loss, backend="eager", fullgraph=True)
+    loss = torch.compile(SCFT.generator_loss, backend="eager", fullgraph=True)
     with torch.autocast("cpu", torch.bfloat16):
-        made = compiled(*scft.inputs(batch))
-        terms = loss(tiny[0], tiny[1], batch, made, Train(), None)
+        made = compiled(*SCFT.inputs(batch))
+        terms = loss(tiny, batch, made, Train(), None)
     torch.testing.assert_close(made.picture.float(), exact, rtol=0, atol=0.05)
     assert all(term.isfinite().all() for term in terms.values())
 
@@ -338,17 +338,19 @@ def fit(model: Model, steps: int, lr: float) -> list[float]:
     color = torch.from_numpy(picture(1, 32, 32)).permute(2, 0, 1)[None] / 127.5 - 1
     batch = {"sketch": color.mean(1, keepdim=True), "reference": color.flip(3), "target": color}
     batch["flow"] = flow_of(np.zeros((9, 2)), 32, flip=True)
-    generator, discriminator = scft.networks(model)
-    g_optimizer, d_optimizer = scft.optimizers(generator, discriminator, lr)
+    generator, discriminator = SCFT.networks(model)
+    g_optimizer, d_optimizer = SCFT.optimizers(Networks(generator, discriminator), lr)
     found = []
     for step in range(steps):
         for optimizer, rate in ((g_optimizer, lr), (d_optimizer, 2 * lr)):
             optimizer.param_groups[0]["lr"] = rate * (1 - step / steps)
-        made = generator(*scft.inputs(batch))
+        made = generator(*SCFT.inputs(batch))
         found.append(10 * math.log10(4 / (made.picture - color).square().mean().item()))
-        learn(d_optimizer, scft.discriminator_loss(discriminator, batch, made, Train()))
+        learn(d_optimizer, SCFT.discriminator_loss(discriminator, batch, made))
         discriminator.requires_grad_(False)
-        learn(g_optimizer, scft.generator_loss(generator, discriminator, batch, made, Train(), None))
+        learn(
+            g_optimizer, SCFT.generator_loss(Networks(generator, discriminator), batch, made, Train(), None)
+        )
         discriminator.requires_grad_(True)
     return found
 

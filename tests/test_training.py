@@ -10,16 +10,18 @@ import torch
 from test_dataset import packed, sample
 
 from pipeline import Halt, images, samples, training, warp
-from pipeline.checkpoint import release
+from pipeline.checkpoint import release, shrink
+from pipeline.codehash import sources
 from pipeline.dataset import Pairs
 from pipeline.feed import once
 from pipeline.hardware import Hardware
+from pipeline.modelcard import model_card
 from pipeline.models import load, save
 from pipeline.painting import paint
 from pipeline.params import Model, Reference, Train
-from pipeline.systems import SYSTEMS
+from pipeline.systems import SYSTEMS, system
 from pipeline.tars import Sample
-from pipeline.training import fit, share
+from pipeline.training import fit, rate_share
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -74,7 +76,7 @@ def test_records_tell_losses_and_validation_at_every_interval_and_the_end(run):
 
 def test_validation_equals_numpy(run, data, tmp_path):
     last = list(run())[-1]
-    release(tmp_path / "run", tmp_path / "model")
+    release(tmp_path / "run", tmp_path / "model", model_card)
     generator, _ = load(tmp_path / "model")
     psnr, l1 = [], []
     for batch in once(Pairs(data, "val", "b7"), 1, 0):
@@ -126,6 +128,41 @@ def test_a_finished_run_only_tells_its_records_again(run):
     assert steps == []
 
 
+def test_what_is_left_of_a_finished_run_makes_the_same_model_again_without_training(run, tmp_path):
+    records, file = list(run()), tmp_path / "run"
+    release(file, tmp_path / "model", model_card)
+    size = file.stat().st_size
+    shrink(file)
+    assert file.stat().st_size < 0.7 * size
+    assert list(run(tick=lambda *given: pytest.fail("trained"))) == records
+    release(file, tmp_path / "again", lambda config: "another card")
+    for path in (tmp_path / "model").iterdir():
+        same = (tmp_path / "again" / path.name).read_bytes() == path.read_bytes()
+        assert same == (path.name != "README.md")
+
+
+def decisive(module, folder):
+    """Name the modules in a folder that decide what a module does."""
+    return {path.stem for path in sources(module) if path.parent.name == folder}
+
+
+def test_neither_a_card_nor_another_system_decides_what_is_trained():
+    for module in ("pipeline.training", "pipeline.evaluation"):
+        assert not decisive(module, "pipeline") & {"modelcard", "markdown"}
+        assert decisive(module, "systems") <= {"__init__", "layers"}
+    for name in SYSTEMS:
+        features = {"features"} if system(name).vgg else set()
+        assert decisive(f"pipeline.systems.{name}", "systems") == {"__init__", "layers", name} | features
+
+
+def test_a_checkpoint_of_other_code_does_not_count(run, tmp_path, monkeypatch):
+    list(run())
+    monkeypatch.setattr("pipeline.checkpoint.code", lambda *modules: list(modules))
+    steps = Ticks()
+    list(run(tick=steps))
+    assert steps == list(range(1, TRAIN.steps + 1))
+
+
 def test_a_checkpoint_of_other_parameters_or_data_does_not_count(run, data, tmp_path):
     list(run())
     for model, folder in ((Model(width=2, depth=4), data), (MODEL, packed(tmp_path / "more", train=8))):
@@ -136,9 +173,11 @@ def test_a_checkpoint_of_other_parameters_or_data_does_not_count(run, data, tmp_
 
 def test_the_learning_rate_falls_to_zero_over_the_second_half():
     past = (0.0, 0.25, 0.5, 0.75)
-    assert [share("linear", each) for each in past] == [1.0, 1.0, 1.0, 0.5]
-    assert [share("none", each) for each in past] == [1.0] * 4
-    assert [share("polynomial", each) for each in past] == pytest.approx([(1 - each) ** 0.9 for each in past])
+    assert [rate_share("linear", each) for each in past] == [1.0, 1.0, 1.0, 0.5]
+    assert [rate_share("none", each) for each in past] == [1.0] * 4
+    assert [rate_share("polynomial", each) for each in past] == pytest.approx(
+        [(1 - each) ** 0.9 for each in past]
+    )
 
 
 def test_losses_that_are_not_finite_stop_the_run_and_name_step_and_samples(run, tmp_path):
@@ -167,9 +206,9 @@ def test_a_batch_that_cannot_be_shared_is_refused(run):
 
 def test_a_saved_model_gives_equal_pictures(run, data, tmp_path):
     list(run())
-    config = release(tmp_path / "run", tmp_path / "model")
+    config = release(tmp_path / "run", tmp_path / "model", model_card)
     generator, found = load(tmp_path / "model")
-    save(tmp_path / "again", generator.state_dict(), found)
+    save(tmp_path / "again", generator.state_dict(), found, "")
     again, _ = load(tmp_path / "again")
     batch = next(iter(once(Pairs(data, "test", "b7"), 3, 0)))
     with torch.inference_mode():
@@ -184,7 +223,7 @@ def test_a_saved_model_gives_equal_pictures(run, data, tmp_path):
 
 def test_the_config_says_what_the_model_was_made_from(run, data, tmp_path):
     list(run())
-    config = release(tmp_path / "run", tmp_path / "model")
+    config = release(tmp_path / "run", tmp_path / "model", model_card)
     assert config == json.loads((tmp_path / "model" / "config.json").read_bytes())
     assert config["system"] == "pix2pix"
     assert (config["width"], config["depth"], config["sketch"], config["side"]) == (4, 4, "b7", 32)
@@ -202,7 +241,7 @@ def test_a_missing_model_and_files_that_do_not_fit_are_named(run, tmp_path):
     with pytest.raises(Halt, match=r"config\.json is missing"):
         load(tmp_path / "nowhere")
     list(run())
-    config = release(tmp_path / "run", tmp_path / "model")
+    config = release(tmp_path / "run", tmp_path / "model", model_card)
     (tmp_path / "model" / "config.json").write_text(json.dumps(config | {"width": 8}))
     with pytest.raises(Halt, match="no model that can be read"):
         load(tmp_path / "model")
@@ -257,9 +296,9 @@ def test_every_system_trains_stops_goes_on_and_is_saved(data, tmp_path, monkeypa
     assert run("cut") == whole
     one, other = weights(tmp_path, "whole"), weights(tmp_path, "cut")
     assert all(torch.equal(one[name], other[name]) for name in one)
-    release(tmp_path / "whole", tmp_path / "model")
+    release(tmp_path / "whole", tmp_path / "model", model_card)
     generator, config = load(tmp_path / "model")
-    batch = next(iter(once(Pairs(data, "test", "b7", SYSTEMS[name].COLUMNS), 3, 0)))
+    batch = next(iter(once(Pairs(data, "test", "b7", system(name).columns), 3, 0)))
     assert paint(generator, config, batch).shape == (3, 3, 32, 32)
 
 
@@ -277,7 +316,7 @@ def test_the_mean_of_the_weights_follows_them_and_becomes_the_model(run, tmp_pat
     name = "down.0.0.weight"
     assert torch.equal(plain["generator"][name], mean["generator"][name])
     assert not torch.equal(mean["average"][name], mean["generator"][name])
-    release(tmp_path / "mean", tmp_path / "model")
+    release(tmp_path / "mean", tmp_path / "model", model_card)
     assert torch.equal(load(tmp_path / "model")[0].state_dict()[name], mean["average"][name])
 
 
@@ -288,7 +327,7 @@ def test_the_last_and_the_best_weights_are_kept_and_either_becomes_the_model(
     scores = iter([3.0, 5.0, 4.0])
     monkeypatch.setattr(training, "validate", lambda *given: {"val_psnr": next(scores), "val_l1": 0.1})
     records = list(run("run", replace(TRAIN, keep=kept)))
-    config = release(tmp_path / "run", tmp_path / "model")
+    config = release(tmp_path / "run", tmp_path / "model", model_card)
     assert config["validation"] == records[{"last": 2, "best": 1}[kept]]
     stored = {
         name: safetensors.torch.load_file(tmp_path / "model" / f"{name}.safetensors")
@@ -304,7 +343,7 @@ def test_the_last_and_the_best_weights_are_kept_and_either_becomes_the_model(
 
 def test_training_starts_from_a_saved_model_and_refuses_one_that_does_not_fit(data, run, tmp_path):
     list(run("first"))
-    release(tmp_path / "first", tmp_path / "model")
+    release(tmp_path / "first", tmp_path / "model", model_card)
     train = Train(steps=1, batch=2, lr=1e-12, start=str(tmp_path / "model"))
     list(fit(data, MODEL, train, checkpoint=tmp_path / "next"))
     before, after = weights(tmp_path, "first"), weights(tmp_path, "next")
@@ -319,10 +358,10 @@ def test_finetune_starts_from_main(data, tmp_path):
     main = Model(system="liu", width=4)
     train = Train(steps=1, batch=2, vgg="none")
     list(fit(data, main, train, checkpoint=tmp_path / "main"))
-    release(tmp_path / "main", tmp_path / "model")
+    release(tmp_path / "main", tmp_path / "model", model_card)
     onward = replace(train, start=str(tmp_path / "model"))
     list(fit(data, replace(main, variant="finetune"), onward, checkpoint=tmp_path / "finetune"))
-    release(tmp_path / "finetune", tmp_path / "finetuned")
+    release(tmp_path / "finetune", tmp_path / "finetuned", model_card)
     assert load(tmp_path / "finetuned")[1]["variant"] == "finetune"
 
 
@@ -366,6 +405,6 @@ def test_one_picture_is_learned_by_heart(tmp_path, name, width, lr, steps):
     data = packed(tmp_path, train=1, val=1, test=1)
     train = Train(steps=steps, batch=1, lr=lr, decay="linear", validate=steps, vgg="none", fresh="none")
     list(fit(data, Model(system=name, width=width, depth=3), train, checkpoint=tmp_path / "run"))
-    release(tmp_path / "run", tmp_path / "model")
-    learned = once(Pairs(data, "train", "b7", SYSTEMS[name].COLUMNS), 1, 0)
-    assert training.validate(load(tmp_path / "model")[0], SYSTEMS[name], learned)["val_psnr"] > 30
+    release(tmp_path / "run", tmp_path / "model", model_card)
+    learned = once(Pairs(data, "train", "b7", system(name).columns), 1, 0)
+    assert training.validate(load(tmp_path / "model")[0], system(name), learned)["val_psnr"] > 30

@@ -8,9 +8,9 @@ from test_dataset import packed
 
 from pipeline import Halt, trial
 from pipeline.hardware import CPU, Hardware, launch
+from pipeline.learner import assemble
 from pipeline.params import Model, Train
-from pipeline.systems import SYSTEMS
-from pipeline.update import assemble
+from pipeline.training import open_pairs
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -54,9 +54,8 @@ def test_where_nothing_fits_the_largest_size_is_none():
 
 def test_a_size_fits_if_an_update_does_and_what_failed_leaves_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", lambda: None)
-    networks = SYSTEMS["pix2pix"].networks(MODEL)
-    learner = assemble(networks, None, MODEL, TRAIN, launch(CPU, "32"), CPU, print)
-    pairs = trial.opened(packed(tmp_path), MODEL, TRAIN)[0]
+    learner = assemble(MODEL, TRAIN, launch(CPU, "32"), CPU, print)
+    pairs = open_pairs(packed(tmp_path), MODEL, TRAIN)
     one = trial.sample(pairs, torch.device("cpu"))
     sizes, update = [], trial.update
 
@@ -70,7 +69,7 @@ def test_a_size_fits_if_an_update_does_and_what_failed_leaves_nothing(tmp_path, 
     assert trial.fits(learner, one, 3)
     assert not trial.fits(learner, one, 4)
     assert sizes == [(3, 3, 32, 32), (4, 3, 32, 32)]
-    assert all(each.grad is None for network in networks for each in network.parameters())
+    assert all(each.grad is None for network in learner.plain for each in network.parameters())
 
 
 def test_a_cpu_cannot_tell_what_fits(tmp_path):

@@ -11,10 +11,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from pipeline.dataset import Pairs
 from pipeline.feed import once
 from pipeline.hardware import CPU, Hardware, launch
+from pipeline.learner import assemble
 from pipeline.params import Model, Train
 from pipeline.recompute import blocks, recompute, unnoticed
-from pipeline.systems import SYSTEMS
-from pipeline.update import assemble, split, update
+from pipeline.systems import SYSTEMS, system
+from pipeline.update import equal_parts, update
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -27,17 +28,15 @@ def data(tmp_path_factory):
     return packed(tmp_path_factory.mktemp("pairs"))
 
 
-def learner(system, train, hardware=CPU):
+def learner(name, train, hardware=CPU):
     """Build a tiny learner of a system."""
-    torch.manual_seed(0)
-    model = Model(system=system, width=4, depth=4)
-    networks = SYSTEMS[system].networks(model)
-    return assemble(networks, None, model, train, launch(hardware, train.precision), hardware, print)
+    model = Model(system=name, width=4, depth=4)
+    return assemble(model, train, launch(hardware, train.precision), hardware, print)
 
 
-def batch(data, system, size=4):
+def batch(data, name, size=4):
     """Load a batch of a system."""
-    return next(iter(once(Pairs(data, "train", "b7", SYSTEMS[system].COLUMNS), size, 0)))
+    return next(iter(once(Pairs(data, "train", "b7", system(name).columns), size, 0)))
 
 
 def weights(made):
@@ -71,7 +70,7 @@ def test_a_batch_in_parts_gives_the_update_of_the_whole(data, name):
     given, found = batch(data, name), []
     for parts in (1, 2, 4):
         made = learner(name, Train(vgg="none", accumulate=parts))
-        terms = update(made, split(given, parts), [0] * parts)
+        terms = update(made, equal_parts(given, parts), [0] * parts)
         slopes = [torch.cat([each.grad.flatten() for each in network.parameters()]) for network in made.plain]
         found.append(({each: float(value) for each, value in terms.items()}, slopes))
     (whole_terms, whole), *others = found
@@ -85,14 +84,14 @@ def test_a_part_is_colored_twice_alike_and_norms_count_it_once(data):
     train = Train(vgg="none", accumulate=2)
     made, seen = learner("pix2pix", train), []
     made.plain[0].register_forward_hook(lambda module, given, output: seen.append(output.detach().clone()))
-    update(made, split(batch(data, "pix2pix"), 2), [3, 4])
+    update(made, equal_parts(batch(data, "pix2pix"), 2), [3, 4])
     first, second, again, anew = seen
     assert torch.equal(first, again)
     assert torch.equal(second, anew)
     assert not torch.equal(first, second)
     once_each = learner("pix2pix", train)
     torch.manual_seed(3)
-    given = split(batch(data, "pix2pix"), 2)
+    given = equal_parts(batch(data, "pix2pix"), 2)
     for seed, part in zip((3, 4), given, strict=True):
         torch.manual_seed(seed)
         once_each.plain[0](part["sketch"], part["cue"])
@@ -136,15 +135,15 @@ class Saved:
 
 @pytest.mark.parametrize("name", SYSTEMS)
 def test_less_is_kept_of_what_is_computed_again(data, name):
-    system, given = SYSTEMS[name], batch(data, name)
-    network, _ = system.networks(Model(system=name, width=4, depth=4))
+    colorizer, given = system(name), batch(data, name)
+    network, _ = colorizer.networks(Model(system=name, width=4, depth=4))
     saved = []
     for one in (network, copy.deepcopy(network)):
         if saved:
             recompute(one)
             assert list(blocks(one))
         with Saved() as found:
-            one(*system.inputs(given))
+            one(*colorizer.inputs(given))
         saved.append(found.bytes)
     assert saved[1] < 0.7 * saved[0]
 
@@ -162,6 +161,6 @@ def test_norms_do_not_notice_what_runs_unnoticed():
 
 def test_parts_of_a_batch_are_equal_and_all_of_it(data):
     given = batch(data, "pix2pix", 6)
-    parts = split(given, 3)
+    parts = equal_parts(given, 3)
     assert [part["key"] for part in parts] == [given["key"][n : n + 2] for n in (0, 2, 4)]
     assert torch.equal(torch.cat([part["color"] for part in parts]), given["color"])

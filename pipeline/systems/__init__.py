@@ -1,12 +1,119 @@
-"""The colorizers by name, one module each.
+"""The colorizers, one module each, and what training and use need to know of one.
 
-A module tells what it reads (COLUMNS) and how it was published (WIDTH, CLIP: the largest norm of gradients,
-REFERENCE: how references are bent, VGG: whose features are compared). It offers `networks`, `multiple` (of
-what sides must be), `optimizers` and `pace` (their learning rate), `inputs` (what of a batch the generator
-takes), `shown` (the picture in what it returns), `goal` (the picture that it should be), and the two losses,
-which return weighted maps by name: the sum of their means is what is minimized.
+A module holds a subclass of `System` with its own networks and losses, as SYSTEM.
 """
 
-from pipeline.systems import liu, mask, nerk, pix2pix, scft
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any, NamedTuple
 
-SYSTEMS = {"pix2pix": pix2pix, "nerk": nerk, "liu": liu, "scft": scft, "mask": mask}
+from torch import Tensor, nn
+from torch.optim import Adam, Optimizer
+
+from pipeline.params import Model, Reference, Train
+
+SYSTEMS = ("pix2pix", "nerk", "liu", "scft", "mask")
+
+FeatureMaps = Callable[[Tensor], list[Tensor]]  # pictures (B, 3, H, W) in [-1, 1] -> maps, the largest first
+
+
+class Networks(NamedTuple):
+    """The two networks that learn from each other."""
+
+    generator: nn.Module
+    discriminator: nn.Module
+
+
+class Optimizers(NamedTuple):
+    """Their optimizers."""
+
+    generator: Optimizer
+    discriminator: Optimizer
+
+
+class System(ABC):
+    """A colorizer: its networks, what they read and return, and the losses that they minimize.
+
+    A batch holds images (B, C, H, W) by name, as `augment.prepare` returns them. A loss returns its weighted
+    terms by name, as maps whose first axis is the batch; the sum of their means is minimized. Everything is
+    as published, unless a comment says otherwise. The defaults are what most systems share.
+    """
+
+    width: int  # channels of the first convolution
+    columns: tuple[str, ...]  # columns of the dataset beside the sketch; the first is the guide
+    lr: float  # learning rate of the generator
+    discriminator_lr = 1.0  # learning rate of the discriminator, as a multiple of the generator's
+    betas = (0.5, 0.999)  # of Adam
+    clip = 0.0  # the largest norm of the gradients of a network; 0 does not clip
+    stride = 32  # height and width must be multiples of it
+    reference: Reference | None = None  # how references are bent, if it reads any
+    vgg = ""  # the network whose features the losses compare, if they compare any
+    double_backward = False  # whether a loss differentiates the discriminator twice: torch.compile cannot
+
+    @abstractmethod
+    def networks(self, model: Model) -> Networks:
+        """Build both networks with fresh weights."""
+
+    @abstractmethod
+    def generator_loss(
+        self,
+        networks: Networks,
+        batch: dict[str, Tensor],
+        output: Any,
+        train: Train,
+        features: FeatureMaps | None,
+    ) -> dict[str, Tensor]:
+        """Return the loss of the generator for its output; without features, leave out what compares them."""
+
+    @abstractmethod
+    def discriminator_loss(
+        self, discriminator: nn.Module, batch: dict[str, Tensor], output: Any
+    ) -> dict[str, Tensor]:
+        """Return the loss of the discriminator; no gradient reaches the generator."""
+
+    def features(self, file: str) -> nn.Module | None:
+        """Load the network whose features the losses compare; None if they compare none.
+
+        `file` names its weights: "" for the published ones, "none" to go without. Raise Halt if it fails.
+        """
+        return None
+
+    def load(self, generator: nn.Module, tensors: dict[str, Tensor]) -> None:
+        """Start a generator from the weights of a saved model. Raise RuntimeError if they do not fit."""
+        generator.load_state_dict(tensors)
+
+    def multiple(self, model: Model) -> int:
+        """Return the number of which height and width must be multiples."""
+        return self.stride
+
+    def learning_rate(self, model: Model) -> float:
+        """Return the published learning rate of the generator."""
+        return self.lr
+
+    def optimizers(self, networks: Networks, lr: float) -> Optimizers:
+        """Build the optimizer of each network; the generator learns at the rate `lr`."""
+        generator, discriminator = (network.parameters() for network in networks)
+        return Optimizers(
+            Adam(generator, lr, betas=self.betas, fused=True),
+            Adam(discriminator, lr * self.discriminator_lr, betas=self.betas, fused=True),
+        )
+
+    def inputs(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """Return the arguments of the generator: the sketch and the guide."""
+        return batch["sketch"], batch[self.columns[0]]
+
+    def shown(self, output: Any, batch: dict[str, Tensor]) -> Tensor:
+        """Return the picture (B, 3, H, W) in [-1, 1] in the output of the generator."""
+        return output
+
+    def goal(self, batch: dict[str, Tensor]) -> Tensor:
+        """Return the picture (B, 3, H, W) that the generator should have made."""
+        return batch["target"]
+
+
+def system(name: str) -> System:
+    """Return a colorizer, and import no other. Raise KeyError if there is none of this name."""
+    if name not in SYSTEMS:
+        raise KeyError(name)
+    return import_module(f"pipeline.systems.{name}").SYSTEM

@@ -1,4 +1,4 @@
-"""What more than one network is built of, and how weights begin."""
+"""Layers, losses and initializations that several systems share."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,16 +24,15 @@ def double(inputs: int, outputs: int, norm: bool = True) -> nn.Sequential:
 class Doubling(nn.ConvTranspose2d):
     """A 4x4 transposed convolution of stride 2: (B, inputs, H, W) -> (B, outputs, 2 H, 2 W).
 
-    Where a CPU trains on small maps, it is computed as one product and a fold, up to three times as fast:
-    there the library spends its time on bringing the weights into another order.
+    On small maps a CPU trains it as a matrix product and a fold, up to three times as fast: the library would
+    spend its time on reordering the weights.
     """
 
     def __init__(self, inputs: int, outputs: int, bias: bool):
-        """Build it with fresh weights."""
         super().__init__(inputs, outputs, 4, stride=2, padding=1, bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Double the sides of a map."""
+        """Return the upsampled map."""
         height, width = x.shape[2:]
         if not self.training or x.device.type != "cpu" or height * width > SMALL:
             return super().forward(x)
@@ -49,7 +48,7 @@ class PatchGAN(nn.Module):
     """
 
     def __init__(self, inputs: int, width: int):
-        """Take `inputs` channels in all; the first convolution has `width`."""
+        """Build it for `inputs` channels, all images together; the first convolution has `width`."""
         super().__init__()
         self.layers = nn.Sequential(
             halve(inputs, width, norm=False),
@@ -65,7 +64,7 @@ class PatchGAN(nn.Module):
         )
 
     def forward(self, *images: Tensor) -> Tensor:
-        """Judge images that belong together, stacked along their channels."""
+        """Concatenate images along their channels, and judge them together."""
         return self.layers(cat(images, dim=1))
 
 
@@ -75,17 +74,17 @@ def cross_entropy(logits: Tensor, label: int) -> Tensor:
 
 
 def r1(logits: Tensor, images: Tensor) -> Tensor:
-    """Return the squared norm of the gradient of each image's mean logit, (B,), for backward again.
+    """Return the squared norm of the gradient of each image's mean logit, (B,), which has a gradient itself.
 
-    `images` must require a gradient, and what gave `logits` must not be compiled: torch.compile cannot
-    differentiate twice. Mescheder et al., Which Training Methods for GANs do actually Converge?, ICML 2018.
+    `images` must require a gradient, and the network must not be compiled: torch.compile cannot differentiate
+    twice. Mescheder et al., Which Training Methods for GANs do actually Converge?, ICML 2018.
     """
     (slope,) = autograd.grad(logits.flatten(1).mean(1).sum(), images, create_graph=True)
     return slope.square().flatten(1).sum(1)
 
 
 def even(module: nn.Module) -> None:
-    """Draw the weights of convolutions so that a map keeps its size without a norm; begin biases at zero.
+    """Draw the weights of convolutions so that maps keep their scale without a norm; start biases at zero.
 
     LeCun et al., Efficient BackProp, 1998, section 4.6.
     """
@@ -96,7 +95,7 @@ def even(module: nn.Module) -> None:
 
 
 def normal(module: nn.Module) -> None:
-    """Draw weights from N(0, 0.02) and scales of BatchNorm from N(1, 0.02); begin biases at zero."""
+    """Draw weights from N(0, 0.02) and scales of BatchNorm from N(1, 0.02); start biases at zero."""
     if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.BatchNorm2d):
         nn.init.normal_(module.weight, 1.0 if isinstance(module, nn.BatchNorm2d) else 0.0, 0.02)
         if module.bias is not None:
@@ -105,7 +104,7 @@ def normal(module: nn.Module) -> None:
 
 @contextmanager
 def frozen(network: nn.Module) -> Iterator[None]:
-    """Let no gradient reach the weights of a network from what is computed meanwhile; inputs get theirs."""
+    """Keep gradients of the body from the weights of a network, but not from its inputs."""
     network.requires_grad_(False)
     try:
         yield
@@ -114,27 +113,27 @@ def frozen(network: nn.Module) -> Iterator[None]:
 
 
 def count(network: nn.Module) -> int:
-    """Count the trained numbers of a network."""
+    """Count the trainable parameters of a network."""
     return sum(parameter.numel() for parameter in network.parameters())
 
 
 class Attention(nn.Module):
-    """Carry maps of a reference to the places of a picture that they resemble.
+    """Cross-attention: every position of a picture attends to every position of a reference.
 
-    Every position of the picture attends to every position of the reference: scaled dot products of
-    projections, Vaswani et al., Attention Is All You Need, 2017, section 3.2.1. The two may differ in size.
+    Scaled dot products of projections, as in Vaswani et al., Attention Is All You Need, 2017, section 3.2.1.
+    The two may differ in size.
     """
 
     def __init__(self, channels: int, inner: int):
-        """Compare maps of `channels` by projections of `inner` channels."""
+        """Build it for maps of `channels`, compared by projections to `inner` channels."""
         super().__init__()
         self.query, self.key = (nn.Conv2d(channels, inner, 1, bias=False) for _ in range(2))
         self.value = nn.Conv2d(channels, channels, 1, bias=False)
 
     def forward(self, picture: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
-        """Return what is carried (B, C, H, W), and the scores (B, H * W, positions of the reference).
+        """Return the attended values (B, C, H, W), and the scores (B, H * W, positions of the reference).
 
-        The weights of the attention are the scores' softmax along each row.
+        The softmax of each row of scores gives the weights of the attention.
         """
         query, key, value = self.query(picture), self.key(reference), self.value(reference)
         scores = tokens(query) @ tokens(key).mT / query.shape[1] ** 0.5
@@ -148,7 +147,7 @@ def tokens(maps: Tensor) -> Tensor:
 
 
 def gram(maps: Tensor) -> Tensor:
-    """Multiply the channels of each image's maps (B, C, H, W) with one another: (B, C, C).
+    """Return the Gram matrix of the channels of each image: (B, C, H, W) -> (B, C, C).
 
     Johnson et al., Perceptual Losses, 2016, equation 3: divided by the size of the maps, C * H * W.
     """

@@ -1,4 +1,4 @@
-"""nerk: a sketch is colored after an exemplar, whose texture attention carries to where it belongs.
+"""nerk: a sketch takes the colors of an exemplar, whose texture attention carries to where it belongs.
 
 Nerk, Generative Exemplar Based Face Sketch Colorization Using Attention for Color Transfer, 2022: a model of
 a repository (Ea0011/Nerk), without a paper.
@@ -9,32 +9,25 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, softplus
-from torch.optim import AdamW, Optimizer
+from torch.optim import AdamW
 
 from pipeline.params import Model, Reference, Train
+from pipeline.systems import FeatureMaps, Networks, Optimizers, System
 from pipeline.systems.layers import Attention, even, frozen, normal
 
-WIDTH = 32
-COLUMNS = ("reference",)
-REFERENCE = Reference(
-    grid=3, strength=0.2, jitter=0.0
-)  # published: the corners and the center, by 0.4 of [-1, 1]
-VGG = ""  # its weight was 0
-TWICE = False
-LR, CLIP = 1e-4, 1.0
-L1, CONSISTENCY = 100.0, 10.0
+L1, CONSISTENCY = 100.0, 10.0  # weights of the losses
 
 
-class Made(NamedTuple):
-    """What the generator makes."""
+class Textured(NamedTuple):
+    """The output of the generator."""
 
     picture: Tensor  # (B, 3, H, W) in [-1, 1]
-    texture: Tensor  # (B, 16 * width, H / 16, W / 16), what was carried from the exemplar
-    structure: Tensor  # of the same size, what the sketch looks like to the attention
+    texture: Tensor  # (B, 16 * width, H / 16, W / 16): carried from the exemplar by attention
+    structure: Tensor  # of the same size: the map of the sketch that attention reads
 
 
-class Encoder(nn.Module):
-    """Describe a picture by maps, each of half the side and twice the channels of the one before."""
+class NerkEncoder(nn.Module):
+    """A picture -> five maps, each of half the side and twice the channels of the one before."""
 
     def __init__(self, inputs: int, width: int):
         """Build five blocks, the first of `width` channels, the last of 16 times as many."""
@@ -52,10 +45,10 @@ class Encoder(nn.Module):
 
 
 class Up(nn.Module):
-    """Double the sides of a map and of the texture beside it, and join the map of the sketch."""
+    """Upsample a map and a texture by 2, and join the map of the sketch (a skip connection)."""
 
     def __init__(self, inputs: int, outputs: int):
-        """Build the two doublings and the block that joins."""
+        """Build both upsamplings and the block that joins."""
         super().__init__()
         self.enlarge, self.texture = (nn.ConvTranspose2d(inputs, outputs, 2, stride=2) for _ in range(2))
         self.norm = norm(outputs)
@@ -68,13 +61,13 @@ class Up(nn.Module):
         return self.join(torch.cat([x, skip], dim=1)), texture
 
 
-class Generator(nn.Module):
+class NerkGenerator(nn.Module):
     """Color a sketch (B, 1, H, W) after an exemplar (B, 3, H, W), in [-1, 1]; sides are multiples of 16."""
 
     def __init__(self, width: int):
-        """Build both encoders, the transfer and the decoder; `width` is the channels of the first maps."""
+        """Build both encoders, the attention and the decoder; the first maps have `width` channels."""
         super().__init__()
-        self.sketch, self.style = Encoder(1, width), Encoder(3, width)
+        self.sketch, self.style = NerkEncoder(1, width), NerkEncoder(3, width)
         self.attention = Attention(16 * width, 4 * width)
         self.norm = norm(16 * width)
         self.up = nn.ModuleList(
@@ -82,8 +75,8 @@ class Generator(nn.Module):
         )
         self.paint = nn.Conv2d(width, 3, 1)
 
-    def forward(self, sketch: Tensor, exemplar: Tensor, structure: Tensor | None = None) -> Made | Tensor:
-        """Return the picture and how it was made; given the structure of the sketch, the texture alone."""
+    def forward(self, sketch: Tensor, exemplar: Tensor, structure: Tensor | None = None) -> Textured | Tensor:
+        """Return the picture and its texture; given the structure of the sketch, the texture alone."""
         style = self.style(exemplar)[-1]
         if structure is not None:
             return self.attention(structure, style)[0]
@@ -92,19 +85,19 @@ class Generator(nn.Module):
         x = self.norm(carried + structure)
         for up, skip in zip(self.up, reversed(skips), strict=True):
             x, texture = up(x, texture, skip)
-        return Made(self.paint(x).tanh(), carried, structure)
+        return Textured(self.paint(x).tanh(), carried, structure)
 
 
-class Discriminator(nn.Module):
-    """Judge patches of 156 pixels: (B, 4, H, W) -> logits (B, 1, H / 32, W / 32), 8 x 8 at 256."""
+class NerkDiscriminator(nn.Module):
+    """Judge patches of 156 pixels: (B, 4, H, W) -> logits (B, 1, H / 32, W / 32)."""
 
     def __init__(self, width: int):
-        """Build the encoder, whose first convolution has `width` channels, and the judge of its last map."""
+        """Build the encoder, from `width` channels on, and the convolution that judges its last map."""
         super().__init__()
-        self.encoder, self.judge = Encoder(4, width), nn.Conv2d(16 * width, 1, 1)
+        self.encoder, self.judge = NerkEncoder(4, width), nn.Conv2d(16 * width, 1, 1)
 
     def forward(self, sketch: Tensor, picture: Tensor) -> Tensor:
-        """Judge a picture beside its sketch."""
+        """Judge a picture together with its sketch."""
         return self.judge(avg_pool2d(self.encoder(torch.cat([sketch, picture], dim=1))[-1], 2))
 
 
@@ -117,74 +110,69 @@ def block(inputs: int, outputs: int) -> nn.Sequential:
 
 
 def norm(channels: int) -> nn.GroupNorm:
-    """Normalize all maps of an image together.
+    """Build a norm over all channels of an image together.
 
-    Normalized each by itself (InstanceNorm), they forget the mean color of the exemplar; BatchNorm makes a
-    picture depend on its neighbors in the batch.
+    InstanceNorm, a norm of each channel, would lose the mean color of the exemplar; BatchNorm would make a
+    picture depend on the others in its batch.
     """
     return nn.GroupNorm(1, channels)
 
 
-def multiple(model: Model) -> int:
-    """Return what height and width must be multiples of: the discriminator halves five times."""
-    return 32
+class Nerk(System):
+    """The generator with attention, an adversarial, an L1 and a consistency loss."""
+
+    width = 32
+    columns = ("reference",)
+    reference = Reference(grid=3, strength=0.2, jitter=0.0)  # corners and center, by 0.4 of [-1, 1]
+    lr = 1e-4
+    clip = 1.0
+
+    def networks(self, model: Model) -> Networks:
+        """Build both networks with fresh weights."""
+        width = model.width or self.width
+        return Networks(NerkGenerator(width).apply(even), NerkDiscriminator(2 * width).apply(normal))
+
+    def optimizers(self, networks: Networks, lr: float) -> Optimizers:
+        """Build the optimizer of each network; the discriminator learns at four times the rate."""
+        generator, discriminator = (network.parameters() for network in networks)
+        return Optimizers(
+            AdamW(generator, lr, betas=(0.5, 0.99), weight_decay=1e-5, fused=True),
+            AdamW(discriminator, 4 * lr, betas=(0.0, 0.99), weight_decay=1e-5, fused=True),
+        )
+
+    def shown(self, output: Textured, batch: dict[str, Tensor]) -> Tensor:
+        """Return the picture (B, 3, H, W) in [-1, 1]."""
+        return output.picture
+
+    def generator_loss(
+        self,
+        networks: Networks,
+        batch: dict[str, Tensor],
+        output: Textured,
+        train: Train,
+        features: FeatureMaps | None,
+    ) -> dict[str, Tensor]:
+        """Return the adversarial, the L1 and the consistency loss: the picture must give the same texture.
+
+        The consistency loss trains the picture only: trained by it, the weights would learn to see the same
+        in any exemplar. The softplus of a logit, or of its negative, is its binary cross entropy with a label
+        of 0, or 1.
+        """
+        with frozen(networks.generator):
+            again = networks.generator(batch["sketch"], output.picture, output.structure.detach())
+        return {
+            "adversarial": softplus(-networks.discriminator(batch["sketch"], output.picture)),
+            "l1": L1 * (output.picture - batch["target"]).abs(),
+            "consistency": CONSISTENCY * (again - output.texture.detach()).square(),
+        }
+
+    def discriminator_loss(
+        self, discriminator: nn.Module, batch: dict[str, Tensor], output: Textured
+    ) -> dict[str, Tensor]:
+        """Return the losses on the target and on the fake, halved."""
+        real = discriminator(batch["sketch"], batch["target"])
+        fake = discriminator(batch["sketch"], output.picture.detach())
+        return {"real": softplus(-real) / 2, "fake": softplus(fake) / 2}
 
 
-def networks(model: Model) -> tuple[Generator, Discriminator]:
-    """Build the generator and the discriminator with fresh weights."""
-    width = model.width or WIDTH
-    return Generator(width).apply(even), Discriminator(2 * width).apply(normal)
-
-
-def optimizers(generator: nn.Module, discriminator: nn.Module, lr: float) -> tuple[Optimizer, Optimizer]:
-    """Build the optimizer of each network; the discriminator learns at four times the rate."""
-    return (
-        AdamW(generator.parameters(), lr, betas=(0.5, 0.99), weight_decay=1e-5, fused=True),
-        AdamW(discriminator.parameters(), 4 * lr, betas=(0.0, 0.99), weight_decay=1e-5, fused=True),
-    )
-
-
-def inputs(batch: dict) -> tuple[Tensor, Tensor]:
-    """Return what the generator takes of a batch."""
-    return batch["sketch"], batch["reference"]
-
-
-def shown(output: Made, batch: dict) -> Tensor:
-    """Return the picture (B, 3, H, W) in [-1, 1]."""
-    return output.picture
-
-
-def goal(batch: dict) -> Tensor:
-    """Return the picture that should be shown."""
-    return batch["target"]
-
-
-def pace(model: Model) -> float:
-    """Return the published learning rate of the generator."""
-    return LR
-
-
-def generator_loss(
-    generator: nn.Module, discriminator: nn.Module, batch: dict, output: Made, train: Train, features: None
-) -> dict[str, Tensor]:
-    """Be taken for real, be close to the target, and be an exemplar of the same texture.
-
-    Only the picture learns to have that texture: the weights would learn to see the same in any exemplar. The
-    softplus of a logit, or of its negative, is its binary cross entropy with a label of 0, or 1.
-    """
-    with frozen(generator):
-        again = generator(batch["sketch"], output.picture, output.structure.detach())
-    return {
-        "adversarial": softplus(-discriminator(batch["sketch"], output.picture)),
-        "l1": L1 * (output.picture - batch["target"]).abs(),
-        "consistency": CONSISTENCY * (again - output.texture.detach()).square(),
-    }
-
-
-def discriminator_loss(
-    discriminator: nn.Module, batch: dict, output: Made, train: Train
-) -> dict[str, Tensor]:
-    """Tell real from fake, each counting half."""
-    real = discriminator(batch["sketch"], batch["target"])
-    fake = discriminator(batch["sketch"], output.picture.detach())
-    return {"real": softplus(-real) / 2, "fake": softplus(fake) / 2}
+SYSTEM = Nerk()

@@ -1,35 +1,26 @@
 """pix2pix: a sketch and a color cue become a picture.
 
-Isola et al., Image-to-Image Translation with Conditional Adversarial Networks, CVPR 2017, with a color cue
-beside the sketch; the discriminator sees both.
+Isola et al., Image-to-Image Translation with Conditional Adversarial Networks, CVPR 2017, conditioned on a
+color cue as well as on the sketch.
 """
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Adam, Optimizer
 
 from pipeline.params import Model, Train
+from pipeline.systems import FeatureMaps, Networks, System
 from pipeline.systems.layers import PatchGAN, cross_entropy, double, halve, normal
-
-WIDTH = 64
-COLUMNS = ("cue",)
-REFERENCE = None  # it reads none
-VGG = ""  # nor does it compare features
-TWICE = False
-LR = 2e-4
-CLIP = 0.0  # none
 
 
 class UNet(nn.Module):
     """Color a sketch (B, 1, H, W) by a cue (B, 3, H, W), all in [-1, 1]; H and W are multiples of 2**depth.
 
-    At each halving the channels double, up to eight times `width`; every map is handed across to the map of
-    its size on the way up. There is no norm on the first map, nor on the smallest, where it would erase a
-    batch of one.
+    At each halving the channels double, up to eight times `width`; skip connections join maps of equal size.
+    There is no norm on the first map, nor on the smallest, where it would erase a batch of one.
     """
 
     def __init__(self, width: int, depth: int):
-        """Build `depth` halvings and as many doublings; `width` is the channels of the first map."""
+        """Build `depth` halvings and as many doublings; the first map has `width` channels."""
         super().__init__()
         channels = [width * min(2**level, 8) for level in range(depth)]
         self.down, self.up = nn.ModuleList(), nn.ModuleList()
@@ -58,57 +49,45 @@ class UNet(nn.Module):
         return self.up[-1](x).tanh()
 
 
-def multiple(model: Model) -> int:
-    """Return what height and width must be multiples of."""
-    return 2**model.depth
+class Pix2Pix(System):
+    """The U-Net against a PatchGAN, with an L1 loss."""
+
+    width = 64
+    columns = ("cue",)
+    lr = 2e-4
+
+    def networks(self, model: Model) -> Networks:
+        """Build both networks with fresh weights."""
+        width = model.width or self.width
+        return Networks(UNet(width, model.depth).apply(normal), PatchGAN(7, width).apply(normal))
+
+    def multiple(self, model: Model) -> int:
+        """Return the number of which height and width must be multiples."""
+        return 2**model.depth
+
+    def goal(self, batch: dict[str, Tensor]) -> Tensor:
+        """Return the original."""
+        return batch["color"]
+
+    def generator_loss(
+        self,
+        networks: Networks,
+        batch: dict[str, Tensor],
+        output: Tensor,
+        train: Train,
+        features: FeatureMaps | None,
+    ) -> dict[str, Tensor]:
+        """Return the adversarial and the weighted L1 loss map of the generator."""
+        logits = networks.discriminator(batch["sketch"], batch["cue"], output)
+        return {"adversarial": cross_entropy(logits, 1), "l1": train.l1 * (output - batch["color"]).abs()}
+
+    def discriminator_loss(
+        self, discriminator: nn.Module, batch: dict[str, Tensor], output: Tensor
+    ) -> dict[str, Tensor]:
+        """Return the losses on the original and on the fake, halved: so it learns half as fast."""
+        real_logits = discriminator(batch["sketch"], batch["cue"], batch["color"])
+        fake_logits = discriminator(batch["sketch"], batch["cue"], output.detach())
+        return {"real": cross_entropy(real_logits, 1) / 2, "fake": cross_entropy(fake_logits, 0) / 2}
 
 
-def networks(model: Model) -> tuple[UNet, PatchGAN]:
-    """Build the generator and the discriminator with fresh weights."""
-    width = model.width or WIDTH
-    return UNet(width, model.depth).apply(normal), PatchGAN(7, width).apply(normal)
-
-
-def optimizers(generator: nn.Module, discriminator: nn.Module, lr: float) -> tuple[Optimizer, Optimizer]:
-    """Build the optimizer of each network."""
-    return tuple(
-        Adam(network.parameters(), lr, betas=(0.5, 0.999), fused=True)
-        for network in (generator, discriminator)
-    )
-
-
-def inputs(batch: dict) -> tuple[Tensor, Tensor]:
-    """Return what the generator takes of a batch."""
-    return batch["sketch"], batch["cue"]
-
-
-def shown(output: Tensor, batch: dict) -> Tensor:
-    """Return the picture in what the generator returns."""
-    return output
-
-
-def goal(batch: dict) -> Tensor:
-    """Return the picture that should be shown."""
-    return batch["color"]
-
-
-def pace(model: Model) -> float:
-    """Return the published learning rate of the generator."""
-    return LR
-
-
-def generator_loss(
-    generator: nn.Module, discriminator: nn.Module, batch: dict, output: Tensor, train: Train, features: None
-) -> dict[str, Tensor]:
-    """Be taken for real, and be close to the original."""
-    logits = discriminator(batch["sketch"], batch["cue"], output)
-    return {"adversarial": cross_entropy(logits, 1), "l1": train.l1 * (output - batch["color"]).abs()}
-
-
-def discriminator_loss(
-    discriminator: nn.Module, batch: dict, output: Tensor, train: Train
-) -> dict[str, Tensor]:
-    """Tell real from fake; halved, so that the discriminator learns at half the pace of the generator."""
-    real_logits = discriminator(batch["sketch"], batch["cue"], batch["color"])
-    fake_logits = discriminator(batch["sketch"], batch["cue"], output.detach())
-    return {"real": cross_entropy(real_logits, 1) / 2, "fake": cross_entropy(fake_logits, 0) / 2}
+SYSTEM = Pix2Pix()

@@ -1,4 +1,4 @@
-"""scft: a sketch is colored after a reference by attention that learns from how the reference was bent.
+"""scft: a sketch takes the colors of a reference, by attention that learns from how that was bent.
 
 Lee et al., Reference-Based Sketch Image Colorization using Augmented-Self Reference and Dense Semantic
 Correspondence, CVPR 2020.
@@ -10,30 +10,25 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate
-from torch.optim import Adam, Optimizer
 
 from pipeline.params import Model, Reference, Train
+from pipeline.systems import FeatureMaps, Networks, System
 from pipeline.systems.features import Features
 from pipeline.systems.layers import Attention, PatchGAN, gram, normal
 
-WIDTH = 16
-COLUMNS = ("reference", "flow")
-REFERENCE = Reference(grid=3, strength=0.25, jitter=50.0, order="before")
-VGG = "vgg19"
-TWICE = False
-LR, CLIP = 1e-4, 0.0
-L1, PERCEPTUAL, STYLE, TRIPLET, MARGIN = 30.0, 0.01, 50.0, 1.0, 12.0
+L1, PERCEPTUAL, STYLE, TRIPLET = 30.0, 0.01, 50.0, 1.0  # weights of the losses
+MARGIN = 12.0  # of the triplet loss
 
 
-class Made(NamedTuple):
-    """What the generator makes."""
+class Matched(NamedTuple):
+    """The output of the generator."""
 
     picture: Tensor  # (B, 3, H, W) in [-1, 1]
-    scores: Tensor  # (B, tokens of the sketch, tokens of the reference), how alike they are
+    scores: Tensor  # (B, tokens of the sketch, tokens of the reference): their similarities
 
 
-class Encoder(nn.Module):
-    """Describe a picture by ten maps, two of each size."""
+class ScftEncoder(nn.Module):
+    """A picture -> ten maps, two of each size."""
 
     def __init__(self, inputs: int, width: int):
         """Build ten convolutions, the first of `width` channels, the last of 16 times as many."""
@@ -54,11 +49,11 @@ class Encoder(nn.Module):
         return torch.cat(pooled, dim=1), maps
 
 
-class Residual(nn.Module):
-    """Add to a map what two convolutions make of it."""
+class ResidualPair(nn.Module):
+    """A residual block of two convolutions."""
 
     def __init__(self, channels: int):
-        """Build two convolutions of `channels`."""
+        """Keep the number of channels."""
         super().__init__()
         self.layers = nn.Sequential(convolve(channels, channels), nn.Conv2d(channels, channels, 3, padding=1))
 
@@ -67,40 +62,42 @@ class Residual(nn.Module):
         return x + self.layers(x)
 
 
-class Generator(nn.Module):
+class ScftGenerator(nn.Module):
     """Color a sketch (B, 1, H, W) after a reference (B, 3, H, W), in [-1, 1]; sides are multiples of 16."""
 
     def __init__(self, width: int):
-        """Build both encoders, the attention and the decoder; `width` is the channels of the first maps."""
+        """Build both encoders, the attention and the decoder; the first maps have `width` channels."""
         super().__init__()
         all_maps = 62 * width
-        self.sketch, self.reference = Encoder(1, width), Encoder(3, width)
+        self.sketch, self.reference = ScftEncoder(1, width), ScftEncoder(3, width)
         self.attention = Attention(all_maps, all_maps)
-        self.blend = nn.Sequential(*(Residual(all_maps) for _ in range(4)), convolve(all_maps, 32 * width))
+        self.blend = nn.Sequential(
+            *(ResidualPair(all_maps) for _ in range(4)), convolve(all_maps, 32 * width)
+        )
         self.up = nn.ModuleList(
             nn.Sequential(convolve(before + skip, skip), convolve(skip, skip))
             for before, skip in ((32 * width, 8 * width), *((2 * n * width, n * width) for n in (4, 2, 1)))
         )
         self.paint = nn.Conv2d(width, 3, 3, padding=1)
 
-    def forward(self, sketch: Tensor, reference: Tensor) -> Made:
-        """Return the picture, and how alike the parts of the sketch and of the reference are."""
+    def forward(self, sketch: Tensor, reference: Tensor) -> Matched:
+        """Return the picture, and the similarities of the tokens of sketch and reference."""
         x, maps = self.sketch(sketch)
         carried, scores = self.attention(x, self.reference(reference)[0])
         x = self.blend(x + carried)
         for up, skip in zip(self.up, maps[7::-2], strict=True):
             x = interpolate(x, scale_factor=2, mode="bicubic")
             x = up(torch.cat([x, skip], dim=1))
-        return Made(self.paint(x).tanh(), scores)
+        return Matched(self.paint(x).tanh(), scores)
 
 
 def convolve(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
-    """Build a 3x3 convolution and its LeakyReLU; no norm, which would take from the color."""
+    """Build a 3x3 convolution and its LeakyReLU; a norm would lose color."""
     return nn.Sequential(nn.Conv2d(inputs, outputs, 3, stride, padding=1), nn.LeakyReLU(0.2))
 
 
-def begin(module: nn.Module) -> None:
-    """Draw weights so that maps keep their size through layers without norm; begin biases at zero.
+def kaiming(module: nn.Module) -> None:
+    """Draw weights so that maps keep their scale through layers without a norm; start biases at zero.
 
     He et al., Delving Deep into Rectifiers, 2015.
     """
@@ -110,81 +107,15 @@ def begin(module: nn.Module) -> None:
             nn.init.zeros_(module.bias)
 
 
-def multiple(model: Model) -> int:
-    """Return what height and width must be multiples of."""
-    return 16
-
-
-def networks(model: Model) -> tuple[Generator, PatchGAN]:
-    """Build the generator and the discriminator with fresh weights."""
-    width = model.width or WIDTH
-    generator = Generator(width).apply(begin)
-    nn.init.normal_(generator.paint.weight, 0.0, 0.01)  # gray at first, where tanh is steep
-    return generator, PatchGAN(4, 4 * width).apply(normal)
-
-
-def optimizers(generator: nn.Module, discriminator: nn.Module, lr: float) -> tuple[Optimizer, Optimizer]:
-    """Build the optimizer of each network; the discriminator learns at twice the rate."""
-    return tuple(
-        Adam(network.parameters(), rate, betas=(0.5, 0.999), fused=True)
-        for network, rate in ((generator, lr), (discriminator, 2 * lr))
-    )
-
-
-def inputs(batch: dict) -> tuple[Tensor, Tensor]:
-    """Return what the generator takes of a batch."""
-    return batch["sketch"], batch["reference"]
-
-
-def shown(output: Made, batch: dict) -> Tensor:
-    """Return the picture (B, 3, H, W) in [-1, 1]."""
-    return output.picture
-
-
-def goal(batch: dict) -> Tensor:
-    """Return the picture that should be shown."""
-    return batch["target"]
-
-
-def pace(model: Model) -> float:
-    """Return the published learning rate of the generator."""
-    return LR
-
-
-def generator_loss(
-    generator: nn.Module,
-    discriminator: nn.Module,
-    batch: dict,
-    output: Made,
-    train: Train,
-    features: Features | None,
-) -> dict[str, Tensor]:
-    """Be taken for real, be close to the target, to VGG too, and find what was bent where."""
-    picture, target = output.picture, batch["target"]
-    terms = {
-        "adversarial": (discriminator(batch["sketch"], picture) - 1).square(),
-        "l1": L1 * (picture - target).abs(),
-        "triplet": TRIPLET * triplet(output.scores, origins(batch["flow"])),
-    }
-    if features is None:
-        return terms
-    with torch.no_grad():
-        goals = features(target)
-    pairs = list(zip(features(picture), goals, strict=True))
-    perceptual = sum(distance(made, goal) for made, goal in pairs)
-    style = sum(distance(gram(made), gram(goal)) for made, goal in pairs)
-    return terms | {"perceptual": PERCEPTUAL * perceptual, "style": STYLE * style}
-
-
 def distance(a: Tensor, b: Tensor) -> Tensor:
     """Return the mean absolute difference (B,) of each image."""
     return (a - b).abs().flatten(1).mean(dim=1)
 
 
 def origins(flow: Tensor) -> Tensor:
-    """Return which token of the target each token of the reference comes from: (B, H / 16 * W / 16).
+    """Return the token of the target from which each token of the reference comes: (B, H / 16 * W / 16).
 
-    What lies beyond the border is reflected there, as it was when the reference was bent.
+    Positions beyond the border are reflected, as they were when the reference was bent.
     """
     at = avg_pool2d(flow.permute(0, 3, 1, 2), 16)  # (B, 2, H / 16, W / 16), the center of each token
     height, width = at.shape[2:]
@@ -195,10 +126,9 @@ def origins(flow: Tensor) -> Tensor:
 
 
 def triplet(scores: Tensor, origin: Tensor) -> Tensor:
-    """Ask that each token of the reference (B, N) resembles where it comes from, and another does so less.
+    """Return the triplet loss (B, N): a reference token should match its origin better than another does.
 
-    The other is drawn from all that come from elsewhere: one that by chance comes from the same place asks
-    for nothing.
+    The other token is random; where it happens to have the same origin, the loss is zero.
     """
     tokens = scores.shape[2]
     shift = torch.randint(1, max(tokens, 2), origin.shape, device=origin.device)
@@ -209,10 +139,63 @@ def triplet(scores: Tensor, origin: Tensor) -> Tensor:
     return (MARGIN - positive + negative).relu() * (origin.gather(1, other) != origin)
 
 
-def discriminator_loss(
-    discriminator: nn.Module, batch: dict, output: Made, train: Train
-) -> dict[str, Tensor]:
-    """Tell real from fake by least squares, each counting half."""
-    real = discriminator(batch["sketch"], batch["target"])
-    fake = discriminator(batch["sketch"], output.picture.detach())
-    return {"real": (real - 1).square() / 2, "fake": fake.square() / 2}
+class Scft(System):
+    """The generator with attention, whose triplet loss knows from the flow what belongs where."""
+
+    width = 16
+    columns = ("reference", "flow")
+    reference = Reference(grid=3, strength=0.25, jitter=50.0, order="before")
+    stride = 16
+    vgg = "vgg19"
+    lr = 1e-4
+    discriminator_lr = 2.0
+
+    def networks(self, model: Model) -> Networks:
+        """Build both networks with fresh weights."""
+        width = model.width or self.width
+        generator = ScftGenerator(width).apply(kaiming)
+        nn.init.normal_(generator.paint.weight, 0.0, 0.01)  # gray at first, where tanh is steep
+        return Networks(generator, PatchGAN(4, 4 * width).apply(normal))
+
+    def features(self, file: str) -> Features | None:
+        """Load VGG for the perceptual losses, unless `file` is "none". Raise Halt if it fails."""
+        return None if file == "none" else Features(self.vgg, file)
+
+    def shown(self, output: Matched, batch: dict[str, Tensor]) -> Tensor:
+        """Return the picture (B, 3, H, W) in [-1, 1]."""
+        return output.picture
+
+    def generator_loss(
+        self,
+        networks: Networks,
+        batch: dict[str, Tensor],
+        output: Matched,
+        train: Train,
+        features: FeatureMaps | None,
+    ) -> dict[str, Tensor]:
+        """Return the adversarial, L1 and triplet losses, and the perceptual and style losses of VGG."""
+        picture, target = output.picture, batch["target"]
+        terms = {
+            "adversarial": (networks.discriminator(batch["sketch"], picture) - 1).square(),
+            "l1": L1 * (picture - target).abs(),
+            "triplet": TRIPLET * triplet(output.scores, origins(batch["flow"])),
+        }
+        if features is None:
+            return terms
+        with torch.no_grad():
+            goals = features(target)
+        pairs = list(zip(features(picture), goals, strict=True))
+        perceptual = sum(distance(made, goal) for made, goal in pairs)
+        style = sum(distance(gram(made), gram(goal)) for made, goal in pairs)
+        return terms | {"perceptual": PERCEPTUAL * perceptual, "style": STYLE * style}
+
+    def discriminator_loss(
+        self, discriminator: nn.Module, batch: dict[str, Tensor], output: Matched
+    ) -> dict[str, Tensor]:
+        """Return the least-squares losses on the target and on the fake, halved."""
+        real = discriminator(batch["sketch"], batch["target"])
+        fake = discriminator(batch["sketch"], output.picture.detach())
+        return {"real": (real - 1).square() / 2, "fake": fake.square() / 2}
+
+
+SYSTEM = Scft()

@@ -1,0 +1,129 @@
+"""The networks of a run with their optimizers, put where they run."""
+
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from pipeline import Halt, systems
+from pipeline.hardware import Hardware, Say, compiled
+from pipeline.models import WEIGHTS
+from pipeline.params import Model, Train
+from pipeline.recompute import recompute
+from pipeline.systems import FeatureMaps, Networks, Optimizers, System
+from pipeline.weights import UNUSABLE, parse
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+GPU_LAYOUT = torch.channels_last  # what tensor cores read; on a CPU it made training slower
+
+
+@dataclass(frozen=True)
+class Learner:
+    """Both networks, where they run, and everything that an update needs.
+
+    `networks` are the ones to call; `plain` are the same without the wrappers that distribute and convert.
+    `average` is the generator that becomes the model.
+    """
+
+    system: System
+    train: Train
+    fabric: "Fabric"
+    plain: Networks
+    networks: Networks
+    optimizers: Optimizers
+    average: nn.Module
+    features: FeatureMaps | None
+    graphs: bool
+
+    @property
+    def parts(self) -> dict[str, Any]:
+        """Return everything that has a state, by its name in the checkpoint."""
+        return {
+            "generator": self.networks.generator,
+            "discriminator": self.networks.discriminator,
+            "g_optimizer": self.optimizers.generator,
+            "d_optimizer": self.optimizers.discriminator,
+            "average": self.average,
+        }
+
+
+def assemble(model: Model, train: Train, fabric: "Fabric", hardware: Hardware, say: Say) -> Learner:
+    """Build the networks of a run and set them up where they run.
+
+    Raise Halt if weights cannot be loaded, or if norms cannot be shared.
+    """
+    system = systems.system(model.system)
+    torch.manual_seed(train.seed)
+    networks = system.networks(model)
+    if train.start:
+        start_from(train.start, system, networks.generator)
+    features = system.features(train.vgg)
+    plain = laid_out(networks, train, fabric)
+    average = deepcopy(plain.generator) if train.ema else plain.generator
+    optimizers = system.optimizers(plain, train.lr or system.learning_rate(model))
+    ready = [fabric.setup(*pair) for pair in zip(plain, optimizers, strict=True)]
+    speed_up(plain, system, fabric, hardware, say)
+    (generator, g_optimizer), (discriminator, d_optimizer) = ready
+    for optimizer in (g_optimizer, d_optimizer):
+        for group in optimizer.param_groups:
+            group["initial_lr"] = group["lr"]
+    return Learner(
+        system=system,
+        train=train,
+        fabric=fabric,
+        plain=plain,
+        networks=Networks(generator, discriminator),
+        optimizers=Optimizers(g_optimizer, d_optimizer),
+        average=fabric.to_device(average),
+        features=within(fabric, fabric.to_device(features)) if features else None,
+        graphs=hardware.graphs,
+    )
+
+
+def start_from(folder: str, system: System, generator: nn.Module) -> None:
+    """Load the weights of a saved model into a generator. Raise Halt if they do not fit."""
+    try:
+        system.load(generator, parse(Path(folder, WEIGHTS).read_bytes(), WEIGHTS))
+    except FileNotFoundError:
+        raise Halt(f"{folder} holds no model: name the folder of a trained one in train.start") from None
+    except UNUSABLE as error:
+        raise Halt(
+            f"the model in {folder} has other parts than the one to train: name another start"
+        ) from error
+
+
+def laid_out(networks: Networks, train: Train, fabric: "Fabric") -> Networks:
+    """Give networks the norms and the memory layout of a run. Raise Halt if norms cannot be shared."""
+    if train.norm == "all" and fabric.world_size > 1:
+        if fabric.device.type == "cpu":
+            raise Halt("BatchNorm over all processes needs GPUs: set train.norm to each, or use one process")
+        networks = Networks(*map(nn.SyncBatchNorm.convert_sync_batchnorm, networks))
+    if fabric.device.type == "cuda":
+        networks = Networks(*(network.to(memory_format=GPU_LAYOUT) for network in networks))
+    return networks
+
+
+def speed_up(networks: Networks, system: System, fabric: "Fabric", hardware: Hardware, say: Say) -> None:
+    """Recompute or compile networks, in place, as the hardware asks."""
+    if hardware.recompute:
+        recompute(networks.generator)
+    if hardware.compiles(fabric.device.type):
+        if not hardware.recompute:
+            compiled(networks.generator, hardware, say)
+        if not system.double_backward:
+            compiled(networks.discriminator, hardware, say)
+
+
+def within(fabric: "Fabric", features: nn.Module) -> FeatureMaps:
+    """Compute features in the precision of the run, and return them as 32 bits."""
+
+    def describe(image: Tensor) -> list[Tensor]:
+        with fabric.autocast():
+            return [maps.float() for maps in features(image)]
+
+    return describe
