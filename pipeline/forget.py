@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
@@ -24,7 +25,7 @@ from pipeline import Halt, samples
 from pipeline.files import dumps, whole, write
 from pipeline.ledger import LEDGER, read_ledger, write_ledger
 from pipeline.params import Search
-from pipeline.posts import key_of, read_posts
+from pipeline.posts import Post, key_of, read_posts
 from pipeline.progress import Tick, quiet
 from pipeline.samples import Shard
 from pipeline.selection import is_forgotten
@@ -102,7 +103,7 @@ def look(words: list[str], posts: Path, columns: list[Path], tick: Tick) -> Foun
     names = set(words)
     found = Found({key_of({"id": int(word)}) for word in words if word.isdecimal()}, set())
 
-    def note(key: str, post: dict, md5: str) -> None:
+    def note(key: str, post: Post, md5: str) -> None:
         if key in found.keys or is_forgotten(post, names):
             found.keys.add(key)
             found.md5s.update(re.findall(r"\b[0-9a-f]{32}\b", md5))  # hidden in some posts
@@ -113,8 +114,8 @@ def look(words: list[str], posts: Path, columns: list[Path], tick: Tick) -> Foun
     for number, shard in enumerate(shards, 1):
         for sample in shard:
             facts = sample.facts
-            post = {"id": sample.key, "tag_string_artist": facts.get("artist", "")}
-            note(sample.key, post, f"{facts.get('md5')} {facts.get('file_md5')}")
+            md5s = f"{facts.get('md5')} {facts.get('file_md5')}"
+            note(sample.key, {"id": -1, "tag_string_artist": facts.get("artist", "")}, md5s)
         tick(number, len(shards))
     return found
 
@@ -142,8 +143,8 @@ def remember(params: Path, words: list[str]) -> None:
         document = yaml.load(text)
     except (FileNotFoundError, YAMLError):
         raise Halt(f"{params} is missing or no YAML: run this in the folder of a project") from None
-    section = document.get("search") if isinstance(document, dict) else None
-    if not isinstance(section, dict):
+    section = document.get("search") if isinstance(document, CommentedMap) else None
+    if not isinstance(section, CommentedMap):
         raise Halt(f"{params} has no section search: run this in the folder of a project")
     before = str(section.get("forget") or "").split()
     added = [word for word in dict.fromkeys(words) if word not in before]
@@ -167,7 +168,7 @@ def round_trip(text: str) -> YAML:
     yaml = YAML()
     yaml.preserve_quotes = True
     yaml.width = 10**6
-    yaml.line_break = "\r\n" if "\r\n" in text else "\n"
+    yaml.line_break = "\r\n" if "\r\n" in text else "\n"  # type: ignore[assignment]
     return yaml
 
 

@@ -4,9 +4,10 @@ Samples are linked by family (a child names its parent, through any number of ge
 and by near hashes of their colors or of their lines. A group is a connected component of these links.
 """
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from pipeline.looks import NOTHING, REACH
 from pipeline.near import IndexPairs, distance, expand, near, neighbors, pad
 
 KINDS = ("family", "pixels", "colors", "lines")
+Name = TypeVar("Name", str, bytes)
 HELD = 1 << 23  # near pairs of one kind that are kept in memory; more are recomputed each time
 
 
@@ -66,7 +68,7 @@ def hold(found: Callable[[], Iterator[IndexPairs]]) -> Callable[[], Iterator[Ind
     return lambda: iter(blocks)
 
 
-def number(names: Sequence[Hashable], nothing: Hashable) -> tuple[np.ndarray, list]:
+def number(names: Sequence[Name], nothing: Name) -> tuple[np.ndarray, list[Name]]:
     """Label the names: equal names equally, in sorted order, but each `nothing` with a label of its own.
 
     Return the labels (N,) and the sorted names.

@@ -1,35 +1,46 @@
-"""Words and numbers -> Markdown and YAML, in which no text from outside can become anything but text."""
+"""Markdown and YAML from words and numbers; text from outside can never become markup."""
 
 import io
 import re
 from collections.abc import Iterable, Mapping
+from pathlib import Path
+from string import Template
 from typing import Any
 
-LONGEST = 80  # characters of a name that is shown
+LONGEST = 80  # characters; longer names are cut
+
+
+def templates(path: Path) -> dict[str, Template]:
+    """Read a file of Markdown whose parts each follow a line <!-- NAME -->; return them by name.
+
+    `Template.substitute` inserts values as they are: a $ or a brace in a value has no meaning.
+    """
+    parts = re.split(r"^<!-- (.+) -->\n", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {name: Template(text.strip()) for name, text in zip(parts[1::2], parts[2::2], strict=True)}
 
 
 def seen(text: str) -> str:
-    """Reduce a text to one line of what can be seen; the rest could turn the direction of writing."""
+    """Return the printable characters of a text on one line; others could reverse the writing direction."""
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())
 
 
 def code(text: str) -> str:
-    """Show a text from outside, letter by letter, anywhere in Markdown: in a table too."""
+    """Show a text from outside literally, anywhere in Markdown, also in a table."""
     text = seen(text)
     text = text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
-    if not re.search(r"[`|\\]", text):  # with one of these no run of backticks is safe in a table
-        return f"`{text}`" if text else "none told"
+    if not re.search(r"[`|\\]", text):  # with one of these, backticks are not safe in a table
+        return f"`{text}`" if text else "none given"
     return f"<code>{re.sub('[^a-zA-Z0-9 ]', lambda found: f'&#{ord(found[0])};', text)}</code>"
 
 
 def listing(counts: Mapping[str, int], most: int | None = None) -> str:
-    """Put the largest counts of names from outside into words, equal ones by name."""
+    """List the `most` largest counts with their names, which come from outside; sort equal counts by name."""
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return ", ".join(f"{code(name)} {count:,}" for name, count in ranked[:most])
 
 
 def table(heads: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
-    """Lay out rows of Markdown below their heads; a column of numbers stands right."""
+    """Return a table in Markdown; columns of integers are aligned right."""
     rows = [list(row) for row in rows]
     rules = [
         "---:" if all(type(cell) is int for cell in cells) else "---" for cells in zip(*rows, strict=True)
@@ -39,13 +50,13 @@ def table(heads: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
 
 
 def fenced(language: str, text: str) -> str:
-    """Show lines of code, which cannot end their own block."""
+    """Return a block of code, with a fence that no line of the code can close."""
     fence = "`" * max([3, *(1 + len(run) for run in re.findall("`+", text))])
     return f"{fence}{language}\n{text.strip()}\n{fence}"
 
 
 def dump(value: Any) -> str:
-    """Write YAML in the order given, each text on one line."""
+    """Return YAML in the given order, with each string on one line."""
     from ruamel.yaml import YAML  # takes a tenth of a second, and commands that write none import this too
 
     yaml, out = YAML(), io.StringIO()

@@ -69,7 +69,9 @@ def pad(hashes: np.ndarray) -> list[np.ndarray]:
 
 def distance(words: list[np.ndarray], left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """Return the Hamming distances (P,) of the pairs left-right of hashes, given as words."""
-    return sum((np.bitwise_count(word[left] ^ word[right]) for word in words), start=np.uint16(0))
+    return sum(
+        (np.bitwise_count(word[left] ^ word[right]) for word in words), start=np.zeros(len(left), np.uint16)
+    )
 
 
 def candidates(hashes: np.ndarray, reach: int) -> list[tuple[np.ndarray, int]]:

@@ -1,9 +1,9 @@
-"""Columns -> shards by split, which any WebDataset reader opens. Bytes are copied, nothing is encoded."""
+"""Columns -> the packed dataset: shards by split, which any WebDataset reader opens. Bytes are copied."""
 
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from itertools import zip_longest
 from pathlib import Path
@@ -19,6 +19,7 @@ from pipeline.files import dumps, remove, write
 from pipeline.groups import Look
 from pipeline.looks import NOTHING
 from pipeline.params import Pack
+from pipeline.progress import Tick, quiet
 from pipeline.samples import Column, Shard
 from pipeline.split import SPLITS, split
 from pipeline.tars import Sample, Writer
@@ -31,57 +32,55 @@ def pack(
     *,
     history: Mapping[str, dict] = MappingProxyType({}),
     settings: Mapping[str, dict] = MappingProxyType({}),
-    tick: Callable[[int, int], None] = lambda done, total: None,
+    tick: Tick = quiet,
 ) -> dict:
-    """Join columns into `dest`/SPLIT-NNNNNN.tar and return the counts.
+    """Join columns into shards `dest`/SPLIT-NNNNNN.tar, write the card, and return the counts.
 
-    `columns` maps a name to its folder; the first is the color column, whose facts tell what links samples to
-    groups, which are never split. A card is written too: `history` are the metrics of search and fetch, and
-    `settings` the sections of params.yaml, for it to tell. Raise Halt if the columns do not hold the same
-    samples.
+    `columns` maps names to folders; the first is the color column, whose metadata link samples to groups. A
+    group is never split. `history` are the metrics of search and fetch, and `settings` the sections of
+    params.yaml, both for the card. Raise Halt if the columns do not have the same samples.
     """
     rows = aligned(columns)
     for column in columns.values():
         samples.keep_apart(column, dest)
-    seen = [look(row.key, facts) for shard, *_ in rows for row, facts in shard.facts()]
-    found = groups.links(seen, params.near)
-    names = groups.group(seen, found)
+    looks = [links_of(row.key, facts) for shard, *_ in rows for row, facts in shard.facts()]
+    found = groups.links(looks, params.near)
+    names = groups.group(looks, found)
     splits = [split(name, params) for name in names]
     counts = Counter(splits)
     if not counts["train"]:
-        raise Halt(f"none of {len(seen)} samples falls to the training split: search for more")
+        raise Halt(f"none of {len(looks)} samples falls to the training split: search for more")
     limit = math.ceil(counts["train"] / shards_needed(rows, counts, params))
     census = Census()
     with samples.making(dest) as made, ExitStack() as stack:
         outputs = {name: stack.enter_context(Output(made, name, limit)) for name in SPLITS}
-        told = zip(names, splits, strict=True)
+        assigned = zip(names, splits, strict=True)
         for row in rows:
-            for sample, facts in joined(columns, row, told):
+            for sample, facts in joined(columns, row, assigned):
                 outputs[facts["split"]].add(sample)
                 census.add(facts, facts["split"], sample.members)
-            tick(sum(output.count for output in outputs.values()), len(seen))
-    alone = np.array([split(each.id, params) for each in seen])
+            tick(len(census), len(looks))
     metrics = {name: counts[name] for name in SPLITS} | {
         "shards": len(made.entries),
         "groups": len(set(names)),
         "largest": max(Counter(names).values()),
         "linked": groups.count(found),
-        "torn": groups.torn(found, alone),
+        "torn": groups.torn(found, np.array([split(look.id, params) for look in looks])),
         "leaks": groups.torn(found, np.array(splits)),
     }
     steps = {stage(name): samples.read_seal(path) for name, path in columns.items()}
     write(dest / samples.CARD, card(census, {**history, **steps, "pack": metrics}, settings).encode())
-    made.seal(len(seen), {})
+    made.seal(len(looks), {})
     return metrics
 
 
 def stage(column: str) -> str:
-    """Name the stage that makes a column."""
+    """Return the name of the stage that makes a column."""
     return "clean" if column == "color" else column.replace("sketch-", "sketchify-")
 
 
-def look(key: str, facts: dict) -> Look:
-    """Read what links a sample from the facts of its color column."""
+def links_of(key: str, facts: dict) -> Look:
+    """Return the properties that link a sample to others, from the metadata of its color column."""
     return Look(
         id=str(facts.get("id", key)),
         family=str(facts["family"]),
@@ -92,7 +91,7 @@ def look(key: str, facts: dict) -> Look:
 
 
 def current(folder: Path, names: Iterable[str]) -> list[Path]:
-    """List the columns `names` in `folder`, and remove the others; nothing, if one of them is not whole."""
+    """Return the columns `names` in `folder` and remove all others, but only if each of `names` is whole."""
     columns = [folder / name for name in sorted(names)]
     for column in columns:
         samples.shards(column)
@@ -102,23 +101,22 @@ def current(folder: Path, names: Iterable[str]) -> list[Path]:
 
 
 class Output:
-    """The shards of one split: each takes `limit` samples, one is open at a time."""
+    """A writer of the shards of one split, at most `limit` samples each."""
 
     def __init__(self, column: Column, name: str, limit: int):
-        """Write NAME-NNNNNN.tar, to be added to a column."""
+        """Write shards NAME-NNNNNN.tar and add them to a column."""
         self.column, self.name, self.limit = column, name, limit
         self.count, self.stack = 0, ExitStack()
 
     def __enter__(self) -> "Output":
-        """Begin with no shard."""
         return self
 
     def __exit__(self, *error: Any) -> None:
-        """Finish the last shard, or leave nothing of it after an error."""
+        """Finish the last shard; after an error, remove it."""
         self.stack.__exit__(*error)
 
     def add(self, sample: Sample) -> None:
-        """Write a sample, to the next shard if this one is full."""
+        """Write a sample; start a new shard if the current one is full."""
         if self.count % self.limit == 0:
             self.stack.close()
             self.shard = self.stack.enter_context(self.open())
@@ -127,7 +125,7 @@ class Output:
 
     @contextmanager
     def open(self) -> Iterator[Writer]:
-        """Open the next shard; once whole, it joins the column."""
+        """Open the next shard; once it is finished, add it to the column."""
         path = self.column.path / f"{self.name}-{self.count // self.limit:06d}.tar"
         with tars.writing(path) as shard:
             yield shard
@@ -135,7 +133,7 @@ class Output:
 
 
 def aligned(columns: dict[str, Path]) -> list[tuple[Shard, ...]]:
-    """List the shards of all columns side by side. Raise Halt if their names differ."""
+    """Return the shards of equal number of all columns, row by row. Raise Halt if their names differ."""
     for name in columns:
         if not re.fullmatch("[a-z0-9-]+", name):
             raise Halt(
@@ -151,21 +149,21 @@ def aligned(columns: dict[str, Path]) -> list[tuple[Shard, ...]]:
 
 
 def shards_needed(rows: list[tuple[Shard, ...]], counts: Counter, params: Pack) -> int:
-    """Count the training shards: enough for loaders to share, and none larger than asked for."""
+    """Return the number of training shards: enough for loaders to share, none larger than `megabytes`."""
     size = sum(shard.bytes for row in rows for shard in row) * counts["train"] / counts.total()
     return max(params.shards, math.ceil(size / (params.megabytes * 10**6)))
 
 
 def joined(
-    columns: dict[str, Path], row: tuple[Shard, ...], told: Iterator[tuple[str, str]]
+    columns: dict[str, Path], row: tuple[Shard, ...], assigned: Iterator[tuple[str, str]]
 ) -> Iterator[tuple[Sample, dict]]:
-    """Yield the samples of a row of shards, each with its facts; `told` are their groups and splits."""
+    """Yield the joined samples of a row of shards with their metadata; `assigned` yields group and split."""
     for cells in zip_longest(*row):
         if None in cells or len({cell.key for cell in cells}) > 1:
             raise Halt(
                 f"{' and '.join(str(shard.path) for shard in row)} hold other samples: run their stages again"
             )
-        group, name = next(told)
+        group, name = next(assigned)
         facts = cells[0].facts | {"group": group, "split": name}
         facts |= {
             column: cell.facts for column, cell in zip(columns, cells, strict=True) if cell is not cells[0]

@@ -1,4 +1,4 @@
-"""The card tells what was packed, shows how to read it, and is moved by nothing that it quotes."""
+"""The card describes what was packed and shows how to read it, and nothing that it quotes becomes markup."""
 
 import hashlib
 import json
@@ -34,19 +34,20 @@ PARAMS = YAML(typ="safe").load(ROOT / "params.yaml")
 YAML_BLOCK = re.compile(r"^(`+)yaml\n(.*?)\n\1$", re.DOTALL | re.MULTILINE)
 HOSTILE = [
     "a|b", "``` end", "- item", "# head", "x\ny", "\\|", "`", "<script>", "[x](http://evil.example)", "**",
-    "---", "FOLDER", "AUDIENCE", "\u202eback", "é" * 500, "_a_", ": {", "| --- |", "&amp;", "a  b", "\\",
+    "---", "$folder", "${audience}", "$$", "{folder}", "{}", "\u202eback", "é" * 500, "_a_", ": {", "| --- |",
+    "&amp;", "a  b", "\\",
 ]  # fmt: skip
 
 
 def facts(number):
-    """Tell of a sample; only some tell all there is to tell."""
-    told = {"id": number, "family": number, "rating": "gs"[number % 2], "artist": f"ann bob_{number % 3}"}
-    told |= {
+    """Make the metadata of a sample; only some have a score."""
+    made = {"id": number, "family": number, "rating": "gs"[number % 2], "artist": f"ann bob_{number % 3}"}
+    made |= {
         "license": "CC BY 4.0",
         "source": f"https://www.Art.example/{number}",
         "tags": ["ann", "solo", "hat"],
     }
-    return told | ({"score": number} if number > 20 else {})
+    return made | ({"score": number} if number > 20 else {})
 
 
 def drawn(name, key):
@@ -58,7 +59,7 @@ def drawn(name, key):
 
 
 def census_of(folder):
-    """Count what lies in a packed dataset."""
+    """Count what is in a packed dataset."""
     census = Census()
     for shard in samples.shards(folder):
         for sample in shard:
@@ -98,7 +99,7 @@ def header(text):
 
 
 def mini(**more):
-    """Count one sample that tells what is given."""
+    """Count one sample with the given metadata."""
     census = Census()
     census.add({"id": 1, "family": 1, **more}, "train", ["color.png", "json"])
     return census
@@ -108,19 +109,19 @@ def mini(**more):
 
 CHECK = """
 import hashlib, json
-def told(row):
+def content(row):
     pictures = {name: row[f"{name}.png"] for name in %r}
     seen = {n: [image.mode, hashlib.sha256(image.tobytes()).hexdigest()] for n, image in pictures.items()}
     return [row["json"], seen]
 by_header = {name: len(rows) for name, rows in load_dataset("data/pairs").items()}
-rows = {name: {row["__key__"]: told(row) for row in rows} for name, rows in dataset.items()}
+rows = {name: {row["__key__"]: content(row) for row in rows} for name, rows in dataset.items()}
 json.dump([by_header, rows], open("found.json", "w"))
 """ % [*COLUMNS]
 
 
 @pytest.fixture(scope="module")
 def hub(home):
-    """Run the snippet of `datasets` in a process of its own, without a network, and note what it loaded."""
+    """Run the snippet of `datasets` in a process of its own, without a network, and save what it loaded."""
     env = os.environ | {"HF_HOME": str(home / "hf"), "HF_HUB_OFFLINE": "1", "USE_TORCH": "0"}
     command = [sys.executable, "-c", blocks(read(home), "python")[1] + CHECK]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
@@ -136,7 +137,7 @@ def _started(hub):
 
 @pytest.fixture
 def execute(home, monkeypatch, capsys):
-    """Return what runs a snippet for a split: its dataset, and what it prints."""
+    """Return a function that runs a snippet for a split and returns the samples and the output."""
     monkeypatch.chdir(home)
 
     def run(number, split):
@@ -177,15 +178,15 @@ def test_inkwash_reads_a_split_as_the_card_shows(home, execute, split):
     assert printed.startswith(f"{found[0]['key']} torch.Size([64, 64])")
 
 
-# ---------------------------------------------------------------- what it tells
+# ---------------------------------------------------------------- what it says
 
 
 def test_the_header_is_what_the_hub_reads(home):
-    told = header(read(home))
-    assert told["license"] == "cc-by-4.0"
-    assert told["task_categories"] == ["image-to-image"]
-    assert told["size_categories"] == ["n<1K"]
-    [config] = told["configs"]
+    fields = header(read(home))
+    assert fields["license"] == "cc-by-4.0"
+    assert fields["task_categories"] == ["image-to-image"]
+    assert fields["size_categories"] == ["n<1K"]
+    [config] = fields["configs"]
     assert config["data_files"] == [
         {"split": "train", "path": "train-*.tar"},
         {"split": "validation", "path": "val-*.tar"},
@@ -199,36 +200,36 @@ def test_a_split_without_samples_is_named_nowhere():
     assert not re.search(r"val-|validation|test-", text)
 
 
-def test_in_the_table_of_stages_each_number_adds_up(home):
+def test_the_numbers_in_the_table_of_stages_add_up(home):
     rows = re.findall(r"^\| ([a-z7 ]+) \| (\d+) \| (\d+) \| (.+) \|$", read(home), re.MULTILINE)
     assert [row[0] for row in rows] == ["search", "fetch", "clean", "sketchify b7", "pack"]
     for _, taken, written, reasons in rows:
         assert int(taken) == int(written) + sum(map(int, re.findall(r"` (\d+)", reasons)))
     assert [int(row[1]) for row in rows[1:]] == [40, 38, 30, 30]
     assert "`gray` 7, `duplicate` 1" in rows[2][3]
-    assert "not all is of one run" not in read(home)
+    assert "not from one run" not in read(home)
 
 
-def test_counts_that_do_not_meet_are_pointed_out(home):
+def test_counts_that_do_not_match_are_pointed_out(home):
     history = HISTORY | {"fetch": {"taken": 41, "written": 37, "rejected": {"banned": 4}}}
     text = card.card(census_of(home / terms.FOLDER), history, {})
-    assert "**search gave 40, but fetch took 41: not all is of one run.**" in text
-    assert "**fetch gave 37, but clean took 38: not all is of one run.**" in text
+    assert "**search passed on 40, but fetch received 41: these counts are not from one run.**" in text
+    assert "**fetch passed on 37, but clean received 38: these counts are not from one run.**" in text
 
 
 @pytest.mark.parametrize(
     ("search", "said"), [({"limit": 40}, True), ({"sample": 9}, True), ({"limit": 41}, False)]
 )
-def test_a_search_that_kept_all_it_was_asked_for_says_that_there_may_be_more(search, said):
+def test_a_search_that_reached_its_limit_says_that_more_may_match(search, said):
     assert ("was asked for" in card.card(mini(), HISTORY, {"search": search})) == said
 
 
-def test_splits_groups_and_leaks_are_told(home):
+def test_splits_groups_and_leaks_are_shown(home):
     metrics = {"groups": 1234, "linked": {"family": 5, "pixels": 2}, "torn": 3, "leaks": 0}
     text = card.card(census_of(home / terms.FOLDER), {"pack": metrics}, {})
     assert "1,234 groups" in text
     assert "by kind: `family` 5, `pixels` 2." in text
-    assert "one by one, 3 of them would be in two splits; drawn by groups, 0 are." in text
+    assert "one by one,\n3 of these pairs would be in two splits; drawn by groups, 0 are." in text
     for name, count in census_of(home / terms.FOLDER).splits.items():
         assert f"| `{name}` | {count} | {count / 30:.1%} | `{name}-*.tar` |" in text
 
@@ -248,7 +249,7 @@ def test_ratings_tags_artists_licenses_and_hosts_are_counted(home):
     assert "- **Ratings**: `general` 15, `sensitive` 15" in text
     assert "- **Tags**: 2, namely `hat` 30, `solo` 30" in text
     assert "- **Artists**: 4, namely `ann` 30, `bob_0` 10, `bob_1` 10, `bob_2` 10" in text
-    assert "- **Licenses** told by the sources: `CC BY 4.0` 30" in text
+    assert "- **Licenses** given by the sources: `CC BY 4.0` 30" in text
     assert "- **Hosts** of the addresses in `source`: 1, namely `www.art.example` 30" in text
 
 
@@ -305,7 +306,7 @@ def test_the_license_is_named_only_if_all_samples_share_one_that_the_hub_knows(l
 
 def test_without_metrics_and_parameters_the_card_says_so_and_stays_whole():
     text = card.card(mini(), {}, {})
-    assert "The counts of the stages before were not at hand." in text
+    assert "The counts of the earlier stages are not available." in text
     assert not blocks(text, "yaml")
     assert len(blocks(text, "python")) == 2  # inkwash trains with a sketch and a cue
 
@@ -331,7 +332,7 @@ def test_the_card_names_no_path_no_machine_and_no_credentials(host, shown):
     assert YAML(typ="safe").load(blocks(text, "yaml")[0]) == {"search": {"host": shown}}
 
 
-def test_who_had_to_go_is_not_named_and_no_file_of_weights_is():
+def test_neither_forgotten_posts_nor_files_of_weights_are_named():
     params = {"search": PARAMS["search"] | {"forget": "12 artist:ann"}}
     params["sketches"] = {"net": {"method": "learned", "weights": "/home/ann/netG.pth"}}
     text = card.card(mini(), {}, params)
@@ -339,7 +340,7 @@ def test_who_had_to_go_is_not_named_and_no_file_of_weights_is():
     assert text.count(card.HIDDEN) == 2
 
 
-def test_parameters_that_decide_nothing_of_the_data_are_left_out(home):
+def test_parameters_that_do_not_decide_the_data_are_left_out(home):
     shown = YAML(typ="safe").load(blocks(read(home), "yaml")[0])
     assert shown == {name: PARAMS[name] for name in card.SECTIONS}
 
@@ -348,7 +349,7 @@ def test_parameters_that_decide_nothing_of_the_data_are_left_out(home):
 
 
 def shape(text):
-    """List what Markdown makes of a text, without the words in it."""
+    """List the Markdown tokens of a text, without its words."""
     tokens = MarkdownIt("commonmark").enable("table").parse(text.split("\n---\n", 1)[1])
     inner = [[child.type for child in token.children or () if child.type != "text"] for token in tokens]
     joined = [" ".join(types).replace("html_inline html_inline", "code_inline") for types in inner]
@@ -356,7 +357,7 @@ def shape(text):
 
 
 def written(value):
-    """Write a card where a value stands wherever a text from outside may; fields keep their order."""
+    """Write a card with a value in every place for text from outside; the fields keep their order."""
     census = mini(
         tags=[value, "b"], artist=[value], rating=value, license=value, source=value, **{f"m{value}": 1}
     )
@@ -396,9 +397,9 @@ def test_pictures_of_artists_are_not_licensed_by_the_card():
         "minors",
     ):
         assert said in text
-    assert "`CC BY 4.0` 1. Each holds for the samples whose JSON tells it." in text
-    assert "no license is known" not in text
-    assert "Of 1 of the 1 pictures no license is known." in card.card(mini(), {}, {})
+    assert "`CC BY 4.0` 1. Each holds for the samples whose JSON names it." in text
+    assert "No license is known" not in text
+    assert "No license is known for 1 of the 1 pictures." in card.card(mini(), {}, {})
 
 
 def test_pictures_that_the_project_drew_are_its_own():
@@ -416,7 +417,7 @@ def test_a_set_with_adult_ratings_says_so_to_people_and_to_the_hub(rating, adult
     text = card.card(mini(rating=rating), {}, {})
     assert ("not-for-all-audiences" in header(text)["tags"]) == adult
     assert ("keep them from minors" in text) == adult
-    assert ("`s` is sensitive" in text) == (rating == "s")
+    assert ("`s` means sensitive" in text) == (rating == "s")
 
 
 # ---------------------------------------------------------------- the snippet that ran meanwhile
