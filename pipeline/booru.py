@@ -1,7 +1,7 @@
-"""A Danbooru-compatible site on loopback, for tests, for the sample pipeline and for folders of pictures.
+"""A Danbooru-compatible site on loopback, for tests, the embedded sample and folders of pictures.
 
-`respond` is the site as a function of catalog and request, `serve` gives it a socket. What there is to serve
-comes from `catalog`, the sizes of a picture from `variants`, and what goes wrong on demand from `faults`.
+`respond` is the site as a function of catalog and request, and `serve` connects it to a socket. catalog.py
+has its content, variants.py the sizes of a picture, faults.py the errors that it makes on demand.
 """
 
 import re
@@ -9,18 +9,21 @@ from base64 import b64decode
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
+from typing import Any
 
 from pipeline import Halt, query
 from pipeline.catalog import Catalog
 from pipeline.files import dumps
 from pipeline.images import BadImage
 from pipeline.pages import Refusal, bad, browse, count, newest, tags, within
+from pipeline.posts import FullPost
 from pipeline.server import Answer, Request, Server, ranged, running
 from pipeline.variants import BOXES, draw, place, variants
 
+Tree = dict[str, Any]  # of names of fields
 Accounts = Mapping[str, tuple[str, str]]  # login: (api_key, level), a key of query.LIMITS
 Respond = Callable[[Request], Answer]
-Faults = Callable[[Request, int, Respond], Answer]  # (request, newest id, the site) -> what goes back
+Faults = Callable[[Request, int, Respond], Answer]  # (request, newest id, the site) -> its answer
 
 BANNED_AGENTS = ("python-requests", "Mozilla")
 EDGE = Answer(
@@ -33,12 +36,12 @@ KINDS = {
     "jpg": "image/jpeg", "mp4": "video/mp4", "webm": "video/webm", "zip": "application/zip",
     "swf": "application/x-shockwave-flash",
 }  # fmt: skip
-TRUSTED = ("gold", "platinum")  # levels that see restricted posts
-HIDDEN = ("md5", "file_url", "large_file_url")  # of the posts that one must not see
+TRUSTED = ("gold", "platinum")  # levels that may see restricted posts
+HIDDEN = ("md5", "file_url", "large_file_url")  # fields that lead to the picture
 
 
 def complaint(status: int, error: str, message: str, **headers: str) -> Answer:
-    """Make an error in Danbooru's form."""
+    """Return an error in Danbooru's form."""
     body = {"success": False, "error": error, "message": message, "backtrace": []}
     return Answer(status, "application/json", dumps(body), headers)
 
@@ -63,7 +66,7 @@ def respond(catalog: Catalog, accounts: Accounts, request: Request) -> Answer:
 
 
 def log_in(accounts: Accounts, credentials: str) -> str:
-    """Return the level of the account that the header Authorization names. Raise Refusal."""
+    """Return the level of the account in an Authorization header. Raise Refusal."""
     if not credentials:
         return "anonymous"
     try:
@@ -76,9 +79,9 @@ def log_in(accounts: Accounts, credentials: str) -> str:
 
 
 def send(catalog: Catalog, md5: str, kind: str, path: str) -> Answer:
-    """Send the file at a path, a size of the post with an MD5, unless it is banned or not there.
+    """Answer with the file at a path: a size of the post with an MD5, unless that is banned.
 
-    As on the site, where files lie with a host of their own, nobody asks here for an account.
+    It needs no account, as on Danbooru, where the files lie on another host.
     """
     for post in catalog.by_md5.get(md5, []):
         variant = {variant.type: variant for variant in variants(post)}.get(kind)
@@ -94,8 +97,8 @@ def send(catalog: Catalog, md5: str, kind: str, path: str) -> Answer:
     return MISSING
 
 
-def route(catalog: Catalog, level: str, request: Request) -> dict | list[dict]:
-    """Answer a question to the API from an account of some level. Raise Refusal."""
+def route(catalog: Catalog, level: str, request: Request) -> Any:
+    """Return the JSON value that the API answers an account of some level. Raise Refusal."""
     path, asked = request.path, request.query
     if path == "/counts/posts.json":
         return {"counts": {"posts": count(catalog.posts, asked, level)}}
@@ -114,18 +117,18 @@ def route(catalog: Catalog, level: str, request: Request) -> dict | list[dict]:
     return show(found[0], request.address, level)
 
 
-# ---------------------------------------------------------------- how a post is shown
+# ---------------------------------------------------------------- posts as accounts see them
 
 
-def hidden(post: dict, level: str) -> bool:
-    """Tell whether an account of some level must not see the picture of a post."""
+def hidden(post: FullPost, level: str) -> bool:
+    """Tell whether an account of some level may not see the picture of a post."""
     return post["is_banned"] or (post.get("is_restricted", False) and level not in TRUSTED)
 
 
-def show(post: dict, address: str, level: str) -> dict:
-    """Return a post as an account of some level sees it: where its files are, or no trace of hidden ones."""
-    shown, asset = dict(post), dict(post["media_asset"])
-    shown.pop("is_restricted", None)  # our own field
+def show(post: FullPost, address: str, level: str) -> dict[str, Any]:
+    """Return a post as an account of some level sees it; addresses of files only if it may see them."""
+    shown, asset = dict[str, Any](post), dict(post["media_asset"] or {})
+    shown.pop("is_restricted", None)  # not a field of Danbooru
     asset.pop("variants", None)
     if hidden(post, level):
         return {name: shown[name] for name in shown if name not in HIDDEN} | {"media_asset": asset}
@@ -137,9 +140,10 @@ def show(post: dict, address: str, level: str) -> dict:
     return shown | files | {"media_asset": asset | {"variants": listed}}
 
 
-def selection(text: str) -> dict:
-    """Read the fields of only=, such as id,media_asset[pixel_hash], as a tree of names."""
-    branches, name = [{}], ""
+def selection(text: str) -> Tree:
+    """Parse the fields of only=, such as id,media_asset[pixel_hash], to a tree of names. Raise Refusal."""
+    branches: list[Tree] = [{}]
+    name = ""
     for token in re.findall(r"\w+|\[|\]", text):
         if token == "[" and name in branches[-1]:
             branches.append(branches[-1][name])
@@ -155,8 +159,8 @@ def selection(text: str) -> dict:
     return branches[0]
 
 
-def select(value, tree: dict):
-    """Reduce an object, or each of a list of them, to the fields of a tree; without one all stay."""
+def select(value: Any, tree: Tree) -> Any:
+    """Reduce an object, or each one in a list, to the fields of a tree; an empty tree keeps all fields."""
     if isinstance(value, list):
         return [select(each, tree) for each in value]
     if not tree or not isinstance(value, dict):
@@ -168,8 +172,8 @@ def select(value, tree: dict):
 
 
 def read_accounts(texts: Iterable[str]) -> Accounts:
-    """Read accounts written as LOGIN:API_KEY:LEVEL. Raise ValueError, which does not repeat the key."""
-    accounts = {}
+    """Read accounts written as LOGIN:API_KEY:LEVEL. Raise ValueError, without repeating the key."""
+    accounts: dict[str, tuple[str, str]] = {}
     for text in texts:
         login, _, rest = text.partition(":")
         key, _, level = rest.rpartition(":")
@@ -181,7 +185,7 @@ def read_accounts(texts: Iterable[str]) -> Accounts:
 
 
 def site(catalog: Catalog, accounts: Accounts | None, faults: Faults | None) -> Respond:
-    """Make a catalog a function from request to answer."""
+    """Return a catalog as a function from request to answer."""
     proper = partial(respond, catalog, accounts or {})
     if faults is None:
         return proper

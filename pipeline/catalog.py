@@ -1,4 +1,4 @@
-"""The content of a Danbooru-compatible site: its posts and their files."""
+"""The content of a site: its posts and their files."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable

@@ -1,7 +1,7 @@
-"""What goes wrong with a site, on demand: rules in a JSON file -> answers that fail by them.
+"""Faults of a site on demand: rules in a JSON file -> answers that fail.
 
-The first rule that hits a request decides its answer. Nothing is random: which targets a rule hits follows
-from their names.
+The first rule that hits a request decides its answer. Nothing is random: a hash of its target decides
+whether a rule with a `share` hits it.
 """
 
 import dataclasses
@@ -23,7 +23,7 @@ from pipeline.fields import check, choice, number, words
 from pipeline.pages import Refusal, reach
 from pipeline.server import Answer, Request, ranged
 
-KEYS = {  # of each fault, beside match, share and times
+KEYS: dict[str, tuple[str, ...]] = {  # of each fault, besides COMMON
     "limit": ("every", "seconds", "retry_after", "penalty"),
     "canceled": ("window",),
     "status": ("status",),
@@ -38,7 +38,7 @@ KEYS = {  # of each fault, beside match, share and times
     "redirect": ("location",),
 }
 COMMON = ("fault", "match", "share", "times")
-GRACE = 30  # seconds that asking while limited can cost at most
+GRACE = 30  # seconds by which penalties can extend a limit
 ERRORS = {
     400: "ActionController::BadRequest",
     401: "SessionLoader::AuthenticationFailure",
@@ -48,7 +48,7 @@ ERRORS = {
     422: "PostQuery::TagLimitError",
     429: "RateLimiter::RateLimitError",
 }
-MAGIC = {  # how files of a type begin
+MAGIC = {  # the first bytes of a type
     "image/gif": b"GIF89a\1\0\1\0",
     "image/jpeg": b"\xff\xd8\xff\xe0",
     "image/png": b"\x89PNG\r\n\x1a\n",
@@ -60,28 +60,28 @@ MAGIC = {  # how files of a type begin
 
 @dataclass(frozen=True)
 class Rule:
-    """One way to fail, and the requests that do; a fault reads the fields that `KEYS` gives it."""
+    """A fault and the requests that it hits; a fault reads COMMON and its fields in KEYS."""
 
-    fault: str = choice("status", "What goes wrong.", *KEYS)
-    match: str = words("", "A regular expression that the target holds.")
-    share: float = number(1.0, "The share of the targets that fail, always the same ones.", 0, 1)
-    times: int = number(sys.maxsize, "How often each target fails before it is answered properly.", 1)
-    every: int = number(10, "The limit begins with every such request.", 1)
-    seconds: float = number(5.0, "How long the limit or the silence lasts.", 0)
-    retry_after: bool = field(default=True, metadata={"help": "Whether Retry-After says how long."})
-    penalty: float = number(0.0, "Seconds more for each request meanwhile, 30 at most together.", 0)
+    fault: str = choice("status", "The kind of fault.", *KEYS)
+    match: str = words("", "A regular expression to find in the target.")
+    share: float = number(1.0, "The share of these targets that fail, always the same ones.", 0, 1)
+    times: int = number(sys.maxsize, "How often each target fails before it succeeds.", 1)
+    every: int = number(10, "The limit begins with each such request.", 1)
+    seconds: float = number(5.0, "How long the limit or the pause lasts.", 0)
+    retry_after: bool = field(default=True, metadata={"help": "Whether to send Retry-After."})
+    penalty: float = number(0.0, "Seconds by which each request during a limit extends it, 30 at most.", 0)
     window: int = number(1000, "How many ids a search may span.", 0)
     status: int = number(503, "The status of the answer.", 400, 599)
-    keep: float = number(0.5, "The share of the body that is sent.", 0, 1)
-    content_type: str = words("video/mp4", "What the file is instead.")
-    location: str = words("https://example.org/", "Where the answer points to.")
+    keep: float = number(0.5, "The share of the body to send.", 0, 1)
+    content_type: str = words("video/mp4", "The type of the other file.")
+    location: str = words("https://example.org/", "The target of the redirect.")
 
 
 # ---------------------------------------------------------------- reading
 
 
 def read_faults(path: Path, clock: Callable[[], float] = time.monotonic) -> "Faults":
-    """Read a JSON list of rules. Raise Halt, naming the rule and what is wrong with it."""
+    """Read a JSON list of rules; `clock` returns seconds. Raise Halt, which names the bad rule."""
     try:
         given = json.loads(path.read_bytes())
     except FileNotFoundError:
@@ -100,7 +100,7 @@ def read_faults(path: Path, clock: Callable[[], float] = time.monotonic) -> "Fau
 
 
 def read_rule(given: object) -> Rule:
-    """Make a rule of what a file says. Raise ValueError."""
+    """Make a rule of a JSON value. Raise ValueError."""
     if not isinstance(given, dict) or "fault" not in given:
         raise ValueError('a fault must be an object with the key "fault"')
     fields = {field.name: field for field in dataclasses.fields(Rule)}
@@ -120,29 +120,29 @@ def read_rule(given: object) -> Rule:
     return Rule(**given)
 
 
-# ---------------------------------------------------------------- which requests fail
+# ---------------------------------------------------------------- requests that fail
 
 
 @dataclass
 class Count:
-    """What one rule remembers: how often each target failed, and its limit."""
+    """The state of a rule: how often each target failed, and its limit."""
 
     failed: Counter[str] = field(default_factory=Counter)
-    asked: int = 0  # since the last limit
+    asked: int = 0  # requests since the last limit
     until: float = -math.inf  # when the limit ends
-    latest: float = -math.inf  # beyond which no penalty moves that
+    latest: float = -math.inf  # no penalty extends it beyond this
 
 
 class Faults:
-    """A site's rules at work, to be called with a request, the newest id, and the site itself."""
+    """The rules of a site and their states, as a booru.Faults."""
 
     def __init__(self, rules: list[Rule], clock: Callable[[], float] = time.monotonic):
-        """Remember nothing yet; `clock` returns seconds."""
+        """Start with no request counted; `clock` returns seconds."""
         self.rules, self.clock, self.lock = rules, clock, threading.Lock()
         self.counts = [Count() for _ in rules]
 
     def __call__(self, request: Request, newest: int, respond: Respond) -> Answer:
-        """Answer a request as the first rule that hits it says, or as the site does."""
+        """Answer a request with the fault of the first rule that hits it, else as the site does."""
         for rule, count in zip(self.rules, self.counts, strict=True):
             with self.lock:
                 now = self.clock()
@@ -154,7 +154,7 @@ class Faults:
 
 
 def hits(rule: Rule, count: Count, request: Request, newest: int, now: float) -> bool:
-    """Tell whether a rule hits a request, and count it."""
+    """Tell whether a rule hits a request, and count the hit."""
     target = request.target
     if not re.search(rule.match, target) or fraction(0, rule.fault, target) >= rule.share:
         return False
@@ -169,7 +169,7 @@ def hits(rule: Rule, count: Count, request: Request, newest: int, now: float) ->
 
 
 def limits(rule: Rule, count: Count, now: float) -> bool:
-    """Tell whether a request comes while the site is limited, or begins that; the former costs a penalty."""
+    """Tell whether a request meets a limit, which costs a penalty, or begins one."""
     if now < count.until:
         count.until = min(count.until + rule.penalty, count.latest)
         return True
@@ -182,7 +182,7 @@ def limits(rule: Rule, count: Count, now: float) -> bool:
 
 
 def span(request: Request, newest: int) -> float:
-    """Return how many ids a search must look at; 0 for what is no search or cannot be read."""
+    """Return how many ids a search covers; 0 for another request, and for a search that cannot be read."""
     if request.path not in ("/posts.json", "/counts/posts.json") or "md5" in request.query:
         return 0
     try:
@@ -192,11 +192,11 @@ def span(request: Request, newest: int) -> float:
     return high - low + 1
 
 
-# ---------------------------------------------------------------- how they fail
+# ---------------------------------------------------------------- faults
 
 
 def refuse(rule: Rule, request: Request, wait: int) -> Answer | None:
-    """Answer in the site's place, if that is how a rule fails; a limit goes on for `wait` seconds."""
+    """Return the answer of a fault that needs none of the site, else None; a limit lasts `wait` seconds more."""
     match rule.fault:
         case "limit":
             headers = {"Retry-After": str(wait)} if rule.retry_after else {}
@@ -218,13 +218,13 @@ def refuse(rule: Rule, request: Request, wait: int) -> Answer | None:
 
 
 def page(status: int) -> Answer:
-    """Make a web page."""
+    """Return a web page."""
     text = f"<!DOCTYPE html><title>{status}</title><p>A fault on demand.</p>"
     return Answer(status, "text/html", text.encode())
 
 
 def spoil(rule: Rule, request: Request, respond: Respond) -> Answer:
-    """Damage what the site answers, on the way or where it lies."""
+    """Damage the answer of the site: in transfer, or its body, so that all ranges of it fit together."""
     match rule.fault:
         case "truncate":
             return replace(respond(request), keep=rule.keep)
@@ -234,11 +234,11 @@ def spoil(rule: Rule, request: Request, respond: Respond) -> Answer:
     whole = respond(replace(request, headers=headers))
     if rule.fault == "empty":
         return Answer(200, whole.kind, b"")
-    return ranged(rot(rule, whole), request)
+    return ranged(damaged(rule, whole), request)
 
 
-def rot(rule: Rule, answer: Answer) -> Answer:
-    """Damage a file where it lies, so that every part of it that is asked for fits the others."""
+def damaged(rule: Rule, answer: Answer) -> Answer:
+    """Damage the body of an answer."""
     body = answer.body
     match rule.fault:
         case "short":

@@ -1,4 +1,4 @@
-"""A search -> the posts of one page, by number or by id with a cursor; their count; and the list of tags."""
+"""Searches of the loopback site: a page of posts, their count, and the list of tags."""
 
 import re
 from bisect import bisect_left, bisect_right
@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from itertools import islice
 from math import inf
 from operator import itemgetter
+from typing import Any
 
 from pipeline import query
 from pipeline.catalog import Catalog
+from pipeline.posts import FullPost
 
 ORDERS = {"id": ("id", 1), "id_desc": ("id", -1), "score": ("score", -1), "score_asc": ("score", 1)}
 NUMBERS = {"general": 0, "artist": 1, "copyright": 3, "character": 4, "meta": 5}  # of tag categories
@@ -16,11 +18,11 @@ ID = itemgetter("id")
 
 
 class Refusal(Exception):
-    """Answer a request with an error: a status, Danbooru's name for it, and a message."""
+    """A request gets an error for an answer: (status, Danbooru's name of the error, message)."""
 
 
 def bad(message: str) -> Refusal:
-    """Refuse a request that is not understood."""
+    """Return the refusal of a request that cannot be read."""
     return Refusal(400, "ActionController::BadRequest", message)
 
 
@@ -37,14 +39,17 @@ def parse(text: str, level: str) -> query.Test:
         raise bad(f"{error}.") from None
 
 
-def count(posts: list[dict], asked: Mapping[str, str], level: str) -> int:
+def count(posts: list[FullPost], asked: Mapping[str, str], level: str) -> int:
     """Count the posts that a search finds. Raise Refusal."""
     text = asked.get("tags", "")
     return sum(map(parse(text, level), within(posts, *reach(text, "", newest(posts)))))
 
 
-def browse(posts: list[dict], asked: Mapping[str, str], level: str) -> list[dict]:
-    """Take the page that is asked for out of posts sorted by id, and test no more of them than that takes."""
+def browse(posts: list[FullPost], asked: Mapping[str, str], level: str) -> list[FullPost]:
+    """Return the page that a request asks for, from posts sorted by id. Raise Refusal.
+
+    It tests no more posts than it needs.
+    """
     text, page = asked.get("tags", ""), asked.get("page", "1")
     test, (side, number), limit = parse(text, level), read_page(page), read_limit(asked, 200)
     near = within(posts, *reach(text, page, newest(posts)))
@@ -57,26 +62,27 @@ def browse(posts: list[dict], asked: Mapping[str, str], level: str) -> list[dict
     if not names:
         return list(islice(filter(test, reversed(near)), start, start + limit))
     name, sign = ORDERS.get(names[-1], ORDERS["id_desc"])
-    found = sorted(filter(test, near), key=lambda post: (sign * post[name], -post["id"]))
+    value = query.number_of(name)
+    found = sorted(filter(test, near), key=lambda post: (sign * value(post), -post["id"]))
     return found[start : start + limit]
 
 
-def newest(posts: list[dict]) -> int:
+def newest(posts: list[FullPost]) -> int:
     """Return the largest id of posts sorted by id."""
     return posts[-1]["id"] if posts else 0
 
 
-def within(posts: list[dict], low: float, high: float) -> list[dict]:
-    """Take the ids from `low` to `high` out of posts sorted by id."""
+def within(posts: list[FullPost], low: float, high: float) -> list[FullPost]:
+    """Return the posts with ids from `low` to `high`, from posts sorted by id."""
     return posts[bisect_left(posts, low, key=ID) : bisect_right(posts, high, key=ID)]
 
 
 def reach(text: str, page: str, newest: int) -> tuple[float, float]:
-    """Return the least and the greatest id that a page of a search may hold: between them a site must look.
+    """Return the least and the greatest id that a page of a search may hold.
 
     Raise ValueError or Refusal if they cannot be read.
     """
-    low, high = 1, newest
+    low, high = 1.0, float(newest)
     for ids in re.findall(r"(?<!\S)id:(\S+)", text.lower()):
         least, most = bounds(ids)
         low, high = max(low, least), min(high, most)
@@ -90,20 +96,25 @@ def reach(text: str, page: str, newest: int) -> tuple[float, float]:
 
 def bounds(text: str) -> tuple[float, float]:
     """Return the least and the greatest integer in ranges such as 5..10,>20. Raise ValueError."""
-    ends = []
-    for part in text.split(","):
-        low, dots, high = part.partition("..")
-        sign = ""
-        if not dots:
-            sign, value = re.fullmatch(r"([<>]?=?)(.*)", part).groups()
-            low, high = value * (sign[:1] != "<"), value * (sign[:1] != ">")
-        least = query.as_number(low) + (sign == ">") if low else -inf
-        ends.append((least, query.as_number(high) - (sign == "<") if high else inf))
+    ends = [span_ends(part) for part in text.split(",")]
     return min(low for low, _ in ends), max(high for _, high in ends)
 
 
+def span_ends(text: str) -> tuple[float, float]:
+    """Return the least and the greatest integer in one range. Raise ValueError."""
+    low, dots, high = text.partition("..")
+    if dots:
+        return query.as_number(low) if low else -inf, query.as_number(high) if high else inf
+    sign, bound = query.split_sign(text)
+    if not bound:
+        return -inf, inf
+    value = query.as_number(bound)
+    ends = {">": (value + 1, inf), ">=": (value, inf), "<": (-inf, value - 1), "<=": (-inf, value)}
+    return ends.get(sign, (value, value))
+
+
 def read_page(page: str) -> tuple[str, int]:
-    """Read a page such as 3, b500 (below that id) or a500 (above it). Raise Refusal."""
+    """Read a page such as 3, b500 (below that id) or a500 (above it), as (side, number). Raise Refusal."""
     match = re.fullmatch(r"([ab]?)(\d{1,18})", page)
     if not match:
         raise bad("page is not a number.")
@@ -113,26 +124,26 @@ def read_page(page: str) -> tuple[str, int]:
 
 
 def read_limit(asked: Mapping[str, str], most: int) -> int:
-    """Read how many are wanted, 20 if nothing is said. Raise Refusal."""
+    """Read how many a request asks for, 20 by default and at most `most`. Raise Refusal."""
     if not re.fullmatch(r"\d{1,18}", asked.get("limit", "20")):
         raise bad("limit is not a number.")
     return min(int(asked.get("limit", "20")), most)
 
 
-def tags(catalog: Catalog, asked: Mapping[str, str]) -> list[dict]:
-    """List the tags that are asked for, or all, those of most posts first. Raise Refusal.
+def tags(catalog: Catalog, asked: Mapping[str, str]) -> list[dict[str, Any]]:
+    """List the tags that a request names, or all, those with the most posts first. Raise Refusal.
 
-    No tag is empty here, so that search[hide_empty] changes nothing.
+    Every tag has a post here, so search[hide_empty] changes nothing.
     """
     side, number = read_page(asked.get("page", "1"))
     if side:
         raise bad("tags have no cursors here.")
     names = set(asked.get("search[name]", "").lower().split(",")) - {""}
-    found = [
-        {"name": name, "post_count": posts, "category": NUMBERS[category]}
-        for (name, category), posts in catalog.tags.items()
-        if not names or name in names
-    ]
+    found = [item for item in catalog.tags.items() if not names or item[0][0] in names]
+    ranked = sorted(found, key=lambda item: (-item[1], item[0][0]))
     limit = read_limit(asked, 1000)
     start = max(number - 1, 0) * limit
-    return sorted(found, key=lambda tag: (-tag["post_count"], tag["name"]))[start : start + limit]
+    return [
+        {"name": name, "post_count": posts, "category": NUMBERS[category]}
+        for (name, category), posts in ranked[start : start + limit]
+    ]

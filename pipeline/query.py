@@ -141,7 +141,12 @@ def has_parent(text: str) -> Test:
 
 def number_in(name: str) -> Callable[[str], Test]:
     """Return a metatag that tests a field against ranges of numbers."""
-    return partial(in_range, lambda post: post.get(name), as_number)
+    return partial(in_range, number_of(name), as_number)
+
+
+def number_of(name: str) -> Callable[[FullPost], Any]:
+    """Return a function that reads a field of a post, None if it is unknown."""
+    return lambda post: post.get(name)
 
 
 METATAGS: dict[str, Callable[[str], Test]] = {

@@ -152,7 +152,7 @@ def develop(image: np.ndarray, kind: str) -> np.ndarray:
 
 def save(image: np.ndarray, kind: str, ext: str) -> bytes:
     """Encode a drawing, depending on its kind cut out in an oval, stored rotated, or compressed harder."""
-    picture, options = Image.fromarray(image), dict(SAVING[ext])
+    picture, options = Image.fromarray(image), dict[str, Any](SAVING[ext])
     if kind == "transparent":
         center = picture.width // 2, picture.height // 2
         oval = cv2.ellipse(
@@ -160,8 +160,9 @@ def save(image: np.ndarray, kind: str, ext: str) -> bytes:
         )
         picture.putalpha(Image.fromarray(oval))
     if kind == "turned":
-        picture, options["exif"] = picture.transpose(Image.Transpose.ROTATE_90), Image.Exif()
-        options["exif"][ORIENTATION] = 6
+        picture, exif = picture.transpose(Image.Transpose.ROTATE_90), Image.Exif()
+        exif[ORIENTATION] = 6
+        options["exif"] = exif
     if kind == "duplicate":
         options["compress_level"] = 2
     buffer = io.BytesIO()

@@ -1,6 +1,6 @@
-"""HTTP on loopback, a function from request to answer: what `booru` listens with.
+"""An HTTP server on loopback for a function from request to answer.
 
-An answer may also say how its sending goes wrong: how much of the body is sent, and how long nothing follows.
+An answer may also fail in transfer: part of its body is sent, and nothing follows for some time.
 """
 
 import re
@@ -17,9 +17,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked: the path and query as they were sent, the headers, and the address that was asked.
+    """A request: path and query as sent, headers, and the address of the server.
 
-    Names of headers are written as in User-Agent, however they were sent.
+    Names of headers have capitals as in User-Agent.
     """
 
     target: str
@@ -40,10 +40,10 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """What goes back: status, content type, body, and headers beside the usual ones.
+    """A response: status, content type, body, and additional headers.
 
-    With `keep` below 1 only that share of the body is sent, though all of it is declared; then nothing comes
-    for `pause` seconds, and the connection is closed.
+    With `keep` below 1 only that share of the body is sent, although Content-Length counts all of it; then
+    nothing follows for `pause` seconds, and the connection closes.
     """
 
     status: int
@@ -55,7 +55,7 @@ class Answer:
 
 
 def ranged(answer: Answer, request: Request) -> Answer:
-    """Reduce an answer to the Range that is asked for, if it accepts ranges: `bytes=5-` or `bytes=5-9`."""
+    """Reduce an answer that accepts ranges to the requested one: `bytes=5-` or `bytes=5-9`."""
     match = re.fullmatch(r"bytes=(\d+)-(\d*)", request.headers.get("Range", ""))
     if not match or answer.status != 200 or "Accept-Ranges" not in answer.headers:
         return answer
@@ -63,30 +63,30 @@ def ranged(answer: Answer, request: Request) -> Answer:
     start, stop = int(match[1]), min(int(match[2] or size) + 1, size)
     if start >= size:
         return Answer(416, "text/html", b"", {"Content-Range": f"bytes */{size}"})
-    if start >= stop:  # the last byte stands before the first
+    if start >= stop:  # the last byte comes before the first
         return answer
     span = {"Content-Range": f"bytes {start}-{stop - 1}/{size}"}
     return replace(answer, status=206, body=answer.body[start:stop], headers={**answer.headers, **span})
 
 
 class Server(ThreadingHTTPServer):
-    """A function on a port of 127.0.0.1, each connection in a thread of its own."""
+    """Serve a function on a port of 127.0.0.1, each connection in its own thread."""
 
     request_queue_size = 128
 
     def __init__(self, port: int, respond: Callable[[Request], Answer]):
-        """Listen on `port`, or on any free one for 0."""
+        """Listen on `port`, or for 0 on a free one."""
         self.respond, self.closing = respond, threading.Event()
         super().__init__(("127.0.0.1", port), Handler)
         self.address = f"http://127.0.0.1:{self.server_port}"
 
     def server_close(self) -> None:
-        """Stop listening, and wake the connections that pause."""
+        """Stop listening, and end all pauses."""
         self.closing.set()
         super().server_close()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Keep silent about a client that hangs up."""
+        """Report an error, unless the client closed the connection."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
@@ -99,7 +99,7 @@ class Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True  # else a body waits 40 ms for the acknowledgment of its head
 
     def do_GET(self) -> None:
-        """Answer a request."""
+        """Answer a request, of HEAD too."""
         headers = {name.title(): value for name, value in self.headers.items()}
         answer = self.server.respond(Request(self.path, headers, self.server.address, self.command))
         self.send_response(answer.status)
@@ -113,19 +113,19 @@ class Handler(BaseHTTPRequestHandler):
     do_HEAD = do_GET
 
     def send_body(self, answer: Answer) -> None:
-        """Send as much of a body as its answer says, and as slowly."""
+        """Send as much of the body as the answer says, and then pause."""
         self.wfile.write(answer.body[: int(len(answer.body) * answer.keep)])
         if answer.keep < 1 or answer.pause:
             self.server.closing.wait(answer.pause)
             self.close_connection = True
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Keep silent."""
+        """Log nothing."""
 
 
 @contextmanager
 def running(respond: Callable[[Request], Answer]) -> Iterator[str]:
-    """Answer in the background on a free port, and yield the address."""
+    """Serve a function in the background on a free port, and yield the address."""
     with Server(0, respond) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()

@@ -1,4 +1,4 @@
-"""The sizes in which a Danbooru has a picture: which there are, where they lie, and their pixels."""
+"""The sizes in which a Danbooru offers a picture: which ones, their paths and their pixels."""
 
 import io
 from functools import lru_cache
@@ -8,9 +8,10 @@ from typing import NamedTuple
 from PIL import Image
 
 from pipeline.images import SUFFIXES, decode
+from pipeline.posts import FullPost
 
 BOXES = {"180x180": (180, 180), "360x360": (360, 360), "720x720": (720, 720), "sample": (850, inf)}
-THUMBNAILS = ("180x180", "360x360")  # which there are however small the original
+THUMBNAILS = ("180x180", "360x360")  # generated even when the original is smaller
 
 
 class Variant(NamedTuple):
@@ -22,8 +23,8 @@ class Variant(NamedTuple):
     file_ext: str
 
 
-def variants(post: dict) -> list[Variant]:
-    """List the sizes of a post, the original last; of what is no picture there is the original alone."""
+def variants(post: FullPost) -> list[Variant]:
+    """List the sizes of a post, the original last; a file that is not a picture has no other size."""
     width, height = post["image_width"], post["image_height"]
     listed = []
     if post["file_ext"] in SUFFIXES and min(width, height) > 0:
@@ -35,21 +36,21 @@ def variants(post: dict) -> list[Variant]:
 
 
 def fit(kind: str, width: int, height: int) -> tuple[int, int]:
-    """Shrink a size into the box of a type, keeping the ratio of its sides; never enlarge it."""
+    """Return (width, height) shrunk to fit the box of a type, with the same ratio; never enlarged."""
     across, down = BOXES[kind]
     scale = min(1, across / width, down / height)
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
 def place(md5: str, variant: Variant) -> str:
-    """Return the path at which a site has a size of the file with this MD5."""
+    """Return the path on the site of a size of the file with this MD5."""
     prefix = "sample-" if variant.type == "sample" else ""
     return f"/{variant.type}/{md5[:2]}/{md5[2:4]}/{prefix}{md5}.{variant.file_ext}"
 
 
 @lru_cache(16)
 def draw(data: bytes, variant: Variant) -> bytes:
-    """Make a size of a picture from its original. Raise BadImage if that cannot be decoded."""
+    """Draw a size of a picture from the bytes of its original. Raise BadImage if they cannot be decoded."""
     image = Image.fromarray(decode(data))
     image = image.resize(fit(variant.type, *image.size), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()

@@ -1,4 +1,4 @@
-"""A site on loopback, for anybody's client."""
+"""A Danbooru on loopback."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -19,38 +19,37 @@ def booru(
     account: Annotated[
         list[str] | None,
         typer.Option(
-            help="LOGIN:API_KEY:LEVEL of an account, which is member, gold or platinum; may be repeated.",
+            help="LOGIN:API_KEY:LEVEL of an account, the level member, gold or platinum; may be repeated.",
             show_default=False,
         ),
     ] = None,
     faults: Annotated[
-        Path | None, typer.Option(help="JSON file of what is to go wrong, see above.", show_default=False)
+        Path | None, typer.Option(help="JSON file of faults, see above.", show_default=False)
     ] = None,
     cache: Cache = CACHE,
 ) -> None:
     """Serve a folder of pictures, or the embedded sample, as a Danbooru on this machine.
 
-    With --faults it fails as a JSON file says, for instance
+    With --faults it fails on demand, for example by this JSON file:
 
     [{"fault": "limit", "match": "^/posts", "every": 20, "seconds": 3},
      {"fault": "truncate", "match": "^/original/", "share": 0.1, "times": 2}]
 
-    which answers each 20th question about posts with 429, and whatever is
-    asked in the 3 seconds after it; and which breaks a tenth of the originals
-    off halfway, the first two times that each is asked for. The first fault
-    that hits a request decides. Which requests a fault hits is said by
-    - match: a regular expression that the path and query hold (all do)
+    Each 20th request for posts is answered with 429, and so are all in the 3
+    seconds after it. A tenth of the originals break off halfway, the first two
+    times that each is requested. The first fault that hits a request decides.
+    These keys select the requests that a fault hits, defaults in brackets:
+    - match: a regular expression to find in path and query (any)
     - share: the share of these that it hits, always the same ones (1)
-    - times: how often each fails before it is answered properly (always)
+    - times: how often each fails before it succeeds (always)
 
-    What happens is said by the fault and its own keys, here with their
-    defaults in brackets:
+    The faults, and the keys of each:
     - limit: 429 once in every (10) requests and for seconds (5) after it, with
-      Retry-After if retry_after (true); each request meanwhile makes it last
-      penalty (0) seconds longer, 30 at most together
+      Retry-After if retry_after (true); each request meanwhile extends it by
+      penalty (0) seconds, 30 at most together
     - canceled: 500 for a search that spans more than window (1000) ids
     - status: an error with this status (503)
-    - edge: 403 with the page by which the site's edge turns a client away
+    - edge: 403 with the page of a proxy that turns the client away
     - page: a web page with status 200
     - empty: no byte with status 200
     - truncate: the share keep (0.5) of the body, then the connection closes
