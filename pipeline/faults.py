@@ -196,7 +196,7 @@ def span(request: Request, newest: int) -> float:
 
 
 def refuse(rule: Rule, request: Request, wait: int) -> Answer | None:
-    """Return the answer of a fault that needs none of the site, else None; a limit lasts `wait` seconds more."""
+    """Return the answer of a fault that does not need the site, else None; a limit lasts `wait` seconds."""
     match rule.fault:
         case "limit":
             headers = {"Retry-After": str(wait)} if rule.retry_after else {}

@@ -7,7 +7,6 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -25,6 +24,7 @@ from pipeline.codehash import code, digest
 from pipeline.files import dumps, write
 from pipeline.images import ORIENTATION, BadImage, decode, resize
 from pipeline.posts import FullPost, describe
+from pipeline.progress import Tick, quiet
 from pipeline.workers import spread
 
 COUNT = 480
@@ -41,7 +41,7 @@ def sample(
     home: Path,
     count: int = COUNT,
     workers: int = os.cpu_count() or 1,
-    tick: Callable[[int, int], None] = lambda done, total: None,
+    tick: Tick = quiet,
 ) -> Catalog:
     """Draw the posts 1 to `count` of the embedded sample into the folder `home`, except those already there.
 

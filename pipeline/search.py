@@ -1,7 +1,7 @@
 """A search -> posts.jsonl, from a site, a dump, a folder or a list."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -9,6 +9,7 @@ from typing import Any
 
 from pipeline import Halt, danbooru, params
 from pipeline.posts import Post, reduce, write_posts
+from pipeline.progress import Tick, quiet
 from pipeline.selection import choose, compose, draw_posts, matching
 from pipeline.site import Site
 from pipeline.sources import Source
@@ -21,7 +22,7 @@ def search(
     *,
     level: str = "anonymous",
     ceilings: Path | None = None,
-    tick: Callable[[int, int], None] = lambda found, limit: None,
+    tick: Tick = quiet,
 ) -> dict[str, Any]:
     """Write the posts that match `search` to `dest`; return their number, and that of the others by reason.
 
@@ -46,7 +47,7 @@ def search(
     return ceiling | {"skipped": skipped, "posts": written}
 
 
-def reporting(posts: Iterable[Post], limit: int, tick: Callable[[int, int], None]) -> Iterator[Post]:
+def reporting(posts: Iterable[Post], limit: int, tick: Tick) -> Iterator[Post]:
     """Yield the posts, and report each one to `tick`."""
     for number, post in enumerate(posts, 1):
         yield post

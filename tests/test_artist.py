@@ -155,7 +155,7 @@ def test_hair_has_the_color_that_its_tag_names():
 
 
 @pytest.mark.parametrize("number", range(12))
-def test_an_eye_color_is_tagged_if_and_only_if_it_is_seen(gallery, number):
+def test_an_eye_color_is_tagged_if_and_only_if_it_is_visible(gallery, number):
     sitter = portrait(number)
     other = next(name for name in EYES if name != sitter.eye_color)
     seen = changed(gallery[number], draw(replace(sitter, eye_color=other))) > 0
@@ -176,7 +176,7 @@ def test_tags_are_sorted_unique_danbooru_words():
         assert ("long_hair" in found) + ("short_hair" in found) <= 1
 
 
-def test_the_first_sitters_show_the_whole_variety():
+def test_the_first_sitters_use_the_whole_vocabulary():
     found = set().union(*(tags(portrait(number)) for number in range(400)))
     expected = (
         "witch_hat glasses holding_staff hair_bow closed_eyes one_eye_closed twintails serafuku night scarf"
@@ -186,7 +186,7 @@ def test_the_first_sitters_show_the_whole_variety():
 
 
 @pytest.mark.parametrize("number", range(12))
-def test_what_is_tagged_is_seen(gallery, number):
+def test_what_is_tagged_is_visible(gallery, number):
     sitter = portrait(number)
     optional = (
         "hat",
@@ -209,7 +209,7 @@ def test_what_is_tagged_is_seen(gallery, number):
 
 
 @pytest.mark.parametrize("number", range(12, 24))
-def test_a_color_that_is_tagged_is_seen(gallery, number):
+def test_a_color_that_is_tagged_is_visible(gallery, number):
     sitter = portrait(number)
     for field in PALETTES:
         repainted = replace(sitter, **{field: getattr(recolor(sitter, 1), field)})
@@ -257,7 +257,7 @@ def test_a_spline_passes_through_its_points():
         assert distances.min(axis=0) == pytest.approx(0)
 
 
-def test_what_is_drawn_inside_a_shape_leaves_no_trace_outside():
+def test_drawing_inside_a_shape_leaves_no_trace_outside():
     ink = Ink(np.zeros((80, 80, 3), np.uint8), np.eye(3)[:2], pen=2.0)
     with ink.inside(oval(40, 40, 20, 20)) as part:
         part.fill(oval(50, 40, 60, 60), (255, 0, 0))

@@ -133,13 +133,13 @@ def ids(address, tags, **query):
         ("status:active rating:g,s,q score:>0 width:>5 odd bob", lambda n: n % 7 and n % 4 == 1 and n >= 100),
     ],
 )
-def test_a_search_finds_the_posts_that_every_word_fits_the_newest_first(site, tags, fits):
+def test_a_search_finds_the_posts_that_match_every_word_newest_first(site, tags, fits):
     expected = [number for number in range(250, 0, -1) if fits(number)]
     assert ids(site, tags) == expected[:200]
     assert ask(site, "/counts/posts.json", tags=tags) == (200, {"counts": {"posts": len(expected)}})
 
 
-def test_a_page_holds_20_posts_or_as_many_as_are_asked_for_up_to_200(site):
+def test_a_page_holds_20_posts_or_up_to_200_on_request(site):
     assert len(ask(site, "/posts.json")[1]) == 20
     assert len(ask(site, "/posts.json", limit=1000)[1]) == 200
     assert ids(site, "", limit=3, page=2) == [247, 246, 245]
@@ -185,7 +185,7 @@ def test_a_third_tag_is_refused(site, tags):
         {"only": "id]"},
     ],
 )
-def test_what_the_site_does_not_understand_is_an_error_and_not_an_empty_answer(site, query):
+def test_a_request_that_the_site_cannot_read_gets_an_error_and_not_an_empty_answer(site, query):
     status, error = ask(site, "/posts.json", **query)
     assert (status, error["success"], error["error"]) == (400, False, "ActionController::BadRequest")
 
@@ -242,17 +242,17 @@ def test_the_number_of_tags_follows_the_level_of_the_account(site, login):
         {"Authorization": "Basic \xff\xfe"},
     ],
 )
-def test_who_is_not_known_is_refused_and_not_taken_for_a_stranger(site, headers):
+def test_bad_credentials_are_refused_and_not_treated_as_anonymous(site, headers):
     status, _, body = get(site, "/posts/1.json", **headers)
     assert (status, json.loads(body)["error"]) == (401, "SessionLoader::AuthenticationFailure")
 
 
-def test_files_lie_where_nobody_asks_for_an_account(site):
+def test_files_need_no_account(site):
     target = ask(site, "/posts/1.json")[1]["file_url"].removeprefix(site)
     assert get(site, target, **basic("gus", "wrong"))[0] == 200
 
 
-def test_accounts_are_written_with_colons_and_a_bad_one_is_not_repeated():
+def test_accounts_are_written_with_colons_and_the_error_does_not_repeat_the_key():
     read = booru.read_accounts(["gus:g1:gold", "pia:p:1:platinum"])
     assert read == {"gus": ("g1", "gold"), "pia": ("p:1", "platinum")}
     for text in ("gus:secret", "gus", ":secret:gold", "gus::gold", "gus:secret:golden"):
@@ -264,7 +264,7 @@ def test_accounts_are_written_with_colons_and_a_bad_one_is_not_repeated():
 @pytest.mark.parametrize(
     ("number", "seers"), [(11, ()), (15, ("gus", "pia")), (16, (None, "mia", "gus", "pia"))]
 )
-def test_a_hidden_post_shows_what_is_known_of_it_but_no_way_to_its_picture(site, number, seers):
+def test_a_hidden_post_shows_its_fields_but_no_address_of_its_picture(site, number, seers):
     md5 = POSTS[number - 1]["md5"]
     for login in (None, "mia", "gus", "pia"):
         _, post = ask(site, f"/posts/{number}.json", login)
@@ -289,7 +289,7 @@ def test_the_file_of_a_banned_post_is_gone(site):
 # ---------------------------------------------------------------- tags
 
 
-def test_tags_tell_how_many_posts_have_them_and_their_category(site):
+def test_tags_have_a_count_of_posts_and_a_category(site):
     _, found = ask(site, "/tags.json", **{"search[name]": "bob,odd,nobody", "search[hide_empty]": "yes"})
     assert found == [
         {"name": "bob", "post_count": 151, "category": 1},
@@ -373,7 +373,7 @@ def test_a_picture_comes_in_the_sizes_that_fit_their_boxes_and_never_larger(widt
     assert post["large_file_url"] == listed["sample" if "sample" in listed else "original"]["url"]
 
 
-def test_sizes_lie_at_the_paths_of_danbooru():
+def test_sizes_have_the_paths_of_danbooru():
     data = paint(900, 900, "webp")
     with booru.serve(gallery((data, "webp", 900, 900))) as address:
         _, post = ask(address, "/posts/1.json")
@@ -390,7 +390,7 @@ def test_sizes_lie_at_the_paths_of_danbooru():
     ]
 
 
-def test_what_is_no_picture_has_no_other_sizes_and_a_broken_one_has_them_in_name_alone():
+def test_a_film_has_no_other_sizes_and_those_of_a_broken_picture_are_404():
     films = [(b"film", "mp4", 1920, 1080), (b"zip", "zip", 900, 900), (b"broken", "png", 0, 0)]
     with booru.serve(gallery(*films, (b"noise", "jpg", 900, 900))) as address:
         for number, kind in ((1, "video/mp4"), (2, "application/zip"), (3, "image/png")):
@@ -432,7 +432,7 @@ def test_only_the_paths_that_a_post_names_lead_to_files(site):
         ("lines=3-", 200, 0, None),
     ],
 )
-def test_a_file_goes_on_where_it_is_asked_to(site, asked, status, start, stop):
+def test_a_file_can_be_requested_by_range(site, asked, status, start, stop):
     whole = read(POSTS[11])  # 112 bytes
     target = ask(site, "/posts/12.json")[1]["file_url"].removeprefix(site)
     answer, headers, body = get(site, target, range=asked)
@@ -441,18 +441,18 @@ def test_a_file_goes_on_where_it_is_asked_to(site, asked, status, start, stop):
         assert headers["Content-Range"] == f"bytes {start}-{start + len(body) - 1}/{len(whole)}"
 
 
-def test_beyond_the_end_of_a_file_there_is_only_its_size(site):
+def test_a_range_beyond_the_end_of_a_file_gets_its_size(site):
     target = ask(site, "/posts/12.json")[1]["file_url"].removeprefix(site)
     for asked in ("bytes=112-", "bytes=5000-6000"):
         status, headers, body = get(site, target, Range=asked)
         assert (status, headers["Content-Range"], body) == (416, "bytes */112", b"")
 
 
-def test_questions_are_answered_whole(site):
+def test_the_api_ignores_ranges(site):
     assert get(site, "/posts/1.json", Range="bytes=5-")[0] == 200
 
 
-def test_nothing_follows_the_head_that_was_asked_for(site):
+def test_no_body_follows_the_response_to_a_head_request(site):
     with socket.create_connection((urlsplit(site).hostname, urlsplit(site).port), 5) as client:
         client.sendall(b"HEAD /posts/12.json HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         got = b"".join(iter(lambda: client.recv(10_000), b""))
@@ -460,7 +460,7 @@ def test_nothing_follows_the_head_that_was_asked_for(site):
     assert got.endswith(b"\r\n\r\n")
 
 
-def test_a_head_says_what_would_come(site):
+def test_a_head_request_gets_the_headers_of_a_get(site):
     target = ask(site, "/posts/12.json")[1]["file_url"].removeprefix(site)
     for path, status in ((target, 200), ("/posts/12.json", 200), ("/posts/900.json", 404)):
         _, asked, body = get(site, path)
@@ -474,14 +474,14 @@ def test_a_head_says_what_would_come(site):
 
 
 @pytest.mark.parametrize("agent", ["python-requests/2.32", "Mozilla/5.0 (X11; Linux)"])
-def test_the_edge_turns_away_browsers_and_unnamed_scripts_with_a_page(site, agent):
+def test_browsers_and_scripts_without_a_name_get_the_403_page_of_the_proxy(site, agent):
     for target in ("/posts.json", "/original/aa/aa/x.png"):
         status, headers, body = get(site, target, agent)
         assert (status, headers["Content-Type"], headers["cf-mitigated"]) == (403, "text/html", "challenge")
         assert body.startswith(b"<!DOCTYPE html>")
 
 
-def test_robots_may_have_files_but_not_the_api(site):
+def test_robots_may_fetch_files_but_not_the_api(site):
     assert b"Disallow: /*.json\nAllow: /original\n" in get(site, "/robots.txt")[2]
 
 
@@ -497,7 +497,7 @@ def test_many_requests_on_one_connection_are_answered_at_once(site):
     assert median(times) < 0.03  # a delayed acknowledgment takes 0.04
 
 
-def test_a_client_that_hangs_up_leaves_the_site_silent_and_answering(site, capfd):
+def test_a_client_that_disconnects_causes_no_output_and_the_site_keeps_answering(site, capfd):
     address = urlsplit(site)
     for _ in range(3):
         with socket.create_connection((address.hostname, address.port)) as client:
@@ -508,7 +508,7 @@ def test_a_client_that_hangs_up_leaves_the_site_silent_and_answering(site, capfd
     assert capfd.readouterr() == ("", "")
 
 
-def test_posts_of_the_sample_are_found_by_what_can_be_seen_in_them(tmp_path):
+def test_posts_of_the_sample_are_found_by_their_tags(tmp_path):
     held = sample.sample(tmp_path, 3, workers=1)
     with booru.serve(held) as address:
         for post in held.posts:
@@ -525,7 +525,7 @@ def test_a_port_that_is_taken_stops_with_a_sentence(site):
         booru.forever(catalog.Catalog([], read), urlsplit(site).port)
 
 
-def test_a_walk_tests_no_more_posts_than_its_page_takes(monkeypatch):
+def test_paging_tests_no_more_posts_than_a_page_needs(monkeypatch):
     tested = []
     posts = [describe(number, b"%d" % number, "png") for number in range(1, 2_001)]
     parse = query.parse
@@ -550,7 +550,7 @@ def test_posts_that_come_later_are_found():
         assert ask(address, "/posts/6.json")[0] == 200
 
 
-def test_somebody_may_answer_in_the_sites_place_and_sees_the_headers():
+def test_a_function_may_answer_instead_of_the_site_and_gets_the_headers():
     seen = []
 
     def instead(request):
@@ -566,7 +566,7 @@ def test_somebody_may_answer_in_the_sites_place_and_sees_the_headers():
     assert seen[0].address == address
 
 
-def test_an_answer_may_break_off_or_fall_silent_while_others_are_answered():
+def test_an_answer_may_break_off_or_stall_while_others_are_answered():
     broken = Answer(200, "image/png", b"x" * 100, keep=0.3)
     silent = Answer(200, "image/png", b"x" * 100, keep=0.3, pause=60)
     instead = {"/broken": broken, "/silent": silent}

@@ -6,7 +6,7 @@ from conftest import make_column, picture
 from pipeline import Halt, catalog, files, images
 
 
-def test_a_folder_becomes_posts_with_the_artist_in_the_name_and_facts_from_beside(tmp_path):
+def test_a_folder_becomes_posts_with_the_artist_from_the_name_and_fields_from_json(tmp_path):
     data = images.encode(picture(1, 40, 30))
     for name in ("asp_0001.png", "deep/two words12.png", "nib_ink_3.png"):
         files.write(tmp_path / name, data)

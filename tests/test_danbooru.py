@@ -51,7 +51,7 @@ def test_a_site_that_gives_smaller_pages_is_searched_to_the_end(serve, traffic, 
         assert len(found(host, 90)) == 30
 
 
-def test_every_request_says_which_posts_and_which_fields(serve, traffic):
+def test_every_request_names_its_posts_and_fields(serve, traffic):
     with serve(make_posts(250)) as host:
         found(host, 750, "hat status:active rating:g")
     for query in asked(traffic):
@@ -59,7 +59,7 @@ def test_every_request_says_which_posts_and_which_fields(serve, traffic):
         assert query["only"] == danbooru.ONLY
 
 
-def test_what_is_asked_for_is_what_is_kept():
+def test_the_requested_fields_are_those_that_are_kept():
     names = set(re.sub(r",media_asset\[.*\]", "", danbooru.ONLY).split(","))
     assert names <= set(FIELDS)
     assert {"created_at", "tag_string", "large_file_url"}.isdisjoint(names)
@@ -111,7 +111,7 @@ def test_posts_that_come_and_go_between_two_pages_disturb_no_other(traffic):
         None,
     ],
 )
-def test_what_gives_no_list_of_posts_is_no_danbooru(serve, traffic, page):
+def test_a_site_that_sends_no_list_of_posts_is_no_danbooru(serve, traffic, page):
     traffic.troubles["/posts.json"] = Answer(200, "application/json", json.dumps(page).encode())
     sentence = "no list of posts: check that host names a Danbooru"
     with serve([]) as host, pytest.raises(Halt, match=sentence):
@@ -119,7 +119,7 @@ def test_what_gives_no_list_of_posts_is_no_danbooru(serve, traffic, page):
     assert len(traffic.targets) == 1
 
 
-def test_what_knows_no_cursors_is_not_asked_forever(serve, traffic):
+def test_a_site_without_cursors_is_not_asked_forever(serve, traffic):
     traffic.troubles["/posts.json"] = Answer(200, "application/json", b'[{"id": 8}, {"id": 7}]')
     sentence = "posts that were not asked for: check that host names a Danbooru"
     with serve([]) as host, pytest.raises(Halt, match=sentence):
@@ -131,7 +131,7 @@ def test_what_knows_no_cursors_is_not_asked_forever(serve, traffic):
 
 
 @pytest.mark.parametrize("window", [1, 2, 3, 7, 50, 99, 100, 500])
-def test_a_range_that_is_too_much_is_halved_until_it_passes_and_every_post_is_found(window):
+def test_a_range_that_takes_too_long_is_halved_until_it_passes_and_every_post_is_found(window):
     posts = [make_post(number) for number in (1, 2, 30, 31, 64, 65, 66, 100)]
     faults = Faults([Rule("canceled", window=window)])
     with booru.serve(Catalog(posts, read), faults=faults) as host:
@@ -170,7 +170,7 @@ def test_a_busy_moment_does_not_cost_a_post(serve, traffic):
 # ---------------------------------------------------------------- the ceiling
 
 
-def test_the_newest_id_is_asked_for_once_and_remembered(traffic, tmp_path):
+def test_the_newest_id_is_requested_once_and_remembered(traffic, tmp_path):
     posts = make_posts(3)
     with booru.serve(Catalog(posts, read), traffic) as host, open_site(host) as site:
         assert danbooru.ceiling(site, tmp_path / "ceilings.json") == 9
@@ -216,7 +216,7 @@ def test_a_site_counts_posts_or_does_not_say(serve, traffic):
 
 
 @pytest.mark.parametrize("body", [b"{}", b"[]", b"7", b'{"counts":7}'])
-def test_what_gives_no_count_is_no_danbooru(serve, traffic, body):
+def test_a_site_that_sends_no_count_is_no_danbooru(serve, traffic, body):
     traffic.troubles["/counts"] = Answer(200, "application/json", body)
     sentence = "a count with none: check that host names a Danbooru"
     with serve([]) as host, open_site(host) as site, pytest.raises(Halt, match=sentence):

@@ -113,7 +113,7 @@ def test_a_share_of_the_targets_fails_always_the_same_ones_and_other_faults_hit_
     assert failing(fault="status", share=0) == set()
 
 
-def test_each_target_fails_so_many_times_and_is_answered_properly_then(serve):
+def test_each_target_fails_the_given_number_of_times_and_then_succeeds(serve):
     with serve({"fault": "status", "times": 2}) as address:
         assert [get(address, FILE)[0] for _ in range(4)] == [503, 503, 200, 200]
         assert [get(address, original(51))[0] for _ in range(3)] == [503, 503, 200]
@@ -192,7 +192,7 @@ def test_only_searches_time_out_and_bad_ones_are_bad(serve):
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 451, 500, 502, 503, 504])
-def test_a_status_comes_as_danbooru_says_it_and_as_a_page_for_files(serve, status):
+def test_a_status_is_json_for_the_api_and_a_page_for_files(serve, status):
     with serve({"fault": "status", "status": status}) as address:
         answer, headers, body = get(address, "/posts.json?tags=x")
         error = json.loads(body)
@@ -203,7 +203,7 @@ def test_a_status_comes_as_danbooru_says_it_and_as_a_page_for_files(serve, statu
         assert (answer, headers["Content-Type"]) == (status, "text/html")
 
 
-def test_the_edge_a_page_and_a_redirect_come_in_the_sites_place(serve):
+def test_edge_page_and_redirect_replace_the_answer_of_the_site(serve):
     with serve(
         {"fault": "edge", "match": "/posts/1"},
         {"fault": "page", "match": "/posts/2"},
@@ -237,7 +237,7 @@ def test_a_truncated_file_is_whole_after_enough_resumptions(serve):
     assert got + rest == DATA
 
 
-def test_a_short_file_is_short_wherever_one_looks(serve):
+def test_a_short_file_is_short_in_every_range(serve):
     with serve({"fault": "short", "keep": 0.5}) as address:
         status, headers, body = get(address, FILE)
         assert (status, headers["Content-Length"], body) == (200, "300", DATA[:300])
@@ -274,7 +274,7 @@ def test_a_file_of_another_type_looks_like_one(serve, kind, start):
     assert body.startswith(start)
 
 
-def test_a_stalled_body_falls_silent_and_then_ends(serve):
+def test_a_stalled_body_pauses_and_then_ends(serve):
     with serve({"fault": "stall", "keep": 0.5, "seconds": 0.1}) as address:
         start = time.monotonic()
         assert broken(address, FILE) == (DATA[:300], 300)
@@ -295,7 +295,7 @@ def test_while_a_body_stalls_others_are_answered_and_the_site_shuts_down_at_once
         assert client.recv(1000) == b""
 
 
-def test_nothing_is_sent_of_a_body_that_keeps_nothing(serve):
+def test_with_keep_0_no_byte_of_the_body_is_sent(serve):
     with serve({"fault": "truncate", "keep": 0}) as address:
         assert broken(address, FILE) == (b"", 600)
 
@@ -330,7 +330,7 @@ def test_faults_leave_accounts_and_agents_to_the_site(serve):
         ({"fault": "edge", "match": 5}, "match must be text, got 5"),
     ],
 )
-def test_a_bad_rule_is_named_with_what_is_wrong(tmp_path, rule, sentence):
+def test_a_bad_rule_is_named_with_its_error(tmp_path, rule, sentence):
     with pytest.raises(Halt, match=rf"faults\.json, fault 2: {sentence}: correct it$"):
         rules(tmp_path, {"fault": "page"}, rule)
 
@@ -348,7 +348,7 @@ def test_a_file_that_holds_no_rules_stops_with_a_sentence(tmp_path):
             faults.read_faults(path)
 
 
-def test_every_fault_and_its_keys_and_defaults_stand_in_the_help():
+def test_the_help_has_every_fault_with_its_keys_and_defaults():
     defaults = {field.name: field.default for field in dataclasses.fields(faults.Rule)}
     explained = dict(re.findall(r"^    - (\w+): ((?:.|\n      )+)", command.__doc__, re.MULTILINE))
     assert set(explained) == {*faults.KEYS, *faults.COMMON} - {"fault"}

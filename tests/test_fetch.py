@@ -109,7 +109,7 @@ def test_shards_hold_about_as_many_posts_as_asked_for_and_one_post_more_changes_
     assert [len(batch) for batch in fetch.batches(held[:5], 1)] == [1] * 5
 
 
-def test_a_second_fetch_asks_for_no_file_and_leaves_whole_shards_alone(serve, traffic, tmp_path):
+def test_a_second_fetch_requests_no_file_and_keeps_whole_shards(serve, traffic, tmp_path):
     with serve(make_posts(30)) as host:
         find(host, tmp_path / "posts.jsonl")
         fetch_found(host, tmp_path, "one", threads=1)
@@ -170,7 +170,7 @@ def unfortunate(traffic):
     return held, booru.serve(Catalog(held, read), traffic, faults=Faults(rules))
 
 
-def test_each_misfortune_has_its_reason_in_the_ledger_and_the_neighbors_survive(traffic, tmp_path):
+def test_each_failure_has_its_reason_in_the_ledger_and_other_posts_survive(traffic, tmp_path):
     held, serving = unfortunate(traffic)
     with serving as host:
         find(host, tmp_path / "posts.jsonl", replace(ALL, types="png,mp4"))
@@ -188,7 +188,7 @@ def test_each_misfortune_has_its_reason_in_the_ledger_and_the_neighbors_survive(
         assert {target.rpartition("/")[2] for target in traffic.files} == {f"{held[12]['md5']}.png"}
 
 
-def test_what_failed_for_now_stops_the_run_and_the_next_asks_for_that_alone(serve, traffic, tmp_path):
+def test_files_that_failed_for_now_stop_the_run_and_the_next_requests_them_alone(serve, traffic, tmp_path):
     held = make_posts(30)
     traffic.troubles[held[7]["md5"]] = Answer(503, "text/html", b"")
     with serve(held) as host:
@@ -212,7 +212,7 @@ def test_what_failed_for_now_stops_the_run_and_the_next_asks_for_that_alone(serv
         (Rule("limit", "/original/", every=1, seconds=500.0), "answered 429", 9),
     ],
 )
-def test_a_site_that_refuses_again_and_again_is_left_alone_and_the_next_run_goes_on(
+def test_a_site_that_keeps_refusing_is_left_alone_and_the_next_run_continues(
     traffic, tmp_path, rule, said, asked
 ):
     held, faults = make_posts(30), []
@@ -238,7 +238,7 @@ def test_a_site_that_refuses_again_and_again_is_left_alone_and_the_next_run_goes
         assert len(traffic.files) == 20
 
 
-def test_a_run_that_gets_no_file_at_all_is_no_success(serve, tmp_path):
+def test_a_run_without_any_file_fails(serve, tmp_path):
     with serve([make_post(1, is_banned=True)]) as host:
         find(host, tmp_path / "posts.jsonl")
         with pytest.raises(Halt, match="no file could be fetched: see"):
@@ -271,7 +271,7 @@ def test_memory_does_not_grow_with_the_number_of_posts(tmp_path):
 # ---------------------------------------------------------------- pictures that bring their sketch
 
 
-def test_a_pair_lies_down_with_its_own_sketch(tmp_path):
+def test_a_pair_is_written_with_its_own_sketch(tmp_path):
     for name, number in (("color/a.png", 1), ("sketch/a.jpg", 2)):
         files.write(tmp_path / "in" / name, images.encode(picture(number)))
     post = {"id": 5, "file_url": "color/a.png", "file_ext": "png", "sketch_url": "sketch/a.jpg"}
@@ -352,10 +352,10 @@ def killed_and_resumed(serve, traffic, tmp_path, kills, count):
     assert json.loads((tmp_path / "killed" / "seal.json").read_bytes())["written"] == count
 
 
-def test_a_fetch_killed_three_times_goes_on_where_it_was_and_repeats_no_file(serve, traffic, tmp_path):
+def test_a_fetch_killed_three_times_resumes_and_repeats_no_file(serve, traffic, tmp_path):
     killed_and_resumed(serve, traffic, tmp_path, kills=3, count=40)
 
 
 @pytest.mark.slow
-def test_a_fetch_killed_fifty_times_goes_on_where_it_was_and_repeats_no_file(serve, traffic, tmp_path):
+def test_a_fetch_killed_fifty_times_resumes_and_repeats_no_file(serve, traffic, tmp_path):
     killed_and_resumed(serve, traffic, tmp_path, kills=50, count=400)

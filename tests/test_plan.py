@@ -19,7 +19,7 @@ def estimate(host, search=ALL, rate=None, terms=None):
         return plan.plan_search(site, search, terms or Fetch(), "anonymous")
 
 
-def test_a_plan_asks_for_no_file_and_guesses_what_the_fetch_then_takes(serve, traffic, tmp_path):
+def test_a_plan_requests_no_file_and_estimates_the_fetch(serve, traffic, tmp_path):
     held = make_posts(450)
     with serve(held) as host:
         told = estimate(host, rate=2.0)
@@ -54,7 +54,7 @@ def test_a_site_that_does_not_say_how_many_leaves_the_limit(serve, traffic):
         assert estimate(host, replace(ALL, limit=300))["files"] == 300
 
 
-def test_with_posts_at_hand_a_plan_is_exact_and_leaves_out_what_the_cache_holds(serve, traffic, tmp_path):
+def test_with_posts_a_plan_is_exact_and_excludes_what_the_cache_holds(serve, traffic, tmp_path):
     held = [*make_posts(9), make_post(100, is_banned=True)]
     traffic.troubles[held[3]["md5"]] = Answer(404, "text/html", b"")
     with serve(held) as host:
@@ -72,7 +72,7 @@ def test_with_posts_at_hand_a_plan_is_exact_and_leaves_out_what_the_cache_holds(
             assert plan.plan_fetch(store, tmp_path / "posts.jsonl")["files"] == 0
 
 
-def test_files_on_several_sites_are_waited_for_side_by_side(tmp_path):
+def test_files_on_several_sites_are_downloaded_at_the_same_time(tmp_path):
     from pipeline.posts import write_posts
 
     urls = [

@@ -24,7 +24,7 @@ def ids(posts):
 # ---------------------------------------------------------------- what is kept of a post
 
 
-def test_of_a_post_what_later_stages_use_is_kept_and_nothing_empty():
+def test_the_fields_that_later_stages_use_are_kept_unless_empty():
     sizes = ("180x180", "360x360", "720x720", "sample", "original")
     listed = [
         {"type": name, "url": f"https://a.b/{name}", "width": 9, "height": 8, "file_ext": "jpg", "x": 1}
@@ -52,7 +52,7 @@ def test_of_a_post_what_later_stages_use_is_kept_and_nothing_empty():
     assert reduce({"id": 1, "is_banned": True, "media_asset": None}) == {"id": 1, "is_banned": True}
 
 
-def test_other_sources_keep_what_they_know():
+def test_the_fields_of_other_sources_are_kept():
     extra = {"sha256": "ab", "license": "cc0", "sketch_url": "s/1.png", "sketch_half": "right"}
     assert reduce({"id": 1} | extra) == {"id": 1} | extra
 
@@ -66,7 +66,7 @@ def test_other_sources_keep_what_they_know():
         ("original/0001/1.png", "original/0001/1.png"),
     ],
 )
-def test_an_address_loses_the_host_that_was_asked_and_no_other(url, kept):
+def test_an_address_loses_the_host_that_was_searched_and_no_other(url, kept):
     variant = {"type": "sample", "url": url, "width": 1, "height": 1, "file_ext": "jpg"}
     post = {"id": 1, "file_url": url, "media_asset": {"variants": [variant]}}
     reduced = reduce(post, "http://127.0.0.1:80")
@@ -156,7 +156,7 @@ def test_a_bad_line_among_the_posts_is_named(tmp_path, line):
         list(read_posts(path))
 
 
-def test_an_id_is_one_that_json_keeps(tmp_path):
+def test_ids_are_those_that_json_keeps_exactly(tmp_path):
     (tmp_path / "a").write_bytes(dumps({"id": LARGEST - 1}))
     assert ids(read_posts(tmp_path / "a")) == [LARGEST - 1]
     (tmp_path / "a").write_bytes(dumps({"id": LARGEST}))
@@ -170,7 +170,7 @@ def test_where_there_is_no_file_a_search_comes_first(tmp_path):
             reading(tmp_path / "nowhere")
 
 
-def test_what_is_read_is_what_was_written(tmp_path):
+def test_posts_are_read_as_they_were_written(tmp_path):
     posts = [reduce(make_post(number, tag_string_general='tab\t "quote" \u2028 é')) for number in (2, 5)]
     write_posts(tmp_path / "a", posts)
     assert list(read_posts(tmp_path / "a")) == posts

@@ -91,7 +91,7 @@ def test_an_unknown_size_is_in_no_range():
         ("user:ann", "the metatag user is not known"),
     ],
 )
-def test_what_cannot_be_read_is_said(word, sentence):
+def test_a_search_that_cannot_be_read_is_refused_with_the_reason(word, sentence):
     with pytest.raises(ValueError, match=sentence):
         query.parse(f"1girl {word}")
 

@@ -94,7 +94,7 @@ def test_a_duplicate_has_the_pixels_of_an_earlier_post_in_another_file():
 
 
 @pytest.mark.parametrize("kind", ["plain", "gray", "complex", "small", "banner", "transparent", "turned"])
-def test_a_picture_of_the_sample_is_what_its_post_says(kind):
+def test_a_picture_of_the_sample_matches_its_post(kind):
     post, data = sample.make(first(kind))
     image, picture = images.decode(data), Image.open(io.BytesIO(data))
     assert image.shape == (post["image_height"], post["image_width"], 3)

@@ -47,7 +47,7 @@ def local(posts):
 WANTED = Search(forget="artist:ann")
 
 
-def test_a_search_of_a_site_tells_what_it_took_what_not_and_up_to_where(serve, tmp_path):
+def test_a_search_of_a_site_counts_what_it_took_and_skipped_and_has_its_ceiling(serve, tmp_path):
     with serve(mixed()) as host, open_site(host) as site:
         told = search(site, tmp_path / "a", WANTED)
     assert told == {"posts": 3, "ceiling": 9, "skipped": {"blacklist": 1, "forgotten": 3}}
@@ -107,7 +107,7 @@ def test_later_uploads_do_not_change_the_answer_once_it_was_given(traffic, tmp_p
         assert search(site, tmp_path / "b", ALL)["ceiling"] == 10
 
 
-def test_nothing_found_stops_with_what_was_left_out(serve, tmp_path):
+def test_a_search_that_finds_nothing_stops_with_the_counts_of_skipped_posts(serve, tmp_path):
     with serve(mixed()) as host, open_site(host) as site:
         for wanted, outcome in (
             (Search(host=host, tags="nobody"), "not one was found"),
@@ -121,7 +121,7 @@ def test_nothing_found_stops_with_what_was_left_out(serve, tmp_path):
     assert not (tmp_path / "a").exists()
 
 
-def test_progress_is_told_after_each_post(serve, tmp_path):
+def test_progress_is_reported_after_each_post(serve, tmp_path):
     seen = []
     with serve(mixed()) as host, open_site(host) as site:
         search(site, tmp_path / "a", WANTED, tick=lambda *numbers: seen.append(numbers))
@@ -146,7 +146,7 @@ def test_a_search_that_the_site_would_refuse_is_never_sent(serve, traffic, tmp_p
     assert traffic.targets == []
 
 
-def test_an_account_searches_as_many_tags_as_its_level_lets_it(tmp_path):
+def test_an_account_searches_as_many_tags_as_its_level_allows(tmp_path):
     posts = [make_post(1, tag_string_general="a b c"), make_post(2, tag_string_general="a b")]
     accounts = {"ann": ("secret", "gold")}
     with booru.serve(Catalog(posts, read), accounts=accounts) as host:

@@ -54,7 +54,7 @@ def test_a_search_is_written_in_the_language_of_the_site():
 @pytest.mark.parametrize(
     ("level", "most"), [("anonymous", 2), ("member", 2), ("gold", 6), ("platinum", 1000)]
 )
-def test_an_account_may_search_so_many_tags_and_any_number_of_free_ones(level, most):
+def test_an_account_may_search_a_number_of_tags_and_any_number_of_free_ones(level, most):
     tags = " ".join(["-monochrome", *(f"tag{number}" for number in range(most - 1))])
     free = "id:5.. age:<1y -parent:any MD5:0 mpixels:>1"
     assert compose(Search(tags=f"{tags} {free}"), level).startswith(f"{tags} {free} status:active ")
@@ -117,13 +117,13 @@ def various():
 
 
 @pytest.mark.parametrize("search", SEARCHES, ids=lambda search: str(SEARCHES.index(search)))
-def test_what_is_not_on_a_site_is_searched_with_the_same_result(serve, various, tmp_path, search):
+def test_a_source_on_disk_is_searched_with_the_same_result_as_a_site(serve, various, tmp_path, search):
     search = replace(search, blacklist="")
     with serve(various) as host:
         assert ids(find(host, tmp_path / "posts.jsonl", search)) == ids(matching(various, search))
 
 
-def test_every_such_search_tells_posts_apart(various):
+def test_each_of_these_searches_has_another_result(various):
     results = [tuple(ids(matching(various, search))) for search in SEARCHES]
     assert all(0 < len(result) < len(various) for result in results)
     assert len(set(results)) == len(results)
@@ -150,7 +150,7 @@ def test_a_search_that_cannot_be_read_is_refused_before_a_post_is_seen():
 # ---------------------------------------------------------------- choice
 
 
-def test_posts_are_left_out_for_tags_of_any_category_and_counted():
+def test_blacklisted_tags_of_any_category_reject_a_post_and_are_counted():
     posts = [
         make_post(1, tag_string_general="hat comic scarf"),
         make_post(2, tag_string_meta="duplicate"),
@@ -163,7 +163,7 @@ def test_posts_are_left_out_for_tags_of_any_category_and_counted():
     assert chosen(posts, blacklist="hat not_comic") == ([2, 3, 5], {"blacklist": 2})
 
 
-def test_forgotten_posts_and_artists_are_left_out_first():
+def test_forgotten_posts_and_artists_are_rejected_first():
     posts = [
         make_post(5),
         make_post(50, tag_string_artist="ann"),
@@ -244,7 +244,7 @@ def test_a_sample_depends_on_seed_and_ids_alone(tmp_path):
     assert written(tmp_path / "a", numbers, sample=500) == sorted(numbers)
 
 
-def test_a_sample_is_drawn_among_those_within_the_limit_and_favors_none(tmp_path):
+def test_a_sample_is_drawn_uniformly_within_the_limit(tmp_path):
     assert all(number > 150 for number in written(tmp_path / "a", range(1, 201), limit=50, sample=20))
     draws = Counter()
     for seed in range(100):

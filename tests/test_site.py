@@ -79,7 +79,7 @@ def loopback(serve):
 # ---------------------------------------------------------------- in whose name
 
 
-def test_no_socket_is_opened_to_a_site_elsewhere_without_a_contact(monkeypatch):
+def test_no_socket_is_opened_off_loopback_without_a_contact(monkeypatch):
     monkeypatch.setattr(socket, "socket", lambda *args, **kwargs: pytest.fail("opened a socket"))
     monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: pytest.fail("looked up a name"))
     with pytest.raises(Halt, match=r"danbooru\.donmai\.us must know .*: set PREP_CONTACT"), open_site(API):
@@ -155,9 +155,7 @@ def test_the_passwords_and_logins_of_the_environment_are_never_sent(
     assert "Authorization" not in traffic.requests[0].headers
 
 
-def test_proxies_of_the_environment_serve_for_sites_elsewhere_but_not_on_loopback(
-    elsewhere, serve, traffic, monkeypatch
-):
+def test_proxies_of_the_environment_are_used_off_loopback_only(elsewhere, serve, traffic, monkeypatch):
     for name in ("http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
         monkeypatch.delenv(name.upper(), raising=False)
@@ -179,7 +177,7 @@ def test_a_key_for_the_api_does_not_keep_a_list_from_being_fetched(elsewhere):
     assert wire.credentials == [None]
 
 
-def test_a_site_on_loopback_never_sends_us_elsewhere_nor_one_elsewhere_to_loopback(elsewhere, loopback):
+def test_a_site_on_loopback_cannot_redirect_off_loopback_nor_the_reverse(elsewhere, loopback):
     loopback.contact = "me"
     with pytest.raises(Halt, match=f"points to {FILE}: name that site"):
         loopback.get(FILE)
@@ -190,7 +188,7 @@ def test_a_site_on_loopback_never_sends_us_elsewhere_nor_one_elsewhere_to_loopba
 # ---------------------------------------------------------------- how fast
 
 
-def test_the_hosts_of_one_domain_share_their_turns_and_others_have_their_own(elsewhere):
+def test_the_hosts_of_a_domain_share_a_rate_limiter_and_domains_do_not(elsewhere):
     wire = Wire(Clock())
     site = elsewhere(wire)
     for url in (API, FILE, API, "https://example.org/a", FILE):
@@ -212,7 +210,7 @@ def test_a_domain_is_the_end_of_a_name_or_an_address_of_numbers(url, name):
     assert domain(url) == name
 
 
-def test_a_rate_is_kept_elsewhere_and_on_loopback_where_else_there_is_none(elsewhere, serve):
+def test_a_rate_applies_off_loopback_and_on_loopback_where_the_default_is_none(elsewhere, serve):
     wire = Wire(Clock())
     site = elsewhere(wire, rate=4.0)
     for _ in range(5):
@@ -228,7 +226,7 @@ def test_a_rate_is_kept_elsewhere_and_on_loopback_where_else_there_is_none(elsew
 
 @pytest.mark.parametrize("rate", [0, -1, 10.5, float("nan")])
 @pytest.mark.parametrize("host", [API, ""])
-def test_no_site_elsewhere_is_asked_faster_than_ten_times_a_second(host, rate):
+def test_no_site_off_loopback_gets_more_than_ten_requests_a_second(host, rate):
     sentence = "rate must be above 0 and at most 10 off loopback"
     with pytest.raises(ValueError, match=sentence), open_site(host, "me", rate=rate):
         pass
@@ -246,7 +244,7 @@ def test_threads_take_turns():
     assert sorted(waits) == [1, 2, 3]
 
 
-def test_a_pause_holds_for_those_too_whose_turn_was_set_before():
+def test_a_pause_also_delays_threads_that_already_had_a_turn():
     clock = Clock()
     bucket = Bucket(1, clock)
     clock.sleep, sleep = lambda seconds: (sleep(seconds), clock.now == 1 and bucket.pause(30)), clock.sleep
@@ -273,7 +271,7 @@ def test_the_site_says_how_long_to_wait(loopback, traffic):
 
 
 @pytest.mark.parametrize("statuses", [(429, 429, 429, 429), (500, 502, 503, 504)])
-def test_without_a_word_from_the_site_the_wait_doubles_with_jitter(loopback, traffic, statuses):
+def test_without_retry_after_the_wait_doubles_with_jitter(loopback, traffic, statuses):
     traffic.troubles["/posts.json"] = answers(*map(refuse, statuses))
     assert len(loopback.ask("/posts.json")) == 3
     slept = loopback.clock.slept
@@ -286,7 +284,7 @@ def test_two_clients_do_not_return_together():
         assert [one.delay(1) for _ in range(3)] != [other.delay(1) for _ in range(3)]
 
 
-def test_a_site_that_never_has_time_is_left_alone_with_a_sentence(loopback, traffic):
+def test_a_site_that_always_answers_429_is_left_alone_with_a_sentence(loopback, traffic):
     traffic.troubles["/posts.json"] = refuse(429)
     with pytest.raises(Overload, match=r"^127\.0\.0\.1 answered 429, .*more slowly$"):
         loopback.ask("/posts.json")
@@ -317,7 +315,7 @@ def test_an_address_that_is_always_refused_ends_though_others_are_answered(loopb
         loopback.get(f"{loopback.host}/lazy")
 
 
-def test_a_site_that_wishes_to_be_left_alone_for_hours_ends_the_run_at_once(loopback, traffic):
+def test_a_retry_after_of_hours_ends_the_run_at_once(loopback, traffic):
     traffic.troubles["/posts.json"] = refuse(429, **{"Retry-After": "86400"})
     with pytest.raises(Overload, match=r"429.* for the next 86400 seconds: run again later"):
         loopback.ask("/posts.json")
@@ -374,7 +372,7 @@ def test_a_site_that_is_not_there_is_asked_five_times():
             assert len(site.clock.slept) == TRIES - 1
 
 
-def test_a_site_that_does_not_say_a_word_is_not_waited_for():
+def test_a_site_that_sends_nothing_is_not_waited_for():
     with socket.create_server(("127.0.0.1", 0)) as silent:
         opening = open_site(f"http://127.0.0.1:{silent.getsockname()[1]}", clock=Clock())
         with opening as site:
@@ -393,7 +391,7 @@ def test_an_answer_that_breaks_off_or_stalls_is_asked_for_again(loopback, traffi
     assert len(traffic.targets) == 3
 
 
-def test_a_search_that_is_too_much_is_told_at_once_and_is_no_fault_of_the_site(loopback, traffic):
+def test_a_canceled_search_is_reported_at_once_and_is_no_strike(loopback, traffic):
     traffic.troubles["/posts.json"] = refuse(500, "ActiveRecord::QueryCanceled")
     for _ in range(2 * STRIKES):
         with pytest.raises(Canceled):
@@ -428,7 +426,7 @@ def test_a_refusal_stops_at_once_with_what_to_do(loopback, traffic, answer, sent
 
 
 @pytest.mark.parametrize(("answer", "times"), [(refuse(503), STRIKES), (refuse(403), 3), (EDGE, 3)])
-def test_requests_in_a_row_that_came_to_nothing_close_the_site(loopback, traffic, answer, times):
+def test_failed_requests_in_a_row_close_the_site(loopback, traffic, answer, times):
     traffic.troubles["/original"] = answer
     url = f"{loopback.host}/original"
 
@@ -453,7 +451,7 @@ def test_requests_in_a_row_that_came_to_nothing_close_the_site(loopback, traffic
     assert len(traffic.targets) == asked
 
 
-def test_a_domain_that_is_gone_does_not_keep_us_from_the_others(elsewhere):
+def test_a_closed_domain_does_not_close_the_others(elsewhere):
     wire = Wire(dead_org=("dead", {}))
     site = elsewhere(wire, host="")
     site.get("https://example.org/a")
@@ -468,7 +466,7 @@ def test_a_domain_that_is_gone_does_not_keep_us_from_the_others(elsewhere):
 # ---------------------------------------------------------------- redirects
 
 
-def test_redirects_within_a_host_are_followed_so_many_times(traffic):
+def test_redirects_within_a_host_are_followed_up_to_a_number(traffic):
     def respond(request):
         left = int(request.path[1:])
         if not left:

@@ -42,7 +42,7 @@ def write_lines(path, *records):
 # ---------------------------------------------------------------- folders and pairs
 
 
-def test_a_folder_gives_the_posts_of_its_catalog_and_where_their_files_are(tmp_path):
+def test_a_folder_has_the_posts_of_its_catalog_and_the_paths_of_their_files(tmp_path):
     files.write(tmp_path / "asp_0001.png", WIDE)
     files.write(tmp_path / "deep" / "two words.png", WIDE)
     files.write_json(tmp_path / "asp_0001.json", {"id": 9, "score": 4})
@@ -54,7 +54,7 @@ def test_a_folder_gives_the_posts_of_its_catalog_and_where_their_files_are(tmp_p
     assert open_source(str(tmp_path)).root == tmp_path
 
 
-def test_a_pair_tells_where_its_sketch_is(tmp_path):
+def test_a_pair_has_the_path_of_its_sketch(tmp_path):
     for name in ("color/b.png", "color/deep/a.jpg", "sketch/b.gif", "sketch/deep/a.png"):
         files.write(tmp_path / name, WIDE)
     files.write_json(tmp_path / "color" / "b.json", {"rating": "s"})
@@ -82,7 +82,7 @@ def test_a_half_is_as_wide_as_half_its_file(tmp_path):
     assert (odd["image_width"], odd["file_url"]) == (3, "b.png")
 
 
-def test_what_is_no_folder_of_pictures_is_refused_in_a_sentence(tmp_path):
+def test_a_path_that_is_not_a_folder_of_pictures_is_refused_in_a_sentence(tmp_path):
     files.write(tmp_path / "a.txt", b"")
     for kind in ("", "dump:", "pairs:", "halves:"):
         assert "is not a folder: name one, or" in refusal(f"{kind}{tmp_path / 'nowhere'}")
@@ -144,7 +144,7 @@ def test_old_and_new_dumps_give_the_same_form(tmp_path):
         assert [query.parse(word)(post) for post in (old, new)] == [False, True], word
 
 
-def test_small_pictures_stand_in_for_missing_originals_without_their_hashes(tmp_path):
+def test_small_pictures_replace_missing_originals_without_their_hashes(tmp_path):
     host = make_dump(tmp_path, OLD, NEW | {"file_ext": "mp4"}, bucket="512px")
     drawn, film = posts_of(host)
     assert (drawn["file_url"], drawn["file_ext"]) == ("512px/0123/4567123.jpg", "jpg")
@@ -155,7 +155,7 @@ def test_small_pictures_stand_in_for_missing_originals_without_their_hashes(tmp_
     assert posts_of(host)[0]["file_url"] == "original/0123/4567123.png"
 
 
-def test_metadata_lies_in_its_folder_or_at_the_top_gzipped_or_not(tmp_path):
+def test_metadata_is_read_from_its_folder_or_the_top_gzipped_or_not(tmp_path):
     (tmp_path / "512px").mkdir()
     write_lines(tmp_path / "b.jsonl", NEW)
     files.write(tmp_path / "a.json.gz", gzip.compress(json.dumps(OLD).encode() + b"\n\n"))

@@ -64,7 +64,7 @@ def parts(store):
     return list(store.cache.rglob("*.part"))
 
 
-def test_an_original_is_kept_by_its_md5_and_never_asked_for_again(opened, traffic):
+def test_an_original_is_kept_by_its_md5_and_never_requested_again(opened, traffic):
     store = opened()
     kept = store.obtain(FILE)
     assert kept.path.read_bytes() == read(POST)
@@ -90,7 +90,7 @@ def test_an_original_is_kept_by_its_md5_and_never_asked_for_again(opened, traffi
         (Rule("corrupt"), "mismatch", "another md5", 3),
     ],
 )
-def test_what_is_decided_for_good_is_told_apart_and_not_asked_for_again(
+def test_a_file_rejected_for_good_has_its_reason_and_is_not_requested_again(
     opened, traffic, rule, reason, detail, asked
 ):
     store = opened(rule)
@@ -113,7 +113,7 @@ def test_what_is_decided_for_good_is_told_apart_and_not_asked_for_again(
         (Rule("stall", seconds=9), "stalled", 3),
     ],
 )
-def test_what_fails_for_now_is_asked_for_again_by_the_next_run(opened, traffic, rule, said, asked):
+def test_a_file_that_failed_for_now_is_requested_again_by_the_next_run(opened, traffic, rule, said, asked):
     store = opened(rule, timeout=(5, 0.2))
     reason, detail = refused(store)
     assert reason == "transient"
@@ -123,7 +123,7 @@ def test_what_fails_for_now_is_asked_for_again_by_the_next_run(opened, traffic, 
     assert later.obtain(FILE).path.read_bytes() == read(POST)
 
 
-def test_after_three_files_in_a_row_came_to_nothing_no_other_is_asked_for(opened, traffic):
+def test_after_three_refused_files_in_a_row_no_other_is_requested(opened, traffic):
     store = opened(Rule("edge"))
     for _ in range(3):
         refused(store)
@@ -133,7 +133,7 @@ def test_after_three_files_in_a_row_came_to_nothing_no_other_is_asked_for(opened
 
 
 @pytest.mark.parametrize("fault", ["truncate", "stall"])
-def test_a_transfer_that_breaks_off_goes_on_where_it_was(opened, traffic, fault):
+def test_a_transfer_that_breaks_off_resumes(opened, traffic, fault):
     store = opened(Rule(fault, times=2, keep=0.5, seconds=9), timeout=(5, 0.2))
     assert store.obtain(FILE).path.read_bytes() == read(POST)
     ranges = [request.headers.get("Range") for request in traffic.requests]
@@ -160,7 +160,7 @@ def left_behind(store, data):
         (b"", [None]),
     ],
 )
-def test_what_a_killed_run_left_is_used_if_it_is_right(opened, traffic, data, ranges):
+def test_a_part_of_a_killed_run_is_used_if_it_is_right(opened, traffic, data, ranges):
     store = opened()
     left_behind(store, data)
     assert store.obtain(FILE).path.read_bytes() == read(POST)
@@ -176,7 +176,7 @@ def test_what_a_killed_run_left_is_used_if_it_is_right(opened, traffic, data, ra
         Answer(200, "image/png", read(POST)),
     ],
 )
-def test_a_site_that_knows_no_ranges_sends_the_file_from_its_beginning(opened, traffic, answer):
+def test_a_site_without_ranges_sends_the_file_from_its_beginning(opened, traffic, answer):
     traffic.troubles["/original/"] = answers(answer)
     store = opened()
     left_behind(store, read(POST)[:700])
@@ -193,12 +193,12 @@ def test_a_file_that_was_damaged_in_the_cache_is_downloaded_again(opened, traffi
 
 
 @pytest.mark.parametrize("url", ["http://*.example/a.png", "http://a:99999/x.png"])
-def test_what_is_no_address_is_gone(tmp_path, url):
+def test_a_bad_address_is_gone(tmp_path, url):
     with open_site("", "me", clock=Clock(), rate=10) as site:
         assert refused(Store(site, tmp_path, Fetch()), Wanted(url, "png")) == ("gone", "no address")
 
 
-def test_what_was_rejected_for_good_is_asked_for_once_more_only_on_request(opened, traffic):
+def test_a_file_rejected_for_good_is_requested_again_only_with_again(opened, traffic):
     store = opened()
     traffic.troubles["/original/"] = Answer(404, "text/html", b"")
     assert refused(store)[0] == "gone"
@@ -267,7 +267,7 @@ def target_of(post, **more):
     "fields",
     [{"file_size": 100_000_001}, {"image_width": 40000, "image_height": 40000}],
 )
-def test_what_is_said_to_be_too_big_is_not_asked_for(fields):
+def test_a_file_declared_too_big_is_not_requested(fields):
     with pytest.raises(Reject) as error:
         wanted(POST | {"file_url": TARGET} | fields, Fetch())
     assert error.value.reason == "too big"
@@ -349,7 +349,7 @@ def test_a_variant_that_is_not_there_is_the_original():
         (b"", "truncated"),
     ],
 )
-def test_a_variant_that_is_not_what_was_announced_is_refused(opened, traffic, wide, body, reason):
+def test_a_variant_that_differs_from_its_description_is_refused(opened, traffic, wide, body, reason):
     store = opened(held=wide)
     traffic.troubles["/sample/"] = Answer(200, "image/jpeg", body)
     assert refused(store, variant_of(store, "sample")[1])[0] == reason
@@ -382,7 +382,7 @@ def test_a_file_of_a_list_is_checked_by_its_sha256_or_decoded(opened, traffic):
         ({"variants": {"sample": {"url": "/x", "file_ext": "zip", "width": 1, "height": 1}}}, "wrong type"),
     ],
 )
-def test_what_cannot_be_asked_for_says_why(fields, reason):
+def test_a_post_without_a_file_to_request_says_why(fields, reason):
     post = posts.reduce(POST | {"file_url": TARGET} | fields) | {
         name: value for name, value in fields.items() if name == "variants"
     }
@@ -391,7 +391,7 @@ def test_what_cannot_be_asked_for_says_why(fields, reason):
     assert error.value.reason == reason
 
 
-def test_a_file_of_a_folder_is_checked_where_it_lies(tmp_path):
+def test_a_file_of_a_folder_is_checked_in_place(tmp_path):
     (tmp_path / "in").mkdir()
     path, data = tmp_path / "in" / "a.jpg", encoded(4)
     path.write_bytes(data)
@@ -410,7 +410,7 @@ def test_a_file_of_a_folder_is_checked_where_it_lies(tmp_path):
     assert path.read_bytes() == data
 
 
-def test_a_damage_goes_through_the_ledger_of_verdicts_as_the_reject_it_is():
+def test_a_damage_is_remembered_as_the_reject_that_it_is():
     damage = Damage("truncated", "half")
     again = Reject(*json.loads(files.dumps(damage.args)))
     assert (again.reason, again.detail) == (damage.reason, damage.detail) == ("truncated", "half")
@@ -435,7 +435,7 @@ class Gate:
         assert self.opened.wait(10)
 
 
-def test_of_two_who_want_one_file_one_waits_and_finds_it(opened, traffic):
+def test_of_two_threads_that_want_one_file_one_waits_and_finds_it(opened, traffic):
     gate = traffic.troubles["/original/"] = Gate()
     store = opened()
     with ThreadPoolExecutor(2) as pool:
@@ -449,7 +449,7 @@ def test_of_two_who_want_one_file_one_waits_and_finds_it(opened, traffic):
     assert first.result().path.read_bytes() == read(POST)
 
 
-def test_one_who_wants_another_file_does_not_wait(opened, traffic):
+def test_a_thread_that_wants_another_file_does_not_wait(opened, traffic):
     turn = hash(POST["md5"]) % len(TURNS)  # of a thousand files two have one
     other = next(post for post in map(make_post, range(2, 99)) if hash(post["md5"]) % len(TURNS) != turn)
     gate = traffic.troubles[POST["md5"]] = Gate()

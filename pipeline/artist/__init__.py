@@ -1,11 +1,11 @@
-"""A small artist: draws cartoon portraits, each from a number, and says in tags what it drew.
+"""The artist of the embedded sample: it draws a cartoon portrait from a number, and tags what it drew.
 
-A Portrait holds all that a picture is made of, so equal portraits give equal bytes and no line depends on
-a color. Figures are drawn in heads: the middle of the skull is (0, 0), the chin is near (0, 0.5), y grows
-downward. From back to front: scene, hair behind, body, face, hair in front, hat, staff.
+A Portrait holds everything that decides a picture, so equal portraits give equal bytes, and no line depends
+on a color. Coordinates are in heads: the middle of the skull is (0, 0), the chin is near (0, 0.5), y grows
+downward. The order of drawing is scene, hair behind, body, face, hair in front, hat, staff.
 
-`choices` are what a sitter is made of, `ink` and `motifs` what is drawn with; the parts of the picture know
-of these and `picture` knows of the parts.
+choices.py is the vocabulary, ink.py and motifs.py are the tools. The parts of the picture import these, and
+picture.py imports the parts.
 """
 
 from pipeline.artist.picture import draw

@@ -1,4 +1,4 @@
-"""The body of a sitter: neck and shoulders, what is worn around the neck, and the hand that holds a staff."""
+"""The body of a sitter: neck, shoulders, neckwear, and the hand that holds a staff."""
 
 import numpy as np
 
@@ -27,7 +27,7 @@ from pipeline.artist.sitter import Portrait
 
 
 def draw_body(body: Ink, sitter: Portrait) -> None:
-    """Draw neck, shoulders, clothes and what is worn around the neck."""
+    """Draw neck, shoulders, clothes and neckwear."""
     skin = rgb(sitter.skin)
     if sitter.clothes == "hoodie":
         body.cel(oval(0, 0.62, 0.46, 0.24), shade(rgb(CLOTH[sitter.clothes_color]), 0.6))

@@ -1,4 +1,4 @@
-"""What the artist has to choose from: words, each with its colors, its form or its Danbooru tags.
+"""The vocabulary of the artist: words, each with its colors, its shape or its Danbooru tags.
 
 {hair}, {eye}, {clothes}, {trim}, {accent} and {scene} in a tag stand for the name of that color.
 """

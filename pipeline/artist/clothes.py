@@ -30,7 +30,7 @@ from pipeline.artist.sitter import Portrait
 
 
 def draw_clothes(body: Ink, sitter: Portrait) -> None:
-    """Draw what the sitter has on."""
+    """Draw the clothes of the sitter."""
     draw_garment = {
         "serafuku": draw_serafuku, "hoodie": draw_hoodie, "cloak": draw_cloak, "collared_shirt": draw_shirt,
         "dress": draw_dress, "sweater": draw_sweater, "kimono": draw_kimono, "blazer": draw_blazer,

@@ -78,7 +78,7 @@ def bangs(sitter: Portrait) -> list[tuple[np.ndarray, np.ndarray]]:
 
 
 def draw_hair_in_front(head: Ink, sitter: Portrait) -> None:
-    """Draw the hair over the brow, and its gleam."""
+    """Draw the hair over the brow, and its highlight."""
     color = rgb(HAIR[sitter.hair_color])
     crown, edge = fringe(sitter)
     draw_sheen(head, np.concatenate([crown, edge]), color, bool(sitter.hat))
@@ -145,7 +145,7 @@ def draw_hair_behind(skull: Ink, sitter: Portrait) -> None:
 
 
 def draw_tails(skull: Ink, sitter: Portrait, color: Color) -> None:
-    """Draw what is tied up: tails with their ribbons, and buns."""
+    """Draw tied hair: tails with their ribbons, and buns."""
     if "twintails" in sitter.hairstyle:
         y, out = (-0.32, 0.76) if sitter.hairstyle == "twintails" else (0.32, 0.62)
         tail = np.array([(0.4, y), (out, y + 0.02), (out + 0.12, 0.5), (out + 0.02, 1), (out + 0.06, 1.45)])

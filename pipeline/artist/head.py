@@ -74,7 +74,7 @@ def draw_face(head: Ink, sitter: Portrait) -> None:
 
 
 def draw_ears(head: Ink, sitter: Portrait) -> None:
-    """Draw both ears and what hangs from them."""
+    """Draw both ears, and earrings."""
     tip = (0.66, -0.10) if sitter.pointy_ears else (0.505, 0.03)
     head.pair(blob((0.40, 0.0), tip, (0.52, 0.14), (0.46, 0.26), (0.39, 0.27)), rgb(sitter.skin))
     head.strokes(curve([(0.485, 0.06), (0.455, 0.12), (0.46, 0.20)]), 0.8)
@@ -83,7 +83,7 @@ def draw_ears(head: Ink, sitter: Portrait) -> None:
 
 
 def draw_eye(head: Ink, sitter: Portrait, side: int) -> None:
-    """Draw the eye on one side, as open as the mood has it."""
+    """Draw the eye on one side, as open as the mood makes it."""
     lids, height = MOODS[sitter.mood][1], 0.115 if sitter.girl else 0.094
     middle, size = np.array((0.195 * side, 0.115)), np.array((0.108, height)) * sitter.eye_size
     if lids == "closed" or (lids == "wink" and side != sitter.side):

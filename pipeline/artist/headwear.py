@@ -1,4 +1,4 @@
-"""What a sitter wears on the head: hats, hair ornaments, a cat's ears and horns."""
+"""Headwear: hats, hair ornaments, a cat's ears and horns."""
 
 import numpy as np
 
@@ -39,7 +39,7 @@ def draw_headwear(head: Ink, sitter: Portrait) -> None:
 
 
 def draw_ornament(head: Ink, worn: str, color: Color, side: int) -> None:
-    """Draw what is worn in the hair, if anything."""
+    """Draw the hair ornament, if there is one."""
     aside = head.at(0.34 * side, -0.30, degrees=18 * side)
     if worn == "crown":
         draw_crown(head.at(0, -0.56))
@@ -61,7 +61,7 @@ def draw_ornament(head: Ink, worn: str, color: Color, side: int) -> None:
 
 
 def draw_ears_and_horns(head: Ink, sitter: Portrait) -> None:
-    """Draw what grows from under the hair: a cat's ears, horns."""
+    """Draw a cat's ears or horns."""
     hair = rgb(HAIR[sitter.hair_color])
     if sitter.ornament == "ears":
         head.pair(blob((0.10, -0.45), (0.16, -0.62), (0.42, -0.86), (0.48, -0.50), (0.42, -0.20)), hair)
@@ -75,7 +75,7 @@ def draw_ears_and_horns(head: Ink, sitter: Portrait) -> None:
 
 
 def draw_brimmed_hat(head: Ink, kind: str, color: Color, side: int) -> None:
-    """Draw a brim all around and what rises from it, with a band."""
+    """Draw a hat with a brim all around and a band."""
     color, trim = (rgb("#ecd08a"), color) if kind == "straw_hat" else (color, mix(color, GOLD, 0.75))
     wide, drop = {"witch_hat": (0.88, -0.22), "straw_hat": (0.92, -0.25), "top_hat": (0.64, -0.40)}[kind]
     crown = {

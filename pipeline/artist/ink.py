@@ -32,7 +32,7 @@ GOLD, WOOD, LIP = rgb("#e9bf4f"), rgb("#8a6242"), rgb("#a8434a")
 
 
 def mix(first: Color, second: Color, share: float) -> Color:
-    """Mix two colors; share is the part of the second."""
+    """Mix two colors; `share` is that of the second."""
     red, green, blue = (round(a + (b - a) * share) for a, b in zip(first, second, strict=True))
     return red, green, blue
 
@@ -113,7 +113,7 @@ def normals(path: np.ndarray) -> np.ndarray:
 
 
 def band(path: ArrayLike, widths: ArrayLike) -> np.ndarray:
-    """Give a path a width at every point: the contour of a ribbon, a lock of hair, a pen stroke."""
+    """Return the contour of a path with a width at every point: a ribbon, a lock of hair, a pen stroke."""
     path = np.asarray(path, float)
     side = normals(path) * np.reshape(widths, (-1, 1)) / 2
     return np.concatenate([path + side, (path - side)[::-1]])
@@ -152,7 +152,7 @@ class Ink:
         return replace(self, matrix=self.matrix @ local)
 
     def place(self, path: ArrayLike) -> np.ndarray:
-        """Carry a path to pixels."""
+        """Map a path to pixels of the page."""
         path = np.array(path, float)
         if self.bend:
             path[:, 0] += self.bend * np.exp(-((path[:, 0] / 0.7) ** 2))
@@ -209,7 +209,7 @@ class Ink:
             self.stroke(np.asarray(path) * (side, 1), weight, color, ends)
 
     def glow(self, spot: Pair, reach: Pair, color: Color, strength: float) -> None:
-        """Lay a soft spot of color: a blush, a gleam, the halo of a moon."""
+        """Draw a soft spot of color: a blush, a gleam, the halo of a moon."""
         center, (rx, ry) = self.place([spot])[0], np.multiply(reach, np.hypot(*self.matrix[:, 0]))
         box = self._box(center + 2 * np.array([(-rx, -ry), (rx, ry)]))
         ys, xs = (np.arange(span.start, span.stop, dtype=np.float32) for span in box)
@@ -220,7 +220,7 @@ class Ink:
 
     @contextmanager
     def inside(self, shape: ArrayLike) -> Iterator[Self]:
-        """Yield an ink that leaves no trace outside a shape."""
+        """Yield an ink that draws only inside a shape."""
         path = self.place(shape)
         box = self._box(path)
         moved = self.matrix - [[0, 0, box[1].start], [0, 0, box[0].start]]

@@ -1,4 +1,4 @@
-"""Small things that the artist draws more than once, or apart from a sitter: each around its origin."""
+"""Small motifs that are drawn more than once, or apart from a sitter; each around its origin."""
 
 import numpy as np
 from numpy.typing import ArrayLike

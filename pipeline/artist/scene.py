@@ -1,4 +1,4 @@
-"""The scene behind a sitter, in widths of the picture."""
+"""The scene behind a sitter. Lengths are in widths of the picture."""
 
 from dataclasses import replace
 from random import Random

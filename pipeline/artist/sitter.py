@@ -1,4 +1,4 @@
-"""The sitter that a number stands for, in all that a picture is made of, and the tags of what is drawn."""
+"""The sitter of a number: everything that decides its picture, and the tags of what it shows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -35,7 +35,7 @@ FORMATS = ((512, 512), (512, 512), (512, 640), (512, 640), (512, 576), (640, 512
 
 @dataclass(frozen=True)
 class Portrait:
-    """All that a picture is made of; lengths are heads, angles degrees, words keys of `choices`."""
+    """Everything that decides a picture; lengths in heads, angles in degrees, words as in choices.py."""
 
     seed: int  # the irregularities of the hand
     width: int  # pixels
@@ -78,7 +78,7 @@ class Portrait:
 
     @property
     def side(self) -> int:
-        """Return the sign of x on the side where lopsided things are."""
+        """Return the sign of x on the side of asymmetric things."""
         return -1 if self.flipped else 1
 
     @property
@@ -88,7 +88,7 @@ class Portrait:
 
 
 def portrait(number: int) -> Portrait:
-    """Return the sitter that a number stands for."""
+    """Return the sitter of a number."""
     dice = Random(f"sitter {number}")
     girl, framing = chance(dice, 0.75), pick(dice, ("portrait", "upper_body"))
     hairstyle = pick(dice, tuple(HAIRSTYLES) if girl else BOYISH)
@@ -127,7 +127,7 @@ def complicate(portrait: Portrait) -> Portrait:
 
 
 def tags(portrait: Portrait) -> list[str]:
-    """Return Danbooru tags, sorted, for what can be seen in the picture and nothing else."""
+    """Return sorted Danbooru tags for everything visible in the picture, and for nothing else."""
     p, whose, (brows, lids, mouth) = portrait, "female" if portrait.girl else "male", MOODS[portrait.mood]
     line = " ".join((
         "solo", p.framing, "1girl" if p.girl else "1boy male_focus",
@@ -145,7 +145,7 @@ def tags(portrait: Portrait) -> list[str]:
 
 
 def paints(dice: Random, old: Portrait | None = None) -> dict[str, Any]:
-    """Choose all colors but the skin's: none as in the old portrait, and no trimming lost on its cloth."""
+    """Draw all colors but that of the skin: none as in the old portrait, no trimming as its cloth."""
     colors: dict[str, str] = {}
     for field, palette in PALETTES.items():
         cloth = colors.get("clothes_color") if field in ("trim_color", "accent_color") else None
@@ -156,15 +156,15 @@ def paints(dice: Random, old: Portrait | None = None) -> dict[str, Any]:
 
 
 def pick(dice: Random, options: Sequence) -> Any:
-    """Choose one of several."""
+    """Draw one of several options."""
     return options[int(dice.random() * len(options))]
 
 
 def between(dice: Random, low: float, high: float) -> float:
-    """Choose a number between two."""
+    """Draw a number between two."""
     return round(low + (high - low) * dice.random(), 4)
 
 
 def chance(dice: Random, share: float) -> bool:
-    """Say yes in a share of cases."""
+    """Return True with a probability."""
     return dice.random() < share
