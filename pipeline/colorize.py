@@ -50,6 +50,8 @@ class Colorizer:
             gray = np.repeat(given["sketch"][..., None], 3, axis=2)
             return given | {"color": gray, "mask": self.area(height, width)}
         if "reference" in columns:
+            if self.guide is None:
+                raise ValueError("reference must be a picture, got None")
             scale = min(1, self.tile / max(height, width)) if self.tile else 1  # as large as what is colored
             size = max(1, round(width * scale)), max(1, round(height * scale))
             return given | {"reference": images.resize(self.guide, *size)}

@@ -114,7 +114,7 @@ def evaluate(
     judges = perception.judges(params.lpips, params.inception, device)
     conditions, absent = plan(pairs, data, config, params)
     absent |= lacking(pairs, judges)
-    cued = pairs.facts.get("cue")
+    cued = pairs.facts.get("cue", {})
     artists = {entry.key: json.loads(entry.read("json")).get("artist", "") for entry in pairs.entries}
     picked = {pairs.entries[int(number)].key for number in np.linspace(0, len(pairs) - 1, params.rows)}
     done, total = count(1), len(pairs) * len(conditions)
@@ -207,7 +207,7 @@ def baselines(given: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     return rivals
 
 
-def measure(shot: Shot, judges: Judges, cued: dict | None) -> list[dict]:
+def measure(shot: Shot, judges: Judges, cued: dict) -> list[dict]:
     """Compare each picture with the goal and the inputs: a row of numbers each.
 
     A measure that is not defined for the sample is None. `colors` are compared with the reference if there is
@@ -215,7 +215,7 @@ def measure(shot: Shot, judges: Judges, cued: dict | None) -> list[dict]:
     """
     rows, given, goal = [], shot.given, shot.goal
     for by, picture in shot.pictures.items():
-        numbers = {
+        numbers: dict[str, float | None] = {
             "psnr": measures.psnr(goal, picture),
             "ssim": measures.ssim(goal, picture),
             "edges": measures.edges(goal, picture),
@@ -234,7 +234,7 @@ def measure(shot: Shot, judges: Judges, cued: dict | None) -> list[dict]:
     return rows
 
 
-def adherence(picture: np.ndarray, shot: Shot, cued: dict | None) -> float | None:
+def adherence(picture: np.ndarray, shot: Shot, cued: dict) -> float | None:
     """Return how well a picture follows its cue; None for a sample whose cue says nothing."""
     made_by = cue.parameters(cued)
     if not measures.adherent(made_by, shot.key):

@@ -113,7 +113,7 @@ def fit(
     # Resume a killed run.
     config = describe(session, model)
     identity = identify(config)
-    past = fabric.broadcast(restore(checkpoint, identity) if leads else None)
+    past = fabric.broadcast(restore(checkpoint, identity) if leads else {})
     start, records, sums, best = past["step"], past["records"], past["sums"], past["best"]
     yield from records if leads else ()
     if start == steps:
@@ -207,7 +207,7 @@ def rate_share(decay: str, past: float) -> float:
 def read_losses(learner: Learner, losses: list[dict[str, Tensor]]) -> list[dict[str, float]]:
     """Bring the losses of several steps to the host, averaged over the processes."""
     table = torch.stack([torch.stack(list(terms.values())) for terms in losses])
-    rows = learner.fabric.all_reduce(table, reduce_op="mean").tolist()
+    rows = process_mean(learner, table).tolist()
     return [dict(zip(losses[0], row, strict=True)) for row in rows]
 
 
@@ -224,9 +224,14 @@ def share_statistics(learner: Learner) -> None:
     buffers = [each for network in networks for each in network.buffers() if each.is_floating_point()]
     if buffers and learner.fabric.world_size > 1:
         joined = torch.cat([buffer.flatten() for buffer in buffers])
-        means = learner.fabric.all_reduce(joined, reduce_op="mean").split([each.numel() for each in buffers])
+        means = process_mean(learner, joined).split([each.numel() for each in buffers])
         for buffer, mean in zip(buffers, means, strict=True):
             buffer.copy_(mean.view_as(buffer))
+
+
+def process_mean(learner: Learner, values: Tensor) -> Tensor:
+    """Average values over the processes."""
+    return learner.fabric.all_reduce(values, reduce_op="mean")  # type: ignore[return-value]
 
 
 def gather(learner: Learner, values: list[float]) -> list[float]:

@@ -28,6 +28,9 @@ class Features(nn.Module):
     vgg16 gives [relu2_2], vgg19 gives [relu1_1, relu2_1, relu3_1, relu4_1, relu5_1].
     """
 
+    mean: Tensor
+    deviation: Tensor
+
     def __init__(self, net: str, file: str = ""):
         """Load the published weights, or those of `file` (.pth or .safetensors). Raise Halt if it fails."""
         super().__init__()
@@ -52,7 +55,8 @@ class Features(nn.Module):
 
 def build(net: str) -> nn.Sequential:
     """Build the layers of a VGG up to the last map that is returned, numbered as torchvision's."""
-    layers, inputs = [], 3
+    layers: list[nn.Module] = []
+    inputs = 3
     for outputs in PLANS[net]:
         if outputs == POOL:
             layers.append(nn.MaxPool2d(2))

@@ -102,7 +102,7 @@ class MapStyles(nn.Module):
 
     def forward(self, reference: Tensor) -> list[Style]:
         """Return eight styles, two alike for each block of the decoder; the deepest map comes first."""
-        styles = []
+        styles: list[Style] = []
         for block in self.blocks:
             reference = block(reference)
             styles = [statistics(reference)] * 2 + styles
@@ -186,7 +186,8 @@ def pyramid(image: Tensor) -> list[Tensor]:
 def scaled(maps: list[Tensor]) -> Tensor:
     """Average the mean of each sample over the four scales, weighted by SCALES: (B,)."""
     means = [term.flatten(1).mean(1) if term.ndim > 1 else term for term in maps]
-    return sum(weight * mean for weight, mean in zip(SCALES, means, strict=True)) / len(SCALES)
+    total = sum(weight * mean for weight, mean in zip(SCALES, means, strict=True))
+    return total / len(SCALES)  # type: ignore[return-value]  # sum of tensors is a tensor
 
 
 class Liu(System):

@@ -37,7 +37,7 @@ class NerkEncoder(nn.Module):
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """Return the maps, the largest first."""
-        maps = []
+        maps: list[Tensor] = []
         for layers in self.blocks:
             x = layers(avg_pool2d(x, 2) if maps else x)
             maps.append(x)

@@ -31,10 +31,10 @@ class UNet(nn.Module):
         for level in reversed(range(depth)):
             inputs = channels[level] * (1 if level == depth - 1 else 2)
             outputs = channels[level - 1] if level else 3
-            block = [nn.ReLU(), double(inputs, outputs, norm=level > 0)]
+            layers = [nn.ReLU(), double(inputs, outputs, norm=level > 0)]
             if level > max(depth - 4, 0):
-                block.append(nn.Dropout(0.5))
-            self.up.append(nn.Sequential(*block))
+                layers.append(nn.Dropout(0.5))
+            self.up.append(nn.Sequential(*layers))
 
     def forward(self, sketch: Tensor, cue: Tensor) -> Tensor:
         """Return the picture (B, 3, H, W) in [-1, 1]."""
