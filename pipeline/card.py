@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline.census import SPLITS, Census, host_of
-from pipeline.markdown import code, dump, fenced, listing, seen, table
-from pipeline.terms import FOLDER, TEXT, adult_pictures, definitions, loading, rights
+from pipeline.markdown import code, definitions, dump, fenced, listing, seen, table
+from pipeline.terms import FOLDER, TEXT, adult_pictures, loading, rights
 
 SECTIONS = ("search", "fetch", "clean", "sketches", "cue", "reference", "pack")  # parameters of the data
 RATINGS = {"g": "general", "s": "sensitive", "q": "questionable", "e": "explicit"}
@@ -23,7 +23,7 @@ LICENSES = {  # some of the licenses that the Hub has a name for
 }  # fmt: skip
 SIZES = ("1K", "10K", "100K", "1M", "10M", "100M", "1B", "10B", "100B", "1T")
 HIDDEN = "(left out)"
-PLACES, CUES, FIELDS = map(definitions, ("places", "cues", "fields"))
+PLACES, CUES, FIELDS = (definitions(TEXT[part]) for part in ("places", "cues", "fields"))
 
 
 def card(census: Census, history: Mapping[str, dict], params: Mapping[str, dict]) -> str:

@@ -19,6 +19,11 @@ def templates(path: Path) -> dict[str, Template]:
     return {name: Template(text.strip()) for name, text in zip(parts[1::2], parts[2::2], strict=True)}
 
 
+def definitions(part: Template) -> dict[str, str]:
+    """Return a part whose lines are NAME: DESCRIPTION as a dictionary."""
+    return dict(line.split(": ", 1) for line in part.template.splitlines())
+
+
 def seen(text: str) -> str:
     """Return the printable characters of a text on one line; others could reverse the writing direction."""
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())

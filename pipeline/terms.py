@@ -9,11 +9,6 @@ TEXT = templates(Path(__file__).with_name("card.md"))
 FOLDER = "data/pairs"  # where the examples look for the dataset
 
 
-def definitions(part: str) -> dict[str, str]:
-    """Return a part of card.md whose lines are NAME: DESCRIPTION as a dictionary."""
-    return dict(line.split(": ", 1) for line in TEXT[part].template.splitlines())
-
-
 def loading(census: Census) -> list[str]:
     """Show how webdataset, Hugging Face `datasets` and inkwash read the dataset."""
     files = [f'        "{SPLITS[name]}": "{FOLDER}/{name}-*.tar",' for name in census.present]

@@ -1,4 +1,4 @@
-"""The card tells what a model is and was made of, and how to use it; nothing that it quotes can move it."""
+"""The card says what a model is and how to use it, and nothing that it quotes becomes markup."""
 
 import json
 import re
@@ -31,7 +31,7 @@ BLOCK = re.compile(r"^(`+)(\w+)\n(.*?)\n\1$", re.DOTALL | re.MULTILINE)
 
 
 def config(name="pix2pix", *, train=None, columns=None, **changed):
-    """Tell of a tiny model all that training tells."""
+    """Return the complete config of a tiny model."""
     guide = system(name).columns[0]
     made = {
         "dataset": "0123abcd",
@@ -52,7 +52,7 @@ def blocks(text, language):
 
 @pytest.fixture(params=SYSTEMS)
 def home(request, tmp_path, monkeypatch):
-    """Stand where the card's examples find a tiny model, a sketch, and what goes beside it."""
+    """Work in a folder with a tiny model, a sketch and the guides, where the examples of the card find them."""
     monkeypatch.chdir(tmp_path)
     torch.manual_seed(0)
     given = config(request.param)
@@ -152,7 +152,7 @@ def test_every_system_has_its_paper():
     assert list(PAPERS) == list(SYSTEMS)
 
 
-def test_the_numbers_of_the_config_are_told():
+def test_the_numbers_of_the_config_are_shown():
     text = model_card(config(start="f" * 64))
     for part in ("12,345", "6,789", "192 x 192", "`0123abcd`", "`b7`", "54,000 steps", "21.99 dB", "0.1235"):
         assert part in text, part
@@ -162,7 +162,7 @@ def test_the_numbers_of_the_config_are_told():
     assert train == asdict(Train())
 
 
-def test_the_published_width_is_told_as_a_number():
+def test_the_published_width_is_shown_as_a_number():
     assert "| channels of the first convolution | 64 |" in model_card(config(width=0))
 
 
@@ -180,11 +180,11 @@ def test_it_says_whether_perceptual_terms_were_trained(name, vgg, said):
 
 
 @pytest.mark.parametrize("name", [name for name in SYSTEMS if not system(name).vgg])
-def test_a_system_without_perceptual_terms_says_nothing_of_them(name):
+def test_a_system_without_perceptual_terms_does_not_mention_them(name):
     assert "perceptual" not in model_card(config(name)).lower().replace("perceptual losses", "")
 
 
-def test_no_path_is_told_but_that_there_was_none_is():
+def test_paths_are_hidden_but_none_is_shown():
     private = {"vgg": "/home/ann/vgg.pth", "start": "/home/ann/model"}
     given = config(train=private, columns={"sketch-b7": {"weights": "/home/ann/netG.pth"}}, start="0" * 64)
     assert "/home/ann" not in model_card(given)
@@ -207,7 +207,7 @@ def test_no_text_of_the_dataset_becomes_anything_but_text(text):
     assert "\u202e" not in hostile
 
 
-def test_what_a_config_does_not_know_is_left_out():
+def test_parts_that_the_config_lacks_are_left_out():
     text = model_card(asdict(Model(width=4, depth=3)))
     headings = re.findall("^## (.*)$", text, re.MULTILINE)
     assert headings == ["How to use it", "What it is not for"]
