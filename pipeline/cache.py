@@ -1,4 +1,4 @@
-"""Keep the cache folder within a bound: what was used least recently goes first, and can be made again."""
+"""Removal of the least recently used entries of the cache, all of which can be made again."""
 
 import time
 from collections.abc import Iterator
@@ -7,15 +7,15 @@ from pathlib import Path
 
 from pipeline.memo import TABLE, table
 
-DAY = 24 * 3600  # seconds after which nobody writes to a half-made file any more
+DAY = 24 * 3600  # seconds after which an unfinished file is abandoned
 MADE = ("steps", "laid", "train")  # made from other files
-DOWNLOADS = ("files", "names", "rejects")  # had from a site
-TWINS = (".tar", ".json")  # files of the memo that go together
+DOWNLOADS = ("files", "names", "rejects")  # fetched from a site
+TWINS = (".tar", ".json")  # files of the memo that belong together
 
 
 @dataclass(frozen=True)
 class Entry:
-    """Files of the cache that are of use only together."""
+    """Files of the cache that are useful only together."""
 
     paths: tuple[Path, ...]
     bytes: int
@@ -24,7 +24,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Freed:
-    """What became of a cache: bytes and entries that went, and bytes that stay."""
+    """The bytes and entries that were removed from a cache, and the bytes that are left."""
 
     bytes: int
     entries: int
@@ -32,13 +32,13 @@ class Freed:
 
 
 def collect(cache: Path, limit: int, downloads: bool = False) -> Freed:
-    """Remove what was left half-made, then what was used least recently, until `limit` bytes are left.
+    """Remove abandoned files, then the least recently used entries until at most `limit` bytes are left.
 
-    Downloads count only with `downloads`, and then they go too. Files that DVC or a column also hold count
-    as if the cache alone held them.
+    With `downloads`, downloads are counted and removed too. A file that DVC or a column links to counts as if
+    only the cache had it.
     """
-    shelves = MADE + (DOWNLOADS if downloads else ())
-    listed = sorted(entries(cache, shelves), key=lambda entry: (entry.used, entry.paths))
+    folders = MADE + (DOWNLOADS if downloads else ())
+    listed = sorted(entries(cache, folders), key=lambda entry: (entry.used, entry.paths))
     left, gone = sum(entry.bytes for entry in listed), []
     for entry in listed:
         if left > limit or stale(entry):
@@ -50,11 +50,11 @@ def collect(cache: Path, limit: int, downloads: bool = False) -> Freed:
     return Freed(sum(entry.bytes for entry in gone), len(gone), left)
 
 
-def entries(cache: Path, shelves: tuple[str, ...]) -> Iterator[Entry]:
-    """List what the cache holds on some shelves."""
-    for shelf in shelves:
+def entries(cache: Path, folders: tuple[str, ...]) -> Iterator[Entry]:
+    """Yield the entries in some folders of the cache."""
+    for folder in folders:
         groups: dict[Path, list[Path]] = {}
-        for path in sorted((cache / shelf).rglob("*")):
+        for path in sorted((cache / folder).rglob("*")):
             if path.is_file() and not path.name.startswith(TABLE):
                 groups.setdefault(path.with_suffix("") if path.suffix in TWINS else path, []).append(path)
         for paths in groups.values():
@@ -63,12 +63,12 @@ def entries(cache: Path, shelves: tuple[str, ...]) -> Iterator[Entry]:
 
 
 def stale(entry: Entry) -> bool:
-    """Tell whether an entry was left half-made by a run that is over."""
+    """Return whether an entry is an unfinished file of a run that has ended."""
     return entry.paths[0].name.endswith(".part") and time.time() - entry.used > DAY
 
 
 def tidy(steps: Path) -> None:
-    """Remove from the table of samples those whose shard is gone."""
+    """Remove the samples whose shard is gone from the table of the memo."""
     if not (steps / TABLE).is_file():
         return
     there = {path.stem for path in steps.glob("*/*.json")}

@@ -1,13 +1,16 @@
-"""The metrics of all stages -> a few lines for people."""
+"""The metrics of all stages -> a line for each."""
 
 import json
 from pathlib import Path
 
 from pipeline import Halt
 
+DATA = ("search", "fetch", "clean", "sketchify-*", "cue", "reference", "pack")
+STAGES = (*DATA, "train/metrics", "evaluate")
+
 
 def report(folder: Path) -> str:
-    """Say what came of the stages whose metrics lie in `folder`. Raise Halt if there are none."""
+    """Describe the results of the stages whose metrics are in `folder`. Raise Halt if there are none."""
     lines = [line for line in (describe(path) for path in found(folder)) if line]
     if not lines:
         raise Halt(f"{folder} holds no metrics: run the pipeline first")
@@ -16,22 +19,11 @@ def report(folder: Path) -> str:
 
 def found(folder: Path) -> list[Path]:
     """List the metrics in the order of the pipeline."""
-    names = (
-        "search",
-        "fetch",
-        "clean",
-        "sketchify-*",
-        "cue",
-        "reference",
-        "pack",
-        "train/metrics",
-        "evaluate",
-    )
-    return [path for name in names for path in sorted(folder.glob(f"{name}.json"))]
+    return [path for name in STAGES for path in sorted(folder.glob(f"{name}.json"))]
 
 
 def describe(path: Path) -> str:
-    """Put the metrics of one stage into words."""
+    """Describe the metrics of one stage in a line."""
     metrics = json.loads(path.read_bytes())
     name = path.parent.name if path.stem == "metrics" else path.stem
     if "rejected" in metrics:
@@ -46,12 +38,12 @@ def describe(path: Path) -> str:
 
 
 def summarize_counts(counts: dict[str, int]) -> str:
-    """Put counts by reason into words."""
+    """List the reasons with their counts."""
     return ", ".join(f"{reason} {count}" for reason, count in counts.items())
 
 
 def outcome(metrics: dict) -> str:
-    """Say how many samples came, how many went for which reason, and the means of their scores."""
+    """Say how many samples a stage wrote, why it rejected others, and the means of their scores."""
     reasons = summarize_counts(metrics["rejected"])
     scored = {key: value["mean"] for key, value in metrics.items() if type(value) is dict and "mean" in value}
     means = ", ".join(f"mean {key} {mean:.1f}" for key, mean in scored.items())
@@ -60,12 +52,12 @@ def outcome(metrics: dict) -> str:
 
 
 def scores(metrics: dict) -> str:
-    """Say what a model is worth beside each baseline."""
+    """Compare the scores of a model with those of the baselines."""
     means = {
-        by: {name: told["mean"] for name, told in each.items() if type(told) is dict}
+        by: {name: score["mean"] for name, score in each.items() if type(score) is dict}
         for by, each in metrics["paired"].items()
     }
     own = means.pop("model")
-    rivals = ", ".join(f"{by.replace('_', ' ')} {told['psnr']:.2f} dB" for by, told in means.items())
-    said = f"{own['psnr']:.2f} dB PSNR, {own['ssim']:.3f} SSIM on {metrics['images']} pictures"
-    return f"{metrics['system']}: {said}; baselines: {rivals}; gain {metrics['gain']['mean']:+.2f} dB"
+    baselines = ", ".join(f"{by.replace('_', ' ')} {mean['psnr']:.2f} dB" for by, mean in means.items())
+    quality = f"{own['psnr']:.2f} dB PSNR, {own['ssim']:.3f} SSIM on {metrics['images']} pictures"
+    return f"{metrics['system']}: {quality}; baselines: {baselines}; gain {metrics['gain']['mean']:+.2f} dB"

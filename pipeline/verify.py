@@ -1,18 +1,18 @@
-"""Whether columns are what their seals say, at the speed at which a disk can be read."""
+"""Comparison of columns with their seals, as fast as the disk can be read."""
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline import Halt, samples, tars
+from pipeline.progress import Tick, quiet
 from pipeline.samples import Shard
 from pipeline.workers import spread
 
 
 @dataclass
-class Verdict:
-    """What was looked at, and a sentence for each fault."""
+class Audit:
+    """How much was read, and a sentence for each fault."""
 
     columns: int = 0
     shards: int = 0
@@ -21,41 +21,40 @@ class Verdict:
     faults: list[str] = field(default_factory=list)
 
 
-def verify(
-    folder: Path, *, workers: int = 1, tick: Callable[[int, int], None] = lambda done, total: None
-) -> Verdict:
+def verify(folder: Path, *, workers: int = 1, tick: Tick = quiet) -> Audit:
     """Read every shard at or below a folder and compare it with its seal and its index.
 
-    After each shard `tick` gets how many bytes were read, of how many. Raise Halt if there is no column.
+    `tick` counts the bytes that were read. Raise Halt if there is no column.
     """
-    verdict, listed = Verdict(), []
+    audit = Audit()
+    listed: list[Shard] = []
     for column in columns(folder):
-        verdict.columns += 1
+        audit.columns += 1
         try:
             entries = samples.read_seal(column)
             listed += [Shard(column / name, **entry) for name, entry in entries["shards"].items()]
-            verdict.faults += outside(column, entries)
+            audit.faults += outside(column, entries)
         except Halt as fault:
-            verdict.faults.append(str(fault))
+            audit.faults.append(str(fault))
     total = sum(shard.bytes for shard in listed)
     for shard, found in zip(listed, spread(examine, listed, workers), strict=True):
-        verdict.shards += 1
-        verdict.samples += shard.samples
-        verdict.bytes += shard.bytes
-        verdict.faults += [found] if found else []
-        tick(verdict.bytes, total)
-    return verdict
+        audit.shards += 1
+        audit.samples += shard.samples
+        audit.bytes += shard.bytes
+        audit.faults += [found] if found else []
+        tick(audit.bytes, total)
+    return audit
 
 
 def columns(folder: Path) -> list[Path]:
-    """List the folders of shards at or below a folder, those without a seal too. Raise Halt if none is."""
+    """List the columns at or below a folder, even those without a seal. Raise Halt if there is none."""
     if found := samples.columns(folder):
         return found
     raise Halt(f"{folder} holds no shards: name a folder of shards, or one above such folders")
 
 
 def outside(column: Path, entries: dict) -> list[str]:
-    """Find faults of a column outside its shards: an index that was changed, shards that nobody sealed."""
+    """List the faults of a column outside its shards: a changed index, and shards that the seal lacks."""
     faults, index = [], column / samples.INDEX
     if not index.is_file() or hashlib.sha256(index.read_bytes()).hexdigest() != entries["index"]:
         faults.append(f"{index} is missing or differs from the seal")
@@ -64,7 +63,7 @@ def outside(column: Path, entries: dict) -> list[str]:
 
 
 def examine(shard: Shard) -> str:
-    """Say what is wrong with a shard, or nothing."""
+    """Return a sentence that says what is wrong with a shard; "" if nothing is."""
     try:
         with shard.path.open("rb") as file:
             if hashlib.file_digest(file, "sha256").hexdigest() != shard.sha256:

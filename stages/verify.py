@@ -15,12 +15,12 @@ def verify(
 ) -> None:
     """Read every shard and compare it with its seal and its index."""
     with progress("verify", "B") as tick:
-        verdict = verifying.verify(folder, workers=workers, tick=tick)
-    for fault in verdict.faults:
+        audit = verifying.verify(folder, workers=workers, tick=tick)
+    for fault in audit.faults:
         typer.echo(f"verify: {fault}", err=True)
-    if verdict.faults:
-        raise Halt(f"{len(verdict.faults)} faults in {folder}: run the stages that write these columns again")
+    if audit.faults:
+        raise Halt(f"{len(audit.faults)} faults in {folder}: run the stages that write these columns again")
     typer.echo(
-        f"verify: {verdict.columns} columns, {verdict.shards} shards, {verdict.samples} samples, "
-        f"{verdict.bytes / 1e6:.1f} MB, all as sealed"
+        f"verify: {audit.columns} columns, {audit.shards} shards, {audit.samples} samples, "
+        f"{audit.bytes / 1e6:.1f} MB, all as sealed"
     )

@@ -1,4 +1,4 @@
-"""The cache is brought within its bound: what was used least recently goes, and nothing breaks by it."""
+"""The cache is kept within its limit: the least recently used entries are removed, and nothing breaks."""
 
 import os
 import sqlite3
@@ -27,7 +27,7 @@ def size(folder):
 
 @pytest.fixture
 def cache(tmp_path):
-    """Fill a cache by three steps, used at different times: first 9, then 11, last 7."""
+    """Fill a cache by three steps, used at different times: first 9, then 11, then 7."""
     column = make_column(tmp_path / "column", KEYS)
     known = set()
     for age, number in ((3, 9), (2, 11), (1, 7)):
@@ -39,7 +39,7 @@ def cache(tmp_path):
 
 
 def made_again(tmp_path, cache, monkeypatch, number):
-    """Count the samples that a step makes, and does not find in the cache."""
+    """Count the samples that a step makes because the cache does not have them."""
     calls, call = [], Step.__call__
     monkeypatch.setattr(Step, "__call__", lambda *given: calls.append(1) or call(*given))
     process(WAYS[number], tmp_path / "column", tmp_path / "out", cache=cache)
@@ -47,7 +47,7 @@ def made_again(tmp_path, cache, monkeypatch, number):
     return len(calls)
 
 
-def test_what_was_used_least_recently_goes_first(cache, tmp_path, monkeypatch):
+def test_the_least_recently_used_goes_first(cache, tmp_path, monkeypatch):
     before = size(cache)
     freed = collect(cache, before - 1)
     assert (freed.entries, freed.left) == (1, size(cache))
@@ -59,25 +59,25 @@ def test_what_was_used_least_recently_goes_first(cache, tmp_path, monkeypatch):
     assert 0 < middle < 8
 
 
-def test_what_is_used_again_stays(cache, tmp_path, monkeypatch):
+def test_an_entry_that_is_used_again_stays(cache, tmp_path, monkeypatch):
     process(WAYS[9], tmp_path / "column", tmp_path / "out", cache=cache)
     collect(cache, size(cache) // 2)
     assert made_again(tmp_path, cache, monkeypatch, 9) == 0
 
 
-def test_a_cache_within_its_bound_keeps_everything(cache):
+def test_a_cache_within_its_limit_keeps_everything(cache):
     before = {path: path.stat().st_mtime_ns for path in cache.rglob("*.tar")}
     assert collect(cache, size(cache)).entries == 0
     assert {path: path.stat().st_mtime_ns for path in cache.rglob("*.tar")} == before
 
 
-def test_the_table_forgets_with_the_shards(cache):
+def test_the_table_loses_the_samples_of_removed_shards(cache):
     collect(cache, 0)
     with sqlite3.connect(cache / "steps" / TABLE) as table:
         assert table.execute("SELECT count(*) FROM made").fetchone() == (0,)
 
 
-def test_leftovers_of_a_day_ago_go_even_within_the_bound(cache):
+def test_files_abandoned_a_day_ago_go_even_within_the_limit(cache):
     old, new = cache / "steps/ab/.a.tar.0.part", cache / "steps/ab/.b.tar.0.part"
     for path, age in ((old, 90_000), (new, 10)):
         files.write(path, b"half")
@@ -86,7 +86,7 @@ def test_leftovers_of_a_day_ago_go_even_within_the_bound(cache):
     assert (old.exists(), new.exists()) == (False, True)
 
 
-def test_downloads_stay_unless_they_are_named(cache):
+def test_downloads_stay_unless_asked_for(cache):
     files.write(cache / "files/ab/abc.png", bytes(1000))
     collect(cache, 0)
     assert (cache / "files/ab/abc.png").exists()
@@ -94,5 +94,5 @@ def test_downloads_stay_unless_they_are_named(cache):
     assert not (cache / "files/ab/abc.png").exists()
 
 
-def test_an_empty_cache_is_no_fault(tmp_path):
+def test_a_missing_cache_is_no_error(tmp_path):
     assert collect(tmp_path / "nowhere", 0).entries == 0

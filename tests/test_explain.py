@@ -1,4 +1,4 @@
-"""What became of a sample is told with the value and the limit of each rule."""
+"""The decisions about a sample are explained with the value and the limit of each rule."""
 
 from functools import partial
 
@@ -61,7 +61,7 @@ def test_a_sample_that_was_kept_is_followed_to_its_split(data):
     assert "split train" in told["pack"].why
 
 
-def test_every_rule_is_told_with_value_and_limit(data):
+def test_every_rule_is_shown_with_value_and_limit(data):
     rules = outcomes(data, 1)["clean"].rules
     assert len(rules) == len(limits.RULES)
     assert rules[0].split() == ["too", "small", "64", ">=", "64", "fine"]
@@ -69,20 +69,20 @@ def test_every_rule_is_told_with_value_and_limit(data):
     assert strict[0].split() == ["too", "small", "64", ">=", "65", "rejected"]
 
 
-def test_a_reject_is_told_with_its_numbers_too(data):
+def test_a_reject_is_shown_with_its_numbers_too(data):
     decision = outcomes(data, 3)["clean"]
     assert (decision.outcome, decision.why) == ("rejected", "too small")
     assert [rule for rule in decision.rules if rule.endswith("rejected")] == [decision.rules[0]]
     assert "pack" not in outcomes(data, 3)
 
 
-def test_what_has_no_numbers_is_told_with_its_reason_alone(data):
+def test_a_reject_without_numbers_is_shown_with_its_reason_alone(data):
     assert (outcomes(data, 4)["clean"].why, outcomes(data, 4)["clean"].rules) == ("cannot decode", ())
     assert outcomes(data, 5)["clean"].why == "duplicate"
     assert outcomes(data, 6)["fetch"].why == "gone: 404"
     assert list(outcomes(data, 6)) == ["search", "fetch"]
 
 
-def test_a_key_that_nothing_knows_is_said(data):
+def test_an_unknown_key_is_refused(data):
     with pytest.raises(Halt, match=r"nothing in .*data knows the key 000000099: `prep ls"):
         explain("000000099", data, LIMITS)

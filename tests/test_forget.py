@@ -53,7 +53,7 @@ def facts(number):
 
 
 def lay(folder, numbers, rejects, reason):
-    """Write and seal a column, two posts to a shard, with its ledger."""
+    """Write and seal a column, two posts a shard, with its ledger."""
     kept = [n for n in numbers if n not in rejects]
     listed = []
     for start in range(1, numbers[-1], 2):
@@ -136,7 +136,7 @@ def test_no_trace_of_a_forgotten_post_is_left(project):
     assert not [*Path().rglob("*.forget*")]
 
 
-def test_an_artist_takes_along_every_post_with_that_word_listed_or_not(project):
+def test_an_artist_removes_every_post_with_that_word_listed_or_not(project):
     go("artist:red_fox")
     assert traces(2, 3, 5, 11) == []
     assert not [path for path in everything() if b"red_fox" in path.read_bytes().replace(b"red_foxes", b"")
@@ -215,7 +215,7 @@ def test_a_table_of_something_else_is_left_alone(project):
     assert Path("data/other.tsv").read_text() == "id\tn\n000000002\t1\n"
 
 
-def test_the_search_is_told_never_to_take_the_post_again(project):
+def test_the_search_never_takes_the_post_again(project):
     go("artist:red_fox", "0009")
     from ruamel.yaml import YAML
 
@@ -282,7 +282,7 @@ def test_comments_numbers_quotes_and_long_lines_stay_byte_for_byte(tmp_path):
 @pytest.mark.parametrize(
     "other", ["  a:   1\n", "  a: [1,2]\n", "  a: ~\n", "  a: 1\r\n", "  a:\n      b: 1\n", "---\n"]
 )
-def test_a_file_of_which_other_lines_would_change_is_left_to_its_owner(tmp_path, other):
+def test_a_file_in_which_another_line_would_change_is_refused(tmp_path, other):
     text = f"# mine\n{other}search:\n  forget: 5\n" if other == "---\n" else f"search:\n  forget: 5\n{other}"
     path = tmp_path / "params.yaml"
     files.write(path, text.encode())
@@ -292,7 +292,7 @@ def test_a_file_of_which_other_lines_would_change_is_left_to_its_owner(tmp_path,
     forget.remember(path, ["5"])  # there is nothing to add
 
 
-def test_names_in_double_are_kept_once(project):
+def test_repeated_names_are_kept_once(project):
     go("7", "7", "artist:a")
     go("artist:a", "7")
     assert 'forget: "7 artist:a"\n' in PLACES["params"].read_text()
@@ -305,8 +305,8 @@ def test_forgetting_twice_changes_nothing_more(project):
     assert state() == before
 
 
-def test_a_read_only_file_of_someone_elses_is_replaced_and_not_written_to(project):
-    """DVC links outputs to its cache, and takes the right to write."""
+def test_a_read_only_file_with_another_link_is_replaced_and_not_written_to(project):
+    """DVC links outputs to its cache and makes them read-only."""
     kept = {}
     for path in [p for pattern in ("*.tar", "*.json*", "*.tsv") for p in Path("data").rglob(pattern)]:
         kept[path] = (Path("kept") / path, path.read_bytes())
@@ -360,7 +360,7 @@ def killed_at(step, *names):
     def watch(function):
         def move(*given, **more):
             made.append(function)
-            if 0 < step <= len(made):  # the dead clean up nothing
+            if 0 < step <= len(made):  # a killed process cleans up nothing
                 raise Killed
             return function(*given, **more)
 
@@ -436,14 +436,14 @@ def test_the_command_says_what_went_and_what_remains_to_do(project, capsys):
     assert "dvc gc --workspace --cloud" in out
 
 
-def test_what_is_not_there_is_kept_out_all_the_same(project, capsys):
+def test_an_absent_artist_is_kept_out_all_the_same(project, capsys):
     code, out, err = run(capsys, "forget", "artist:nobody")
     assert (code, err) == (0, "")
     assert out == "forget: artist:nobody not found in this project; params.yaml keeps it out\n"
     assert 'forget: "artist:nobody"' in PLACES["params"].read_text()
 
 
-def test_a_project_without_data_is_told_too(tmp_path, monkeypatch, capsys):
+def test_a_project_without_data_keeps_it_out_too(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     Path("params.yaml").write_text(PARAMS)
     assert run(capsys, "forget", "5")[0] == 0
@@ -451,7 +451,7 @@ def test_a_project_without_data_is_told_too(tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize("name", ["fox", "artist:", "-5", "1.5", "", "artist:red fox"])
-def test_what_is_no_id_and_no_artist_is_bad_usage(project, capsys, name):
+def test_a_name_that_is_neither_id_nor_artist_is_bad_usage(project, capsys, name):
     before = state()
     code, out, err = run(capsys, "forget", "--", "1", name) if name else run(capsys, "forget", name)
     assert (code, out, err.count("\n")) == (2, "", 1)

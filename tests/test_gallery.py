@@ -1,4 +1,4 @@
-"""A contact sheet shows the very pixels, says what they are, and keeps everything in its place."""
+"""A contact sheet shows unchanged pixels with captions, each at its place."""
 
 import sys
 from pathlib import Path
@@ -35,7 +35,7 @@ def tile(number: int, caption: str = "") -> gallery.Tile:
 
 
 def places(sheet: np.ndarray, shown: np.ndarray) -> list[tuple[int, int]]:
-    """Find where on a sheet a picture lies, pixel by pixel: (top, left)."""
+    """Find the places (top, left) of a picture on a sheet, pixel by pixel."""
     height, width = shown.shape[:2]
     shown = shown if shown.ndim == 3 else np.dstack([shown] * 3)
     spots = np.argwhere(
@@ -216,7 +216,7 @@ def run(*arguments):
 
 
 def said(capsys, monkeypatch, *arguments) -> tuple[int, str]:
-    """Run `prep sheet` as its user does; return the exit code and what it said on stderr."""
+    """Run `prep sheet` as a user does; return the exit code and stderr."""
     monkeypatch.setattr(sys, "argv", ["prep", "sheet", *arguments])
     monkeypatch.setattr("signal.signal", lambda *_: None)
     with pytest.raises(SystemExit) as end:

@@ -36,7 +36,7 @@ def tried(hashes, reach=REACH):
 
 
 def pairs(hashes, reach):
-    """List the near pairs in order, one that comes twice too."""
+    """List the near pairs in order, with any repeated pair."""
     found = [np.sort(np.stack(block), axis=0).T for block in near.near(hashes, reach)]
     return np.array(sorted(pair for block in found for pair in block.tolist())).reshape(-1, 2)
 
@@ -50,7 +50,7 @@ def names(looks):
 
 
 def crowd(seed, size=300):
-    """Make samples with all kinds of links, many of them linked in several ways."""
+    """Make samples with links of all kinds, many of them with several."""
     random = RANDOM(seed)
     hashes = [row.tobytes() for row in clustered(seed, 12, 4, 14)] + [NOTHING]
     return [
@@ -102,12 +102,12 @@ def test_few_hashes_have_few_pairs(count):
     assert len(pairs(hashes, REACH)) == max(0, count - 1)  # they differ in a bit a byte
 
 
-def test_pairs_at_the_very_reach_are_found_and_none_beyond():
+def test_pairs_at_exactly_the_reach_are_found_and_none_beyond():
     base = RANDOM(0).integers(0, 256, (1, BYTES), np.uint8)
     for seed in range(40):
         flips = np.zeros(8 * BYTES, np.uint8)
         flips[RANDOM(seed).permutation(8 * BYTES)[: REACH + seed % 2]] = 1
-        company = RANDOM(1000 + seed).integers(0, 256, (20, BYTES), np.uint8)  # it keeps every bit in use
+        company = RANDOM(1000 + seed).integers(0, 256, (20, BYTES), np.uint8)  # so that every bit varies
         hashes = np.concatenate([base, base ^ np.packbits(flips), company])
         assert ([0, 1] in pairs(hashes, REACH).tolist()) == (seed % 2 == 0)
 
@@ -117,7 +117,7 @@ def test_few_of_all_pairs_are_compared():
     assert tried(hashes) < 0.03 * len(hashes) ** 2 / 2
 
 
-def test_bits_that_lie_together_and_agree_do_not_make_it_compare_all():
+def test_correlated_neighboring_bits_do_not_make_it_compare_all():
     hashes = clustered(2, 6000, 1, 0)
     hashes[:, :6] = RANDOM(3).integers(0, 256, (4, 6), np.uint8)[RANDOM(4).integers(4, size=len(hashes))]
     hashes = np.unique(hashes, axis=0)
@@ -137,7 +137,7 @@ def test_thousands_of_equal_hashes_are_one_hash(monkeypatch):
     assert set(groups.group(looks, found)) == {"1"}
 
 
-def test_hashes_that_say_nothing_link_nothing():
+def test_hashes_without_features_link_nothing():
     looks = [look(n) for n in range(1, 50)]
     found = groups.links(looks)
     assert groups.count(found) == dict.fromkeys(KINDS, 0)
@@ -158,7 +158,7 @@ def test_children_of_an_absent_parent_are_one_family():
     assert names([look(9, 5), look(8, 5)]) == ["5", "5"]
 
 
-def test_a_chain_of_kinds_joins_whom_no_link_joins():
+def test_a_chain_of_kinds_joins_samples_that_no_single_link_joins():
     same, close, other = b"\x0f" * BYTES, b"\x0e" + b"\x0f" * (BYTES - 1), b"\xf0" * BYTES
     looks = [
         look(4, colors=same),
@@ -201,7 +201,7 @@ def test_later_samples_rename_no_group_unless_they_bridge_two():
 
 
 def sparse(seed, size):
-    """Make samples in little groups whose later members come with larger ids."""
+    """Make samples in small groups whose later members have larger ids."""
     random, hashes = RANDOM(seed), clustered(seed, 150, 2, 8)
     return [
         look(n, colors=hashes[random.integers(len(hashes))].tobytes() if random.random() < 0.4 else NOTHING)
@@ -252,7 +252,7 @@ def test_two_large_classes_that_are_near_are_counted():
     assert groups.torn(found, np.arange(1000)) == groups.count(found)["lines"] == 1000 * 999 // 2
 
 
-def test_thousands_of_near_hashes_are_counted_pair_by_pair_without_holding_the_pairs(monkeypatch):
+def test_thousands_of_near_hashes_are_counted_pair_by_pair_in_flat_memory(monkeypatch):
     monkeypatch.setattr(groups, "HELD", 0)
     monkeypatch.setattr(near, "BLOCK", 1 << 14)
     noisy = [row.tobytes() for row in clustered(5, 1, 3000, REACH // 2)]  # of one picture
@@ -269,7 +269,7 @@ def test_thousands_of_near_hashes_are_counted_pair_by_pair_without_holding_the_p
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_pairs_that_are_not_held_are_found_again_in_blocks_of_any_size(monkeypatch, seed):
+def test_pairs_that_are_not_held_are_recomputed_in_blocks_of_any_size(monkeypatch, seed):
     looks = crowd(seed)
     sides = np.arange(len(looks)) % 3
     held = groups.links(looks)

@@ -99,18 +99,18 @@ def test_hues_alone_change_little(drawings):
 
 
 @pytest.mark.parametrize("level", [0, 128, 255])
-def test_a_blank_picture_and_a_blank_sketch_say_nothing(level):
+def test_a_blank_picture_and_a_blank_sketch_have_no_hash(level):
     blank = np.full((256, 256, 3), level, np.uint8)
     assert looks.of_colors(blank) == looks.of_lines(blank[..., 0]) == NOTHING
 
 
-def test_a_nearly_empty_sketch_says_nothing():
+def test_a_nearly_empty_sketch_has_no_hash():
     speck = np.full((256, 256), 255, np.uint8)
     speck[100:110, 100:110] = 0
     assert looks.of_lines(speck) == NOTHING
 
 
-def test_a_picture_with_faint_noise_says_nothing():
+def test_a_picture_with_faint_noise_has_no_hash():
     faint = np.random.default_rng(0).integers(126, 131, (256, 256, 3)).astype(np.uint8)
     assert looks.of_colors(faint) == NOTHING
 
@@ -130,7 +130,7 @@ def test_the_bits_are_those_of_another_transform(drawings):
     assert looks.of_colors(canon(drawings[0])) == np.packbits(low > np.median(low)).tobytes()
 
 
-def test_waves_that_a_symmetric_picture_lacks_set_no_bits(drawings):
+def test_frequencies_that_a_symmetric_picture_lacks_set_no_bits(drawings):
     half = canon(drawings[0])[:, :128]
     mirrored = np.concatenate([half, half[:, ::-1]], axis=1)
     mirrored[10, 10] ^= 4  # a trace of asymmetry is none

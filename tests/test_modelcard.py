@@ -52,7 +52,7 @@ def blocks(text, language):
 
 @pytest.fixture(params=SYSTEMS)
 def home(request, tmp_path, monkeypatch):
-    """Work in a folder with a tiny model, a sketch and the guides, where the examples of the card find them."""
+    """Work in a folder with a tiny model, a sketch and guides, where the examples of the card find them."""
     monkeypatch.chdir(tmp_path)
     torch.manual_seed(0)
     given = config(request.param)

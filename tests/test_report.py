@@ -1,4 +1,4 @@
-"""A report says of every stage what came of it."""
+"""A report has a line for the results of every stage."""
 
 from pathlib import Path
 
@@ -36,13 +36,13 @@ def test_each_stage_has_its_line_in_the_order_of_the_pipeline(tmp_path):
     ]
 
 
-def test_nothing_to_report_is_said(tmp_path):
+def test_a_folder_without_metrics_is_refused(tmp_path):
     with pytest.raises(Halt, match="holds no metrics: run the pipeline first"):
         report(tmp_path)
 
 
-def test_the_metrics_that_the_project_holds_can_be_told():
-    told = report(Path(__file__).parent.parent / "metrics")
+def test_the_committed_metrics_can_be_reported():
+    text = report(Path(__file__).parent.parent / "metrics")
     for name in ("search", "fetch", "clean", "sketchify-b7", "cue", "reference", "pack", "train", "evaluate"):
-        assert name in told
-    assert "0 leaks" in told
+        assert name in text
+    assert "0 leaks" in text

@@ -12,7 +12,7 @@ def test_shares_are_those_asked_for():
     assert abs(counts["test"] / 5000 - 0.2) < 0.02
 
 
-def test_a_larger_test_share_takes_from_the_others_and_gives_none_back():
+def test_a_larger_test_share_keeps_the_groups_of_a_smaller_one():
     small = {n for n in range(1000) if split(str(n), Pack(test=10.0)) == "test"}
     large = {n for n in range(1000) if split(str(n), Pack(test=30.0)) == "test"}
     assert small < large
@@ -23,5 +23,5 @@ def test_the_seed_draws_another_split():
     assert draws[0] == draws[1] != draws[2]
 
 
-def test_a_share_of_nothing_is_nobody():
+def test_a_share_of_zero_is_empty():
     assert {split(str(n), Pack(val=0.0, test=0.0)) for n in range(100)} == {"train"}

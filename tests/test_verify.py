@@ -1,4 +1,4 @@
-"""What differs from its seal is found, wherever it lies; what is sealed can be looked into by its index."""
+"""Any difference from a seal is found, and a sample can be read by the index alone."""
 
 import io
 import json
@@ -22,14 +22,14 @@ def data(tmp_path):
 
 
 def test_whole_columns_have_no_faults_and_are_counted(data):
-    verdict = verify.verify(data, workers=2)
+    audit = verify.verify(data, workers=2)
     size = sum(path.stat().st_size for path in data.rglob("*.tar"))
-    assert verdict == verify.Verdict(columns=2, shards=6, samples=16, bytes=size, faults=[])
+    assert audit == verify.Audit(columns=2, shards=6, samples=16, bytes=size, faults=[])
     assert verify.verify(data / "color").columns == 1
 
 
 @pytest.mark.parametrize("at", [3, 600, -1])
-def test_a_changed_byte_is_found_wherever_it_lies(data, at):
+def test_a_changed_byte_is_found_anywhere(data, at):
     path = data / "sketch/b7/000001.tar"
     changed = bytearray(path.read_bytes())
     changed[at] ^= 1
@@ -37,7 +37,7 @@ def test_a_changed_byte_is_found_wherever_it_lies(data, at):
     assert verify.verify(data).faults == [f"{path} differs from its seal"]
 
 
-def test_what_is_missing_or_was_never_sealed_is_found(data):
+def test_missing_and_unsealed_shards_are_found(data):
     (data / "color/000001.tar").unlink()
     (data / "color/000007.tar").write_bytes(b"")
     (data / "sketch/b7" / samples.SEAL).unlink()
@@ -73,7 +73,7 @@ def test_a_hostile_shard_is_found_though_its_seal_fits(data):
     assert "000000.tar" in fault
 
 
-def test_nothing_to_verify_is_said(tmp_path):
+def test_a_folder_without_columns_is_refused(tmp_path):
     with pytest.raises(Halt, match="holds no shards: name a folder of shards"):
         verify.verify(tmp_path)
 
@@ -91,7 +91,7 @@ def test_a_sample_is_found_by_its_key_and_no_other_is_read(data):
     assert samples.find(column, "key") is None
 
 
-def test_every_byte_of_a_column_lies_where_its_index_says(data):
+def test_every_member_is_where_the_index_says(data):
     for line in (data / "color" / samples.INDEX).read_text().splitlines()[1:]:
         key, shard, offset, _, members = line.split("\t")
         suffix, size = members.split()[0].split("=")
