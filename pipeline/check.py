@@ -20,7 +20,6 @@ class Reject(Exception):
     """A file cannot be obtained: the reason, one of REASONS, and a detail for the ledger."""
 
     def __init__(self, reason: str, detail: str = ""):
-        """Keep reason and detail."""
         super().__init__(reason, detail)
         self.reason, self.detail = reason, detail
 
@@ -161,7 +160,7 @@ class Folder:
     root: Path
     params: Fetch
 
-    host, notes, again, closed = "", None, False, False  # nothing is downloaded: see fetch.Files
+    host, notes, again, closed = "", None, False, False  # see store.Store
 
     def obtain(self, file: Wanted) -> Kept:
         """Return a file of the folder. Raise Reject if it is not what it should be."""

@@ -13,52 +13,24 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path, PurePath
-from typing import Any, Protocol
+from typing import Any
 
 from pipeline import Halt, chance, images, samples
-from pipeline.check import Kept, Reject, Wanted, wanted
+from pipeline.check import Folder, Kept, Reject, Wanted, wanted
 from pipeline.codehash import code
 from pipeline.files import dumps, write
 from pipeline.images import BadImage
 from pipeline.ledger import LEDGER, write_ledger
-from pipeline.params import Fetch
 from pipeline.posts import Post, count_posts, key_of, read_posts, tags_of
 from pipeline.progress import Tick, quiet
 from pipeline.samples import Shard
+from pipeline.store import Store
 from pipeline.tars import Row, Sample
 
 THREADS = 4
 AHEAD = 128  # posts whose files are on their way
 
-
-class Files(Protocol):
-    """Where files come from: a check.Folder, or a store.Store, which asks a site."""
-
-    @property
-    def params(self) -> Fetch:
-        """The file to take of each post, and its limits."""
-
-    @property
-    def host(self) -> str:
-        """The address of the site; empty for a folder."""
-
-    @property
-    def notes(self) -> Path | None:
-        """The folder of notes on finished shards; None if there are to be none."""
-
-    @property
-    def again(self) -> bool:
-        """Whether to ask again for files that earlier runs rejected."""
-
-    @property
-    def closed(self) -> bool:
-        """Whether no more files can be obtained."""
-
-    def obtain(self, file: Wanted) -> Kept:
-        """Return a checked file. Raise Reject or Halt."""
-
-    def stop(self) -> None:
-        """End all downloads and waits."""
+Files = Folder | Store
 
 
 @dataclass

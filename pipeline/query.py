@@ -20,13 +20,9 @@ FREE = (  # metatags that do not count towards the limit of tags
 COUNTED = ("order", "random", "source", "user", "pool")  # metatags that count
 LIMITS = {"anonymous": 2, "member": 2, "gold": 6, "platinum": math.inf}  # tags in a search, by account level
 SIGNS = {  # the longer ones first
-    ">=": operator.ge,
-    "<=": operator.le,
-    ">": operator.gt,
-    "<": operator.lt,
-    "=": operator.eq,
-    "": operator.eq,
-}
+    ">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt,
+    "=": operator.eq, "": operator.eq,
+}  # fmt: skip
 Test = Callable[[FullPost], bool]
 
 
@@ -66,12 +62,7 @@ def in_range(value: Callable[[FullPost], Any], read: Callable[[str], Any], text:
     `read` turns a bound into a number or a date, or raises ValueError. None is in no range.
     """
     spans = [span(part, read) for part in text.split(",")]
-
-    def test(post: FullPost) -> bool:
-        known = value(post)
-        return known is not None and any(inside(known) for inside in spans)
-
-    return test
+    return lambda post: value(post) is not None and any(inside(value(post)) for inside in spans)
 
 
 def span(text: str, read: Callable[[str], Any]) -> Callable[[Any], bool]:

@@ -18,7 +18,7 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from pipeline import Halt
-from pipeline.turns import STOPPED, STRIKES, UNWANTED, Bucket, Clock, Overload, Timer
+from pipeline.turns import STOPPED, STRIKES, UNWANTED, Bucket, Clock, Overload
 
 TRIES = 5  # of a request to the API
 BUSY = (500, 502, 503, 504, *range(520, 528))  # from 520 on, a proxy cannot reach the site
@@ -52,7 +52,7 @@ class Site:
     # login and key, for the API alone: files may lie on other hosts
     auth: tuple[str, str] | None = field(default=None, repr=False)
     contact: str = ""  # address in the User-Agent; without it only loopback is asked
-    clock: Timer = field(default_factory=Clock)
+    clock: Clock = field(default_factory=Clock)
     timeout: tuple[float, float] = (10, 30)  # seconds to connect, and between two packets
     why: str = ""  # reason for the last failure
     hung_up: bool = False
@@ -209,7 +209,7 @@ def open_site(
     api_key: str = "",
     *,
     rate: float | None = None,
-    clock: Timer | None = None,
+    clock: Clock | None = None,
 ) -> Iterator[Site]:
     """Open a session with a site; with an empty `host`, with any sites that files lie on.
 

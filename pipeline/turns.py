@@ -3,7 +3,6 @@
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from pipeline import Halt
 
@@ -16,26 +15,12 @@ class Overload(Halt):
     """A site did not answer, however often it was asked."""
 
 
-class Timer(Protocol):
-    """A source of time, in seconds."""
-
-    def monotonic(self) -> float:
-        """Return the time since some fixed moment."""
-
-    def sleep(self, seconds: float) -> None:
-        """Wait. Raise Overload if stopped."""
-
-    def stop(self) -> None:
-        """End all sleep, now and later."""
-
-
 class Clock:
     """The time, and a sleep that `stop` ends, so that Ctrl-C need not wait for a site."""
 
     monotonic = staticmethod(time.monotonic)
 
     def __init__(self) -> None:
-        """Make a clock that is not stopped."""
         self.stopped = threading.Event()
 
     def sleep(self, seconds: float) -> None:
@@ -53,7 +38,7 @@ class Bucket:
     """The hosts of one domain: requests of all threads start at least `interval` seconds apart."""
 
     interval: float
-    clock: Timer
+    clock: Clock
     free: float = 0.0  # when the next request may start
     opens: float = 0.0  # when the pause ends that the site asked for
     strikes: int = 0  # failed requests since the last success

@@ -1,9 +1,8 @@
 """A search -> the file of its posts."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -12,22 +11,6 @@ from pipeline.params import Search
 from stages.arguments import CACHE, Cache, Metrics, progress, summarize_counts
 from stages.options import unfold, usage
 from stages.site import Level, Rate, is_site, open_host
-
-if TYPE_CHECKING:
-    from pipeline.site import Site
-    from pipeline.sources import Source
-
-
-@contextmanager
-def open_place(host: str, cache: Path, rate: float | None) -> Iterator["Site | Source"]:
-    """Open what a search reads: a site, or a source on disk."""
-    from pipeline.sources import open_source
-
-    if is_site(host):
-        with open_host(host, cache, rate) as site:
-            yield site
-    else:
-        yield open_source(host)
 
 
 @unfold
@@ -64,16 +47,17 @@ def search(
     so that later searches find the same posts; remove the line of the site to
     find newer ones.
     """
-    from pipeline import query, selection
+    from pipeline import query, selection, sources
     from pipeline import search as searching
 
+    online = is_site(search.host)
     with usage():
-        if is_site(search.host):
-            selection.compose(search, level)
-        else:
-            query.parse(selection.compose(search))
+        tags = selection.compose(search, level if online else "platinum")
+        if not online:
+            query.parse(tags)
     ceilings = None if search.host == "sample" else dest.with_name("ceilings.json")
-    with open_place(search.host, cache, rate) as place, progress("search", "post") as tick:
+    opened = open_host(search.host, cache, rate) if online else nullcontext(sources.open_source(search.host))
+    with opened as place, progress("search", "post") as tick:
         counts = searching.search(place, dest, search, level=level, ceilings=ceilings, tick=tick)
     if metrics:
         files.write_json(metrics, counts)

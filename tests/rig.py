@@ -2,7 +2,7 @@
 
 from random import Random
 
-from pipeline import files
+from pipeline import files, turns
 from pipeline.booru import Answer
 from pipeline.params import Search
 from pipeline.posts import describe, read_posts
@@ -12,7 +12,7 @@ from pipeline.site import open_site
 ALL = Search(rating="g,s,q,e", score=-100, size=1)
 
 
-class Clock:
+class Clock(turns.Clock):
     """Time that passes only while somebody sleeps."""
 
     def __init__(self):
@@ -29,7 +29,7 @@ class Clock:
         self.now += seconds
 
     def stop(self):
-        """Do nothing: nobody waits for this clock."""
+        """Do nothing, since no thread waits for this clock."""
 
 
 class Traffic:

@@ -230,6 +230,16 @@ def test_a_plan_is_told_to_people_and_to_scripts(capsys):
     assert (told["files"], told["requests"], told["seconds"], told["exact"]) == (3, 3, 6, True)
 
 
+def test_a_host_may_hold_spaces_quotes_and_what_a_shell_would_run(capsys):
+    folder = """it's a "set"; touch ran $HOME `ls`"""
+    make_set(folder)
+    for host in (folder, f"halves:{folder}"):
+        assert run(capsys, "search", "posts.jsonl", "--host", host, "--size", "1")[0] == 0
+        code, out, _ = run(capsys, "fetch", "posts.jsonl", "original", "--host", host)
+        assert (code, out) == (0, "fetch: 3 of 3 written to original\n")
+        assert run(capsys, "plan", "posts.jsonl", "--host", host)[0] == 0
+
+
 def make_set(folder):
     """Write a folder of three pictures."""
     for number in range(3):

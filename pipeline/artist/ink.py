@@ -17,7 +17,6 @@ from numpy.typing import ArrayLike
 Color = tuple[int, int, int]
 Pair = tuple[float, float]
 FINENESS = 2  # pixels of the page to one of the picture
-EVEN = (0.25, 0.25)  # how wide both ends of a stroke are
 SUBPIXELS = 4  # fractional bits of a coordinate handed to OpenCV
 LIGHT = np.array((-0.6, -0.8))  # where the light comes from: up and left
 
