@@ -1,0 +1,120 @@
+"""An edit redoes what it decides, and nothing else.
+
+Each edit is made in a copy of the code, where every fingerprint is computed: those by which the memo finds what
+steps have made, that of the code that trains each system, and the lists by which DVC runs a stage.
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+SYSTEMS = ("pix2pix", "nerk", "liu", "scft", "mask")
+FINGERPRINTS = f"""
+import json
+from pipeline import clean, cue, sketch, warp
+from pipeline.codehash import code, listing
+from pipeline.params import Clean, Cue, Reference, Sketch
+from pipeline.step import Step
+from stages.arguments import read_params
+from stages.code import deciding
+from pathlib import Path
+
+params = read_params(Path("params.yaml"))
+learned = Sketch(method="learned", weights="netG.pth")
+steps = {{
+    "clean": Step(clean.column, clean.Take.of(Clean())),
+    "sketch": Step(sketch.column, Sketch()),
+    "learned sketch": Step(sketch.column, learned, modules=sketch.modules(learned)),
+    "cue": Step(cue.column, Cue()),
+    "reference": Step(warp.column, Reference()),
+}}
+found = {{f"memo of {{name}}": step.fingerprint() for name, step in steps.items()}}
+for system in {SYSTEMS}:
+    found[f"checkpoint of {{system}}"] = code("pipeline.training", f"pipeline.systems.{{system}}")
+    params["model"]["system"] = system
+    for stage in ("train", "evaluate"):
+        found[f"{{stage}} {{system}}"] = listing(*deciding(params)[stage])
+for host in ("sample", "https://danbooru.donmai.us"):
+    params["search"]["host"] = host
+    for stage in ("search", "fetch"):
+        found[f"{{stage}} {{host}}"] = listing(*deciding(params)[stage])
+found |= {{name: listing(*deciding(params)[name]) for name in ("clean", "sketchify-b7", "cue", "reference", "pack")}}
+print(json.dumps(found))
+"""
+ALL_TRAINING = {f"{stage} {system}" for stage in ("train", "evaluate") for system in SYSTEMS}
+SAMPLE = {"search sample", "fetch sample"}
+EDITS = {  # file, text, its replacement, what is redone
+    "a level in the pen": ("pen.py", "255", "254", {"memo of sketch", "memo of learned sketch", "sketchify-b7"}),
+    "a reworded reason": ("limits.py", '"too small"', '"tiny"', {"clean"}),
+    "the code of a limit": ("limits.py", "round(max(sides)", "round(1 + max(sides)", {"clean"}),
+    "a sentence of the dataset's card": ("card.md", "dataset", "data set", {"pack"}),
+    "a sentence of the model's card": (
+        "modelcard.md", "network", "net", {f"train {system}" for system in SYSTEMS},
+    ),
+    "a space in a text of one system": (
+        "systems/scft.py", "COLUMNS = ", "SPACE = ' '\nCOLUMNS = ", {"train scft", "evaluate scft", "checkpoint of scft"},
+    ),
+    "a comment in one system": ("systems/scft.py", "COLUMNS = ", "# a comment\nCOLUMNS = ", set()),
+    "a hair of the artist": ("artist/hair.py", "import", "HAIRS = 1\nimport", SAMPLE),
+    "the network of the extractor": ("extractor.py", "DEPTH = 8", "DEPTH = 9", {"memo of learned sketch"}),
+    "the blur of cues": ("cue.py", "UNIT = 256", "UNIT = 255", {"memo of cue", "cue"}),
+    "the manners of the client": (
+        "site.py", "TRIES", "ATTEMPTS", {*SAMPLE, "search https://danbooru.donmai.us", "fetch https://danbooru.donmai.us"},
+    ),
+    "how work is spread": ("workers.py", "AHEAD = 4", "AHEAD = 5", set()),
+    "a bound of a parameter": ("params.py", "least=", "least=0 + ", set()),
+}  # fmt: skip
+
+
+def fingerprints(root):
+    """Compute every fingerprint of the code in a folder."""
+    done = subprocess.run(
+        [sys.executable, "-c", FINGERPRINTS],
+        cwd=root,
+        env={"PYTHONPATH": str(root)},
+        capture_output=True,
+        check=True,
+    )
+    return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory):
+    """Copy the code, and compute the fingerprints before any edit."""
+    root = tmp_path_factory.mktemp("copy")
+    for folder in ("pipeline", "stages"):
+        shutil.copytree(ROOT / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "params.yaml", root)
+    return root, fingerprints(root)
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_an_edit_redoes_what_it_decides_and_nothing_else(edit, copy):
+    root, before = copy
+    name, old, new, redone = EDITS[edit]
+    path = root / "pipeline" / name
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    try:
+        after = fingerprints(root)
+    finally:
+        path.write_text(text, encoding="utf-8")
+    assert {name for name in before if after[name] != before[name]} == redone
+
+
+@pytest.mark.parametrize("stage", ["clean", "sketch", "cue", "reference"])
+def test_a_release_of_torch_redoes_no_picture(stage, copy):
+    libraries = "from pipeline.codehash import libraries; import sys; print(libraries(*sys.argv[1:]))"
+    modules = {"reference": "warp"}.get(stage, stage)
+    done = subprocess.run(
+        [sys.executable, "-c", libraries, f"pipeline.{modules}", "pipeline.step"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert "numpy" in done.stdout
+    assert "torch" not in done.stdout
