@@ -18,6 +18,7 @@ UNTRACKED = (  # these decide no byte of a result
     "pipeline.params",
     "pipeline.codehash",
     "pipeline.progress",
+    "pipeline.trial",
     "pipeline.workers",
     "pipeline.cluster",
     "stages",

@@ -12,8 +12,9 @@ import numpy as np
 
 from pipeline import chance
 from pipeline import cue as cues
-from pipeline.params import Cue, Sketch
-from pipeline.sketch import sketchify
+from pipeline.images import grayscale
+from pipeline.lines import threshold
+from pipeline.params import Cue
 
 CAP = 100.0  # dB, in place of the infinite PSNR of equal pictures
 RADIUS, SIGMA = 5, 1.5  # of the window of SSIM, in pixels
@@ -22,7 +23,7 @@ STEADY = (0.01 * 255) ** 2, (0.03 * 255) ** 2  # what keeps SSIM finite where a 
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # of the five scales, the finest first
 SSIM_LEAST = 2 * RADIUS + 1  # pixels a side that one window takes
 MS_SSIM_LEAST = 16 * SSIM_LEAST  # so that there is one at the coarsest scale
-LINES = Sketch(method="threshold", blocksize=7)  # how lines are found again in a colored picture
+BLOCKSIZE, C = 7, 2.0  # of the threshold that finds lines again in a colored picture
 GRID = 64  # pixels of a side whose colors are compared
 ADHERENT = ("gaussian", "strokes", "points")  # methods of cues that a picture can be held against
 
@@ -91,7 +92,7 @@ def edges(first: np.ndarray, second: np.ndarray) -> float:
     there is one of the other picture there or among its eight neighbors.
     """
     check(first, second)
-    wanted, drawn = (sketchify(image, LINES) == 0 for image in (first, second))
+    wanted, drawn = (threshold(grayscale(image), BLOCKSIZE, C) == 0 for image in (first, second))
     if not (wanted.any() and drawn.any()):
         return float(wanted.any() == drawn.any())
     precision, recall = share(drawn, wanted), share(wanted, drawn)
