@@ -14,13 +14,12 @@ from typing import Any
 
 import cv2
 import numpy as np
-import PIL
 from PIL import Image
 
 from pipeline import artist
 from pipeline.artist.choices import BACKDROP, CLOTH, EYES, HAIR
 from pipeline.catalog import Catalog
-from pipeline.codehash import code, digest
+from pipeline.codehash import code, libraries
 from pipeline.files import dumps, write
 from pipeline.images import ORIENTATION, BadImage, decode, resize
 from pipeline.posts import FullPost, describe
@@ -37,31 +36,24 @@ SAVING = {"png": {}, "jpg": {"quality": 92, "subsampling": 0}, "webp": {"quality
 COLORS = tuple(f"{name}_" for name in HAIR | EYES | CLOTH | BACKDROP)
 
 
-def sample(
-    home: Path,
-    count: int = COUNT,
-    workers: int = os.cpu_count() or 1,
-    tick: Tick = quiet,
-) -> Catalog:
+def sample(home: Path, count: int = COUNT, workers: int = os.cpu_count() or 1, tick: Tick = quiet) -> Catalog:
     """Draw the posts 1 to `count` of the embedded sample into the folder `home`, except those already there.
 
     The JSON file of a post is written after its picture, so a run that was killed continues where it stopped.
     After each picture `tick` gets the number of those that exist and `count`.
     """
     home = home / fingerprint()
-    facts = [home / f"{number:06d}.json" for number in range(1, count + 1)]
-    missing = [number for number, path in enumerate(facts, 1) if not path.is_file()]
+    paths = [home / f"{number:06d}.json" for number in range(1, count + 1)]
+    missing = [number for number, path in enumerate(paths, 1) if not path.is_file()]
     for done, _ in enumerate(spread(partial(draw_post, home), missing, workers), count - len(missing) + 1):
         tick(done, count)
-    posts = [json.loads(path.read_bytes()) for path in facts]
+    posts = [json.loads(path.read_bytes()) for path in paths]
     return Catalog(posts, lambda post: picture_path(home, post).read_bytes())
 
 
 def fingerprint() -> str:
-    """Return a hash of the code and the versions of the libraries that decide a post or a pixel."""
-    own = digest(Path(__file__))  # without its import of the catalog
-    made = [own, *code("pipeline.artist", "pipeline.images", "pipeline.posts")]
-    return hashlib.sha256(dumps([made, np.__version__, cv2.__version__, PIL.__version__])).hexdigest()[:16]
+    """Return a hash of the code and the versions of the libraries that decide the sample."""
+    return hashlib.sha256(dumps([code(__name__), libraries(__name__)])).hexdigest()[:16]
 
 
 def picture_path(home: Path, post: FullPost) -> Path:
