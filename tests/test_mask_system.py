@@ -1,4 +1,4 @@
-"""mask: published sizes, colors as scikit-image has them, color inside and gray outside."""
+"""mask: colors as scikit-image has them, color inside and gray outside."""
 
 import math
 
@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 from conftest import picture
+from learning import learn
 from skimage.color import rgb2yuv, yuv2rgb
 
 from pipeline.mask import NAMES
 from pipeline.mask import mask as make_mask
 from pipeline.params import Model, Train
 from pipeline.systems import Networks, mask, system
-from pipeline.systems.layers import count
 
 MASK = system("mask")
 
@@ -35,38 +35,9 @@ def painted(side: int = 32) -> dict:
     return {"color": color.expand(10, -1, -1, -1), "mask": masks(side)}
 
 
-def train(batch: dict, steps: int, lr: float, width: int) -> tuple[list[float], torch.nn.Module]:
-    """Train on one batch; return the squared loss of each step, and the generator."""
-    generator, discriminator = build(width)
-    optimizers = MASK.optimizers(Networks(generator, discriminator), lr)
-    losses = []
-    for step in range(steps):
-        for optimizer in optimizers:
-            optimizer.param_groups[0]["lr"] = lr * (1 - step / steps)
-        output = generator(*MASK.inputs(batch))
-        terms = MASK.discriminator_loss(discriminator, batch, output)
-        optimizers[1].zero_grad()
-        sum(term.mean() for term in terms.values()).backward()
-        optimizers[1].step()
-        discriminator.requires_grad_(False)
-        terms = MASK.generator_loss(Networks(generator, discriminator), batch, output, Train(), None)
-        optimizers[0].zero_grad()
-        sum(term.mean() for term in terms.values()).backward()
-        optimizers[0].step()
-        discriminator.requires_grad_(True)
-        losses.append(terms["squared"].mean().item())
-    return losses, generator
-
-
 def is_gray(image: torch.Tensor) -> bool:
     """Tell whether red, green and blue of each pixel are alike."""
     return bool((image.amax(1) - image.amin(1)).max() < 1e-5)
-
-
-def test_the_networks_have_the_published_size():
-    """A width of zero stands for the published one."""
-    model = Model()
-    assert [count(network) for network in MASK.networks(model)] == pytest.approx([7.84e6, 16.76e6], rel=0.005)
 
 
 @pytest.mark.parametrize(("height", "width"), [(32, 32), (64, 96)])
@@ -168,75 +139,10 @@ def test_losses_equal_those_worked_out_by_hand():
     assert terms["fake"].item() == pytest.approx(math.log(1 + math.exp(0.5)))
 
 
-def test_losses_are_maps_by_which_a_sample_can_be_found():
-    generator, discriminator = build()
-    batch = painted()
-    output = generator(*MASK.inputs(batch))
-    terms = MASK.generator_loss(Networks(generator, discriminator), batch, output, Train(), None)
-    terms |= MASK.discriminator_loss(discriminator, batch, output)
-    assert {name: tuple(term.shape) for name, term in terms.items()} == {
-        "squared": (10, 2, 32, 32),
-        **dict.fromkeys(("adversarial", "real", "fake"), (10, 1, 1, 1)),
-    }
-
-
-def test_the_loss_of_the_discriminator_teaches_the_generator_nothing():
-    generator, discriminator = build()
-    batch = painted()
-    terms = MASK.discriminator_loss(discriminator, batch, generator(*MASK.inputs(batch)))
-    sum(term.mean() for term in terms.values()).backward()
-    assert all(parameter.grad is None for parameter in generator.parameters())
-    assert all(parameter.grad is not None for parameter in discriminator.parameters())
-
-
-def test_gradients_reach_every_parameter_of_the_generator():
-    generator, discriminator = build()
-    batch = painted()
-    terms = MASK.generator_loss(
-        Networks(generator, discriminator), batch, generator(*MASK.inputs(batch)), Train(), None
-    )
-    sum(term.mean() for term in terms.values()).backward()
-    silent = [name for name, p in generator.named_parameters() if p.grad is None or not p.grad.any()]
-    assert silent == []
-
-
-def test_each_network_has_its_own_optimizer():
-    networks = build()
-    for network, optimizer in zip(networks, MASK.optimizers(networks, 0.5), strict=True):
-        (group,) = optimizer.param_groups
-        assert (group["lr"], group["betas"]) == (0.5, (0.5, 0.999))
-        assert list(map(id, group["params"])) == list(map(id, network.parameters()))
-
-
-def test_a_state_that_was_saved_and_loaded_gives_the_same_colors(tmp_path):
-    generator, _ = build()
-    torch.save(generator.state_dict(), tmp_path / "state")
-    torch.manual_seed(9)
-    other, _ = MASK.networks(Model(width=4))
-    other.load_state_dict(torch.load(tmp_path / "state", weights_only=True))
-    given = MASK.inputs(painted())
-    assert torch.equal(generator(*given), other(*given))
-
-
-def test_both_networks_run_in_bfloat16():
-    generator, discriminator = build()
-    batch = painted()
-    with torch.autocast("cpu", torch.bfloat16):
-        output = generator(*MASK.inputs(batch))
-        terms = MASK.generator_loss(Networks(generator, discriminator), batch, output, Train(), None)
-        terms |= MASK.discriminator_loss(discriminator, batch, output)
-    assert all(term.isfinite().all() for term in terms.values())
-
-
-def test_a_few_steps_lower_the_loss():
-    losses, _ = train(painted(), steps=8, lr=4e-3, width=16)
-    assert losses[-1] < 0.8 * losses[0]
-
-
 @pytest.mark.slow
 def test_one_picture_is_learned_by_heart_and_the_masks_are_obeyed():
     batch = painted()
-    _, generator = train(batch, steps=600, lr=4e-3, width=16)
+    generator = learn(Model("mask", 16), batch, 600, 4e-3).generator
     with torch.no_grad():
         output = generator(*MASK.inputs(batch))
     gray, colors = mask.wanted(batch)

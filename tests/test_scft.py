@@ -1,45 +1,22 @@
-"""scft: the published size, attention over true tokens, positives where the flow says, losses by hand."""
+"""scft: attention over true tokens, positives where the flow says, losses by hand."""
 
 import math
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
-from conftest import picture
-from safetensors.torch import load, save
+from learning import flow_of, noise, random_batch
 from torch import nn
 from torch.nn.functional import interpolate, scaled_dot_product_attention
 
 from pipeline import warp
 from pipeline.params import Model, Train
 from pipeline.systems import Networks, scft, system
-from pipeline.systems.layers import Attention, count, gram, tokens
+from pipeline.systems.layers import Attention, gram, tokens
 
 SCFT = system("scft")
 
 TINY = Model(width=2)
-
-
-def noise(*shape: int) -> torch.Tensor:
-    """Make a random image in [-1, 1]."""
-    return torch.rand(*shape) * 2 - 1
-
-
-def flow_of(points: np.ndarray, side: int, flip: bool = False) -> torch.Tensor:
-    """Make the flow of a batch of one."""
-    return torch.from_numpy(warp.flow(points, side, side, flip).copy()).float()[None]
-
-
-def batch_of(side: int = 32, size: int = 2) -> dict:
-    """Make a random batch whose reference was not bent."""
-    torch.manual_seed(0)
-    return {
-        "sketch": noise(size, 1, side, side),
-        "reference": noise(size, 3, side, side),
-        "target": noise(size, 3, side, side),
-        "flow": flow_of(np.zeros((9, 2)), side).expand(size, -1, -1, -1),
-    }
 
 
 @pytest.fixture
@@ -47,11 +24,6 @@ def tiny() -> list[nn.Module]:
     """Build both networks small, always with the same weights."""
     torch.manual_seed(1)
     return SCFT.networks(TINY)
-
-
-def test_the_networks_have_the_published_size():
-    published = SCFT.networks(SimpleNamespace(width=0))
-    assert [count(network) for network in published] == pytest.approx([82.1e6, 2.77e6], rel=0.005)
 
 
 def test_the_discriminator_sees_70_pixels_of_sketch_and_picture(tiny):
@@ -77,16 +49,12 @@ def test_an_encoder_gives_256_tokens_of_992_channels_and_the_ten_maps():
         start += x.shape[1]
 
 
-@pytest.mark.parametrize(("height", "width"), [(32, 32), (48, 64)])
 @torch.inference_mode()
-def test_the_generator_gives_an_image_of_the_size_of_the_sketch(tiny, height, width):
-    sides = SCFT.multiple(TINY)
-    assert height % sides == width % sides == 0
-    made = tiny[0](noise(1, 1, height, width), noise(1, 3, height, width))
-    parts = height * width // 256
-    assert made.picture.shape == (1, 3, height, width)
-    assert made.picture.abs().max() <= 1
-    assert made.scores.shape == (1, parts, parts)
+def test_scores_compare_all_tokens_of_16_pixels(tiny):
+    assert SCFT.multiple(TINY) == 16
+    made = tiny[0](noise(1, 1, 48, 64), noise(1, 3, 48, 64))
+    assert made.picture.shape == (1, 3, 48, 64)
+    assert made.scores.shape == (1, 12, 12)
     assert SCFT.shown(made, {}) is made.picture
 
 
@@ -95,18 +63,8 @@ def test_dark_is_as_far_as_light_for_the_last_convolution(tiny):
     for bias in (-2.0, 2.0):
         nn.init.zeros_(tiny[0].paint.weight)
         nn.init.constant_(tiny[0].paint.bias, bias)
-        made = tiny[0](*SCFT.inputs(batch_of())).picture
+        made = tiny[0](*SCFT.inputs(random_batch())).picture
         torch.testing.assert_close(made, torch.full_like(made, math.tanh(bias)))
-
-
-@torch.inference_mode()
-def test_the_generator_reads_both_images_and_does_not_mix_a_batch(tiny):
-    batch = batch_of()
-    first = tiny[0].train()(*SCFT.inputs(batch)).picture
-    for name in ("sketch", "reference"):
-        assert not torch.equal(tiny[0](*SCFT.inputs(batch | {name: -batch[name]})).picture, first)
-    one = tiny[0](batch["sketch"][:1], batch["reference"][:1]).picture
-    torch.testing.assert_close(first[:1], one, rtol=0, atol=1e-5)
 
 
 def test_a_token_is_the_channels_of_one_position():
@@ -244,7 +202,7 @@ def test_losses_equal_those_worked_out_by_hand():
 
 
 def test_perceptual_and_style_losses_equal_those_worked_out_by_hand():
-    batch = batch_of()
+    batch = random_batch()
     output = scft.Matched(noise(2, 3, 32, 32).requires_grad_(), torch.zeros(2, 4, 4))
 
     def features(image):
@@ -262,32 +220,9 @@ def test_perceptual_and_style_losses_equal_those_worked_out_by_hand():
     assert terms["style"].requires_grad
 
 
-def test_losses_are_maps_by_which_a_sample_can_be_found(tiny):
-    batch = batch_of(64)
-    terms = SCFT.generator_loss(tiny, batch, tiny[0](*SCFT.inputs(batch)), Train(), None)
-    assert {name: tuple(term.shape) for name, term in terms.items()} == {
-        "adversarial": (2, 1, 6, 6),
-        "l1": (2, 3, 64, 64),
-        "triplet": (2, 16),
-    }
-
-
-def test_gradients_reach_every_weight_and_only_of_the_network_that_learns(tiny):
-    generator, discriminator = tiny
-    batch = batch_of(64)
-    made = generator(*SCFT.inputs(batch))
-    sum(term.mean() for term in SCFT.discriminator_loss(discriminator, batch, made).values()).backward()
-    assert all(parameter.grad is None for parameter in generator.parameters())
-    assert all(parameter.grad.any() for parameter in discriminator.parameters())
-    discriminator.requires_grad_(False)
-    terms = SCFT.generator_loss(Networks(generator, discriminator), batch, made, Train(), None)
-    sum(term.mean() for term in terms.values()).backward()
-    assert [name for name, parameter in generator.named_parameters() if not parameter.grad.any()] == []
-
-
 def test_the_triplet_alone_teaches_the_attention_where_things_are(tiny):
     points = np.random.default_rng(5).uniform(-0.2, 0.2, (9, 2))
-    batch = batch_of(64, 1) | {"flow": flow_of(points, 64)}
+    batch = random_batch(64, 1) | {"flow": flow_of(points, 64)}
     at = batch["flow"] * 2 - 1
     target = interpolate(noise(1, 3, 16, 16), size=(64, 64), mode="bilinear")
     batch["reference"] = nn.functional.grid_sample(target, at, padding_mode="reflection", align_corners=False)
@@ -303,65 +238,9 @@ def test_the_triplet_alone_teaches_the_attention_where_things_are(tiny):
     assert right.float().mean() > 0.8
 
 
-def test_the_optimizers_are_the_published_ones(tiny):
-    groups = [optimizer.param_groups[0] for optimizer in SCFT.optimizers(tiny, SCFT.lr)]
-    assert [group["lr"] for group in groups] == [1e-4, 2e-4]
-    assert [group["betas"] for group in groups] == [(0.5, 0.999), (0.5, 0.999)]
-    assert SCFT.clip == 0.0
-
-
-@torch.inference_mode()
-def test_saved_and_loaded_again_it_gives_equal_output(tiny):
-    batch = batch_of()
-    other = SCFT.networks(TINY)[0]
-    other.load_state_dict(load(save(tiny[0].state_dict())))
-    for a, b in zip(tiny[0](*SCFT.inputs(batch)), other(*SCFT.inputs(batch)), strict=True):
-        assert torch.equal(a, b)
-
-
 @torch.no_grad()
-def test_it_compiles_whole_and_computes_in_bfloat16(tiny):
-    batch = batch_of()
-    exact = tiny[0](*SCFT.inputs(batch)).picture
-    compiled = torch.compile(tiny[0], backend="eager", fullgraph=True)
+def test_the_loss_compiles_whole(tiny):
+    batch = random_batch()
     loss = torch.compile(SCFT.generator_loss, backend="eager", fullgraph=True)
-    with torch.autocast("cpu", torch.bfloat16):
-        made = compiled(*SCFT.inputs(batch))
-        terms = loss(tiny, batch, made, Train(), None)
-    torch.testing.assert_close(made.picture.float(), exact, rtol=0, atol=0.05)
+    terms = loss(tiny, batch, tiny[0](*SCFT.inputs(batch)), Train(), None)
     assert all(term.isfinite().all() for term in terms.values())
-
-
-def fit(model: Model, steps: int, lr: float) -> list[float]:
-    """Learn one picture of 32 x 32, ever more slowly; return its PSNR in dB at each step."""
-    torch.manual_seed(0)
-    color = torch.from_numpy(picture(1, 32, 32)).permute(2, 0, 1)[None] / 127.5 - 1
-    batch = {"sketch": color.mean(1, keepdim=True), "reference": color.flip(3), "target": color}
-    batch["flow"] = flow_of(np.zeros((9, 2)), 32, flip=True)
-    generator, discriminator = SCFT.networks(model)
-    g_optimizer, d_optimizer = SCFT.optimizers(Networks(generator, discriminator), lr)
-    found = []
-    for step in range(steps):
-        for optimizer, rate in ((g_optimizer, lr), (d_optimizer, 2 * lr)):
-            optimizer.param_groups[0]["lr"] = rate * (1 - step / steps)
-        made = generator(*SCFT.inputs(batch))
-        found.append(10 * math.log10(4 / (made.picture - color).square().mean().item()))
-        learn(d_optimizer, SCFT.discriminator_loss(discriminator, batch, made))
-        discriminator.requires_grad_(False)
-        learn(
-            g_optimizer, SCFT.generator_loss(Networks(generator, discriminator), batch, made, Train(), None)
-        )
-        discriminator.requires_grad_(True)
-    return found
-
-
-def learn(optimizer: torch.optim.Optimizer, terms: dict) -> None:
-    """Take one step."""
-    optimizer.zero_grad()
-    sum(term.mean() for term in terms.values()).backward()
-    optimizer.step()
-
-
-def test_a_few_steps_bring_the_picture_closer():
-    found = fit(TINY, 20, 3e-3)
-    assert found[-1] > found[0] + 1

@@ -1,0 +1,86 @@
+"""Batches for every system, and a few steps of training on one, as the tests of systems need them."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from conftest import picture
+from torch import nn
+
+from pipeline import warp
+from pipeline.params import Model, Train
+from pipeline.systems import Networks, system
+
+
+def noise(*shape: int) -> torch.Tensor:
+    """Make a random image in [-1, 1]."""
+    return torch.rand(*shape) * 2 - 1
+
+
+def flow_of(points: np.ndarray, side: int, flip: bool = False) -> torch.Tensor:
+    """Make the flow of a batch of one."""
+    return torch.from_numpy(warp.flow(points, side, side, flip).copy()).float()[None]
+
+
+def still(side: int, flip: bool = False) -> torch.Tensor:
+    """Make the flow of a reference that was not bent."""
+    return flow_of(np.zeros((9, 2)), side, flip)
+
+
+def random_batch(side: int = 32, size: int = 2) -> dict:
+    """Make a random batch with all that any system reads."""
+    torch.manual_seed(0)
+    colored = {name: noise(size, 3, side, side) for name in ("color", "cue", "reference", "target")}
+    mask = (noise(size, 1, side, side) > 0).float()
+    flow = still(side).expand(size, -1, -1, -1)
+    return {"sketch": noise(size, 1, side, side), "mask": mask, "flow": flow} | colored
+
+
+def painted(side: int = 32) -> dict:
+    """Make a batch of one picture, its darkness as a sketch, and itself, mirrored, as the reference."""
+    color = torch.from_numpy(picture(1, side, side)).permute(2, 0, 1)[None] / 127.5 - 1
+    given = {"sketch": color.mean(1, keepdim=True), "reference": color.flip(3), "cue": color.flip(3)}
+    mask = torch.ones(1, 1, side, side)
+    return given | {"target": color, "color": color, "mask": mask, "flow": still(side, flip=True)}
+
+
+def build(model: Model) -> Networks:
+    """Build both networks of a system, always with the same weights."""
+    torch.manual_seed(1)
+    return system(model.system).networks(model)
+
+
+@dataclass
+class Learned:
+    """The PSNR in dB of the picture that is shown at each step, and the generator at the end."""
+
+    psnr: list[float]
+    generator: nn.Module
+
+
+def learn(model: Model, batch: dict, steps: int, lr: float) -> Learned:
+    """Train on one batch, ever more slowly; the discriminator a tenth as fast, as a fast one is noisy."""
+    colorizer, networks = system(model.system), build(model)
+    generator, discriminator = networks
+    optimizers = colorizer.optimizers(networks, lr)
+    psnr = []
+    for step in range(steps):
+        for optimizer, rate in zip(optimizers, (lr, lr / 10), strict=True):
+            optimizer.param_groups[0]["lr"] = rate * (1 - step / steps)
+        output = generator(*colorizer.inputs(batch))
+        difference = colorizer.shown(output, batch) - colorizer.goal(batch)
+        psnr.append(10 * math.log10(4 / difference.square().mean().item()))
+        descend(discriminator, optimizers[1], colorizer.discriminator_loss(discriminator, batch, output))
+        discriminator.requires_grad_(False)
+        descend(generator, optimizers[0], colorizer.generator_loss(networks, batch, output, Train(), None))
+        discriminator.requires_grad_(True)
+    return Learned(psnr, generator)
+
+
+def descend(network: nn.Module, optimizer: torch.optim.Optimizer, terms: dict) -> None:
+    """Take one step."""
+    optimizer.zero_grad()
+    sum(term.mean() for term in terms.values()).backward()
+    nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+    optimizer.step()

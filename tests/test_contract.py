@@ -1,0 +1,224 @@
+"""What every system promises to training and to use."""
+
+import pytest
+import torch
+from learning import build, learn, painted, random_batch
+from safetensors.torch import load, save
+
+from pipeline.params import Model, Train
+from pipeline.systems import SYSTEMS, Networks, System, system
+from pipeline.systems.layers import count
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+MODELS = {
+    "pix2pix": Model("pix2pix", 4, 4),
+    "nerk": Model("nerk", 4),
+    "liu": Model("liu", 4),
+    "finetune": Model("liu", 4, variant="finetune"),
+    "scft": Model("scft", 2),
+    "mask": Model("mask", 4),
+}
+MIXING = ("pix2pix",)  # through BatchNorm, in training
+SIZES = {  # the published ones, in millions of parameters
+    "pix2pix": (54.41, 2.77),
+    "nerk": (13.58, 18.88),
+    "finetune": (78.2, 1.19),
+    "scft": (82.1, 2.77),
+    "mask": (7.84, 16.76),
+}
+LR = {"pix2pix": 2e-4, "nerk": 1e-4, "liu": 1e-4, "finetune": 1e-3, "scft": 1e-4, "mask": 1e-4}
+OPTIMIZERS = {  # the rates in units of the generator's, and the betas
+    "pix2pix": ((1, 1), ((0.5, 0.999), (0.5, 0.999))),
+    "nerk": ((1, 4), ((0.5, 0.99), (0.0, 0.99))),
+    "liu": ((1, 1), ((0.9, 0.999), (0.9, 0.999))),
+    "finetune": ((1, 1), ((0.9, 0.999), (0.9, 0.999))),
+    "scft": ((1, 2), ((0.5, 0.999), (0.5, 0.999))),
+    "mask": ((1, 1), ((0.5, 0.999), (0.5, 0.999))),
+}
+LOSSES = {  # the shapes of the terms for two pictures of 64 x 64
+    "pix2pix": {
+        "adversarial": (2, 1, 6, 6),
+        "l1": (2, 3, 64, 64),
+        **dict.fromkeys(("real", "fake"), (2, 1, 6, 6)),
+    },
+    "nerk": {
+        "adversarial": (2, 1, 2, 2),
+        "l1": (2, 3, 64, 64),
+        "consistency": (2, 64, 4, 4),
+        **dict.fromkeys(("real", "fake"), (2, 1, 2, 2)),
+    },
+    "liu": dict.fromkeys(("adversarial", "pixel", "real", "fake", "penalty"), (2,)),
+    "finetune": dict.fromkeys(("adversarial", "pixel", "real", "fake", "penalty"), (2,)),
+    "scft": {
+        "adversarial": (2, 1, 6, 6),
+        "l1": (2, 3, 64, 64),
+        "triplet": (2, 16),
+        **dict.fromkeys(("real", "fake"), (2, 1, 6, 6)),
+    },
+    "mask": {"squared": (2, 2, 64, 64), **dict.fromkeys(("adversarial", "real", "fake"), (2, 1, 1, 1))},
+}
+
+
+@pytest.fixture(params=MODELS)
+def name(request) -> str:
+    """Name each system, and the variant of liu."""
+    return request.param
+
+
+@pytest.fixture
+def model(name) -> Model:
+    """Give the parameters of a small model."""
+    return MODELS[name]
+
+
+@pytest.fixture
+def colorizer(model) -> System:
+    """Give its system."""
+    return system(model.system)
+
+
+@pytest.fixture
+def networks(model) -> Networks:
+    """Build both networks, always with the same weights."""
+    return build(model)
+
+
+def test_the_systems_are_those_that_can_be_chosen():
+    assert set(SYSTEMS) == set(Model.__dataclass_fields__["system"].metadata["names"])
+    with pytest.raises(KeyError):
+        system("layers")
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_the_networks_have_the_published_size(name):
+    """A width of zero stands for the published one."""
+    found = system(MODELS[name].system).networks(Model(MODELS[name].system, variant=MODELS[name].variant))
+    assert [count(network) / 1e6 for network in found] == pytest.approx(SIZES[name], rel=0.005)
+
+
+@pytest.mark.parametrize(("height", "width"), [(32, 32), (64, 96)])
+@torch.inference_mode()
+def test_the_picture_has_the_size_of_the_sketch(model, colorizer, networks, height, width):
+    assert height % colorizer.multiple(model) == width % colorizer.multiple(model) == 0
+    batch = {each: values[..., :height, :width] for each, values in random_batch(96, 1).items()}
+    shown = colorizer.shown(networks.generator.eval()(*colorizer.inputs(batch)), batch)
+    assert shown.shape == (1, 3, height, width)
+    assert shown.abs().max() <= 1
+    assert colorizer.goal(batch).shape == shown.shape
+
+
+@torch.inference_mode()
+def test_the_picture_depends_on_every_input(colorizer, networks):
+    batch = random_batch()
+    generator, given = networks.generator.eval(), colorizer.inputs(batch)
+    first = colorizer.shown(generator(*given), batch)
+    for changed in ((-given[0], given[1]), (given[0], 1 - given[1])):
+        assert not torch.equal(colorizer.shown(generator(*changed), batch), first)
+
+
+@torch.inference_mode()
+def test_the_generator_does_not_mix_a_batch(name, colorizer, networks):
+    """In use none does, and without BatchNorm not even while it learns."""
+    batch = random_batch()
+    alone = {each: values[:1] for each, values in batch.items()}
+    generator = networks.generator.train(name not in MIXING)
+    both, one = (colorizer.shown(generator(*colorizer.inputs(each)), each) for each in (batch, alone))
+    torch.testing.assert_close(both[:1], one, rtol=0, atol=1e-5)
+
+
+def test_losses_are_maps_by_which_a_sample_can_be_found(name, colorizer, networks):
+    batch = random_batch(64)
+    output = networks.generator(*colorizer.inputs(batch))
+    terms = colorizer.generator_loss(networks, batch, output, Train(), None)
+    terms |= colorizer.discriminator_loss(networks.discriminator, batch, output)
+    assert {each: tuple(term.shape) for each, term in terms.items()} == LOSSES[name]
+
+
+def test_gradients_reach_every_weight_and_only_of_the_network_that_learns(name, colorizer, networks):
+    generator, discriminator = networks
+    batch = random_batch(64)
+    output = generator(*colorizer.inputs(batch))
+    terms = colorizer.discriminator_loss(discriminator, batch, output)
+    sum(term.mean() for term in terms.values()).backward()
+    assert all(parameter.grad is None for parameter in generator.parameters())
+    assert all(parameter.grad is not None for parameter in discriminator.parameters())
+    if name not in ("liu", "finetune"):  # whose hinge losses of real and fake cancel for the last bias
+        assert all(parameter.grad.any() for parameter in discriminator.parameters())
+    discriminator.requires_grad_(False)
+    terms = colorizer.generator_loss(networks, batch, output, Train(), None)
+    sum(term.mean() for term in terms.values()).backward()
+    silent = [each for each, p in generator.named_parameters() if p.grad is None or not p.grad.any()]
+    assert silent == []
+
+
+def test_the_optimizers_are_the_published_ones(name, model, colorizer, networks):
+    assert colorizer.learning_rate(model) == LR[name]
+    rates, betas = OPTIMIZERS[name]
+    for network, optimizer, rate, beta in zip(
+        networks, colorizer.optimizers(networks, 0.25), rates, betas, strict=True
+    ):
+        (group,) = optimizer.param_groups
+        assert (group["lr"], group["betas"]) == (0.25 * rate, beta)
+        assert group["weight_decay"] == (1e-5 if name == "nerk" else 0)
+        assert list(map(id, group["params"])) == list(map(id, network.parameters()))
+    assert colorizer.clip == (1.0 if name == "nerk" else 0.0)
+
+
+@torch.inference_mode()
+def test_saved_and_loaded_again_it_gives_equal_pictures(model, colorizer, networks):
+    batch = random_batch()
+    torch.manual_seed(9)
+    other = colorizer.networks(model).generator
+    colorizer.load(other, load(save(networks.generator.state_dict())))
+    one, same = (
+        colorizer.shown(each.eval()(*colorizer.inputs(batch)), batch) for each in (networks.generator, other)
+    )
+    assert torch.equal(one, same)
+
+
+@torch.no_grad()
+def test_it_compiles_whole_and_computes_in_bfloat16(name, colorizer, networks):
+    batch = random_batch()
+    generator, discriminator = networks
+    exact = colorizer.shown(generator.eval()(*colorizer.inputs(batch)), batch)
+    compiled = torch.compile(generator, backend="eager", fullgraph=True)
+    with torch.autocast("cpu", torch.bfloat16):
+        output = compiled(*colorizer.inputs(batch))
+        terms = colorizer.generator_loss(Networks(compiled, discriminator), batch, output, Train(), None)
+    tolerance = 0.1 if name in ("liu", "finetune") else 0.06
+    torch.testing.assert_close(colorizer.shown(output, batch).float(), exact, rtol=0, atol=tolerance)
+    assert all(term.isfinite().all() for term in terms.values())
+
+
+def test_both_networks_learn_in_bfloat16(colorizer, networks):
+    batch = random_batch()
+    with torch.autocast("cpu", torch.bfloat16):
+        output = networks.generator(*colorizer.inputs(batch))
+        terms = colorizer.generator_loss(networks, batch, output, Train(), None)
+        terms |= colorizer.discriminator_loss(networks.discriminator, batch, output)
+    loss = sum(term.float().mean() for term in terms.values())
+    loss.backward()
+    assert loss.isfinite()
+
+
+def test_blank_pictures_have_finite_gradients(name, colorizer, networks):
+    batch = {each: torch.zeros_like(values) for each, values in random_batch(32, 1).items()}
+    batch |= {each: torch.ones_like(batch[each]) for each in ("sketch", "target", "color")}
+    output = networks.generator(*colorizer.inputs(batch))
+    terms = colorizer.generator_loss(networks, batch, output, Train(), None)
+    terms |= colorizer.discriminator_loss(networks.discriminator, batch, output)
+    sum(term.mean() for term in terms.values()).backward()
+    for network in networks:
+        assert all(parameter.grad.isfinite().all() for parameter in network.parameters())
+
+
+def test_a_few_steps_bring_the_picture_closer(model):
+    psnr = learn(model, painted(), 20, 3e-3).psnr
+    assert psnr[-1] > psnr[0] + 1
+
+
+@pytest.mark.slow
+def test_one_picture_is_learned_by_heart_by_finetune():
+    """The others are, in the tests of training."""
+    assert learn(Model("liu", 8, variant="finetune"), painted(), 450, 5e-3).psnr[-1] > 30
