@@ -1,23 +1,14 @@
-"""Inputs that the tests share, all made in code."""
+"""Fixtures that the tests share."""
 
 import numpy as np
 import pytest
+from made import make_column, picture
 from rig import Traffic, read
 
-from pipeline import booru, files, images, run, samples
+from pipeline import booru, run
 from pipeline.catalog import Catalog
-from pipeline.tars import Sample
 
-
-def picture(number: int, width: int = 64, height: int = 64) -> np.ndarray:
-    """Paint colored discs on a gradient: edges, flats and slopes, different for each number."""
-    random = np.random.default_rng(number)
-    y, x = np.mgrid[:height, :width]
-    paint = np.stack([x * 255 / width, y * 255 / height, np.full((height, width), 90.0)], axis=2)
-    for _ in range(6):
-        cx, cy, radius = random.uniform(0, width), random.uniform(0, height), random.uniform(4, 16)
-        paint[(x - cx) ** 2 + (y - cy) ** 2 < radius**2] = random.uniform(0, 255, 3)
-    return paint.astype(np.uint8)
+pytest_plugins = ["store"]
 
 
 @pytest.fixture(autouse=True)
@@ -41,21 +32,6 @@ def one_thread():
 def image() -> np.ndarray:
     """Return an RGB picture of 64 x 64."""
     return picture(1)
-
-
-def make_column(folder, keys, per_shard=3, suffix="png", **facts):
-    """Write and seal a column of pictures, `per_shard` to a shard."""
-    listed = []
-    for start in range(0, len(keys), per_shard):
-        made = [
-            Sample(
-                key, {suffix: images.encode(picture(int(key))), "json": files.dumps({"family": key} | facts)}
-            )
-            for key in keys[start : start + per_shard]
-        ]
-        listed.append(samples.write_shard(folder / f"{start // per_shard:06d}.tar", made))
-    samples.seal(folder, listed, len(keys), {})
-    return folder
 
 
 @pytest.fixture

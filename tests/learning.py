@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from conftest import picture
+from made import picture
 from torch import nn
 
 from pipeline import warp

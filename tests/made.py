@@ -1,9 +1,93 @@
-"""Inputs and calls that several tests share."""
+"""Inputs that several tests share, all made in code, and the calls that they share."""
 
-from pipeline import run
+import json
+import signal
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline import files, images, run, samples, warp
+from pipeline.params import Reference
 from pipeline.run import Execution, Policy
+from pipeline.tars import Sample
+from stages import prep
 
+SIDE = 32
 HOW = ("cache", "workers", "on", "tick")  # what changes no byte of a result
+
+
+def picture(number: int, width: int = 64, height: int = 64) -> np.ndarray:
+    """Paint colored discs on a gradient: edges, flats and slopes, different for each number."""
+    random = np.random.default_rng(number)
+    y, x = np.mgrid[:height, :width]
+    paint = np.stack([x * 255 / width, y * 255 / height, np.full((height, width), 90.0)], axis=2)
+    for _ in range(6):
+        cx, cy, radius = random.uniform(0, width), random.uniform(0, height), random.uniform(4, 16)
+        paint[(x - cx) ** 2 + (y - cy) ** 2 < radius**2] = random.uniform(0, 255, 3)
+    return paint.astype(np.uint8)
+
+
+def make_column(folder, keys, per_shard=3, suffix="png", **facts):
+    """Write and seal a column of pictures, `per_shard` to a shard."""
+    listed = []
+    for start in range(0, len(keys), per_shard):
+        made = [
+            Sample(
+                key, {suffix: images.encode(picture(int(key))), "json": files.dumps({"family": key} | facts)}
+            )
+            for key in keys[start : start + per_shard]
+        ]
+        listed.append(samples.write_shard(folder / f"{start // per_shard:06d}.tar", made))
+    samples.seal(folder, listed, len(keys), {})
+    return folder
+
+
+def sample(number: int, side: int = SIDE, reference: Reference | None = None) -> Sample:
+    """Make a sample with a colored disk, whose outline is the sketch and whose mean color is the cue.
+
+    Its reference is the disk itself, whatever the facts tell, or made as `reference` says.
+    """
+    rng = np.random.default_rng(number)
+    y, x = np.mgrid[:side, :side] / side
+    distance = np.hypot(x - rng.uniform(0.3, 0.7), y - rng.uniform(0.3, 0.7))
+    inner, outer = rng.integers(0, 256, (2, 3))
+    color = np.where(distance[..., None] < 0.25, inner, outer).astype(np.uint8)
+    sketch = np.where(abs(distance - 0.25) < 0.04, 0, 255).astype(np.uint8)
+    cue = np.broadcast_to(color.mean((0, 1)), color.shape).astype(np.uint8)
+    pictures = {
+        "color": color,
+        "sketch-b5": 255 - sketch,
+        "sketch-b7": sketch,
+        "cue": cue,
+        "reference": color,
+    }
+    members = {f"{name}.png": images.encode(picture) for name, picture in pictures.items()}
+    facts = {"cue": {"sigma": 20.0, "drawn": [number]}, "sketch-b7": {"blocksize": 7, "complexity": number}}
+    facts["reference"] = warp.choose(f"{number:03d}", reference or Reference())
+    if reference:
+        members["reference.png"] = images.encode(warp.bend(color, facts["reference"]))
+    return Sample(f"{number:03d}", members | {"json": json.dumps(facts).encode()})
+
+
+def packed(
+    folder: Path,
+    train: int = 7,
+    val: int = 2,
+    test: int = 3,
+    side: int = SIDE,
+    reference: Reference | None = None,
+) -> Path:
+    """Write a packed dataset: up to three samples to a shard."""
+    listed, number = [], 0
+    for split, count in (("train", train), ("val", val), ("test", test)):
+        for shard, start in enumerate(range(0, count, 3)):
+            made = [sample(number + i, side, reference) for i in range(start, min(start + 3, count))]
+            listed.append(samples.write_shard(folder / f"{split}-{shard:06d}.tar", made))
+        number += count
+    samples.seal(folder, listed, number, {})
+    return folder
 
 
 def process(step, source, dest, view=list, **given):
@@ -15,3 +99,14 @@ def process(step, source, dest, view=list, **given):
 def unpacked(result):
     """Return the picture and the metadata of a result."""
     return result.picture, result.metadata
+
+
+def run_prep(capsys, *arguments) -> tuple[int, str, str]:
+    """Run a command as its user does; return the exit code, and what it said on stdout and stderr."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["prep", *map(str, arguments)])
+        patch.setattr(signal, "signal", lambda *_: None)
+        with pytest.raises(SystemExit) as end:
+            prep.main()
+    said = capsys.readouterr()
+    return end.value.code or 0, said.out, said.err

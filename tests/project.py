@@ -42,7 +42,7 @@ MOVES = ((os, "fsync"), (Path, "replace"), (Path, "unlink"), (Path, "hardlink_to
 
 def paint(folder: Path, count: int) -> Path:
     """Write pictures in families of three; of every tenth there is a duplicate, and one is broken."""
-    from conftest import picture
+    from made import picture
 
     from pipeline import files, images
 

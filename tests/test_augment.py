@@ -7,8 +7,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from conftest import picture
-from test_dataset import packed
+from made import packed, picture
 from torch._subclasses import FakeTensorMode
 from torch.utils.data import default_collate
 

@@ -5,8 +5,7 @@ import sqlite3
 import time
 
 import pytest
-from conftest import make_column
-from made import process
+from made import make_column, process
 
 from pipeline import files, sketch
 from pipeline.cache import collect

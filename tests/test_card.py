@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import picture
+from made import picture
 from markdown_it import MarkdownIt
 from ruamel.yaml import YAML
 

@@ -1,7 +1,7 @@
 """A folder of pictures becomes a catalog."""
 
 import pytest
-from conftest import make_column, picture
+from made import make_column, picture
 
 from pipeline import Halt, catalog, files, images
 

@@ -6,8 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import picture
-from made import unpacked
+from made import picture, unpacked
 
 from pipeline import images, scores
 from pipeline.clean import Take, chroma, column, histogram, measure

@@ -12,10 +12,9 @@ from pathlib import Path
 
 import cv2
 import pytest
-import test_urls
-from conftest import make_column
-from made import process
-from test_prep import run
+from made import make_column, process, run_prep
+from store import content as content_of
+from store import upload
 
 from pipeline import Halt, cluster, codehash, files, images, samples
 from pipeline.images import BadImage
@@ -26,7 +25,6 @@ from pipeline.step import Step
 pytest.importorskip("ray", reason="needs inkwash[ray]")
 
 HERE = Path(__file__).parent
-store, bucket = test_urls.store, test_urls.bucket
 
 
 @pytest.fixture(scope="module")
@@ -72,20 +70,20 @@ def test_in_line_by_processes_and_by_ray_the_bytes_are_equal(cores, column, sour
 
 def test_from_and_to_a_store_of_objects_the_bytes_are_equal_too(cores, column, bucket, tmp_path):
     process(PICKY, column, tmp_path / "here", cache=tmp_path / "cache", distinct="color")
-    afar, dest = test_urls.upload(column, f"{bucket}/in"), files.locate(f"{bucket}/out")
+    afar, dest = upload(column, f"{bucket}/in"), files.locate(f"{bucket}/out")
     process(PICKY, afar, dest, cache=tmp_path / "other", distinct="color", on="ray")
-    assert test_urls.content(dest) == content(tmp_path / "here")
+    assert content_of(dest) == content(tmp_path / "here")
 
 
 def test_commands_take_it_as_an_option_or_from_the_environment(cores, column, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PREP_WORKERS", "1")
-    run(capsys, "cue", column, "here", "--cache", "one")
-    assert run(capsys, "cue", column, "there", "--cache", "two", "--on", "ray")[0] == 0
+    run_prep(capsys, "cue", column, "here", "--cache", "one")
+    assert run_prep(capsys, "cue", column, "there", "--cache", "two", "--on", "ray")[0] == 0
     monkeypatch.setenv("PREP_ON", "ray")
-    assert run(capsys, "cue", column, "again", "--cache", "three")[0] == 0
+    assert run_prep(capsys, "cue", column, "again", "--cache", "three")[0] == 0
     assert content(tmp_path / "here") == content(tmp_path / "there") == content(tmp_path / "again")
-    assert run(capsys, "cue", column, "moon", "--on", "moon")[0] == 2
+    assert run_prep(capsys, "cue", column, "moon", "--on", "moon")[0] == 2
 
 
 @dataclass(frozen=True)
@@ -253,7 +251,7 @@ def test_a_cluster_that_does_not_answer_is_said_in_a_sentence(monkeypatch):
 def test_a_missing_package_is_said_in_a_sentence(column, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(sys.modules, "ray", None)
-    code, _, said = run(capsys, "cue", column, "out", "--on", "ray")
+    code, _, said = run_prep(capsys, "cue", column, "out", "--on", "ray")
     assert code == 1
     assert said.startswith("prep: a package is missing (")
     assert said.endswith("install inkwash[ray], then run the same command again\n")

@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 import torch
-from conftest import picture
+from made import picture
 
 from pipeline import Halt, colorize, files, images
 from pipeline.cue import cue

@@ -6,7 +6,7 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 import torch
-from test_dataset import packed
+from made import packed
 from typer.testing import CliRunner
 
 from pipeline import Halt, images

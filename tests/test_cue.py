@@ -6,8 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from conftest import make_column, picture
-from made import process, unpacked
+from made import make_column, picture, process, unpacked
 from PIL import Image
 from scipy.cluster.vq import kmeans2
 from scipy.ndimage import gaussian_filter

@@ -3,12 +3,12 @@
 import hashlib
 import io
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 import webdataset
+from made import SIDE, packed, sample
 from PIL import Image
 
 from pipeline import Halt, images, samples, warp
@@ -16,54 +16,6 @@ from pipeline.dataset import Entry, Fresh, Pairs, array, tensor
 from pipeline.mask import NAMES, mask
 from pipeline.params import Reference
 from pipeline.tars import Sample
-
-SIDE = 32
-
-
-def sample(number: int, side: int = SIDE, reference: Reference | None = None) -> Sample:
-    """Make a sample with a colored disk, whose outline is the sketch and whose mean color is the cue.
-
-    Its reference is the disk itself, whatever the facts tell, or made as `reference` says.
-    """
-    rng = np.random.default_rng(number)
-    y, x = np.mgrid[:side, :side] / side
-    distance = np.hypot(x - rng.uniform(0.3, 0.7), y - rng.uniform(0.3, 0.7))
-    inner, outer = rng.integers(0, 256, (2, 3))
-    color = np.where(distance[..., None] < 0.25, inner, outer).astype(np.uint8)
-    sketch = np.where(abs(distance - 0.25) < 0.04, 0, 255).astype(np.uint8)
-    cue = np.broadcast_to(color.mean((0, 1)), color.shape).astype(np.uint8)
-    pictures = {
-        "color": color,
-        "sketch-b5": 255 - sketch,
-        "sketch-b7": sketch,
-        "cue": cue,
-        "reference": color,
-    }
-    members = {f"{name}.png": images.encode(picture) for name, picture in pictures.items()}
-    facts = {"cue": {"sigma": 20.0, "drawn": [number]}, "sketch-b7": {"blocksize": 7, "complexity": number}}
-    facts["reference"] = warp.choose(f"{number:03d}", reference or Reference())
-    if reference:
-        members["reference.png"] = images.encode(warp.bend(color, facts["reference"]))
-    return Sample(f"{number:03d}", members | {"json": json.dumps(facts).encode()})
-
-
-def packed(
-    folder: Path,
-    train: int = 7,
-    val: int = 2,
-    test: int = 3,
-    side: int = SIDE,
-    reference: Reference | None = None,
-) -> Path:
-    """Write a packed dataset: up to three samples to a shard."""
-    listed, number = [], 0
-    for split, count in (("train", train), ("val", val), ("test", test)):
-        for shard, start in enumerate(range(0, count, 3)):
-            made = [sample(number + i, side, reference) for i in range(start, min(start + 3, count))]
-            listed.append(samples.write_shard(folder / f"{split}-{shard:06d}.tar", made))
-        number += count
-    samples.seal(folder, listed, number, {})
-    return folder
 
 
 @pytest.fixture

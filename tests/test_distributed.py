@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import safetensors.torch
 import torch
-from test_dataset import packed
+from made import packed
 
 from pipeline.checkpoint import release
 from pipeline.modelcard import model_card

@@ -6,8 +6,8 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 import torch
+from made import packed, sample
 from pyarrow import parquet
-from test_dataset import packed, sample
 
 from pipeline import Halt, images, measures
 from pipeline.dataset import Pairs, tensor

@@ -3,8 +3,7 @@
 from functools import partial
 
 import pytest
-from conftest import picture
-from made import process
+from made import picture, process
 
 from pipeline import Halt, clean, cue, files, images, limits, samples
 from pipeline.explain import explain

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from conftest import picture
+from made import picture
 from safetensors.torch import save_file
 from torch.nn import functional as F
 

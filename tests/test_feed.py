@@ -8,7 +8,7 @@ from itertools import chain, islice
 
 import pytest
 import torch
-from test_dataset import packed, sample
+from made import packed, sample
 
 from pipeline import Halt, feed, images, samples
 from pipeline.dataset import Fresh, Pairs

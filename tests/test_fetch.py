@@ -14,7 +14,7 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
-from conftest import picture
+from made import picture
 from rig import ALL, Clock, find, make_post, make_posts, read
 
 from pipeline import Halt, booru, danbooru, fetch, files, images, posts, samples

@@ -11,9 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from conftest import picture
-from made import process
-from test_prep import run
+from made import picture, process, run_prep
 
 from pipeline import Halt, cue, files, forget, images, samples, sketch
 from pipeline.ledger import LEDGER
@@ -428,7 +426,7 @@ def test_a_post_that_hides_its_md5_removes_no_file_of_others(project):
 
 
 def test_the_command_says_what_went_and_what_remains_to_do(project, capsys):
-    code, out, err = run(capsys, "forget", "artist:red_fox", "9")
+    code, out, err = run_prep(capsys, "forget", "artist:red_fox", "9")
     assert (code, err) == (0, "")
     assert "4 from data/posts.jsonl" in out
     assert "3 from data/pairs" in out
@@ -437,7 +435,7 @@ def test_the_command_says_what_went_and_what_remains_to_do(project, capsys):
 
 
 def test_an_absent_artist_is_kept_out_all_the_same(project, capsys):
-    code, out, err = run(capsys, "forget", "artist:nobody")
+    code, out, err = run_prep(capsys, "forget", "artist:nobody")
     assert (code, err) == (0, "")
     assert out == "forget: artist:nobody not found in this project; params.yaml keeps it out\n"
     assert 'forget: "artist:nobody"' in PLACES["params"].read_text()
@@ -446,14 +444,14 @@ def test_an_absent_artist_is_kept_out_all_the_same(project, capsys):
 def test_a_project_without_data_keeps_it_out_too(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     Path("params.yaml").write_text(PARAMS)
-    assert run(capsys, "forget", "5")[0] == 0
+    assert run_prep(capsys, "forget", "5")[0] == 0
     assert everything() == [Path("params.yaml")]
 
 
 @pytest.mark.parametrize("name", ["fox", "artist:", "-5", "1.5", "", "artist:red fox"])
 def test_a_name_that_is_neither_id_nor_artist_is_bad_usage(project, capsys, name):
     before = state()
-    code, out, err = run(capsys, "forget", "--", "1", name) if name else run(capsys, "forget", name)
+    code, out, err = run_prep(capsys, "forget", "--", "1", name) if name else run_prep(capsys, "forget", name)
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert "forget must be IDs and artist:NAME, got" in err
     assert state() == before
@@ -463,7 +461,7 @@ def test_a_name_that_is_neither_id_nor_artist_is_bad_usage(project, capsys, name
 def test_a_folder_without_parameters_is_no_project(project, capsys, text):
     PLACES["params"].unlink() if text is None else PLACES["params"].write_text(text)
     before = state()
-    code, _, err = run(capsys, "forget", "2")
+    code, _, err = run_prep(capsys, "forget", "2")
     assert (code, err.count("\n")) == (1, 1)
     assert "run this in the folder of a project" in err
     assert state() == before

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import make_column, picture
+from made import make_column, picture
 from PIL import ImageFont
 from safetensors.torch import save_file
 from typer.testing import CliRunner

@@ -9,7 +9,7 @@ from hashlib import sha256
 import cv2
 import numpy as np
 import pytest
-from conftest import picture
+from made import picture
 from PIL import Image, ImageOps
 from scipy.ndimage import gaussian_filter
 from zlib_ng import zlib_ng

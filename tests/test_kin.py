@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import picture
-from made import process
+from made import picture, process
 
 from pipeline import Halt, files, images, kin, samples, warp
 from pipeline.params import Reference

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 import torch
-from conftest import picture
 from learning import learn
+from made import picture
 from skimage.color import rgb2yuv, yuv2rgb
 
 from pipeline.mask import NAMES

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from conftest import picture
+from made import picture
 from markdown_it import MarkdownIt
 from ruamel.yaml import YAML
 from typer.main import get_command

@@ -18,7 +18,7 @@ from random import Random
 
 import numpy as np
 import pytest
-from conftest import picture
+from made import picture
 from PIL import Image
 
 from pipeline import images, limits, samples

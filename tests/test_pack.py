@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import make_column, picture
+from made import make_column, picture
 
 from pipeline import Halt, files, images, samples
 from pipeline.pack import current, pack

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import picture
+from made import picture
 from ruamel.yaml import YAML
 
 from pipeline import files, images, posts, samples

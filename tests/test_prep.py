@@ -16,24 +16,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import requests
-from conftest import make_column, picture
+from made import make_column, picture, run_prep
 from typer.testing import CliRunner
 
 from pipeline import booru, catalog, files, images, samples
 from pipeline.params import Sketch
 from pipeline.sketch import sketchify
 from stages import prep
-
-
-def run(capsys, *arguments) -> tuple[int, str, str]:
-    """Run a command as its user does; return the exit code, and what it said on stdout and stderr."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["prep", *map(str, arguments)])
-        patch.setattr(signal, "signal", lambda *_: None)
-        with pytest.raises(SystemExit) as end:
-            prep.main()
-    said = capsys.readouterr()
-    return end.value.code or 0, said.out, said.err
 
 
 @pytest.fixture(autouse=True)
@@ -79,7 +68,7 @@ def test_help_lists_every_command_and_imports_no_torch():
 
 
 def test_the_version_is_that_of_the_package(capsys):
-    assert run(capsys, "--version") == (0, f"inkwash {version('inkwash')}\n", "")
+    assert run_prep(capsys, "--version") == (0, f"inkwash {version('inkwash')}\n", "")
 
 
 def test_every_parameter_is_an_option_that_tells_its_rule():
@@ -90,7 +79,7 @@ def test_every_parameter_is_an_option_that_tells_its_rule():
 
 
 def test_one_picture_gives_one_sketch(capsys, drawing):
-    code, out, _ = run(capsys, "sketchify", drawing, "out", "--blocksize", "9")
+    code, out, _ = run_prep(capsys, "sketchify", drawing, "out", "--blocksize", "9")
     assert (code, out) == (0, "sketchify: 1 of 1 written to out\n")
     expected = sketchify(picture(1), Sketch(blocksize=9))
     np.testing.assert_array_equal(images.decode(Path("out/girl.png").read_bytes())[..., 0], expected)
@@ -101,15 +90,15 @@ def test_a_folder_and_a_folder_of_shards_give_the_same_pictures(capsys, command)
     make_column(Path("shards"), ["000000001", "000000002"])
     for shard in samples.shards(Path("shards")):
         samples.write_loose(Path("loose"), shard)
-    assert run(capsys, command, "loose", "a")[0] == 0
-    assert run(capsys, command, "shards", "b")[0] == 0
+    assert run_prep(capsys, command, "loose", "a")[0] == 0
+    assert run_prep(capsys, command, "shards", "b")[0] == 0
     for shard in samples.shards(Path("b")):
         for sample in shard:
             assert (Path("a") / f"{sample.key}.png").read_bytes() == sample.picture
 
 
 def test_metrics_and_sheet_are_written_where_asked(capsys, drawing):
-    run(capsys, "sketchify", drawing, "out", "--metrics", "m/s.json", "--sheet", "m/s.png")
+    run_prep(capsys, "sketchify", drawing, "out", "--metrics", "m/s.json", "--sheet", "m/s.png")
     assert '"taken": 1' in Path("m/s.json").read_text()
     assert images.decode(Path("m/s.png").read_bytes()).shape[2] == 3
 
@@ -148,7 +137,7 @@ def test_metrics_and_sheet_are_written_where_asked(capsys, drawing):
     ],
 )
 def test_bad_usage_is_one_line_and_exit_code_2(capsys, drawing, arguments, said):
-    code, out, err = run(capsys, *arguments)
+    code, out, err = run_prep(capsys, *arguments)
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert err.startswith("prep: ")
     assert said in err
@@ -184,7 +173,7 @@ def test_what_the_world_did_is_one_line_and_exit_code_1(capsys, drawing, argumen
         "loose/a.png": images.encode(picture(1)),
     }.items():
         files.write(Path(name), data)
-    code, _, err = run(capsys, *arguments)
+    code, _, err = run_prep(capsys, *arguments)
     assert (code, err.count("\n")) == (1, 1), err
     assert said in err
 
@@ -192,8 +181,8 @@ def test_what_the_world_did_is_one_line_and_exit_code_1(capsys, drawing, argumen
 def test_a_search_of_a_folder_takes_any_number_of_tags_and_reads_what_it_knows(capsys):
     make_set("pictures")
     search = ["search", "posts.jsonl", "--host", "pictures", "--size", "1", "--tags"]
-    assert run(capsys, *search, "-a -b -c -d -e -f -g")[0] == 0
-    code, _, err = run(capsys, *search, "pixiv:5")
+    assert run_prep(capsys, *search, "-a -b -c -d -e -f -g")[0] == 0
+    code, _, err = run_prep(capsys, *search, "pixiv:5")
     assert (code, "the metatag pixiv is not known here" in err) == (2, True)
 
 
@@ -211,7 +200,7 @@ def test_a_paired_set_goes_through_to_a_column_of_its_own_sketches(capsys):
         ["reference", "color", "reference"],
         ["pack", "color", "sketch", "cue", "reference", "pairs", "--val", "0", "--test", "0"],
     ):
-        code, _, err = run(capsys, *command)
+        code, _, err = run_prep(capsys, *command)
         assert code == 0, err
     sample = next(iter(samples.shards(Path("pairs"))[0]))
     expected = images.square(picture(0, 300, 300)[..., 0], 256)
@@ -222,10 +211,10 @@ def test_a_paired_set_goes_through_to_a_column_of_its_own_sketches(capsys):
 def test_a_plan_is_told_to_people_and_to_scripts(capsys):
     make_set("pictures")
     with booru.serve(catalog.folder(Path("pictures"))) as host:
-        code, out, _ = run(capsys, "plan", "--host", host, "--size", "1")
+        code, out, _ = run_prep(capsys, "plan", "--host", host, "--size", "1")
         assert (code, out.split(";")[0]) == (0, "plan: about 6 requests, 3 for posts and 3 for files")
-        run(capsys, "search", "posts.jsonl", "--host", host, "--size", "1")
-        code, out, _ = run(capsys, "plan", "posts.jsonl", "--host", host, "--rate", "0.5", "--json")
+        run_prep(capsys, "search", "posts.jsonl", "--host", host, "--size", "1")
+        code, out, _ = run_prep(capsys, "plan", "posts.jsonl", "--host", host, "--rate", "0.5", "--json")
     told = json.loads(out)
     assert (told["files"], told["requests"], told["seconds"], told["exact"]) == (3, 3, 6, True)
 
@@ -234,10 +223,10 @@ def test_a_host_may_hold_spaces_quotes_and_what_a_shell_would_run(capsys):
     folder = """it's a "set"; touch ran $HOME `ls`"""
     make_set(folder)
     for host in (folder, f"halves:{folder}"):
-        assert run(capsys, "search", "posts.jsonl", "--host", host, "--size", "1")[0] == 0
-        code, out, _ = run(capsys, "fetch", "posts.jsonl", "original", "--host", host)
+        assert run_prep(capsys, "search", "posts.jsonl", "--host", host, "--size", "1")[0] == 0
+        code, out, _ = run_prep(capsys, "fetch", "posts.jsonl", "original", "--host", host)
         assert (code, out) == (0, "fetch: 3 of 3 written to original\n")
-        assert run(capsys, "plan", "posts.jsonl", "--host", host)[0] == 0
+        assert run_prep(capsys, "plan", "posts.jsonl", "--host", host)[0] == 0
 
 
 def make_set(folder):
@@ -251,15 +240,15 @@ def test_the_newest_id_at_the_first_search_of_a_site_bounds_the_later_ones(capsy
     held = catalog.folder(Path("pictures"))
     with booru.serve(held) as host:
         search = ["search", "posts.jsonl", "--host", host, "--size", "1", "--metrics", "search.json"]
-        assert run(capsys, *search)[1] == "search: 3 posts written to posts.jsonl\n"
+        assert run_prep(capsys, *search)[1] == "search: 3 posts written to posts.jsonl\n"
         first = Path("posts.jsonl").read_bytes()
         held.posts.append(held.posts[0] | {"id": 9})
-        assert run(capsys, *search)[0] == 0
+        assert run_prep(capsys, *search)[0] == 0
         assert Path("posts.jsonl").read_bytes() == first
         assert json.loads(Path("search.json").read_bytes())["ceiling"] == 3
         assert json.loads(Path("ceilings.json").read_bytes()) == {host: 3}
         Path("ceilings.json").unlink()
-        assert run(capsys, *search)[1] == "search: 4 posts written to posts.jsonl\n"
+        assert run_prep(capsys, *search)[1] == "search: 4 posts written to posts.jsonl\n"
 
 
 def test_what_was_rejected_for_good_is_asked_for_again_on_request(capsys):
@@ -267,20 +256,20 @@ def test_what_was_rejected_for_good_is_asked_for_again_on_request(capsys):
     held = catalog.folder(Path("pictures"))
     lost = Path("pictures/1.png").read_bytes()
     with booru.serve(held) as host:
-        run(capsys, "search", "posts.jsonl", "--host", host, "--size", "1")
+        run_prep(capsys, "search", "posts.jsonl", "--host", host, "--size", "1")
         Path("pictures/1.png").unlink()
         fetch = ["fetch", "posts.jsonl", "out", "--host", host]
-        assert run(capsys, *fetch)[1] == "fetch: 2 of 3 written to out; rejected: gone 1\n"
+        assert run_prep(capsys, *fetch)[1] == "fetch: 2 of 3 written to out; rejected: gone 1\n"
         files.write(Path("pictures/1.png"), lost)
-        assert run(capsys, *fetch)[1] == "fetch: 2 of 3 written to out; rejected: gone 1\n"
-        assert run(capsys, *fetch, "--again")[1] == "fetch: 3 of 3 written to out\n"
+        assert run_prep(capsys, *fetch)[1] == "fetch: 2 of 3 written to out; rejected: gone 1\n"
+        assert run_prep(capsys, *fetch, "--again")[1] == "fetch: 3 of 3 written to out\n"
 
 
 def test_a_mutilated_picture_is_counted_and_its_neighbors_survive(capsys):
     for number in range(4):
         files.write(Path(f"in/{number}.png"), images.encode(picture(number, 300, 300)))
     files.write(Path("in/2.png"), Path("in/2.png").read_bytes()[:500])
-    code, out, _ = run(capsys, "clean", "in", "out")
+    code, out, _ = run_prep(capsys, "clean", "in", "out")
     assert (code, out) == (0, "clean: 3 of 4 written to out; rejected: cannot decode 1\n")
     assert sorted(path.name for path in Path("out").glob("*.png")) == ["0.png", "1.png", "3.png"]
     assert Path("out/rejects.tsv").read_text() == "key\treason\ttold\n2\tcannot decode\t\n"
@@ -292,7 +281,7 @@ def test_a_full_disk_is_said_in_one_line_and_leaves_nothing_half_made(capsys, mo
 
     make_column(Path("column"), ["000000001"])
     monkeypatch.setattr(os, "fsync", full)
-    code, _, err = run(capsys, "sketchify", "column", "out")
+    code, _, err = run_prep(capsys, "sketchify", "column", "out")
     assert (code, err) == (
         1,
         "prep: [Errno 28] No space left on device: free some space, then run the same command to go on\n",
@@ -322,7 +311,7 @@ def test_a_command_that_may_not_have_the_memory_for_a_picture_says_so_in_one_lin
 
 def test_out_of_memory_outside_of_a_step_is_one_line_too(capsys, drawing, monkeypatch):
     monkeypatch.setattr("stages.column.process", lambda *given, **more: np.empty(1 << 50, np.uint8))
-    code, _, said = run(capsys, "sketchify", drawing, "out")
+    code, _, said = run_prep(capsys, "sketchify", drawing, "out")
     assert (code, said) == (1, OUT_OF_MEMORY.format(""))
 
 
@@ -343,7 +332,7 @@ def test_an_interrupted_command_exits_non_zero_without_a_seal_and_the_next_resum
     assert child.returncode == code
     assert err.count("\n") <= 1, err
     assert not Path("out/seal.json").exists()
-    assert run(capsys, "sketchify", "column", "out")[0] == 0
+    assert run_prep(capsys, "sketchify", "column", "out")[0] == 0
     assert sum(map(len, samples.shards(Path("out")))) == 500
 
 
@@ -385,10 +374,10 @@ def test_the_site_serves_a_folder_until_it_is_interrupted(drawing):
 
 
 def test_a_site_with_a_bad_account_or_a_bad_fault_does_not_start(drawing, capsys):
-    code, _, err = run(capsys, "booru", ".", "--account", "ann:key")
+    code, _, err = run_prep(capsys, "booru", ".", "--account", "ann:key")
     assert (code, "account must be LOGIN:API_KEY:LEVEL" in err) == (2, True)
     files.write_json(Path("faults.json"), [{"fault": "flood"}])
-    code, _, err = run(capsys, "booru", ".", "--faults", "faults.json")
+    code, _, err = run_prep(capsys, "booru", ".", "--faults", "faults.json")
     assert (code, "faults.json, fault 1: fault must be one of" in err) == (1, True)
 
 
@@ -407,7 +396,7 @@ def test_packing_takes_the_listed_sketches_and_removes_what_is_left_of_others(ca
         make_column(Path(name), keys)
     Path("params.yaml").write_text("sketches: {b9: {}, b7: {}}")
     columns = ["color", "sketch", "cue", "reference"]
-    code, _, err = run(capsys, "pack", *columns, "pairs", "--params", "params.yaml")
+    code, _, err = run_prep(capsys, "pack", *columns, "pairs", "--params", "params.yaml")
     assert code == 0, err
     sample = next(iter(samples.shards(Path("pairs"))[0]))
     names = ["color.png", "cue.png", "reference.png", "sketch-b7.png", "sketch-b9.png", "json"]
@@ -418,25 +407,25 @@ def test_packing_takes_the_listed_sketches_and_removes_what_is_left_of_others(ca
 def test_a_column_is_listed_shown_verified_and_explained_without_unpacking(capsys):
     keys = [f"{number:09d}" for number in range(1, 5)]
     make_column(Path("data/color"), keys, width=512)
-    code, out, _ = run(capsys, "ls", "data")
+    code, out, _ = run_prep(capsys, "ls", "data")
     assert (code, out.split()) == (0, ["data/color", "4", "samples", "2", "shards", *out.split()[5:]])
-    code, out, _ = run(capsys, "ls", "data/color")
+    code, out, _ = run_prep(capsys, "ls", "data/color")
     assert [line.split()[:2] for line in out.splitlines()] == [
         [key, "000000.tar" if key != keys[3] else "000001.tar"] for key in keys
     ]
-    code, out, _ = run(capsys, "show", keys[1], "data/color", "--to", "shown")
+    code, out, _ = run_prep(capsys, "show", keys[1], "data/color", "--to", "shown")
     assert code == 0
     assert '"width": 512' in out
     assert Path("shown", f"{keys[1]}.png").read_bytes() == images.encode(picture(2))
-    code, out, _ = run(capsys, "verify", "data")
+    code, out, _ = run_prep(capsys, "verify", "data")
     assert out.startswith("verify: 1 columns, 2 shards, 4 samples")
-    code, _, err = run(capsys, "show", "9", "data/color")
+    code, _, err = run_prep(capsys, "show", "9", "data/color")
     assert (code, err) == (
         1, "prep: data/color holds no sample with the key 9: `prep ls data/color` lists its samples\n",
     )  # fmt: skip
     shard = Path("data/color/000001.tar")
     shard.write_bytes(shard.read_bytes()[:-1] + b"\1")
-    code, out, err = run(capsys, "verify", "data")
+    code, out, err = run_prep(capsys, "verify", "data")
     assert (code, out) == (1, "")
     assert err.splitlines() == [
         f"verify: {shard} differs from its seal",
@@ -446,9 +435,9 @@ def test_a_column_is_listed_shown_verified_and_explained_without_unpacking(capsy
 
 def test_the_cache_is_emptied_on_demand(capsys, drawing):
     make_column(Path("color"), ["000000001"])
-    run(capsys, "cue", "color", "out")
+    run_prep(capsys, "cue", "color", "out")
     assert list(Path(".prep/steps").glob("*/*.tar"))
-    code, out, _ = run(capsys, "gc", "--gigabytes", "0")
+    code, out, _ = run_prep(capsys, "gc", "--gigabytes", "0")
     assert (code, out[:13]) == (0, "gc: 1 entries")
     assert not list(Path(".prep/steps").glob("*/*.tar"))
-    assert run(capsys, "verify", "out")[0] == 0
+    assert run_prep(capsys, "verify", "out")[0] == 0

@@ -10,7 +10,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
-from conftest import make_column
+from made import make_column
 
 from pipeline import samples
 from pipeline.pack import pack

@@ -15,8 +15,7 @@ import cv2
 import numpy as np
 import psutil
 import pytest
-from conftest import make_column, picture
-from made import process
+from made import make_column, picture, process
 
 from pipeline import Halt, clean, codehash, cue, files, images, samples, sketch
 from pipeline.images import BadImage

@@ -4,7 +4,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from conftest import make_column, picture
+from made import make_column, picture
 
 from pipeline import Halt, files, images, samples
 from pipeline.images import BadImage

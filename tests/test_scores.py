@@ -5,7 +5,7 @@ import warnings
 import cv2
 import numpy as np
 import pytest
-from conftest import picture
+from made import picture
 from PIL import Image, ImageDraw, ImageFont
 from skimage.color import rgb2hsv, rgb2lab
 from skimage.measure import blur_effect

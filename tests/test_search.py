@@ -4,7 +4,7 @@ from dataclasses import replace
 from random import Random
 
 import pytest
-from conftest import picture
+from made import picture
 from rig import ALL, find, make_post, make_posts, read
 
 from pipeline import Halt, booru, images

@@ -6,8 +6,7 @@ from collections import Counter
 import cv2
 import numpy as np
 import pytest
-from conftest import picture
-from made import unpacked
+from made import picture, unpacked
 from scipy.ndimage import gaussian_filter
 from skimage.feature import canny
 

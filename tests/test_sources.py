@@ -7,7 +7,7 @@ from itertools import count, islice
 
 import numpy as np
 import pytest
-from conftest import make_column, picture
+from made import make_column, picture
 
 from pipeline import Halt, catalog, files, images, query, sources
 from pipeline.posts import CATEGORIES, DEFAULTS

@@ -12,7 +12,7 @@ from threading import Event
 
 import numpy as np
 import pytest
-from conftest import picture
+from made import picture
 from PIL import Image
 from rig import Clock, answers, make_post, read
 

@@ -5,7 +5,7 @@ import pickle
 import tarfile
 
 import pytest
-from conftest import make_column
+from made import make_column
 
 from pipeline import Halt, samples, tars
 from pipeline.tars import Row, Sample

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import safetensors.torch
 import torch
-from test_dataset import packed, sample
+from made import packed, sample
 
 from pipeline import Halt, images, samples, training, warp
 from pipeline.checkpoint import release, shrink

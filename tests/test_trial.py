@@ -4,7 +4,7 @@ import json
 
 import pytest
 import torch
-from test_dataset import packed
+from made import packed
 
 from pipeline import Halt, trial
 from pipeline.hardware import CPU, Hardware, launch

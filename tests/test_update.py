@@ -4,7 +4,7 @@ import copy
 
 import pytest
 import torch
-from test_dataset import packed
+from made import packed
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 

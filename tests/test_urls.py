@@ -2,13 +2,11 @@
 
 import pickle
 import sys
-from socket import SHUT_RDWR
 from threading import Thread
 
 import pytest
-from conftest import make_column, picture
-from made import process
-from test_prep import run
+from made import make_column, picture, process, run_prep
+from store import content, upload
 
 from pipeline import Halt, files, images, samples
 from pipeline.images import BadImage
@@ -20,8 +18,7 @@ from pipeline.step import Step
 
 s3fs = pytest.importorskip("s3fs", reason="needs inkwash[urls]")
 pytest.importorskip("upath", reason="needs inkwash[urls]")
-moto = pytest.importorskip("moto.server", reason="needs moto[server]")
-serving = pytest.importorskip("werkzeug.serving", reason="needs moto[server]")
+make_server = pytest.importorskip("werkzeug.serving", reason="needs moto[server]").make_server
 
 PACK = Pack(val=0.0, test=0.0, shards=2)
 
@@ -34,84 +31,6 @@ def picky(data, key, params):
 
 
 PICKY = Step(picky, Cue(), report=("color",))
-
-
-class Store:
-    """An S3-compatible server that notes the requests it gets, and refuses those that hold a certain text.
-
-    Of a request that holds another it dies; started again, it has what it had.
-    """
-
-    def __init__(self):
-        """Refuse nothing yet, and start."""
-        self.app = moto.DomainDispatcherApplication(moto.create_backend_app)
-        self.requests, self.refused, self.deadly, self.port = [], None, None, 0
-        self.start()
-
-    def start(self):
-        """Listen, at the same port each time."""
-        self.server = serving.make_server("127.0.0.1", self.port, self, threaded=True)
-        self.port = self.server.port
-        self.thread = Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01})
-        self.thread.start()
-
-    def die(self):
-        """Listen no more."""
-        self.server.shutdown()
-        self.thread.join()
-        self.server.server_close()
-
-    def __call__(self, environ, start):
-        """Answer a request."""
-        request = f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}"
-        self.requests.append(request)
-        if self.deadly and self.deadly in request:
-            self.deadly = None
-            self.die()
-            environ["werkzeug.socket"].shutdown(SHUT_RDWR)
-            return [b""]
-        if self.refused and self.refused in request:
-            environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-            start("403 Forbidden", [("Content-Length", "0")])
-            return [b""]
-        return self.app(environ, start)
-
-
-@pytest.fixture(scope="module")
-def store():
-    """Serve S3 on loopback, and say so where fsspec looks."""
-    store = Store()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{store.port}")
-        patch.setenv("AWS_ACCESS_KEY_ID", "test")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        s3fs.S3FileSystem.clear_instance_cache()  # it would go on asking the server of another module
-        yield store
-    store.die()
-
-
-@pytest.fixture
-def bucket(store, request):
-    """Return the URL of a new bucket."""
-    name = f"b{abs(hash(request.node.name))}"
-    files.locate("s3://other").fs.mkdir(name)
-    store.requests.clear()
-    yield f"s3://{name}/data"
-    store.refused = None
-
-
-def content(folder):
-    """Return the bytes of every file of a folder by name."""
-    return {name: (folder / name).read_bytes() for name in files.sizes(folder)}
-
-
-def upload(folder, url):
-    """Copy a folder to a URL."""
-    place = files.locate(url)
-    for path in files.below(folder):
-        files.upload(path, place.joinpath(*path.relative_to(folder).parts))
-    return place
 
 
 @pytest.fixture
@@ -250,8 +169,8 @@ def test_commands_take_urls_and_say_what_is_wrong_with_one(column, bucket, tmp_p
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PREP_WORKERS", "1")
     upload(column, f"{bucket}/in")
-    assert run(capsys, "sketchify", column, "here")[0] == 0
-    code, out, _ = run(capsys, "sketchify", f"{bucket}/in", f"{bucket}/b7", "--sheet", "sheet.png")
+    assert run_prep(capsys, "sketchify", column, "here")[0] == 0
+    code, out, _ = run_prep(capsys, "sketchify", f"{bucket}/in", f"{bucket}/b7", "--sheet", "sheet.png")
     assert (code, out) == (0, f"sketchify: 8 of 8 written to {bucket}/b7\n")
     assert content(files.locate(f"{bucket}/b7")) == content(tmp_path / "here")
     assert images.decode((tmp_path / "sheet.png").read_bytes()).any()
@@ -260,11 +179,11 @@ def test_commands_take_urls_and_say_what_is_wrong_with_one(column, bucket, tmp_p
         "nonsense://bucket/in": "prep: nonsense://bucket/in cannot be reached (",
         f"{bucket}/missing": f"prep: {bucket}/missing does not exist: name a picture, a folder",
     }.items():
-        code, _, said = run(capsys, "sketchify", url, "out")
+        code, _, said = run_prep(capsys, "sketchify", url, "out")
         assert code == 1
         assert said.startswith(sentence)
         assert said.count("\n") == 1
-    code, _, said = run(capsys, "sketchify", column, "s3://nowhere/out")
+    code, _, said = run_prep(capsys, "sketchify", column, "s3://nowhere/out")
     assert code == 1
     assert said.startswith("prep: s3://nowhere/out/000000.tar cannot be written (")
     assert said.endswith("make its bucket or folder first\n")
@@ -272,14 +191,14 @@ def test_commands_take_urls_and_say_what_is_wrong_with_one(column, bucket, tmp_p
 
 def test_a_missing_package_is_named(capsys, column, monkeypatch):
     monkeypatch.setitem(sys.modules, "upath", None)
-    code, _, said = run(capsys, "sketchify", column, "s3://bucket/out")
+    code, _, said = run_prep(capsys, "sketchify", column, "s3://bucket/out")
     assert code == 1
     assert said.startswith("prep: a package is missing (")
     assert said.endswith("install inkwash[urls], then run the same command again\n")
 
 
 def test_a_missing_driver_is_named(capsys, column):
-    code, _, said = run(capsys, "sketchify", column, "gs://bucket/out")
+    code, _, said = run_prep(capsys, "sketchify", column, "gs://bucket/out")
     assert code == 1
     assert said.startswith("prep: gs://bucket/out needs a package (")
     assert "gcsfs" in said
@@ -287,7 +206,7 @@ def test_a_missing_driver_is_named(capsys, column):
 
 def test_a_store_that_does_not_let_us_in_is_said_in_a_sentence(capsys, column, store, bucket):
     store.refused = "HEAD /"
-    code, _, said = run(capsys, "sketchify", column, f"{bucket}/out")
+    code, _, said = run_prep(capsys, "sketchify", column, f"{bucket}/out")
     assert code == 1
     assert said.startswith(f"prep: {bucket}/out cannot be reached (")
 
@@ -303,15 +222,15 @@ def test_a_store_that_dies_in_the_middle_is_said_in_a_sentence_and_the_next_run_
     monkeypatch.setenv("PREP_WORKERS", "1")
     command = ("sketchify", f"{bucket}/in", f"{bucket}/out")
     store.deadly = deadly.format(bucket.removeprefix("s3://"))
-    code, _, said = run(capsys, *command)
+    code, _, said = run_prep(capsys, *command)
     store.start()
     assert code == 1
     assert said.startswith(f"prep: {bucket}/in or {bucket}/out stopped answering (")
     assert said.endswith("): see that it answers, then run the same command to go on\n")
     assert said.count("\n") == 1
     assert not (files.locate(f"{bucket}/out") / samples.SEAL).exists()
-    assert run(capsys, *command)[0] == 0
-    assert run(capsys, "sketchify", column, "here")[0] == 0
+    assert run_prep(capsys, *command)[0] == 0
+    assert run_prep(capsys, "sketchify", column, "here")[0] == 0
     assert content(files.locate(f"{bucket}/out")) == content(tmp_path / "here")
 
 
@@ -333,7 +252,7 @@ def test_an_answer_that_breaks_off_is_said_in_a_sentence():
         start("200 OK", [("Content-Length", "9999")])
         return [b"half"]
 
-    server = serving.make_server("127.0.0.1", 0, half)
+    server = make_server("127.0.0.1", 0, half)
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     path = files.locate(f"http://127.0.0.1:{server.port}/a")

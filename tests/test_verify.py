@@ -6,7 +6,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from conftest import make_column, picture
+from made import make_column, picture
 
 from pipeline import Halt, files, images, samples, verify
 

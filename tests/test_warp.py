@@ -3,8 +3,7 @@
 import cv2
 import numpy as np
 import pytest
-from conftest import picture
-from made import unpacked
+from made import picture, unpacked
 from scipy.interpolate import RBFInterpolator
 from scipy.ndimage import map_coordinates
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 import typer
-from conftest import make_column
 from dvc.cli import DvcParserError
 from dvc.cli.parser import get_main_parser
+from made import make_column
 from ruamel.yaml import YAML
 from typer.main import get_command
 
