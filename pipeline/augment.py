@@ -1,8 +1,8 @@
-"""Samples in levels -> what the networks take: mirrored, tinted, bent and scaled, in batches, on any device.
+"""Samples in levels -> inputs of the networks: mirrored, tinted, bent and scaled, in batches, on any device.
 
-Pictures travel to the device as they were decoded, a byte for a level. Nothing here waits for the device: no
-value is asked for, and what is done for some samples of a batch is computed for all of them and then chosen.
-`warp` does the same to one picture on the host, where OpenCV rounds positions to a 32nd of a pixel.
+Pictures travel to the device as bytes. Nothing here waits for the device: no value is read, and an operation
+on some samples of a batch is computed for all of them and then selected. `warp` does the same to one picture
+on the host, where OpenCV rounds positions to a 32nd of a pixel.
 """
 
 from functools import lru_cache
@@ -17,11 +17,11 @@ COLORED = ("color", "cue", "reference")  # with three channels
 
 
 def prepare(raw: dict, device: torch.device | str = "cpu") -> dict:
-    """Make of a batch of samples, as `Pairs` gives them, what the systems take: the keys, and float32.
+    """Turn a batch of samples, as `Pairs` returns them, into the inputs of the systems: keys, and float32.
 
-    There are `sketch` (B, 1, H, W) and `color`, and where the samples have them or tell how to make them
-    `cue`, `reference` and `target` (B, 3, H, W), in [-1, 1]; `mask` (B, 1, H, W) of 0 and 1; and where it is
-    asked for, `flow` (B, H, W, 2): where each pixel of the reference comes from in the target, x and y in
+    There are `sketch` (B, 1, H, W) and `color`, and, if the samples have them or say how to make them, `cue`,
+    `reference` and `target` (B, 3, H, W), in [-1, 1]; `mask` (B, 1, H, W) of 0 and 1; and, if asked for,
+    `flow` (B, H, W, 2): the position in the target from which each pixel of the reference comes, x and y in
     [0, 1]. The target is the color, tinted if the reference is tinted before it is bent.
     """
     device = torch.device(device)
@@ -43,7 +43,7 @@ def prepare(raw: dict, device: torch.device | str = "cpu") -> dict:
 
 
 def planes(given: dict[str, Tensor]) -> dict[str, Tensor]:
-    """View the pictures of a batch as (B, C, H, W), and mirror those of the samples that shall be."""
+    """View the pictures of a batch as (B, C, H, W), and flip those of the samples marked `mirrored`."""
     images = {name: given[name].permute(0, 3, 1, 2) for name in COLORED if name in given}
     images["sketch"] = given["sketch"][:, None]
     if "mirrored" in given:
@@ -63,12 +63,12 @@ def tint(levels: Tensor, shift: Tensor) -> Tensor:
 
 
 def bend(levels: Tensor, at: Tensor) -> Tensor:
-    """Take each pixel (B, 3, H, W) from where a flow says, bilinearly, reflected at the border; in levels."""
+    """Sample each pixel (B, 3, H, W) at its flow, bilinearly, reflected at the border; in levels."""
     return grid_sample(levels, 2 * at - 1, padding_mode="reflection", align_corners=False).round_()
 
 
 def flow(given: dict[str, Tensor], height: int, width: int) -> Tensor:
-    """Compute where each pixel of the references comes from: (B, height, width, 2), x and y in [0, 1]."""
+    """Compute the position from which each pixel of the references comes: (B, H, W, 2), x and y in [0, 1]."""
     points = given["points"]
     side, grid = min(max(height, width), warp.LATTICE), round(points.shape[1] ** 0.5)
     moved = points.mT.reshape(-1, grid**2) @ basis(grid, side, points.device)
@@ -77,7 +77,7 @@ def flow(given: dict[str, Tensor], height: int, width: int) -> Tensor:
         moved = interpolate(moved, (height, width), mode="bicubic", align_corners=False)
     x = moved[:, 0] + centers(width, points.device)
     y = moved[:, 1] + centers(height, points.device)[:, None]
-    if "reference" in given:  # as it was packed: it shows a mirrored sample as that was before
+    if "reference" in given:  # as packed: it shows the sample unmirrored
         x = choose(given["mirrored"], 1 - x, x)
     at = torch.stack((x, y), dim=3)
     return choose(given["flipped"], at.flip(2), at)
@@ -85,7 +85,7 @@ def flow(given: dict[str, Tensor], height: int, width: int) -> Tensor:
 
 @lru_cache(maxsize=4)
 def basis(grid: int, side: int, device: torch.device) -> Tensor:
-    """Keep the displacement of each pixel by that of each point, (grid * grid, side * side), on a device."""
+    """Return the displacement of each pixel by each point, (grid * grid, side * side), cached on a device."""
     return torch.from_numpy(warp.basis(grid, side)).float().to(device)
 
 
@@ -95,6 +95,6 @@ def centers(side: int, device: torch.device) -> Tensor:
 
 
 def scale(levels: Tensor) -> Tensor:
-    """Turn levels into float32 in [-1, 1], laid out as convolutions on their device are fastest."""
+    """Turn levels into float32 in [-1, 1], in the memory layout that is fastest on their device."""
     form = torch.channels_last if levels.is_cuda else torch.contiguous_format
     return levels.contiguous(memory_format=form).div(127.5).sub_(1)

@@ -45,7 +45,7 @@ def keep(checkpoint: Path, state: dict[str, Any]) -> None:
         torch.save(state, file)
 
 
-def read(checkpoint: Path) -> dict[str, Any]:
+def read_state(checkpoint: Path) -> dict[str, Any]:
     """Read a checkpoint."""
     return torch.load(checkpoint, map_location="cpu", weights_only=True)
 
@@ -53,7 +53,7 @@ def read(checkpoint: Path) -> dict[str, Any]:
 def restore(checkpoint: Path, identity: str) -> dict[str, Any]:
     """Return the state of a killed run: step, records, sums, best weights and all parts; or a fresh one."""
     if checkpoint.is_file():
-        state = read(checkpoint)
+        state = read_state(checkpoint)
         if state["identity"] == identity:
             return state
     return {"step": 0, "records": [], "sums": {}, "best": {}}
@@ -65,7 +65,7 @@ def release(checkpoint: Path, folder: Path, card: Callable[[dict], str]) -> dict
     `train.keep` says which weights become the model: the last, or those of the best validation. The others
     lie in a file of that name.
     """
-    state = read(checkpoint)
+    state = read_state(checkpoint)
     records = state["records"]
     validations = {"last": records[-1], "best": max(records, key=lambda record: record["val_psnr"])}
     weights = {"last": state["average"], "best": state["best"]}
@@ -79,6 +79,6 @@ def release(checkpoint: Path, folder: Path, card: Callable[[dict], str]) -> dict
 
 def shrink(checkpoint: Path) -> None:
     """Keep of a finished run only what its model is made of, so that making it again trains nothing."""
-    state = read(checkpoint)
+    state = read_state(checkpoint)
     if set(state) != set(RELEASED):
         keep(checkpoint, {name: state[name] for name in RELEASED})

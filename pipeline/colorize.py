@@ -12,7 +12,7 @@ from pipeline import Halt, images, models, systems
 from pipeline import cue as cues
 from pipeline.codehash import code
 from pipeline.files import dumps
-from pipeline.painting import check, colorize
+from pipeline.painting import check_tile, colorize
 from pipeline.step import Output
 from pipeline.tars import Sample
 
@@ -94,7 +94,7 @@ def load(model: Path, given: dict[str, Path], device: str = "cpu", tile: int = 0
     """
     generator, config = models.load(model, device)
     weights = hashlib.sha256((model / models.WEIGHTS).read_bytes()).hexdigest()
-    check(config, tile)
+    check_tile(config, tile)
     plain = Colorizer(generator, config, weights, tile=tile)
     kind = systems.system(config["system"]).columns[0]
     for name in given:

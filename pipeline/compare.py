@@ -17,7 +17,7 @@ from pipeline.params import Evaluate
 from pipeline.progress import Tick, quiet
 
 TABLE, NUMBERS, PICTURES = "table.md", "table.json", "pictures.png"
-COLUMNS = {  # of the table: what a measure is called there, and its decimals
+COLUMNS = {  # of the table: the heading of each measure, and its decimals
     "psnr": ("PSNR, dB", 2),
     "ssim": ("SSIM", 3),
     "ms_ssim": ("MS-SSIM", 3),
@@ -30,7 +30,7 @@ COLUMNS = {  # of the table: what a measure is called there, and its decimals
     "inside": ("PSNR inside, dB", 2),
     "leakage": ("leakage outside", 4),
 }
-ARTISTS = 12  # that the table names at most
+ARTISTS = 12  # the most that the table names
 GIVEN = ("sketch", "original", "cue", "reference", TINTED, "mask")  # in this order
 TITLES = {
     "paired": "Guided by the picture itself",
@@ -41,7 +41,7 @@ TITLES = {
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """A model by name, what it is, and what was found."""
+    """A model by name, its config, and what was measured."""
 
     name: str
     config: dict
@@ -56,9 +56,9 @@ def compare(
     device: str = "cpu",
     tick: Tick = quiet,
 ) -> list[Result]:
-    """Evaluate the models in `folders`, which are named by them, on the test split of `data`.
+    """Evaluate the models in `folders` on the test split of `data`; each is named by its folder.
 
-    Raise Halt if two have one name, or one cannot be used.
+    Raise Halt if two have the same name, or one cannot be used.
     """
     names = [folder.resolve().name for folder in folders]
     if len(set(names)) < len(names):
@@ -75,18 +75,18 @@ def compare(
 
 
 def write(results: list[Result], dest: Path) -> None:
-    """Write the table as Markdown and JSON, and the picture, to a folder."""
+    """Write the table as Markdown and JSON, and the contact sheet, to a folder."""
     files.write(dest / TABLE, table(results).encode())
     files.write_json(dest / NUMBERS, numbers(results))
     files.write(dest / PICTURES, images.encode(pictures(results)))
 
 
 def table(results: list[Result]) -> str:
-    """Lay the numbers out in Markdown, a table for each condition, and say below what is absent and why."""
+    """Write the numbers in Markdown, a table for each condition, and below what is absent and why."""
     first, names = results[0].found.summary, [result.name for result in results]
     parts = [
         f"{first['images']} test pictures of {first['side']} px; means, with 95 % bootstrap intervals in "
-        "brackets. Below the systems stands what needs no model.",
+        "brackets. Below the systems are the baselines that need no model.",
         markdown.table(("model", "system", "parameters", "samples seen", "gain, dB"), map(identity, results)),
     ]
     for condition, title in TITLES.items():
@@ -105,7 +105,7 @@ def table(results: list[Result]) -> str:
 
 
 def identity(result: Result) -> list[str]:
-    """Say what a model is, how long it learned, and what it gains over the best baseline."""
+    """Return the cells of a model: what it is, how long it trained, and its gain over the best baseline."""
     config, summary = result.config, result.found.summary
     system = config["system"] + (f" {config['variant']}" if config["system"] == "liu" else "")
     untaught = ", no VGG" if summary["vgg"] == "none" else ""
@@ -116,7 +116,7 @@ def identity(result: Result) -> list[str]:
 
 
 def ranked(results: list[Result], condition: str) -> dict[str, dict]:
-    """List what was measured in a condition: the models, then each baseline once."""
+    """Return the numbers of a condition by row label: the models, then each baseline once."""
     told = {
         result: result.found.summary[condition] for result in results if condition in result.found.summary
     }
@@ -145,7 +145,7 @@ def ends(told: dict[str, float], form: str) -> str:
 def artists(results: list[Result]) -> list[list]:
     """List the artists of the test split, the most frequent first, with the mean paired PSNR of each model.
 
-    One who drew most of a dataset would otherwise hide in the means. None, if there is but one.
+    Otherwise one who drew most of a dataset would go unnoticed in the means. Empty if there is only one.
     """
     found: dict = defaultdict(lambda: defaultdict(list))
     for result in results:
@@ -162,7 +162,7 @@ def artists(results: list[Result]) -> list[list]:
 
 
 def lacks(results: list[Result]) -> list[tuple[tuple[str, str], list[str]]]:
-    """Gather what is absent and why, with the models of which it is."""
+    """List what is absent and why, with the models that lack it."""
     found: dict = {}
     for result in results:
         for absence in result.found.summary["absent"].items():
@@ -171,7 +171,7 @@ def lacks(results: list[Result]) -> list[tuple[tuple[str, str], list[str]]]:
 
 
 def numbers(results: list[Result]) -> dict:
-    """Collect the numbers: flat rows of means, of equal names as DVC plots them, and all that was found."""
+    """Return all numbers: flat rows of means, with equal names so that DVC plots them, and the summaries."""
     flat = []
     for result in results:
         row = {"model": result.name, "gain": result.found.summary["gain"]["mean"]}
@@ -186,7 +186,7 @@ def numbers(results: list[Result]) -> dict:
 
 
 def pictures(results: list[Result]) -> np.ndarray:
-    """Draw some test pictures, a row for each: what was given, then what each model made of it."""
+    """Draw some test pictures, a row each: the inputs, then the result of each model."""
     psnr = {
         (result.name, row["key"]): row["psnr"]
         for result in results

@@ -1,7 +1,7 @@
-"""Shards -> samples: pictures as they were packed, and what is drawn anew for each of them in each epoch.
+"""Shards -> samples: pictures as they were packed, and the random augmentation of each in each epoch.
 
-The index of the dataset tells where every member lies; samples are read from there, in any order. Pictures
-are decoded here and nothing else: `augment` computes what was drawn, in batches, where the networks run.
+The index of the dataset gives the place of every member, so that samples are read in any order. Pictures are
+only decoded here: `augment` computes the augmentation, in batches, where the networks run.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ from pipeline.samples import Shard
 
 @dataclass(frozen=True)
 class Entry:
-    """Where a sample lies: its shard, and (offset, size) in bytes of each member by suffix."""
+    """A sample in its shard: (offset, size) in bytes of each member by suffix."""
 
     key: str
     path: Path
@@ -45,9 +45,9 @@ class Entry:
 
 @dataclass(frozen=True)
 class Fresh:
-    """What is drawn anew for each sample in each epoch, by hash of seed, key and epoch.
+    """The augmentation of each sample in each epoch, drawn by a hash of seed, key and epoch.
 
-    A sketch is one of several columns; a reference is bent as `reference` says (None: as it was packed); with
+    One of several sketch columns is chosen; references are bent as `reference` says (None: as packed); with
     the probability `flip` all pictures are mirrored, and with the probability `drop` the cue is left out.
     """
 
@@ -62,17 +62,17 @@ class Fresh:
 
 
 class Pairs(Dataset):
-    """The samples of one split: their key, pictures as levels (uint8), and what was drawn for them.
+    """The samples of one split: their key, pictures as levels (uint8), and their augmentation.
 
-    All have `color` (H, W, 3), `sketch` (H, W), and `mirrored`: whether these and the cue shall be.
+    All have `color` (H, W, 3), `sketch` (H, W), and `mirrored`: whether to flip these and the cue.
     Of `columns`, "cue" adds `cue` (H, W, 3), and "mask" `mask` (H, W) of 0 and 1. "reference" adds how it is
     made: `points` (n, 2) and `flipped` as `warp.flow` takes them, `shift` (3) in levels, and `tinted`:
-    whether the color is tinted before it is bent, and not after. Unless it shall be bent anew, there is also
-    `reference` (H, W, 3), as packed. "flow" adds `flow`, True: it shall be computed.
+    whether the color is tinted before it is bent, and not after. Unless each epoch bends it again, there is
+    also `reference` (H, W, 3), as packed. "flow" adds `flow`, True: `augment` computes it.
 
-    `sketch` names one or several sketch columns, joined by commas; the first serves where nothing is drawn
-    anew. Raise Halt if the folder is no sealed dataset, the split is empty, a column is not there, or
-    references of other pictures have no flow.
+    `sketch` names one or several sketch columns, joined by commas; without augmentation the first is used.
+    Raise Halt if the folder is no sealed dataset, the split is empty, a column is missing, or references of
+    other pictures have no flow.
     """
 
     def __init__(
@@ -116,7 +116,7 @@ class Pairs(Dataset):
         return len(self.entries)
 
     def __getitem__(self, place: int | tuple[int, int]) -> dict[str, Tensor | str | bool]:
-        """Read and decode a sample: a number for it as packed, (epoch, number) for it with fresh draws."""
+        """Read a sample: by its number as packed, by (epoch, number) with the augmentation of that epoch."""
         epoch, number = place if isinstance(place, tuple) else (None, place)
         entry = self.entries[number]
         draw = partial(self.fresh.draw, entry.key, epoch) if self.fresh and epoch is not None else None
@@ -136,7 +136,7 @@ class Pairs(Dataset):
         return {"key": entry.key, "mirrored": mirrored} | made
 
     def refer(self, entry: Entry, epoch: int | None) -> dict[str, Tensor | bool]:
-        """Tell how the reference of a sample is made: as packed, and then read it, or anew for an epoch."""
+        """Return how the reference of a sample is made in an epoch; if None, as packed, with the picture."""
         if epoch is None:
             facts = json.loads(entry.read("json"))["reference"]
             made = {"reference": torch.from_numpy(entry.picture("reference"))}
@@ -160,7 +160,7 @@ class Pairs(Dataset):
 
     @property
     def facts(self) -> dict:
-        """Return what the first sample says of how its columns were made, without what is its own."""
+        """Return how the columns of the first sample were made, without the facts that differ by sample."""
         facts = json.loads(self.entries[0].read("json"))
         return {
             column: {name: value for name, value in facts[column].items() if name not in own(column)}
@@ -177,7 +177,7 @@ def own(column: str) -> tuple[str, ...]:
 
 
 def fingerprint(shards: list[Shard]) -> str:
-    """Return what changes with the content of a dataset."""
+    """Return a hash of the content of a dataset."""
     return hashlib.sha256(dumps([[shard.name, shard.sha256] for shard in shards])).hexdigest()
 
 

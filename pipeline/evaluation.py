@@ -130,7 +130,7 @@ def evaluate(
             tick(next(done), total)
     rows = [row for condition in conditions for row in condition.rows]
     summary = {condition.name: summarize(condition, params) for condition in conditions}
-    summary |= about(config, pairs, judges) | {"gain": gain(rows, params), "absent": absent}
+    summary |= description(config, pairs, judges) | {"gain": gain(rows, params), "absent": absent}
     return Found(rows, summary, gathered(conditions))
 
 
@@ -143,7 +143,7 @@ def gathered(conditions: list[Condition]) -> dict[str, dict[str, np.ndarray]]:
     return dict(found)
 
 
-def about(config: dict, pairs: Pairs, judges: Judges) -> dict:
+def description(config: dict, pairs: Pairs, judges: Judges) -> dict:
     """Return what was measured, on what, and by which weights."""
     facts = {
         "system": config["system"],
@@ -226,7 +226,7 @@ def measure(shot: Shot, judges: Judges, cued: dict) -> list[dict]:
         if "lpips" in judges.networks:
             numbers["lpips"] = judges.distance(goal, picture)
         if "cue" in given:
-            numbers["adherence"] = adherence(picture, shot, cued)
+            numbers["adherence"] = cue_adherence(picture, shot, cued)
         if "mask" in given:
             numbers["inside"] = measures.inside(goal, picture, given["mask"])
             numbers["leakage"] = measures.leakage(picture, given["mask"])
@@ -234,7 +234,7 @@ def measure(shot: Shot, judges: Judges, cued: dict) -> list[dict]:
     return rows
 
 
-def adherence(picture: np.ndarray, shot: Shot, cued: dict) -> float | None:
+def cue_adherence(picture: np.ndarray, shot: Shot, cued: dict) -> float | None:
     """Return how well a picture follows its cue; None for a sample whose cue says nothing."""
     made_by = cue.parameters(cued)
     if not measures.adherent(made_by, shot.key):

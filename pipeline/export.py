@@ -1,7 +1,7 @@
-"""A trained model -> ONNX, in which any language can use it: two pictures in, a picture out.
+"""A trained model -> ONNX, which programs in any language can run: two pictures in, a picture out.
 
-The sides are padded, and the picture cropped again, within the graph, as `painting.paint` does around it.
-Nothing tells when, where or from which lines of code a file was made: equal models give equal bytes.
+The graph pads the inputs and crops the picture, as `painting.paint` does around a generator. The file does
+not say when, where or by which lines of code it was made: equal models give equal bytes.
 """
 
 import warnings
@@ -22,14 +22,15 @@ from pipeline.systems import System
 
 LARGEST = 2_000_000_000  # bytes of weights; the format of the file ends at 2 GiB
 PICTURE = "picture"
-DIARIES = ("metadata_props", "doc_string")  # where the exporter notes lines of code and their paths
+TRACES = ("metadata_props", "doc_string")  # where the exporter notes lines of code and their paths
 
 
 class Painter(nn.Module):
-    """Color pictures of any size by a guide, in words that ONNX has.
+    """Color pictures of any size by a guide, with operations that ONNX has.
 
-    Takes the sketch, or the gray picture, (B, 1, H, W), and its cue, reference or mask, all in [-1, 1], the
-    mask of 0 and 1; only the reference may have another size. Returns RGB pictures (B, 3, H, W) in [-1, 1].
+    It takes the sketch, or the gray picture, (B, 1, H, W), and its cue, reference or mask, all in [-1, 1],
+    the mask of 0 and 1; only the reference may have another size. It returns RGB pictures (B, 3, H, W) in
+    [-1, 1].
     """
 
     def __init__(self, generator: nn.Module, config: dict):
@@ -40,7 +41,7 @@ class Painter(nn.Module):
 
     def forward(self, picture: Tensor, guide: Tensor) -> Tensor:
         """Pad both, color, and crop."""
-        first, second = takes(self.system)
+        first, second = input_names(self.system)
         around = 1.0 if first == "sketch" else None
         batch = {first: grow(picture, self.multiple, around), second: grow(guide, self.multiple)}
         if first == "gray":
@@ -50,26 +51,26 @@ class Painter(nn.Module):
         return made.index_select(2, torch.arange(height)).index_select(3, torch.arange(width))
 
 
-def takes(system: System) -> tuple[str, str]:
-    """Name the two inputs of a system: the lines or the brightness, and what tells the colors."""
+def input_names(system: System) -> tuple[str, str]:
+    """Name the two inputs of a system: sketch or gray, and the guide."""
     guide = system.columns[0]
     return ("gray" if guide == "mask" else "sketch"), guide
 
 
 def grow(image: Tensor, multiple: int, around: float | None = None) -> Tensor:
-    """Pad pictures (B, C, H, W) at right and bottom to a multiple, with a value or else with their edges."""
-    (height, rows), (width, columns) = ((side, places(side, multiple)) for side in image.shape[2:])
+    """Pad pictures (B, C, H, W) at right and bottom to a multiple, with a value, or with their edges."""
+    (height, rows), (width, columns) = ((side, padded_positions(side, multiple)) for side in image.shape[2:])
     image = image.index_select(2, rows.clamp(max=height - 1)).index_select(3, columns.clamp(max=width - 1))
     if around is None:
         return image
     return torch.where((rows < height)[:, None] & (columns < width), image, around)
 
 
-def places(side: int, multiple: int) -> Tensor:
+def padded_positions(side: int, multiple: int) -> Tensor:
     """Count from 0 to below the next multiple of a side.
 
-    The exporter follows sides through all halvings of a network. How their multiple came about is hidden from
-    it in a tensor: of `side + -side % 32` it would have to prove at each layer what it is halved to.
+    The exporter follows the sides through all layers of a network. A tensor hides from it how the multiple is
+    computed: of `side + -side % 32` it would have to prove at each layer that it can be halved.
     """
     blocks = torch.tensor((side + multiple - 1) // multiple).item()
     torch._check(blocks >= 1)
@@ -84,7 +85,7 @@ def export(folder: Path) -> bytes:
     generator, config = load(folder)
     if sum(tensor.nbytes for tensor in generator.state_dict().values()) > LARGEST:
         raise Halt(f"{folder} is too large for one ONNX file of 2 GB: train a model of less width")
-    proto = clean(traced(Painter(generator, config).eval()))
+    proto = strip_traces(traced(Painter(generator, config).eval()))
     system = systems.system(config["system"])
     facts = {"system": config["system"], "multiple": system.multiple(shape(config)), "sides": "any"}
     for name, value in (facts | {"config": dumps(public(config)).decode()}).items():
@@ -93,8 +94,8 @@ def export(folder: Path) -> bytes:
 
 
 def traced(painter: Painter) -> ModelProto:
-    """Follow what a painter does, and write it down as ONNX."""
-    names = takes(painter.system)
+    """Trace a painter, and return it as ONNX."""
+    names = input_names(painter.system)
     with warnings.catch_warnings():  # names that axes share are meant to be shared
         warnings.filterwarnings("ignore", "# The axis name", UserWarning)
         program = torch.onnx.export(
@@ -111,13 +112,13 @@ def traced(painter: Painter) -> ModelProto:
 
 
 def examples(names: tuple[str, str]) -> tuple[Tensor, Tensor]:
-    """Return pictures to follow; no two sides are equal or 1, which would be taken for a rule."""
+    """Return pictures to trace; no two sides are equal or 1, which the exporter would take for a rule."""
     sides = (75, 110) if names[1] == "reference" else (70, 90)
     return torch.zeros(2, 1, 70, 90), torch.zeros(2, 1 if names[1] == "mask" else 3, *sides)
 
 
 def axes(names: tuple[str, str]) -> tuple[dict[int, Dim], dict[int, Dim]]:
-    """Say what may be of any size, and which of it must agree."""
+    """Return the axes of any size; those of one name must agree."""
     batch, height, width = (Dim(name, min=1) for name in ("batch", "height", "width"))
     own = {0: batch, 2: height, 3: width}
     if names[1] != "reference":
@@ -125,13 +126,13 @@ def axes(names: tuple[str, str]) -> tuple[dict[int, Dim], dict[int, Dim]]:
     return own, {0: batch, 2: Dim("reference_height", min=1), 3: Dim("reference_width", min=1)}
 
 
-def clean(proto: ModelProto) -> ModelProto:
-    """Take out what the exporter notes of the code and of the machine."""
+def strip_traces(proto: ModelProto) -> ModelProto:
+    """Remove the exporter's notes on the code and the machine."""
     graph = proto.graph
     parts = (graph.node, graph.initializer, graph.input, graph.output, graph.value_info, [graph, proto])
     part: Any
     for part in (each for group in parts for each in group):
-        for name in DIARIES:
+        for name in TRACES:
             part.ClearField(name)
     proto.producer_name, proto.producer_version = "inkwash", ""  # that of torch tells its build
     return proto

@@ -1,7 +1,7 @@
-"""Samples -> batches on the device: every sample once per epoch, in an order to take up at any step.
+"""Samples -> batches on the device: every sample once per epoch, in an order that can resume at any step.
 
-The epochs follow each other in one stream of samples, and each batch takes the next of them: it may hold the
-end of one epoch and the beginning of the next. Of several ranks each takes its own part of every batch.
+The epochs form one stream of samples, and each batch takes the next of them: it may hold the end of one epoch
+and the beginning of the next. Each of several ranks takes its own part of every batch.
 """
 
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from pipeline.chance import digest
 from pipeline.dataset import Pairs
 from pipeline.workers import hold_memory
 
-AHEAD = 2  # batches that each process loads before they are asked for
+AHEAD = 2  # batches that each process prefetches
 
 
 class Order:
@@ -33,7 +33,7 @@ class Order:
         self.ordered = lru_cache(maxsize=2)(partial(shuffled, keys, seed))  # a batch may reach into the next
 
     def at(self, step: int) -> list[tuple[int, int]]:
-        """List what all ranks together take at a step."""
+        """List the samples of all ranks at a step, as (epoch, number)."""
         first = step * self.batch
         places = (divmod(place, self.samples) for place in range(first, first + self.batch))
         return [(epoch, self.ordered(epoch)[place]) for epoch, place in places]
@@ -51,7 +51,7 @@ def shuffled(keys: list[str], seed: int, epoch: int) -> list[int]:
 
 
 def batches(pairs: Pairs, order: Order, workers: int, device: torch.device | str = "cpu") -> Iterator[dict]:
-    """Yield prepared batches without end, in an order; equal for any number of workers.
+    """Yield prepared batches without end, in the given order; they are equal for any number of workers.
 
     Raise Halt if there are fewer samples than fill a batch.
     """
@@ -63,7 +63,7 @@ def batches(pairs: Pairs, order: Order, workers: int, device: torch.device | str
 
 
 class Once:
-    """Prepared batches of every sample of a loader, from the first to the last each time it is iterated."""
+    """The prepared batches of a loader, all of them each time it is iterated."""
 
     def __init__(self, loader: DataLoader, device: torch.device | str):
         """Take batches from a loader to a device."""
@@ -84,15 +84,15 @@ def once(
 ) -> Once:
     """Load every `world`-th sample from the `rank`-th on, in the order of the shards; the last batch smaller.
 
-    The processes stay from one pass to the next.
+    The worker processes stay from one pass to the next.
     """
     own = range(rank, len(pairs), world)
     return Once(DataLoader(pairs, batch, sampler=own, **processes(workers, device)), device)
 
 
 def processes(workers: int, device: torch.device | str) -> dict:
-    """Choose how a loader starts its processes: not by fork, which hangs after threads have run."""
-    # with a generator of its own the loader leaves the random numbers of training alone
+    """Return how a loader starts its processes: not by fork, which hangs after threads have run."""
+    # With its own generator, the loader draws no random numbers from that of training.
     told = {"num_workers": workers, "generator": torch.Generator()}
     if workers:
         told |= {"multiprocessing_context": "spawn", "persistent_workers": True, "prefetch_factor": AHEAD}
@@ -101,16 +101,16 @@ def processes(workers: int, device: torch.device | str) -> dict:
 
 
 def begin(worker: int) -> None:
-    """Prepare a process that loads."""
+    """Set up a worker process."""
     hold_memory()
 
 
 def ahead(loader: DataLoader, device: torch.device | str) -> Iterator[dict]:
-    """Prepare what a loader yields: on a GPU in a stream of its own, while that computes the step before."""
+    """Prepare the batches of a loader; on a GPU in a stream of its own, while it computes the step before."""
     device = torch.device(device)
     side = torch.cuda.Stream(device) if device.type == "cuda" else None
     for raw in alive(loader):
-        with torch.cuda.stream(side):  # which does nothing for None
+        with torch.cuda.stream(side):  # a no-op for None
             batch = prepare(raw, device)
         if side:
             hand_over(batch, side)
@@ -118,7 +118,7 @@ def ahead(loader: DataLoader, device: torch.device | str) -> Iterator[dict]:
 
 
 def alive(loader: DataLoader) -> Iterator[dict]:
-    """Pass on what a loader yields. Raise Halt if one of its processes was killed."""
+    """Yield the batches of a loader. Raise Halt if one of its processes was killed."""
     try:
         yield from loader
     except RuntimeError as error:
@@ -130,7 +130,7 @@ def alive(loader: DataLoader) -> Iterator[dict]:
 
 
 def hand_over(batch: dict, side: torch.cuda.Stream) -> None:
-    """Let the current stream of the GPU wait for a batch, and keep its memory until that is done with it."""
+    """Let the current stream of the GPU wait for a batch, and keep its memory until that has used it."""
     now = torch.cuda.current_stream(side.device)
     now.wait_stream(side)
     for values in batch.values():

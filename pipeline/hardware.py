@@ -66,7 +66,7 @@ def launch(hardware: Hardware, precision: str) -> "Fabric":
     """Start, or join, the processes of a run. Raise Halt if the machine lacks the devices asked for."""
     Fabric = import_fabric()
     kind = find_device(hardware.device).type
-    check(hardware, kind, precision)
+    check_devices(hardware, kind, precision)
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = precision != "32"
     torch.backends.cudnn.benchmark = kind == "cuda"  # every batch has the same shape
     try:
@@ -96,7 +96,7 @@ def import_fabric() -> type["Fabric"]:
     return Fabric
 
 
-def check(hardware: Hardware, kind: str, precision: str) -> None:
+def check_devices(hardware: Hardware, kind: str, precision: str) -> None:
     """Raise Halt if a kind of device lacks what is asked of it."""
     if kind == "cuda" and hardware.devices > torch.cuda.device_count():
         raise Halt(f"there are {torch.cuda.device_count()} GPUs, not {hardware.devices}: lower --devices")

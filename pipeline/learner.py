@@ -80,7 +80,7 @@ def assemble(model: Model, train: Train, fabric: "Fabric", hardware: Hardware, s
         networks=Networks(generator, discriminator),
         optimizers=Optimizers(g_optimizer, d_optimizer),
         average=fabric.to_device(average),
-        features=within(fabric, fabric.to_device(features)) if features else None,
+        features=in_precision(fabric, fabric.to_device(features)) if features else None,
         graphs=hardware.graphs,
     )
 
@@ -119,7 +119,7 @@ def speed_up(networks: Networks, system: System, fabric: "Fabric", hardware: Har
             compiled(networks.discriminator, hardware, say)
 
 
-def within(fabric: "Fabric", features: nn.Module) -> FeatureMaps:
+def in_precision(fabric: "Fabric", features: nn.Module) -> FeatureMaps:
     """Compute features in the precision of the run, and return them as 32 bits."""
 
     def describe(image: Tensor) -> list[Tensor]:

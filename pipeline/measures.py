@@ -1,7 +1,7 @@
-"""What one picture is worth beside another, in numbers that need no trained network.
+"""Measures of one picture against another that need no trained network.
 
-Pictures are uint8 RGB (H, W, 3), masks uint8 (H, W). Two pictures that are compared pixel by pixel are of one
-shape, or else there is a ValueError. Means over many pictures, and who lends whom a reference, are here too.
+Pictures are uint8 RGB (H, W, 3), masks uint8 (H, W). Pictures that are compared pixel by pixel must have one
+shape, or a ValueError is raised. Confidence intervals and the choice of other references are here too.
 """
 
 import math
@@ -19,19 +19,19 @@ from pipeline.params import Cue
 CAP = 100.0  # dB, in place of the infinite PSNR of equal pictures
 RADIUS, SIGMA = 5, 1.5  # of the window of SSIM, in pixels
 WINDOW = cv2.getGaussianKernel(2 * RADIUS + 1, SIGMA, cv2.CV_64F)
-STEADY = (0.01 * 255) ** 2, (0.03 * 255) ** 2  # what keeps SSIM finite where a picture is dark or flat
+STEADY = (0.01 * 255) ** 2, (0.03 * 255) ** 2  # keep SSIM finite where a picture is dark or flat
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # of the five scales, the finest first
-SSIM_LEAST = 2 * RADIUS + 1  # pixels a side that one window takes
-MS_SSIM_LEAST = 16 * SSIM_LEAST  # so that there is one at the coarsest scale
-BLOCKSIZE, C = 7, 2.0  # of the threshold that finds lines again in a colored picture
+SSIM_LEAST = 2 * RADIUS + 1  # pixels a side of one window
+MS_SSIM_LEAST = 16 * SSIM_LEAST  # so that the coarsest scale holds one window
+BLOCKSIZE, C = 7, 2.0  # of the threshold that finds the lines in a colored picture
 GRID = 64  # pixels of a side whose colors are compared
-ADHERENT = ("gaussian", "strokes", "points")  # methods of cues that a picture can be held against
+ADHERENT = ("gaussian", "strokes", "points")  # methods whose cues say which color belongs where
 
 
 def psnr(first: np.ndarray, second: np.ndarray) -> float:
     """Return the peak signal-to-noise ratio of two uint8 arrays in dB, at most CAP (equal arrays)."""
-    check(first, second)
-    if np.array_equal(first, second):  # and where there is nothing to compare
+    check_pictures(first, second)
+    if np.array_equal(first, second):  # also if both are empty
         return CAP
     error = np.square(first - second.astype(np.float64)).mean()
     return min(CAP, 10 * math.log10(255**2 / error))
@@ -44,7 +44,7 @@ def ssim(first: np.ndarray, second: np.ndarray) -> float:
     Similarity, 2004: a Gaussian window of sigma 1.5, population covariance, no window across the border. It
     is the mean of the three channels. Raise ValueError for smaller pictures.
     """
-    check(first, second, SSIM_LEAST)
+    check_pictures(first, second, SSIM_LEAST)
     return float(similarity(first.astype(np.float64), second.astype(np.float64))[0].mean())
 
 
@@ -55,7 +55,7 @@ def ms_ssim(first: np.ndarray, second: np.ndarray) -> float:
     scale is half the one before, by means of 2x2 pixels, and at none does a window lie across the border. It
     is the mean of the three channels; a similarity below 0 counts as 0. Raise ValueError for smaller ones.
     """
-    check(first, second, MS_SSIM_LEAST)
+    check_pictures(first, second, MS_SSIM_LEAST)
     x, y = first.astype(np.float64), second.astype(np.float64)
     product = np.ones(3)
     for weight in WEIGHTS[:-1]:
@@ -65,7 +65,7 @@ def ms_ssim(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def similarity(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Average SSIM, and the part of it that contrast and structure have: (2, 3), of float64 (H, W, 3)."""
+    """Return mean SSIM, and its contrast and structure part, by channel: float64 (H, W, 3) -> (2, 3)."""
     steady, steadier = STEADY
     mean, other, squares, product = (blur(image) for image in (x, y, x * x + y * y, x * y))
     means, both = mean * mean + other * other, mean * other
@@ -75,23 +75,23 @@ def similarity(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def blur(image: np.ndarray) -> np.ndarray:
-    """Average float64 (H, W, 3) in the window of SSIM wherever it lies within."""
+    """Average float64 (H, W, 3) in the window of SSIM, wherever it fits."""
     return cv2.sepFilter2D(image, -1, WINDOW, WINDOW)[RADIUS:-RADIUS, RADIUS:-RADIUS]
 
 
 def halve(image: np.ndarray) -> np.ndarray:
-    """Average 2x2 pixels; a last odd row or column is left out."""
+    """Average blocks of 2x2 pixels; an odd last row or column is left out."""
     height, width = (side // 2 for side in image.shape[:2])
     return cv2.resize(image[: 2 * height, : 2 * width], (width, height), interpolation=cv2.INTER_AREA)
 
 
 def edges(first: np.ndarray, second: np.ndarray) -> float:
-    """Return the F1 score of the lines of `second`, if those of `first` are right; 1 if neither has any.
+    """Return the F1 score of the lines of `second`, with those of `first` as the truth; 1 if neither has any.
 
-    Lines are the black of a sketch by threshold, of both pictures. A pixel of a line is right, or found, if
-    there is one of the other picture there or among its eight neighbors.
+    Lines are the black pixels of a sketch by threshold. A line pixel matches if the other picture has one at
+    its place or at one of its eight neighbors.
     """
-    check(first, second)
+    check_pictures(first, second)
     wanted, drawn = (threshold(grayscale(image), BLOCKSIZE, C) == 0 for image in (first, second))
     if not (wanted.any() and drawn.any()):
         return float(wanted.any() == drawn.any())
@@ -106,20 +106,20 @@ def share(lines: np.ndarray, others: np.ndarray) -> float:
 
 
 def colors(picture: np.ndarray, reference: np.ndarray) -> float:
-    """Return how far the colors of two pictures of any sizes are apart, wherever they lie, in Delta E.
+    """Return the distance of the colors of two pictures of any sizes, wherever they are, in Delta E.
 
     It is the sliced Wasserstein distance (Rabin et al., Wasserstein Barycenter and Its Application to Texture
-    Mixing, 2011; Bonneel et al., 2015) of order 1 in CIELAB (D65), over 64 directions: what a pixel must move
-    on average, seen from one of these; for a shift of all colors, half of it. The colors are those of 64x64
-    pixels, evenly spread: beside that of all pixels this is off by 0.06 where pictures are 10 to 14 apart,
-    and up to 0.3 for two pictures that have the same colors in other places.
+    Mixing, 2011; Bonneel et al., 2015) of order 1 in CIELAB (D65), over 64 directions: the mean
+    distance that pixels move along one of these; for a shift of all colors, half of it. It reads 64x64
+    pixels, evenly spread: for pictures 10 to 14 apart it differs by 0.06 from the distance of all pixels, and
+    by up to 0.3 for two pictures with the same colors in other places.
     """
     first, second = (np.sort(DIRECTIONS @ lab(image).T, axis=1) for image in (picture, reference))
     return float(np.abs(first - second).mean(dtype=np.float64))
 
 
 def lab(picture: np.ndarray) -> np.ndarray:
-    """Take GRID x GRID pixels of a picture, evenly spread, as CIELAB float32 (GRID**2, 3), to about 0.1."""
+    """Return GRID**2 pixels of a picture, evenly spread, in CIELAB: float32 (GRID**2, 3), to about 0.1."""
     rows, columns = ((2 * np.arange(GRID) + 1) * side // (2 * GRID) for side in picture.shape[:2])
     levels = picture[np.ix_(rows, columns)].astype(np.float32) / 255
     return cv2.cvtColor(levels, cv2.COLOR_RGB2LAB).reshape(-1, 3)
@@ -137,36 +137,36 @@ DIRECTIONS = sphere(64)
 
 
 def adherent(params: Cue, key: str) -> bool:
-    """Tell whether the cue drawn for `key` is one that a picture can be held against: see `adherence`.
+    """Return whether `adherence` is defined for the cue drawn for `key`.
 
-    A palette says nothing of places; and what was dropped, or is none, says nothing at all.
+    A palette does not say where colors belong; a cue that was dropped, or method none, says nothing at all.
     """
     return params.method in ADHERENT and not cues.dropped(key, params)
 
 
 def adherence(picture: np.ndarray, given: np.ndarray, params: Cue, key: str) -> float:
-    """Return how far a picture is from the cue it was given, in levels: 0 for the picture the cue is of.
+    """Return the distance of a picture from the cue it was given, in levels: 0 for the cue's own original.
 
-    It is the mean absolute difference between that cue, RGB (H, W, 3) as decoded, and the cue that the
-    picture itself would have: its blur, or its mean color under the very same strokes or points, where these
-    lie. `key` is that of the sample the cue was drawn for. Raise ValueError if the cue is not `adherent`.
+    It is the mean absolute difference between that cue, RGB (H, W, 3) as decoded, and the cue of the picture
+    itself: its blur, or its mean color under the same strokes or points, measured there alone. `key` is that
+    of the sample for which the cue was drawn. Raise ValueError if the cue is not `adherent`.
     """
     if not adherent(params, key):
         raise ValueError(f"the cue of {key} must be one of {', '.join(ADHERENT)}, and not dropped")
-    check(picture, given)
+    check_pictures(picture, given)
     own = cues.cue(picture, params, key)
-    where = own[..., 3] > 0 if params.method in cues.HINTS else ...  # decoded, a cue has no alpha to ask
+    where = own[..., 3] > 0 if params.method in cues.HINTS else ...  # a decoded cue has no alpha
     return float(cv2.absdiff(own[..., :3], given)[where].mean())
 
 
 def inside(first: np.ndarray, second: np.ndarray, mask: np.ndarray) -> float:
     """Return the PSNR in dB of the pixels where the mask is not 0, at most CAP (equal, or no such pixel)."""
-    check(first, second)
+    check_pictures(first, second)
     return psnr(first[mask > 0], second[mask > 0])
 
 
 def leakage(picture: np.ndarray, mask: np.ndarray) -> float:
-    """Return the mean of |U| and |V| of a picture where the mask is 0; 0 where nothing is outside.
+    """Return the mean of |U| and |V| of a picture where the mask is 0; 0 if it is 0 nowhere.
 
     They lie in [-1, 1]: U / 0.436 and V / 0.615 of ITU-R BT.601, as in `systems.mask`.
     """
@@ -178,11 +178,11 @@ def leakage(picture: np.ndarray, mask: np.ndarray) -> float:
     return float((np.abs(u).mean() + np.abs(v).mean()) / 2)
 
 
-def check(first: np.ndarray, second: np.ndarray, least: int = 0) -> None:
+def check_pictures(first: np.ndarray, second: np.ndarray, least: int = 0) -> None:
     """Raise ValueError if two arrays are not uint8 of one shape, or a side has fewer pixels than `least`."""
     if first.shape != second.shape or not first.dtype == second.dtype == np.uint8:
-        told = " and ".join(f"{image.dtype} {image.shape}" for image in (first, second))
-        raise ValueError(f"pictures must be uint8 of one shape, got {told}")
+        found = " and ".join(f"{image.dtype} {image.shape}" for image in (first, second))
+        raise ValueError(f"pictures must be uint8 of one shape, got {found}")
     if min(first.shape[:2]) < least:
         raise ValueError(f"pictures must have at least {least} pixels a side, got {first.shape}")
 
@@ -202,10 +202,10 @@ def interval(values: Sequence[float], seed: int, resamples: int = 1000) -> tuple
 
 
 def derange(keys: Sequence[str], seed: int) -> list[int]:
-    """Give each key the place of another one, each place once: who lends whom a reference.
+    """Assign to each key the index of another, each index once: the sample that lends it a reference.
 
-    Keys stand in a circle in the order of a hash of seed and key, and each takes its successor, so that the
-    pairs do not depend on the order of `keys`. Raise ValueError for fewer than 2, or if one comes twice.
+    Keys form a circle in the order of a hash of seed and key, and each takes its successor, so that the pairs
+    do not depend on the order of `keys`. Raise ValueError for fewer than 2, or if one occurs twice.
     """
     if len(keys) < 2 or len(set(keys)) < len(keys):
         raise ValueError(f"keys must be 2 or more, each once, got {len(keys)} of {len(set(keys))} kinds")

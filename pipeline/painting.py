@@ -42,7 +42,7 @@ def paint(generator: nn.Module, config: dict, batch: dict, tile: int = 0) -> Ten
     fading into the next, so that memory does not grow with the picture; a network that looks at the whole
     picture sees only the tile. Raise ValueError if a tile is too small.
     """
-    check(config, tile)
+    check_tile(config, tile)
     height, width = batch["sketch"].shape[2:]
     if not tile or max(height, width) <= tile:
         return padded(generator, config, batch)
@@ -57,7 +57,7 @@ def paint(generator: nn.Module, config: dict, batch: dict, tile: int = 0) -> Ten
     return total / weights
 
 
-def check(config: dict, tile: int) -> None:
+def check_tile(config: dict, tile: int) -> None:
     """Raise ValueError if a tile is smaller than twice the number of which sides are multiples."""
     least = 2 * systems.system(config["system"]).multiple(shape(config))
     if tile and tile < least:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from pipeline import Halt
 from pipeline.dataset import tensor
-from pipeline.measures import check
+from pipeline.measures import check_pictures
 from pipeline.weights import fitting, parse, read
 
 LPIPS_LEAST = 31  # pixels a side, of which AlexNet leaves one
@@ -43,7 +43,7 @@ class Judges:
         Zhang et al., The Unreasonable Effectiveness of Deep Features as a Perceptual Metric, 2018: version
         0.1, AlexNet. Raise ValueError if it is absent, for unequal shapes, and for smaller pictures.
         """
-        check(first, second, LPIPS_LEAST)
+        check_pictures(first, second, LPIPS_LEAST)
         network, device = self.find("lpips")
         return float(network(*(tensor(image)[None].to(device) for image in (first, second))))
 
@@ -106,7 +106,7 @@ def judges(lpips: str = "", inception: str = "", device: str = "cpu") -> Judges:
     weights: dict[str, str] = {}
     for option, file in {"lpips": lpips, "inception": inception}.items():
         try:
-            network, weights[option] = judge(option, file)
+            network, weights[option] = load_judge(option, file)
             networks[option] = network.requires_grad_(False).eval().to(device)
         except Halt as reason:  # the measures are absent, unless a file was named
             if file not in ("", "none"):
@@ -115,7 +115,7 @@ def judges(lpips: str = "", inception: str = "", device: str = "cpu") -> Judges:
     return Judges(networks, absent, weights)
 
 
-def judge(option: str, file: str) -> tuple[nn.Module, str]:
+def load_judge(option: str, file: str) -> tuple[nn.Module, str]:
     """Load a network; return it with the SHA-256 of its file of weights. Raise Halt if it fails."""
     if file == "none":
         raise Halt(f"evaluate.{option} is none: set it to a file of weights")

@@ -111,7 +111,7 @@ def fit(
         )
 
     # Resume a killed run.
-    config = describe(session, model)
+    config = model_config(session, model)
     identity = identify(config)
     past = fabric.broadcast(restore(checkpoint, identity) if leads else {})
     start, records, sums, best = past["step"], past["records"], past["sums"], past["best"]
@@ -142,7 +142,7 @@ def fit(
         if due:
             since = (done - 1) % train.validate + 1
             record = {"step": done} | {name: value / since for name, value in sums.items()}
-            everyone = partial(gather, learner)
+            everyone = partial(gather_lists, learner)
             record |= validate(learner.average, learner.system, validation, everyone)
             if record["val_psnr"] > max((each["val_psnr"] for each in records), default=-math.inf):
                 state = learner.average.state_dict()
@@ -173,7 +173,7 @@ def augmentation(system: System, pairs: Pairs, train: Train) -> Fresh:
     return Fresh(train.seed, reference, train.flip, train.drop)
 
 
-def describe(session: Session, model: Model) -> dict:
+def model_config(session: Session, model: Model) -> dict:
     """Return the config of the model: its parameters, and everything that it is made from."""
     pairs, learner = session.pairs, session.learner
     start = learner.train.start
@@ -234,7 +234,7 @@ def process_mean(learner: Learner, values: Tensor) -> Tensor:
     return learner.fabric.all_reduce(values, reduce_op="mean")  # type: ignore[return-value]
 
 
-def gather(learner: Learner, values: list[float]) -> list[float]:
+def gather_lists(learner: Learner, values: list[float]) -> list[float]:
     """Join the lists of all processes."""
     if learner.fabric.world_size == 1:
         return values

@@ -39,7 +39,7 @@ class Timed:
     gpu: float
 
 
-class Fit(NamedTuple):
+class LargestBatch(NamedTuple):
     """The largest batch that fits: its samples over all GPUs, and the peak memory of one GPU."""
 
     batch: int
@@ -75,14 +75,14 @@ def measure(
             torch.cuda.synchronize()
     if not fabric.is_global_zero:
         return ""
-    text = report(found, gpu)
+    text = profile_table(found, gpu)
     folder.mkdir(parents=True, exist_ok=True)
     found.export_chrome_trace(str(folder / "trace.json"))
     files.write(folder / "table.md", text.encode())
     return text
 
 
-def report(found: profile, gpu: bool) -> str:
+def profile_table(found: profile, gpu: bool) -> str:
     """Write a profile as a table: the phases of a step, then the operators with the longest own time."""
     events = [event for event in found.key_averages() if event.device_type == DeviceType.CPU]
     named = [event for event in events if event.is_user_annotation and PHASE.fullmatch(event.key)]
@@ -107,7 +107,9 @@ def cells(time: float, whole: float) -> list[str]:
     return [f"{time / STEPS / 1000:.2f}", f"{time / max(whole, 1):.0%}"]
 
 
-def largest(data: Path, model: Model, train: Train, *, hardware: Hardware = CPU, say: Say = silent) -> Fit:
+def largest(
+    data: Path, model: Model, train: Train, *, hardware: Hardware = CPU, say: Say = silent
+) -> LargestBatch:
     """Find the largest batch that fits, to a sixteenth.
 
     It is tried by updates of networks that are thrown away, and without torch.compile, which takes less
@@ -122,7 +124,8 @@ def largest(data: Path, model: Model, train: Train, *, hardware: Hardware = CPU,
     if not size:
         raise Halt("not even one sample fits: lower width, pack a smaller side, or add --recompute")
     fits(learner, one, size)
-    return Fit(size * train.accumulate * hardware.processes, torch.cuda.max_memory_allocated())
+    batch = size * train.accumulate * hardware.processes
+    return LargestBatch(batch, torch.cuda.max_memory_allocated())
 
 
 def search(fits: Callable[[int], bool]) -> int:

@@ -46,7 +46,7 @@ def update(learner: Learner, parts: list[dict], seeds: list[int]) -> dict[str, T
             output = generator(*system.inputs(part))
         with fabric.no_backward_sync(discriminator, enabled=number < last):
             with record_function("discriminator: forward"):
-                d_terms.append(means(system.discriminator_loss(discriminator, part, output)))
+                d_terms.append(term_means(system.discriminator_loss(discriminator, part, output)))
             with record_function("discriminator: backward"):
                 fabric.backward(sum(d_terms[-1].values()) / len(parts))
     with record_function("discriminator: optimizer"):
@@ -64,7 +64,7 @@ def update(learner: Learner, parts: list[dict], seeds: list[int]) -> dict[str, T
                     output = generator(*system.inputs(part))
             with record_function("generator: losses"):
                 terms = system.generator_loss(learner.networks, part, output, train, learner.features)
-                g_terms.append(means(terms))
+                g_terms.append(term_means(terms))
             with record_function("generator: backward"):
                 fabric.backward(sum(g_terms[-1].values()) / len(parts))
     discriminator.requires_grad_(True)
@@ -76,7 +76,7 @@ def update(learner: Learner, parts: list[dict], seeds: list[int]) -> dict[str, T
     return averaged(g_terms) | averaged(d_terms)
 
 
-def means(terms: dict[str, Tensor]) -> dict[str, Tensor]:
+def term_means(terms: dict[str, Tensor]) -> dict[str, Tensor]:
     """Reduce each term of a loss to its mean."""
     return {name: term.mean() for name, term in terms.items()}
 

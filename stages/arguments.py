@@ -16,6 +16,7 @@ import typer
 from tqdm import tqdm
 
 from pipeline import Halt, files
+from pipeline.progress import Tick
 from pipeline.report import summarize_counts
 
 if TYPE_CHECKING:  # it imports what only a few commands need
@@ -71,7 +72,7 @@ WORKERS = os.cpu_count() or 1
 
 
 @contextmanager
-def progress(name: str, unit: str = "img") -> Iterator[Callable[[int, int], None]]:
+def progress(name: str, unit: str = "img") -> Iterator[Tick]:
     """Show a progress bar on a terminal once a run takes longer than two seconds."""
     with tqdm(desc=name, unit=unit, delay=2, disable=not sys.stderr.isatty(), dynamic_ncols=True) as bar:
 

@@ -44,7 +44,7 @@ def residuals(width: int, blocks: int, slope: float = 0.0) -> nn.ModuleList:
     return nn.ModuleList(Residual(inputs, outputs, slope) for inputs, outputs in pairwise(channels))
 
 
-def encode(inputs: int, outputs: int, kernel: int, stride: int) -> nn.Sequential:
+def encoder_block(inputs: int, outputs: int, kernel: int, stride: int) -> nn.Sequential:
     """Build a convolution, InstanceNorm and ReLU."""
     convolution = nn.Conv2d(inputs, outputs, kernel, stride, padding=1, bias=False)
     return nn.Sequential(convolution, nn.InstanceNorm2d(outputs, affine=True), nn.ReLU())
@@ -126,8 +126,8 @@ class LiuGenerator(nn.Module):
         super().__init__()
         self.extractor = extractor
         channels = [width * 2**level for level in range(5)]
-        halvings = [encode(*pair, 4, 2) for pair in pairwise(channels)]
-        self.down = nn.ModuleList([encode(1, width, 3, 1), *halvings])
+        halvings = [encoder_block(*pair, 4, 2) for pair in pairwise(channels)]
+        self.down = nn.ModuleList([encoder_block(1, width, 3, 1), *halvings])
         self.up = nn.ModuleList(Decode(inputs) for inputs in channels[:0:-1])
         self.side = nn.ModuleList(nn.Conv2d(inputs, 3, 1) for inputs in channels[-2:0:-1])
         self.last = nn.Conv2d(2 * width, 3, 1)

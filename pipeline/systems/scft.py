@@ -107,7 +107,7 @@ def kaiming(module: nn.Module) -> None:
             nn.init.zeros_(module.bias)
 
 
-def distance(a: Tensor, b: Tensor) -> Tensor:
+def mean_difference(a: Tensor, b: Tensor) -> Tensor:
     """Return the mean absolute difference (B,) of each image."""
     return (a - b).abs().flatten(1).mean(dim=1)
 
@@ -185,8 +185,8 @@ class Scft(System):
         with torch.no_grad():
             goals = features(target)
         pairs = list(zip(features(picture), goals, strict=True))
-        perceptual = sum(distance(made, goal) for made, goal in pairs)
-        style = sum(distance(gram(made), gram(goal)) for made, goal in pairs)
+        perceptual = sum(mean_difference(made, goal) for made, goal in pairs)
+        style = sum(mean_difference(gram(made), gram(goal)) for made, goal in pairs)
         return terms | {"perceptual": PERCEPTUAL * perceptual, "style": STYLE * style}
 
     def discriminator_loss(
