@@ -61,6 +61,17 @@ class Fresh:
         return fraction(self.seed, what, key, str(epoch))
 
 
+@dataclass(frozen=True)
+class Augmentation:
+    """The augmentation of a sample: by default, as packed."""
+
+    mask: float  # which of the masks, as a number from [0, 1)
+    sketch: int = 0  # which of the sketch columns
+    dropped: bool = False  # whether the cue is left out
+    mirrored: bool = False
+    bent: dict | None = None  # how the epoch bends the reference, as `warp.choose` returns it
+
+
 class Pairs(Dataset):
     """The samples of one split: their key, pictures as levels (uint8), and their augmentation.
 
@@ -119,29 +130,37 @@ class Pairs(Dataset):
         """Read a sample: by its number as packed, by (epoch, number) with the augmentation of that epoch."""
         epoch, number = place if isinstance(place, tuple) else (None, place)
         entry = self.entries[number]
-        draw = partial(self.fresh.draw, entry.key, epoch) if self.fresh and epoch is not None else None
-        sketch = self.sketches[int(draw("sketch") * len(self.sketches)) if draw else 0]
-        found = {"color": entry.picture("color"), "sketch": entry.picture(sketch)[..., 0]}
+        drawn = self.augmentation(entry.key, epoch)
+        color, sketch = (entry.picture(name) for name in ("color", self.sketches[drawn.sketch]))
+        levels = {"color": color, "sketch": sketch[..., 0]}
         if "cue" in self.columns:
-            dropped = draw and draw("drop") < self.fresh.drop
-            found["cue"] = np.full_like(found["color"], 255) if dropped else entry.picture("cue")
+            levels["cue"] = np.full_like(color, 255) if drawn.dropped else entry.picture("cue")
         if "mask" in self.columns:
-            drawn = draw("mask") if draw else fraction(0, "mask", entry.key)
-            found["mask"] = mask(int(drawn * len(NAMES)), *found["sketch"].shape).astype(np.uint8)
-        made = {name: torch.from_numpy(levels) for name, levels in found.items()}
-        if "reference" in self.columns:
-            anew = draw and self.fresh.reference
-            made |= self.refer(entry, epoch if anew else None)
-        mirrored = bool(draw and draw("flip") < self.fresh.flip)
-        return {"key": entry.key, "mirrored": mirrored} | made
+            levels["mask"] = mask(int(drawn.mask * len(NAMES)), *sketch.shape[:2]).astype(np.uint8)
+        made: dict[str, Tensor | str | bool] = {"key": entry.key, "mirrored": drawn.mirrored}
+        made |= {name: torch.from_numpy(each) for name, each in levels.items()}
+        return made | self.refer(entry, drawn) if "reference" in self.columns else made
 
-    def refer(self, entry: Entry, epoch: int | None) -> dict[str, Tensor | bool]:
-        """Return how the reference of a sample is made in an epoch; if None, as packed, with the picture."""
-        if epoch is None:
+    def augmentation(self, key: str, epoch: int | None) -> Augmentation:
+        """Return the augmentation of a sample in an epoch: none if the epoch is None."""
+        if self.fresh is None or epoch is None:
+            return Augmentation(mask=fraction(0, "mask", key))
+        draw = partial(self.fresh.draw, key, epoch)
+        return Augmentation(
+            sketch=int(draw("sketch") * len(self.sketches)),
+            dropped=draw("drop") < self.fresh.drop,
+            mask=draw("mask"),
+            mirrored=draw("flip") < self.fresh.flip,
+            bent=warp.choose(key, self.fresh.reference, f"epoch {epoch}") if self.fresh.reference else None,
+        )
+
+    def refer(self, entry: Entry, drawn: Augmentation) -> dict[str, Tensor | str | bool]:
+        """Return how the reference of a sample is made; unless the epoch bends it, as packed, and itself."""
+        made: dict[str, Tensor | str | bool] = {}
+        facts = drawn.bent
+        if facts is None:
             facts = json.loads(entry.read("json"))["reference"]
-            made = {"reference": torch.from_numpy(entry.picture("reference"))}
-        else:
-            facts, made = warp.choose(entry.key, self.fresh.reference, f"epoch {epoch}"), {}
+            made["reference"] = torch.from_numpy(entry.picture("reference"))
         own = facts["subject"] == "own"
         if "flow" in self.columns:
             if not own:

@@ -75,7 +75,7 @@ class Once:
 
 
 def once(
-    pairs: Dataset,
+    samples: Dataset,
     batch: int,
     workers: int,
     device: torch.device | str = "cpu",
@@ -86,8 +86,8 @@ def once(
 
     The worker processes stay from one pass to the next.
     """
-    own = range(rank, len(pairs), world)
-    return Once(DataLoader(pairs, batch, sampler=own, **processes(workers, device)), device)
+    own = range(rank, len(samples), world)  # type: ignore[arg-type]  # ours have a length
+    return Once(DataLoader(samples, batch, sampler=own, **processes(workers, device)), device)
 
 
 def processes(workers: int, device: torch.device | str) -> dict:

@@ -44,11 +44,11 @@ def update(learner: Learner, parts: list[dict], seeds: list[int]) -> dict[str, T
         torch.manual_seed(seed)
         with record_function("generator: forward"), unseen(generator) if last else nullcontext():
             output = generator(*system.inputs(part))
-        with fabric.no_backward_sync(discriminator, enabled=number < last):
+        with fabric.no_backward_sync(discriminator, enabled=number < last):  # type: ignore[arg-type]
             with record_function("discriminator: forward"):
                 d_terms.append(term_means(system.discriminator_loss(discriminator, part, output)))
             with record_function("discriminator: backward"):
-                fabric.backward(sum(d_terms[-1].values()) / len(parts))
+                fabric.backward(total(d_terms[-1]) / len(parts))
     with record_function("discriminator: optimizer"):
         clip(learner, discriminator, learner.optimizers.discriminator)
         learner.optimizers.discriminator.step()
@@ -57,7 +57,7 @@ def update(learner: Learner, parts: list[dict], seeds: list[int]) -> dict[str, T
     learner.optimizers.generator.zero_grad()
     discriminator.requires_grad_(False)
     for number, (part, seed) in enumerate(zip(parts, seeds, strict=True)):
-        with fabric.no_backward_sync(generator, enabled=number < last):
+        with fabric.no_backward_sync(generator, enabled=number < last):  # type: ignore[arg-type]
             if last:
                 torch.manual_seed(seed)
                 with record_function("generator: forward"):
@@ -66,7 +66,7 @@ def update(learner: Learner, parts: list[dict], seeds: list[int]) -> dict[str, T
                 terms = system.generator_loss(learner.networks, part, output, train, learner.features)
                 g_terms.append(term_means(terms))
             with record_function("generator: backward"):
-                fabric.backward(sum(g_terms[-1].values()) / len(parts))
+                fabric.backward(total(g_terms[-1]) / len(parts))
     discriminator.requires_grad_(True)
     with record_function("generator: optimizer"):
         clip(learner, generator, learner.optimizers.generator)
@@ -79,6 +79,11 @@ def update(learner: Learner, parts: list[dict], seeds: list[int]) -> dict[str, T
 def term_means(terms: dict[str, Tensor]) -> dict[str, Tensor]:
     """Reduce each term of a loss to its mean."""
     return {name: term.mean() for name, term in terms.items()}
+
+
+def total(terms: dict[str, Tensor]) -> Tensor:
+    """Add up the terms of a loss."""
+    return sum(terms.values())  # type: ignore[return-value]  # a sum of tensors is one
 
 
 def averaged(parts: list[dict[str, Tensor]]) -> dict[str, Tensor]:
