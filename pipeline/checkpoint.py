@@ -16,15 +16,7 @@ from pipeline.files import dumps, whole, write
 from pipeline.models import save
 from pipeline.params import Model, Train
 
-RELEASED = (
-    "identity",
-    "config",
-    "step",
-    "records",
-    "sums",
-    "best",
-    "average",
-)  # the rest is for going on with training
+RESUMING = ("generator", "discriminator", "g_optimizer", "d_optimizer")  # parts that no model is made of
 
 
 def identify(config: dict) -> str:
@@ -80,5 +72,5 @@ def release(checkpoint: Path, folder: Path, card: Callable[[dict], str]) -> dict
 def shrink(checkpoint: Path) -> None:
     """Keep of a finished run only what its model is made of, so that making it again trains nothing."""
     state = read_state(checkpoint)
-    if set(state) != set(RELEASED):
-        keep(checkpoint, {name: state[name] for name in RELEASED})
+    if set(RESUMING) & set(state):
+        keep(checkpoint, {name: part for name, part in state.items() if name not in RESUMING})

@@ -123,7 +123,6 @@ class Pairs(Dataset):
         return [*self.sketches, *(name for name in ("cue", "reference") if name in self.columns), "color"]
 
     def __len__(self) -> int:
-        """Count the samples."""
         return len(self.entries)
 
     def __getitem__(self, place: int | tuple[int, int]) -> dict[str, Tensor | str | bool]:

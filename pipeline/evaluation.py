@@ -59,11 +59,9 @@ class Others(Dataset):
     """The samples of a split, each with the color picture of another as its reference."""
 
     def __init__(self, pairs: Pairs, seed: int):
-        """Choose the others by a derangement."""
         self.pairs, self.order = pairs, measures.derange([entry.key for entry in pairs.entries], seed)
 
     def __len__(self) -> int:
-        """Count the samples."""
         return len(self.pairs)
 
     def __getitem__(self, number: int) -> dict:

@@ -34,7 +34,6 @@ class Painter(nn.Module):
     """
 
     def __init__(self, generator: nn.Module, config: dict):
-        """Take what `models.load` returns."""
         super().__init__()
         self.generator, self.system = generator, systems.system(config["system"])
         self.multiple = self.system.multiple(shape(config))

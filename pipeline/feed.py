@@ -66,11 +66,9 @@ class Once:
     """The prepared batches of a loader, all of them each time it is iterated."""
 
     def __init__(self, loader: DataLoader, device: torch.device | str):
-        """Take batches from a loader to a device."""
         self.loader, self.device = loader, device
 
     def __iter__(self) -> Iterator[dict]:
-        """Begin anew."""
         return ahead(self.loader, self.device)
 
 

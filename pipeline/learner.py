@@ -37,7 +37,7 @@ class Learner:
     networks: Networks
     optimizers: Optimizers
     average: nn.Module
-    features: FeatureMaps | None
+    features: FeatureMaps
     graphs: bool
 
     @property

@@ -15,7 +15,9 @@ from pipeline.params import Model, Reference, Train
 
 SYSTEMS = ("pix2pix", "nerk", "liu", "scft", "mask")
 
-FeatureMaps = Callable[[Tensor], list[Tensor]]  # pictures (B, 3, H, W) in [-1, 1] -> maps, the largest first
+Batch = dict[str, Tensor]  # images (B, C, H, W) by name, as `augment.prepare` returns them
+Terms = dict[str, Tensor]  # the weighted terms of a loss by name, each a map whose first axis is the batch
+FeatureMaps = Callable[[Tensor], list[Tensor]] | None  # pictures (B, 3, H, W) in [-1, 1] -> maps, if compared
 
 
 class Networks(NamedTuple):
@@ -35,9 +37,8 @@ class Optimizers(NamedTuple):
 class System(ABC):
     """A colorizer: its networks, what they read and return, and the losses that they minimize.
 
-    A batch holds images (B, C, H, W) by name, as `augment.prepare` returns them. A loss returns its weighted
-    terms by name, as maps whose first axis is the batch; the sum of their means is minimized. Everything is
-    as published, unless a comment says otherwise. The defaults are what most systems share.
+    The sum of the means of all terms of a loss is minimized. Everything is as published, unless a comment
+    says otherwise. The defaults are what most systems share.
     """
 
     width: int  # channels of the first convolution
@@ -57,19 +58,12 @@ class System(ABC):
 
     @abstractmethod
     def generator_loss(
-        self,
-        networks: Networks,
-        batch: dict[str, Tensor],
-        output: Any,
-        train: Train,
-        features: FeatureMaps | None,
-    ) -> dict[str, Tensor]:
+        self, networks: Networks, batch: Batch, output: Any, train: Train, features: FeatureMaps
+    ) -> Terms:
         """Return the loss of the generator for its output; without features, leave out what compares them."""
 
     @abstractmethod
-    def discriminator_loss(
-        self, discriminator: nn.Module, batch: dict[str, Tensor], output: Any
-    ) -> dict[str, Tensor]:
+    def discriminator_loss(self, discriminator: nn.Module, batch: Batch, output: Any) -> Terms:
         """Return the loss of the discriminator; no gradient reaches the generator."""
 
     def features(self, file: str) -> nn.Module | None:
@@ -99,15 +93,15 @@ class System(ABC):
             Adam(discriminator, lr * self.discriminator_lr, betas=self.betas, fused=True),
         )
 
-    def inputs(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+    def inputs(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Return the arguments of the generator: the sketch and the guide."""
         return batch["sketch"], batch[self.columns[0]]
 
-    def shown(self, output: Any, batch: dict[str, Tensor]) -> Tensor:
+    def shown(self, output: Any, batch: Batch) -> Tensor:
         """Return the picture (B, 3, H, W) in [-1, 1] in the output of the generator."""
         return output
 
-    def goal(self, batch: dict[str, Tensor]) -> Tensor:
+    def goal(self, batch: Batch) -> Tensor:
         """Return the picture (B, 3, H, W) that the generator should have made."""
         return batch["target"]
 

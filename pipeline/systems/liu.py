@@ -12,7 +12,7 @@ from torch.nn.functional import avg_pool2d, instance_norm, leaky_relu, relu
 
 from pipeline import Halt
 from pipeline.params import Model, Reference, Train
-from pipeline.systems import FeatureMaps, Networks, System
+from pipeline.systems import Batch, FeatureMaps, Networks, System, Terms
 from pipeline.systems.features import Features
 from pipeline.systems.layers import even, r1
 
@@ -223,18 +223,13 @@ class Liu(System):
         """Return the published learning rate of the generator."""
         return self.finetune_lr if model.variant == "finetune" else self.lr
 
-    def shown(self, output: list[Tensor], batch: dict[str, Tensor]) -> Tensor:
+    def shown(self, output: list[Tensor], batch: Batch) -> Tensor:
         """Return the largest picture (B, 3, H, W) in [-1, 1]."""
         return output[-1]
 
     def generator_loss(
-        self,
-        networks: Networks,
-        batch: dict[str, Tensor],
-        output: list[Tensor],
-        train: Train,
-        features: FeatureMaps | None,
-    ) -> dict[str, Tensor]:
+        self, networks: Networks, batch: Batch, output: list[Tensor], train: Train, features: FeatureMaps
+    ) -> Terms:
         """Return the adversarial, the squared and the perceptual loss (B,), each summed over the scales."""
         pairs = list(zip(output, pyramid(batch["target"]), strict=True))
         terms = {
@@ -246,9 +241,7 @@ class Liu(System):
             terms["perceptual"] = PERCEPTUAL * scaled([difference.square() for difference in differences])
         return terms
 
-    def discriminator_loss(
-        self, discriminator: nn.Module, batch: dict[str, Tensor], output: list[Tensor]
-    ) -> dict[str, Tensor]:
+    def discriminator_loss(self, discriminator: nn.Module, batch: Batch, output: list[Tensor]) -> Terms:
         """Return the hinge losses on target and fake, and the R1 penalty on the target, over the scales."""
         reals = [real.detach().requires_grad_() for real in pyramid(batch["target"])]
         logits = [discriminator(real) for real in reals]

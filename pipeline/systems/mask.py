@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d, leaky_relu
 
 from pipeline.params import Model, Train
-from pipeline.systems import FeatureMaps, Networks, System
+from pipeline.systems import Batch, FeatureMaps, Networks, System, Terms
 from pipeline.systems.layers import cross_entropy, even
 
 SQUARED = 1000.0  # weight of the squared loss
@@ -107,7 +107,7 @@ def to_rgb(gray: Tensor, colors: Tensor) -> Tensor:
     return torch.cat([red, green, blue], dim=1).clamp(-1, 1)
 
 
-def wanted(batch: dict[str, Tensor]) -> Yuv:
+def wanted(batch: Batch) -> Yuv:
     """Return the target: the original, without colors outside the mask."""
     gray, colors = to_yuv(batch["color"])
     return Yuv(gray, batch["mask"] * colors)
@@ -125,34 +125,27 @@ class Mask(System):
         width = model.width or self.width
         return Networks(MaskGenerator(width).apply(even), MaskDiscriminator(width).apply(even))
 
-    def inputs(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+    def inputs(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Return the arguments of the generator: brightness and mask."""
         return to_yuv(batch["color"]).gray, batch["mask"]
 
-    def shown(self, output: Tensor, batch: dict[str, Tensor]) -> Tensor:
+    def shown(self, output: Tensor, batch: Batch) -> Tensor:
         """Return the picture of the brightness and of the colors that the generator gives."""
         return to_rgb(to_yuv(batch["color"]).gray, output)
 
-    def goal(self, batch: dict[str, Tensor]) -> Tensor:
+    def goal(self, batch: Batch) -> Tensor:
         """Return the original, gray outside the mask."""
         return to_rgb(*wanted(batch))
 
     def generator_loss(
-        self,
-        networks: Networks,
-        batch: dict[str, Tensor],
-        output: Tensor,
-        train: Train,
-        features: FeatureMaps | None,
-    ) -> dict[str, Tensor]:
+        self, networks: Networks, batch: Batch, output: Tensor, train: Train, features: FeatureMaps
+    ) -> Terms:
         """Return the adversarial and the squared loss; outside the mask the target has no color."""
         gray, colors = wanted(batch)
         logits = networks.discriminator(gray, output, batch["mask"])
         return {"adversarial": cross_entropy(logits, 1), "squared": SQUARED * (colors - output).square()}
 
-    def discriminator_loss(
-        self, discriminator: nn.Module, batch: dict[str, Tensor], output: Tensor
-    ) -> dict[str, Tensor]:
+    def discriminator_loss(self, discriminator: nn.Module, batch: Batch, output: Tensor) -> Terms:
         """Return the losses on the target and on the fake."""
         gray, colors = wanted(batch)
         real_logits = discriminator(gray, colors, batch["mask"])

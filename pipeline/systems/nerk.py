@@ -12,7 +12,7 @@ from torch.nn.functional import avg_pool2d, softplus
 from torch.optim import AdamW
 
 from pipeline.params import Model, Reference, Train
-from pipeline.systems import FeatureMaps, Networks, Optimizers, System
+from pipeline.systems import Batch, FeatureMaps, Networks, Optimizers, System, Terms
 from pipeline.systems.layers import Attention, even, frozen, normal
 
 L1, CONSISTENCY = 100.0, 10.0  # weights of the losses
@@ -140,18 +140,13 @@ class Nerk(System):
             AdamW(discriminator, 4 * lr, betas=(0.0, 0.99), weight_decay=1e-5, fused=True),
         )
 
-    def shown(self, output: Textured, batch: dict[str, Tensor]) -> Tensor:
+    def shown(self, output: Textured, batch: Batch) -> Tensor:
         """Return the picture (B, 3, H, W) in [-1, 1]."""
         return output.picture
 
     def generator_loss(
-        self,
-        networks: Networks,
-        batch: dict[str, Tensor],
-        output: Textured,
-        train: Train,
-        features: FeatureMaps | None,
-    ) -> dict[str, Tensor]:
+        self, networks: Networks, batch: Batch, output: Textured, train: Train, features: FeatureMaps
+    ) -> Terms:
         """Return the adversarial, the L1 and the consistency loss: the picture must give the same texture.
 
         The consistency loss trains the picture only: trained by it, the weights would learn to see the same
@@ -166,9 +161,7 @@ class Nerk(System):
             "consistency": CONSISTENCY * (again - output.texture.detach()).square(),
         }
 
-    def discriminator_loss(
-        self, discriminator: nn.Module, batch: dict[str, Tensor], output: Textured
-    ) -> dict[str, Tensor]:
+    def discriminator_loss(self, discriminator: nn.Module, batch: Batch, output: Textured) -> Terms:
         """Return the losses on the target and on the fake, halved."""
         real = discriminator(batch["sketch"], batch["target"])
         fake = discriminator(batch["sketch"], output.picture.detach())

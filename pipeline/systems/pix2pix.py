@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.params import Model, Train
-from pipeline.systems import FeatureMaps, Networks, System
+from pipeline.systems import Batch, FeatureMaps, Networks, System, Terms
 from pipeline.systems.layers import PatchGAN, cross_entropy, double, halve, normal
 
 
@@ -65,25 +65,18 @@ class Pix2Pix(System):
         """Return the number of which height and width must be multiples."""
         return 2**model.depth
 
-    def goal(self, batch: dict[str, Tensor]) -> Tensor:
+    def goal(self, batch: Batch) -> Tensor:
         """Return the original."""
         return batch["color"]
 
     def generator_loss(
-        self,
-        networks: Networks,
-        batch: dict[str, Tensor],
-        output: Tensor,
-        train: Train,
-        features: FeatureMaps | None,
-    ) -> dict[str, Tensor]:
+        self, networks: Networks, batch: Batch, output: Tensor, train: Train, features: FeatureMaps
+    ) -> Terms:
         """Return the adversarial and the weighted L1 loss map of the generator."""
         logits = networks.discriminator(batch["sketch"], batch["cue"], output)
         return {"adversarial": cross_entropy(logits, 1), "l1": train.l1 * (output - batch["color"]).abs()}
 
-    def discriminator_loss(
-        self, discriminator: nn.Module, batch: dict[str, Tensor], output: Tensor
-    ) -> dict[str, Tensor]:
+    def discriminator_loss(self, discriminator: nn.Module, batch: Batch, output: Tensor) -> Terms:
         """Return the losses on the original and on the fake, halved: so it learns half as fast."""
         real_logits = discriminator(batch["sketch"], batch["cue"], batch["color"])
         fake_logits = discriminator(batch["sketch"], batch["cue"], output.detach())

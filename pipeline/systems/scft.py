@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate
 
 from pipeline.params import Model, Reference, Train
-from pipeline.systems import FeatureMaps, Networks, System
+from pipeline.systems import Batch, FeatureMaps, Networks, System, Terms
 from pipeline.systems.features import Features
 from pipeline.systems.layers import Attention, PatchGAN, gram, normal
 
@@ -161,18 +161,13 @@ class Scft(System):
         """Load VGG for the perceptual losses, unless `file` is "none". Raise Halt if it fails."""
         return None if file == "none" else Features(self.vgg, file)
 
-    def shown(self, output: Matched, batch: dict[str, Tensor]) -> Tensor:
+    def shown(self, output: Matched, batch: Batch) -> Tensor:
         """Return the picture (B, 3, H, W) in [-1, 1]."""
         return output.picture
 
     def generator_loss(
-        self,
-        networks: Networks,
-        batch: dict[str, Tensor],
-        output: Matched,
-        train: Train,
-        features: FeatureMaps | None,
-    ) -> dict[str, Tensor]:
+        self, networks: Networks, batch: Batch, output: Matched, train: Train, features: FeatureMaps
+    ) -> Terms:
         """Return the adversarial, L1 and triplet losses, and the perceptual and style losses of VGG."""
         picture, target = output.picture, batch["target"]
         terms = {
@@ -189,9 +184,7 @@ class Scft(System):
         style = sum(mean_difference(gram(made), gram(goal)) for made, goal in pairs)
         return terms | {"perceptual": PERCEPTUAL * perceptual, "style": STYLE * style}
 
-    def discriminator_loss(
-        self, discriminator: nn.Module, batch: dict[str, Tensor], output: Matched
-    ) -> dict[str, Tensor]:
+    def discriminator_loss(self, discriminator: nn.Module, batch: Batch, output: Matched) -> Terms:
         """Return the least-squares losses on the target and on the fake, halved."""
         real = discriminator(batch["sketch"], batch["target"])
         fake = discriminator(batch["sketch"], output.picture.detach())
