@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.optim import Adam
 from torch.utils.data import DataLoader, Dataset
 
-from pipeline import Halt, artist, cue, files, images, samples, sketch, warp
+from pipeline import Halt, artist, cue, files, images, png, samples, sketch, warp
 from pipeline.dataset import Pairs
 from pipeline.params import Cue, Model, Reference, Sketch
 from pipeline.systems.layers import Doubling
@@ -149,5 +149,5 @@ def members(number: int, side: int) -> dict[str, bytes]:
     facts = warp.choose(str(number), Reference())
     made = {"color": color, "sketch-b7": sketch.sketchify(color, Sketch()), "cue": cue.cue(color, Cue())}
     made["reference"] = warp.bend(color, facts)
-    pictures = {f"{name}.png": images.encode(image) for name, image in made.items()}
+    pictures = {f"{name}.png": png.encode(image) for name, image in made.items()}
     return pictures | {"json": files.dumps({"reference": facts})}

@@ -21,7 +21,7 @@ from scipy.interpolate import RBFInterpolator
 from scipy.ndimage import correlate1d, gaussian_filter, map_coordinates
 from scipy.signal import fftconvolve
 
-from pipeline import artist, clean, cue, images, sketch, warp, workers
+from pipeline import artist, clean, cue, images, png, sketch, warp, workers
 from pipeline.files import dumps
 from pipeline.params import Clean, Cue, Reference, Sketch
 from pipeline.step import Step
@@ -61,7 +61,7 @@ def outputs(data: bytes) -> list[np.ndarray]:
 def limit(data: bytes, made: list[np.ndarray]) -> list[bytes]:
     """Decode scaled, and encode what is given."""
     images.decode(data, least=SIDE)
-    return [images.encode(image) for image in made]
+    return [png.encode(image) for image in made]
 
 
 def reads(data: bytes, made: list[np.ndarray]) -> list[bytes]:
@@ -194,13 +194,13 @@ def milliseconds(work: Callable[[], object], runs: int = 50) -> float:
 def paths(data: bytes) -> list[str]:
     """Measure each fast path and the same work in float64 or by Pillow; lay out times and errors."""
     color, *_ = made = outputs(data)
-    gray, png = cv2.cvtColor(color, cv2.COLOR_RGB2GRAY), images.encode(color)
+    gray, packed = cv2.cvtColor(color, cv2.COLOR_RGB2GRAY), png.encode(color)
     points, shift = warp.draw("1", Reference())
     at = warp.flow(points, SIDE, SIDE)
     exact = [partial(exact_threshold, gray, 7), partial(exact_threshold, gray, 11)]
     exact += [partial(plain_xdog, gray, *settings) for settings in XDOG]
     listed = [  # name, the work, the same otherwise, how far it is off
-        ("decode PNG", partial(images.decode, png), partial(pillow, png), levels),
+        ("decode PNG", partial(images.decode, packed), partial(pillow, packed), levels),
         ("chroma", partial(clean.chroma, color), lambda: np.ptp(color / 1, axis=2).mean(), levels),
         ("cue", partial(cue.cue, color, Cue()), lambda: gaussian_filter(color / 1, (20, 20, 0)), levels),
         ("flow", partial(warp.flow, points, SIDE, SIDE), partial(plain_flow, points), pixels),
@@ -210,7 +210,7 @@ def paths(data: bytes) -> list[str]:
     for (name, settings), slow in zip(SKETCHES.items(), exact, strict=True):
         listed.append((f"sketch {name}", partial(sketch.sketchify, color, settings), slow, share))
     for name, image in zip(["color", *COLUMNS], made, strict=True):
-        listed.append((f"encode {name}", partial(images.encode, image), partial(plain_encode, image), size))
+        listed.append((f"encode {name}", partial(png.encode, image), partial(plain_encode, image), size))
     return [
         f"{name:20}{milliseconds(fast):8.3f}{milliseconds(slow, 5):10.3f}  {off(fast(), slow())}"
         for name, fast, slow, off in listed

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from torch import nn
 
-from pipeline import Halt, images, models, systems
+from pipeline import Halt, images, models, png, systems
 from pipeline import cue as cues
 from pipeline.codehash import code
 from pipeline.files import dumps
@@ -39,7 +39,7 @@ class Colorizer:
         """Color the picture of a sample: a sketch, or a gray one. Raise BadImage."""
         image = images.decode(sample.picture)
         colored = colorize(self.generator, self.config, self.given(image), self.tile)
-        return Output(Sample(sample.key, {"png": images.encode(colored)}))
+        return Output(Sample(sample.key, {"png": png.encode(colored)}))
 
     def given(self, image: np.ndarray) -> dict[str, np.ndarray]:
         """Return the inputs of `painting.colorize` for a picture: itself, and the guide fitted to it."""

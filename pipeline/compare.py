@@ -10,7 +10,7 @@ from statistics import fmean
 
 import numpy as np
 
-from pipeline import Halt, files, gallery, images, markdown
+from pipeline import Halt, files, gallery, markdown, png
 from pipeline.evaluation import MODEL, TINTED, Found, evaluate
 from pipeline.models import CONFIG
 from pipeline.params import Evaluate
@@ -78,7 +78,7 @@ def write(results: list[Result], dest: Path) -> None:
     """Write the table as Markdown and JSON, and the contact sheet, to a folder."""
     files.write(dest / TABLE, table(results).encode())
     files.write_json(dest / NUMBERS, numbers(results))
-    files.write(dest / PICTURES, images.encode(pictures(results)))
+    files.write(dest / PICTURES, png.encode(pictures(results)))
 
 
 def table(results: list[Result]) -> str:

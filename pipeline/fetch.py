@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path, PurePath
 from typing import Any
 
-from pipeline import Halt, chance, images, samples
+from pipeline import Halt, chance, images, png, samples
 from pipeline.check import Folder, Kept, Reject, Wanted, wanted
 from pipeline.codehash import code
 from pipeline.files import dumps, write
@@ -275,4 +275,4 @@ def halve(path: Path) -> dict[str, bytes | Path]:
     except BadImage as error:
         raise Reject("wrong type", str(error)) from error
     middle = image.shape[1] // 2
-    return {"png": images.encode(image[:, :middle]), "sketch.png": images.encode(image[:, -middle:])}
+    return {"png": png.encode(image[:, :middle]), "sketch.png": png.encode(image[:, -middle:])}

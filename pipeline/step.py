@@ -7,7 +7,7 @@ from typing import Any
 
 from pipeline.codehash import code, libraries
 from pipeline.files import dumps
-from pipeline.images import encode
+from pipeline.png import encode
 from pipeline.result import Result
 from pipeline.tars import Sample
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from pipeline import clean as cleaning
-from pipeline import files, gallery, images, limits
+from pipeline import files, gallery, images, limits, png
 from pipeline.params import Clean
 from pipeline.parts import Report
 from pipeline.run import Policy
@@ -41,7 +41,7 @@ def clean(
     if histogram:
         files.write(histogram, cleaning.histogram(report.counts[complexity]).encode())
     if examples:
-        files.write(examples, images.encode(gallery.page(example_rows(report), side=96)))
+        files.write(examples, png.encode(gallery.page(example_rows(report), side=96)))
 
 
 def example_rows(report: Report) -> list[gallery.Strip]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from pipeline import files, gallery, images, samples
+from pipeline import files, gallery, images, png, samples
 from pipeline.parts import Report
 from pipeline.run import TOLERANT, Execution, Policy, process
 from pipeline.step import Step
@@ -48,4 +48,4 @@ def draw_sheet(column: Path, path: Path) -> None:
     """Draw the first pictures of a column side by side."""
     first = islice((sample for unit in samples.parts(column) for sample in unit), TILES)
     tiles = [images.decode(sample.picture) for sample in first]
-    files.write(path, images.encode(gallery.sheet([tiles[:8], tiles[8:]])))
+    files.write(path, png.encode(gallery.sheet([tiles[:8], tiles[8:]])))

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline import files, gallery, images, report
+from pipeline import files, gallery, png, report
 from pipeline.params import Evaluate
 from stages.arguments import Device, Metrics, Model, Pairs, Sheet, progress
 from stages.options import unfold
@@ -49,5 +49,5 @@ def evaluate(
         rows = [
             gallery.Strip("", [(p, name) for name, p in shown.items()]) for shown in found.pictures.values()
         ]
-        files.write(sheet, images.encode(gallery.page(rows, side=found.summary["side"])))
+        files.write(sheet, png.encode(gallery.page(rows, side=found.summary["side"])))
     typer.echo(f"evaluate: {report.scores(found.summary)}")

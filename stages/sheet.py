@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline import Halt, drawings, files, gallery, images, samples
+from pipeline import Halt, drawings, files, gallery, images, png, samples
 from pipeline.fields import bounds
 from pipeline.params import Sketch
 from pipeline.sketch import CANON
@@ -46,7 +46,7 @@ def sheet(
         groups = drawings.ways(numbers(blocksizes), weights)
     chosen = choose(source, key or [])
     rows = [row for sample in chosen for row in compared(sample, source, groups, side)]
-    files.write(dest, images.encode(gallery.page(rows, side)))
+    files.write(dest, png.encode(gallery.page(rows, side)))
     typer.echo(f"sheet: {', '.join(sample.key for sample in chosen)} drawn to {dest}")
 
 

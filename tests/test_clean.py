@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from made import picture, unpacked
 
-from pipeline import images, scores
+from pipeline import images, png, scores
 from pipeline.clean import Take, chroma, column, histogram, measure
 from pipeline.clean import told as told_names
 from pipeline.images import BadImage
@@ -23,20 +23,20 @@ SMALL = Clean(side=64, smallest=64, blur=9.0)  # small pictures are blurred at 2
 def reason(image, params):
     """Return why a picture is rejected."""
     with pytest.raises(BadImage) as caught:
-        admit(images.encode(image), params)
+        admit(png.encode(image), params)
     return str(caught.value)
 
 
 def test_the_result_is_the_square_of_the_side():
     wide = picture(1, 100, 80)
-    color, scores = unpacked(admit(images.encode(wide), SMALL))
+    color, scores = unpacked(admit(png.encode(wide), SMALL))
     np.testing.assert_array_equal(color, images.square(wide, 64))
     assert (scores["width"], scores["height"]) == (100, 80)
 
 
 def scores_of(image, params=SMALL):
     """Return what is told of a picture."""
-    return measure(images.encode(image), Take.of(params)).metadata
+    return measure(png.encode(image), Take.of(params)).metadata
 
 
 FINE = {
@@ -118,7 +118,7 @@ def apart(one, other):
 
 
 def test_complexity_does_not_depend_on_the_side():
-    data = images.encode(picture(2, 512, 512))
+    data = png.encode(picture(2, 512, 512))
     measured = {admit(data, Clean(side=side, blur=9.0)).metadata["complexity7"] for side in (64, 256, 300)}
     assert len(measured) == 1
 
@@ -126,10 +126,9 @@ def test_complexity_does_not_depend_on_the_side():
 def test_equal_pixels_have_equal_hashes_whatever_the_file():
     image = picture(3)
     scores = [
-        admit(data, SMALL).metadata["pixels"]
-        for data in (images.encode(image), images.encode(image) + b"tail")
+        admit(data, SMALL).metadata["pixels"] for data in (png.encode(image), png.encode(image) + b"tail")
     ]
-    assert scores[0] == scores[1] != admit(images.encode(picture(4)), SMALL).metadata["pixels"]
+    assert scores[0] == scores[1] != admit(png.encode(picture(4)), SMALL).metadata["pixels"]
 
 
 def test_chroma_is_the_mean_spread_of_a_pixel_and_zero_for_gray():
@@ -138,13 +137,13 @@ def test_chroma_is_the_mean_spread_of_a_pixel_and_zero_for_gray():
 
 def test_an_own_sketch_is_cropped_and_resized_as_its_picture():
     image = picture(1, 80, 100)
-    lines = images.encode(np.repeat(image[..., :1], 3, axis=2))
+    lines = png.encode(np.repeat(image[..., :1], 3, axis=2))
     for params in (SMALL, replace(SMALL, crop="top")):
-        result = column(images.encode(image), "1", Take.of(params), lines)
+        result = column(png.encode(image), "1", Take.of(params), lines)
         color, scores = unpacked(result)
         np.testing.assert_array_equal(result.sketch, color[..., 0])
-        np.testing.assert_array_equal(color, admit(images.encode(image), params).picture)
-        alone = admit(images.encode(image), params).metadata
+        np.testing.assert_array_equal(color, admit(png.encode(image), params).picture)
+        alone = admit(png.encode(image), params).metadata
         assert scores.pop("lines") != alone.pop("lines")  # those of the own sketch
         assert scores == alone
 
@@ -153,7 +152,7 @@ def test_an_own_sketch_of_another_size_is_gray_and_of_the_side():
     line = np.full((240, 300, 4), 255, np.uint8)
     line[..., 3] = 0  # transparent is white
     line[:, 90:99] = (200, 0, 0, 255)
-    drawn = admit(images.encode(picture(1, 100, 80)), SMALL, images.encode(line)).sketch
+    drawn = admit(png.encode(picture(1, 100, 80)), SMALL, png.encode(line)).sketch
     assert drawn.shape == (64, 64)
     assert (drawn[:, 0] == 255).all()
     assert (drawn[:, 17] < 100).all()  # 94.5 of 300 is 64.5 from the left of the middle 240, at a side of 64
@@ -161,7 +160,7 @@ def test_an_own_sketch_of_another_size_is_gray_and_of_the_side():
 
 @pytest.mark.parametrize(("width", "height", "fine"), [(102, 100, True), (103, 100, False), (97, 100, False)])
 def test_an_own_sketch_has_the_aspect_of_its_picture_within_two_percent(width, height, fine):
-    square, sketch = images.encode(picture(1)), images.encode(picture(1, width, height))
+    square, sketch = png.encode(picture(1)), png.encode(picture(1, width, height))
     if fine:
         assert admit(square, SMALL, sketch).sketch is not None
     else:
@@ -171,7 +170,7 @@ def test_an_own_sketch_has_the_aspect_of_its_picture_within_two_percent(width, h
 
 def test_a_broken_own_sketch_rejects_its_picture():
     with pytest.raises(BadImage, match="cannot decode"):
-        admit(images.encode(picture(1)), SMALL, b"nothing")
+        admit(png.encode(picture(1)), SMALL, b"nothing")
 
 
 def test_the_histogram_counts_every_picture_once():

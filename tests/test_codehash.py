@@ -24,7 +24,7 @@ def names(module):
 
 
 def test_imports_are_followed_to_the_end():
-    assert names("pipeline.cue") == ["chance.py", "cue.py", "images.py", "result.py"]
+    assert names("pipeline.cue") == ["chance.py", "cue.py", "images.py", "png.py", "result.py"]
     assert "files.py" in names("pipeline.step")
 
 

@@ -11,7 +11,7 @@ from made import picture
 from safetensors.torch import save_file
 from torch.nn import functional as F
 
-from pipeline import Halt, extractor, images
+from pipeline import Halt, extractor, png
 from pipeline.extractor import Extractor, extract
 from pipeline.params import Sketch
 from pipeline.sketch import column, pin, sketchify
@@ -181,7 +181,7 @@ def test_a_missing_file_is_said_before_a_picture_is_drawn(tmp_path, name):
     with pytest.raises(Halt, match=r"^.* is missing: download the weights, and name their file$"):
         pin(sketch)
     with pytest.raises(Halt, match="is missing"):
-        column(images.encode(picture(1)), "1", sketch)
+        column(png.encode(picture(1)), "1", sketch)
 
 
 def test_other_weights_at_the_same_place_make_other_work(weights):
@@ -197,6 +197,6 @@ def test_other_weights_at_the_same_place_make_other_work(weights):
 
 
 def test_the_facts_tell_the_weights_by_hash_and_not_where_they_lie(weights, image):
-    facts = column(images.encode(image), "1", pin(Sketch(method="learned", weights=weights))).metadata
+    facts = column(png.encode(image), "1", pin(Sketch(method="learned", weights=weights))).metadata
     assert facts["weights"] == "netG.safetensors"
     assert len(facts["sha256"]) == 64

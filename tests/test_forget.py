@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from made import picture, process, run_prep
 
-from pipeline import Halt, cue, files, forget, images, samples, sketch
+from pipeline import Halt, cue, files, forget, png, samples, sketch
 from pipeline.ledger import LEDGER
 from pipeline.pack import pack
 from pipeline.params import Cue, Pack, Search, Sketch
@@ -39,7 +39,7 @@ train:
 
 
 def original(number):
-    return images.encode(picture(number))
+    return png.encode(picture(number))
 
 
 def md5(number):

@@ -11,7 +11,7 @@ from PIL import ImageFont
 from safetensors.torch import save_file
 from typer.testing import CliRunner
 
-from pipeline import files, gallery, images, params
+from pipeline import files, gallery, images, params, png
 from pipeline.drawings import compare, ways
 from pipeline.extractor import Extractor
 from pipeline.gallery import HAIRLINE, Strip, frame, page, sheet, text, wrap
@@ -26,7 +26,7 @@ SIDE = 48
 def elsewhere(tmp_path, monkeypatch):
     """Work in an empty folder that holds a picture girl.png."""
     monkeypatch.chdir(tmp_path)
-    files.write(Path("girl.png"), images.encode(picture(1, 90, 70)))
+    files.write(Path("girl.png"), png.encode(picture(1, 90, 70)))
 
 
 def tile(number: int, caption: str = "") -> gallery.Tile:
@@ -71,7 +71,7 @@ def test_every_tile_lies_on_the_page_once_unchanged_and_in_line():
 
 def test_equal_tiles_give_equal_bytes_and_the_pictures_stay_as_they_were():
     shown = picture(1, 100, 60)
-    made = [images.encode(page([Strip("title", [(shown, "words")])], SIDE)) for _ in range(2)]
+    made = [png.encode(page([Strip("title", [(shown, "words")])], SIDE)) for _ in range(2)]
     assert made[0] == made[1]
     np.testing.assert_array_equal(shown, picture(1, 100, 60))
 
@@ -171,7 +171,7 @@ def test_a_page_of_nothing_is_white_but_for_its_titles(rows):
     sheet = page(rows, SIDE)
     assert (sheet.dtype, sheet.shape[2]) == (np.uint8, 3)
     assert (sheet == 255).all() == (not rows or not rows[0].title)
-    images.encode(sheet)
+    png.encode(sheet)
 
 
 def test_the_ways_are_every_blocksize_preset_and_method_that_draws():
@@ -194,7 +194,7 @@ def labels(rows):
 def test_a_comparison_holds_the_original_and_every_sketch_once_with_its_complexity(side):
     image = picture(1, 300, 280)
     groups = ways((5, 9))
-    captions, shown = labels(compare("girl", images.encode(image), groups, side))
+    captions, shown = labels(compare("girl", png.encode(image), groups, side))
     square, canon = images.square(image, side), images.square(image, 256)
     np.testing.assert_array_equal(shown.pop("original"), square)
     named = groups[0] | groups[1]
@@ -205,7 +205,7 @@ def test_a_comparison_holds_the_original_and_every_sketch_once_with_its_complexi
 
 
 def test_rows_are_no_wider_than_the_usual_comparison_and_the_first_alone_is_titled():
-    rows = compare("girl", images.encode(picture(1)), ways(range(3, 29, 2)), SIDE)
+    rows = compare("girl", png.encode(picture(1)), ways(range(3, 29, 2)), SIDE)
     assert [row.title for row in rows] == ["girl"] + [""] * (len(rows) - 1)
     assert [len(row.tiles) for row in rows] == [7, 7, 7, 6]
 
@@ -228,7 +228,7 @@ def test_the_command_draws_the_page_of_a_picture_and_equal_bytes_twice():
     told = run("girl.png", "a.png", "--side", SIDE)
     assert (told.exit_code, told.output) == (0, "sheet: girl drawn to a.png\n")
     rows = compare("girl", Path("girl.png").read_bytes(), ways(), SIDE)
-    assert Path("a.png").read_bytes() == images.encode(page(rows, SIDE))
+    assert Path("a.png").read_bytes() == png.encode(page(rows, SIDE))
     run("girl.png", "b.png", "--side", SIDE)
     assert Path("a.png").read_bytes() == Path("b.png").read_bytes()
 
@@ -236,7 +236,7 @@ def test_the_command_draws_the_page_of_a_picture_and_equal_bytes_twice():
 def test_blocksizes_are_those_that_were_asked_for():
     assert run("girl.png", "a.png", "--side", SIDE, "--blocksizes", "15,3,15").exit_code == 0
     rows = compare("girl", Path("girl.png").read_bytes(), ways((15, 3)), SIDE)
-    assert Path("a.png").read_bytes() == images.encode(page(rows, SIDE))
+    assert Path("a.png").read_bytes() == png.encode(page(rows, SIDE))
 
 
 def test_learned_lines_are_drawn_with_the_weights_that_were_named():
@@ -277,7 +277,7 @@ def test_the_first_pictures_of_a_folder_or_those_of_the_keys_get_a_block_each():
     ],
 )
 def test_what_is_wrong_is_one_sentence_and_nothing_is_written(capsys, monkeypatch, arguments, code, words):
-    files.write(Path("broken.png"), images.encode(picture(1))[:200])
+    files.write(Path("broken.png"), png.encode(picture(1))[:200])
     before = {path: path.read_bytes() for path in Path().iterdir()}
     found, err = said(capsys, monkeypatch, *arguments)
     assert (found, err.count("\n"), err[:6]) == (code, 1, "prep: ")

@@ -14,7 +14,7 @@ from PIL import Image, ImageOps
 from scipy.ndimage import gaussian_filter
 from zlib_ng import zlib_ng
 
-from pipeline import artist, images
+from pipeline import artist, images, png
 from pipeline.images import BadImage
 from pipeline.params import Sketch
 from pipeline.sketch import sketchify
@@ -93,8 +93,8 @@ def test_a_jpeg_decoded_small_keeps_the_least_size_and_the_same_look():
 
 def test_the_opacity_of_a_picture_is_its_alpha_and_there_is_none_without():
     rgba = np.dstack([picture(1, 8, 6), np.arange(48, dtype=np.uint8).reshape(6, 8)])
-    assert (images.opacity(images.encode(rgba)) == rgba[..., 3]).all()
-    assert images.opacity(images.encode(rgba[..., :3])) is None
+    assert (images.opacity(png.encode(rgba)) == rgba[..., 3]).all()
+    assert images.opacity(png.encode(rgba[..., :3])) is None
     assert images.opacity(save(Image.fromarray(rgba[..., :3]), "jpeg")) is None
 
 
@@ -124,13 +124,13 @@ def test_mutilated_files_are_bad_or_decode_but_never_crash():
 
 
 def test_measuring_agrees_with_decoding(image):
-    data = images.encode(image[:, :50])
+    data = png.encode(image[:, :50])
     assert images.measure(data) == (50, 64)
 
 
 @pytest.mark.parametrize("pixels", [picture(1), picture(1)[..., 0], np.eye(9, dtype=np.uint8) * 255])
 def test_encoding_loses_nothing(pixels):
-    decoded = images.decode(images.encode(pixels))
+    decoded = images.decode(png.encode(pixels))
     np.testing.assert_array_equal(decoded, pixels if pixels.ndim == 3 else np.stack([pixels] * 3, axis=2))
 
 
@@ -138,9 +138,9 @@ def test_encoding_loses_nothing(pixels):
 def test_a_fourth_channel_is_encoded_and_laid_on_white_again(size):
     pixels = np.full((*size, 4), (200, 10, 90, 255), np.uint8)
     pixels[0, 0] = (1, 2, 3, 0)
-    with Image.open(io.BytesIO(images.encode(pixels))) as encoded:
+    with Image.open(io.BytesIO(png.encode(pixels))) as encoded:
         np.testing.assert_array_equal(np.asarray(encoded), pixels)
-    decoded = images.decode(images.encode(pixels))
+    decoded = images.decode(png.encode(pixels))
     assert (decoded[0, 0] == 255).all()
     np.testing.assert_array_equal(decoded.reshape(-1, 3)[1:], pixels.reshape(-1, 4)[1:, :3])
 
@@ -150,7 +150,7 @@ def test_a_fourth_channel_is_encoded_and_laid_on_white_again(size):
 def test_pillow_and_opencv_read_what_is_encoded(size, channels, order):
     pixels = np.random.default_rng(1).integers(0, 256, (*size, *channels), np.uint8)
     for image in (pixels, pixels[::-1, ::-1], np.where(pixels > 99, 255, 0).astype(np.uint8)):
-        data = images.encode(image)
+        data = png.encode(image)
         with Image.open(io.BytesIO(data)) as opened:
             np.testing.assert_array_equal(np.asarray(opened.convert("L") if not channels else opened), image)
         read = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
@@ -161,10 +161,10 @@ def test_pillow_and_opencv_read_what_is_encoded(size, channels, order):
 
 @pytest.mark.parametrize("packer", [zlib, zlib_ng])
 def test_equal_pixels_are_equal_bytes_whichever_zlib_packs_them(monkeypatch, packer):
-    monkeypatch.setattr(images, "zlib", packer)
+    monkeypatch.setattr(png, "zlib", packer)
     y, x = np.mgrid[:64, :64]
     pixels = np.stack([x * y // 16, x * 3, y // 8 * 31], axis=2).astype(np.uint8)
-    digests = [sha256(images.encode(image)).hexdigest()[:16] for image in (pixels, pixels[..., 0])]
+    digests = [sha256(png.encode(image)).hexdigest()[:16] for image in (pixels, pixels[..., 0])]
     assert digests == ["8da9a43aa51be17d", "dd020b5fa4a9a2f3"]
 
 
@@ -175,11 +175,11 @@ def test_zlib_and_zlib_ng_pack_the_same_bytes_and_unpack_each_other(monkeypatch,
     image = np.cumsum(random.integers(0, noise + 1, shape, np.uint8), axis=0, dtype=np.uint8)
     packed = []
     for packer, other in ((zlib, zlib_ng), (zlib_ng, zlib)):
-        monkeypatch.setattr(images, "zlib", packer)
-        packed.append(images.encode(image))
-        monkeypatch.setattr(images, "zlib", other)
+        monkeypatch.setattr(png, "zlib", packer)
+        packed.append(png.encode(image))
+        monkeypatch.setattr(png, "zlib", other)
         if shape[2:] == (3,):
-            np.testing.assert_array_equal(images.reread(packed[-1]), image)
+            np.testing.assert_array_equal(png.reread(packed[-1]), image)
     assert packed[0] == packed[1]
 
 
@@ -187,8 +187,8 @@ def test_a_file_is_hardly_longer_than_one_by_pillow_and_a_sketch_is_shorter():
     photo = save(Image.fromarray(artist.draw(artist.portrait(1))), "jpeg", quality=90)
     color = images.square(images.decode(photo), 256)
     sketch = sketchify(color, Sketch())
-    assert len(images.encode(color)) < 1.15 * len(save(Image.fromarray(color), compress_level=1))
-    assert len(images.encode(sketch)) < len(save(Image.fromarray(sketch).convert("1"), compress_level=1))
+    assert len(png.encode(color)) < 1.15 * len(save(Image.fromarray(color), compress_level=1))
+    assert len(png.encode(sketch)) < len(save(Image.fromarray(sketch).convert("1"), compress_level=1))
 
 
 def pillow(data: bytes) -> np.ndarray | None:
@@ -210,8 +210,8 @@ def agrees(data: bytes) -> bool:
 
 
 def test_a_file_of_ours_that_was_changed_is_what_pillow_says_it_is():
-    data = images.encode(picture(1))
-    assert images.reread(data) is not None
+    data = png.encode(picture(1))
+    assert png.reread(data) is not None
     assert agrees(data)
     assert agrees(data + b"tail")
     for end in range(0, len(data), 41):
@@ -226,15 +226,15 @@ def test_a_file_of_ours_that_was_changed_is_what_pillow_says_it_is():
 @pytest.mark.parametrize("size", [(64, 64), (63, 64), (65, 64), (64, 65), (1 << 31, 1), (5000, 4000)])
 @pytest.mark.parametrize("filtered", ["ours", "another filter", "too short", "too long"])
 def test_a_file_that_looks_like_ours_is_what_pillow_says_it_is(size, filtered):
-    rows = images.differences(picture(1).reshape(64, -1))
+    rows = png.differences(picture(1).reshape(64, -1))
     if filtered == "another filter":
         rows[5, 0] = 1
     rows = {"too short": rows[:-1], "too long": np.vstack([rows, rows])}.get(filtered, rows)
-    assert agrees(images.png(*size, 8, images.RGB, zlib.compress(rows)))
+    assert agrees(png.png(*size, 8, png.RGB, zlib.compress(rows)))
 
 
 def test_black_and_white_takes_one_bit_a_pixel():
-    with Image.open(io.BytesIO(images.encode(np.eye(9, dtype=np.uint8) * 255))) as encoded:
+    with Image.open(io.BytesIO(png.encode(np.eye(9, dtype=np.uint8) * 255))) as encoded:
         assert encoded.mode == "1"
 
 

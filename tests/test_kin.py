@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from made import picture, process
 
-from pipeline import Halt, files, images, kin, samples, warp
+from pipeline import Halt, files, images, kin, png, samples, warp
 from pipeline.params import Reference
 from pipeline.step import Step
 from pipeline.tars import Sample
@@ -17,7 +17,7 @@ STEP = Step(warp.column, SAME, extra="relative")
 def make(folder, numbers, paint=picture):
     """Write a column of pictures, three to a shard."""
     made = [
-        Sample(f"{n:09d}", {"png": images.encode(paint(n)), "json": files.dumps({"family": FAMILIES[n]})})
+        Sample(f"{n:09d}", {"png": png.encode(paint(n)), "json": files.dumps({"family": FAMILIES[n]})})
         for n in numbers
     ]
     listed = [
@@ -59,7 +59,7 @@ def test_a_relative_is_bent_and_tinted_like_any_picture(tmp_path):
     params = Reference(subject="family", flip=0.5)
     column = make(tmp_path / "in", (5, 6))
     made, _ = references(column, tmp_path, Step(warp.column, params, extra="relative"))
-    own = warp.column(images.encode(picture(6)), "000000005", params).picture
+    own = warp.column(png.encode(picture(6)), "000000005", params).picture
     np.testing.assert_array_equal(made[5], own)
 
 
@@ -91,6 +91,6 @@ def test_the_choice_depends_on_the_seed(tmp_path):
 
 
 def test_loose_pictures_have_no_families(tmp_path):
-    files.write(tmp_path / "in" / "1.png", images.encode(picture(1)))
+    files.write(tmp_path / "in" / "1.png", png.encode(picture(1)))
     with pytest.raises(Halt, match="loose pictures have no families: name a folder of shards"):
         kin.pair(samples.parts(tmp_path / "in"), 0)

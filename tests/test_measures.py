@@ -11,7 +11,7 @@ from scipy import stats
 from skimage.color import rgb2lab
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from pipeline import artist, images
+from pipeline import artist, images, png
 from pipeline import cue as cues
 from pipeline.dataset import tensor
 from pipeline.measures import (
@@ -223,7 +223,7 @@ def test_colors_of_some_pixels_are_close_to_those_of_all():
 @pytest.mark.parametrize("method", ADHERENT)
 def test_a_picture_adheres_to_its_own_cue_as_packed(method):
     image, params = drawing(1), Cue(method=method)
-    given = images.decode(images.encode(cues.cue(image, params, "a")))
+    given = images.decode(png.encode(cues.cue(image, params, "a")))
     assert adherence(image, given, params, "a") == 0
     assert adherence(drawing(2), given, params, "a") > 2
 
@@ -231,7 +231,7 @@ def test_a_picture_adheres_to_its_own_cue_as_packed(method):
 @pytest.mark.parametrize("method", ADHERENT)
 def test_a_flat_picture_is_as_far_from_the_cue_as_its_color(method):
     params = Cue(method=method)
-    given = images.decode(images.encode(cues.cue(flat(250, 255, 255, side=64), params, "a")))
+    given = images.decode(png.encode(cues.cue(flat(250, 255, 255, side=64), params, "a")))
     assert adherence(flat(250, 255, 252, side=64), given, params, "a") == 1
     assert adherence(flat(220, 255, 255, side=64), given, params, "a") == 10
 
@@ -240,7 +240,7 @@ def test_what_lies_beside_the_hints_does_not_count():
     image, params = drawing(1), Cue(method="points")
     cue = cues.cue(image, params, "a")
     other = np.where(cue[..., 3:] > 0, image, 255 - image)
-    assert adherence(other, images.decode(images.encode(cue)), params, "a") == 0
+    assert adherence(other, images.decode(png.encode(cue)), params, "a") == 0
 
 
 def test_there_is_nothing_to_adhere_to_in_a_palette_in_none_and_in_what_was_dropped():

@@ -18,7 +18,7 @@ from ruamel.yaml import YAML
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from pipeline import images
+from pipeline import images, png
 from pipeline.modelcard import FOLDER, HIDDEN, PAPERS, model_card, public
 from pipeline.models import load, save
 from pipeline.painting import colorize
@@ -63,7 +63,7 @@ def home(request, tmp_path, monkeypatch):
         model_card(given),
     )
     for number, name in enumerate(("sketch", "cue", "reference", "mask")):
-        Path(f"{name}.png").write_bytes(images.encode(picture(number, 40 + number, 50)))
+        Path(f"{name}.png").write_bytes(png.encode(picture(number, 40 + number, 50)))
     return tmp_path
 
 
@@ -95,7 +95,7 @@ def test_a_model_that_was_trained_without_cues_is_used_without_one(tmp_path, mon
         given,
         model_card(given),
     )
-    Path("sketch.png").write_bytes(images.encode(picture(1, 24, 24)))
+    Path("sketch.png").write_bytes(png.encode(picture(1, 24, 24)))
     text = Path(FOLDER, "README.md").read_text()
     assert "--cue" not in text
     exec(blocks(text, "python")[0], {})

@@ -17,7 +17,7 @@ import psutil
 import pytest
 from made import make_column, picture, process
 
-from pipeline import Halt, clean, codehash, cue, files, images, samples, sketch
+from pipeline import Halt, clean, codehash, cue, files, images, png, samples, sketch
 from pipeline.images import BadImage
 from pipeline.ledger import LEDGER
 from pipeline.memo import table
@@ -403,9 +403,9 @@ def make_pairs(folder, suffixes):
     """Write and seal a column of one shard: a picture for each suffix of an own sketch, which may be none."""
     listed = []
     for number, suffix in enumerate(suffixes, 1):
-        members = {"png": images.encode(picture(number)), "json": files.dumps({"family": "1"})}
+        members = {"png": png.encode(picture(number)), "json": files.dumps({"family": "1"})}
         if suffix:
-            members[suffix] = images.encode(picture(number)[..., 0])
+            members[suffix] = png.encode(picture(number)[..., 0])
         listed.append(Sample(f"{number:09d}", members))
     samples.seal(folder, [samples.write_shard(folder / "000000.tar", listed)], len(listed), {})
     return folder

@@ -9,7 +9,7 @@ import safetensors.torch
 import torch
 from made import packed, sample
 
-from pipeline import Halt, images, samples, training, warp
+from pipeline import Halt, images, png, samples, training, warp
 from pipeline.checkpoint import release, shrink
 from pipeline.codehash import sources
 from pipeline.dataset import Pairs
@@ -382,7 +382,7 @@ def test_scft_learns_one_picture_by_heart_from_four_references(tmp_path):
     members = []
     for key in ("000", "001", "002", "003"):
         facts = warp.choose(key, Reference())
-        bent = {"reference.png": images.encode(warp.bend(color, facts))}
+        bent = {"reference.png": png.encode(warp.bend(color, facts))}
         told = {"json": json.dumps({"reference": facts}).encode()}
         members.append(Sample(key, sample(0).members | bent | told))
     listed = [

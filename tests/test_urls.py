@@ -8,7 +8,7 @@ import pytest
 from made import make_column, picture, process, run_prep
 from store import content, upload
 
-from pipeline import Halt, files, images, samples
+from pipeline import Halt, files, images, png, samples
 from pipeline.images import BadImage
 from pipeline.ledger import LEDGER
 from pipeline.pack import current, pack
@@ -63,7 +63,7 @@ def test_memory_is_a_place_like_any_other(column, expected, tmp_path):
 
 def test_loose_pictures_have_the_same_keys_in_the_same_order(bucket, tmp_path):
     for number, name in enumerate(["b.x.png", "b/1.png", "b/a/1.png", "b0.png", "a.png"], 1):
-        files.write(tmp_path / "in" / name, images.encode(picture(number)))
+        files.write(tmp_path / "in" / name, png.encode(picture(number)))
     files.write(tmp_path / "in" / "b" / "1.json", b'{"family": "7"}')
     afar = upload(tmp_path / "in", f"{bucket}/in")
     near, far = ([s for part in samples.parts(place) for s in part] for place in (tmp_path / "in", afar))
@@ -75,7 +75,7 @@ def test_loose_pictures_have_the_same_keys_in_the_same_order(bucket, tmp_path):
 
 
 def test_facts_that_cannot_be_read_are_not_taken_for_none(store, bucket):
-    for name, data in {"a.png": images.encode(picture(1)), "a.json": b'{"family": "7"}'}.items():
+    for name, data in {"a.png": png.encode(picture(1)), "a.json": b'{"family": "7"}'}.items():
         files.write(files.locate(f"{bucket}/in/{name}"), data)
     [part] = samples.parts(files.locate(f"{bucket}/in"))
     store.refused = "a.json"
