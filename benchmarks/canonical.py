@@ -18,8 +18,9 @@ from torch import Tensor, nn
 from torch.optim import Adam
 from torch.utils.data import DataLoader, Dataset
 
-from pipeline import Halt, artist, cue, files, images, png, samples, sketch, warp
+from pipeline import Halt, artist, cue, files, samples, sketch, warp
 from pipeline.dataset import Pairs
+from pipeline.images import pixels, png
 from pipeline.params import Cue, Model, Reference, Sketch
 from pipeline.systems.layers import Doubling
 from pipeline.systems.pix2pix import SYSTEM as PIX2PIX
@@ -145,9 +146,9 @@ def drawn(folder: Path, count: int, side: int) -> Path:
 
 def members(number: int, side: int) -> dict[str, bytes]:
     """Draw a portrait and make its columns."""
-    color = images.resize(artist.draw(artist.portrait(number)), side, side)
+    color = pixels.resize(artist.draw(artist.portrait(number)), side, side)
     facts = warp.choose(str(number), Reference())
     made = {"color": color, "sketch-b7": sketch.sketchify(color, Sketch()), "cue": cue.cue(color, Cue())}
     made["reference"] = warp.bend(color, facts)
-    pictures = {f"{name}.png": png.encode(image) for name, image in made.items()}
+    pictures = {f"{name}.png": png.encode_png(image) for name, image in made.items()}
     return pictures | {"json": files.dumps({"reference": facts})}

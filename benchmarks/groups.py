@@ -9,7 +9,8 @@ import time
 
 import numpy as np
 
-from pipeline import artist, groups, images, lines, near
+from pipeline import artist, groups, lines, near
+from pipeline.images import pixels
 from pipeline.looks import REACH, WAVES, of_colors, of_lines
 
 SAMPLES, DRAWN, EQUAL, ROWS = 100_000, 200, 5_000, 500
@@ -17,8 +18,8 @@ SAMPLES, DRAWN, EQUAL, ROWS = 100_000, 200, 5_000, 500
 
 def draw(number: int) -> tuple[bytes, bytes]:
     """Hash the colors and the lines of a portrait."""
-    image = images.square(artist.draw(artist.portrait(number)), 256)
-    return of_colors(image), of_lines(lines.threshold(images.grayscale(image), 7, 2.0))
+    image = pixels.square(artist.draw(artist.portrait(number)), 256)
+    return of_colors(image), of_lines(lines.threshold(pixels.grayscale(image), 7, 2.0))
 
 
 def vary(hashes: list[bytes], seed: int) -> np.ndarray:

@@ -14,10 +14,11 @@ from multiprocessing.connection import Connection
 
 from PIL import Image
 
-from pipeline import artist, booru, images
+from pipeline import artist, booru
 from pipeline.catalog import Catalog
 from pipeline.chance import fraction
 from pipeline.faults import Faults, Rule
+from pipeline.images import pixels
 from pipeline.posts import describe
 from pipeline.server import Answer, Request, running
 
@@ -99,7 +100,7 @@ class Contents:
 
 def draw(number: int, side: int, quality: int) -> bytes:
     """Draw a JPEG."""
-    picture = Image.fromarray(images.resize(artist.draw(artist.portrait(number)), side, side))
+    picture = Image.fromarray(pixels.resize(artist.draw(artist.portrait(number)), side, side))
     buffer = io.BytesIO()
     picture.save(buffer, "jpeg", quality=quality)
     return buffer.getvalue()

@@ -21,8 +21,10 @@ from scipy.interpolate import RBFInterpolator
 from scipy.ndimage import correlate1d, gaussian_filter, map_coordinates
 from scipy.signal import fftconvolve
 
-from pipeline import artist, clean, cue, images, png, sketch, warp, workers
+from pipeline import artist, clean, cue, sketch, warp, workers
 from pipeline.files import dumps
+from pipeline.images import codec, png
+from pipeline.images.pixels import resize
 from pipeline.params import Clean, Cue, Reference, Sketch
 from pipeline.step import Step
 from pipeline.tars import Sample, Writer
@@ -55,20 +57,20 @@ def ours(data: bytes) -> bytes:
 def outputs(data: bytes) -> list[np.ndarray]:
     """List the pixels that the library makes of a picture."""
     color = CLEAN(Sample("1", {"jpg": data}))[0].picture
-    return [images.decode(color), *(step.function(color, "1", step.params)[0] for step in COLUMNS.values())]
+    return [codec.decode(color), *(step.function(color, "1", step.params)[0] for step in COLUMNS.values())]
 
 
 def limit(data: bytes, made: list[np.ndarray]) -> list[bytes]:
     """Decode scaled, and encode what is given."""
-    images.decode(data, least=SIDE)
-    return [png.encode(image) for image in made]
+    codec.decode(data, least=SIDE)
+    return [png.encode_png(image) for image in made]
 
 
 def reads(data: bytes, made: list[np.ndarray]) -> list[bytes]:
     """Do as `limit` does, and decode the color picture once for each column that is made of it."""
     encoded = limit(data, made)
     for _ in COLUMNS:
-        images.decode(encoded[0])
+        codec.decode(encoded[0])
     return encoded
 
 
@@ -194,13 +196,13 @@ def milliseconds(work: Callable[[], object], runs: int = 50) -> float:
 def paths(data: bytes) -> list[str]:
     """Measure each fast path and the same work in float64 or by Pillow; lay out times and errors."""
     color, *_ = made = outputs(data)
-    gray, packed = cv2.cvtColor(color, cv2.COLOR_RGB2GRAY), png.encode(color)
+    gray, packed = cv2.cvtColor(color, cv2.COLOR_RGB2GRAY), png.encode_png(color)
     points, shift = warp.draw("1", Reference())
     at = warp.flow(points, SIDE, SIDE)
     exact = [partial(exact_threshold, gray, 7), partial(exact_threshold, gray, 11)]
     exact += [partial(plain_xdog, gray, *settings) for settings in XDOG]
     listed = [  # name, the work, the same otherwise, how far it is off
-        ("decode PNG", partial(images.decode, packed), partial(pillow, packed), levels),
+        ("decode PNG", partial(codec.decode, packed), partial(pillow, packed), levels),
         ("chroma", partial(clean.chroma, color), lambda: np.ptp(color / 1, axis=2).mean(), levels),
         ("cue", partial(cue.cue, color, Cue()), lambda: gaussian_filter(color / 1, (20, 20, 0)), levels),
         ("flow", partial(warp.flow, points, SIDE, SIDE), partial(plain_flow, points), pixels),
@@ -210,7 +212,7 @@ def paths(data: bytes) -> list[str]:
     for (name, settings), slow in zip(SKETCHES.items(), exact, strict=True):
         listed.append((f"sketch {name}", partial(sketch.sketchify, color, settings), slow, share))
     for name, image in zip(["color", *COLUMNS], made, strict=True):
-        listed.append((f"encode {name}", partial(png.encode, image), partial(plain_encode, image), size))
+        listed.append((f"encode {name}", partial(png.encode_png, image), partial(plain_encode, image), size))
     return [
         f"{name:20}{milliseconds(fast):8.3f}{milliseconds(slow, 5):10.3f}  {off(fast(), slow())}"
         for name, fast, slow, off in listed
@@ -240,12 +242,12 @@ def pixels(fast: np.ndarray, exact: np.ndarray) -> str:
 
 def size(fast: bytes, slow: bytes) -> str:
     """Tell the largest difference between the pixels of two files, and the bytes of both."""
-    return f"{levels(images.decode(fast), images.decode(slow))}, {len(fast)} bytes for {len(slow)}"
+    return f"{levels(codec.decode(fast), codec.decode(slow))}, {len(fast)} bytes for {len(slow)}"
 
 
 def main() -> None:
     """Print the tables."""
-    drawing = images.resize(artist.draw(artist.portrait(1)), SOURCE, SOURCE)
+    drawing = resize(artist.draw(artist.portrait(1)), SOURCE, SOURCE)
     buffer = io.BytesIO()
     Image.fromarray(drawing).save(buffer, "jpeg", quality=92)
     with started() as pool:

@@ -14,7 +14,7 @@ from typing import Any
 from pipeline import Halt, query
 from pipeline.catalog import Catalog
 from pipeline.files import dumps
-from pipeline.images import BadImage
+from pipeline.images.codec import BadImage
 from pipeline.pages import Refusal, bad, browse, count, newest, tags, within
 from pipeline.posts import FullPost
 from pipeline.server import Answer, Request, Server, ranged, running

@@ -5,8 +5,8 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pipeline import images
-from pipeline.images import SUFFIXES, BadImage
+from pipeline.images import codec
+from pipeline.images.codec import SUFFIXES, BadImage
 from pipeline.params import Fetch
 from pipeline.posts import Post
 
@@ -92,7 +92,7 @@ def refuse_large(width: int, height: int, params: Fetch) -> None:
 def look(source: bytes | Path, params: Fetch) -> None:
     """Raise Reject if the header of a picture, as far as it can be read, gives too many pixels."""
     try:
-        size = images.measure(source)
+        size = codec.read_size(source)
     except BadImage as error:
         if str(error) == "too large":
             raise Reject("too big", str(error)) from error
@@ -125,8 +125,8 @@ def refuse_other(file: Wanted, path: Path, size: int) -> None:
         raise Damage("truncated", "zero bytes")
     if head.lstrip().lower().startswith(PAGES):
         raise Reject("wrong type", "a web page")
-    kind = images.identify(head)
-    if file.md5 and kind and kind != images.TWINS.get(file.ext, file.ext):
+    kind = codec.identify(head)
+    if file.md5 and kind and kind != codec.SUFFIX_ALIASES.get(file.ext, file.ext):
         raise Reject("wrong type", f"a {kind} file for {file.ext}")
     if size < file.size:
         raise Damage("truncated", f"{size} of {file.size} bytes")
@@ -139,10 +139,10 @@ def check_picture(file: Wanted, path: Path) -> None:
     if file.sha256 and digest(path, "sha256") != file.sha256:
         raise Damage("mismatch", "another SHA-256")
     try:
-        images.decode(path.read_bytes())
+        codec.decode(path.read_bytes())
     except BadImage as error:
         raise Damage("truncated", str(error)) from error
-    size = images.measure(path)
+    size = codec.read_size(path)
     if file.width and size != (file.width, file.height):
         raise Damage("mismatch", f"{size[0]} x {size[1]} pixels for {file.width} x {file.height}")
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from pipeline import images, looks, scores
-from pipeline.images import BadImage
+from pipeline import looks, scores
+from pipeline.images import codec, pixels
+from pipeline.images.codec import BadImage
+from pipeline.images.result import Result
 from pipeline.lines import CANON, black, threshold
 from pipeline.params import Clean
-from pipeline.result import Result
 
 C = 2.0  # levels below the mean of its neighborhood from which a pixel is black, where complexity is measured
 LOOK = 7  # blocksize of the sketch whose lines are hashed, in pixels
@@ -43,13 +44,13 @@ def measure(picture: bytes, take: Take, sketch: bytes | None = None) -> Result:
     hashes, the second of the artist's own sketch where there is one. Raise BadImage if either file cannot be
     decoded.
     """
-    width, height = images.measure(picture)
-    image = images.decode(picture, least=max(take.side, CANON))
-    color = images.square(image, take.side, take.crop)
-    canon = color if take.side == CANON else images.square(image, CANON, take.crop)
-    light = images.grayscale(canon)
-    own = None if sketch is None else fit(images.decode(sketch), image, take)
-    lines = threshold(light, LOOK, C) if own is None else images.resize(own, CANON, CANON)
+    width, height = codec.read_size(picture)
+    image = codec.decode(picture, least=max(take.side, CANON))
+    color = pixels.square(image, take.side, take.crop)
+    canon = color if take.side == CANON else pixels.square(image, CANON, take.crop)
+    light = pixels.grayscale(canon)
+    own = None if sketch is None else fit(codec.decode(sketch), image, take)
+    lines = threshold(light, LOOK, C) if own is None else pixels.resize(own, CANON, CANON)
     metadata = {"width": width, "height": height, "gray": chroma(color)} | scores.measure(canon)
     for size in map(int, take.blocksizes.split(",")):
         metadata[f"complexity{size}"] = black(threshold(light, size, C))
@@ -66,7 +67,7 @@ def fit(sketch: np.ndarray, image: np.ndarray, take: Take) -> np.ndarray:
     aspects = [width / height for height, width in (sketch.shape[:2], image.shape[:2])]
     if max(aspects) > (1 + STRETCH) * min(aspects):
         raise BadImage("odd sketch")
-    return images.square(cv2.cvtColor(sketch, cv2.COLOR_RGB2GRAY), take.side, take.crop)
+    return pixels.square(cv2.cvtColor(sketch, cv2.COLOR_RGB2GRAY), take.side, take.crop)
 
 
 def chroma(image: np.ndarray) -> float:

@@ -8,10 +8,12 @@ import cv2
 import numpy as np
 from torch import nn
 
-from pipeline import Halt, images, models, png, systems
+from pipeline import Halt, models, systems
 from pipeline import cue as cues
 from pipeline.codehash import code
 from pipeline.files import dumps
+from pipeline.images import codec, png
+from pipeline.images.pixels import resize
 from pipeline.painting import check_tile, colorize
 from pipeline.step import Output
 from pipeline.tars import Sample
@@ -37,9 +39,9 @@ class Colorizer:
 
     def __call__(self, sample: Sample) -> Output:
         """Color the picture of a sample: a sketch, or a gray one. Raise BadImage."""
-        image = images.decode(sample.picture)
+        image = codec.decode(sample.picture)
         colored = colorize(self.generator, self.config, self.given(image), self.tile)
-        return Output(Sample(sample.key, {"png": png.encode(colored)}))
+        return Output(Sample(sample.key, {"png": png.encode_png(colored)}))
 
     def given(self, image: np.ndarray) -> dict[str, np.ndarray]:
         """Return the inputs of `painting.colorize` for a picture: itself, and the guide fitted to it."""
@@ -54,7 +56,7 @@ class Colorizer:
                 raise ValueError("reference must be a picture, got None")
             scale = min(1, self.tile / max(height, width)) if self.tile else 1  # as large as what is colored
             size = max(1, round(width * scale)), max(1, round(height * scale))
-            return given | {"reference": images.resize(self.guide, *size)}
+            return given | {"reference": resize(self.guide, *size)}
         return given | {"cue": self.fitted(height, width)}
 
     def fitted(self, height: int, width: int) -> np.ndarray:
@@ -64,9 +66,9 @@ class Colorizer:
         trained = cues.parameters(self.config["columns"]["cue"])
         if trained.method in cues.HINTS:
             return cv2.resize(self.guide, (width, height), interpolation=cv2.INTER_NEAREST)
-        colors = images.resize(self.guide, width, height)
+        colors = resize(self.guide, width, height)
         if trained.method == "gaussian" and self.alpha is not None:
-            return cues.diffuse(colors, images.resize(self.alpha, width, height), trained.sigma)
+            return cues.diffuse(colors, resize(self.alpha, width, height), trained.sigma)
         return cues.cue(colors, trained)
 
     def area(self, height: int, width: int) -> np.ndarray:
@@ -108,6 +110,6 @@ def load(model: Path, given: dict[str, Path], device: str = "cpu", tile: int = 0
         raise Halt(f"{model} was trained without cues: leave --cue out, or train with another cue.method")
     try:
         data = given[kind].read_bytes()
-        return replace(plain, guide=images.decode(data), alpha=images.opacity(data))
-    except images.BadImage as reason:
+        return replace(plain, guide=codec.decode(data), alpha=codec.opacity(data))
+    except codec.BadImage as reason:
         raise Halt(f"{given[kind]}: {reason}") from None

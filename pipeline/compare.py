@@ -10,8 +10,9 @@ from statistics import fmean
 
 import numpy as np
 
-from pipeline import Halt, files, gallery, markdown, png
+from pipeline import Halt, files, markdown
 from pipeline.evaluation import MODEL, TINTED, Found, evaluate
+from pipeline.images import png, sheets
 from pipeline.models import CONFIG
 from pipeline.params import Evaluate
 from pipeline.progress import Tick, quiet
@@ -78,7 +79,7 @@ def write(results: list[Result], dest: Path) -> None:
     """Write the table as Markdown and JSON, and the contact sheet, to a folder."""
     files.write(dest / TABLE, table(results).encode())
     files.write_json(dest / NUMBERS, numbers(results))
-    files.write(dest / PICTURES, png.encode(pictures(results)))
+    files.write(dest / PICTURES, png.encode_png(pictures(results)))
 
 
 def table(results: list[Result]) -> str:
@@ -199,5 +200,5 @@ def pictures(results: list[Result]) -> np.ndarray:
         given = {name: each[name] for name in GIVEN for each in shown.values() if name in each}
         tiles = [(picture, name) for name, picture in given.items()]
         tiles += [(each["colored"], f"{name}\n{psnr[name, key]:.1f} dB") for name, each in shown.items()]
-        rows.append(gallery.Strip("", tiles))
-    return gallery.page(rows, results[0].found.summary["side"])
+        rows.append(sheets.Strip("", tiles))
+    return sheets.contact_sheet(rows, results[0].found.summary["side"])

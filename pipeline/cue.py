@@ -1,7 +1,7 @@
 """Color -> color cue: what tells a network which colors go where, and no more.
 
 A blur, blocks of the dominant colors, and none are RGB. Strokes and points lie on nothing: they are RGBA, and
-alpha is their mask channel, 255 where a color is given and 0 elsewhere; `images.decode` shows them on white.
+alpha is their mask channel, 255 where a color is given and 0 elsewhere; `codec.decode` shows them on white.
 """
 
 import math
@@ -10,9 +10,11 @@ from dataclasses import fields
 
 import numpy as np
 
-from pipeline import chance, images
+from pipeline import chance
+from pipeline.images import codec
+from pipeline.images.pixels import gaussian_blur, wide_blur
+from pipeline.images.result import Result
 from pipeline.params import Cue
-from pipeline.result import Result
 
 UNIT = 256  # side of the picture in whose pixels sizes are given
 WIDE = 8  # sigma in pixels at 256, from which on a blur is faster by cosines than pixel by pixel
@@ -42,7 +44,7 @@ def cue(image: np.ndarray, params: Cue, key: str = "") -> np.ndarray:
 
 def column(picture: bytes, key: str, params: Cue) -> Result:
     """Make the cue of an encoded picture, or a blank one if the key is among those dropped."""
-    image = images.decode(picture)
+    image = codec.decode(picture)
     if dropped(key, params):
         return Result(blank(image, params), tell(params, [], gone=True))
     drawn = draw(image, key, params)
@@ -111,9 +113,9 @@ def soften(image: np.ndarray, sigma: float) -> np.ndarray:
     """
     scaled = sigma * min(image.shape[:2]) / UNIT
     if sigma < WIDE or scaled < 1:
-        soft = images.blur(image.astype(np.float32), scaled)
+        soft = gaussian_blur(image.astype(np.float32), scaled)
     else:
-        soft = images.spread(image, scaled)
+        soft = wide_blur(image, scaled)
     return np.rint(soft).astype(np.uint8)
 
 
@@ -127,7 +129,7 @@ def diffuse(image: np.ndarray, alpha: np.ndarray, sigma: float) -> np.ndarray:
     opaque = alpha[..., None].astype(np.float32) / 255
     hints = image - 255 * (1 - opaque)  # their color times their alpha
     scaled = max(0.1, sigma * min(image.shape[:2]) / UNIT)
-    weighed = images.blur(np.dstack([hints, opaque]), scaled)
+    weighed = gaussian_blur(np.dstack([hints, opaque]), scaled)
     mean = (weighed[..., :3] + 255 * FAR) / (weighed[..., 3:] + FAR)
     return np.rint(mean).clip(0, 255).astype(np.uint8)
 

@@ -15,9 +15,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from pipeline import Halt, images, samples, warp
+from pipeline import Halt, samples, warp
 from pipeline.chance import fraction
 from pipeline.files import dumps
+from pipeline.images import codec
 from pipeline.mask import NAMES, mask
 from pipeline.params import Reference
 from pipeline.samples import Shard
@@ -40,7 +41,7 @@ class Entry:
 
     def picture(self, column: str) -> np.ndarray:
         """Decode the picture of a column."""
-        return images.decode(self.read(f"{column}.png"))
+        return codec.decode(self.read(f"{column}.png"))
 
 
 @dataclass(frozen=True)

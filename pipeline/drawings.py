@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from pipeline import images
-from pipeline.gallery import Strip
+from pipeline.images import codec, pixels
+from pipeline.images.sheets import Strip
 from pipeline.params import Sketch
 from pipeline.presets import PRESETS
 from pipeline.sketch import CANON, complexity, sketchify
@@ -33,8 +33,8 @@ def compare(name: str, picture: bytes, groups: Sequence[Mapping[str, Sketch]], s
     The captions tell the complexity, at 256 px whatever `side` is, in percent. Raise BadImage, or Halt if
     weights cannot be used.
     """
-    image = images.decode(picture, least=max(side, CANON))
-    shown, measured = (images.square(image, length) for length in (side, CANON))
+    image = codec.decode(picture, least=max(side, CANON))
+    shown, measured = (pixels.square(image, length) for length in (side, CANON))
     drawn = [
         [
             (sketchify(shown, way), f"{label}  {complexity(measured, way):.1f} %")

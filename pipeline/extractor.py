@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pipeline import images
+from pipeline.images.pixels import resize
 from pipeline.weights import fitting, parse, read
 
 DEPTH = 8  # halvings
@@ -79,11 +79,11 @@ def extract(image: np.ndarray, weights: str, sha256: str = "") -> np.ndarray:
     network = load(weights, sha256)
     height, width = image.shape[:2]
     color = image if image.ndim == 3 else cv2.cvtColor(image, cv2.COLOR_GRAY2RGB)
-    fitted = images.resize(color, *(max(1, round(side / MULTIPLE)) * MULTIPLE for side in (width, height)))
+    fitted = resize(color, *(max(1, round(side / MULTIPLE)) * MULTIPLE for side in (width, height)))
     pixels = torch.from_numpy(fitted.transpose(2, 0, 1)[None].astype(np.float32) / 127.5 - 1)
     with torch.inference_mode(), one_thread():
         drawn = network(pixels)[0, 0].numpy()
-    return images.resize(np.rint((drawn + 1) * 127.5).astype(np.uint8), width, height)
+    return resize(np.rint((drawn + 1) * 127.5).astype(np.uint8), width, height)
 
 
 @contextmanager

@@ -15,11 +15,12 @@ from functools import partial
 from pathlib import Path, PurePath
 from typing import Any
 
-from pipeline import Halt, chance, images, png, samples
+from pipeline import Halt, chance, samples
 from pipeline.check import Folder, Kept, Reject, Wanted, wanted
 from pipeline.codehash import code
 from pipeline.files import dumps, write
-from pipeline.images import BadImage
+from pipeline.images import codec, png
+from pipeline.images.codec import BadImage
 from pipeline.ledger import LEDGER, write_ledger
 from pipeline.posts import Post, count_posts, key_of, read_posts, tags_of
 from pipeline.progress import Tick, quiet
@@ -271,8 +272,8 @@ def facts(post: Post, kept: Kept) -> dict[str, Any]:
 def halve(path: Path) -> dict[str, bytes | Path]:
     """Cut a picture into color, on the left, and sketch. Raise Reject if it cannot be decoded."""
     try:
-        image = images.decode(path.read_bytes())
+        image = codec.decode(path.read_bytes())
     except BadImage as error:
         raise Reject("wrong type", str(error)) from error
     middle = image.shape[1] // 2
-    return {"png": png.encode(image[:, :middle]), "sketch.png": png.encode(image[:, -middle:])}
+    return {"png": png.encode_png(image[:, :middle]), "sketch.png": png.encode_png(image[:, -middle:])}

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import Halt
-from pipeline.images import BadImage, measure
+from pipeline.images.codec import BadImage, read_size
 from pipeline.posts import FullPost, describe
 from pipeline.samples import Loose, parts
 
@@ -43,7 +43,7 @@ def read_post(number: int, path: Path, root: Path) -> FullPost:
     """
     data = path.read_bytes()
     try:
-        width, height = measure(data)
+        width, height = read_size(data)
     except BadImage:
         width, height = 0, 0
     name = re.sub(r"(_[^_]*|\d+)$", "", path.stem)

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pipeline.clean import Take, measure
-from pipeline.images import BadImage
+from pipeline.images.codec import BadImage
+from pipeline.images.result import Result
 from pipeline.params import Clean
-from pipeline.result import Result
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from pipeline import images
+from pipeline.images import pixels
 
 CANON = 256  # side at which the literature measures complexity, in pixels
 BLACK = -3.5  # 1 + tanh of it is less than half a level
@@ -28,7 +28,11 @@ def xdog(
     fine = 1 + p and coarse = p.
     """
     light = gray.astype(np.float32) / 255
-    difference = fine * images.blur(light, sigma) - coarse * images.blur(light, k * sigma) - np.float32(eps)
+    difference = (
+        fine * pixels.gaussian_blur(light, sigma)
+        - coarse * pixels.gaussian_blur(light, k * sigma)
+        - np.float32(eps)
+    )
     steep = (difference * np.float32(phi)).ravel()
     drawn = (steep >= 0) * np.uint8(255)
     between = np.flatnonzero((steep > BLACK) & (steep < 0))  # few, as a rule, and tanh is slow
@@ -42,7 +46,7 @@ def canny(gray: np.ndarray, sigma: float, edge: float, follow: float) -> np.ndar
     They begin where the Sobel gradient of the blurred picture exceeds `edge`, and are followed as long as it
     exceeds `follow * edge`.
     """
-    smooth = np.rint(images.blur(gray.astype(np.float32), sigma)).astype(np.uint8)
+    smooth = np.rint(pixels.gaussian_blur(gray.astype(np.float32), sigma)).astype(np.uint8)
     return 255 - cv2.Canny(smooth, follow * edge, edge, L2gradient=True)
 
 
@@ -52,7 +56,7 @@ def dog(gray: np.ndarray, sigma: float, k: float, tau: float) -> np.ndarray:
     Brightness runs from 0 to 1 (Marr and Hildreth, 1980).
     """
     light = gray.astype(np.float32) / 255
-    darker = images.blur(light, k * sigma) - images.blur(light, sigma) > tau
+    darker = pixels.gaussian_blur(light, k * sigma) - pixels.gaussian_blur(light, sigma) > tau
     return np.where(darker, 0, 255).astype(np.uint8)
 
 
@@ -62,7 +66,7 @@ def pencil(gray: np.ndarray, sigma: float) -> np.ndarray:
     Both are raised by one level, so that a black plain is as white as any other.
     """
     light = gray.astype(np.float32) + 1
-    return np.rint(255 * np.minimum(light / images.blur(light, sigma), 1)).astype(np.uint8)
+    return np.rint(255 * np.minimum(light / pixels.gaussian_blur(light, sigma), 1)).astype(np.uint8)
 
 
 def black(sketch: np.ndarray) -> float:

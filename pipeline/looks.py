@@ -10,7 +10,7 @@ bytes; two hashes are near if they differ in at most REACH bits.
 import cv2
 import numpy as np
 
-from pipeline.images import grayscale
+from pipeline.images.pixels import grayscale
 
 MEANS, WAVES = 64, 11  # sides of the reduced picture and of the block of frequencies
 REACH = 18  # bits: less misses crops of 2 %, more links different portraits by one artist

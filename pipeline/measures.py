@@ -12,7 +12,7 @@ import numpy as np
 
 from pipeline import chance
 from pipeline import cue as cues
-from pipeline.images import grayscale
+from pipeline.images.pixels import grayscale
 from pipeline.lines import threshold
 from pipeline.params import Cue
 

@@ -7,9 +7,9 @@ lines are, hatching (of one pixel), and then how black, how sharp and how clean 
 import cv2
 import numpy as np
 
-from pipeline import images
 from pipeline.chance import generator
-from pipeline.images import grayscale
+from pipeline.images import pixels
+from pipeline.images.pixels import grayscale
 from pipeline.params import Sketch
 
 DARK, DARKEST = 96, 48  # levels below which the picture is hatched one way, and both ways
@@ -26,7 +26,7 @@ def finish(lines: np.ndarray, image: np.ndarray, sketch: Sketch, key: str) -> np
     if sketch.gray:
         lines = fade(lines, sketch.gray)
     if sketch.blur:
-        lines = np.rint(images.blur(lines.astype(np.float32), sketch.blur)).astype(np.uint8)
+        lines = np.rint(pixels.gaussian_blur(lines.astype(np.float32), sketch.blur)).astype(np.uint8)
     if sketch.noise:
         lines = roughen(lines, sketch.noise, generator(sketch.seed, "sketchify", key, "noise"))
     return lines
@@ -48,8 +48,8 @@ def widen(lines: np.ndarray, weight: int) -> np.ndarray:
 def hatch(lines: np.ndarray, image: np.ndarray, distance: int) -> np.ndarray:
     """Hatch the dark of `image` with slanting lines, `distance` pixels apart along a row."""
     height, width = lines.shape
-    gray = images.resize(grayscale(image), width, height).astype(np.float32)
-    tone = images.blur(gray, distance / 2)  # no smaller speck than the hatching is hatched
+    gray = pixels.resize(grayscale(image), width, height).astype(np.float32)
+    tone = pixels.gaussian_blur(gray, distance / 2)  # no smaller speck than the hatching is hatched
     down, across = np.ogrid[:height, :width]
     strokes = ((across + down) % distance == 0) & (tone < DARK)
     strokes |= ((across - down) % distance == 0) & (tone < DARKEST)

@@ -14,7 +14,7 @@ import cv2
 
 from pipeline import Halt, samples, tars
 from pipeline.files import dumps, elsewhere, link, sweep
-from pipeline.images import BadImage
+from pipeline.images.codec import BadImage
 from pipeline.ledger import LEDGER, open_ledger
 from pipeline.memo import Made, Memo
 from pipeline.parts import Part, Reject, Report

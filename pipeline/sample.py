@@ -21,7 +21,8 @@ from pipeline.artist.choices import BACKDROP, CLOTH, EYES, HAIR
 from pipeline.catalog import Catalog
 from pipeline.codehash import code, libraries
 from pipeline.files import dumps, write
-from pipeline.images import ORIENTATION, BadImage, decode, resize
+from pipeline.images.codec import EXIF_ORIENTATION, BadImage, decode
+from pipeline.images.pixels import resize
 from pipeline.posts import FullPost, describe
 from pipeline.progress import Tick, quiet
 from pipeline.workers import spread
@@ -153,7 +154,7 @@ def save(image: np.ndarray, kind: str, ext: str) -> bytes:
         picture.putalpha(Image.fromarray(oval))
     if kind == "turned":
         picture, exif = picture.transpose(Image.Transpose.ROTATE_90), Image.Exif()
-        exif[ORIENTATION] = 6
+        exif[EXIF_ORIENTATION] = 6
         options["exif"] = exif
     if kind == "duplicate":
         options["compress_level"] = 2

@@ -17,7 +17,7 @@ from typing import BinaryIO
 
 from pipeline import Halt, tars
 from pipeline.files import below, lines, reading, sizes, sweep, whole, write, write_json
-from pipeline.images import SUFFIXES
+from pipeline.images.codec import SUFFIXES
 from pipeline.tars import END, Row, Sample
 
 BATCH = 64  # loose pictures to a part

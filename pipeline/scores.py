@@ -11,8 +11,8 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
-from pipeline import images
-from pipeline.images import grayscale
+from pipeline.images import pixels
+from pipeline.images.pixels import grayscale
 
 NEAR = 12  # levels that a pixel may be off a flat color: the noise of a JPEG
 HUES = 64  # side at which hues are measured, in pixels: the noise of color is finer
@@ -76,7 +76,7 @@ def monochrome(image: np.ndarray) -> float:
     little is left beside the best a and b of the form c0 + c1 L + c2 L^2: 0 to 2.5, where pictures of many
     colors have 5 to 50.
     """
-    small = images.resize(images.resize(image, 2 * HUES, 2 * HUES), HUES, HUES)  # faster than at once
+    small = pixels.resize(pixels.resize(image, 2 * HUES, 2 * HUES), HUES, HUES)  # faster than at once
     lab = cv2.cvtColor(small, cv2.COLOR_RGB2Lab).reshape(-1, 3).astype(np.float64)
     light, color = lab[:, :1] / 255, lab[:, 1:]
     curve = np.hstack([np.ones_like(light), light, light**2])

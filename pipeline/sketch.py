@@ -7,15 +7,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from pipeline import images, lines
+from pipeline import lines
 from pipeline.chance import fraction
 from pipeline.fields import ends
-from pipeline.images import BadImage
+from pipeline.images import codec, pixels
+from pipeline.images.codec import BadImage
+from pipeline.images.result import Result
 from pipeline.lines import CANON, black
 from pipeline.params import Sketch
 from pipeline.pen import finish
 from pipeline.presets import PRESETS
-from pipeline.result import Result
 
 EXTRACTOR = "pipeline.extractor"  # imported by name: only learned sketches depend on it, and on torch
 DIGITS = 6  # decimals of a number drawn from a range
@@ -37,7 +38,7 @@ def trace(image: np.ndarray, sketch: Sketch) -> np.ndarray:
     """
     if sketch.method == "learned":
         return import_module(EXTRACTOR).extract(image, sketch.weights, sketch.sha256)
-    gray = images.grayscale(image)
+    gray = pixels.grayscale(image)
     match sketch.method:
         case "threshold" | "mean":
             return lines.threshold(gray, sketch.blocksize, sketch.c, mean=sketch.method == "mean")
@@ -77,7 +78,7 @@ def draw(field: Field, span: tuple[float, float], part: float) -> float:
 
 def complexity(image: np.ndarray, sketch: Sketch, key: str = "") -> float:
     """Measure the share of black in the lines of a square picture at 256 px, before the pen, in percent."""
-    return black(trace(images.resize(image, CANON, CANON), resolve(sketch, key)))
+    return black(trace(pixels.resize(image, CANON, CANON), resolve(sketch, key)))
 
 
 def modules(sketch: Sketch) -> tuple[str, ...]:
@@ -94,9 +95,9 @@ def column(picture: bytes, key: str, params: Sketch, sketch: bytes | None = None
     fixed = resolve(params, key)
     if fixed.method == "own":
         drawn, measured = own_sketch(sketch)
-        image = images.decode(picture) if fixed.hatch else drawn
+        image = codec.decode(picture) if fixed.hatch else drawn
     else:
-        image = images.decode(picture)
+        image = codec.decode(picture)
         drawn = trace(image, fixed)
         measured = black(drawn) if drawn.shape == (CANON, CANON) else complexity(image, fixed)
     reported = {"preset": params.preset, "weights": Path(params.weights).name, "complexity": measured}
@@ -107,8 +108,8 @@ def own_sketch(sketch: bytes | None) -> tuple[np.ndarray, float]:
     """Decode a sketch that came with its picture, and measure its complexity. Raise BadImage("no sketch")."""
     if sketch is None:
         raise BadImage("no sketch")
-    drawn = cv2.cvtColor(images.decode(sketch), cv2.COLOR_RGB2GRAY)
-    return drawn, black(images.resize(drawn, CANON, CANON))
+    drawn = cv2.cvtColor(codec.decode(sketch), cv2.COLOR_RGB2GRAY)
+    return drawn, black(pixels.resize(drawn, CANON, CANON))
 
 
 def pin(sketch: Sketch) -> Sketch:

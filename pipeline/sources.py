@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from pipeline import Halt
 from pipeline.folders import picture_batches, pictures
-from pipeline.images import SUFFIXES
+from pipeline.images.codec import SUFFIXES
 from pipeline.posts import TAGS, FullPost
 from pipeline.records import FIELDS, HASHES, completed, naming, records
 from pipeline.samples import loose_key

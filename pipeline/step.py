@@ -7,8 +7,8 @@ from typing import Any
 
 from pipeline.codehash import code, libraries
 from pipeline.files import dumps
-from pipeline.png import encode
-from pipeline.result import Result
+from pipeline.images.png import encode_png
+from pipeline.images.result import Result
 from pipeline.tars import Sample
 
 
@@ -43,9 +43,9 @@ class Step:
         given = {self.extra: others[0]} if others else {}
         result = self.function(sample.picture, sample.key, self.params, **given)
         metadata = sample.facts | result.metadata if self.carry else result.metadata
-        members = {"png": encode(result.picture)}
+        members = {"png": encode_png(result.picture)}
         if result.sketch is not None:
-            members["sketch.png"] = encode(result.sketch)
+            members["sketch.png"] = encode_png(result.sketch)
         members["json"] = dumps(metadata)
         return Output(Sample(sample.key, members), {name: result.metadata[name] for name in self.report})
 

@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 from pipeline import Halt
 from pipeline.files import dumps, whole
-from pipeline.images import SUFFIXES, BadImage
+from pipeline.images.codec import SUFFIXES, BadImage
 
 PIECE = 1 << 20  # bytes
 BLOCK = tarfile.BLOCKSIZE

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from PIL import Image
 
-from pipeline.images import SUFFIXES, decode
+from pipeline.images.codec import SUFFIXES, decode
 from pipeline.posts import FullPost
 
 BOXES = {"180x180": (180, 180), "360x360": (360, 360), "720x720": (720, 720), "sample": (850, inf)}

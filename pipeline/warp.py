@@ -10,9 +10,10 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from pipeline import chance, images
+from pipeline import chance
+from pipeline.images import codec
+from pipeline.images.result import Result
 from pipeline.params import Reference
-from pipeline.result import Result
 
 LATTICE = 256  # beyond this side the displacement is computed at fewer points and enlarged
 
@@ -120,4 +121,4 @@ def bend(image: np.ndarray, facts: dict) -> np.ndarray:
 def column(picture: bytes, key: str, params: Reference, relative: bytes | None = None) -> Result:
     """Bend, tint and perhaps mirror an encoded picture, or that of a relative if one is given."""
     metadata = choose(key, params) | {"subject": "family" if relative else "own"}
-    return Result(bend(images.decode(relative or picture), metadata), metadata)
+    return Result(bend(codec.decode(relative or picture), metadata), metadata)

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from pipeline import clean as cleaning
-from pipeline import files, gallery, images, limits, png
+from pipeline import files, limits
+from pipeline.images import codec, png, sheets
 from pipeline.params import Clean
 from pipeline.parts import Report
 from pipeline.run import Policy
@@ -41,14 +42,14 @@ def clean(
     if histogram:
         files.write(histogram, cleaning.histogram(report.counts[complexity]).encode())
     if examples:
-        files.write(examples, png.encode(gallery.page(example_rows(report), side=96)))
+        files.write(examples, png.encode_png(sheets.contact_sheet(example_rows(report), side=96)))
 
 
-def example_rows(report: Report) -> list[gallery.Strip]:
+def example_rows(report: Report) -> list[sheets.Strip]:
     """Make a row of examples for each reason, with their keys; a picture that cannot be decoded has none."""
     rows = []
     for reason, count in report.rejected.items():
-        tiles = [(images.decode(data), key) for key, data in report.examples.get(reason, ())]
+        tiles = [(codec.decode(data), key) for key, data in report.examples.get(reason, ())]
         if tiles:
-            rows.append(gallery.Strip(f"{reason}: {count}", tiles))
+            rows.append(sheets.Strip(f"{reason}: {count}", tiles))
     return rows

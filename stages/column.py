@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from pipeline import files, gallery, images, png, samples
+from pipeline import files, samples
+from pipeline.images import codec, png, sheets
 from pipeline.parts import Report
 from pipeline.run import TOLERANT, Execution, Policy, process
 from pipeline.step import Step
@@ -47,5 +48,5 @@ class Run:
 def draw_sheet(column: Path, path: Path) -> None:
     """Draw the first pictures of a column side by side."""
     first = islice((sample for unit in samples.parts(column) for sample in unit), TILES)
-    tiles = [images.decode(sample.picture) for sample in first]
-    files.write(path, png.encode(gallery.sheet([tiles[:8], tiles[8:]])))
+    tiles = [codec.decode(sample.picture) for sample in first]
+    files.write(path, png.encode_png(sheets.plain_sheet([tiles[:8], tiles[8:]])))

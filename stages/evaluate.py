@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from pipeline import files, gallery, png, report
+from pipeline import files, report
+from pipeline.images import png, sheets
 from pipeline.params import Evaluate
 from stages.arguments import Device, Metrics, Model, Pairs, Sheet, progress
 from stages.options import unfold
@@ -47,7 +48,7 @@ def evaluate(
         files.write(scatter, evaluation.scatter(found.rows).encode())
     if sheet:
         rows = [
-            gallery.Strip("", [(p, name) for name, p in shown.items()]) for shown in found.pictures.values()
+            sheets.Strip("", [(p, name) for name, p in shown.items()]) for shown in found.pictures.values()
         ]
-        files.write(sheet, png.encode(gallery.page(rows, side=found.summary["side"])))
+        files.write(sheet, png.encode_png(sheets.contact_sheet(rows, side=found.summary["side"])))
     typer.echo(f"evaluate: {report.scores(found.summary)}")

@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
-from pipeline import Halt, drawings, files, gallery, images, png, samples
+from pipeline import Halt, drawings, files, samples
 from pipeline.fields import bounds
+from pipeline.images import codec, png, sheets
 from pipeline.params import Sketch
 from pipeline.sketch import CANON
 from pipeline.tars import Sample
@@ -46,7 +47,7 @@ def sheet(
         groups = drawings.ways(numbers(blocksizes), weights)
     chosen = choose(source, key or [])
     rows = [row for sample in chosen for row in compared(sample, source, groups, side)]
-    files.write(dest, png.encode(gallery.page(rows, side)))
+    files.write(dest, png.encode_png(sheets.contact_sheet(rows, side)))
     typer.echo(f"sheet: {', '.join(sample.key for sample in chosen)} drawn to {dest}")
 
 
@@ -73,9 +74,9 @@ def choose(source: Path, keys: list[str]) -> list[Sample]:
 
 def compared(
     sample: Sample, source: Path, groups: Sequence[Mapping[str, Sketch]], side: int
-) -> list[gallery.Strip]:
+) -> list[sheets.Strip]:
     """Draw a sample in all ways. Raise Halt if its picture cannot be used."""
     try:
         return drawings.compare(sample.key, sample.picture, groups, side)
-    except images.BadImage as reason:
+    except codec.BadImage as reason:
         raise Halt(f"{source}, {sample.key}: {reason}: name another picture") from None

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline import files, png, run, samples, warp
+from pipeline import files, run, samples, warp
+from pipeline.images import png
 from pipeline.params import Reference
 from pipeline.run import Execution, Policy
 from pipeline.tars import Sample
@@ -34,7 +35,9 @@ def make_column(folder, keys, per_shard=3, suffix="png", **facts):
     listed = []
     for start in range(0, len(keys), per_shard):
         made = [
-            Sample(key, {suffix: png.encode(picture(int(key))), "json": files.dumps({"family": key} | facts)})
+            Sample(
+                key, {suffix: png.encode_png(picture(int(key))), "json": files.dumps({"family": key} | facts)}
+            )
             for key in keys[start : start + per_shard]
         ]
         listed.append(samples.write_shard(folder / f"{start // per_shard:06d}.tar", made))
@@ -61,11 +64,11 @@ def sample(number: int, side: int = SIDE, reference: Reference | None = None) ->
         "cue": cue,
         "reference": color,
     }
-    members = {f"{name}.png": png.encode(picture) for name, picture in pictures.items()}
+    members = {f"{name}.png": png.encode_png(picture) for name, picture in pictures.items()}
     facts = {"cue": {"sigma": 20.0, "drawn": [number]}, "sketch-b7": {"blocksize": 7, "complexity": number}}
     facts["reference"] = warp.choose(f"{number:03d}", reference or Reference())
     if reference:
-        members["reference.png"] = png.encode(warp.bend(color, facts["reference"]))
+        members["reference.png"] = png.encode_png(warp.bend(color, facts["reference"]))
     return Sample(f"{number:03d}", members | {"json": json.dumps(facts).encode()})
 
 

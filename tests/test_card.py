@@ -14,8 +14,9 @@ from made import picture
 from markdown_it import MarkdownIt
 from ruamel.yaml import YAML
 
-from pipeline import card, files, png, samples, terms
+from pipeline import card, files, samples, terms
 from pipeline.census import Census
+from pipeline.images import png
 from pipeline.pack import pack
 from pipeline.params import Pack
 from pipeline.tars import Sample
@@ -73,7 +74,7 @@ def home(tmp_path_factory):
     home = tmp_path_factory.mktemp("home")
     for name in COLUMNS:
         made = (
-            Sample(key, {"png": png.encode(drawn(name, key)), "json": files.dumps(facts(int(key)))})
+            Sample(key, {"png": png.encode_png(drawn(name, key)), "json": files.dumps(facts(int(key)))})
             for key in KEYS
         )
         samples.seal(home / name, [samples.write_shard(home / name / "000000.tar", made)], len(KEYS), {})

@@ -3,11 +3,12 @@
 import pytest
 from made import make_column, picture
 
-from pipeline import Halt, catalog, files, png
+from pipeline import Halt, catalog, files
+from pipeline.images import png
 
 
 def test_a_folder_becomes_posts_with_the_artist_from_the_name_and_fields_from_json(tmp_path):
-    data = png.encode(picture(1, 40, 30))
+    data = png.encode_png(picture(1, 40, 30))
     for name in ("asp_0001.png", "deep/two words12.png", "nib_ink_3.png"):
         files.write(tmp_path / name, data)
     files.write(tmp_path / "broken.jpeg", b"no picture")
@@ -34,7 +35,7 @@ def test_a_folder_that_cannot_be_served_stops_with_a_sentence(tmp_path):
     with pytest.raises(Halt, match="holds shards"):
         catalog.folder(make_column(tmp_path / "column", ["000000001"]))
     for name in ("a", "b"):
-        files.write(tmp_path / "twins" / f"{name}.png", png.encode(picture(1)))
+        files.write(tmp_path / "twins" / f"{name}.png", png.encode_png(picture(1)))
         files.write_json(tmp_path / "twins" / f"{name}.json", {"id": 7})
     with pytest.raises(Halt, match="both have the id 7"):
         catalog.folder(tmp_path / "twins")

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from made import picture, unpacked
 
-from pipeline import images, png, scores
+from pipeline import scores
 from pipeline.clean import Take, chroma, column, histogram, measure
 from pipeline.clean import told as told_names
-from pipeline.images import BadImage
+from pipeline.images import pixels, png
+from pipeline.images.codec import BadImage
 from pipeline.limits import RULES, admit, judge
 from pipeline.looks import REACH
 from pipeline.params import Clean, Sketch
@@ -23,20 +24,20 @@ SMALL = Clean(side=64, smallest=64, blur=9.0)  # small pictures are blurred at 2
 def reason(image, params):
     """Return why a picture is rejected."""
     with pytest.raises(BadImage) as caught:
-        admit(png.encode(image), params)
+        admit(png.encode_png(image), params)
     return str(caught.value)
 
 
 def test_the_result_is_the_square_of_the_side():
     wide = picture(1, 100, 80)
-    color, scores = unpacked(admit(png.encode(wide), SMALL))
-    np.testing.assert_array_equal(color, images.square(wide, 64))
+    color, scores = unpacked(admit(png.encode_png(wide), SMALL))
+    np.testing.assert_array_equal(color, pixels.square(wide, 64))
     assert (scores["width"], scores["height"]) == (100, 80)
 
 
 def scores_of(image, params=SMALL):
     """Return what is told of a picture."""
-    return measure(png.encode(image), Take.of(params)).metadata
+    return measure(png.encode_png(image), Take.of(params)).metadata
 
 
 FINE = {
@@ -77,7 +78,7 @@ def test_the_blocksize_that_counts_is_a_parameter():
 def test_the_scores_are_those_of_the_square_at_256():
     wide = picture(1, 300, 260)
     told = scores_of(wide)
-    canon = images.square(wide, 256)
+    canon = pixels.square(wide, 256)
     assert {name: told[name] for name in scores.NAMES} == scores.measure(canon)
     for size in (7, 11, 15):
         assert told[f"complexity{size}"] == complexity(canon, Sketch(blocksize=size))
@@ -103,10 +104,10 @@ def test_limits_decide_no_pixel_and_no_score():
 
 
 def test_recolored_drawings_share_their_lines_and_copies_share_their_colors():
-    image = images.resize(picture(7), 256, 256)
+    image = pixels.resize(picture(7), 256, 256)
     hue = np.roll(image, 1, axis=2)
-    smaller = images.resize(image, 200, 200)
-    one, other, copy, stranger = map(scores_of, (image, hue, smaller, images.resize(picture(8), 256, 256)))
+    smaller = pixels.resize(image, 200, 200)
+    one, other, copy, stranger = map(scores_of, (image, hue, smaller, pixels.resize(picture(8), 256, 256)))
     assert apart(one["colors"], copy["colors"]) <= REACH
     assert apart(one["lines"], copy["lines"]) <= REACH < apart(one["lines"], stranger["lines"])
     assert one["pixels"] != other["pixels"]
@@ -118,7 +119,7 @@ def apart(one, other):
 
 
 def test_complexity_does_not_depend_on_the_side():
-    data = png.encode(picture(2, 512, 512))
+    data = png.encode_png(picture(2, 512, 512))
     measured = {admit(data, Clean(side=side, blur=9.0)).metadata["complexity7"] for side in (64, 256, 300)}
     assert len(measured) == 1
 
@@ -126,9 +127,10 @@ def test_complexity_does_not_depend_on_the_side():
 def test_equal_pixels_have_equal_hashes_whatever_the_file():
     image = picture(3)
     scores = [
-        admit(data, SMALL).metadata["pixels"] for data in (png.encode(image), png.encode(image) + b"tail")
+        admit(data, SMALL).metadata["pixels"]
+        for data in (png.encode_png(image), png.encode_png(image) + b"tail")
     ]
-    assert scores[0] == scores[1] != admit(png.encode(picture(4)), SMALL).metadata["pixels"]
+    assert scores[0] == scores[1] != admit(png.encode_png(picture(4)), SMALL).metadata["pixels"]
 
 
 def test_chroma_is_the_mean_spread_of_a_pixel_and_zero_for_gray():
@@ -137,13 +139,13 @@ def test_chroma_is_the_mean_spread_of_a_pixel_and_zero_for_gray():
 
 def test_an_own_sketch_is_cropped_and_resized_as_its_picture():
     image = picture(1, 80, 100)
-    lines = png.encode(np.repeat(image[..., :1], 3, axis=2))
+    lines = png.encode_png(np.repeat(image[..., :1], 3, axis=2))
     for params in (SMALL, replace(SMALL, crop="top")):
-        result = column(png.encode(image), "1", Take.of(params), lines)
+        result = column(png.encode_png(image), "1", Take.of(params), lines)
         color, scores = unpacked(result)
         np.testing.assert_array_equal(result.sketch, color[..., 0])
-        np.testing.assert_array_equal(color, admit(png.encode(image), params).picture)
-        alone = admit(png.encode(image), params).metadata
+        np.testing.assert_array_equal(color, admit(png.encode_png(image), params).picture)
+        alone = admit(png.encode_png(image), params).metadata
         assert scores.pop("lines") != alone.pop("lines")  # those of the own sketch
         assert scores == alone
 
@@ -152,7 +154,7 @@ def test_an_own_sketch_of_another_size_is_gray_and_of_the_side():
     line = np.full((240, 300, 4), 255, np.uint8)
     line[..., 3] = 0  # transparent is white
     line[:, 90:99] = (200, 0, 0, 255)
-    drawn = admit(png.encode(picture(1, 100, 80)), SMALL, png.encode(line)).sketch
+    drawn = admit(png.encode_png(picture(1, 100, 80)), SMALL, png.encode_png(line)).sketch
     assert drawn.shape == (64, 64)
     assert (drawn[:, 0] == 255).all()
     assert (drawn[:, 17] < 100).all()  # 94.5 of 300 is 64.5 from the left of the middle 240, at a side of 64
@@ -160,7 +162,7 @@ def test_an_own_sketch_of_another_size_is_gray_and_of_the_side():
 
 @pytest.mark.parametrize(("width", "height", "fine"), [(102, 100, True), (103, 100, False), (97, 100, False)])
 def test_an_own_sketch_has_the_aspect_of_its_picture_within_two_percent(width, height, fine):
-    square, sketch = png.encode(picture(1)), png.encode(picture(1, width, height))
+    square, sketch = png.encode_png(picture(1)), png.encode_png(picture(1, width, height))
     if fine:
         assert admit(square, SMALL, sketch).sketch is not None
     else:
@@ -170,7 +172,7 @@ def test_an_own_sketch_has_the_aspect_of_its_picture_within_two_percent(width, h
 
 def test_a_broken_own_sketch_rejects_its_picture():
     with pytest.raises(BadImage, match="cannot decode"):
-        admit(png.encode(picture(1)), SMALL, b"nothing")
+        admit(png.encode_png(picture(1)), SMALL, b"nothing")
 
 
 def test_the_histogram_counts_every_picture_once():

@@ -16,10 +16,11 @@ from made import make_column, process, run_prep
 from store import content as content_of
 from store import upload
 
-from pipeline import Halt, cluster, codehash, files, images, samples
-from pipeline.images import BadImage
+from pipeline import Halt, cluster, codehash, files, samples
+from pipeline.images import codec
+from pipeline.images.codec import BadImage
+from pipeline.images.result import Result
 from pipeline.params import Cue
-from pipeline.result import Result
 from pipeline.step import Step
 
 pytest.importorskip("ray", reason="needs inkwash[ray]")
@@ -50,7 +51,7 @@ def picky(data, key, params):
     """Reject every third sample; tell which of four colors the others have."""
     if int(key) % 3 == 0:
         raise BadImage("gray")
-    return Result(images.decode(data)[::2, ::2], {"color": int(key) % 4})
+    return Result(codec.decode(data)[::2, ::2], {"color": int(key) % 4})
 
 
 PICKY = Step(picky, Cue(), report=("color",))
@@ -115,7 +116,7 @@ def notes(tmp_path):
 def surroundings(data, key, notes):
     """Tell how many threads there are for pixels and for linear algebra, and in which process this is."""
     threads = [cv2.getNumThreads(), *(os.environ[name] for name in cluster.THREADS)]
-    return Result(images.decode(data), {"threads": " ".join(map(str, threads)), "process": os.getpid()})
+    return Result(codec.decode(data), {"threads": " ".join(map(str, threads)), "process": os.getpid()})
 
 
 def test_workers_are_other_processes_of_one_thread_each(cores, column, notes, tmp_path):
@@ -131,7 +132,7 @@ def dies_once(data, key, notes):
     """Die of the fourth sample as a worker does that the system kills, but only once."""
     if notes.leave(key) and int(key) == 4:
         os.kill(os.getpid(), signal.SIGKILL)
-    return Result(images.decode(data), {})
+    return Result(codec.decode(data), {})
 
 
 def test_the_shards_of_a_lost_worker_are_done_again(cores, column, notes, tmp_path):
@@ -157,7 +158,7 @@ def test_a_shard_that_kills_every_worker_is_given_up_in_a_sentence(cores, notes,
 def buggy(data, key, notes):
     """Divide by zero."""
     notes.leave("bug")
-    return Result(images.decode(data), {"ratio": 1 / 0})
+    return Result(codec.decode(data), {"ratio": 1 / 0})
 
 
 def test_a_bug_is_not_tried_again_and_is_shown_where_it_happened(cores, notes, tmp_path):
@@ -211,7 +212,7 @@ def slow(data, key, notes):
     if int(key) > 1:
         time.sleep(20)
         notes.leave("survived")
-    return Result(images.decode(data), {})
+    return Result(codec.decode(data), {})
 
 
 def test_an_interrupt_ends_the_work_and_leaves_no_seal(cores, notes, tmp_path):

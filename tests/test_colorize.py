@@ -7,8 +7,10 @@ import pytest
 import torch
 from made import picture
 
-from pipeline import Halt, colorize, files, images, png
+from pipeline import Halt, colorize, files
 from pipeline.cue import cue
+from pipeline.images import codec, png
+from pipeline.images.pixels import resize
 from pipeline.models import save
 from pipeline.painting import colorize as paint
 from pipeline.params import Cue, Model
@@ -32,7 +34,7 @@ def write_model(folder, trained: Cue):
 
 
 def test_hints_of_ones_own_are_taken_as_they_are(tmp_path):
-    files.write(tmp_path / "cue.png", png.encode(picture(1, 16, 8)))
+    files.write(tmp_path / "cue.png", png.encode_png(picture(1, 16, 8)))
     model = write_model(tmp_path / "model", Cue(method="points"))
     fitted = colorize.load(model, {"cue": tmp_path / "cue.png"}).fitted(16, 32)
     np.testing.assert_array_equal(fitted, picture(1, 16, 8).repeat(2, axis=0).repeat(2, axis=1))
@@ -40,16 +42,16 @@ def test_hints_of_ones_own_are_taken_as_they_are(tmp_path):
 
 def colored(colorizer, sketch):
     """Return the picture that a colorizer makes of a sketch."""
-    made = colorizer(Sample("1", {"png": png.encode(sketch)}))
+    made = colorizer(Sample("1", {"png": png.encode_png(sketch)}))
     assert (list(made.sample.members), made.reported) == (["png"], {})
-    return images.decode(made.sample.picture)
+    return codec.decode(made.sample.picture)
 
 
 def test_a_cue_of_any_size_is_fitted_to_the_sketch_and_blurred_as_in_training(model, tmp_path):
     sketch, colors = picture(1, 37, 21)[..., 0], picture(2, 80, 90)
-    files.write(tmp_path / "cue.png", png.encode(colors))
+    files.write(tmp_path / "cue.png", png.encode_png(colors))
     colorizer = colorize.load(model, {"cue": tmp_path / "cue.png"})
-    fitted = cue(images.resize(colors, 37, 21), Cue(sigma=10.0))
+    fitted = cue(resize(colors, 37, 21), Cue(sigma=10.0))
     expected = paint(colorizer.generator, colorizer.config, {"sketch": sketch, "cue": fitted})
     np.testing.assert_array_equal(colored(colorizer, sketch), expected)
 
@@ -63,7 +65,7 @@ def strokes(height, width):
 
 
 def test_strokes_on_transparent_ground_spread_their_colors_as_far_as_the_blur(model, tmp_path):
-    files.write(tmp_path / "cue.png", png.encode(strokes(128, 128)))
+    files.write(tmp_path / "cue.png", png.encode_png(strokes(128, 128)))
     fitted = colorize.load(model, {"cue": tmp_path / "cue.png"}).fitted(256, 256).astype(int)
     red, blue, far = fitted[128, 10], fitted[128, -10], fitted[128, 128]
     assert red[0] > 240 > 40 > max(red[1:])
@@ -75,7 +77,7 @@ def test_an_opaque_picture_is_the_same_cue_with_an_alpha(model, tmp_path):
     colors = picture(1, 64, 64)
     alpha = np.full((64, 64, 1), 255, np.uint8)
     for name, pixels in (("plain", colors), ("alpha", np.dstack([colors, alpha]))):
-        files.write(tmp_path / f"{name}.png", png.encode(pixels))
+        files.write(tmp_path / f"{name}.png", png.encode_png(pixels))
     plain, opaque = (
         colorize.load(model, {"cue": tmp_path / f"{name}.png"}).fitted(64, 64).astype(int)
         for name in ("plain", "alpha")
@@ -127,7 +129,7 @@ def other(folder, name):
 
 
 def test_a_reference_of_any_size_colors_a_sketch_of_any_size(tmp_path):
-    files.write(tmp_path / "other.png", png.encode(picture(2, 50, 90)))
+    files.write(tmp_path / "other.png", png.encode_png(picture(2, 50, 90)))
     sketch = picture(1, 37, 21)[..., 0]
     for name in ("nerk", "liu", "scft"):
         model = other(tmp_path / name, name)
@@ -142,21 +144,23 @@ def test_a_reference_of_any_size_colors_a_sketch_of_any_size(tmp_path):
 def test_a_mask_says_where_a_gray_picture_is_colored(tmp_path):
     area = np.zeros((8, 8), np.uint8)
     area[:, :4] = 255
-    files.write(tmp_path / "mask.png", png.encode(area))
+    files.write(tmp_path / "mask.png", png.encode_png(area))
     model = other(tmp_path / "mask", "mask")
     colorizer = colorize.load(model, {"mask": tmp_path / "mask.png"})
     given = colorizer.given(picture(1, 40, 20))
     assert (given["mask"][:, :20] == 255).all()
     assert not given["mask"][:, 20:].any()
     assert colored(colorizer, picture(1, 40, 20)).shape == (20, 40, 3)
-    files.write(tmp_path / "painted.png", png.encode(np.dstack([np.full((8, 8, 3), 255, np.uint8), area])))
+    files.write(
+        tmp_path / "painted.png", png.encode_png(np.dstack([np.full((8, 8, 3), 255, np.uint8), area]))
+    )
     painted = colorize.load(model, {"mask": tmp_path / "painted.png"}).given(picture(1, 40, 20))
     assert (painted["mask"] == given["mask"]).all()
     assert (colorize.load(model, {}).given(picture(1))["mask"] == 255).all()
 
 
 def test_in_tiles_memory_is_that_of_a_tile_and_references_shrink_to_it(tmp_path):
-    files.write(tmp_path / "other.png", png.encode(picture(2, 50, 90)))
+    files.write(tmp_path / "other.png", png.encode_png(picture(2, 50, 90)))
     colorizer = colorize.load(other(tmp_path / "liu", "liu"), {"reference": tmp_path / "other.png"}, tile=64)
     assert colorizer.given(picture(1, 100, 50))["reference"].shape == (32, 64, 3)
     assert colorizer.given(picture(1, 30, 50))["reference"].shape == (50, 30, 3)

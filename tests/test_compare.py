@@ -9,10 +9,11 @@ import torch
 from made import packed
 from typer.testing import CliRunner
 
-from pipeline import Halt, images
+from pipeline import Halt
 from pipeline.compare import NUMBERS, PICTURES, TABLE, Result, compare, pictures, table, write
 from pipeline.dataset import Pairs
 from pipeline.evaluation import MODEL, Found, evaluate
+from pipeline.images import codec
 from pipeline.models import save
 from pipeline.params import Evaluate, Model
 from pipeline.systems import SYSTEMS, system
@@ -129,7 +130,7 @@ def test_the_picture_has_a_row_for_each_sketch_and_a_column_for_each_model(resul
 def test_what_is_written_can_be_read_again_and_plotted(results, tmp_path):
     write(results, tmp_path)
     assert (tmp_path / TABLE).read_text() == table(results)
-    assert (images.decode((tmp_path / PICTURES).read_bytes()) == pictures(results)).all()
+    assert (codec.decode((tmp_path / PICTURES).read_bytes()) == pictures(results)).all()
     told = json.loads((tmp_path / NUMBERS).read_bytes())
     assert [row["model"] for row in told["rows"]] == list(SYSTEMS)
     assert len({tuple(row) for row in told["rows"]}) == 1  # or DVC plots none

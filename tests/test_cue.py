@@ -12,10 +12,12 @@ from scipy.cluster.vq import kmeans2
 from scipy.ndimage import gaussian_filter
 from scipy.spatial.distance import cdist
 
-from pipeline import chance, images, png
+from pipeline import chance
 from pipeline import cue as cues
 from pipeline.cue import cue
 from pipeline.dataset import Pairs
+from pipeline.images import codec, png
+from pipeline.images.pixels import resize
 from pipeline.pack import pack
 from pipeline.params import Cue, Pack
 from pipeline.step import Step
@@ -48,7 +50,7 @@ def test_the_harshest_picture_too_is_blurred_within_one_level(size, sigma):
 def test_sigma_is_scaled_with_the_side():
     image = picture(1, 64, 64)
     large = np.kron(image, np.ones((4, 4, 1), np.uint8))
-    shrunk = images.resize(cue(large, Cue()), 64, 64)
+    shrunk = resize(cue(large, Cue()), 64, 64)
     assert np.abs(shrunk.astype(int) - cue(image, Cue())).max() <= 1
 
 
@@ -70,7 +72,7 @@ def test_the_picture_is_left_as_it_was(method, image):
 
 @pytest.mark.parametrize("method", ["gaussian", "none"])
 def test_a_blur_and_none_tell_method_and_sigma_alone(method, image):
-    made, facts = unpacked(cues.column(png.encode(image), "1", Cue(method=method)))
+    made, facts = unpacked(cues.column(png.encode_png(image), "1", Cue(method=method)))
     assert facts == {"method": method, "sigma": 20.0}
     np.testing.assert_array_equal(made, cue(image, Cue(method=method)))
 
@@ -104,7 +106,7 @@ def test_a_cue_depends_on_picture_key_and_seed_alone(method, image):
 
 @pytest.mark.parametrize("method", cues.DRAWN)
 def test_a_cue_can_be_laid_again_from_its_facts(method, image):
-    made, facts = unpacked(cues.column(png.encode(image), "7", Cue(method=method, seed=3)))
+    made, facts = unpacked(cues.column(png.encode_png(image), "7", Cue(method=method, seed=3)))
     facts = json.loads(json.dumps(facts))
     np.testing.assert_array_equal(made, cues.lay(image, facts["drawn"], cues.parameters(facts)))
 
@@ -113,7 +115,7 @@ def test_a_cue_can_be_laid_again_from_its_facts(method, image):
 def test_the_facts_hold_the_parameters_that_decide_the_cue(method, image):
     given = {"sigma": 9.0, "fewest": 3, "most": 4, "thin": 2, "thick": 3, "short": 5, "long": 6}
     params = Cue(method=method, **given, points=3.0, size=4, colors=2, seed=8)
-    made, facts = unpacked(cues.column(png.encode(image), "1", params))
+    made, facts = unpacked(cues.column(png.encode_png(image), "1", params))
     np.testing.assert_array_equal(made, cue(image, cues.parameters(facts), "1"))
 
 
@@ -123,10 +125,10 @@ def test_hints_lie_on_white_and_alpha_is_their_mask(method, image):
     assert made.shape == (64, 64, 4)
     assert set(np.unique(made[..., 3])) == {0, 255}
     assert (made[made[..., 3] == 0][:, :3] == 255).all()
-    with Image.open(io.BytesIO(png.encode(made))) as opened:
+    with Image.open(io.BytesIO(png.encode_png(made))) as opened:
         assert opened.mode == "RGBA"
         np.testing.assert_array_equal(np.asarray(opened), made)
-    np.testing.assert_array_equal(images.decode(png.encode(made)), made[..., :3])
+    np.testing.assert_array_equal(codec.decode(png.encode_png(made)), made[..., :3])
 
 
 def test_a_stroke_along_the_rows_is_as_long_and_thick_as_it_says():
@@ -280,7 +282,7 @@ def test_more_colors_than_columns_leave_the_most_frequent():
 
 @pytest.mark.parametrize("method", METHODS)
 def test_a_dropped_cue_is_white_and_its_mask_empty(method, image):
-    made, facts = unpacked(cues.column(png.encode(image), "1", Cue(method=method, drop=1.0)))
+    made, facts = unpacked(cues.column(png.encode_png(image), "1", Cue(method=method, drop=1.0)))
     assert facts["dropped"] is True
     assert facts.get("drawn", []) == []
     assert (made[..., :3] == 255).all()
@@ -291,7 +293,7 @@ def test_a_dropped_cue_is_white_and_its_mask_empty(method, image):
 @pytest.mark.parametrize("method", METHODS)
 def test_a_cue_that_is_not_dropped_is_the_same_whatever_the_probability(method, image):
     key = next(key for key in KEYS if not cues.dropped(key, Cue(drop=0.5)))
-    made, facts = unpacked(cues.column(png.encode(image), key, Cue(method=method, drop=0.5)))
+    made, facts = unpacked(cues.column(png.encode_png(image), key, Cue(method=method, drop=0.5)))
     assert (facts["drop"], facts["dropped"]) == (0.5, False)
     np.testing.assert_array_equal(made, cue(image, Cue(method=method), key))
 
@@ -328,6 +330,6 @@ def test_a_packed_dataset_shows_hints_on_white(method, tmp_path):
     pairs = Pairs(tmp_path / "pairs", "train", "b7")
     read = {sample["key"]: sample["cue"] for sample in (pairs[number] for number in range(len(keys)))}
     for key in keys:
-        made = cues.column(png.encode(picture(int(key))), key, step.params).picture
+        made = cues.column(png.encode_png(picture(int(key))), key, step.params).picture
         np.testing.assert_array_equal(read[key], made[..., :3])
     assert cues.parameters(pairs.facts["cue"]) == step.params

@@ -11,8 +11,9 @@ import webdataset
 from made import SIDE, packed, sample
 from PIL import Image
 
-from pipeline import Halt, images, samples, warp
+from pipeline import Halt, samples, warp
 from pipeline.dataset import Entry, Fresh, Pairs, array, tensor
+from pipeline.images import codec
 from pipeline.mask import NAMES, mask
 from pipeline.params import Reference
 from pipeline.tars import Sample
@@ -31,8 +32,8 @@ def test_a_sample_is_what_was_packed(pairs):
     assert found.keys() == {"key", "mirrored", "color", "sketch", "cue"}
     for name, member in (("color", "color.png"), ("cue", "cue.png")):
         assert found[name].dtype == torch.uint8
-        assert np.array_equal(found[name], images.decode(made.members[member]))
-    assert np.array_equal(found["sketch"], images.decode(made.members["sketch-b7.png"])[..., 0])
+        assert np.array_equal(found[name], codec.decode(made.members[member]))
+    assert np.array_equal(found["sketch"], codec.decode(made.members["sketch-b7.png"])[..., 0])
     assert found["sketch"].unique().tolist() == [0, 255]
 
 
@@ -46,7 +47,7 @@ def test_pixels_survive_the_way_to_tensors_and_back():
 def test_pictures_of_one_bit_are_read_as_black_and_white(pairs):
     data = pairs.entries[0].read("sketch-b7.png")
     assert Image.open(io.BytesIO(data)).mode == "1"
-    assert np.array_equal(pairs[0]["sketch"], images.decode(data)[..., 0])
+    assert np.array_equal(pairs[0]["sketch"], codec.decode(data)[..., 0])
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # webdataset leaves closing its files to Python
@@ -101,7 +102,7 @@ def drawn(folder, place, columns=REFERENCE, sketch="b7", **fresh):
 @pytest.mark.parametrize("place", [3, (1, 3)])
 def test_the_packed_reference_serves_where_none_is_drawn_anew(tmp_path, place):
     found = Pairs(packed(tmp_path), "train", "b7", REFERENCE, Fresh(0))[place]
-    assert np.array_equal(found["reference"], images.decode(sample(3).members["reference.png"]))
+    assert np.array_equal(found["reference"], codec.decode(sample(3).members["reference.png"]))
     assert found.keys() == {"key", "mirrored", "color", "sketch", "reference", "flow"} | DRAWN
     facts = warp.choose("003", Reference())
     np.testing.assert_allclose(found["points"], facts["points"], atol=1e-7)

@@ -9,10 +9,11 @@ import torch
 from made import packed, sample
 from pyarrow import parquet
 
-from pipeline import Halt, images, measures
+from pipeline import Halt, measures
 from pipeline.dataset import Pairs, tensor
 from pipeline.evaluation import MODEL, Others, baselines, evaluate, scatter, table
 from pipeline.feed import once
+from pipeline.images import codec
 from pipeline.models import load, save
 from pipeline.painting import colorize
 from pipeline.params import Evaluate, Model
@@ -56,7 +57,7 @@ def picture(*shape: int, seed: int = 0) -> np.ndarray:
 
 def members(number):
     """Decode the pictures of a sample."""
-    return {name: images.decode(data) for name, data in sample(number).members.items() if name != "json"}
+    return {name: codec.decode(data) for name, data in sample(number).members.items() if name != "json"}
 
 
 def test_the_test_split_is_measured_against_the_originals(data, model):

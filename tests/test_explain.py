@@ -5,8 +5,9 @@ from functools import partial
 import pytest
 from made import picture, process
 
-from pipeline import Halt, clean, cue, files, limits, png, samples
+from pipeline import Halt, clean, cue, files, limits, samples
 from pipeline.explain import explain
+from pipeline.images import png
 from pipeline.ledger import write_ledger
 from pipeline.pack import pack
 from pipeline.params import Clean, Cue, Pack
@@ -21,7 +22,7 @@ def small(number):
     """Paint a picture; the third is too small, the fourth is broken, the fifth is that of the first."""
     if number == 4:
         return b"broken"
-    return png.encode(picture(1 if number == 5 else number, 32 if number == 3 else 64))
+    return png.encode_png(picture(1 if number == 5 else number, 32 if number == 3 else 64))
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,9 @@ from made import picture
 from safetensors.torch import save_file
 from torch.nn import functional as F
 
-from pipeline import Halt, extractor, png
+from pipeline import Halt, extractor
 from pipeline.extractor import Extractor, extract
+from pipeline.images import png
 from pipeline.params import Sketch
 from pipeline.sketch import column, pin, sketchify
 from pipeline.step import Step
@@ -181,7 +182,7 @@ def test_a_missing_file_is_said_before_a_picture_is_drawn(tmp_path, name):
     with pytest.raises(Halt, match=r"^.* is missing: download the weights, and name their file$"):
         pin(sketch)
     with pytest.raises(Halt, match="is missing"):
-        column(png.encode(picture(1)), "1", sketch)
+        column(png.encode_png(picture(1)), "1", sketch)
 
 
 def test_other_weights_at_the_same_place_make_other_work(weights):
@@ -197,6 +198,6 @@ def test_other_weights_at_the_same_place_make_other_work(weights):
 
 
 def test_the_facts_tell_the_weights_by_hash_and_not_where_they_lie(weights, image):
-    facts = column(png.encode(image), "1", pin(Sketch(method="learned", weights=weights))).metadata
+    facts = column(png.encode_png(image), "1", pin(Sketch(method="learned", weights=weights))).metadata
     assert facts["weights"] == "netG.safetensors"
     assert len(facts["sha256"]) == 64

@@ -10,9 +10,10 @@ import pytest
 import torch
 from made import packed, sample
 
-from pipeline import Halt, feed, images, samples
+from pipeline import Halt, feed, samples
 from pipeline.dataset import Fresh, Pairs
 from pipeline.feed import Order, ahead, batches, once
+from pipeline.images import codec
 
 
 @pytest.fixture(scope="module")
@@ -131,8 +132,8 @@ def test_a_run_taken_up_at_a_step_gets_the_same_batches(pairs, step):
 
 def test_taking_up_a_run_decodes_nothing_that_was_seen(pairs, monkeypatch):
     read = []
-    decode = images.decode
-    monkeypatch.setattr("pipeline.dataset.images.decode", lambda data: read.append(data) or decode(data))
+    decode = codec.decode
+    monkeypatch.setattr("pipeline.images.codec.decode", lambda data: read.append(data) or decode(data))
     next(batches(pairs, order(pairs, step=1000), 0))
     assert len(read) == 2 * 2
 

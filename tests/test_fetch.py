@@ -17,10 +17,11 @@ import pytest
 from made import picture
 from rig import ALL, Clock, find, make_post, make_posts, read
 
-from pipeline import Halt, booru, danbooru, fetch, files, images, png, posts, samples
+from pipeline import Halt, booru, danbooru, fetch, files, posts, samples
 from pipeline.catalog import Catalog
 from pipeline.check import Folder
 from pipeline.faults import Faults, Rule
+from pipeline.images import codec, png
 from pipeline.params import Fetch
 from pipeline.posts import describe
 from pipeline.server import Answer
@@ -126,16 +127,16 @@ def test_a_second_fetch_requests_no_file_and_keeps_whole_shards(serve, traffic, 
 
 
 def test_other_parameters_write_the_shards_again(serve, tmp_path):
-    data = png.encode(picture(1, 1000, 600))
+    data = png.encode_png(picture(1, 1000, 600))
     held = describe(1, data, "png", image_width=1000, image_height=600)
     with serve([held], lambda _: data) as host:
         find(host, tmp_path / "posts.jsonl")
         fetch_found(host, tmp_path)
-        assert images.measure(laid_down(tmp_path / "out")[0].picture) == (1000, 600)
+        assert codec.read_size(laid_down(tmp_path / "out")[0].picture) == (1000, 600)
         fetch_found(host, tmp_path, variant="720x720")
         sample = laid_down(tmp_path / "out")[0]
     assert list(sample.members) == ["webp", "json"]
-    assert images.measure(sample.picture) == (720, 432)
+    assert codec.read_size(sample.picture) == (720, 432)
     assert sample.facts["md5"] == held["md5"]
     assert {"file_md5", "file_sha256"} <= set(sample.facts)
 
@@ -273,7 +274,7 @@ def test_memory_does_not_grow_with_the_number_of_posts(tmp_path):
 
 def test_a_pair_is_written_with_its_own_sketch(tmp_path):
     for name, number in (("color/a.png", 1), ("sketch/a.jpg", 2)):
-        files.write(tmp_path / "in" / name, png.encode(picture(number)))
+        files.write(tmp_path / "in" / name, png.encode_png(picture(number)))
     post = {"id": 5, "file_url": "color/a.png", "file_ext": "png", "sketch_url": "sketch/a.jpg"}
     posts.write_posts(tmp_path / "posts.jsonl", [post, post | {"id": 6, "sketch_url": "sketch/b.jpg"}])
     tally = fetch.fetch(Folder(tmp_path / "in", Fetch()), tmp_path / "posts.jsonl", tmp_path / "out")
@@ -286,19 +287,19 @@ def test_a_pair_is_written_with_its_own_sketch(tmp_path):
 
 def test_a_small_copy_in_a_dump_is_fetched_though_its_post_describes_the_original(tmp_path):
     home = tmp_path / "dump"
-    files.write(home / "512px/0005/5.jpg", png.encode(picture(1)))
+    files.write(home / "512px/0005/5.jpg", png.encode_png(picture(1)))
     size = {"image_width": 3000, "image_height": 2000, "md5": "0" * 32, "file_size": 9, "file_ext": "png"}
     files.write(home / "metadata/posts.json", files.dumps({"id": 5, "rating": "g"} | size))
     source = open_source(f"dump:{home}")
     posts.write_posts(tmp_path / "posts.jsonl", map(posts.reduce, source.posts()))
     tally = fetch.fetch(Folder(source.root, Fetch()), tmp_path / "posts.jsonl", tmp_path / "out")
     assert (tally.written, tally.rejects) == (1, [])
-    assert laid_down(tmp_path / "out")[0].picture == png.encode(picture(1))
+    assert laid_down(tmp_path / "out")[0].picture == png.encode_png(picture(1))
 
 
 def test_a_picture_of_color_and_sketch_is_cut_in_two(tmp_path):
     both = picture(1, 128, 64)
-    files.write(tmp_path / "in" / "a.png", png.encode(both))
+    files.write(tmp_path / "in" / "a.png", png.encode_png(both))
     files.write(tmp_path / "in" / "b.png", b"nonsense")
     md5 = hashlib.md5(b"nonsense").hexdigest()
     post = {"file_ext": "png", "sketch_half": "right"}
@@ -307,8 +308,8 @@ def test_a_picture_of_color_and_sketch_is_cut_in_two(tmp_path):
     tally = fetch.fetch(Folder(tmp_path / "in", Fetch()), tmp_path / "posts.jsonl", tmp_path / "out")
     assert tally.rejected == {"wrong type": 1}
     members = laid_down(tmp_path / "out")[0].members
-    assert (images.decode(members["png"]) == both[:, :64]).all()
-    assert (images.decode(members["sketch.png"]) == both[:, 64:]).all()
+    assert (codec.decode(members["png"]) == both[:, :64]).all()
+    assert (codec.decode(members["sketch.png"]) == both[:, 64:]).all()
 
 
 # ---------------------------------------------------------------- kills

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from made import picture, process, run_prep
 
-from pipeline import Halt, cue, files, forget, png, samples, sketch
+from pipeline import Halt, cue, files, forget, samples, sketch
+from pipeline.images import png
 from pipeline.ledger import LEDGER
 from pipeline.pack import pack
 from pipeline.params import Cue, Pack, Search, Sketch
@@ -39,7 +40,7 @@ train:
 
 
 def original(number):
-    return png.encode(picture(number))
+    return png.encode_png(picture(number))
 
 
 def md5(number):

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from made import picture, process
 
-from pipeline import Halt, files, images, kin, png, samples, warp
+from pipeline import Halt, files, kin, samples, warp
+from pipeline.images import codec, png
 from pipeline.params import Reference
 from pipeline.step import Step
 from pipeline.tars import Sample
@@ -17,7 +18,7 @@ STEP = Step(warp.column, SAME, extra="relative")
 def make(folder, numbers, paint=picture):
     """Write a column of pictures, three to a shard."""
     made = [
-        Sample(f"{n:09d}", {"png": png.encode(paint(n)), "json": files.dumps({"family": FAMILIES[n]})})
+        Sample(f"{n:09d}", {"png": png.encode_png(paint(n)), "json": files.dumps({"family": FAMILIES[n]})})
         for n in numbers
     ]
     listed = [
@@ -31,9 +32,7 @@ def references(column, tmp_path, step=STEP, **settings):
     """Make references and return the pictures by number, and what their facts tell."""
     process(step, column, tmp_path / "out", cache=tmp_path / "cache", view=relatives, **settings)
     made = [sample for shard in samples.shards(tmp_path / "out") for sample in shard]
-    return {int(s.key): images.decode(s.picture) for s in made}, {
-        int(s.key): s.facts["subject"] for s in made
-    }
+    return {int(s.key): codec.decode(s.picture) for s in made}, {int(s.key): s.facts["subject"] for s in made}
 
 
 def relatives(units):
@@ -59,7 +58,7 @@ def test_a_relative_is_bent_and_tinted_like_any_picture(tmp_path):
     params = Reference(subject="family", flip=0.5)
     column = make(tmp_path / "in", (5, 6))
     made, _ = references(column, tmp_path, Step(warp.column, params, extra="relative"))
-    own = warp.column(png.encode(picture(6)), "000000005", params).picture
+    own = warp.column(png.encode_png(picture(6)), "000000005", params).picture
     np.testing.assert_array_equal(made[5], own)
 
 
@@ -91,6 +90,6 @@ def test_the_choice_depends_on_the_seed(tmp_path):
 
 
 def test_loose_pictures_have_no_families(tmp_path):
-    files.write(tmp_path / "in" / "1.png", png.encode(picture(1)))
+    files.write(tmp_path / "in" / "1.png", png.encode_png(picture(1)))
     with pytest.raises(Halt, match="loose pictures have no families: name a folder of shards"):
         kin.pair(samples.parts(tmp_path / "in"), 0)

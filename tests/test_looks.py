@@ -8,13 +8,14 @@ import pytest
 from PIL import Image
 from scipy.fft import dctn
 
-from pipeline import artist, images, lines, looks
+from pipeline import artist, lines, looks
+from pipeline.images import codec, pixels
 from pipeline.looks import NOTHING, REACH
 
 EDITS = {
     "jpeg": lambda image: jpeg(image, 60),
-    "half": lambda image: jpeg(images.resize(image, 272, 272), 75),
-    "twice": lambda image: images.resize(image, 1024, 1024),
+    "half": lambda image: jpeg(pixels.resize(image, 272, 272), 75),
+    "twice": lambda image: pixels.resize(image, 1024, 1024),
     "crop": lambda image: image[8:-8, 8:-8],
     "border": lambda image: cv2.copyMakeBorder(image, 4, 4, 4, 4, cv2.BORDER_CONSTANT, value=(255, 255, 255)),
     "brighter": lambda image: np.clip(image.astype(int) + 25, 0, 255).astype(np.uint8),
@@ -25,13 +26,13 @@ SITTERS = [n for n in range(1, 60) if artist.portrait(n).width == artist.portrai
 
 
 def canon(image):
-    return images.square(np.ascontiguousarray(image), 256)
+    return pixels.square(np.ascontiguousarray(image), 256)
 
 
 def jpeg(image, quality):
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, "jpeg", quality=quality)
-    return images.decode(buffer.getvalue())
+    return codec.decode(buffer.getvalue())
 
 
 def signed(image):
@@ -39,7 +40,7 @@ def signed(image):
 
 
 def sketch(image):
-    return lines.threshold(images.grayscale(canon(image)), 7, 2.0)
+    return lines.threshold(pixels.grayscale(canon(image)), 7, 2.0)
 
 
 def apart(one, other):
@@ -124,7 +125,7 @@ def test_noise_on_blanks_does_not_bring_them_near():
 
 
 def test_the_bits_are_those_of_another_transform(drawings):
-    gray = images.grayscale(canon(drawings[0]))
+    gray = pixels.grayscale(canon(drawings[0]))
     means = gray.reshape(64, 4, 64, 4).mean(axis=(1, 3))
     low = np.rint(dctn(means, norm="ortho")[1:12, 1:12])
     assert looks.of_colors(canon(drawings[0])) == np.packbits(low > np.median(low)).tobytes()

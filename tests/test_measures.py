@@ -11,9 +11,10 @@ from scipy import stats
 from skimage.color import rgb2lab
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from pipeline import artist, images, png
+from pipeline import artist
 from pipeline import cue as cues
 from pipeline.dataset import tensor
+from pipeline.images import codec, pixels, png
 from pipeline.measures import (
     ADHERENT,
     CAP,
@@ -48,7 +49,7 @@ def flat(*color: int, side: int = 32) -> np.ndarray:
 
 def drawing(number: int, side: int = 128) -> np.ndarray:
     """Draw a portrait."""
-    return images.resize(artist.draw(artist.portrait(number)), side, side)
+    return pixels.resize(artist.draw(artist.portrait(number)), side, side)
 
 
 def worse(image: np.ndarray, seed: int = 1) -> np.ndarray:
@@ -223,7 +224,7 @@ def test_colors_of_some_pixels_are_close_to_those_of_all():
 @pytest.mark.parametrize("method", ADHERENT)
 def test_a_picture_adheres_to_its_own_cue_as_packed(method):
     image, params = drawing(1), Cue(method=method)
-    given = images.decode(png.encode(cues.cue(image, params, "a")))
+    given = codec.decode(png.encode_png(cues.cue(image, params, "a")))
     assert adherence(image, given, params, "a") == 0
     assert adherence(drawing(2), given, params, "a") > 2
 
@@ -231,7 +232,7 @@ def test_a_picture_adheres_to_its_own_cue_as_packed(method):
 @pytest.mark.parametrize("method", ADHERENT)
 def test_a_flat_picture_is_as_far_from_the_cue_as_its_color(method):
     params = Cue(method=method)
-    given = images.decode(png.encode(cues.cue(flat(250, 255, 255, side=64), params, "a")))
+    given = codec.decode(png.encode_png(cues.cue(flat(250, 255, 255, side=64), params, "a")))
     assert adherence(flat(250, 255, 252, side=64), given, params, "a") == 1
     assert adherence(flat(220, 255, 255, side=64), given, params, "a") == 10
 
@@ -240,7 +241,7 @@ def test_what_lies_beside_the_hints_does_not_count():
     image, params = drawing(1), Cue(method="points")
     cue = cues.cue(image, params, "a")
     other = np.where(cue[..., 3:] > 0, image, 255 - image)
-    assert adherence(other, images.decode(png.encode(cue)), params, "a") == 0
+    assert adherence(other, codec.decode(png.encode_png(cue)), params, "a") == 0
 
 
 def test_there_is_nothing_to_adhere_to_in_a_palette_in_none_and_in_what_was_dropped():

@@ -18,7 +18,7 @@ from ruamel.yaml import YAML
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from pipeline import images, png
+from pipeline.images import codec, png
 from pipeline.modelcard import FOLDER, HIDDEN, PAPERS, model_card, public
 from pipeline.models import load, save
 from pipeline.painting import colorize
@@ -63,7 +63,7 @@ def home(request, tmp_path, monkeypatch):
         model_card(given),
     )
     for number, name in enumerate(("sketch", "cue", "reference", "mask")):
-        Path(f"{name}.png").write_bytes(png.encode(picture(number, 40 + number, 50)))
+        Path(f"{name}.png").write_bytes(png.encode_png(picture(number, 40 + number, 50)))
     return tmp_path
 
 
@@ -74,10 +74,10 @@ def test_the_snippet_and_the_command_of_the_card_make_the_same_picture(home):
     command, *_ = (shlex.split(line) for line in commands.splitlines())
     done = CliRunner().invoke(prep.app, [*command[1:], "--device", "cpu", "--cache", "cache"])
     assert done.exit_code == 0, done.output
-    made = images.decode(Path("picture.png").read_bytes())
+    made = codec.decode(Path("picture.png").read_bytes())
     assert made.shape == (50, 40, 3)
     assert len(np.unique(made)) > 2
-    np.testing.assert_array_equal(made, images.decode(Path("out/sketch.png").read_bytes()))
+    np.testing.assert_array_equal(made, codec.decode(Path("out/sketch.png").read_bytes()))
 
 
 def test_every_command_of_the_card_is_one_that_prep_has():
@@ -95,16 +95,16 @@ def test_a_model_that_was_trained_without_cues_is_used_without_one(tmp_path, mon
         given,
         model_card(given),
     )
-    Path("sketch.png").write_bytes(png.encode(picture(1, 24, 24)))
+    Path("sketch.png").write_bytes(png.encode_png(picture(1, 24, 24)))
     text = Path(FOLDER, "README.md").read_text()
     assert "--cue" not in text
     exec(blocks(text, "python")[0], {})
     generator, found = load(Path(FOLDER))
-    sketch = images.decode(Path("sketch.png").read_bytes())
+    sketch = codec.decode(Path("sketch.png").read_bytes())
     white = colorize(
         generator, found, {"sketch": cv2.cvtColor(sketch, cv2.COLOR_RGB2GRAY), "cue": sketch | 255}
     )
-    np.testing.assert_array_equal(images.decode(Path("picture.png").read_bytes()), white)
+    np.testing.assert_array_equal(codec.decode(Path("picture.png").read_bytes()), white)
 
 
 def test_a_saved_model_is_three_files_and_equal_models_have_equal_cards(home):

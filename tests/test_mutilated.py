@@ -21,8 +21,9 @@ import pytest
 from made import picture
 from PIL import Image
 
-from pipeline import images, limits, samples
-from pipeline.images import BadImage
+from pipeline import limits, samples
+from pipeline.images import codec
+from pipeline.images.codec import BadImage
 from pipeline.ledger import LEDGER
 from pipeline.tars import Sample
 from pipeline.verify import verify
@@ -39,7 +40,7 @@ FACTS = (  # no JSON, no object, or nothing that can be written again
 SIDES = (96, 80)  # pixels of the files before they are mutilated
 
 EXIF = Image.Exif()
-EXIF[images.ORIENTATION] = 6
+EXIF[codec.EXIF_ORIENTATION] = 6
 KINDS = (  # suffix, mode, how Pillow saves it
     ("png", "RGB", {}), ("png", "RGBA", {}), ("png", "P", {}), ("png", "1", {}), ("png", "LA", {}),
     ("png", "I;16", {}), ("png", "P", {"transparency": 0}), ("png", "RGB", {"exif": EXIF}),
@@ -258,16 +259,16 @@ def prove(folder: Path, listed: Iterator[tuple[str, bytes]], sealed: bool, secon
 def keys(folder: Path) -> list[str]:
     """List the keys of a column or of a folder, after decoding every picture."""
     held = [sample for part in samples.parts(folder) for sample in part]
-    assert all(images.decode(sample.picture).shape == (64, 64, 3) for sample in held)
+    assert all(codec.decode(sample.picture).shape == (64, 64, 3) for sample in held)
     return [sample.key for sample in held]
 
 
 def test_an_animation_whose_clock_stands_still_cannot_be_decoded():
     data = save(paint(1, "RGB"), "avif", frames=2, speed=10)
     clock = data.index(b"mdhd") + 24  # after version, flags, and two times of eight bytes
-    assert images.decode(data).shape == (80, 96, 3)
+    assert codec.decode(data).shape == (80, 96, 3)
     with pytest.raises(BadImage, match="cannot decode"):
-        images.decode(data[:clock] + bytes(4) + data[clock + 4 :])
+        codec.decode(data[:clock] + bytes(4) + data[clock + 4 :])
 
 
 def test_more_than_a_hundred_megapixels_are_refused_before_they_take_memory():
@@ -276,7 +277,7 @@ def test_more_than_a_hundred_megapixels_are_refused_before_they_take_memory():
     data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", lines) + chunk(b"IEND", b"")
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with pytest.raises(BadImage, match="too large"):
-        images.decode(data)
+        codec.decode(data)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000  # KB
 
 

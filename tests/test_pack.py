@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from made import make_column, picture
 
-from pipeline import Halt, files, png, samples
+from pipeline import Halt, files, samples
+from pipeline.images import png
 from pipeline.pack import current, pack
 from pipeline.params import Pack
 from pipeline.split import split
@@ -174,5 +175,5 @@ def test_other_readers_take_the_packed_shards(tmp_path):
     with shard.path.open("rb") as file:
         read = tariterators.group_by_keys(tariterators.tar_file_expander([{"url": "", "stream": file}]))
         assert [(s["__key__"], s["color.png"]) for s in read] == [
-            (k, png.encode(picture(int(k)))) for k in KEYS[:4]
+            (k, png.encode_png(picture(int(k)))) for k in KEYS[:4]
         ]

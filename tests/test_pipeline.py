@@ -11,7 +11,8 @@ import pytest
 from made import picture
 from ruamel.yaml import YAML
 
-from pipeline import files, images, png, posts, samples
+from pipeline import files, posts, samples
+from pipeline.images import codec, png
 
 ROOT = Path(__file__).parent.parent
 TINY = {
@@ -95,9 +96,9 @@ def pictures(tmp_path_factory):
     """Write 24 pictures, of which one is broken, one gray, and one a copy."""
     folder = tmp_path_factory.mktemp("pictures")
     for number in range(24):
-        files.write(folder / f"artist_{number:03d}.png", png.encode(picture(number, 48, 40)))
+        files.write(folder / f"artist_{number:03d}.png", png.encode_png(picture(number, 48, 40)))
     files.write(folder / "artist_005.png", (folder / "artist_005.png").read_bytes()[:200])
-    files.write(folder / "artist_006.png", png.encode(picture(6, 48, 40)[..., 0]))
+    files.write(folder / "artist_006.png", png.encode_png(picture(6, 48, 40)[..., 0]))
     files.write(folder / "artist_007.png", (folder / "artist_001.png").read_bytes() + b"tail")
     return folder
 
@@ -148,8 +149,8 @@ def test_metrics_params_and_plots_are_there_to_be_shown(clone):
 
 
 def test_the_model_colors_a_picture_of_any_size(clone, tmp_path):
-    files.write(tmp_path / "girl.png", png.encode(picture(1, 71, 33)[..., 0]))
-    files.write(tmp_path / "cue.png", png.encode(picture(1, 20, 10)))
+    files.write(tmp_path / "girl.png", png.encode_png(picture(1, 71, 33)[..., 0]))
+    files.write(tmp_path / "cue.png", png.encode_png(picture(1, 20, 10)))
     clone.run(
         "prep",
         "colorize",
@@ -158,7 +159,7 @@ def test_the_model_colors_a_picture_of_any_size(clone, tmp_path):
         "--cue",
         str(tmp_path / "cue.png"),
     )
-    assert images.decode((tmp_path / "out/girl.png").read_bytes()).shape == (33, 71, 3)
+    assert codec.decode((tmp_path / "out/girl.png").read_bytes()).shape == (33, 71, 3)
 
 
 def test_a_clone_with_other_workers_and_another_cache_makes_the_same_bytes(clone, tmp_path, pictures):

@@ -19,7 +19,8 @@ import requests
 from made import make_column, picture, run_prep
 from typer.testing import CliRunner
 
-from pipeline import booru, catalog, files, images, png, samples
+from pipeline import booru, catalog, files, samples
+from pipeline.images import codec, pixels, png
 from pipeline.params import Sketch
 from pipeline.sketch import sketchify
 from stages import prep
@@ -36,7 +37,7 @@ def elsewhere(tmp_path, monkeypatch):
 @pytest.fixture
 def drawing():
     """Write a picture girl.jpg."""
-    files.write(Path("girl.png"), png.encode(picture(1)))
+    files.write(Path("girl.png"), png.encode_png(picture(1)))
     return Path("girl.png")
 
 
@@ -82,7 +83,7 @@ def test_one_picture_gives_one_sketch(capsys, drawing):
     code, out, _ = run_prep(capsys, "sketchify", drawing, "out", "--blocksize", "9")
     assert (code, out) == (0, "sketchify: 1 of 1 written to out\n")
     expected = sketchify(picture(1), Sketch(blocksize=9))
-    np.testing.assert_array_equal(images.decode(Path("out/girl.png").read_bytes())[..., 0], expected)
+    np.testing.assert_array_equal(codec.decode(Path("out/girl.png").read_bytes())[..., 0], expected)
 
 
 @pytest.mark.parametrize("command", ["sketchify", "cue", "reference"])
@@ -100,7 +101,7 @@ def test_a_folder_and_a_folder_of_shards_give_the_same_pictures(capsys, command)
 def test_metrics_and_sheet_are_written_where_asked(capsys, drawing):
     run_prep(capsys, "sketchify", drawing, "out", "--metrics", "m/s.json", "--sheet", "m/s.png")
     assert '"taken": 1' in Path("m/s.json").read_text()
-    assert images.decode(Path("m/s.png").read_bytes()).shape[2] == 3
+    assert codec.decode(Path("m/s.png").read_bytes()).shape[2] == 3
 
 
 @pytest.mark.parametrize(
@@ -167,10 +168,10 @@ def test_what_the_world_did_is_one_line_and_exit_code_1(capsys, drawing, argumen
     Path("empty").mkdir()
     for name, data in {
         "broken/a.png": b"",
-        "broken/b.png": png.encode(picture(1)),
-        "broken/c.png": png.encode(picture(2)),
-        "broken/d.png": png.encode(picture(3, 300, 300)),
-        "loose/a.png": png.encode(picture(1)),
+        "broken/b.png": png.encode_png(picture(1)),
+        "broken/c.png": png.encode_png(picture(2)),
+        "broken/d.png": png.encode_png(picture(3, 300, 300)),
+        "loose/a.png": png.encode_png(picture(1)),
     }.items():
         files.write(Path(name), data)
     code, _, err = run_prep(capsys, *arguments)
@@ -188,8 +189,8 @@ def test_a_search_of_a_folder_takes_any_number_of_tags_and_reads_what_it_knows(c
 
 def test_a_paired_set_goes_through_to_a_column_of_its_own_sketches(capsys):
     for number in range(3):
-        files.write(Path(f"set/color/{number}.png"), png.encode(picture(number, 300, 300)))
-        files.write(Path(f"set/sketch/{number}.png"), png.encode(picture(number, 300, 300)[..., 0]))
+        files.write(Path(f"set/color/{number}.png"), png.encode_png(picture(number, 300, 300)))
+        files.write(Path(f"set/sketch/{number}.png"), png.encode_png(picture(number, 300, 300)[..., 0]))
     for command in (
         ["search", "posts.jsonl", "--host", "pairs:set", "--size", "1"],
         ["fetch", "posts.jsonl", "original", "--host", "pairs:set", "--ledger", "fetch.tsv"],
@@ -203,8 +204,8 @@ def test_a_paired_set_goes_through_to_a_column_of_its_own_sketches(capsys):
         code, _, err = run_prep(capsys, *command)
         assert code == 0, err
     sample = next(iter(samples.shards(Path("pairs"))[0]))
-    expected = images.square(picture(0, 300, 300)[..., 0], 256)
-    np.testing.assert_array_equal(images.decode(sample.members["sketch-own.png"])[..., 0], expected)
+    expected = pixels.square(picture(0, 300, 300)[..., 0], 256)
+    np.testing.assert_array_equal(codec.decode(sample.members["sketch-own.png"])[..., 0], expected)
     assert sample.facts["license"] == "unknown"
 
 
@@ -232,7 +233,7 @@ def test_a_host_may_hold_spaces_quotes_and_what_a_shell_would_run(capsys):
 def make_set(folder):
     """Write a folder of three pictures."""
     for number in range(3):
-        files.write(Path(folder) / f"{number}.png", png.encode(picture(number)))
+        files.write(Path(folder) / f"{number}.png", png.encode_png(picture(number)))
 
 
 def test_the_newest_id_at_the_first_search_of_a_site_bounds_the_later_ones(capsys):
@@ -267,7 +268,7 @@ def test_what_was_rejected_for_good_is_asked_for_again_on_request(capsys):
 
 def test_a_mutilated_picture_is_counted_and_its_neighbors_survive(capsys):
     for number in range(4):
-        files.write(Path(f"in/{number}.png"), png.encode(picture(number, 300, 300)))
+        files.write(Path(f"in/{number}.png"), png.encode_png(picture(number, 300, 300)))
     files.write(Path("in/2.png"), Path("in/2.png").read_bytes()[:500])
     code, out, _ = run_prep(capsys, "clean", "in", "out")
     assert (code, out) == (0, "clean: 3 of 4 written to out; rejected: cannot decode 1\n")
@@ -297,7 +298,7 @@ OUT_OF_MEMORY = (
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux holds a process to RLIMIT_DATA")
 def test_a_command_that_may_not_have_the_memory_for_a_picture_says_so_in_one_line(drawing):
-    files.write(Path("in/big.png"), png.encode(np.zeros((9900, 9900), np.uint8)))
+    files.write(Path("in/big.png"), png.encode_png(np.zeros((9900, 9900), np.uint8)))
     code = (
         "import resource, sys\n"
         "from stages import prep, clean\n"
@@ -416,7 +417,7 @@ def test_a_column_is_listed_shown_verified_and_explained_without_unpacking(capsy
     code, out, _ = run_prep(capsys, "show", keys[1], "data/color", "--to", "shown")
     assert code == 0
     assert '"width": 512' in out
-    assert Path("shown", f"{keys[1]}.png").read_bytes() == png.encode(picture(2))
+    assert Path("shown", f"{keys[1]}.png").read_bytes() == png.encode_png(picture(2))
     code, out, _ = run_prep(capsys, "verify", "data")
     assert out.startswith("verify: 1 columns, 2 shards, 4 samples")
     code, _, err = run_prep(capsys, "show", "9", "data/color")

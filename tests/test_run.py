@@ -17,12 +17,13 @@ import psutil
 import pytest
 from made import make_column, picture, process
 
-from pipeline import Halt, clean, codehash, cue, files, images, png, samples, sketch
-from pipeline.images import BadImage
+from pipeline import Halt, clean, codehash, cue, files, samples, sketch
+from pipeline.images import codec, pixels, png
+from pipeline.images.codec import BadImage
+from pipeline.images.result import Result
 from pipeline.ledger import LEDGER
 from pipeline.memo import table
 from pipeline.params import Clean, Cue, Sketch
-from pipeline.result import Result
 from pipeline.run import accept
 from pipeline.step import Step
 from pipeline.tars import Sample
@@ -34,12 +35,12 @@ def picky(data, key, params):
     """Reject every third sample; tell which of four colors the others have."""
     if int(key) % 3 == 0:
         raise BadImage("gray")
-    return Result(images.decode(data), {"color": int(key) % 4})
+    return Result(codec.decode(data), {"color": int(key) % 4})
 
 
 def tell_color(data, key, params):
     """Tell which of four colors a sample has."""
-    return Result(images.decode(data), {"color": int(key) % 4})
+    return Result(codec.decode(data), {"color": int(key) % 4})
 
 
 def unpacked(column, tmp_path):
@@ -86,7 +87,7 @@ def test_a_step_is_the_library_call_on_every_sample(column, tmp_path):
     assert [int(sample.key) for sample in made] == list(range(1, 9))
     for sample in made:
         drawn = sketch.sketchify(picture(int(sample.key)), Sketch())
-        np.testing.assert_array_equal(images.decode(sample.picture)[..., 0], drawn)
+        np.testing.assert_array_equal(codec.decode(sample.picture)[..., 0], drawn)
     told = [round(sample.facts["complexity"], 2) for sample in made]
     assert sorted(report.counts["complexity"].elements()) == sorted(told)
 
@@ -135,7 +136,7 @@ def test_what_is_judged_by_what_is_told_is_left_out_with_its_reason_and_shown(co
         assert '{""color"":2}' in (tmp_path / dest / LEDGER).read_text()
         [(key, shown)] = report.examples["odd"]
         assert key == "000000002"
-        np.testing.assert_array_equal(images.decode(shown), picture(2))
+        np.testing.assert_array_equal(codec.decode(shown), picture(2))
 
 
 def test_only_ten_pictures_are_shown_of_a_reason(tmp_path):
@@ -152,7 +153,7 @@ def test_only_ten_pictures_are_shown_of_a_reason(tmp_path):
         judge=fussy,
     )
     assert report.rejected == {"odd": 25}
-    shown = [images.decode(data) for _, data in report.examples["odd"]]
+    shown = [codec.decode(data) for _, data in report.examples["odd"]]
     np.testing.assert_array_equal(shown, [picture(4 * n + 2) for n in range(10)])
 
 
@@ -163,7 +164,7 @@ def test_of_duplicates_the_first_stays(column, tmp_path, loose):
     assert keys(tmp_path / "out") == ["000000001", "000000002", "000000004", "000000007"]
     assert report.rejected == {"duplicate": 2, "gray": 2}
     np.testing.assert_array_equal(
-        [images.decode(data) for _, data in report.examples["duplicate"]], [picture(5), picture(8)]
+        [codec.decode(data) for _, data in report.examples["duplicate"]], [picture(5), picture(8)]
     )
 
 
@@ -196,7 +197,7 @@ def noted(data, key, params):
         notes.write(f"{key}\n")
     if int(key) % 5 == 0:
         raise BadImage("gray")
-    return Result(images.decode(data), {"key": key})
+    return Result(codec.decode(data), {"key": key})
 
 
 @pytest.fixture
@@ -336,7 +337,7 @@ def greedy(data, key, params):
         np.empty(1 << 50, np.uint8)
     if int(key) == 7 and os.environ["GREED"] == "OpenCV":
         cv2.copyMakeBorder(np.zeros((1, 1), np.uint8), 0, 1 << 30, 0, 1 << 20, cv2.BORDER_REPLICATE)
-    return Result(images.decode(data), {})
+    return Result(codec.decode(data), {})
 
 
 @pytest.mark.parametrize(("library", "workers"), [("NumPy", 1), ("OpenCV", 1), ("NumPy", 2)])
@@ -403,9 +404,9 @@ def make_pairs(folder, suffixes):
     """Write and seal a column of one shard: a picture for each suffix of an own sketch, which may be none."""
     listed = []
     for number, suffix in enumerate(suffixes, 1):
-        members = {"png": png.encode(picture(number)), "json": files.dumps({"family": "1"})}
+        members = {"png": png.encode_png(picture(number)), "json": files.dumps({"family": "1"})}
         if suffix:
-            members[suffix] = png.encode(picture(number)[..., 0])
+            members[suffix] = png.encode_png(picture(number)[..., 0])
         listed.append(Sample(f"{number:09d}", members))
     samples.seal(folder, [samples.write_shard(folder / "000000.tar", listed)], len(listed), {})
     return folder
@@ -421,11 +422,11 @@ def test_own_sketches_go_through_to_a_column_of_their_own(tmp_path):
     for number, (color, own, other) in enumerate(zip(colors, sketches, cues, strict=True), 1):
         assert list(color.members) == ["png", "sketch.png", "json"]
         assert color.facts["family"] == "1"
-        np.testing.assert_array_equal(images.decode(color.picture), images.square(picture(number), 16))
+        np.testing.assert_array_equal(codec.decode(color.picture), pixels.square(picture(number), 16))
         assert list(own.members) == list(other.members) == ["png", "json"]
         assert own.picture == color.members["sketch.png"] != other.picture
         np.testing.assert_array_equal(
-            images.decode(own.picture)[..., 0], images.square(picture(number)[..., 0], 16)
+            codec.decode(own.picture)[..., 0], pixels.square(picture(number)[..., 0], 16)
         )
 
 

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline import images, sample
-from pipeline.images import BadImage
+from pipeline import sample
+from pipeline.images import codec
+from pipeline.images.codec import BadImage
 
 
 def content(folder):
@@ -77,7 +78,7 @@ def test_a_variant_is_its_parent_in_other_colors(tmp_path):
     parent, original = sample.make(child["parent_id"])
     assert parent["has_children"]
     assert (child["source"], child["tag_string_artist"]) == (parent["source"], parent["tag_string_artist"])
-    one, other = images.decode(data), images.decode(original)
+    one, other = codec.decode(data), codec.decode(original)
     assert one.shape == other.shape
     assert 5 < np.abs(one.astype(int) - other).mean() < 150
 
@@ -90,13 +91,13 @@ def test_a_duplicate_has_the_pixels_of_an_earlier_post_in_another_file():
     assert twin["media_asset"] == post["media_asset"]
     assert twin["md5"] != post["md5"]
     assert twin["parent_id"] is None
-    np.testing.assert_array_equal(images.decode(data), images.decode(original))
+    np.testing.assert_array_equal(codec.decode(data), codec.decode(original))
 
 
 @pytest.mark.parametrize("kind", ["plain", "gray", "complex", "small", "banner", "transparent", "turned"])
 def test_a_picture_of_the_sample_matches_its_post(kind):
     post, data = sample.make(first(kind))
-    image, picture = images.decode(data), Image.open(io.BytesIO(data))
+    image, picture = codec.decode(data), Image.open(io.BytesIO(data))
     assert image.shape == (post["image_height"], post["image_width"], 3)
     assert (post["tag_string_copyright"], post["parent_id"]) == ("original", None)
     shorter, longer = sorted(image.shape[:2])
@@ -114,4 +115,4 @@ def test_broken_files_of_the_sample_are_broken_on_the_site_itself():
         post, data = sample.make(number)
         assert (len(data), post["media_asset"]) == (post["file_size"], {"pixel_hash": None})
         with pytest.raises(BadImage):
-            images.decode(data)
+            codec.decode(data)

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from made import make_column, picture
 
-from pipeline import Halt, files, png, samples
-from pipeline.images import BadImage
+from pipeline import Halt, files, samples
+from pipeline.images import png
+from pipeline.images.codec import BadImage
 from pipeline.ledger import LEDGER, write_ledger
 from pipeline.tars import Sample
 
@@ -124,7 +125,7 @@ def test_a_folder_gives_its_pictures_in_order_with_the_json_beside_them(tmp_path
 
 
 def test_a_large_folder_comes_in_batches(tmp_path):
-    data = png.encode(picture(1))
+    data = png.encode_png(picture(1))
     for number in range(samples.BATCH + 1):
         files.write(tmp_path / f"{number:03d}.png", data)
     assert [len(part) for part in samples.parts(tmp_path)] == [samples.BATCH, 1]

@@ -7,9 +7,10 @@ import pytest
 from made import picture
 from rig import ALL, find, make_post, make_posts, read
 
-from pipeline import Halt, booru, png
+from pipeline import Halt, booru
 from pipeline.booru import show
 from pipeline.catalog import Catalog
+from pipeline.images import png
 from pipeline.params import Search
 from pipeline.posts import read_posts
 from pipeline.search import search
@@ -67,7 +68,7 @@ def test_a_source_on_disk_is_searched_to_the_same_bytes(serve, tmp_path, wanted)
 def test_a_folder_of_pictures_is_searched(tmp_path):
     (tmp_path / "ann").mkdir()
     for number in (1, 2):
-        (tmp_path / "ann" / f"bob_{number}.png").write_bytes(png.encode(picture(number)))
+        (tmp_path / "ann" / f"bob_{number}.png").write_bytes(png.encode_png(picture(number)))
     (tmp_path / "ann" / "bob_2.json").write_text('{"rating": "e"}')
     source = open_source(str(tmp_path / "ann"))
     assert search(source, tmp_path / "posts.jsonl", Search(size=64)) == {"posts": 1, "skipped": {}}

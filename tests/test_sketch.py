@@ -10,8 +10,9 @@ from made import picture, unpacked
 from scipy.ndimage import gaussian_filter
 from skimage.feature import canny
 
-from pipeline import images, params, png
-from pipeline.images import BadImage
+from pipeline import params
+from pipeline.images import pixels, png
+from pipeline.images.codec import BadImage
 from pipeline.params import Sketch
 from pipeline.presets import PRESETS
 from pipeline.sketch import column, complexity, resolve, sketchify
@@ -65,7 +66,7 @@ def test_xdog_form_p_is_the_published_formula(image):
 def test_of_a_fall_however_steep_tanh_is_taken_where_it_matters(image, phi):
     gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     light = gray.astype(np.float32) / 255
-    blurs = [images.blur(light, sigma) for sigma in (0.8, 2.0)]
+    blurs = [pixels.gaussian_blur(light, sigma) for sigma in (0.8, 2.0)]
     difference = blurs[0] - 0.97 * blurs[1] - np.float32(0.02)
     expected = np.rint(255 * (1 + np.tanh(np.minimum(difference * np.float32(phi), 0))))
     sketch = Sketch(method="xdog-a", sigma=0.8, k=2.5, gamma=0.97, eps=0.02, phi=phi)
@@ -171,7 +172,7 @@ def test_a_drawn_number_is_rounded_but_stays_in_its_range():
 
 def test_a_picture_tells_what_was_drawn_for_it(image):
     sketch = Sketch(method="dog", sigma="0.5..2", noise="1..9", seed=3)
-    drawn, facts = unpacked(column(png.encode(image), "7", sketch))
+    drawn, facts = unpacked(column(png.encode_png(image), "7", sketch))
     told = Sketch(**{name: facts[name] for name in dataclasses.asdict(sketch)})
     assert told == resolve(sketch, "7")
     np.testing.assert_array_equal(drawn, sketchify(image, told, "7"))
@@ -180,12 +181,12 @@ def test_a_picture_tells_what_was_drawn_for_it(image):
 
 
 def test_a_preset_is_told_by_name_with_its_settings(image):
-    facts = column(png.encode(image), "7", Sketch(preset="p19-03")).metadata
+    facts = column(png.encode_png(image), "7", Sketch(preset="p19-03")).metadata
     assert (facts["preset"], facts["method"], facts["sigma"]) == ("p19-03", "xdog-p", 0.3)
 
 
 def test_complexity_is_that_of_the_lines_before_the_pen(image):
-    data = png.encode(image)
+    data = png.encode_png(image)
     plain = column(data, "1", Sketch()).metadata["complexity"]
     assert column(data, "1", Sketch(gray=200.0, weight=3, noise=50.0)).metadata["complexity"] == plain
 
@@ -210,7 +211,7 @@ def test_complexity_is_the_share_of_black_at_256_pixels():
     image = picture(5, 256, 256)
     black = np.count_nonzero(sketchify(image, Sketch()) == 0) / 256**2
     assert complexity(image, Sketch()) == pytest.approx(100 * black, abs=1e-4)
-    larger = images.resize(image, 512, 512)
+    larger = pixels.resize(image, 512, 512)
     assert complexity(larger, Sketch()) == pytest.approx(100 * black, abs=1)
 
 
@@ -222,7 +223,7 @@ def test_complexity_grows_with_the_blocksize():
 
 
 def test_the_column_tells_parameters_and_complexity(image):
-    drawn, facts = unpacked(column(png.encode(image), "1", Sketch(blocksize=5)))
+    drawn, facts = unpacked(column(png.encode_png(image), "1", Sketch(blocksize=5)))
     np.testing.assert_array_equal(drawn, sketchify(image, Sketch(blocksize=5)))
     assert facts["blocksize"] == 5
     assert facts["complexity"] == complexity(image, Sketch(blocksize=5))
@@ -231,13 +232,13 @@ def test_the_column_tells_parameters_and_complexity(image):
 def test_the_own_sketch_is_taken_as_it_is_and_its_complexity_measured_at_256_pixels(image):
     lines = np.full((512, 512), 255, np.uint8)
     lines[:, :128] = 0
-    drawn, facts = unpacked(column(png.encode(image), "1", Sketch(method="own"), png.encode(lines)))
+    drawn, facts = unpacked(column(png.encode_png(image), "1", Sketch(method="own"), png.encode_png(lines)))
     np.testing.assert_array_equal(drawn, lines)
     assert (facts["method"], facts["complexity"]) == ("own", 25)
 
 
 def test_an_own_sketch_cannot_be_drawn_nor_be_missing_and_does_not_disturb_the_other_methods(image):
-    data = png.encode(image)
+    data = png.encode_png(image)
     with pytest.raises(ValueError, match="method must be one that draws, got 'own'"):
         sketchify(image, Sketch(method="own"))
     with pytest.raises(BadImage, match="no sketch"):
@@ -253,7 +254,7 @@ def test_the_pen_goes_over_an_own_sketch_too(image):
     lines = np.full((128, 128), 255, np.uint8)
     lines[:, 60:64] = 0
     dark = np.zeros_like(image)
-    given = png.encode(dark), "1", Sketch(method="own", weight=2, hatch=8), png.encode(lines)
+    given = png.encode_png(dark), "1", Sketch(method="own", weight=2, hatch=8), png.encode_png(lines)
     drawn = column(*given).picture
     assert drawn.shape == (128, 128)
     assert (drawn[:, 59:65] == 0).all()

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from made import make_column, picture
 
-from pipeline import Halt, catalog, files, png, query, sources
+from pipeline import Halt, catalog, files, query, sources
+from pipeline.images import png
 from pipeline.posts import CATEGORIES, DEFAULTS
 from pipeline.sources import open_source
 
-WIDE = png.encode(picture(1, 40, 30))
+WIDE = png.encode_png(picture(1, 40, 30))
 EVERYTHING = "status:any rating:g,s,q,e score:>=-9 width:>=0 height:>=0 id:>0 date:2000-01-01.. ratio:>=0 -x"
 
 
@@ -76,7 +77,7 @@ def test_half_a_pair_is_named(tmp_path):
 
 def test_a_half_is_as_wide_as_half_its_file(tmp_path):
     files.write(tmp_path / "a.png", WIDE)
-    files.write(tmp_path / "b.png", png.encode(np.zeros((5, 7), np.uint8)))
+    files.write(tmp_path / "b.png", png.encode_png(np.zeros((5, 7), np.uint8)))
     even, odd = posts_of(f"halves:{tmp_path}")
     assert (even["image_width"], even["image_height"], even["sketch_half"]) == (20, 30, "right")
     assert (odd["image_width"], odd["file_url"]) == (3, "b.png")

@@ -16,10 +16,11 @@ from made import picture
 from PIL import Image
 from rig import Clock, answers, make_post, read
 
-from pipeline import booru, files, images, posts
+from pipeline import booru, files, posts
 from pipeline.catalog import Catalog
 from pipeline.check import Damage, Folder, Reject, Wanted, wanted
 from pipeline.faults import Faults, Rule
+from pipeline.images import codec
 from pipeline.params import Fetch
 from pipeline.posts import describe
 from pipeline.server import Answer
@@ -322,7 +323,7 @@ def test_a_variant_is_decoded_whole_and_kept_with_our_own_hash(opened, traffic, 
     store = opened(held=wide)
     post, file = variant_of(store, name)
     kept = store.obtain(file)
-    assert images.measure(kept.path) == size
+    assert codec.read_size(kept.path) == size
     assert kept.md5 != post["md5"]
     assert len(kept.own) == 64
     before = len(traffic.targets)

@@ -9,12 +9,13 @@ import safetensors.torch
 import torch
 from made import packed, sample
 
-from pipeline import Halt, images, png, samples, training, warp
+from pipeline import Halt, samples, training, warp
 from pipeline.checkpoint import release, shrink
 from pipeline.codehash import sources
 from pipeline.dataset import Pairs
 from pipeline.feed import once
 from pipeline.hardware import Hardware
+from pipeline.images import codec, png
 from pipeline.modelcard import model_card
 from pipeline.models import load, save
 from pipeline.painting import paint
@@ -378,11 +379,11 @@ def test_gradients_are_clipped_to_the_norm_asked_for(run, tmp_path):
 @pytest.mark.slow
 def test_scft_learns_one_picture_by_heart_from_four_references(tmp_path):
     """One reference alone leaves the discriminator's BatchNorm a batch of one, of which it makes noise."""
-    color = images.decode(sample(0).members["color.png"])
+    color = codec.decode(sample(0).members["color.png"])
     members = []
     for key in ("000", "001", "002", "003"):
         facts = warp.choose(key, Reference())
-        bent = {"reference.png": png.encode(warp.bend(color, facts))}
+        bent = {"reference.png": png.encode_png(warp.bend(color, facts))}
         told = {"json": json.dumps({"reference": facts}).encode()}
         members.append(Sample(key, sample(0).members | bent | told))
     listed = [

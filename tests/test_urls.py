@@ -8,12 +8,13 @@ import pytest
 from made import make_column, picture, process, run_prep
 from store import content, upload
 
-from pipeline import Halt, files, images, png, samples
-from pipeline.images import BadImage
+from pipeline import Halt, files, samples
+from pipeline.images import codec, png
+from pipeline.images.codec import BadImage
+from pipeline.images.result import Result
 from pipeline.ledger import LEDGER
 from pipeline.pack import current, pack
 from pipeline.params import Cue, Pack
-from pipeline.result import Result
 from pipeline.step import Step
 
 s3fs = pytest.importorskip("s3fs", reason="needs inkwash[urls]")
@@ -27,7 +28,7 @@ def picky(data, key, params):
     """Reject every third sample; tell which of four colors the others have."""
     if int(key) % 3 == 0:
         raise BadImage("gray")
-    return Result(images.decode(data)[::2, ::2], {"color": int(key) % 4})
+    return Result(codec.decode(data)[::2, ::2], {"color": int(key) % 4})
 
 
 PICKY = Step(picky, Cue(), report=("color",))
@@ -63,19 +64,19 @@ def test_memory_is_a_place_like_any_other(column, expected, tmp_path):
 
 def test_loose_pictures_have_the_same_keys_in_the_same_order(bucket, tmp_path):
     for number, name in enumerate(["b.x.png", "b/1.png", "b/a/1.png", "b0.png", "a.png"], 1):
-        files.write(tmp_path / "in" / name, png.encode(picture(number)))
+        files.write(tmp_path / "in" / name, png.encode_png(picture(number)))
     files.write(tmp_path / "in" / "b" / "1.json", b'{"family": "7"}')
     afar = upload(tmp_path / "in", f"{bucket}/in")
     near, far = ([s for part in samples.parts(place) for s in part] for place in (tmp_path / "in", afar))
     assert near == far
-    step = Step(lambda data, key, params: Result(images.decode(data), {}), Cue(), carry=True)
+    step = Step(lambda data, key, params: Result(codec.decode(data), {}), Cue(), carry=True)
     for source, dest in ((tmp_path / "in", tmp_path / "out"), (afar, files.locate(f"{bucket}/out"))):
         process(step, source, dest, cache=tmp_path / "cache")
     assert content(tmp_path / "out") == content(files.locate(f"{bucket}/out"))
 
 
 def test_facts_that_cannot_be_read_are_not_taken_for_none(store, bucket):
-    for name, data in {"a.png": png.encode(picture(1)), "a.json": b'{"family": "7"}'}.items():
+    for name, data in {"a.png": png.encode_png(picture(1)), "a.json": b'{"family": "7"}'}.items():
         files.write(files.locate(f"{bucket}/in/{name}"), data)
     [part] = samples.parts(files.locate(f"{bucket}/in"))
     store.refused = "a.json"
@@ -173,7 +174,7 @@ def test_commands_take_urls_and_say_what_is_wrong_with_one(column, bucket, tmp_p
     code, out, _ = run_prep(capsys, "sketchify", f"{bucket}/in", f"{bucket}/b7", "--sheet", "sheet.png")
     assert (code, out) == (0, f"sketchify: 8 of 8 written to {bucket}/b7\n")
     assert content(files.locate(f"{bucket}/b7")) == content(tmp_path / "here")
-    assert images.decode((tmp_path / "sheet.png").read_bytes()).any()
+    assert codec.decode((tmp_path / "sheet.png").read_bytes()).any()
     for url, sentence in {
         "s3://nowhere/in": "prep: s3://nowhere/in does not exist: name a picture, a folder",
         "nonsense://bucket/in": "prep: nonsense://bucket/in cannot be reached (",

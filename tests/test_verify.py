@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from made import make_column, picture
 
-from pipeline import Halt, files, png, samples, verify
+from pipeline import Halt, files, samples, verify
+from pipeline.images import png
 
 KEYS = [f"{number:09d}" for number in range(1, 9)]
 
@@ -86,7 +87,7 @@ def test_a_sample_is_found_by_its_key_and_no_other_is_read(data):
     shard, row = samples.find(column, "000000005")
     [sample] = shard.read([row])
     assert (shard.name, sample.key) == ("000001.tar", "000000005")
-    assert sample.picture == png.encode(picture(5))
+    assert sample.picture == png.encode_png(picture(5))
     assert samples.find(column, "00000000") is None
     assert samples.find(column, "key") is None
 
@@ -97,4 +98,4 @@ def test_every_member_is_where_the_index_says(data):
         suffix, size = members.split()[0].split("=")
         place = int(offset) + 512
         packed = Path(data / "color" / shard).read_bytes()[place : place + int(size)]
-        assert (suffix, packed) == ("png", png.encode(picture(int(key))))
+        assert (suffix, packed) == ("png", png.encode_png(picture(int(key))))

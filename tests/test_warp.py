@@ -7,7 +7,8 @@ from made import picture, unpacked
 from scipy.interpolate import RBFInterpolator
 from scipy.ndimage import map_coordinates
 
-from pipeline import png, warp
+from pipeline import warp
+from pipeline.images import png
 from pipeline.params import Reference
 
 
@@ -103,14 +104,14 @@ def test_draws_stay_within_strength_and_jitter_and_fill_them():
 
 def test_the_reference_can_be_rebuilt_from_its_facts():
     source = picture(3)
-    reference, facts = unpacked(warp.column(png.encode(source), "7", Reference()))
+    reference, facts = unpacked(warp.column(png.encode_png(source), "7", Reference()))
     again = warp.tint(warp.warp(source, warp.flow(facts["points"], 64, 64)), np.array(facts["shift"]))
     np.testing.assert_array_equal(reference, again)
     assert not np.array_equal(reference, source)
 
 
 def test_the_facts_tell_what_was_drawn_and_by_what():
-    facts = warp.column(png.encode(picture(3)), "7", Reference(strength=0.1)).metadata
+    facts = warp.column(png.encode_png(picture(3)), "7", Reference(strength=0.1)).metadata
     points, shift = warp.draw("7", Reference(strength=0.1))
     assert facts.pop("points") == points.tolist()
     assert facts.pop("shift") == shift.tolist()
@@ -124,7 +125,7 @@ def test_the_facts_tell_what_was_drawn_and_by_what():
 @pytest.mark.parametrize("size", [(64, 64), (40, 56), (1, 1)])
 def test_the_rebuilt_flow_takes_the_picture_or_the_target_to_the_reference(order, flip, size):
     source = picture(3, size[1], size[0])
-    reference, facts = unpacked(warp.column(png.encode(source), "7", Reference(order=order, flip=flip)))
+    reference, facts = unpacked(warp.column(png.encode_png(source), "7", Reference(order=order, flip=flip)))
     at = warp.flow(facts["points"], *size, flip=facts["flip"])
     if order == "before":
         expected = warp.warp(warp.tint(source, np.array(facts["shift"])), at)
@@ -136,7 +137,7 @@ def test_the_rebuilt_flow_takes_the_picture_or_the_target_to_the_reference(order
 
 @pytest.mark.parametrize("order", ["after", "before"])
 def test_a_flipped_reference_is_the_mirror_image_of_the_one_that_is_not(order):
-    source = png.encode(picture(3))
+    source = png.encode_png(picture(3))
     plain, mirrored = (
         warp.column(source, "7", Reference(order=order, flip=flip)).picture for flip in (0.0, 1.0)
     )
@@ -162,7 +163,7 @@ def test_before_the_warp_each_pixel_is_clipped_and_after_it_their_mixture():
 def test_the_order_makes_a_difference_where_colors_are_clipped():
     source, params = picture(3), {"jitter": 120.0}
     after, before = (
-        warp.column(png.encode(source), "7", Reference(order=order, **params)).picture
+        warp.column(png.encode_png(source), "7", Reference(order=order, **params)).picture
         for order in ("after", "before")
     )
     assert 0 < np.mean(after != before) < 0.5
@@ -179,5 +180,7 @@ def test_as_many_are_flipped_as_asked_and_more_only_add_to_them():
 
 
 def test_a_flip_leaves_the_other_draws_as_they_were():
-    facts = [warp.column(png.encode(picture(3)), "7", Reference(flip=flip)).metadata for flip in (0.0, 1.0)]
+    facts = [
+        warp.column(png.encode_png(picture(3)), "7", Reference(flip=flip)).metadata for flip in (0.0, 1.0)
+    ]
     assert facts[0] | {"flip": True} == facts[1]

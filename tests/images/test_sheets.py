@@ -11,10 +11,19 @@ from PIL import ImageFont
 from safetensors.torch import save_file
 from typer.testing import CliRunner
 
-from pipeline import files, gallery, images, params, png
+from pipeline import files, params
 from pipeline.drawings import compare, ways
 from pipeline.extractor import Extractor
-from pipeline.gallery import HAIRLINE, Strip, frame, page, sheet, text, wrap
+from pipeline.images import codec, pixels, png, sheets
+from pipeline.images.sheets import (
+    HAIRLINE,
+    Strip,
+    contact_sheet,
+    frame_tile,
+    plain_sheet,
+    render_text,
+    wrap_words,
+)
 from pipeline.params import Sketch
 from pipeline.sketch import complexity, sketchify
 from stages import prep
@@ -26,10 +35,10 @@ SIDE = 48
 def elsewhere(tmp_path, monkeypatch):
     """Work in an empty folder that holds a picture girl.png."""
     monkeypatch.chdir(tmp_path)
-    files.write(Path("girl.png"), png.encode(picture(1, 90, 70)))
+    files.write(Path("girl.png"), png.encode_png(picture(1, 90, 70)))
 
 
-def tile(number: int, caption: str = "") -> gallery.Tile:
+def tile(number: int, caption: str = "") -> sheets.Tile:
     """Paint a picture of the size of a tile."""
     return picture(number, SIDE, SIDE), caption
 
@@ -49,7 +58,7 @@ def places(sheet: np.ndarray, shown: np.ndarray) -> list[tuple[int, int]]:
 def test_a_sheet_holds_each_picture_at_its_place():
     image = picture(1, 64, 64)
     gray = image[..., 0]
-    shown = sheet([[image, gray], [gray]], side=64, gap=2)
+    shown = plain_sheet([[image, gray], [gray]], side=64, gap=2)
     assert shown.shape == (134, 134, 3)
     np.testing.assert_array_equal(shown[2:66, 2:66], image)
     np.testing.assert_array_equal(shown[2:66, 68:132], np.stack([gray] * 3, axis=2))
@@ -58,11 +67,11 @@ def test_a_sheet_holds_each_picture_at_its_place():
 
 
 def test_a_row_without_pictures_takes_its_place_on_a_sheet():
-    assert sheet([[picture(1)], []], side=16, gap=2).shape == (38, 20, 3)
+    assert plain_sheet([[picture(1)], []], side=16, gap=2).shape == (38, 20, 3)
 
 
 def test_every_tile_lies_on_the_page_once_unchanged_and_in_line():
-    sheet = page([Strip("", [tile(1, "a"), tile(2, "b")]), Strip("", [tile(3), tile(4)])], SIDE)
+    sheet = contact_sheet([Strip("", [tile(1, "a"), tile(2, "b")]), Strip("", [tile(3), tile(4)])], SIDE)
     (first,), (second,), (third,), (fourth,) = (places(sheet, tile(number)[0]) for number in range(1, 5))
     assert first[0] == second[0] < third[0] == fourth[0]
     assert first[1] == third[1] < second[1] == fourth[1]
@@ -71,23 +80,25 @@ def test_every_tile_lies_on_the_page_once_unchanged_and_in_line():
 
 def test_equal_tiles_give_equal_bytes_and_the_pictures_stay_as_they_were():
     shown = picture(1, 100, 60)
-    made = [png.encode(page([Strip("title", [(shown, "words")])], SIDE)) for _ in range(2)]
+    made = [png.encode_png(contact_sheet([Strip("title", [(shown, "words")])], SIDE)) for _ in range(2)]
     assert made[0] == made[1]
     np.testing.assert_array_equal(shown, picture(1, 100, 60))
 
 
 def test_a_missing_tile_leaves_its_room():
-    whole = page([Strip("", [tile(1, "a"), tile(2, "b"), tile(3, "c")])], SIDE)
-    lacking = page([Strip("", [tile(1, "a"), None, tile(3, "c")])], SIDE)
+    whole = contact_sheet([Strip("", [tile(1, "a"), tile(2, "b"), tile(3, "c")])], SIDE)
+    lacking = contact_sheet([Strip("", [tile(1, "a"), None, tile(3, "c")])], SIDE)
     assert lacking.shape == whole.shape
     assert places(lacking, tile(3)[0]) == places(whole, tile(3)[0])
     assert not places(lacking, tile(2)[0])
-    short = page([Strip("", [tile(1)] * 3), Strip("", [tile(2)])], SIDE)
+    short = contact_sheet([Strip("", [tile(1)] * 3), Strip("", [tile(2)])], SIDE)
     assert places(short, tile(2)[0])[0][1] == places(short, tile(1)[0])[0][1]
 
 
 def test_a_caption_changes_pixels_below_its_tile_alone():
-    one, other = (page([Strip("title", [tile(1, "a"), tile(2, words)])], SIDE) for words in ("one", "two"))
+    one, other = (
+        contact_sheet([Strip("title", [tile(1, "a"), tile(2, words)])], SIDE) for words in ("one", "two")
+    )
     ((top, left),) = places(one, tile(2)[0])
     rows, columns = np.nonzero((one != other).any(axis=2))
     assert rows.min() > top + SIDE
@@ -96,7 +107,7 @@ def test_a_caption_changes_pixels_below_its_tile_alone():
 
 
 def test_a_title_lies_above_its_row_and_none_takes_no_room():
-    bare, titled = (page([Strip(words, [tile(1)])], SIDE) for words in ("", "gray: 12"))
+    bare, titled = (contact_sheet([Strip(words, [tile(1)])], SIDE) for words in ("", "gray: 12"))
     ((top, left),), ((lower, same),) = places(bare, tile(1)[0]), places(titled, tile(1)[0])
     assert (left, lower - top) == (same, len(titled) - len(bare))
     assert lower > top
@@ -106,7 +117,7 @@ def test_a_title_lies_above_its_row_and_none_takes_no_room():
 
 def test_a_long_caption_is_broken_into_lines_that_all_tiles_of_the_row_leave_room_for():
     short, long = (
-        page([Strip("", [tile(1, "a"), tile(2, words)]), Strip("", [tile(3)])], SIDE)
+        contact_sheet([Strip("", [tile(1, "a"), tile(2, words)]), Strip("", [tile(3)])], SIDE)
         for words in ("b", "so many words that no line could ever hold them")
     )
     assert places(short, tile(1)[0]) == places(long, tile(1)[0])
@@ -118,22 +129,22 @@ def test_a_long_caption_is_broken_into_lines_that_all_tiles_of_the_row_leave_roo
 @pytest.mark.parametrize("width", [1, 30, 80, 1000])
 def test_lines_are_no_wider_than_they_may_be_and_lose_no_letter(words, width):
     font = ImageFont.load_default(12)
-    lines = list(wrap(words, width, font))
+    lines = list(wrap_words(words, width, font))
     assert "".join("".join(lines).split()) == "".join(words.split())
     assert all(font.getlength(line) <= width or len(line) == 1 for line in lines)
-    assert text(words, width, 12).shape[1:] == (width, 3)
+    assert render_text(words, width, 12).shape[1:] == (width, 3)
 
 
 def test_words_are_broken_where_there_are_two_spaces_or_else_one_if_they_must_be():
     font = ImageFont.load_default(12)
-    assert list(wrap("p19-05  12.3 %", font.getlength("p19-05  12.3 "), font)) == ["p19-05", "12.3 %"]
-    assert list(wrap("too complex", font.getlength("too comp"), font)) == ["too", "complex"]
-    assert list(wrap("b7  27.3 %", font.getlength("b7  27.3 %"), font)) == ["b7  27.3 %"]
+    assert list(wrap_words("p19-05  12.3 %", font.getlength("p19-05  12.3 "), font)) == ["p19-05", "12.3 %"]
+    assert list(wrap_words("too complex", font.getlength("too comp"), font)) == ["too", "complex"]
+    assert list(wrap_words("b7  27.3 %", font.getlength("b7  27.3 %"), font)) == ["b7  27.3 %"]
 
 
 def test_text_is_dark_gray_smooth_and_not_cut_off():
-    lines = text("Ágjpqy|", 200, 18)
-    assert lines.min() == gallery.INK
+    lines = render_text("Ágjpqy|", 200, 18)
+    assert lines.min() == sheets.INK
     assert len(np.unique(lines)) > 10
     assert (lines[[0, -1]] == 255).all()
 
@@ -147,9 +158,9 @@ def test_a_picture_of_any_shape_is_shrunk_to_its_room_or_kept_and_stands_in_the_
     width, height, shown, gray
 ):
     image = picture(1, width, height)[..., 0] if gray else picture(1, width, height)
-    room = gallery.blank(SIDE + 2, SIDE + 2)
-    frame(room, image)
-    assert places(room, images.resize(image, *shown))
+    room = sheets.white_rows(SIDE + 2, SIDE + 2)
+    frame_tile(room, image)
+    assert places(room, pixels.resize(image, *shown))
     rows, columns = np.nonzero((room != 255).any(axis=2))
     assert (np.ptp(columns) + 1, np.ptp(rows) + 1) == (shown[0] + 2, shown[1] + 2)
     assert abs(rows.min() - (SIDE + 1 - rows.max())) <= 1
@@ -157,8 +168,8 @@ def test_a_picture_of_any_shape_is_shrunk_to_its_room_or_kept_and_stands_in_the_
 
 
 def test_a_hairline_keeps_a_white_picture_from_dissolving():
-    room = gallery.blank(SIDE + 2, SIDE + 2)
-    frame(room, np.full((SIDE, SIDE), 255, np.uint8))
+    room = sheets.white_rows(SIDE + 2, SIDE + 2)
+    frame_tile(room, np.full((SIDE, SIDE), 255, np.uint8))
     border = np.concatenate([room[0], room[-1], room[:, 0], room[:, -1]])
     assert (border == HAIRLINE).all()
     assert (room[1:-1, 1:-1] == 255).all()
@@ -168,10 +179,10 @@ def test_a_hairline_keeps_a_white_picture_from_dissolving():
     "rows", [[], [Strip("", [])], [Strip("no example of this: 3", [])], [Strip("", [None])]]
 )
 def test_a_page_of_nothing_is_white_but_for_its_titles(rows):
-    sheet = page(rows, SIDE)
+    sheet = contact_sheet(rows, SIDE)
     assert (sheet.dtype, sheet.shape[2]) == (np.uint8, 3)
     assert (sheet == 255).all() == (not rows or not rows[0].title)
-    png.encode(sheet)
+    png.encode_png(sheet)
 
 
 def test_the_ways_are_every_blocksize_preset_and_method_that_draws():
@@ -194,8 +205,8 @@ def labels(rows):
 def test_a_comparison_holds_the_original_and_every_sketch_once_with_its_complexity(side):
     image = picture(1, 300, 280)
     groups = ways((5, 9))
-    captions, shown = labels(compare("girl", png.encode(image), groups, side))
-    square, canon = images.square(image, side), images.square(image, 256)
+    captions, shown = labels(compare("girl", png.encode_png(image), groups, side))
+    square, canon = pixels.square(image, side), pixels.square(image, 256)
     np.testing.assert_array_equal(shown.pop("original"), square)
     named = groups[0] | groups[1]
     assert list(shown) == list(named)
@@ -205,7 +216,7 @@ def test_a_comparison_holds_the_original_and_every_sketch_once_with_its_complexi
 
 
 def test_rows_are_no_wider_than_the_usual_comparison_and_the_first_alone_is_titled():
-    rows = compare("girl", png.encode(picture(1)), ways(range(3, 29, 2)), SIDE)
+    rows = compare("girl", png.encode_png(picture(1)), ways(range(3, 29, 2)), SIDE)
     assert [row.title for row in rows] == ["girl"] + [""] * (len(rows) - 1)
     assert [len(row.tiles) for row in rows] == [7, 7, 7, 6]
 
@@ -228,7 +239,7 @@ def test_the_command_draws_the_page_of_a_picture_and_equal_bytes_twice():
     told = run("girl.png", "a.png", "--side", SIDE)
     assert (told.exit_code, told.output) == (0, "sheet: girl drawn to a.png\n")
     rows = compare("girl", Path("girl.png").read_bytes(), ways(), SIDE)
-    assert Path("a.png").read_bytes() == png.encode(page(rows, SIDE))
+    assert Path("a.png").read_bytes() == png.encode_png(contact_sheet(rows, SIDE))
     run("girl.png", "b.png", "--side", SIDE)
     assert Path("a.png").read_bytes() == Path("b.png").read_bytes()
 
@@ -236,16 +247,16 @@ def test_the_command_draws_the_page_of_a_picture_and_equal_bytes_twice():
 def test_blocksizes_are_those_that_were_asked_for():
     assert run("girl.png", "a.png", "--side", SIDE, "--blocksizes", "15,3,15").exit_code == 0
     rows = compare("girl", Path("girl.png").read_bytes(), ways((15, 3)), SIDE)
-    assert Path("a.png").read_bytes() == png.encode(page(rows, SIDE))
+    assert Path("a.png").read_bytes() == png.encode_png(contact_sheet(rows, SIDE))
 
 
 def test_learned_lines_are_drawn_with_the_weights_that_were_named():
     torch.manual_seed(0)
     save_file(Extractor(4).state_dict(), "netG.safetensors")
     assert run("girl.png", "a.png", "--side", SIDE, "--weights", "netG.safetensors").exit_code == 0
-    square = images.square(picture(1, 90, 70), SIDE)
+    square = pixels.square(picture(1, 90, 70), SIDE)
     learned = sketchify(square, Sketch(method="learned", weights="netG.safetensors"))
-    assert len(places(images.decode(Path("a.png").read_bytes()), learned)) == 1
+    assert len(places(codec.decode(Path("a.png").read_bytes()), learned)) == 1
 
 
 def test_the_first_pictures_of_a_folder_or_those_of_the_keys_get_a_block_each():
@@ -253,8 +264,8 @@ def test_the_first_pictures_of_a_folder_or_those_of_the_keys_get_a_block_each():
 
     def drawn(*keys):
         told = run("column", "a.png", "--side", SIDE, *(word for key in keys for word in ("--key", key)))
-        sheet = images.decode(Path("a.png").read_bytes())
-        spots = {n: places(sheet, images.square(picture(n), SIDE)) for n in range(1, 7)}
+        sheet = codec.decode(Path("a.png").read_bytes())
+        spots = {n: places(sheet, pixels.square(picture(n), SIDE)) for n in range(1, 7)}
         return told.output, sorted((n for n in spots if spots[n]), key=spots.get)
 
     told = "sheet: 000000001, 000000002, 000000003, 000000004 drawn to a.png\n"
@@ -277,7 +288,7 @@ def test_the_first_pictures_of_a_folder_or_those_of_the_keys_get_a_block_each():
     ],
 )
 def test_what_is_wrong_is_one_sentence_and_nothing_is_written(capsys, monkeypatch, arguments, code, words):
-    files.write(Path("broken.png"), png.encode(picture(1))[:200])
+    files.write(Path("broken.png"), png.encode_png(picture(1))[:200])
     before = {path: path.read_bytes() for path in Path().iterdir()}
     found, err = said(capsys, monkeypatch, *arguments)
     assert (found, err.count("\n"), err[:6]) == (code, 1, "prep: ")

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from pipeline import images
+from pipeline.images import pixels
 
 Tile = tuple[np.ndarray, str]  # a picture, RGB or gray, and its caption
-WHITE, HAIRLINE, INK = 255, 176, 48  # levels
+PAPER, HAIRLINE, INK = 255, 176, 48  # levels
 LEADING = 1.4  # distance between baselines, in sizes of the font
 
 
@@ -25,7 +25,7 @@ class Strip:
     tiles: Sequence[Tile | None]
 
 
-def sheet(rows: Sequence[Sequence[np.ndarray]], side: int = 128, gap: int = 4) -> np.ndarray:
+def plain_sheet(rows: Sequence[Sequence[np.ndarray]], side: int = 128, gap: int = 4) -> np.ndarray:
     """Lay out rows of pictures, RGB or gray, on white, RGB (H, W, 3), `gap` pixels apart.
 
     Each is resized to `side` x `side`.
@@ -33,14 +33,14 @@ def sheet(rows: Sequence[Sequence[np.ndarray]], side: int = 128, gap: int = 4) -
     width = max(map(len, rows)) * (side + gap) - gap
     strips = []
     for row in rows:
-        strip = blank(side + gap, width)
+        strip = white_rows(side + gap, width)
         for place, picture in zip(places(strip, len(row), side, gap), row, strict=True):
-            place[:side] = rgb(images.resize(picture, side, side))
+            place[:side] = as_rgb(pixels.resize(picture, side, side))
         strips.append(strip)
-    return np.pad(np.vstack(strips), ((gap, 0), (gap, gap), (0, 0)), constant_values=WHITE)
+    return np.pad(np.vstack(strips), ((gap, 0), (gap, gap), (0, 0)), constant_values=PAPER)
 
 
-def page(rows: Sequence[Strip], side: int) -> np.ndarray:
+def contact_sheet(rows: Sequence[Strip], side: int) -> np.ndarray:
     """Lay out rows of tiles with titles and captions on white, RGB (H, W, 3).
 
     A picture larger than `side` is shrunk to fit into `side` x `side`, a smaller one keeps its size. A
@@ -49,28 +49,30 @@ def page(rows: Sequence[Strip], side: int) -> np.ndarray:
     gap = max(6, side // 16)
     columns = max([1, *(len(row.tiles) for row in rows)])
     width = columns * (side + 2 + gap) - gap
-    strips = [blank(0, width)]
+    strips = [white_rows(0, width)]
     for row in rows:
-        apart = blank((2 if row.title else 1) * gap if len(strips) > 1 else 0, width)
-        strips += [apart, title(row.title, side, width), lay(row.tiles, side, gap, width)]
+        apart = white_rows((2 if row.title else 1) * gap if len(strips) > 1 else 0, width)
+        strips += [apart, render_title(row.title, side, width), render_tiles(row.tiles, side, gap, width)]
     margins = ((2 * gap, 2 * gap), (2 * gap, 2 * gap), (0, 0))
-    return np.pad(np.vstack(strips), margins, constant_values=WHITE)
+    return np.pad(np.vstack(strips), margins, constant_values=PAPER)
 
 
-def title(words: str, side: int, width: int) -> np.ndarray:
+def render_title(words: str, side: int, width: int) -> np.ndarray:
     """Set a title (H, width, 3), larger than captions and with space below; H is 0 without words."""
-    lines = text(words, width, 3 * letter(side) // 2)
-    return np.vstack([lines, blank(letter(side) // 2 if words else 0, width)])
+    lines = render_text(words, width, 3 * caption_size(side) // 2)
+    return np.vstack([lines, white_rows(caption_size(side) // 2 if words else 0, width)])
 
 
-def lay(tiles: Sequence[Tile | None], side: int, gap: int, width: int) -> np.ndarray:
+def render_tiles(tiles: Sequence[Tile | None], side: int, gap: int, width: int) -> np.ndarray:
     """Lay out tiles side by side, with captions below, on a strip (H, width, 3)."""
-    captions = [text(tile[1] if tile else "", side + 2, letter(side), centered=True) for tile in tiles]
-    strip = blank(side + 2 + max(map(len, captions), default=0), width)
+    captions = [
+        render_text(tile[1] if tile else "", side + 2, caption_size(side), centered=True) for tile in tiles
+    ]
+    strip = white_rows(side + 2 + max(map(len, captions), default=0), width)
     for place, tile, caption in zip(places(strip, len(tiles), side + 2, gap), tiles, captions, strict=True):
         place[side + 2 :][: len(caption)] = caption
         if tile:
-            frame(place[: side + 2], tile[0])
+            frame_tile(place[: side + 2], tile[0])
     return strip
 
 
@@ -79,30 +81,30 @@ def places(strip: np.ndarray, count: int, side: int, gap: int) -> list[np.ndarra
     return [strip[:, number * (side + gap) :][:, :side] for number in range(count)]
 
 
-def frame(square: np.ndarray, picture: np.ndarray) -> None:
+def frame_tile(square: np.ndarray, picture: np.ndarray) -> None:
     """Draw a picture in the middle of a square, shrunk if necessary, with a hairline around it."""
     side = len(square) - 2
     scale = min(1, side / max(picture.shape[:2]))
     height, width = (max(1, round(length * scale)) for length in picture.shape[:2])
     inner = square[(side - height) // 2 :, (side - width) // 2 :][: height + 2, : width + 2]
     inner[:] = HAIRLINE
-    inner[1:-1, 1:-1] = rgb(images.resize(picture, width, height))
+    inner[1:-1, 1:-1] = as_rgb(pixels.resize(picture, width, height))
 
 
-def rgb(picture: np.ndarray) -> np.ndarray:
+def as_rgb(picture: np.ndarray) -> np.ndarray:
     """Give a gray picture an axis of channels, so that it can be assigned to RGB pixels."""
     return picture if picture.ndim == 3 else picture[..., None]
 
 
-def letter(side: int) -> int:
+def caption_size(side: int) -> int:
     """Return the font size of captions: it grows with the tile, because large sheets are seen from afar."""
     return max(12, side // 14)
 
 
-def text(words: str, width: int, size: int, centered: bool = False) -> np.ndarray:
+def render_text(words: str, width: int, size: int, centered: bool = False) -> np.ndarray:
     """Set words in lines (H, width, 3); H is 0 without words."""
     font = ImageFont.load_default(size)
-    lines = [line for part in words.splitlines() for line in wrap(part, width, font)]
+    lines = [line for part in words.splitlines() for line in wrap_words(part, width, font)]
     step = round(LEADING * size)
     canvas = Image.new("RGB", (width, step * len(lines)), "white")
     draw = ImageDraw.Draw(canvas)
@@ -112,7 +114,7 @@ def text(words: str, width: int, size: int, centered: bool = False) -> np.ndarra
     return np.array(canvas)
 
 
-def wrap(words: str, width: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> Iterator[str]:
+def wrap_words(words: str, width: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> Iterator[str]:
     """Break words into lines of at most `width` pixels: at two spaces, else at one, else within a word."""
     while words := words.strip():
         fits = bisect_right(
@@ -124,6 +126,6 @@ def wrap(words: str, width: int, font: ImageFont.FreeTypeFont | ImageFont.ImageF
         words = words[end:]
 
 
-def blank(height: int, width: int) -> np.ndarray:
+def white_rows(height: int, width: int) -> np.ndarray:
     """Return white pixels (height, width, 3)."""
-    return np.full((height, width, 3), WHITE, np.uint8)
+    return np.full((height, width, 3), PAPER, np.uint8)
