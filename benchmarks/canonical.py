@@ -18,13 +18,14 @@ from torch import Tensor, nn
 from torch.optim import Adam
 from torch.utils.data import DataLoader, Dataset
 
-from pipeline import Halt, artist, cue, files, samples, sketch, warp
+from pipeline import Halt, artist, cue, files, sketch, warp
 from pipeline.dataset import Pairs
 from pipeline.images import pixels, png
 from pipeline.params import Cue, Model, Reference, Sketch
+from pipeline.shards.column import seal_column, write_shard
+from pipeline.shards.tar import Sample
 from pipeline.systems.layers import Doubling
 from pipeline.systems.pix2pix import SYSTEM as PIX2PIX
-from pipeline.tars import Sample
 
 PICTURES, HELD_OUT = 32, 4  # different ones that are drawn; those of validation
 L1 = 100.0
@@ -134,13 +135,13 @@ def drawn(folder: Path, count: int, side: int) -> Path:
     """Draw portraits and pack `count` training samples of them, the same ones again where there are more."""
     made = [members(number, side) for number in range(min(count, PICTURES))]
     listed = [
-        samples.write_shard(
+        write_shard(
             folder / f"{name}-000000.tar",
             (Sample(f"{start + number:06d}", made[number % len(made)]) for number in range(size)),
         )
         for name, start, size in (("train", 0, count), ("val", count, HELD_OUT))
     ]
-    samples.seal(folder, listed, count + HELD_OUT, {})
+    seal_column(folder, listed, count + HELD_OUT, {})
     return folder
 
 

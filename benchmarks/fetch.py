@@ -27,10 +27,11 @@ from tempfile import TemporaryDirectory, mkdtemp
 
 from loopback import Contents, Loopback, running_site, target
 
-from pipeline import fetch, samples, search
-from pipeline.ledger import LEDGER, read_ledger
+from pipeline import fetch, search
 from pipeline.params import Fetch, Search
 from pipeline.posts import read_posts
+from pipeline.shards.column import list_shards
+from pipeline.shards.ledger import LEDGER, read_ledger
 from pipeline.site import open_site
 from pipeline.store import Store
 
@@ -224,7 +225,7 @@ def judge(contents: Contents, home: Path, run: int, sound: Counter[str]) -> dict
     """Compare shards, ledger and what the site sent with what must become of each post."""
     catalog = contents.catalog()
     rows = [(key, reason) for key, reason, _ in read_ledger(home / "original" / LEDGER)[1:]]
-    laid = [each for shard in samples.shards(home / "original") for each in shard]
+    laid = [each for shard in list_shards(home / "original") for each in shard]
     kept, refused = {each.key: each.picture for each in laid}, dict(rows)
     wrong = len(laid) + len(rows) - len(kept | refused)  # twice, or both there and rejected
     for post in catalog.posts:

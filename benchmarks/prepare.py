@@ -26,8 +26,8 @@ from pipeline.files import dumps
 from pipeline.images import codec, png
 from pipeline.images.pixels import resize
 from pipeline.params import Clean, Cue, Reference, Sketch
+from pipeline.shards.tar import Sample, Writer
 from pipeline.step import Step
-from pipeline.tars import Sample, Writer
 
 SIDE, SOURCE = 256, 1448  # pixels
 ROUNDS, SECONDS = 5, 2.0

@@ -27,9 +27,10 @@ import cv2
 import numpy as np
 import psutil
 
-from pipeline import fetch, files, samples
+from pipeline import fetch, files
 from pipeline.memo import TABLE
-from pipeline.tars import Sample
+from pipeline.shards import column
+from pipeline.shards.tar import Sample
 
 HOME = Path(".bench")
 ROOT = Path(__file__).resolve().parent.parent
@@ -83,7 +84,7 @@ def originals(folder: Path, numbers: Iterable[int], size: int, side: int) -> Giv
     with ProcessPoolExecutor() as pool:
         work = partial(shard, folder, size)
         listed = list(pool.map(work, range(len(groups)), groups, chunksize=8))
-    samples.seal(folder, listed, sum(map(len, groups)), {})
+    column.seal_column(folder, listed, sum(map(len, groups)), {})
     return Given(folder, side)
 
 
@@ -92,9 +93,9 @@ def post(number: int) -> dict:
     return {"id": number}
 
 
-def shard(folder: Path, size: int, place: int, numbers: list[int]) -> samples.Shard:
+def shard(folder: Path, size: int, place: int, numbers: list[int]) -> column.Shard:
     """Write one shard of originals."""
-    return samples.write_shard(folder / f"{place:06d}.tar", (paint(number, size) for number in numbers))
+    return column.write_shard(folder / f"{place:06d}.tar", (paint(number, size) for number in numbers))
 
 
 # ---------------------------------------------------------------- commands

@@ -15,8 +15,8 @@ from pipeline.files import dumps
 from pipeline.images import codec, png
 from pipeline.images.pixels import resize
 from pipeline.painting import check_tile, colorize
+from pipeline.shards.tar import Sample
 from pipeline.step import Output
-from pipeline.tars import Sample
 
 
 @dataclass(frozen=True)

@@ -15,13 +15,13 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from pipeline import Halt, samples, warp
+from pipeline import Halt, warp
 from pipeline.chance import fraction
 from pipeline.files import dumps
 from pipeline.images import codec
 from pipeline.mask import NAMES, mask
 from pipeline.params import Reference
-from pipeline.samples import Shard
+from pipeline.shards.column import Shard, list_shards
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class Pairs(Dataset):
         fresh: Fresh | None = None,
     ):
         """Read the index of a split: train, val or test."""
-        shards = samples.shards(folder)
+        shards = list_shards(folder)
         self.fingerprint = fingerprint(shards)
         self.sketches = [f"sketch-{name}" for name in sketch.split(",")]
         self.columns, self.fresh = columns, fresh

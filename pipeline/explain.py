@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline import Halt, samples
-from pipeline.ledger import LEDGER, find_reject
+from pipeline import Halt
 from pipeline.limits import verdicts
 from pipeline.params import Clean
 from pipeline.posts import key_of, read_posts
+from pipeline.shards import column
+from pipeline.shards.ledger import LEDGER, find_reject
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def searched(key: str, posts: Path) -> Iterator[Decision]:
 
 def decisions_in(folder: Path, ledger: Path | None, key: str, stage: str) -> Iterator[Decision]:
     """Yield whether a sample is in a column or in its ledger."""
-    if not (folder / samples.SEAL).is_file():
+    if not (folder / column.SEAL).is_file():
         return
     if held := look_up(key, folder):
         path, facts = held
@@ -77,7 +78,7 @@ def summary(facts: dict) -> str:
 
 def cleaned(key: str, folder: Path, clean: Clean) -> Iterator[Decision]:
     """Yield what clean decided about a sample, with its value for each limit."""
-    if not (folder / samples.SEAL).is_file():
+    if not (folder / column.SEAL).is_file():
         return
     if held := look_up(key, folder):
         path, facts = held
@@ -91,7 +92,7 @@ def cleaned(key: str, folder: Path, clean: Clean) -> Iterator[Decision]:
 
 def look_up(key: str, folder: Path) -> tuple[Path, dict] | None:
     """Return the shard of a sample and its metadata; None if the column does not have it."""
-    if (found := samples.find(folder, key)) is None:
+    if (found := column.find_sample(folder, key)) is None:
         return None
     shard, row = found
     [sample] = shard.read([row])

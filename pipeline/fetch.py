@@ -15,18 +15,18 @@ from functools import partial
 from pathlib import Path, PurePath
 from typing import Any
 
-from pipeline import Halt, chance, samples
+from pipeline import Halt, chance
 from pipeline.check import Folder, Kept, Reject, Wanted, wanted
 from pipeline.codehash import code
 from pipeline.files import dumps, write
 from pipeline.images import codec, png
 from pipeline.images.codec import BadImage
-from pipeline.ledger import LEDGER, write_ledger
 from pipeline.posts import Post, count_posts, key_of, read_posts, tags_of
 from pipeline.progress import Tick, quiet
-from pipeline.samples import Shard
+from pipeline.shards.column import Shard, check_destination, open_column, write_shard
+from pipeline.shards.ledger import LEDGER, write_ledger
+from pipeline.shards.tar import Row, Sample
 from pipeline.store import Store
-from pipeline.tars import Row, Sample
 
 THREADS = 4
 AHEAD = 128  # posts whose files are on their way
@@ -94,9 +94,9 @@ def fetch(
     """
     tally, tolerance = Tally(count_posts(source)), files.params.tolerance
     ledger = ledger or dest / LEDGER
-    samples.keep_apart(source, dest)
+    check_destination(source, dest)
     try:
-        with samples.making(dest) as column, ThreadPoolExecutor(threads) as pool, stopping(files, pool):
+        with open_column(dest) as column, ThreadPoolExecutor(threads) as pool, stopping(files, pool):
             for batch in ahead(make_batches(files, source, dest), partial(start, files, pool)):
                 column.add(finish(batch, tally, tick))
                 if files.closed:
@@ -168,7 +168,7 @@ def start(files: Files, pool: ThreadPoolExecutor, batch: Batch) -> None:
 def finish(batch: Batch, tally: Tally, tick: Tick) -> Shard:
     """Write the shard of a batch as its files arrive, unless an earlier run did. Update the tally."""
     if batch.shard is None:
-        batch.shard = samples.write_shard(batch.path, arriving(batch, tally, tick))
+        batch.shard = write_shard(batch.path, arriving(batch, tally, tick))
         remember(batch, batch.shard)
     else:
         tally.taken += len(batch.posts)

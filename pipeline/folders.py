@@ -9,7 +9,7 @@ from typing import Any
 from pipeline import Halt
 from pipeline.images.codec import BadImage, read_size
 from pipeline.posts import FullPost, describe
-from pipeline.samples import Loose, parts
+from pipeline.shards.loose import LooseBatch, list_parts
 
 
 def pictures(path: Path) -> Iterator[tuple[Path, FullPost]]:
@@ -28,10 +28,10 @@ def pictures(path: Path) -> Iterator[tuple[Path, FullPost]]:
         yield file, post
 
 
-def picture_batches(path: Path) -> list[Loose]:
+def picture_batches(path: Path) -> list[LooseBatch]:
     """List the pictures below a folder in the order of their names. Raise Halt if there are none."""
-    units = parts(path)
-    if not isinstance(units[0], Loose):
+    units = list_parts(path)
+    if not isinstance(units[0], LooseBatch):
         raise Halt(f"{path} holds shards: name a folder of pictures")
     return units
 

@@ -21,14 +21,24 @@ from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
-from pipeline import Halt, samples
+from pipeline import Halt
 from pipeline.files import dumps, whole, write
-from pipeline.ledger import LEDGER, read_ledger, write_ledger
 from pipeline.params import Search
 from pipeline.posts import Post, key_of, read_posts
 from pipeline.progress import Tick, quiet
-from pipeline.samples import Shard
 from pipeline.selection import is_forgotten
+from pipeline.shards.column import (
+    CARD_FILE,
+    INDEX,
+    SEAL,
+    Shard,
+    copy_shard,
+    count_rejects,
+    find_columns,
+    list_shards,
+    seal_column,
+)
+from pipeline.shards.ledger import LEDGER, read_ledger, write_ledger
 
 STAGED = ".forget"  # folder in a column for its new shards
 PENDING = ".forget.json"  # beside the columns: what an unfinished run must remove
@@ -70,7 +80,7 @@ def forget(
         removed[column] += lay_down(column, found.keys)
         settle(column)
     for table in sorted(data.rglob("*.tsv")):
-        if table.name != samples.INDEX:
+        if table.name != INDEX:
             removed[table] += prune(table, found.keys)
     for part in [path for path in data.rglob("*.part") if PART.fullmatch(path.name)]:
         part.unlink()
@@ -89,7 +99,7 @@ def parse(names: Iterable[str]) -> list[str]:
 
 def list_columns(data: Path) -> list[Path]:
     """List the columns below a folder, even those without a seal: reading these raises Halt."""
-    return [column for column in samples.columns(data) if column.name != STAGED]
+    return [column for column in find_columns(data) if column.name != STAGED]
 
 
 # ---------------------------------------------------------------- what must go
@@ -110,7 +120,7 @@ def look(words: list[str], posts: Path, columns: list[Path], tick: Tick) -> Foun
 
     for post in read_posts(posts) if posts.is_file() else ():
         note(key_of(post), post, post.get("md5") or "")
-    shards = [shard for column in columns for shard in samples.shards(column)]
+    shards = [shard for column in columns for shard in list_shards(column)]
     for number, shard in enumerate(shards, 1):
         for sample in shard:
             facts = sample.facts
@@ -219,13 +229,13 @@ def lay_down(column: Path, keys: set[str]) -> int:
     Return the number of samples and rejects that are removed.
     """
     staged = column / STAGED
-    before, rejected = samples.shards(column), Counter(samples.rejected(column))
+    before, rejected = list_shards(column), Counter(count_rejects(column))
     after = [trim(shard, staged, keys) for shard in before]
     left = recount(column, rejected, keys)
     if (after, left) != (before, rejected):
         staged.mkdir(exist_ok=True)
-        (column / samples.CARD).unlink(missing_ok=True)  # it names artists; pack writes a new one
-        samples.seal(staged, after, sum(map(len, after)) + left.total(), left)
+        (column / CARD_FILE).unlink(missing_ok=True)  # it names artists; pack writes a new one
+        seal_column(staged, after, sum(map(len, after)) + left.total(), left)
     return sum(map(len, before)) + rejected.total() - sum(map(len, after)) - left.total()
 
 
@@ -236,7 +246,7 @@ def trim(shard: Shard, staged: Path, keys: set[str]) -> Shard:
     """
     if keys.isdisjoint(row.key for row in shard.rows):
         return shard
-    return samples.copy(shard, staged / shard.name, lambda key: key not in keys)
+    return copy_shard(shard, staged / shard.name, lambda key: key not in keys)
 
 
 def recount(column: Path, rejected: Counter[str], keys: set[str]) -> Counter[str]:
@@ -251,8 +261,8 @@ def recount(column: Path, rejected: Counter[str], keys: set[str]) -> Counter[str
 def settle(column: Path) -> None:
     """Move the staged files of a column into place, the seal last; discard them if they have no seal."""
     staged = column / STAGED
-    if (staged / samples.SEAL).is_file():
-        for path in sorted(staged.iterdir(), key=lambda path: path.name == samples.SEAL):
+    if (staged / SEAL).is_file():
+        for path in sorted(staged.iterdir(), key=lambda path: path.name == SEAL):
             path.replace(column / path.name)
     if staged.is_dir():
         shutil.rmtree(staged)

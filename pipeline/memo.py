@@ -16,10 +16,11 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipeline import Halt, tars
+from pipeline import Halt
 from pipeline.files import dumps, write
-from pipeline.samples import Shard
-from pipeline.tars import Row
+from pipeline.shards import tar
+from pipeline.shards.column import Shard
+from pipeline.shards.tar import Row
 
 TABLE = "made.sqlite"
 PATIENCE = 60  # seconds to wait for another process that writes to the table
@@ -135,7 +136,7 @@ def dig(path: Path, keys: list[str]) -> Iterator[tuple[str, Old]]:
         for key in keys:
             if key in reasons:
                 yield key, Old(reason=reasons[key])
-            elif data := tars.peek(file, rows[key]):
+            elif data := tar.read_if_intact(file, rows[key]):
                 yield key, Old(data, rows[key], made.told[key])
 
 

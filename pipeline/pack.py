@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline import Halt, groups, samples, tars
+from pipeline import Halt, groups
 from pipeline.card import card
 from pipeline.census import Census
 from pipeline.files import dumps, remove, write
@@ -20,9 +20,19 @@ from pipeline.groups import Look
 from pipeline.looks import NOTHING
 from pipeline.params import Pack
 from pipeline.progress import Tick, quiet
-from pipeline.samples import Column, Shard
+from pipeline.shards import tar
+from pipeline.shards.column import (
+    CARD_FILE,
+    ColumnWriter,
+    Shard,
+    check_destination,
+    finished_shard,
+    list_shards,
+    open_column,
+    read_seal,
+)
+from pipeline.shards.tar import Sample, Writer
 from pipeline.split import SPLITS, split
-from pipeline.tars import Sample, Writer
 
 
 def pack(
@@ -42,7 +52,7 @@ def pack(
     """
     rows = aligned(columns)
     for column in columns.values():
-        samples.keep_apart(column, dest)
+        check_destination(column, dest)
     looks = [links_of(row.key, facts) for shard, *_ in rows for row, facts in shard.facts()]
     found = groups.links(looks, params.near)
     names = groups.group(looks, found)
@@ -52,7 +62,7 @@ def pack(
         raise Halt(f"none of {len(looks)} samples falls to the training split: search for more")
     limit = math.ceil(counts["train"] / shards_needed(rows, counts, params))
     census = Census()
-    with samples.making(dest) as made, ExitStack() as stack:
+    with open_column(dest) as made, ExitStack() as stack:
         outputs = {name: stack.enter_context(Output(made, name, limit)) for name in SPLITS}
         assigned = zip(names, splits, strict=True)
         for row in rows:
@@ -68,8 +78,8 @@ def pack(
         "torn": groups.torn(found, np.array([split(look.id, params) for look in looks])),
         "leaks": groups.torn(found, np.array(splits)),
     }
-    steps = {stage(name): samples.read_seal(path) for name, path in columns.items()}
-    write(dest / samples.CARD, card(census, {**history, **steps, "pack": metrics}, settings).encode())
+    steps = {stage(name): read_seal(path) for name, path in columns.items()}
+    write(dest / CARD_FILE, card(census, {**history, **steps, "pack": metrics}, settings).encode())
     made.seal(len(looks), {})
     return metrics
 
@@ -94,7 +104,7 @@ def current(folder: Path, names: Iterable[str]) -> list[Path]:
     """Return the columns `names` in `folder` and remove all others, but only if each of `names` is whole."""
     columns = [folder / name for name in sorted(names)]
     for column in columns:
-        samples.shards(column)
+        list_shards(column)
     for stale in {path for path in folder.iterdir() if path.is_dir()} - set(columns):
         remove(stale)
     return columns
@@ -103,7 +113,7 @@ def current(folder: Path, names: Iterable[str]) -> list[Path]:
 class Output:
     """A writer of the shards of one split, at most `limit` samples each."""
 
-    def __init__(self, column: Column, name: str, limit: int):
+    def __init__(self, column: ColumnWriter, name: str, limit: int):
         """Write shards NAME-NNNNNN.tar and add them to a column."""
         self.column, self.name, self.limit = column, name, limit
         self.count, self.stack = 0, ExitStack()
@@ -127,9 +137,9 @@ class Output:
     def open(self) -> Iterator[Writer]:
         """Open the next shard; once it is finished, add it to the column."""
         path = self.column.path / f"{self.name}-{self.count // self.limit:06d}.tar"
-        with tars.writing(path) as shard:
+        with tar.open_writer(path) as shard:
             yield shard
-        self.column.add(samples.finished(path, shard))
+        self.column.add(finished_shard(path, shard))
 
 
 def aligned(columns: dict[str, Path]) -> list[tuple[Shard, ...]]:
@@ -139,7 +149,7 @@ def aligned(columns: dict[str, Path]) -> list[tuple[Shard, ...]]:
             raise Halt(
                 f"a column must be named in lower case letters, digits and hyphens, got {name!r}: rename it"
             )
-    rows = list(zip_longest(*map(samples.shards, columns.values())))
+    rows = list(zip_longest(*map(list_shards, columns.values())))
     for row in rows:
         if None in row or len({shard.name for shard in row}) > 1:
             raise Halt(

@@ -5,8 +5,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from pipeline.samples import Shard
-from pipeline.tars import Sample
+from pipeline.shards.column import Shard
+from pipeline.shards.tar import Sample
 
 EXAMPLES = 10  # rejected pictures kept for each reason
 

@@ -12,16 +12,18 @@ from pathlib import Path
 
 import cv2
 
-from pipeline import Halt, samples, tars
+from pipeline import Halt
 from pipeline.files import dumps, elsewhere, link, sweep
 from pipeline.images.codec import BadImage
-from pipeline.ledger import LEDGER, open_ledger
 from pipeline.memo import Made, Memo
 from pipeline.parts import Part, Reject, Report
 from pipeline.progress import Tick, quiet
-from pipeline.samples import Loose, Shard
+from pipeline.shards import loose, tar
+from pipeline.shards.column import Shard, check_destination, copy_shard, finished_shard, open_column
+from pipeline.shards.ledger import LEDGER, open_ledger
+from pipeline.shards.loose import LooseBatch
+from pipeline.shards.tar import Sample
 from pipeline.step import Output, Step
-from pipeline.tars import Sample
 from pipeline.workers import spread
 
 WORTH = 256  # samples to make for which a worker is worth its start, which takes half a second of a core
@@ -83,9 +85,9 @@ def process(
     cache, workers, on = execution.cache, execution.workers, execution.on
     if on == "ray":  # its workers run in other folders
         source, dest, cache = source.absolute(), dest.absolute(), cache.absolute()
-    units = view(samples.parts(source))
-    sealed, total = not isinstance(units[0], Loose), sum(map(len, units))
-    samples.keep_apart(source, dest)
+    units = view(loose.list_parts(source))
+    sealed, total = not isinstance(units[0], LooseBatch), sum(map(len, units))
+    check_destination(source, dest)
     memo = Memo(cache / "steps", step.fingerprint())
     work = partial(run_shard, step, memo, policy.judge, dest)
     if not sealed:
@@ -95,7 +97,7 @@ def process(
     report, seen, ledger = Report(), set(), dest / LEDGER
     with ExitStack() as stack:
         log = stack.enter_context(open_ledger(ledger, "reason", "told"))
-        column = stack.enter_context(samples.making(dest)) if sealed else None
+        column = stack.enter_context(open_column(dest)) if sealed else None
         for part in stack.enter_context(closing(spread(work, units, workers, on, step))):
             if policy.distinct:
                 part = remove_duplicates(part, policy.distinct, seen, dest)
@@ -127,7 +129,7 @@ def make(step: Step, memo: Memo, shard: Shard) -> Made:
     known = memo.known(rows)
     fresh = shard.read(row for row in rows if row.key not in known)
     reported, rejects = {}, []
-    with tars.writing(path) as out:
+    with tar.open_writer(path) as out:
         for row in rows:
             if (old := known.get(row.key)) is None:
                 for output in attempt(step, [next(fresh)], rejects):
@@ -138,12 +140,12 @@ def make(step: Step, memo: Memo, shard: Shard) -> Made:
             else:
                 out.copy(old.data, old.row)
                 reported[row.key] = old.told
-    made = Made(samples.finished(path, out), reported, rejects)
+    made = Made(finished_shard(path, out), reported, rejects)
     memo.keep(shard, rows, made)
     return made
 
 
-def run_loose(step: Step, judge: Judge, dest: Path, batch: Loose) -> Part:
+def run_loose(step: Step, judge: Judge, dest: Path, batch: LooseBatch) -> Part:
     """Make one batch of loose pictures, and write those that are not rejected."""
     kept, rejects, rejected = {}, [], []
     for output in attempt(step, batch, rejects):
@@ -151,7 +153,7 @@ def run_loose(step: Step, judge: Judge, dest: Path, batch: Loose) -> Part:
         if judge(output.reported):
             rejected.append(output.sample)
         else:
-            samples.write_loose(dest, [output.sample])
+            loose.write_loose(dest, [output.sample])
     part = Part(kept=kept, rejects=tuple(Reject(*reject) for reject in rejects))
     return part.reject(reasons(kept, judge)).show(rejected)
 
@@ -197,7 +199,7 @@ def settle(part: Part, path: Path) -> Part:
         link(shard.path, path)
         return replace(part, shard=replace(shard, path=path))
     part = part.show(shard.read(row for row in shard.rows if row.key not in part.kept))
-    return replace(part, shard=samples.copy(shard, path, part.kept.__contains__))
+    return replace(part, shard=copy_shard(shard, path, part.kept.__contains__))
 
 
 def remove_duplicates(part: Part, name: str, seen: set, dest: Path) -> Part:

@@ -19,7 +19,7 @@ from pipeline.folders import picture_batches, pictures
 from pipeline.images.codec import SUFFIXES
 from pipeline.posts import TAGS, FullPost
 from pipeline.records import FIELDS, HASHES, completed, naming, records
-from pipeline.samples import loose_key
+from pipeline.shards.loose import loose_key
 
 OTHER = {  # other names of fields that a list may use
     "width": "image_width",

@@ -9,7 +9,7 @@ from pipeline.codehash import code, libraries
 from pipeline.files import dumps
 from pipeline.images.png import encode_png
 from pipeline.images.result import Result
-from pipeline.tars import Sample
+from pipeline.shards.tar import Sample
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,10 @@ import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipeline import Halt, samples, tars
+from pipeline import Halt
 from pipeline.progress import Tick, quiet
-from pipeline.samples import Shard
+from pipeline.shards import tar
+from pipeline.shards.column import INDEX, SHARD_NAME, Shard, find_columns, read_seal
 from pipeline.workers import spread
 
 
@@ -31,7 +32,7 @@ def verify(folder: Path, *, workers: int = 1, tick: Tick = quiet) -> Audit:
     for column in columns(folder):
         audit.columns += 1
         try:
-            entries = samples.read_seal(column)
+            entries = read_seal(column)
             listed += [Shard(column / name, **entry) for name, entry in entries["shards"].items()]
             audit.faults += outside(column, entries)
         except Halt as fault:
@@ -48,17 +49,17 @@ def verify(folder: Path, *, workers: int = 1, tick: Tick = quiet) -> Audit:
 
 def columns(folder: Path) -> list[Path]:
     """List the columns at or below a folder, even those without a seal. Raise Halt if there is none."""
-    if found := samples.columns(folder):
+    if found := find_columns(folder):
         return found
     raise Halt(f"{folder} holds no shards: name a folder of shards, or one above such folders")
 
 
 def outside(column: Path, entries: dict) -> list[str]:
     """List the faults of a column outside its shards: a changed index, and shards that the seal lacks."""
-    faults, index = [], column / samples.INDEX
+    faults, index = [], column / INDEX
     if not index.is_file() or hashlib.sha256(index.read_bytes()).hexdigest() != entries["index"]:
         faults.append(f"{index} is missing or differs from the seal")
-    there = {path.name for path in column.iterdir() if samples.SHARD.fullmatch(path.name)}
+    there = {path.name for path in column.iterdir() if SHARD_NAME.fullmatch(path.name)}
     return faults + [f"{column / name} is not in the seal" for name in sorted(there - set(entries["shards"]))]
 
 
@@ -69,7 +70,7 @@ def examine(shard: Shard) -> str:
             if hashlib.file_digest(file, "sha256").hexdigest() != shard.sha256:
                 return f"{shard.path} differs from its seal"
             file.seek(0)
-            if [(row.key, row.offset, row.sizes) for row in shard.rows] != [*tars.scan(file, shard.path)]:
+            if [(row.key, row.offset, row.sizes) for row in shard.rows] != [*tar.scan(file, shard.path)]:
                 return f"{shard.path} holds other samples than its index tells"
     except FileNotFoundError:
         return f"{shard.path} is missing"

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from pipeline import files, samples
+from pipeline import files
 from pipeline.images import codec, png, sheets
 from pipeline.parts import Report
 from pipeline.run import TOLERANT, Execution, Policy, process
+from pipeline.shards import loose
 from pipeline.step import Step
 from stages.arguments import CACHE, WORKERS, Cache, Metrics, On, Sheet, Workers, conclude, progress
 
@@ -47,6 +48,6 @@ class Run:
 
 def draw_sheet(column: Path, path: Path) -> None:
     """Draw the first pictures of a column side by side."""
-    first = islice((sample for unit in samples.parts(column) for sample in unit), TILES)
+    first = islice((sample for unit in loose.list_parts(column) for sample in unit), TILES)
     tiles = [codec.decode(sample.picture) for sample in first]
     files.write(path, png.encode_png(sheets.plain_sheet([tiles[:8], tiles[8:]])))

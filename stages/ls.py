@@ -4,7 +4,8 @@ from pathlib import Path
 
 import typer
 
-from pipeline import Halt, samples, verify
+from pipeline import Halt, verify
+from pipeline.shards.column import SEAL, list_shards
 from stages.arguments import Columns
 
 
@@ -12,15 +13,15 @@ def ls(
     folder: Columns = Path("data"),
 ) -> None:
     """List the samples of a column, or the columns below a folder; no shard is opened."""
-    if (folder / samples.SEAL).is_file():
-        for shard in samples.shards(folder):
+    if (folder / SEAL).is_file():
+        for shard in list_shards(folder):
             for row in shard.rows:
                 sizes = "  ".join(f"{suffix} {size}" for suffix, size in row.sizes.items())
                 typer.echo(f"{row.key}  {shard.name}  {sizes}")
         return
     for column in verify.columns(folder):
         try:
-            listed = samples.shards(column)
+            listed = list_shards(column)
         except Halt as fault:
             typer.echo(f"{column}  {fault}")
             continue

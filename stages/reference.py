@@ -2,8 +2,9 @@
 
 from functools import partial
 
-from pipeline import kin, warp
+from pipeline import warp
 from pipeline.params import Reference
+from pipeline.shards import relatives
 from pipeline.step import Step
 from stages.arguments import Source, Target
 from stages.column import Run
@@ -13,5 +14,5 @@ from stages.options import unfold
 @unfold
 def reference(source: Source, dest: Target, reference: Reference, run: Run) -> None:
     """Bend, tint and perhaps mirror every picture into a reference of itself."""
-    view = partial(kin.pair, seed=reference.seed) if reference.subject == "family" else list
+    view = partial(relatives.pair_relatives, seed=reference.seed) if reference.subject == "family" else list
     run.column("reference", Step(warp.column, reference, extra="relative"), source, dest, view=view)

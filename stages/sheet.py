@@ -8,12 +8,13 @@ from typing import Annotated
 
 import typer
 
-from pipeline import Halt, drawings, files, samples
+from pipeline import Halt, drawings, files
 from pipeline.fields import bounds
 from pipeline.images import codec, png, sheets
 from pipeline.params import Sketch
+from pipeline.shards import loose
+from pipeline.shards.tar import Sample
 from pipeline.sketch import CANON
-from pipeline.tars import Sample
 from stages.arguments import Source
 from stages.options import usage
 
@@ -62,7 +63,7 @@ def numbers(text: str) -> list[int]:
 
 def choose(source: Path, keys: list[str]) -> list[Sample]:
     """Read the samples of these keys, or the first few without any. Raise Halt if a key is not there."""
-    held = (sample for unit in samples.parts(source) for sample in unit)
+    held = (sample for unit in loose.list_parts(source) for sample in unit)
     if not keys:
         return list(islice(held, FIRST))
     found = {sample.key: sample for sample in held if sample.key in keys}

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from pipeline import Halt, samples
+from pipeline import Halt
+from pipeline.shards import column, loose
 
 
 def show(
@@ -17,7 +18,7 @@ def show(
     ] = None,
 ) -> None:
     """Show what a sample is made of and what its JSON says; only its bytes are read."""
-    if (found := samples.find(folder, key)) is None:
+    if (found := column.find_sample(folder, key)) is None:
         raise Halt(f"{folder} holds no sample with the key {key}: `prep ls {folder}` lists its samples")
     shard, row = found
     [sample] = shard.read([row])
@@ -26,5 +27,5 @@ def show(
         typer.echo(f"  {suffix:16} {size} bytes from {offset}")
     typer.echo(json.dumps(sample.facts, ensure_ascii=False, indent=2))
     if to:
-        samples.write_loose(to, [sample])
+        loose.write_loose(to, [sample])
         typer.echo(f"show: {len(sample.members)} files written to {to}")

@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline import files, run, samples, warp
+from pipeline import files, run, warp
 from pipeline.images import png
 from pipeline.params import Reference
 from pipeline.run import Execution, Policy
-from pipeline.tars import Sample
+from pipeline.shards import column
+from pipeline.shards.tar import Sample
 from stages import prep
 
 SIDE = 32
@@ -40,8 +41,8 @@ def make_column(folder, keys, per_shard=3, suffix="png", **facts):
             )
             for key in keys[start : start + per_shard]
         ]
-        listed.append(samples.write_shard(folder / f"{start // per_shard:06d}.tar", made))
-    samples.seal(folder, listed, len(keys), {})
+        listed.append(column.write_shard(folder / f"{start // per_shard:06d}.tar", made))
+    column.seal_column(folder, listed, len(keys), {})
     return folder
 
 
@@ -85,9 +86,9 @@ def packed(
     for split, count in (("train", train), ("val", val), ("test", test)):
         for shard, start in enumerate(range(0, count, 3)):
             made = [sample(number + i, side, reference) for i in range(start, min(start + 3, count))]
-            listed.append(samples.write_shard(folder / f"{split}-{shard:06d}.tar", made))
+            listed.append(column.write_shard(folder / f"{split}-{shard:06d}.tar", made))
         number += count
-    samples.seal(folder, listed, number, {})
+    column.seal_column(folder, listed, number, {})
     return folder
 
 

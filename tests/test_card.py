@@ -14,12 +14,13 @@ from made import picture
 from markdown_it import MarkdownIt
 from ruamel.yaml import YAML
 
-from pipeline import card, files, samples, terms
+from pipeline import card, files, terms
 from pipeline.census import Census
 from pipeline.images import png
 from pipeline.pack import pack
 from pipeline.params import Pack
-from pipeline.tars import Sample
+from pipeline.shards import column
+from pipeline.shards.tar import Sample
 
 ROOT = Path(__file__).parent.parent
 KEYS = [f"{number:09d}" for number in range(1, 31)]
@@ -62,7 +63,7 @@ def drawn(name, key):
 def census_of(folder):
     """Count what is in a packed dataset."""
     census = Census()
-    for shard in samples.shards(folder):
+    for shard in column.list_shards(folder):
         for sample in shard:
             census.add(sample.facts, sample.facts["split"], sample.members)
     return census
@@ -77,7 +78,7 @@ def home(tmp_path_factory):
             Sample(key, {"png": png.encode_png(drawn(name, key)), "json": files.dumps(facts(int(key)))})
             for key in KEYS
         )
-        samples.seal(home / name, [samples.write_shard(home / name / "000000.tar", made)], len(KEYS), {})
+        column.seal_column(home / name, [column.write_shard(home / name / "000000.tar", made)], len(KEYS), {})
     pack({name: home / name for name in COLUMNS}, home / terms.FOLDER, Pack(val=20.0, test=20.0, shards=3))
     text = card.card(census_of(home / terms.FOLDER), HISTORY, PARAMS)
     (home / terms.FOLDER / "README.md").write_text(text, encoding="utf-8")
@@ -152,7 +153,7 @@ def execute(home, monkeypatch, capsys):
 
 def packed(home, split):
     """Return the samples of a split by key."""
-    shards = samples.shards(home / terms.FOLDER)
+    shards = column.list_shards(home / terms.FOLDER)
     return {s.key: s for shard in shards for s in shard if s.facts["split"] == split}
 
 
@@ -266,7 +267,7 @@ def test_the_most_frequent_names_come_first_and_equal_ones_by_name():
 
 
 def test_the_order_of_samples_changes_nothing(home):
-    packed = [sample for shard in samples.shards(home / terms.FOLDER) for sample in shard]
+    packed = [sample for shard in column.list_shards(home / terms.FOLDER) for sample in shard]
     texts = set()
     for order in (packed, packed[::-1]):
         census = Census()

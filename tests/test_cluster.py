@@ -16,11 +16,13 @@ from made import make_column, process, run_prep
 from store import content as content_of
 from store import upload
 
-from pipeline import Halt, cluster, codehash, files, samples
+from pipeline import Halt, cluster, codehash, files
 from pipeline.images import codec
 from pipeline.images.codec import BadImage
 from pipeline.images.result import Result
 from pipeline.params import Cue
+from pipeline.shards import loose
+from pipeline.shards.column import SEAL, list_shards
 from pipeline.step import Step
 
 pytest.importorskip("ray", reason="needs inkwash[ray]")
@@ -60,8 +62,8 @@ PICKY = Step(picky, Cue(), report=("color",))
 @pytest.mark.parametrize("source", ["column", "loose"])
 def test_in_line_by_processes_and_by_ray_the_bytes_are_equal(cores, column, source, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for shard in samples.shards(column):
-        samples.write_loose(Path("loose"), shard)
+    for shard in list_shards(column):
+        loose.write_loose(Path("loose"), shard)
     ways = {"in line": {}, "processes": {"workers": 2}, "ray": {"on": "ray"}}
     for way, how in ways.items():
         report = process(PICKY, Path(source), Path(way), cache=Path("caches", way), distinct="color", **how)
@@ -123,7 +125,7 @@ def test_workers_are_other_processes_of_one_thread_each(cores, column, notes, tm
     process(
         Step(surroundings, notes), column, tmp_path / "out", cache=tmp_path / "cache", workers=2, on="ray"
     )
-    facts = [sample.facts for shard in samples.shards(tmp_path / "out") for sample in shard]
+    facts = [sample.facts for shard in list_shards(tmp_path / "out") for sample in shard]
     assert {fact["threads"] for fact in facts} == {"1 1 1 1"}
     assert os.getpid() not in {fact["process"] for fact in facts}
 
@@ -152,7 +154,7 @@ def test_a_shard_that_kills_every_worker_is_given_up_in_a_sentence(cores, notes,
     column = make_column(tmp_path / "one", ["000000001"])
     with pytest.raises(Halt, match="a worker was lost 2 times over the same pictures"):
         process(Step(dies, notes), column, tmp_path / "out", cache=tmp_path / "cache", on="ray")
-    assert not (tmp_path / "out" / samples.SEAL).exists()
+    assert not (tmp_path / "out" / SEAL).exists()
 
 
 def buggy(data, key, notes):
@@ -169,7 +171,7 @@ def test_a_bug_is_not_tried_again_and_is_shown_where_it_happened(cores, notes, t
     shown = "".join(traceback.format_exception(caught.value))
     assert "in buggy" in shown
     assert '{"ratio": 1 / 0}' in shown
-    assert not (tmp_path / "out" / samples.SEAL).exists()
+    assert not (tmp_path / "out" / SEAL).exists()
 
 
 def halts(data, key, notes):
@@ -190,7 +192,7 @@ def test_a_worker_with_other_code_refuses_to_work(cores, column, tmp_path, monke
         Halt, match=f"{socket.gethostname()} has another inkwash, or other libraries: install"
     ):
         process(PICKY, column, tmp_path / "out", cache=tmp_path / "cache", on="ray")
-    assert not (tmp_path / "out" / samples.SEAL).exists()
+    assert not (tmp_path / "out" / SEAL).exists()
 
 
 def test_a_worker_without_the_code_says_so(cores, column, tmp_path, monkeypatch):
@@ -221,7 +223,7 @@ def test_an_interrupt_ends_the_work_and_leaves_no_seal(cores, notes, tmp_path):
         process(
             Step(slow, notes), column, tmp_path / "out", cache=tmp_path / "cache", on="ray", tick=interrupt
         )
-    assert not (tmp_path / "out" / samples.SEAL).exists()
+    assert not (tmp_path / "out" / SEAL).exists()
     # both cores are free again
     process(Step(dies_once, notes), column, tmp_path / "other", cache=tmp_path / "cache", on="ray")
     assert not Path(notes.folder, "survived").exists()
@@ -256,7 +258,7 @@ def test_a_missing_package_is_said_in_a_sentence(column, tmp_path, capsys, monke
     assert code == 1
     assert said.startswith("prep: a package is missing (")
     assert said.endswith("install inkwash[ray], then run the same command again\n")
-    assert not (tmp_path / "out" / samples.SEAL).exists()
+    assert not (tmp_path / "out" / SEAL).exists()
 
 
 def test_nothing_of_it_is_imported_before_it_is_needed():

@@ -14,8 +14,8 @@ from pipeline.images.pixels import resize
 from pipeline.models import save
 from pipeline.painting import colorize as paint
 from pipeline.params import Cue, Model
+from pipeline.shards.tar import Sample
 from pipeline.systems import system
-from pipeline.tars import Sample
 
 
 @pytest.fixture

@@ -11,12 +11,13 @@ import webdataset
 from made import SIDE, packed, sample
 from PIL import Image
 
-from pipeline import Halt, samples, warp
+from pipeline import Halt, warp
 from pipeline.dataset import Entry, Fresh, Pairs, array, tensor
 from pipeline.images import codec
 from pipeline.mask import NAMES, mask
 from pipeline.params import Reference
-from pipeline.tars import Sample
+from pipeline.shards.column import seal_column, unseal, write_shard
+from pipeline.shards.tar import Sample
 
 
 @pytest.fixture
@@ -85,7 +86,7 @@ def test_an_unknown_sketch_is_answered_with_those_that_are_there(tmp_path):
 def test_a_missing_folder_and_a_missing_seal_are_named(tmp_path):
     with pytest.raises(Halt, match="does not exist"):
         Pairs(tmp_path / "nowhere", "train", "b7")
-    samples.unseal(packed(tmp_path))
+    unseal(packed(tmp_path))
     with pytest.raises(Halt, match=r"has no seal\.json"):
         Pairs(tmp_path, "train", "b7")
 
@@ -171,8 +172,8 @@ def test_masks_are_the_ten_and_differ_from_epoch_to_epoch(tmp_path):
 def test_a_reference_of_another_picture_has_no_flow_and_no_tinted_target(tmp_path):
     facts = warp.choose("0", Reference(order="before")) | {"subject": "family"}
     members = sample(0).members | {"json": json.dumps({"reference": facts}).encode()}
-    shard = samples.write_shard(tmp_path / "train-000000.tar", [Sample("000", members)])
-    samples.seal(tmp_path, [shard], 1, {})
+    shard = write_shard(tmp_path / "train-000000.tar", [Sample("000", members)])
+    seal_column(tmp_path, [shard], 1, {})
     pairs = Pairs(tmp_path, "train", "b7", REFERENCE)
     with pytest.raises(Halt, match="shows another picture, which has no flow"):
         _ = pairs[0]

@@ -5,15 +5,16 @@ from functools import partial
 import pytest
 from made import picture, process
 
-from pipeline import Halt, clean, cue, files, limits, samples
+from pipeline import Halt, clean, cue, files, limits
 from pipeline.explain import explain
 from pipeline.images import png
-from pipeline.ledger import write_ledger
 from pipeline.pack import pack
 from pipeline.params import Clean, Cue, Pack
 from pipeline.posts import write_posts
+from pipeline.shards import column
+from pipeline.shards.ledger import write_ledger
+from pipeline.shards.tar import Sample
 from pipeline.step import Step
-from pipeline.tars import Sample
 
 LIMITS = Clean(side=64, smallest=64, blur=9.0, complexity=100.0)
 
@@ -35,8 +36,8 @@ def data(tmp_path_factory):
         Sample(key, {"png": small(int(key)), "json": files.dumps({"family": key, "md5": f"md5-{key}"})})
         for key in keys
     ]
-    original = samples.write_shard(data / "original" / "000000.tar", made)
-    samples.seal(data / "original", [original], 6, {"gone": 1})
+    original = column.write_shard(data / "original" / "000000.tar", made)
+    column.seal_column(data / "original", [original], 6, {"gone": 1})
     write_ledger(data / "fetch.tsv", [("000000006", "gone", "404")], "reason", "detail")
     step = Step(clean.column, clean.Take.of(LIMITS), carry=True, report=clean.told(LIMITS))
     judged = {"judge": partial(limits.judge, params=LIMITS), "distinct": "pixels"}

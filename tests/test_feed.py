@@ -10,10 +10,11 @@ import pytest
 import torch
 from made import packed, sample
 
-from pipeline import Halt, feed, samples
+from pipeline import Halt, feed
 from pipeline.dataset import Fresh, Pairs
 from pipeline.feed import Order, ahead, batches, once
 from pipeline.images import codec
+from pipeline.shards import column
 
 
 @pytest.fixture(scope="module")
@@ -119,8 +120,8 @@ def test_epochs_and_seeds_differ_in_order(pairs):
 
 def test_the_order_depends_on_the_keys_and_not_on_the_shards(pairs, tmp_path):
     members = [sample(number) for number in reversed(range(7))]
-    shard = samples.write_shard(tmp_path / "train-000000.tar", members)
-    samples.seal(tmp_path, [shard], 7, {})
+    shard = column.write_shard(tmp_path / "train-000000.tar", members)
+    column.seal_column(tmp_path, [shard], 7, {})
     assert keys(Pairs(tmp_path, "train", "b7", ()), 9) == keys(pairs, 9)
 
 

@@ -17,7 +17,7 @@ import pytest
 from made import picture
 from rig import ALL, Clock, find, make_post, make_posts, read
 
-from pipeline import Halt, booru, danbooru, fetch, files, posts, samples
+from pipeline import Halt, booru, danbooru, fetch, files, posts
 from pipeline.catalog import Catalog
 from pipeline.check import Folder
 from pipeline.faults import Faults, Rule
@@ -25,6 +25,7 @@ from pipeline.images import codec, png
 from pipeline.params import Fetch
 from pipeline.posts import describe
 from pipeline.server import Answer
+from pipeline.shards.column import list_shards
 from pipeline.site import open_site
 from pipeline.sources import open_source
 from pipeline.store import Store
@@ -56,7 +57,7 @@ def content(column):
 
 def laid_down(column):
     """Return the samples of a sealed column."""
-    return [sample for shard in samples.shards(column) for sample in shard]
+    return [sample for shard in list_shards(column) for sample in shard]
 
 
 def test_credentials_go_to_the_api_and_not_with_files_and_not_into_messages(serve, tmp_path):

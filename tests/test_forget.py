@@ -13,15 +13,16 @@ from pathlib import Path
 import pytest
 from made import picture, process, run_prep
 
-from pipeline import Halt, cue, files, forget, samples, sketch
+from pipeline import Halt, cue, files, forget, sketch
 from pipeline.images import png
-from pipeline.ledger import LEDGER
 from pipeline.pack import pack
 from pipeline.params import Cue, Pack, Search, Sketch
 from pipeline.posts import read_posts
 from pipeline.selection import is_forgotten
+from pipeline.shards.column import CARD_FILE, INDEX, SEAL, list_shards, seal_column, write_shard
+from pipeline.shards.ledger import LEDGER
+from pipeline.shards.tar import Sample
 from pipeline.step import Step
-from pipeline.tars import Sample
 
 ARTISTS = {2: "red_fox", 3: "blue_owl red_fox", 5: "blue_owl red_fox", 7: "red_foxes", 11: "blue_owl red_fox"}
 POSTS = {n: ARTISTS.get(n, f"hand_{n}") for n in range(1, 13)}
@@ -58,10 +59,10 @@ def lay(folder, numbers, rejects, reason):
     for start in range(1, numbers[-1], 2):
         inside = (Sample(f"{n:09d}", {"png": original(n), "json": files.dumps(facts(n))}) for n in kept
                   if start <= n < start + 2)  # fmt: skip
-        listed.append(samples.write_shard(folder / f"{start // 2:06d}.tar", inside))
+        listed.append(write_shard(folder / f"{start // 2:06d}.tar", inside))
     rows = "".join(f"{n:09d}\t{reason}\n" for n in rejects)
     files.write(folder / LEDGER, f"key\treason\n{rows}".encode())
-    samples.seal(folder, listed, len(numbers), {reason: len(rejects)} if rejects else {})
+    seal_column(folder, listed, len(numbers), {reason: len(rejects)} if rejects else {})
 
 
 @pytest.fixture
@@ -122,7 +123,7 @@ def contents():
     return {
         (column, shard.name, sample.key): sample.members
         for column in COLUMNS
-        for shard in samples.shards(column)
+        for shard in list_shards(column)
         for sample in shard
     }
 
@@ -159,33 +160,31 @@ def test_only_files_that_hold_a_forgotten_post_are_written(project):
     changed = {path for path, entry in state().items() if before.get(path) != entry}
     shards = {Path(column, "000003.tar") for column in COLUMNS if column.name != "pairs"}
     [pair] = [path for path in changed if path.parent == Path("data/pairs") and path.suffix == ".tar"]
-    seals = {column / name for column in COLUMNS for name in (samples.SEAL, samples.INDEX)}
+    seals = {column / name for column in COLUMNS for name in (SEAL, INDEX)}
     assert changed == {PLACES["params"], PLACES["posts"], pair} | shards | seals
     # an original, two finished shards with their entries, and the card, which names artists
     assert len(set(before) - set(state())) == 6
-    assert not Path("data/pairs", samples.CARD).exists()
+    assert not Path("data/pairs", CARD_FILE).exists()
 
 
 def test_columns_stay_aligned_even_when_a_shard_is_emptied(project):
     go("1", "2")
-    shard = samples.shards(Path("data/cue"))[0]
+    shard = list_shards(Path("data/cue"))[0]
     assert (shard.name, len(shard), list(shard)) == ("000000.tar", 0, [])
     with tarfile.open(shard.path) as tar:
         assert tar.getnames() == []
     counts = repack(Path("again"))
     assert sum(counts[name] for name in ("train", "val", "test")) == 6
     keys = [
-        sample.key for column in ("again", "data/pairs") for s in samples.shards(Path(column)) for sample in s
+        sample.key for column in ("again", "data/pairs") for s in list_shards(Path(column)) for sample in s
     ]
     assert set(Counter(keys).values()) == {2}
     process(Step(cue.column, Cue()), Path("data/color"), Path("cue"), cache=Path(".prep"))
-    assert [s.sha256 for s in samples.shards(Path("cue"))] == [
-        s.sha256 for s in samples.shards(Path("data/cue"))
-    ]
+    assert [s.sha256 for s in list_shards(Path("cue"))] == [s.sha256 for s in list_shards(Path("data/cue"))]
 
 
 def seal_of(column):
-    return json.loads(Path("data", column, samples.SEAL).read_bytes())
+    return json.loads(Path("data", column, SEAL).read_bytes())
 
 
 def test_the_counts_add_up_without_the_forgotten(project):
@@ -406,7 +405,7 @@ def test_half_made_and_unlisted_shards_of_the_memo_go_too(project):
 def test_what_the_cache_notes_of_a_forgotten_post_goes_too(project):
     sample = "5" * 32  # of a smaller variant, which has a file of its own
     told = Sample("000000002", {"png": b"", "json": files.dumps(facts(2) | {"file_md5": sample})})
-    samples.seal(Path("data/small"), [samples.write_shard(Path("data/small/000000.tar"), [told])], 1, {})
+    seal_column(Path("data/small"), [write_shard(Path("data/small/000000.tar"), [told])], 1, {})
     noted = {"files/55/" + sample + ".jpg": b"", "names/ab/abc": files.dumps({"md5": sample, "sha256": ""})}
     noted["laid/ab/abc.json"] = files.dumps({"rows": [], "rejects": [["000000002", "gone", "404"]]})
     kept = {"names/ab/abd": files.dumps({"md5": md5(1)}), "names/ab/abc.part": b"\xff"}

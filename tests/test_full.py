@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from project import COMMANDS, OTHER, command, content, folder, nursery, standing
 
-from pipeline import samples
+from pipeline.shards import column
 
 BLOCK = 4096  # bytes; a tmpfs gives room in such
 SHARES = (0.0, 0.2, 0.4, 0.6, 0.8)  # of what a stage writes, for which there is room
@@ -82,7 +82,7 @@ def test_a_full_disk_is_one_sentence_and_the_same_command_goes_on_with_more_room
             if full.code:  # what it replaces may make room enough
                 assert (full.code, full.said.count("\n")) == (1, 1), full.said
                 assert re.search("No space left on device.*: free some space", full.said)
-            assert samples.SEAL not in left or left in (before, whole)
+            assert column.SEAL not in left or left in (before, whole)
             assert not [name for name in left if name.endswith(".part")]
             again = run(words, home)
             assert again.code == 0, again.said

@@ -13,7 +13,7 @@ from random import Random
 import pytest
 from project import COMMANDS, ENVIRONMENT, OTHER, Done, command, content, folder, nursery, standing
 
-from pipeline import samples
+from pipeline.shards import column
 from pipeline.verify import verify
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has neither forks nor SIGKILL")
@@ -35,10 +35,10 @@ def place(request, run, tmp_path_factory):
 
 def sound(out: Path, allowed: list[dict[str, bytes]]) -> None:
     """Check that what stands in a folder after a kill is one of the results allowed, or has no seal."""
-    if (out / samples.SEAL).is_file():
+    if (out / column.SEAL).is_file():
         verdict = verify(out)
         assert verdict.faults == []
-        assert (out / samples.SEAL).read_bytes() in [result.get(samples.SEAL) for result in allowed]
+        assert (out / column.SEAL).read_bytes() in [result.get(column.SEAL) for result in allowed]
     if (out / "posts.jsonl").is_file():
         assert (out / "posts.jsonl").read_bytes() in [result.get("posts.jsonl") for result in allowed]
 

@@ -21,11 +21,12 @@ import pytest
 from made import picture
 from PIL import Image
 
-from pipeline import limits, samples
+from pipeline import limits
 from pipeline.images import codec
 from pipeline.images.codec import BadImage
-from pipeline.ledger import LEDGER
-from pipeline.tars import Sample
+from pipeline.shards import column, loose
+from pipeline.shards.ledger import LEDGER
+from pipeline.shards.tar import Sample
 from pipeline.verify import verify
 
 ROOT = Path(__file__).parent.parent
@@ -209,11 +210,11 @@ def lay(folder: Path, listed: Iterator[tuple[str, bytes]], sealed: bool) -> int:
     told = cycle([*FACTS, *[b'{"family":1}'] * 100])
     named = [Sample(f"{n:06d}", {s: data, "json": next(told)}) for n, (s, data) in enumerate(listed)]
     if not sealed:
-        samples.write_loose(folder, named)
+        loose.write_loose(folder, named)
         return len(named)
     groups = [named[start : start + 64] for start in range(0, len(named), 64)]
-    shards = [samples.write_shard(folder / f"{n:06d}.tar", group) for n, group in enumerate(groups)]
-    samples.seal(folder, shards, len(named), {})
+    shards = [column.write_shard(folder / f"{n:06d}.tar", group) for n, group in enumerate(groups)]
+    column.seal_column(folder, shards, len(named), {})
     return len(named)
 
 
@@ -258,7 +259,7 @@ def prove(folder: Path, listed: Iterator[tuple[str, bytes]], sealed: bool, secon
 
 def keys(folder: Path) -> list[str]:
     """List the keys of a column or of a folder, after decoding every picture."""
-    held = [sample for part in samples.parts(folder) for sample in part]
+    held = [sample for part in loose.list_parts(folder) for sample in part]
     assert all(codec.decode(sample.picture).shape == (64, 64, 3) for sample in held)
     return [sample.key for sample in held]
 

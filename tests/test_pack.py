@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 from made import make_column, picture
 
-from pipeline import Halt, files, samples
+from pipeline import Halt, files
 from pipeline.images import png
 from pipeline.pack import current, pack
 from pipeline.params import Pack
+from pipeline.shards.column import SEAL, list_shards, seal_column, write_shard
+from pipeline.shards.tar import Sample
 from pipeline.split import split
-from pipeline.tars import Sample
 
 KEYS = [f"{number:09d}" for number in range(40)]
 
@@ -23,7 +24,7 @@ def columns(tmp_path):
         for start in range(0, 40, 7):
             facts = [{"family": str(int(key) // 2)} if name == "color" else {"of": name} for key in KEYS]
             listed.append(
-                samples.write_shard(
+                write_shard(
                     folder / f"{start:06d}.tar",
                     (
                         Sample(key, {"png": f"{name} {key}".encode(), "json": files.dumps(facts[int(key)])})
@@ -31,13 +32,13 @@ def columns(tmp_path):
                     ),
                 )
             )
-        samples.seal(folder, listed, 40, {})
+        seal_column(folder, listed, 40, {})
     return folders
 
 
 def packed(dest):
     """Return the samples of each split."""
-    shards = samples.shards(dest)
+    shards = list_shards(dest)
     return {
         name: [s for sh in shards if sh.name.startswith(name) for s in sh]
         for name in ("train", "val", "test")
@@ -93,7 +94,7 @@ def test_what_looks_alike_is_in_one_split_whatever_links_it(tmp_path, kind):
     }
     made = [Sample(key, {"png": b"", "json": files.dumps(links[kind](int(key)))}) for key in KEYS]
     column = tmp_path / "color"
-    samples.seal(column, [samples.write_shard(column / "000000.tar", made)], 40, {})
+    seal_column(column, [write_shard(column / "000000.tar", made)], 40, {})
     counts = pack({"color": column}, tmp_path / "pairs", Pack(val=30.0, test=30.0))
     splits = sides(tmp_path / "pairs")
     assert all(splits[n] == splits[n + 1] for n in range(0, 40, 2))
@@ -105,7 +106,7 @@ def test_what_looks_alike_is_in_one_split_whatever_links_it(tmp_path, kind):
 
 def test_training_shards_are_as_many_as_asked_for_and_even(columns, tmp_path):
     counts = pack(columns, tmp_path / "pairs", Pack(val=0.0, test=0.0, shards=4))
-    assert [(s.name, len(s)) for s in samples.shards(tmp_path / "pairs")] == [
+    assert [(s.name, len(s)) for s in list_shards(tmp_path / "pairs")] == [
         (f"train-{number:06d}.tar", 10) for number in range(4)
     ]
     assert (counts["train"], counts["val"], counts["test"], counts["shards"]) == (40, 0, 0, 4)
@@ -113,35 +114,33 @@ def test_training_shards_are_as_many_as_asked_for_and_even(columns, tmp_path):
 
 def test_large_shards_are_split_by_size(tmp_path):
     column = make_column(tmp_path / "color", KEYS)
-    big = sum(shard.bytes for shard in samples.shards(column)) / 10**6
+    big = sum(shard.bytes for shard in list_shards(column)) / 10**6
     pack({"color": column}, tmp_path / "pairs", Pack(val=0.0, test=0.0, shards=1, megabytes=1))
-    assert len(samples.shards(tmp_path / "pairs")) == -(-big // 1)
+    assert len(list_shards(tmp_path / "pairs")) == -(-big // 1)
 
 
 def test_equal_columns_give_equal_bytes(columns, tmp_path):
     for dest in ("a", "b"):
         pack(columns, tmp_path / dest, Pack())
-    assert [s.sha256 for s in samples.shards(tmp_path / "a")] == [
-        s.sha256 for s in samples.shards(tmp_path / "b")
-    ]
+    assert [s.sha256 for s in list_shards(tmp_path / "a")] == [s.sha256 for s in list_shards(tmp_path / "b")]
 
 
 def test_columns_that_differ_are_refused(columns, tmp_path):
     other = make_column(tmp_path / "other", KEYS, per_shard=5)
     with pytest.raises(Halt, match="do not hold the same shards"):
         pack(columns | {"other": other}, tmp_path / "pairs", Pack())
-    first, *others = samples.shards(columns["cue"])
-    fewer = samples.write_shard(first.path, list(first)[1:])
-    samples.seal(columns["cue"], [fewer, *others], 39, {})
+    first, *others = list_shards(columns["cue"])
+    fewer = write_shard(first.path, list(first)[1:])
+    seal_column(columns["cue"], [fewer, *others], 39, {})
     with pytest.raises(Halt, match=r"color/000000.tar and .*cue/000000.tar .* hold other samples"):
         pack(columns, tmp_path / "pairs", Pack())
-    assert not (tmp_path / "pairs" / samples.SEAL).exists()
+    assert not (tmp_path / "pairs" / SEAL).exists()
 
 
 def test_packing_over_a_column_is_refused(columns):
     with pytest.raises(Halt, match="cue is where the pictures come from"):
         pack(columns, columns["cue"], Pack())
-    assert len(samples.shards(columns["cue"])) == 6
+    assert len(list_shards(columns["cue"])) == 6
 
 
 def test_columns_that_are_not_current_are_removed(columns, tmp_path):
@@ -171,7 +170,7 @@ def test_other_readers_take_the_packed_shards(tmp_path):
 
     column = make_column(tmp_path / "color", KEYS[:4])
     pack({"color": column}, tmp_path / "pairs", Pack(val=0.0, test=0.0, shards=1))
-    [shard] = samples.shards(tmp_path / "pairs")
+    [shard] = list_shards(tmp_path / "pairs")
     with shard.path.open("rb") as file:
         read = tariterators.group_by_keys(tariterators.tar_file_expander([{"url": "", "stream": file}]))
         assert [(s["__key__"], s["color.png"]) for s in read] == [

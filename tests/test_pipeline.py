@@ -11,8 +11,9 @@ import pytest
 from made import picture
 from ruamel.yaml import YAML
 
-from pipeline import files, posts, samples
+from pipeline import files, posts
 from pipeline.images import codec, png
+from pipeline.shards.column import list_shards
 
 ROOT = Path(__file__).parent.parent
 TINY = {
@@ -130,7 +131,7 @@ def test_every_picture_is_accounted_for_from_site_to_split(clone):
         == 21
     )
     for column in COLUMNS:
-        assert samples.shards(clone.path / "data" / column)
+        assert list_shards(clone.path / "data" / column)
 
 
 def test_a_second_repro_runs_nothing(clone):
@@ -206,7 +207,7 @@ def test_a_sketch_that_is_no_longer_listed_leaves_nothing_in_the_dataset(clone):
     clone.write_params(lambda params: params["sketches"].pop("b11"))
     assert clone.stages_run("repro", "pack") == ["pack"]
     assert not (clone.path / "data/sketch/b11").exists()
-    sample = next(iter(samples.shards(clone.path / "data/pairs")[0]))
+    sample = next(iter(list_shards(clone.path / "data/pairs")[0]))
     assert [name for name in sample.members if name.startswith("sketch")] == ["sketch-b7.png"]
     clone.run("git", "checkout", "-q", ".")
     shutil.rmtree(clone.path / "data" / "sketch")

@@ -19,9 +19,10 @@ import requests
 from made import make_column, picture, run_prep
 from typer.testing import CliRunner
 
-from pipeline import booru, catalog, files, samples
+from pipeline import booru, catalog, files
 from pipeline.images import codec, pixels, png
 from pipeline.params import Sketch
+from pipeline.shards import column, loose
 from pipeline.sketch import sketchify
 from stages import prep
 
@@ -89,11 +90,11 @@ def test_one_picture_gives_one_sketch(capsys, drawing):
 @pytest.mark.parametrize("command", ["sketchify", "cue", "reference"])
 def test_a_folder_and_a_folder_of_shards_give_the_same_pictures(capsys, command):
     make_column(Path("shards"), ["000000001", "000000002"])
-    for shard in samples.shards(Path("shards")):
-        samples.write_loose(Path("loose"), shard)
+    for shard in column.list_shards(Path("shards")):
+        loose.write_loose(Path("loose"), shard)
     assert run_prep(capsys, command, "loose", "a")[0] == 0
     assert run_prep(capsys, command, "shards", "b")[0] == 0
-    for shard in samples.shards(Path("b")):
+    for shard in column.list_shards(Path("b")):
         for sample in shard:
             assert (Path("a") / f"{sample.key}.png").read_bytes() == sample.picture
 
@@ -203,7 +204,7 @@ def test_a_paired_set_goes_through_to_a_column_of_its_own_sketches(capsys):
     ):
         code, _, err = run_prep(capsys, *command)
         assert code == 0, err
-    sample = next(iter(samples.shards(Path("pairs"))[0]))
+    sample = next(iter(column.list_shards(Path("pairs"))[0]))
     expected = pixels.square(picture(0, 300, 300)[..., 0], 256)
     np.testing.assert_array_equal(codec.decode(sample.members["sketch-own.png"])[..., 0], expected)
     assert sample.facts["license"] == "unknown"
@@ -334,7 +335,7 @@ def test_an_interrupted_command_exits_non_zero_without_a_seal_and_the_next_resum
     assert err.count("\n") <= 1, err
     assert not Path("out/seal.json").exists()
     assert run_prep(capsys, "sketchify", "column", "out")[0] == 0
-    assert sum(map(len, samples.shards(Path("out")))) == 500
+    assert sum(map(len, column.list_shards(Path("out")))) == 500
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
@@ -399,7 +400,7 @@ def test_packing_takes_the_listed_sketches_and_removes_what_is_left_of_others(ca
     columns = ["color", "sketch", "cue", "reference"]
     code, _, err = run_prep(capsys, "pack", *columns, "pairs", "--params", "params.yaml")
     assert code == 0, err
-    sample = next(iter(samples.shards(Path("pairs"))[0]))
+    sample = next(iter(column.list_shards(Path("pairs"))[0]))
     names = ["color.png", "cue.png", "reference.png", "sketch-b7.png", "sketch-b9.png", "json"]
     assert list(sample.members) == names
     assert not Path("sketch/old").exists()

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from made import make_column
 
-from pipeline import samples
 from pipeline.pack import pack
 from pipeline.params import Pack
+from pipeline.shards.column import list_shards
 
 LOCAL = "127.0.0.1"
 STAGES = """\
@@ -196,7 +196,7 @@ def test_a_packed_dataset_arrives_whole_from_the_remote(remote, desk, project, m
         desk.run(tmp_path / "elsewhere", "dvc", "get", url, "data/pairs", "-o", "out")
     for arrived in (tmp_path / "clone" / "data" / "pairs", tmp_path / "elsewhere" / "out"):
         assert content(arrived) == content(made / "pairs")
-        assert [len(list(shard)) for shard in samples.shards(arrived)] == [3, 3]
+        assert [len(list(shard)) for shard in list_shards(arrived)] == [3, 3]
 
 
 def test_a_fresh_clone_of_a_pushed_project_is_up_to_date_without_its_data(desk, project, made, tmp_path):

@@ -17,16 +17,18 @@ import psutil
 import pytest
 from made import make_column, picture, process
 
-from pipeline import Halt, clean, codehash, cue, files, samples, sketch
+from pipeline import Halt, clean, codehash, cue, files, sketch
 from pipeline.images import codec, pixels, png
 from pipeline.images.codec import BadImage
 from pipeline.images.result import Result
-from pipeline.ledger import LEDGER
 from pipeline.memo import table
 from pipeline.params import Clean, Cue, Sketch
 from pipeline.run import accept
+from pipeline.shards.column import INDEX, SEAL, list_shards, seal_column, write_shard
+from pipeline.shards.ledger import LEDGER
+from pipeline.shards.loose import list_parts, write_loose
+from pipeline.shards.tar import Sample
 from pipeline.step import Step
-from pipeline.tars import Sample
 
 DRAW = Step(sketch.column, Sketch(), report=("complexity",))
 
@@ -45,8 +47,8 @@ def tell_color(data, key, params):
 
 def unpacked(column, tmp_path):
     """Write the samples of a column to a folder."""
-    for shard in samples.shards(column):
-        samples.write_loose(tmp_path / "loose", shard)
+    for shard in list_shards(column):
+        write_loose(tmp_path / "loose", shard)
     return tmp_path / "loose"
 
 
@@ -55,7 +57,7 @@ PICKY = Step(picky, Cue(), report=("color",))
 
 def everything(folder):
     """List the samples of a column or of a folder."""
-    return [sample for part in samples.parts(folder) for sample in part]
+    return [sample for part in list_parts(folder) for sample in part]
 
 
 def keys(folder):
@@ -94,11 +96,11 @@ def test_a_step_is_the_library_call_on_every_sample(column, tmp_path):
 
 def test_folders_of_pictures_give_the_same_pictures_as_shards(column, tmp_path):
     loose = tmp_path / "loose"
-    for shard in samples.shards(column):
-        samples.write_loose(loose, shard)
+    for shard in list_shards(column):
+        write_loose(loose, shard)
     process(DRAW, loose, tmp_path / "drawn", cache=tmp_path / "cache", workers=2)
     process(DRAW, column, tmp_path / "shards", cache=tmp_path / "cache")
-    for shard in samples.shards(tmp_path / "shards"):
+    for shard in list_shards(tmp_path / "shards"):
         for sample in shard:
             assert (tmp_path / "drawn" / f"{sample.key}.png").read_bytes() == sample.picture
 
@@ -107,7 +109,7 @@ def test_facts_are_carried_only_when_asked_for(column, tmp_path):
     for carry in (False, True):
         step = Step(cue.column, Cue(), carry=carry)
         process(step, column, tmp_path / "out", cache=tmp_path / "cache")
-        first = next(iter(samples.shards(tmp_path / "out")[0]))
+        first = next(iter(list_shards(tmp_path / "out")[0]))
         assert first.facts == ({"family": first.key} if carry else {}) | {"method": "gaussian", "sigma": 20.0}
 
 
@@ -116,7 +118,7 @@ def test_bad_pictures_are_counted_and_named_and_their_neighbors_survive(column, 
     assert (report.taken, report.written, report.rejected) == (8, 6, {"gray": 2})
     assert ledger(tmp_path / "out") == [["000000003", "gray"], ["000000006", "gray"]]
     assert keys(tmp_path / "out") == [f"{n:09d}" for n in (1, 2, 4, 5, 7, 8)]
-    seal = json.loads((tmp_path / "out" / samples.SEAL).read_text())
+    seal = json.loads((tmp_path / "out" / SEAL).read_text())
     assert (seal["taken"], seal["written"], seal["rejected"]) == (8, 6, {"gray": 2})
 
 
@@ -174,7 +176,7 @@ def test_too_many_rejects_stop_the_run_without_a_seal_and_say_where_to_look(colu
     ):
         process(PICKY, column, tmp_path / "out", cache=tmp_path / "cache", tolerance=20.0)
     assert (tmp_path / "out" / LEDGER).is_file()
-    assert not (tmp_path / "out" / samples.SEAL).exists()
+    assert not (tmp_path / "out" / SEAL).exists()
     process(PICKY, column, tmp_path / "out", cache=tmp_path / "cache", tolerance=25.0)
 
 
@@ -328,7 +330,7 @@ def mortal(data, key, params):
 def test_a_killed_worker_is_said_in_a_sentence(column, tmp_path):
     with pytest.raises(Halt, match="a worker was killed"):
         process(Step(mortal, Cue()), column, tmp_path / "out", cache=tmp_path / "cache", workers=2)
-    assert not (tmp_path / "out" / samples.SEAL).exists()
+    assert not (tmp_path / "out" / SEAL).exists()
 
 
 def greedy(data, key, params):
@@ -348,7 +350,7 @@ def test_out_of_memory_is_said_in_a_sentence_and_the_next_run_goes_on(
     with pytest.raises(Halt, match=r"^out of memory on 000000007: use fewer --workers, or more memory, then"):
         process(Step(greedy, Cue()), column, tmp_path / "out", cache=tmp_path / "cache", workers=workers)
     assert {"000000.tar", "000001.tar"} <= set(content(tmp_path / "out"))
-    assert samples.SEAL not in content(tmp_path / "out")
+    assert SEAL not in content(tmp_path / "out")
     made = list((tmp_path / "cache").rglob("*.tar"))
     before = {path: path.stat().st_ino for path in made}
     monkeypatch.setenv("GREED", "")
@@ -380,7 +382,7 @@ def test_a_killed_run_leaves_no_seal_and_no_worker_and_the_next_run_completes_it
     child.kill()
     child.wait()
     assert psutil.wait_procs(workers, timeout=10)[1] == []
-    assert not (tmp_path / "out" / samples.SEAL).exists()
+    assert not (tmp_path / "out" / SEAL).exists()
     process(DRAW, column, tmp_path / "out", cache=tmp_path / "cache")
     assert content(tmp_path / "out") == content(tmp_path / "whole")
 
@@ -389,7 +391,7 @@ def test_what_an_earlier_run_left_behind_is_gone(column, tmp_path):
     process(DRAW, column, tmp_path / "out", cache=tmp_path / "cache")
     few = make_column(tmp_path / "few", ["000000001"])
     process(DRAW, few, tmp_path / "out", cache=tmp_path / "cache")
-    assert sorted(content(tmp_path / "out")) == ["000000.tar", samples.INDEX, LEDGER, samples.SEAL]
+    assert sorted(content(tmp_path / "out")) == ["000000.tar", INDEX, LEDGER, SEAL]
     shutil.rmtree(tmp_path / "cache")
     files.write(tmp_path / "out" / "000009.tar", b"stale")
     process(DRAW, few, tmp_path / "out", cache=tmp_path / "cache")
@@ -408,7 +410,7 @@ def make_pairs(folder, suffixes):
         if suffix:
             members[suffix] = png.encode_png(picture(number)[..., 0])
         listed.append(Sample(f"{number:09d}", members))
-    samples.seal(folder, [samples.write_shard(folder / "000000.tar", listed)], len(listed), {})
+    seal_column(folder, [write_shard(folder / "000000.tar", listed)], len(listed), {})
     return folder
 
 
@@ -417,7 +419,7 @@ def test_own_sketches_go_through_to_a_column_of_their_own(tmp_path):
     process(CLEAN, column, tmp_path / "color", cache=tmp_path / "cache")
     process(OWN, tmp_path / "color", tmp_path / "own", cache=tmp_path / "cache")
     process(Step(cue.column, Cue()), tmp_path / "color", tmp_path / "cue", cache=tmp_path / "cache")
-    colors, sketches, cues = (list(samples.shards(tmp_path / name)[0]) for name in ("color", "own", "cue"))
+    colors, sketches, cues = (list(list_shards(tmp_path / name)[0]) for name in ("color", "own", "cue"))
     assert len(colors) == len(sketches) == 2
     for number, (color, own, other) in enumerate(zip(colors, sketches, cues, strict=True), 1):
         assert list(color.members) == ["png", "sketch.png", "json"]
@@ -435,7 +437,7 @@ def test_own_sketches_leave_no_trace_in_the_pictures_beside_them(tmp_path):
         process(
             CLEAN, make_pairs(tmp_path / f"{name}-in", [suffix]), tmp_path / name, cache=tmp_path / "cache"
         )
-    beside, alone = (next(iter(samples.shards(tmp_path / name)[0])) for name in ("with", "without"))
+    beside, alone = (next(iter(list_shards(tmp_path / name)[0])) for name in ("with", "without"))
     assert alone.members["png"] == beside.members["png"]
     assert alone.facts == beside.facts | {"lines": alone.facts["lines"]}
 

@@ -9,7 +9,7 @@ import safetensors.torch
 import torch
 from made import packed, sample
 
-from pipeline import Halt, samples, training, warp
+from pipeline import Halt, training, warp
 from pipeline.checkpoint import release, shrink
 from pipeline.codehash import sources
 from pipeline.dataset import Pairs
@@ -20,8 +20,9 @@ from pipeline.modelcard import model_card
 from pipeline.models import load, save
 from pipeline.painting import paint
 from pipeline.params import Model, Reference, Train
+from pipeline.shards import column
+from pipeline.shards.tar import Sample
 from pipeline.systems import SYSTEMS, system
-from pipeline.tars import Sample
 from pipeline.training import fit, rate_share
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -387,9 +388,9 @@ def test_scft_learns_one_picture_by_heart_from_four_references(tmp_path):
         told = {"json": json.dumps({"reference": facts}).encode()}
         members.append(Sample(key, sample(0).members | bent | told))
     listed = [
-        samples.write_shard(tmp_path / "pairs" / f"{split}-000000.tar", members) for split in ("train", "val")
+        column.write_shard(tmp_path / "pairs" / f"{split}-000000.tar", members) for split in ("train", "val")
     ]
-    samples.seal(tmp_path / "pairs", listed, 8, {})
+    column.seal_column(tmp_path / "pairs", listed, 8, {})
     train = Train(
         steps=1800, batch=4, lr=3e-4, ema=0.995, keep="best", validate=300, vgg="none", fresh="none"
     )

@@ -8,13 +8,15 @@ import pytest
 from made import make_column, picture, process, run_prep
 from store import content, upload
 
-from pipeline import Halt, files, samples
+from pipeline import Halt, files
 from pipeline.images import codec, png
 from pipeline.images.codec import BadImage
 from pipeline.images.result import Result
-from pipeline.ledger import LEDGER
 from pipeline.pack import current, pack
 from pipeline.params import Cue, Pack
+from pipeline.shards import loose
+from pipeline.shards.column import INDEX, SEAL
+from pipeline.shards.ledger import LEDGER
 from pipeline.step import Step
 
 s3fs = pytest.importorskip("s3fs", reason="needs inkwash[urls]")
@@ -67,7 +69,7 @@ def test_loose_pictures_have_the_same_keys_in_the_same_order(bucket, tmp_path):
         files.write(tmp_path / "in" / name, png.encode_png(picture(number)))
     files.write(tmp_path / "in" / "b" / "1.json", b'{"family": "7"}')
     afar = upload(tmp_path / "in", f"{bucket}/in")
-    near, far = ([s for part in samples.parts(place) for s in part] for place in (tmp_path / "in", afar))
+    near, far = ([s for part in loose.list_parts(place) for s in part] for place in (tmp_path / "in", afar))
     assert near == far
     step = Step(lambda data, key, params: Result(codec.decode(data), {}), Cue(), carry=True)
     for source, dest in ((tmp_path / "in", tmp_path / "out"), (afar, files.locate(f"{bucket}/out"))):
@@ -78,7 +80,7 @@ def test_loose_pictures_have_the_same_keys_in_the_same_order(bucket, tmp_path):
 def test_facts_that_cannot_be_read_are_not_taken_for_none(store, bucket):
     for name, data in {"a.png": png.encode_png(picture(1)), "a.json": b'{"family": "7"}'}.items():
         files.write(files.locate(f"{bucket}/in/{name}"), data)
-    [part] = samples.parts(files.locate(f"{bucket}/in"))
+    [part] = loose.list_parts(files.locate(f"{bucket}/in"))
     store.refused = "a.json"
     with pytest.raises(PermissionError):
         list(part)
@@ -106,7 +108,7 @@ def test_a_shard_is_read_in_a_few_requests_however_many_samples_it_holds(store, 
         assert (
             sum(request.endswith(f"in/{name}") for request in store.requests) == 2
         )  # how long, and the bytes
-    assert sum(request.endswith(samples.INDEX) for request in store.requests) <= 2 * 2
+    assert sum(request.endswith(INDEX) for request in store.requests) <= 2 * 2
     assert len(store.requests) < 25
 
 
@@ -117,9 +119,9 @@ def test_an_upload_that_fails_leaves_nothing_under_its_name_and_no_seal(store, c
     store.refused = "PUT /" + (dest / "000001.tar").path
     with pytest.raises(PermissionError):
         process(PICKY, column, dest, cache=tmp_path / "cache")
-    assert not {"000001.tar", samples.SEAL} & set(files.sizes(dest))
+    assert not {"000001.tar", SEAL} & set(files.sizes(dest))
     with pytest.raises(Halt, match=r"has no seal.json"):
-        samples.parts(dest)
+        loose.list_parts(dest)
 
 
 def test_a_file_that_is_not_finished_is_not_there(bucket):
@@ -137,7 +139,7 @@ def test_a_run_that_is_refused_leaves_a_ledger_and_no_seal(column, bucket, tmp_p
     with pytest.raises(Halt, match=r"more than the tolerance of 1 %: see s3://.*/out/rejects.tsv"):
         process(PICKY, column, dest, cache=tmp_path / "cache", tolerance=1.0)
     assert LEDGER in files.sizes(dest)
-    assert samples.SEAL not in files.sizes(dest)
+    assert SEAL not in files.sizes(dest)
 
 
 def test_an_object_that_is_cut_off_or_altered_is_refused(column, bucket, tmp_path):
@@ -146,7 +148,7 @@ def test_an_object_that_is_cut_off_or_altered_is_refused(column, bucket, tmp_pat
     data = shard.read_bytes()
     files.write(shard, data[:-512])
     with pytest.raises(Halt, match=r"000001.tar is missing or not as long as its seal says"):
-        samples.parts(afar)
+        loose.list_parts(afar)
     files.write(shard, data[:600] + bytes([data[600] ^ 1]) + data[601:])
     with pytest.raises(Halt, match=r"000001.tar differs from its seal"):
         process(PICKY, afar, tmp_path / "out", cache=tmp_path / "cache")
@@ -156,7 +158,7 @@ def test_what_an_earlier_run_left_behind_is_gone(column, bucket, tmp_path):
     dest = files.locate(f"{bucket}/out")
     process(PICKY, column, dest, cache=tmp_path / "cache")
     process(PICKY, make_column(tmp_path / "few", ["000000001"]), dest, cache=tmp_path / "cache")
-    assert sorted(files.sizes(dest)) == ["000000.tar", samples.INDEX, LEDGER, samples.SEAL]
+    assert sorted(files.sizes(dest)) == ["000000.tar", INDEX, LEDGER, SEAL]
 
 
 def test_a_column_is_not_written_over_itself_or_into_itself(column, bucket, tmp_path):
@@ -229,7 +231,7 @@ def test_a_store_that_dies_in_the_middle_is_said_in_a_sentence_and_the_next_run_
     assert said.startswith(f"prep: {bucket}/in or {bucket}/out stopped answering (")
     assert said.endswith("): see that it answers, then run the same command to go on\n")
     assert said.count("\n") == 1
-    assert not (files.locate(f"{bucket}/out") / samples.SEAL).exists()
+    assert not (files.locate(f"{bucket}/out") / SEAL).exists()
     assert run_prep(capsys, *command)[0] == 0
     assert run_prep(capsys, "sketchify", column, "here")[0] == 0
     assert content(files.locate(f"{bucket}/out")) == content(tmp_path / "here")

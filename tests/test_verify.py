@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from made import make_column, picture
 
-from pipeline import Halt, files, samples, verify
+from pipeline import Halt, files, verify
 from pipeline.images import png
+from pipeline.shards.column import INDEX, SEAL, find_sample, hashlib
 
 KEYS = [f"{number:09d}" for number in range(1, 9)]
 
@@ -41,7 +42,7 @@ def test_a_changed_byte_is_found_anywhere(data, at):
 def test_missing_and_unsealed_shards_are_found(data):
     (data / "color/000001.tar").unlink()
     (data / "color/000007.tar").write_bytes(b"")
-    (data / "sketch/b7" / samples.SEAL).unlink()
+    (data / "sketch/b7" / SEAL).unlink()
     b7, missing = data / "sketch/b7", data / "color/000001.tar"
     faults = verify.verify(data).faults
     assert faults[0] == f"{data}/color/000007.tar is not in the seal"
@@ -50,7 +51,7 @@ def test_missing_and_unsealed_shards_are_found(data):
 
 
 def test_an_index_that_differs_is_found(data):
-    index = data / "color" / samples.INDEX
+    index = data / "color" / INDEX
     index.write_text(index.read_text().replace("png=", "jpg="))
     faults = verify.verify(data).faults
     assert faults[0] == f"{index} is missing or differs from the seal"
@@ -66,10 +67,10 @@ def test_a_hostile_shard_is_found_though_its_seal_fits(data):
         tar.addfile(link)
     path = data / "color/000000.tar"
     path.write_bytes(buffer.getvalue())
-    seal = json.loads((data / "color" / samples.SEAL).read_text())
-    forged = samples.hashlib.sha256(buffer.getvalue()).hexdigest()
+    seal = json.loads((data / "color" / SEAL).read_text())
+    forged = hashlib.sha256(buffer.getvalue()).hexdigest()
     seal["shards"]["000000.tar"] |= {"sha256": forged, "bytes": len(buffer.getvalue())}
-    files.write_json(data / "color" / samples.SEAL, seal)
+    files.write_json(data / "color" / SEAL, seal)
     [fault] = verify.verify(data).faults
     assert "000000.tar" in fault
 
@@ -84,16 +85,16 @@ def test_a_sample_is_found_by_its_key_and_no_other_is_read(data):
     for path in column.glob("*.tar"):
         if path.name != "000001.tar":
             path.write_bytes(bytes(path.stat().st_size))
-    shard, row = samples.find(column, "000000005")
+    shard, row = find_sample(column, "000000005")
     [sample] = shard.read([row])
     assert (shard.name, sample.key) == ("000001.tar", "000000005")
     assert sample.picture == png.encode_png(picture(5))
-    assert samples.find(column, "00000000") is None
-    assert samples.find(column, "key") is None
+    assert find_sample(column, "00000000") is None
+    assert find_sample(column, "key") is None
 
 
 def test_every_member_is_where_the_index_says(data):
-    for line in (data / "color" / samples.INDEX).read_text().splitlines()[1:]:
+    for line in (data / "color" / INDEX).read_text().splitlines()[1:]:
         key, shard, offset, _, members = line.split("\t")
         suffix, size = members.split()[0].split("=")
         place = int(offset) + 512

@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 from made import make_column, picture
 
-from pipeline import Halt, files, samples
+from pipeline import Halt, files
 from pipeline.images import png
 from pipeline.images.codec import BadImage
-from pipeline.ledger import LEDGER, write_ledger
-from pipeline.tars import Sample
+from pipeline.shards import loose
+from pipeline.shards.column import check_destination, list_shards, seal_column, unseal, write_shard
+from pipeline.shards.ledger import LEDGER, write_ledger
+from pipeline.shards.tar import Sample
 
 
 def some(count=3):
@@ -18,18 +20,18 @@ def some(count=3):
 
 
 def test_what_is_written_is_read_again(tmp_path):
-    shard = samples.write_shard(tmp_path / "a.tar", some())
+    shard = write_shard(tmp_path / "a.tar", some())
     assert list(shard) == some()
     assert (shard.samples, shard.bytes) == (3, shard.path.stat().st_size)
 
 
 def test_equal_samples_give_equal_bytes(tmp_path):
-    written = [samples.write_shard(tmp_path / name, some()).path.read_bytes() for name in ("a.tar", "b.tar")]
+    written = [write_shard(tmp_path / name, some()).path.read_bytes() for name in ("a.tar", "b.tar")]
     assert written[0] == written[1]
 
 
 def test_any_tar_reader_opens_a_shard(tmp_path):
-    shard = samples.write_shard(tmp_path / "a.tar", some(1))
+    shard = write_shard(tmp_path / "a.tar", some(1))
     with tarfile.open(shard.path) as tar:
         assert tar.getnames() == ["000000000.png", "000000000.json"]
         assert {(info.mtime, info.uid, info.uname) for info in tar} == {(0, 0, "")}
@@ -38,7 +40,7 @@ def test_any_tar_reader_opens_a_shard(tmp_path):
 def test_webdataset_reads_the_same_samples(tmp_path):
     from webdataset import tariterators
 
-    shard = samples.write_shard(tmp_path / "a.tar", some())
+    shard = write_shard(tmp_path / "a.tar", some())
     with shard.path.open("rb") as file:
         opened = [{"url": "a.tar", "stream": file}]
         read = list(tariterators.group_by_keys(tariterators.tar_file_expander(opened)))
@@ -53,35 +55,35 @@ def test_an_exception_leaves_no_shard(tmp_path):
         raise RuntimeError
 
     with pytest.raises(RuntimeError):
-        samples.write_shard(tmp_path / "a.tar", fail())
+        write_shard(tmp_path / "a.tar", fail())
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_column_is_listed_by_its_seal(column):
-    assert [(shard.name, len(shard)) for shard in samples.parts(column)] == [
+    assert [(shard.name, len(shard)) for shard in loose.list_parts(column)] == [
         ("000000.tar", 3), ("000001.tar", 3), ("000002.tar", 2),
     ]  # fmt: skip
 
 
 def test_a_column_without_a_seal_is_refused(column):
-    samples.unseal(column)
+    unseal(column)
     with pytest.raises(Halt, match=r"has no seal.json, so it is not whole: run the stage"):
-        samples.parts(column)
+        loose.list_parts(column)
 
 
 def test_a_missing_or_truncated_shard_is_refused(column):
-    shard = samples.shards(column)[1]
+    shard = list_shards(column)[1]
     data = shard.path.read_bytes()
     for broken in (None, data[:-512]):
         shard.path.unlink(missing_ok=True)
         if broken:
             shard.path.write_bytes(broken)
         with pytest.raises(Halt, match=r"000001.tar is missing or not as long as its seal says"):
-            samples.shards(column)
+            list_shards(column)
 
 
 def test_a_changed_byte_is_noticed_by_the_reader(column):
-    shard = samples.shards(column)[0]
+    shard = list_shards(column)[0]
     data = bytearray(shard.path.read_bytes())
     data[600] ^= 1
     shard.path.write_bytes(data)
@@ -90,10 +92,10 @@ def test_a_changed_byte_is_noticed_by_the_reader(column):
 
 
 def test_sealing_removes_shards_of_an_earlier_run_and_what_a_kill_left(column):
-    kept = samples.shards(column)[:1]
+    kept = list_shards(column)[:1]
     files.write(column / ".000003.tar.0.part", b"left by a kill")
     files.write(column / "holiday.tar", b"of the user")
-    samples.seal(column, kept, 4, {"gray": 1})
+    seal_column(column, kept, 4, {"gray": 1})
     assert [path.name for path in sorted(column.iterdir())] == [
         "000000.tar",
         "holiday.tar",
@@ -104,19 +106,19 @@ def test_sealing_removes_shards_of_an_earlier_run_and_what_a_kill_left(column):
 
 def test_a_sample_cannot_get_lost_before_the_seal(column):
     with pytest.raises(AssertionError, match="lost"):
-        samples.seal(column, samples.shards(column), 9, {})
+        seal_column(column, list_shards(column), 9, {})
 
 
 def test_one_picture_is_a_sample(tmp_path):
     files.write(tmp_path / "Girl.v2.PNG", b"data")
-    [part] = samples.parts(tmp_path / "Girl.v2.PNG")
+    [part] = loose.list_parts(tmp_path / "Girl.v2.PNG")
     assert list(part) == [Sample("Girl_v2", {"png": b"data"})]
 
 
 def test_a_folder_gives_its_pictures_in_order_with_the_json_beside_them(tmp_path):
     for name in ("b.jpg", "a.png", "a.json", "sub/c.webp", "notes.txt"):
         files.write(tmp_path / name, name.encode())
-    [part] = samples.parts(tmp_path)
+    [part] = loose.list_parts(tmp_path)
     assert list(part) == [
         Sample("a", {"png": b"a.png", "json": b"a.json"}),
         Sample("b", {"jpg": b"b.jpg"}),
@@ -126,9 +128,9 @@ def test_a_folder_gives_its_pictures_in_order_with_the_json_beside_them(tmp_path
 
 def test_a_large_folder_comes_in_batches(tmp_path):
     data = png.encode_png(picture(1))
-    for number in range(samples.BATCH + 1):
+    for number in range(loose.PICTURES_PER_BATCH + 1):
         files.write(tmp_path / f"{number:03d}.png", data)
-    assert [len(part) for part in samples.parts(tmp_path)] == [samples.BATCH, 1]
+    assert [len(part) for part in loose.list_parts(tmp_path)] == [loose.PICTURES_PER_BATCH, 1]
 
 
 @pytest.mark.parametrize(("source", "dest"), [("a", "a"), ("a", "a/b"), ("a", "x/../a"), ("a/1.png", "a")])
@@ -137,22 +139,22 @@ def test_what_is_read_is_never_written_over(tmp_path, monkeypatch, source, dest)
     files.write(tmp_path / "a/1.png", b"")
     (tmp_path / "x").mkdir()
     with pytest.raises(Halt, match="is where the pictures come from: name another folder to write to"):
-        samples.keep_apart(Path(source), Path(dest))
-    samples.keep_apart(Path(source), Path("b"))
+        check_destination(Path(source), Path(dest))
+    check_destination(Path(source), Path("b"))
 
 
 def test_two_pictures_that_would_get_one_name_are_refused(tmp_path):
     for name in ("a.png", "a.jpg"):
         files.write(tmp_path / name, b"")
     with pytest.raises(Halt, match=r"a.jpg and .*a.png would get the same name: rename one"):
-        samples.parts(tmp_path)
+        loose.list_parts(tmp_path)
 
 
 def test_nothing_to_work_on_is_said(tmp_path):
     with pytest.raises(Halt, match="holds no pictures: looked for png"):
-        samples.parts(tmp_path)
+        loose.list_parts(tmp_path)
     with pytest.raises(Halt, match="does not exist"):
-        samples.parts(tmp_path / "nowhere")
+        loose.list_parts(tmp_path / "nowhere")
 
 
 def test_a_sample_without_a_picture_is_bad():
@@ -161,7 +163,7 @@ def test_a_sample_without_a_picture_is_bad():
 
 
 def test_loose_members_are_files_of_their_own(tmp_path):
-    samples.write_loose(tmp_path, some(1))
+    loose.write_loose(tmp_path, some(1))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["000000000.json", "000000000.png"]
 
 
@@ -173,4 +175,4 @@ def test_a_ledger_names_keys_and_reasons(tmp_path):
 def test_growing_a_column_leaves_its_full_shards_as_they_were(tmp_path):
     few = make_column(tmp_path / "few", [f"{n:09d}" for n in range(6)])
     more = make_column(tmp_path / "more", [f"{n:09d}" for n in range(8)])
-    assert [s.sha256 for s in samples.shards(few)] == [s.sha256 for s in samples.shards(more)][:2]
+    assert [s.sha256 for s in list_shards(few)] == [s.sha256 for s in list_shards(more)][:2]

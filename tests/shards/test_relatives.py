@@ -4,11 +4,14 @@ import numpy as np
 import pytest
 from made import picture, process
 
-from pipeline import Halt, files, kin, samples, warp
+from pipeline import Halt, files, warp
 from pipeline.images import codec, png
 from pipeline.params import Reference
+from pipeline.shards import loose
+from pipeline.shards.column import list_shards, seal_column, write_shard
+from pipeline.shards.relatives import pair_relatives
+from pipeline.shards.tar import Sample
 from pipeline.step import Step
-from pipeline.tars import Sample
 
 FAMILIES = {1: "1", 2: "1", 3: "3", 4: "1", 5: "5", 6: "5", 7: "1"}
 SAME = Reference(subject="family", strength=0.0, jitter=0.0)  # the relative as it is
@@ -21,23 +24,21 @@ def make(folder, numbers, paint=picture):
         Sample(f"{n:09d}", {"png": png.encode_png(paint(n)), "json": files.dumps({"family": FAMILIES[n]})})
         for n in numbers
     ]
-    listed = [
-        samples.write_shard(folder / f"{at:06d}.tar", made[at : at + 3]) for at in range(0, len(made), 3)
-    ]
-    samples.seal(folder, listed, len(made), {})
+    listed = [write_shard(folder / f"{at:06d}.tar", made[at : at + 3]) for at in range(0, len(made), 3)]
+    seal_column(folder, listed, len(made), {})
     return folder
 
 
 def references(column, tmp_path, step=STEP, **settings):
     """Make references and return the pictures by number, and what their facts tell."""
     process(step, column, tmp_path / "out", cache=tmp_path / "cache", view=relatives, **settings)
-    made = [sample for shard in samples.shards(tmp_path / "out") for sample in shard]
+    made = [sample for shard in list_shards(tmp_path / "out") for sample in shard]
     return {int(s.key): codec.decode(s.picture) for s in made}, {int(s.key): s.facts["subject"] for s in made}
 
 
 def relatives(units):
     """Pair with the seed of the parameters."""
-    return kin.pair(units, SAME.seed)
+    return pair_relatives(units, SAME.seed)
 
 
 def shown(image):
@@ -80,9 +81,9 @@ def test_workers_and_memo_leave_no_trace(tmp_path):
 
 
 def test_the_choice_depends_on_the_seed(tmp_path):
-    units = samples.shards(make(tmp_path / "in", FAMILIES))
+    units = list_shards(make(tmp_path / "in", FAMILIES))
     drawn = [
-        {key: row.key for unit in kin.pair(units, seed) for key, (_, row) in unit.kin.items()}
+        {key: row.key for unit in pair_relatives(units, seed) for key, (_, row) in unit.kin.items()}
         for seed in range(9)
     ]
     assert len({str(each) for each in drawn}) > 1
@@ -92,4 +93,4 @@ def test_the_choice_depends_on_the_seed(tmp_path):
 def test_loose_pictures_have_no_families(tmp_path):
     files.write(tmp_path / "in" / "1.png", png.encode_png(picture(1)))
     with pytest.raises(Halt, match="loose pictures have no families: name a folder of shards"):
-        kin.pair(samples.parts(tmp_path / "in"), 0)
+        pair_relatives(loose.list_parts(tmp_path / "in"), 0)

@@ -18,16 +18,30 @@ from pipeline import Halt
 from pipeline.files import dumps, whole
 from pipeline.images.codec import SUFFIXES, BadImage
 
-PIECE = 1 << 20  # bytes
+COPY_CHUNK = 1 << 20  # bytes
 BLOCK = tarfile.BLOCKSIZE
-END = bytes(2 * BLOCK)
-HEAD = tarfile.TarInfo().tobuf(tarfile.USTAR_FORMAT)  # of a file without name and bytes
-SIZE, SUM = slice(124, 135), slice(148, 156)  # fields of a header, the second the sum of all its bytes
-REST = sum(HEAD) - sum(HEAD[SIZE]) - sum(HEAD[SUM]) + 8 * ord(" ")  # what is in every sum: SUM as spaces
-NAMES = 100  # bytes of a name in the header
-LARGEST = 1 << 30  # bytes of a member: more fills the memory of who opens it
-NAME = re.compile(r"[^./\\\s]+\.[^/\\\s]*[^./\\\s]")  # KEY.SUFFIX: no dot in a key, no way out
-CODE = ("pkl", "pickle", "pyd", "pth", "pt", "npy", "npz", "joblib")  # readers run what such members say
+END_OF_TAR = bytes(2 * BLOCK)
+EMPTY_HEADER = tarfile.TarInfo().tobuf(tarfile.USTAR_FORMAT)  # of a file without name and bytes
+SIZE_FIELD, CHECKSUM_FIELD = (
+    slice(124, 135),
+    slice(148, 156),
+)  # fields of a header, the second the sum of all its bytes
+BASE_CHECKSUM = (
+    sum(EMPTY_HEADER) - sum(EMPTY_HEADER[SIZE_FIELD]) - sum(EMPTY_HEADER[CHECKSUM_FIELD]) + 8 * ord(" ")
+)  # what is in every sum: SUM as spaces
+MAX_NAME_BYTES = 100  # bytes of a name in the header
+MAX_MEMBER_BYTES = 1 << 30  # bytes of a member: more fills the memory of who opens it
+MEMBER_NAME = re.compile(r"[^./\\\s]+\.[^/\\\s]*[^./\\\s]")  # KEY.SUFFIX: no dot in a key, no way out
+EXECUTABLE_SUFFIXES = (
+    "pkl",
+    "pickle",
+    "pyd",
+    "pth",
+    "pt",
+    "npy",
+    "npz",
+    "joblib",
+)  # readers run what such members say
 
 
 @dataclass(frozen=True)
@@ -95,41 +109,43 @@ class Row:
         key, _, offset, sha256, sizes = line.rstrip("\n").split("\t")
         given = {suffix: int(size) for suffix, size in (each.rsplit("=", 1) for each in sizes.split(" "))}
         for suffix, size in given.items():
-            allow(f"{key}.{suffix}", size)
+            check_member(f"{key}.{suffix}", size)
         return cls(key, int(offset), sha256, given)
 
 
-def allow(name: str, size: int) -> None:
+def check_member(name: str, size: int) -> None:
     """Raise ValueError unless a file of this name and size may be a member of a sample."""
-    if not NAME.fullmatch(name):
+    if not MEMBER_NAME.fullmatch(name):
         raise ValueError(f"{name!r} is no name of a member")
-    if name.rpartition(".")[2].lower() in CODE:
+    if name.rpartition(".")[2].lower() in EXECUTABLE_SUFFIXES:
         raise ValueError(f"{name} could run code in who reads it")
-    if not 0 <= size <= LARGEST:
+    if not 0 <= size <= MAX_MEMBER_BYTES:
         raise ValueError(f"{name} tells {size} bytes")
 
 
-def fetch(file: BinaryIO, row: Row, path: Path) -> bytes:
+def read_sample(file: BinaryIO, row: Row, path: Path) -> bytes:
     """Read the bytes of a sample from an open shard. Raise Halt if they are not those of its row."""
-    if (data := peek(file, row)) is None:
+    if (data := read_if_intact(file, row)) is None:
         raise Halt(f"{path} differs from its seal (sample {row.key}): run the stage that writes it again")
     return data
 
 
-def peek(file: BinaryIO, row: Row) -> bytes | None:
+def read_if_intact(file: BinaryIO, row: Row) -> bytes | None:
     """Read the bytes of a sample from an open shard; nothing, if they are not those of its row."""
     file.seek(row.offset)
     data = file.read(row.size)
     return data if hashlib.sha256(data).hexdigest() == row.sha256 else None
 
 
-def unpack(data: bytes, row: Row, path: Path) -> Sample:
+def parse_sample(data: bytes, row: Row, path: Path) -> Sample:
     """Make a sample of its bytes in a shard. Raise Halt if a header tells anything but what its row does."""
     members = {}
     for suffix, (offset, size) in row.places.items():
         start = offset - row.offset
         members[suffix] = data[start : start + size]
-        if data[start - BLOCK : start] == header(f"{row.key}.{suffix}", size):  # as we write it ourselves
+        if data[start - BLOCK : start] == encode_header(
+            f"{row.key}.{suffix}", size
+        ):  # as we write it ourselves
             continue
         try:
             info = tarfile.TarInfo.frombuf(data[start - BLOCK : start], "utf-8", "strict")
@@ -151,7 +167,7 @@ def scan(file: BinaryIO, path: Path) -> Iterator[tuple[str, int, dict[str, int]]
     try:
         while (head := file.read(BLOCK)) != bytes(BLOCK):
             info = tarfile.TarInfo.frombuf(head, "utf-8", "strict")
-            allow(info.name, info.size)
+            check_member(info.name, info.size)
             if not info.isreg() or info.linkname:
                 raise ValueError(f"{info.name} is no plain file")
             name, _, suffix = info.name.partition(".")
@@ -170,10 +186,10 @@ def scan(file: BinaryIO, path: Path) -> Iterator[tuple[str, int, dict[str, int]]
         yield key, start, sizes
 
 
-def pour(file: BinaryIO, to: Callable[[bytes], object], size: int) -> None:
+def copy_bytes(file: BinaryIO, to: Callable[[bytes], object], size: int) -> None:
     """Hand `size` bytes of a file over piece by piece. Raise EOFError if it ends before."""
     while size:
-        piece = file.read(min(size, PIECE))
+        piece = file.read(min(size, COPY_CHUNK))
         if not piece:
             raise EOFError("it is cut off")
         to(piece)
@@ -195,11 +211,11 @@ class Writer:
         start, sizes, self.sample = self.bytes, {}, hashlib.sha256()
         for suffix, data in sample.members.items():
             sizes[suffix] = size = data.stat().st_size if isinstance(data, Path) else len(data)
-            head, padding = header(f"{sample.key}.{suffix}", size), bytes(-size % BLOCK)
+            head, padding = encode_header(f"{sample.key}.{suffix}", size), bytes(-size % BLOCK)
             if isinstance(data, Path):
                 self.put(head)
                 with data.open("rb") as file:
-                    pour(file, self.put, size)
+                    copy_bytes(file, self.put, size)
                 self.put(padding)
             else:
                 self.put(head + data + padding)
@@ -222,23 +238,23 @@ class Writer:
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[Writer]:
+def open_writer(path: Path) -> Iterator[Writer]:
     """Open a shard for writing; it takes its name once it is whole."""
     with whole(path) as file:
         shard = Writer(file)
         yield shard
-        shard.write(END)
+        shard.write(END_OF_TAR)
 
 
-def header(name: str, size: int) -> bytes:
+def encode_header(name: str, size: int) -> bytes:
     """Encode the header of a file in a tar (POSIX ustar); no time, no owner.
 
     Only three fields differ: name, size and the sum.
     """
     encoded = name.encode()
-    if len(encoded) > NAMES or size > LARGEST:
+    if len(encoded) > MAX_NAME_BYTES or size > MAX_MEMBER_BYTES:
         raise ValueError(f"{name} is too long a name, or {size} bytes are too many")
-    head, digits = bytearray(HEAD), b"%011o" % size
-    head[: len(encoded)], head[SIZE] = encoded, digits
-    head[SUM] = b"%06o\0 " % (REST + sum(encoded) + sum(digits))
+    head, digits = bytearray(EMPTY_HEADER), b"%011o" % size
+    head[: len(encoded)], head[SIZE_FIELD] = encoded, digits
+    head[CHECKSUM_FIELD] = b"%06o\0 " % (BASE_CHECKSUM + sum(encoded) + sum(digits))
     return bytes(head)

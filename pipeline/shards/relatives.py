@@ -7,23 +7,24 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline import Halt, chance
-from pipeline.samples import Loose, Shard
-from pipeline.tars import Row, Sample
+from pipeline.shards.column import Shard
+from pipeline.shards.loose import LooseBatch
+from pipeline.shards.tar import Row, Sample
 
-MEMBER = "relative.png"
+RELATIVE_MEMBER = "relative.png"
 
-Place = tuple[Shard, Row]  # where a sample lies
+Location = tuple[Shard, Row]  # where a sample lies
 
 
 @dataclass(frozen=True)
-class Paired:
+class PairedShard:
     """A shard whose samples have the picture of a relative as one more member, where there is one.
 
     The hashes of its rows, and its own, tell of the relatives too: what is made of a sample depends on both.
     """
 
     shard: Shard
-    kin: dict[str, Place]  # by key
+    kin: dict[str, Location]  # by key
 
     @property
     def name(self) -> str:
@@ -66,26 +67,26 @@ class Paired:
             if sample.key in self.kin:
                 shard, row = self.kin[sample.key]
                 [other] = shard.read([row])
-                sample = Sample(sample.key, sample.members | {MEMBER: other.picture})
+                sample = Sample(sample.key, sample.members | {RELATIVE_MEMBER: other.picture})
             yield sample
 
 
-def pair(units: list[Shard] | list[Loose], seed: int) -> list[Paired]:
+def pair_relatives(units: list[Shard] | list[LooseBatch], seed: int) -> list[PairedShard]:
     """Choose a relative for every sample of a column that has some, by the hash of its key.
 
     Raise Halt for loose pictures, of which nothing tells the family.
     """
-    if isinstance(units[0], Loose):
+    if isinstance(units[0], LooseBatch):
         raise Halt("loose pictures have no families: name a folder of shards, or set subject to own")
-    families: dict[str, list[tuple[str, Place]]] = defaultdict(list)
+    families: dict[str, list[tuple[str, Location]]] = defaultdict(list)
     for shard in units:
         for row, facts in shard.facts():
             families[str(facts["family"])].append((row.key, (shard, row)))
-    chosen: dict[Path, dict[str, Place]] = defaultdict(dict)
+    chosen: dict[Path, dict[str, Location]] = defaultdict(dict)
     for members in families.values():
         for number, (key, (shard, _)) in enumerate(members):
             others = members[:number] + members[number + 1 :]
             if others:
                 draw = int(chance.fraction(seed, "kin", key) * len(others))
                 chosen[shard.path][key] = others[draw][1]
-    return [Paired(shard, chosen[shard.path]) for shard in units]
+    return [PairedShard(shard, chosen[shard.path]) for shard in units]

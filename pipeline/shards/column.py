@@ -9,23 +9,22 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
-from pipeline import Halt, tars
-from pipeline.files import below, lines, reading, sizes, sweep, whole, write, write_json
-from pipeline.images.codec import SUFFIXES
-from pipeline.tars import END, Row, Sample
+from pipeline import Halt
+from pipeline.files import lines, reading, sizes, sweep, whole, write_json
+from pipeline.shards import tar
+from pipeline.shards.tar import END_OF_TAR, Row, Sample
 
-BATCH = 64  # loose pictures to a part
-SHARD = re.compile(r"([a-z]+-)?\d{6}\.tar")
+SHARD_NAME = re.compile(r"([a-z]+-)?\d{6}\.tar")
 SEAL = "seal.json"
 INDEX = "index.tsv"
-HEADS = "key\tshard\toffset\tsha256\tmembers\n"
-CARD = "README.md"
+INDEX_HEADER = "key\tshard\toffset\tsha256\tmembers\n"
+CARD_FILE = "README.md"
 
 
 @dataclass(frozen=True)
@@ -60,9 +59,9 @@ class Shard:
         """Yield the samples; raise Halt at the first byte that is not the one that was sealed."""
         with reading(self.path) as file:
             for row in self.rows:
-                yield tars.unpack(tars.fetch(file, row, self.path), row, self.path)
-            file.seek(self.bytes - len(END))
-            if file.read() != END:
+                yield tar.parse_sample(tar.read_sample(file, row, self.path), row, self.path)
+            file.seek(self.bytes - len(END_OF_TAR))
+            if file.read() != END_OF_TAR:
                 raise Halt(f"{self.path} differs from its seal: run the stage that writes it again")
 
     def facts(self) -> Iterator[tuple[Row, dict]]:
@@ -77,53 +76,13 @@ class Shard:
         """Yield the samples of some rows, and read no others."""
         with reading(self.path) as file:
             for row in rows:
-                yield tars.unpack(tars.fetch(file, row, self.path), row, self.path)
-
-
-@dataclass(frozen=True)
-class Loose:
-    """A batch of pictures in a folder; each may have a JSON file of the same name beside it."""
-
-    name: str
-    root: Path
-    paths: tuple[Path, ...]
-
-    def __len__(self) -> int:
-        """Count the samples."""
-        return len(self.paths)
-
-    def __iter__(self) -> Iterator[Sample]:
-        """Yield a sample per picture."""
-        for path in self.paths:
-            members = {path.suffix[1:].lower(): path.read_bytes()}
-            with suppress(FileNotFoundError, IsADirectoryError):  # `is_file` takes a URL's silence for a no
-                members["json"] = path.with_suffix(".json").read_bytes()
-            yield Sample(loose_key(path, self.root), members)
+                yield tar.parse_sample(tar.read_sample(file, row, self.path), row, self.path)
 
 
 # ---------------------------------------------------------------- reading
 
 
-def parts(source: Path) -> list[Shard] | list[Loose]:
-    """List the units of work of a column, of a folder of pictures, or of one picture.
-
-    Raise Halt if there is nothing to work on, or if a column has no seal.
-    """
-    if source.is_file():
-        return [Loose(source.stem, source.parent, (source,))]
-    if not source.is_dir():
-        raise Halt(f"{source} does not exist: name a picture, a folder of pictures or a folder of shards")
-    if (source / SEAL).is_file() or any(source.glob("*.tar")):
-        return shards(source)
-    paths = [path for path in below(source) if path.suffix[1:].lower() in SUFFIXES]
-    if not paths:
-        raise Halt(f"{source} holds no pictures: looked for {', '.join(SUFFIXES)}")
-    refuse_twins(paths, source)
-    batches = [tuple(paths[i : i + BATCH]) for i in range(0, len(paths), BATCH)]
-    return [Loose(f"{number:06d}", source, batch) for number, batch in enumerate(batches)]
-
-
-def shards(column: Path) -> list[Shard]:
+def list_shards(column: Path) -> list[Shard]:
     """List the shards of a column by its seal. Raise Halt if it is missing or does not fit the files."""
     if not column.is_dir():
         raise Halt(f"{column} does not exist: run the stage that writes it")
@@ -150,13 +109,13 @@ def read_seal(column: Path) -> dict:
     return seal
 
 
-def columns(folder: Path) -> list[Path]:
+def find_columns(folder: Path) -> list[Path]:
     """List the folders of shards at or below a folder, those without a seal too."""
-    ours = [path for path in folder.rglob("*") if path.name == SEAL or SHARD.fullmatch(path.name)]
+    ours = [path for path in folder.rglob("*") if path.name == SEAL or SHARD_NAME.fullmatch(path.name)]
     return sorted({path.parent for path in ours})
 
 
-def rejected(column: Path) -> dict[str, int]:
+def count_rejects(column: Path) -> dict[str, int]:
     """Count the rejects of a whole column by reason."""
     return read_seal(column)["rejected"]
 
@@ -175,7 +134,7 @@ def read_rows(shard: Shard) -> Iterator[Row]:
             seen.add(row.key)
             end += row.size
             yield row
-        if (len(seen), end + len(END)) != (shard.samples, shard.bytes):
+        if (len(seen), end + len(END_OF_TAR)) != (shard.samples, shard.bytes):
             raise ValueError("some samples are missing")
     except (FileNotFoundError, ValueError) as error:
         raise Halt(
@@ -183,9 +142,9 @@ def read_rows(shard: Shard) -> Iterator[Row]:
         ) from error
 
 
-def find(column: Path, key: str) -> tuple[Shard, Row] | None:
+def find_sample(column: Path, key: str) -> tuple[Shard, Row] | None:
     """Find a sample by its key, by reading the index alone. Raise Halt if there is none."""
-    listed = {shard.name: shard for shard in shards(column)}
+    listed = {shard.name: shard for shard in list_shards(column)}
     if not (column / INDEX).is_file():
         raise Halt(f"{column} has no {INDEX}: run the stage that writes it again")
     for line in islice(lines(column / INDEX), 1, None):
@@ -194,7 +153,7 @@ def find(column: Path, key: str) -> tuple[Shard, Row] | None:
     return None
 
 
-def keep_apart(source: Path, dest: Path) -> None:
+def check_destination(source: Path, dest: Path) -> None:
     """Raise Halt if writing to `dest` could touch what is read from `source`."""
     home = source.resolve().parent if source.is_file() else source.resolve()
     inside = not source.is_file() and home in dest.resolve().parents
@@ -202,50 +161,29 @@ def keep_apart(source: Path, dest: Path) -> None:
         raise Halt(f"{dest} is where the pictures come from: name another folder to write to")
 
 
-def refuse_twins(paths: list[Path], root: Path) -> None:
-    """Raise Halt if two pictures would get the same key."""
-    seen: dict[str, Path] = {}
-    for path in paths:
-        twin = seen.setdefault(loose_key(path, root), path)
-        if twin is not path:
-            raise Halt(f"{twin} and {path} would get the same name: rename one of them")
-
-
-def loose_key(path: Path, root: Path) -> str:
-    """Make a key from a path: its place below `root`, without suffix, slashes and dots."""
-    return "_".join(path.with_suffix("").relative_to(root).parts).replace(".", "_")
-
-
 # ---------------------------------------------------------------- writing
 
 
 def write_shard(path: Path, samples: Iterable[Sample]) -> Shard:
     """Write samples to a shard."""
-    with tars.writing(path) as shard:
+    with tar.open_writer(path) as shard:
         for sample in samples:
             shard.add(sample)
-    return finished(path, shard)
+    return finished_shard(path, shard)
 
 
-def copy(shard: Shard, path: Path, wanted: Callable[[str], bool]) -> Shard:
+def copy_shard(shard: Shard, path: Path, wanted: Callable[[str], bool]) -> Shard:
     """Copy the samples of a shard whose keys are wanted, byte for byte."""
-    with reading(shard.path) as file, tars.writing(path) as out:
+    with reading(shard.path) as file, tar.open_writer(path) as out:
         for row in shard.rows:
             if wanted(row.key):
-                out.copy(tars.fetch(file, row, shard.path), row)
-    return finished(path, out)
+                out.copy(tar.read_sample(file, row, shard.path), row)
+    return finished_shard(path, out)
 
 
-def finished(path: Path, shard: tars.Writer) -> Shard:
+def finished_shard(path: Path, shard: tar.Writer) -> Shard:
     """Describe the shard that a writer has written."""
     return Shard(path, len(shard.rows), shard.bytes, shard.whole.hexdigest(), made=tuple(shard.rows))
-
-
-def write_loose(folder: Path, samples: Iterable[Sample]) -> None:
-    """Write each member of each sample to a file of its own; thousands of them are too many to sync."""
-    for sample in samples:
-        for suffix, data in sample.members.items():
-            write(folder / f"{sample.key}.{suffix}", data, sync=False)
 
 
 def unseal(column: Path) -> None:
@@ -253,7 +191,7 @@ def unseal(column: Path) -> None:
     (column / SEAL).unlink(missing_ok=True)
 
 
-class Column:
+class ColumnWriter:
     """A column in the making: shards are added in order, then it is sealed."""
 
     def __init__(self, path: Path, index: BinaryIO):
@@ -262,7 +200,7 @@ class Column:
         self.digest = hashlib.sha256()
         self.place = 0
         self.entries: dict[str, dict] = {}
-        self.note(HEADS)
+        self.note(INDEX_HEADER)
 
     def note(self, text: str) -> None:
         """Write to the index."""
@@ -281,7 +219,7 @@ class Column:
         written = sum(entry["samples"] for entry in self.entries.values())
         assert taken == written + sum(rejected.values()), "a sample was lost"
         for stale in self.path.iterdir():
-            if SHARD.fullmatch(stale.name) and stale.name not in self.entries:
+            if SHARD_NAME.fullmatch(stale.name) and stale.name not in self.entries:
                 stale.unlink()
         sweep(self.path)
         counts = {"taken": taken, "written": written, "rejected": dict(rejected)}
@@ -289,17 +227,17 @@ class Column:
 
 
 @contextmanager
-def making(path: Path) -> Iterator[Column]:
+def open_column(path: Path) -> Iterator[ColumnWriter]:
     """Open a column for shards to be added; it has an index at the end, and no seal before `Column.seal`."""
     unseal(path)
     with whole(path / INDEX) as index:
-        column = Column(path, index)
+        column = ColumnWriter(path, index)
         yield column
 
 
-def seal(path: Path, listed: Iterable[Shard], taken: int, rejected: dict[str, int]) -> None:
+def seal_column(path: Path, listed: Iterable[Shard], taken: int, rejected: dict[str, int]) -> None:
     """Close a column of these shards."""
-    with making(path) as column:
+    with open_column(path) as column:
         for shard in listed:
             column.add(shard)
     column.seal(taken, rejected)

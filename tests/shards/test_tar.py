@@ -7,8 +7,10 @@ import tarfile
 import pytest
 from made import make_column
 
-from pipeline import Halt, samples, tars
-from pipeline.tars import Row, Sample
+from pipeline import Halt
+from pipeline.shards import tar
+from pipeline.shards.column import INDEX, INDEX_HEADER, Shard, list_shards, write_shard
+from pipeline.shards.tar import Row, Sample
 
 
 def member(name, data=b"", **settings):
@@ -24,26 +26,26 @@ def packed(*members):
     """Make a tar file of members as they are."""
     buffer = io.BytesIO()
     for info, data in members:
-        buffer.write(info.tobuf(tarfile.GNU_FORMAT) + data + bytes(-len(data) % tars.BLOCK))
-    buffer.write(tars.END)
+        buffer.write(info.tobuf(tarfile.GNU_FORMAT) + data + bytes(-len(data) % tar.BLOCK))
+    buffer.write(tar.END_OF_TAR)
     return buffer.getvalue()
 
 
 def scan(data, tmp_path):
     """List the samples of a tar file."""
-    return list(tars.scan(io.BytesIO(data), tmp_path / "a.tar"))
+    return list(tar.scan(io.BytesIO(data), tmp_path / "a.tar"))
 
 
 def test_a_scan_finds_the_rows_that_were_written(tmp_path):
     some = [Sample(f"{n}", {"png": bytes(700 * n), "sketch.png": b"x", "json": b"{}"}) for n in range(3)]
-    shard = samples.write_shard(tmp_path / "a.tar", some)
+    shard = write_shard(tmp_path / "a.tar", some)
     assert scan(shard.path.read_bytes(), tmp_path) == [(row.key, row.offset, row.sizes) for row in shard.rows]
     assert [Row.parse(row.line("a.tar")) for row in shard.rows] == list(shard.rows)
 
 
 def test_a_row_tells_where_each_member_lies(tmp_path):
     sample = Sample("1", {"png": b"p" * 700, "json": b"{}"})
-    shard = samples.write_shard(tmp_path / "a.tar", [Sample("0", {"png": b"other"}), sample])
+    shard = write_shard(tmp_path / "a.tar", [Sample("0", {"png": b"other"}), sample])
     data = shard.path.read_bytes()
     places = shard.rows[1].places
     assert {suffix: data[at : at + size] for suffix, (at, size) in places.items()} == sample.members
@@ -89,12 +91,12 @@ def test_a_seal_and_an_index_do_not_make_a_hostile_shard_better(kind, tmp_path):
     column = make_column(tmp_path / "column", ["000000001"])
     for name in (info.name, "a.png"):
         forged = packed((info, data))
-        size = len(forged) - len(tars.END)
-        row = Row("a", 0, tars.hashlib.sha256(forged[:size]).hexdigest(), {"png": size - tars.BLOCK})
+        size = len(forged) - len(tar.END_OF_TAR)
+        row = Row("a", 0, tar.hashlib.sha256(forged[:size]).hexdigest(), {"png": size - tar.BLOCK})
         lines = row.line("000000.tar").replace("a\t", f"{name.partition('.')[0]}\t", 1)
         (column / "000000.tar").write_bytes(forged)
-        (column / samples.INDEX).write_text(samples.HEADS + lines)
-        shard = samples.Shard(column / "000000.tar", 1, len(forged), "", place=len(samples.HEADS))
+        (column / INDEX).write_text(INDEX_HEADER + lines)
+        shard = Shard(column / "000000.tar", 1, len(forged), "", place=len(INDEX_HEADER))
         with pytest.raises(Halt, match=r"000000.tar holds|does not fit|cannot be read"):
             list(shard)
 
@@ -107,10 +109,10 @@ def test_a_line_that_is_no_row_is_refused(line):
 
 def test_bytes_that_no_row_accounts_for_are_refused(tmp_path):
     column = make_column(tmp_path / "column", ["000000001", "000000002"])
-    lines = (column / samples.INDEX).read_text().splitlines(keepends=True)
-    [shard] = samples.shards(column)
+    lines = (column / INDEX).read_text().splitlines(keepends=True)
+    [shard] = list_shards(column)
     for kept in ([lines[0], lines[2]], lines[:2], [*lines[:2], lines[1]]):
-        (column / samples.INDEX).write_text("".join(kept))
+        (column / INDEX).write_text("".join(kept))
         with pytest.raises(Halt, match=r"index.tsv does not fit 000000.tar \(.*\): run the stage"):
             list(shard)
 
@@ -121,9 +123,9 @@ def test_bytes_that_no_row_accounts_for_are_refused(tmp_path):
 def test_a_header_is_that_of_tarfile(name, size):
     info = tarfile.TarInfo(name)
     info.size = size
-    assert tars.header(name, size) == info.tobuf(tarfile.USTAR_FORMAT)
+    assert tar.encode_header(name, size) == info.tobuf(tarfile.USTAR_FORMAT)
 
 
 def test_a_name_that_does_not_fit_a_header_is_refused():
     with pytest.raises(ValueError, match="too long a name"):
-        tars.header("x" * 97 + ".png", 1)
+        tar.encode_header("x" * 97 + ".png", 1)
