@@ -18,9 +18,10 @@ from torch import Tensor, nn
 from torch.optim import Adam
 from torch.utils.data import DataLoader, Dataset
 
-from pipeline import Halt, artist, cue, files, sketch, warp
+from pipeline import Halt, artist, files
 from pipeline.dataset import Pairs
 from pipeline.images import pixels, png
+from pipeline.operators import cue, sketch, warp
 from pipeline.params import Cue, Model, Reference, Sketch
 from pipeline.shards.column import seal_column, write_shard
 from pipeline.shards.tar import Sample
@@ -148,8 +149,12 @@ def drawn(folder: Path, count: int, side: int) -> Path:
 def members(number: int, side: int) -> dict[str, bytes]:
     """Draw a portrait and make its columns."""
     color = pixels.resize(artist.draw(artist.portrait(number)), side, side)
-    facts = warp.choose(str(number), Reference())
-    made = {"color": color, "sketch-b7": sketch.sketchify(color, Sketch()), "cue": cue.cue(color, Cue())}
-    made["reference"] = warp.bend(color, facts)
+    facts = warp.draw_reference(str(number), Reference())
+    made = {
+        "color": color,
+        "sketch-b7": sketch.draw_sketch(color, Sketch()),
+        "cue": cue.draw_cue(color, Cue()),
+    }
+    made["reference"] = warp.bend_picture(color, facts)
     pictures = {f"{name}.png": png.encode_png(image) for name, image in made.items()}
     return pictures | {"json": files.dumps({"reference": facts})}

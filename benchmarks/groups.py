@@ -9,9 +9,10 @@ import time
 
 import numpy as np
 
-from pipeline import artist, groups, lines, near
+from pipeline import artist, groups, near
 from pipeline.images import pixels
-from pipeline.looks import REACH, WAVES, of_colors, of_lines
+from pipeline.operators import lines
+from pipeline.operators.hashes import HAMMING_RADIUS, WAVE_COUNT, color_hash, line_hash
 
 SAMPLES, DRAWN, EQUAL, ROWS = 100_000, 200, 5_000, 500
 
@@ -19,7 +20,7 @@ SAMPLES, DRAWN, EQUAL, ROWS = 100_000, 200, 5_000, 500
 def draw(number: int) -> tuple[bytes, bytes]:
     """Hash the colors and the lines of a portrait."""
     image = pixels.square(artist.draw(artist.portrait(number)), 256)
-    return of_colors(image), of_lines(lines.threshold(pixels.grayscale(image), 7, 2.0))
+    return color_hash(image), line_hash(lines.threshold(pixels.grayscale(image), 7, 2.0))
 
 
 def vary(hashes: list[bytes], seed: int) -> np.ndarray:
@@ -29,7 +30,7 @@ def vary(hashes: list[bytes], seed: int) -> np.ndarray:
     flips = np.where(
         random.random(SAMPLES) < 0.1, random.integers(0, 12, SAMPLES), random.integers(12, 41, SAMPLES)
     )
-    ranks = random.random((SAMPLES, WAVES * WAVES), np.float32).argsort(axis=1)
+    ranks = random.random((SAMPLES, WAVE_COUNT * WAVE_COUNT), np.float32).argsort(axis=1)
     varied = drawn[random.integers(len(drawn), size=SAMPLES)] ^ np.packbits(ranks < flips[:, None], axis=1)
     varied[:EQUAL] = varied[0]
     return varied
@@ -40,7 +41,7 @@ def all_pairs(hashes: np.ndarray) -> float:
     words = near.pad(hashes)
     start = time.perf_counter()
     for row in range(ROWS):
-        np.flatnonzero(sum(np.bitwise_count(word ^ word[row]) for word in words) <= REACH)
+        np.flatnonzero(sum(np.bitwise_count(word ^ word[row]) for word in words) <= HAMMING_RADIUS)
     return (time.perf_counter() - start) * len(hashes) / ROWS / 2
 
 
@@ -49,13 +50,15 @@ def main() -> None:
     colors, sketches = (
         vary(list(hashes), seed) for seed, hashes in enumerate(zip(*map(draw, range(DRAWN)), strict=True))
     )
-    print(f"{SAMPLES} hashes, {REACH} bits, one core")
+    print(f"{SAMPLES} hashes, {HAMMING_RADIUS} bits, one core")
     for name, hashes in {"colors": colors, "lines": sketches}.items():
         unique = np.unique(hashes, axis=0)
         start = time.perf_counter()
-        pairs = sum(len(left) for left, _ in near.near(unique, REACH))
+        pairs = sum(len(left) for left, _ in near.near(unique, HAMMING_RADIUS))
         ours, other = time.perf_counter() - start, all_pairs(unique)
-        tried = sum(len(left) for band in near.candidates(unique, REACH) for left, _ in near.neighbors(*band))
+        tried = sum(
+            len(left) for band in near.candidates(unique, HAMMING_RADIUS) for left, _ in near.neighbors(*band)
+        )
         share = tried / (len(unique) * (len(unique) - 1) / 2)
         print(f"  {name:6} {pairs} near pairs in {ours:.1f} s, comparing {100 * share:.2f} % of all pairs")
         print(f"         all pairs take {other:.1f} s, {other / ours:.1f} times as long")

@@ -21,10 +21,11 @@ from scipy.interpolate import RBFInterpolator
 from scipy.ndimage import correlate1d, gaussian_filter, map_coordinates
 from scipy.signal import fftconvolve
 
-from pipeline import artist, clean, cue, sketch, warp, workers
+from pipeline import artist, workers
 from pipeline.files import dumps
 from pipeline.images import codec, png
 from pipeline.images.pixels import resize
+from pipeline.operators import clean, cue, sketch, warp
 from pipeline.params import Clean, Cue, Reference, Sketch
 from pipeline.shards.tar import Sample, Writer
 from pipeline.step import Step
@@ -38,9 +39,9 @@ SKETCHES = {
     "p": Sketch(method="xdog-p", sigma=0.4, k=4.5, p=19.0, eps=0.01, phi=1e9),
 }
 XDOG = ((0.7, 2.5, 1, 0.97, 0.0004, 51000.0), (0.4, 4.5, 20, 19, 0.01, 1e9))  # the same two, written out
-CLEAN = Step(clean.column, clean.Take.of(Clean(side=SIDE)))
-COLUMNS = {f"sketch-{name}": Step(sketch.column, settings) for name, settings in SKETCHES.items()}
-COLUMNS |= {"cue": Step(cue.column, Cue()), "reference": Step(warp.column, Reference())}
+CLEAN = Step(clean.make_color, clean.PixelParams.of(Clean(side=SIDE)))
+COLUMNS = {f"sketch-{name}": Step(sketch.make_sketch, settings) for name, settings in SKETCHES.items()}
+COLUMNS |= {"cue": Step(cue.make_cue, Cue()), "reference": Step(warp.make_reference, Reference())}
 
 
 def ours(data: bytes) -> bytes:
@@ -119,14 +120,14 @@ def plain_cue(color: np.ndarray) -> np.ndarray:
 
 def plain_reference(color: np.ndarray) -> np.ndarray:
     """Evaluate the spline at every pixel and sample there."""
-    points, shift = warp.draw("1", Reference())
+    points, shift = warp.draw_displacements("1", Reference())
     return np.clip(plain_warp(color, plain_flow(points)) + shift, 0, 255).astype(np.uint8)
 
 
 def plain_flow(points: np.ndarray) -> np.ndarray:
     """Evaluate SciPy's thin-plate spline at every pixel."""
-    at = warp.lattice(warp.centers(SIDE))
-    control = warp.lattice(np.linspace(0, 1, round(len(points) ** 0.5)))
+    at = warp.lattice_points(warp.pixel_centers(SIDE))
+    control = warp.lattice_points(np.linspace(0, 1, round(len(points) ** 0.5)))
     return (at + RBFInterpolator(control, points, kernel="thin_plate_spline")(at)).reshape(SIDE, SIDE, 2)
 
 
@@ -197,20 +198,20 @@ def paths(data: bytes) -> list[str]:
     """Measure each fast path and the same work in float64 or by Pillow; lay out times and errors."""
     color, *_ = made = outputs(data)
     gray, packed = cv2.cvtColor(color, cv2.COLOR_RGB2GRAY), png.encode_png(color)
-    points, shift = warp.draw("1", Reference())
-    at = warp.flow(points, SIDE, SIDE)
+    points, shift = warp.draw_displacements("1", Reference())
+    at = warp.spline_flow(points, SIDE, SIDE)
     exact = [partial(exact_threshold, gray, 7), partial(exact_threshold, gray, 11)]
     exact += [partial(plain_xdog, gray, *settings) for settings in XDOG]
     listed = [  # name, the work, the same otherwise, how far it is off
         ("decode PNG", partial(codec.decode, packed), partial(pillow, packed), levels),
         ("chroma", partial(clean.chroma, color), lambda: np.ptp(color / 1, axis=2).mean(), levels),
-        ("cue", partial(cue.cue, color, Cue()), lambda: gaussian_filter(color / 1, (20, 20, 0)), levels),
-        ("flow", partial(warp.flow, points, SIDE, SIDE), partial(plain_flow, points), pixels),
+        ("cue", partial(cue.draw_cue, color, Cue()), lambda: gaussian_filter(color / 1, (20, 20, 0)), levels),
+        ("flow", partial(warp.spline_flow, points, SIDE, SIDE), partial(plain_flow, points), pixels),
         ("warp", partial(warp.warp, color, at), partial(plain_warp, color, at), levels),
-        ("tint", partial(warp.tint, color, shift), lambda: np.clip(color + shift, 0, 255), levels),
+        ("tint", partial(warp.tint_picture, color, shift), lambda: np.clip(color + shift, 0, 255), levels),
     ]
     for (name, settings), slow in zip(SKETCHES.items(), exact, strict=True):
-        listed.append((f"sketch {name}", partial(sketch.sketchify, color, settings), slow, share))
+        listed.append((f"sketch {name}", partial(sketch.draw_sketch, color, settings), slow, share))
     for name, image in zip(["color", *COLUMNS], made, strict=True):
         listed.append((f"encode {name}", partial(png.encode_png, image), partial(plain_encode, image), size))
     return [

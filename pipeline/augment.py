@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import grid_sample, interpolate
 
-from pipeline import warp
+from pipeline.operators import warp
 
 COLORED = ("color", "cue", "reference")  # with three channels
 
@@ -70,7 +70,7 @@ def bend(levels: Tensor, at: Tensor) -> Tensor:
 def flow(given: dict[str, Tensor], height: int, width: int) -> Tensor:
     """Compute the position from which each pixel of the references comes: (B, H, W, 2), x and y in [0, 1]."""
     points = given["points"]
-    side, grid = min(max(height, width), warp.LATTICE), round(points.shape[1] ** 0.5)
+    side, grid = min(max(height, width), warp.LATTICE_SIDE), round(points.shape[1] ** 0.5)
     moved = points.mT.reshape(-1, grid**2) @ basis(grid, side, points.device)
     moved = moved.view(-1, 2, side, side)
     if (height, width) != (side, side):
@@ -86,7 +86,7 @@ def flow(given: dict[str, Tensor], height: int, width: int) -> Tensor:
 @lru_cache(maxsize=4)
 def basis(grid: int, side: int, device: torch.device) -> Tensor:
     """Return the displacement of each pixel by each point, (grid * grid, side * side), cached on a device."""
-    return torch.from_numpy(warp.basis(grid, side)).float().to(device)
+    return torch.from_numpy(warp.spline_basis(grid, side)).float().to(device)
 
 
 def centers(side: int, device: torch.device) -> Tensor:

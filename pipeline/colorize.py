@@ -9,11 +9,11 @@ import numpy as np
 from torch import nn
 
 from pipeline import Halt, models, systems
-from pipeline import cue as cues
 from pipeline.codehash import code
 from pipeline.files import dumps
 from pipeline.images import codec, png
 from pipeline.images.pixels import resize
+from pipeline.operators import cue as cues
 from pipeline.painting import check_tile, colorize
 from pipeline.shards.tar import Sample
 from pipeline.step import Output
@@ -63,13 +63,13 @@ class Colorizer:
         """Make the cue for a sketch."""
         if self.guide is None:
             return np.full((height, width, 3), 255, np.uint8)
-        trained = cues.parameters(self.config["columns"]["cue"])
-        if trained.method in cues.HINTS:
+        trained = cues.params_from_metadata(self.config["columns"]["cue"])
+        if trained.method in cues.HINT_METHODS:
             return cv2.resize(self.guide, (width, height), interpolation=cv2.INTER_NEAREST)
         colors = resize(self.guide, width, height)
         if trained.method == "gaussian" and self.alpha is not None:
-            return cues.diffuse(colors, resize(self.alpha, width, height), trained.sigma)
-        return cues.cue(colors, trained)
+            return cues.diffuse_hints(colors, resize(self.alpha, width, height), trained.sigma)
+        return cues.draw_cue(colors, trained)
 
     def area(self, height: int, width: int) -> np.ndarray:
         """Make the mask for a picture: 255 where the guide is not black."""

@@ -15,11 +15,12 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from pipeline import Halt, warp
+from pipeline import Halt
 from pipeline.chance import fraction
 from pipeline.files import dumps
 from pipeline.images import codec
-from pipeline.mask import NAMES, mask
+from pipeline.operators import warp
+from pipeline.operators.mask import MASK_NAMES, make_mask
 from pipeline.params import Reference
 from pipeline.shards.column import Shard, list_shards
 
@@ -70,15 +71,15 @@ class Augmentation:
     sketch: int = 0  # which of the sketch columns
     dropped: bool = False  # whether the cue is left out
     mirrored: bool = False
-    bent: dict | None = None  # how the epoch bends the reference, as `warp.choose` returns it
+    bent: dict | None = None  # how the epoch bends the reference, as `warp.draw_reference` returns it
 
 
 class Pairs(Dataset):
     """The samples of one split: their key, pictures as levels (uint8), and their augmentation.
 
     All have `color` (H, W, 3), `sketch` (H, W), and `mirrored`: whether to flip these and the cue.
-    Of `columns`, "cue" adds `cue` (H, W, 3), and "mask" `mask` (H, W) of 0 and 1. "reference" adds how it is
-    made: `points` (n, 2) and `flipped` as `warp.flow` takes them, `shift` (3) in levels, and `tinted`:
+    Of `columns`, "cue" adds `cue` (H, W, 3), and "mask" `make_mask` (H, W) of 0 and 1. "reference" adds how it is
+    made: `points` (n, 2) and `flipped` as `warp.spline_flow` takes them, `shift` (3) in levels, and `tinted`:
     whether the color is tinted before it is bent, and not after. Unless each epoch bends it again, there is
     also `reference` (H, W, 3), as packed. "flow" adds `flow`, True: `augment` computes it.
 
@@ -136,7 +137,7 @@ class Pairs(Dataset):
         if "cue" in self.columns:
             levels["cue"] = np.full_like(color, 255) if drawn.dropped else entry.picture("cue")
         if "mask" in self.columns:
-            levels["mask"] = mask(int(drawn.mask * len(NAMES)), *sketch.shape[:2]).astype(np.uint8)
+            levels["mask"] = make_mask(int(drawn.mask * len(MASK_NAMES)), *sketch.shape[:2]).astype(np.uint8)
         made: dict[str, Tensor | str | bool] = {"key": entry.key, "mirrored": drawn.mirrored}
         made |= {name: torch.from_numpy(each) for name, each in levels.items()}
         return made | self.refer(entry, drawn) if "reference" in self.columns else made
@@ -151,7 +152,9 @@ class Pairs(Dataset):
             dropped=draw("drop") < self.fresh.drop,
             mask=draw("mask"),
             mirrored=draw("flip") < self.fresh.flip,
-            bent=warp.choose(key, self.fresh.reference, f"epoch {epoch}") if self.fresh.reference else None,
+            bent=warp.draw_reference(key, self.fresh.reference, f"epoch {epoch}")
+            if self.fresh.reference
+            else None,
         )
 
     def refer(self, entry: Entry, drawn: Augmentation) -> dict[str, Tensor | str | bool]:

@@ -22,10 +22,11 @@ from pyarrow import parquet
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from pipeline import cue, measures, perception, systems
+from pipeline import measures, perception, systems
 from pipeline.dataset import Pairs, array
 from pipeline.feed import once
 from pipeline.models import load
+from pipeline.operators import cue
 from pipeline.painting import paint
 from pipeline.params import Evaluate
 from pipeline.perception import Judges
@@ -234,7 +235,7 @@ def measure(shot: Shot, judges: Judges, cued: dict) -> list[dict]:
 
 def cue_adherence(picture: np.ndarray, shot: Shot, cued: dict) -> float | None:
     """Return how well a picture follows its cue; None for a sample whose cue says nothing."""
-    made_by = cue.parameters(cued)
+    made_by = cue.params_from_metadata(cued)
     if not measures.adherent(made_by, shot.key):
         return None
     return measures.adherence(picture, shot.given["cue"], made_by, shot.key)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline import Halt
-from pipeline.limits import verdicts
+from pipeline.operators.limits import check_limits
 from pipeline.params import Clean
 from pipeline.posts import key_of, read_posts
 from pipeline.shards import column
@@ -104,5 +104,5 @@ def rules(facts: dict, clean: Clean) -> tuple[str, ...]:
     return tuple(
         f"{each.rule.reason:12} {each.value:10g} {'>=' if each.rule.least else '<='} {each.limit:<10g} "
         f"{'fine' if each.fine else 'rejected'}"
-        for each in verdicts(facts, clean)
+        for each in check_limits(facts, clean)
     )

@@ -11,8 +11,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from pipeline.looks import NOTHING, REACH
 from pipeline.near import IndexPairs, distance, expand, near, neighbors, pad
+from pipeline.operators.hashes import HAMMING_RADIUS, NO_HASH
 
 KINDS = ("family", "pixels", "colors", "lines")
 Name = TypeVar("Name", str, bytes)
@@ -26,8 +26,8 @@ class Look:
     id: str  # of the post; it names the family of its children
     family: str  # the id of the parent, or of the post itself
     pixels: str  # hash of the pixels, "" if unknown
-    colors: bytes  # see looks.of_colors
-    lines: bytes  # see looks.of_lines
+    colors: bytes  # see hashes.color_hash
+    lines: bytes  # see hashes.line_hash
 
 
 @dataclass(frozen=True)
@@ -45,14 +45,14 @@ class Links:
     near: dict[str, Callable[[], Iterator[IndexPairs]]]  # yield the near pairs of labels, in blocks
 
 
-def links(looks: Sequence[Look], reach: int = REACH) -> Links:
+def links(looks: Sequence[Look], reach: int = HAMMING_RADIUS) -> Links:
     """Find all links between samples; hashes are near if they differ in at most `reach` bits."""
     labels = {"family": families(looks), "pixels": number([look.pixels for look in looks], "")[0]}
     hashes: dict[str, np.ndarray] = {}
     pairs: dict[str, Callable[[], Iterator[IndexPairs]]] = dict.fromkeys(KINDS, lambda: iter(()))
     for kind in ("colors", "lines"):
-        labels[kind], known = number([getattr(look, kind) for look in looks], NOTHING)
-        hashes[kind] = np.frombuffer(b"".join(known), np.uint8).reshape(-1, len(NOTHING))
+        labels[kind], known = number([getattr(look, kind) for look in looks], NO_HASH)
+        hashes[kind] = np.frombuffer(b"".join(known), np.uint8).reshape(-1, len(NO_HASH))
         pairs[kind] = hold(partial(near, hashes[kind], reach))
     return Links(labels, hashes, reach, pairs)
 

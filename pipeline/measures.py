@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 
 from pipeline import chance
-from pipeline import cue as cues
 from pipeline.images.pixels import grayscale
-from pipeline.lines import threshold
+from pipeline.operators import cue as cues
+from pipeline.operators.lines import threshold
 from pipeline.params import Cue
 
 CAP = 100.0  # dB, in place of the infinite PSNR of equal pictures
@@ -141,7 +141,7 @@ def adherent(params: Cue, key: str) -> bool:
 
     A palette does not say where colors belong; a cue that was dropped, or method none, says nothing at all.
     """
-    return params.method in ADHERENT and not cues.dropped(key, params)
+    return params.method in ADHERENT and not cues.is_dropped(key, params)
 
 
 def adherence(picture: np.ndarray, given: np.ndarray, params: Cue, key: str) -> float:
@@ -154,8 +154,8 @@ def adherence(picture: np.ndarray, given: np.ndarray, params: Cue, key: str) -> 
     if not adherent(params, key):
         raise ValueError(f"the cue of {key} must be one of {', '.join(ADHERENT)}, and not dropped")
     check_pictures(picture, given)
-    own = cues.cue(picture, params, key)
-    where = own[..., 3] > 0 if params.method in cues.HINTS else ...  # a decoded cue has no alpha
+    own = cues.draw_cue(picture, params, key)
+    where = own[..., 3] > 0 if params.method in cues.HINT_METHODS else ...  # a decoded cue has no alpha
     return float(cv2.absdiff(own[..., :3], given)[where].mean())
 
 

@@ -17,7 +17,7 @@ from pipeline.card import card
 from pipeline.census import Census
 from pipeline.files import dumps, remove, write
 from pipeline.groups import Look
-from pipeline.looks import NOTHING
+from pipeline.operators.hashes import NO_HASH
 from pipeline.params import Pack
 from pipeline.progress import Tick, quiet
 from pipeline.shards import tar
@@ -95,8 +95,8 @@ def links_of(key: str, facts: dict) -> Look:
         id=str(facts.get("id", key)),
         family=str(facts["family"]),
         pixels=facts.get("pixel_hash") or facts.get("pixels", ""),
-        colors=bytes.fromhex(facts["colors"]) if "colors" in facts else NOTHING,
-        lines=bytes.fromhex(facts["lines"]) if "lines" in facts else NOTHING,
+        colors=bytes.fromhex(facts["colors"]) if "colors" in facts else NO_HASH,
+        lines=bytes.fromhex(facts["lines"]) if "lines" in facts else NO_HASH,
     )
 
 

@@ -137,7 +137,7 @@ class Clean(Section):
 
 LOCAL = ("threshold", "mean")
 XDOG = ("xdog-a", "xdog-p")
-# The names alone: their settings lie in presets.py, where an edit counts as a change of the code.
+# The names alone: their settings lie in sketch.py, where an edit counts as a change of the code.
 PRESETS = ("a-05", "a-07", "a-08", "p10-03", "p10-04", "p10-05", "p19-03", "p19-04", "p19-05")
 
 

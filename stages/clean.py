@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
-from pipeline import clean as cleaning
-from pipeline import files, limits
+from pipeline import files
 from pipeline.images import codec, png, sheets
+from pipeline.operators import clean as cleaning
+from pipeline.operators import limits
 from pipeline.params import Clean
 from pipeline.parts import Report
 from pipeline.run import Policy
@@ -33,14 +34,14 @@ def clean(
     ] = None,
 ) -> None:
     """Decode, crop, resize and score every original; reject those of no use, each with its reason."""
-    take, scores = cleaning.Take.of(clean), cleaning.told(clean)
-    step = Step(cleaning.column, take, carry=True, report=scores, extra="sketch")
-    policy = Policy(partial(limits.judge, params=clean), "pixels", clean.tolerance)
+    take, scores = cleaning.PixelParams.of(clean), cleaning.reported_scores(clean)
+    step = Step(cleaning.make_color, take, carry=True, report=scores, extra="sketch")
+    policy = Policy(partial(limits.rejection_reason, params=clean), "pixels", clean.tolerance)
     complexity = f"complexity{clean.blocksize}"
     numbers = [complexity, "gray", "colorfulness"]
     report = run.column("clean", step, source, dest, policy, numbers=numbers)
     if histogram:
-        files.write(histogram, cleaning.histogram(report.counts[complexity]).encode())
+        files.write(histogram, cleaning.complexity_histogram(report.counts[complexity]).encode())
     if examples:
         files.write(examples, png.encode_png(sheets.contact_sheet(example_rows(report), side=96)))
 

@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 
 from pipeline import codehash, files
+from pipeline.operators.sketch import extra_modules
 from pipeline.params import Sketch
-from pipeline.sketch import modules
 from stages.arguments import Dest, Params, read_params
 from stages.options import usage
 
@@ -32,5 +32,5 @@ def deciding(params: dict) -> dict[str, list[str]]:
         with usage():
             if not NAME.fullmatch(name):
                 raise ValueError(f"the name of a sketch must be letters, digits, - and _, got {name!r}")
-            stages[f"sketchify-{name}"] = ["stages.sketchify", *modules(Sketch(**given))]
+            stages[f"sketchify-{name}"] = ["stages.sketchify", *extra_modules(Sketch(**given))]
     return stages

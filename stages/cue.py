@@ -1,6 +1,6 @@
 """Color -> color cue."""
 
-from pipeline import cue as cues
+from pipeline.operators import cue as cues
 from pipeline.params import Cue
 from pipeline.step import Step
 from stages.arguments import Source, Target
@@ -11,4 +11,4 @@ from stages.options import unfold
 @unfold
 def cue(source: Source, dest: Target, cue: Cue, run: Run) -> None:
     """Make a color cue of every picture: a blur, strokes, points, a palette, or none."""
-    run.column("cue", Step(cues.column, cue), source, dest)
+    run.column("cue", Step(cues.make_cue, cue), source, dest)

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from pipeline import warp
+from pipeline.operators import warp
 from pipeline.params import Reference
 from pipeline.shards import relatives
 from pipeline.step import Step
@@ -15,4 +15,4 @@ from stages.options import unfold
 def reference(source: Source, dest: Target, reference: Reference, run: Run) -> None:
     """Bend, tint and perhaps mirror every picture into a reference of itself."""
     view = partial(relatives.pair_relatives, seed=reference.seed) if reference.subject == "family" else list
-    run.column("reference", Step(warp.column, reference, extra="relative"), source, dest, view=view)
+    run.column("reference", Step(warp.make_reference, reference, extra="relative"), source, dest, view=view)

@@ -8,13 +8,14 @@ from typing import Annotated
 
 import typer
 
-from pipeline import Halt, drawings, files
+from pipeline import Halt, files
 from pipeline.fields import bounds
 from pipeline.images import codec, png, sheets
+from pipeline.operators import swatches
+from pipeline.operators.lines import CANON_SIDE
 from pipeline.params import Sketch
 from pipeline.shards import loose
 from pipeline.shards.tar import Sample
-from pipeline.sketch import CANON
 from stages.arguments import Source
 from stages.options import usage
 
@@ -33,19 +34,19 @@ def sheet(
     ] = None,
     blocksizes: Annotated[
         str, typer.Option(help="Neighborhoods of the thresholds, in pixels, separated by commas.")
-    ] = ",".join(map(str, drawings.BLOCKSIZES)),
+    ] = ",".join(map(str, swatches.BLOCKSIZES)),
     weights: Annotated[
         str, typer.Option(help="The weights of an Anime2Sketch generator, to draw its lines as well.")
     ] = "",
     side: Annotated[
         int, typer.Option(min=16, max=4096, help="Side of a sketch, in pixels; complexity is that at 256.")
-    ] = CANON,
+    ] = CANON_SIDE,
 ) -> None:
     """Draw a picture by every threshold, preset and method on one sheet, with the complexity of each."""
     with usage():
         if dest.suffix.lower() != ".png" or dest.resolve() == source.resolve():
             raise ValueError(f"dest must be a .png file other than the source, got {dest}")
-        groups = drawings.ways(numbers(blocksizes), weights)
+        groups = swatches.list_methods(numbers(blocksizes), weights)
     chosen = choose(source, key or [])
     rows = [row for sample in chosen for row in compared(sample, source, groups, side)]
     files.write(dest, png.encode_png(sheets.contact_sheet(rows, side)))
@@ -78,6 +79,6 @@ def compared(
 ) -> list[sheets.Strip]:
     """Draw a sample in all ways. Raise Halt if its picture cannot be used."""
     try:
-        return drawings.compare(sample.key, sample.picture, groups, side)
+        return swatches.draw_swatches(sample.key, sample.picture, groups, side)
     except codec.BadImage as reason:
         raise Halt(f"{source}, {sample.key}: {reason}: name another picture") from None

@@ -1,6 +1,6 @@
 """Color -> sketch."""
 
-from pipeline import sketch as sketches
+from pipeline.operators import sketch as sketches
 from pipeline.params import Sketch
 from pipeline.step import Step
 from stages.arguments import Source, Target
@@ -11,8 +11,12 @@ from stages.options import unfold
 @unfold
 def sketchify(source: Source, dest: Target, sketch: Sketch, run: Run) -> None:
     """Draw a sketch of every picture, or take the one that came with it."""
-    modules = sketches.modules(sketch)
+    modules = sketches.extra_modules(sketch)
     step = Step(
-        sketches.column, sketches.pin(sketch), report=("complexity",), extra="sketch", modules=modules
+        sketches.make_sketch,
+        sketches.pin_weights(sketch),
+        report=("complexity",),
+        extra="sketch",
+        modules=modules,
     )
     run.column("sketchify", step, source, dest, numbers=["complexity"])

@@ -8,7 +8,7 @@ import torch
 from made import picture
 from torch import nn
 
-from pipeline import warp
+from pipeline.operators import warp
 from pipeline.params import Model, Train
 from pipeline.systems import Networks, system
 
@@ -20,7 +20,7 @@ def noise(*shape: int) -> torch.Tensor:
 
 def flow_of(points: np.ndarray, side: int, flip: bool = False) -> torch.Tensor:
     """Make the flow of a batch of one."""
-    return torch.from_numpy(warp.flow(points, side, side, flip).copy()).float()[None]
+    return torch.from_numpy(warp.spline_flow(points, side, side, flip).copy()).float()[None]
 
 
 def still(side: int, flip: bool = False) -> torch.Tensor:

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline import files, run, warp
+from pipeline import files, run
 from pipeline.images import png
+from pipeline.operators import warp
 from pipeline.params import Reference
 from pipeline.run import Execution, Policy
 from pipeline.shards import column
@@ -67,9 +68,9 @@ def sample(number: int, side: int = SIDE, reference: Reference | None = None) ->
     }
     members = {f"{name}.png": png.encode_png(picture) for name, picture in pictures.items()}
     facts = {"cue": {"sigma": 20.0, "drawn": [number]}, "sketch-b7": {"blocksize": 7, "complexity": number}}
-    facts["reference"] = warp.choose(f"{number:03d}", reference or Reference())
+    facts["reference"] = warp.draw_reference(f"{number:03d}", reference or Reference())
     if reference:
-        members["reference.png"] = png.encode_png(warp.bend(color, facts["reference"]))
+        members["reference.png"] = png.encode_png(warp.bend_picture(color, facts["reference"]))
     return Sample(f"{number:03d}", members | {"json": json.dumps(facts).encode()})
 
 

@@ -145,7 +145,8 @@ def warm() -> None:
     """Import what commands import, and read what decides their results, so that every child has done so."""
     from PIL import Image
 
-    from pipeline import booru, clean, codehash, cue, fetch, search, sketch, sources, step, warp
+    from pipeline import booru, codehash, fetch, search, sources, step
+    from pipeline.operators import clean, cue, sketch, warp
     from stages import prep
 
     for module in (booru, clean, cue, fetch, search, sketch, sources, step, warp):

@@ -11,9 +11,10 @@ from made import packed, picture
 from torch._subclasses import FakeTensorMode
 from torch.utils.data import default_collate
 
-from pipeline import augment, warp
+from pipeline import augment
 from pipeline.augment import prepare
 from pipeline.dataset import Fresh, Pairs, array, tensor
+from pipeline.operators import warp
 from pipeline.params import Reference
 
 SIDES = pytest.mark.parametrize("side", [32, 320])  # below and above the lattice
@@ -28,7 +29,7 @@ def smooth(number: int, width: int, height: int) -> np.ndarray:
 def drawn(side: int, height: int = 0, **params) -> tuple[dict, list[np.ndarray], list[dict]]:
     """Make a batch of four whose references are drawn anew, their colors, and what was drawn."""
     colors = [smooth(number, side, height or side) for number in range(4)]
-    facts = [warp.choose(str(number), Reference(**{"flip": 0.5} | params)) for number in range(4)]
+    facts = [warp.draw_reference(str(number), Reference(**{"flip": 0.5} | params)) for number in range(4)]
     made = [
         {
             "key": str(number),
@@ -90,13 +91,13 @@ def test_the_flow_is_that_of_the_host(side):
     raw, _, facts = drawn(side, strength=0.25)
     found = prepare(raw)["flow"]
     for at, told in zip(found, facts, strict=True):
-        np.testing.assert_allclose(at, warp.flow(told["points"], side, side, told["flip"]), atol=1e-4)
+        np.testing.assert_allclose(at, warp.spline_flow(told["points"], side, side, told["flip"]), atol=1e-4)
 
 
 def test_the_flow_of_an_oblong_picture_is_that_of_the_host():
     raw, _, facts = drawn(48, 24)
     for at, told in zip(prepare(raw)["flow"], facts, strict=True):
-        np.testing.assert_allclose(at, warp.flow(told["points"], 24, 48, told["flip"]), atol=1e-4)
+        np.testing.assert_allclose(at, warp.spline_flow(told["points"], 24, 48, told["flip"]), atol=1e-4)
 
 
 @SIDES
@@ -104,7 +105,7 @@ def test_the_flow_of_an_oblong_picture_is_that_of_the_host():
 def test_a_reference_is_that_of_the_host_but_for_the_32nd_of_a_pixel(side, order):
     raw, colors, facts = drawn(side, order=order)
     for found, color, told in zip(prepare(raw)["reference"], colors, facts, strict=True):
-        difference = np.abs(array(found).astype(int) - warp.bend(color, told))
+        difference = np.abs(array(found).astype(int) - warp.bend_picture(color, told))
         assert difference.mean() < 0.5
         assert difference.max() <= 2
 
@@ -115,14 +116,14 @@ def test_a_picture_is_tinted_level_by_level_as_on_the_host():
     batch = torch.from_numpy(levels).permute(2, 0, 1).expand(3, 3, 256, 1)
     found = augment.tint(batch, torch.from_numpy(shifts).float())
     for one, shift in zip(found, shifts, strict=True):
-        assert np.array_equal(one.permute(1, 2, 0).numpy(), warp.tint(levels, shift))
+        assert np.array_equal(one.permute(1, 2, 0).numpy(), warp.tint_picture(levels, shift))
 
 
 @pytest.mark.parametrize("order", ["before", "after"])
 def test_the_target_is_tinted_if_the_reference_is_before_it_is_bent(order):
     raw, colors, facts = drawn(32, order=order)
     for found, color, told in zip(prepare(raw)["target"], colors, facts, strict=True):
-        wanted = warp.tint(color, np.array(told["shift"])) if order == "before" else color
+        wanted = warp.tint_picture(color, np.array(told["shift"])) if order == "before" else color
         assert (array(found) == wanted).all()
 
 
@@ -134,7 +135,9 @@ def test_samples_of_a_batch_keep_to_their_own_draws():
         seen = color[:, ::-1].copy() if number % 2 == 0 else color
         told = told | {"order": "before" if number < 2 else "after"}
         assert (array(found["color"][number]) == seen).all()
-        assert np.abs(array(found["reference"][number]).astype(int) - warp.bend(seen, told)).max() <= 2
+        assert (
+            np.abs(array(found["reference"][number]).astype(int) - warp.bend_picture(seen, told)).max() <= 2
+        )
 
 
 def test_a_mirrored_sample_is_mirrored_in_all_that_shows_it():

@@ -7,14 +7,16 @@ import time
 import pytest
 from made import make_column, process
 
-from pipeline import files, sketch
+from pipeline import files
 from pipeline.cache import collect
 from pipeline.memo import TABLE
+from pipeline.operators import sketch
 from pipeline.params import Sketch
 from pipeline.step import Step
 
 WAYS = {
-    number: Step(sketch.column, Sketch(blocksize=number), report=("complexity",)) for number in (7, 9, 11)
+    number: Step(sketch.make_sketch, Sketch(blocksize=number), report=("complexity",))
+    for number in (7, 9, 11)
 }
 KEYS = [f"{number:09d}" for number in range(1, 9)]
 

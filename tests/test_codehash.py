@@ -24,12 +24,12 @@ def names(module):
 
 
 def test_imports_are_followed_to_the_end():
-    assert names("pipeline.cue") == ["chance.py", "cue.py", "images.py", "png.py", "result.py"]
+    assert names("pipeline.operators.cue") == ["chance.py", "cue.py", "images.py", "png.py", "result.py"]
     assert "files.py" in names("pipeline.step")
 
 
 def test_a_module_that_is_not_imported_does_not_count():
-    assert "warp.py" not in names("pipeline.sketch")
+    assert "warp.py" not in names("pipeline.operators.sketch")
 
 
 def test_imports_for_types_alone_do_not_count(tmp_path):
@@ -38,7 +38,7 @@ def test_imports_for_types_alone_do_not_count(tmp_path):
 
 
 def test_parameter_classes_do_not_count():
-    assert "params.py" not in names("pipeline.sketch")
+    assert "params.py" not in names("pipeline.operators.sketch")
 
 
 def test_a_text_beside_a_module_belongs_to_it(monkeypatch, tmp_path):
@@ -115,9 +115,9 @@ def test_the_hash_knows_every_field_that_the_syntax_tree_has():
 
 
 def test_a_step_depends_on_the_libraries_that_it_imports_and_on_no_other():
-    drawing = [line.split()[0] for line in libraries("pipeline.sketch", "pipeline.step")]
+    drawing = [line.split()[0] for line in libraries("pipeline.operators.sketch", "pipeline.step")]
     assert drawing == ["PIL", "cv2", "numpy", "skimage"]
-    assert "torch" in [line.split()[0] for line in libraries("pipeline.extractor")]
+    assert "torch" in [line.split()[0] for line in libraries("pipeline.operators.anime2sketch")]
 
 
 @pytest.mark.parametrize("module", ["clean", "sketch", "cue", "warp", "extractor", "step"])

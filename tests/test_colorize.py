@@ -8,10 +8,10 @@ import torch
 from made import picture
 
 from pipeline import Halt, colorize, files
-from pipeline.cue import cue
 from pipeline.images import codec, png
 from pipeline.images.pixels import resize
 from pipeline.models import save
+from pipeline.operators.cue import draw_cue
 from pipeline.painting import colorize as paint
 from pipeline.params import Cue, Model
 from pipeline.shards.tar import Sample
@@ -51,7 +51,7 @@ def test_a_cue_of_any_size_is_fitted_to_the_sketch_and_blurred_as_in_training(mo
     sketch, colors = picture(1, 37, 21)[..., 0], picture(2, 80, 90)
     files.write(tmp_path / "cue.png", png.encode_png(colors))
     colorizer = colorize.load(model, {"cue": tmp_path / "cue.png"})
-    fitted = cue(resize(colors, 37, 21), Cue(sigma=10.0))
+    fitted = draw_cue(resize(colors, 37, 21), Cue(sigma=10.0))
     expected = paint(colorizer.generator, colorizer.config, {"sketch": sketch, "cue": fitted})
     np.testing.assert_array_equal(colored(colorizer, sketch), expected)
 

@@ -11,10 +11,11 @@ import webdataset
 from made import SIDE, packed, sample
 from PIL import Image
 
-from pipeline import Halt, warp
+from pipeline import Halt
 from pipeline.dataset import Entry, Fresh, Pairs, array, tensor
 from pipeline.images import codec
-from pipeline.mask import NAMES, mask
+from pipeline.operators import warp
+from pipeline.operators.mask import MASK_NAMES, make_mask
 from pipeline.params import Reference
 from pipeline.shards.column import seal_column, unseal, write_shard
 from pipeline.shards.tar import Sample
@@ -105,7 +106,7 @@ def test_the_packed_reference_serves_where_none_is_drawn_anew(tmp_path, place):
     found = Pairs(packed(tmp_path), "train", "b7", REFERENCE, Fresh(0))[place]
     assert np.array_equal(found["reference"], codec.decode(sample(3).members["reference.png"]))
     assert found.keys() == {"key", "mirrored", "color", "sketch", "reference", "flow"} | DRAWN
-    facts = warp.choose("003", Reference())
+    facts = warp.draw_reference("003", Reference())
     np.testing.assert_allclose(found["points"], facts["points"], atol=1e-7)
     np.testing.assert_allclose(found["shift"], facts["shift"], atol=1e-4)
     assert (found["tinted"], found["flipped"]) == (False, False)
@@ -159,7 +160,7 @@ def test_of_several_sketches_each_epoch_draws_one_and_validation_takes_the_first
 
 def test_masks_are_the_ten_and_differ_from_epoch_to_epoch(tmp_path):
     packed(tmp_path)
-    known = [mask(n, SIDE, SIDE) for n in range(len(NAMES))]
+    known = [make_mask(n, SIDE, SIDE) for n in range(len(MASK_NAMES))]
     found = [drawn(tmp_path, (n, 0), ("mask",))["mask"] for n in range(60)]
     assert {next(i for i, each in enumerate(known) if np.array_equal(each, one)) for one in found} == set(
         range(10)
@@ -170,7 +171,7 @@ def test_masks_are_the_ten_and_differ_from_epoch_to_epoch(tmp_path):
 
 
 def test_a_reference_of_another_picture_has_no_flow_and_no_tinted_target(tmp_path):
-    facts = warp.choose("0", Reference(order="before")) | {"subject": "family"}
+    facts = warp.draw_reference("0", Reference(order="before")) | {"subject": "family"}
     members = sample(0).members | {"json": json.dumps({"reference": facts}).encode()}
     shard = write_shard(tmp_path / "train-000000.tar", [Sample("000", members)])
     seal_column(tmp_path, [shard], 1, {})

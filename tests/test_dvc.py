@@ -99,8 +99,8 @@ def test_the_lists_of_code_follow_the_parameters_that_name_modules():
     assert "stages.sample" in deciding(PARAMS)["search"]
     assert "stages.sample" not in deciding(other)["search"]
     assert "pipeline.systems.scft" in deciding(other)["train"]
-    assert "pipeline.extractor" in deciding(other)["sketchify-far"]
-    assert "pipeline.extractor" not in deciding(PARAMS)["sketchify-b7"]
+    assert "pipeline.operators.anime2sketch" in deciding(other)["sketchify-far"]
+    assert "pipeline.operators.anime2sketch" not in deciding(PARAMS)["sketchify-b7"]
 
 
 HOSTS = ["/pictures of mine", "/it's", "/a;touch broken", '/"$(touch broken)"', "/`x`"]

@@ -5,9 +5,10 @@ from functools import partial
 import pytest
 from made import picture, process
 
-from pipeline import Halt, clean, cue, files, limits
+from pipeline import Halt, files
 from pipeline.explain import explain
 from pipeline.images import png
+from pipeline.operators import clean, cue, limits
 from pipeline.pack import pack
 from pipeline.params import Clean, Cue, Pack
 from pipeline.posts import write_posts
@@ -39,10 +40,12 @@ def data(tmp_path_factory):
     original = column.write_shard(data / "original" / "000000.tar", made)
     column.seal_column(data / "original", [original], 6, {"gone": 1})
     write_ledger(data / "fetch.tsv", [("000000006", "gone", "404")], "reason", "detail")
-    step = Step(clean.column, clean.Take.of(LIMITS), carry=True, report=clean.told(LIMITS))
-    judged = {"judge": partial(limits.judge, params=LIMITS), "distinct": "pixels"}
+    step = Step(
+        clean.make_color, clean.PixelParams.of(LIMITS), carry=True, report=clean.reported_scores(LIMITS)
+    )
+    judged = {"judge": partial(limits.rejection_reason, params=LIMITS), "distinct": "pixels"}
     process(step, data / "original", data / "color", cache=data.parent / "cache", **judged)
-    process(Step(cue.column, Cue()), data / "color", data / "cue", cache=data.parent / "cache")
+    process(Step(cue.make_cue, Cue()), data / "color", data / "cue", cache=data.parent / "cache")
     columns = {"color": data / "color", "cue": data / "cue"}
     pack(columns, data / "pairs", Pack(val=0.0, test=0.0, near=0))
     return data

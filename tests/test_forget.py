@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 from made import picture, process, run_prep
 
-from pipeline import Halt, cue, files, forget, sketch
+from pipeline import Halt, files, forget
 from pipeline.images import png
+from pipeline.operators import cue, sketch
 from pipeline.pack import pack
 from pipeline.params import Cue, Pack, Search, Sketch
 from pipeline.posts import read_posts
@@ -77,8 +78,8 @@ def project(tmp_path, monkeypatch):
     lay(Path("data/original"), range(1, 13), GONE, "gone")
     lay(Path("data/color"), range(1, 11), GRAY, "gray")
     steps = {
-        "cue": Step(cue.column, Cue()),
-        "sketch/b7": Step(sketch.column, Sketch(), report=("complexity",)),
+        "cue": Step(cue.make_cue, Cue()),
+        "sketch/b7": Step(sketch.make_sketch, Sketch(), report=("complexity",)),
     }
     for name, step in steps.items():
         process(step, Path("data/color"), Path("data", name), cache=Path(".prep"))
@@ -179,7 +180,7 @@ def test_columns_stay_aligned_even_when_a_shard_is_emptied(project):
         sample.key for column in ("again", "data/pairs") for s in list_shards(Path(column)) for sample in s
     ]
     assert set(Counter(keys).values()) == {2}
-    process(Step(cue.column, Cue()), Path("data/color"), Path("cue"), cache=Path(".prep"))
+    process(Step(cue.make_cue, Cue()), Path("data/color"), Path("cue"), cache=Path(".prep"))
     assert [s.sha256 for s in list_shards(Path("cue"))] == [s.sha256 for s in list_shards(Path("data/cue"))]
 
 

@@ -9,10 +9,10 @@ import pytest
 
 from pipeline import groups, near
 from pipeline.groups import KINDS, Look
-from pipeline.looks import NOTHING, REACH
+from pipeline.operators.hashes import HAMMING_RADIUS, NO_HASH
 
 RANDOM = np.random.default_rng
-BYTES = len(NOTHING)
+BYTES = len(NO_HASH)
 
 
 def clustered(seed, centers, copies, flips):
@@ -31,7 +31,7 @@ def brute(hashes, reach):
     return np.argwhere(np.triu(apart <= reach, 1))
 
 
-def tried(hashes, reach=REACH):
+def tried(hashes, reach=HAMMING_RADIUS):
     return sum(len(left) for band in near.candidates(hashes, reach) for left, _ in near.neighbors(*band))
 
 
@@ -41,7 +41,7 @@ def pairs(hashes, reach):
     return np.array(sorted(pair for block in found for pair in block.tolist())).reshape(-1, 2)
 
 
-def look(number, family=None, pixels="", colors=NOTHING, lines=NOTHING):
+def look(number, family=None, pixels="", colors=NO_HASH, lines=NO_HASH):
     return Look(str(number), str(family or number), pixels, colors, lines)
 
 
@@ -52,7 +52,7 @@ def names(looks):
 def crowd(seed, size=300):
     """Make samples with links of all kinds, many of them with several."""
     random = RANDOM(seed)
-    hashes = [row.tobytes() for row in clustered(seed, 12, 4, 14)] + [NOTHING]
+    hashes = [row.tobytes() for row in clustered(seed, 12, 4, 14)] + [NO_HASH]
     return [
         Look(
             str(n),
@@ -77,7 +77,7 @@ def related(looks):
         for kind in ("colors", "lines"):
             one, other = getattr(looks[i], kind), getattr(looks[j], kind)
             apart = (int.from_bytes(one) ^ int.from_bytes(other)).bit_count()
-            if apart <= REACH and NOTHING not in (one, other):
+            if apart <= HAMMING_RADIUS and NO_HASH not in (one, other):
                 found[kind].add((i, j))
     return found
 
@@ -99,17 +99,17 @@ def test_hashes_of_any_length_are_searched(size):
 @pytest.mark.parametrize("count", [0, 1, 2])
 def test_few_hashes_have_few_pairs(count):
     hashes = np.arange(count * BYTES, dtype=np.uint8).reshape(count, BYTES)
-    assert len(pairs(hashes, REACH)) == max(0, count - 1)  # they differ in a bit a byte
+    assert len(pairs(hashes, HAMMING_RADIUS)) == max(0, count - 1)  # they differ in a bit a byte
 
 
 def test_pairs_at_exactly_the_reach_are_found_and_none_beyond():
     base = RANDOM(0).integers(0, 256, (1, BYTES), np.uint8)
     for seed in range(40):
         flips = np.zeros(8 * BYTES, np.uint8)
-        flips[RANDOM(seed).permutation(8 * BYTES)[: REACH + seed % 2]] = 1
+        flips[RANDOM(seed).permutation(8 * BYTES)[: HAMMING_RADIUS + seed % 2]] = 1
         company = RANDOM(1000 + seed).integers(0, 256, (20, BYTES), np.uint8)  # so that every bit varies
         hashes = np.concatenate([base, base ^ np.packbits(flips), company])
-        assert ([0, 1] in pairs(hashes, REACH).tolist()) == (seed % 2 == 0)
+        assert ([0, 1] in pairs(hashes, HAMMING_RADIUS).tolist()) == (seed % 2 == 0)
 
 
 def test_few_of_all_pairs_are_compared():
@@ -204,7 +204,7 @@ def sparse(seed, size):
     """Make samples in small groups whose later members have larger ids."""
     random, hashes = RANDOM(seed), clustered(seed, 150, 2, 8)
     return [
-        look(n, colors=hashes[random.integers(len(hashes))].tobytes() if random.random() < 0.4 else NOTHING)
+        look(n, colors=hashes[random.integers(len(hashes))].tobytes() if random.random() < 0.4 else NO_HASH)
         for n in range(1, size + 1)
     ]
 
@@ -255,7 +255,7 @@ def test_two_large_classes_that_are_near_are_counted():
 def test_thousands_of_near_hashes_are_counted_pair_by_pair_in_flat_memory(monkeypatch):
     monkeypatch.setattr(groups, "HELD", 0)
     monkeypatch.setattr(near, "BLOCK", 1 << 14)
-    noisy = [row.tobytes() for row in clustered(5, 1, 3000, REACH // 2)]  # of one picture
+    noisy = [row.tobytes() for row in clustered(5, 1, 3000, HAMMING_RADIUS // 2)]  # of one picture
     looks = [look(n, colors=noisy[n], lines=noisy[-n]) for n in range(len(noisy))]
     assert tried(np.frombuffer(b"".join(noisy), np.uint8).reshape(-1, BYTES)) == math.comb(len(noisy), 2)
     tracemalloc.start()

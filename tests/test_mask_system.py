@@ -9,8 +9,7 @@ from learning import learn
 from made import picture
 from skimage.color import rgb2yuv, yuv2rgb
 
-from pipeline.mask import NAMES
-from pipeline.mask import mask as make_mask
+from pipeline.operators.mask import MASK_NAMES, make_mask
 from pipeline.params import Model, Train
 from pipeline.systems import Networks, mask, system
 
@@ -25,7 +24,7 @@ def build(width: int = 4):
 
 def masks(side: int) -> torch.Tensor:
     """Make the ten masks (10, 1, side, side)."""
-    made = np.stack([make_mask(number, side, side) for number in range(len(NAMES))])
+    made = np.stack([make_mask(number, side, side) for number in range(len(MASK_NAMES))])
     return torch.from_numpy(made)[:, None].float()
 
 

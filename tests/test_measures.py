@@ -12,7 +12,6 @@ from skimage.color import rgb2lab
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from pipeline import artist
-from pipeline import cue as cues
 from pipeline.dataset import tensor
 from pipeline.images import codec, pixels, png
 from pipeline.measures import (
@@ -33,6 +32,7 @@ from pipeline.measures import (
     psnr,
     ssim,
 )
+from pipeline.operators import cue as cues
 from pipeline.params import Cue
 from pipeline.systems.mask import to_yuv
 
@@ -224,7 +224,7 @@ def test_colors_of_some_pixels_are_close_to_those_of_all():
 @pytest.mark.parametrize("method", ADHERENT)
 def test_a_picture_adheres_to_its_own_cue_as_packed(method):
     image, params = drawing(1), Cue(method=method)
-    given = codec.decode(png.encode_png(cues.cue(image, params, "a")))
+    given = codec.decode(png.encode_png(cues.draw_cue(image, params, "a")))
     assert adherence(image, given, params, "a") == 0
     assert adherence(drawing(2), given, params, "a") > 2
 
@@ -232,14 +232,14 @@ def test_a_picture_adheres_to_its_own_cue_as_packed(method):
 @pytest.mark.parametrize("method", ADHERENT)
 def test_a_flat_picture_is_as_far_from_the_cue_as_its_color(method):
     params = Cue(method=method)
-    given = codec.decode(png.encode_png(cues.cue(flat(250, 255, 255, side=64), params, "a")))
+    given = codec.decode(png.encode_png(cues.draw_cue(flat(250, 255, 255, side=64), params, "a")))
     assert adherence(flat(250, 255, 252, side=64), given, params, "a") == 1
     assert adherence(flat(220, 255, 255, side=64), given, params, "a") == 10
 
 
 def test_what_lies_beside_the_hints_does_not_count():
     image, params = drawing(1), Cue(method="points")
-    cue = cues.cue(image, params, "a")
+    cue = cues.draw_cue(image, params, "a")
     other = np.where(cue[..., 3:] > 0, image, 255 - image)
     assert adherence(other, codec.decode(png.encode_png(cue)), params, "a") == 0
 

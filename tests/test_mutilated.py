@@ -21,9 +21,9 @@ import pytest
 from made import picture
 from PIL import Image
 
-from pipeline import limits
 from pipeline.images import codec
 from pipeline.images.codec import BadImage
+from pipeline.operators import limits
 from pipeline.shards import column, loose
 from pipeline.shards.ledger import LEDGER
 from pipeline.shards.tar import Sample

@@ -21,9 +21,9 @@ from typer.testing import CliRunner
 
 from pipeline import booru, catalog, files
 from pipeline.images import codec, pixels, png
+from pipeline.operators.sketch import draw_sketch
 from pipeline.params import Sketch
 from pipeline.shards import column, loose
-from pipeline.sketch import sketchify
 from stages import prep
 
 
@@ -83,7 +83,7 @@ def test_every_parameter_is_an_option_that_tells_its_rule():
 def test_one_picture_gives_one_sketch(capsys, drawing):
     code, out, _ = run_prep(capsys, "sketchify", drawing, "out", "--blocksize", "9")
     assert (code, out) == (0, "sketchify: 1 of 1 written to out\n")
-    expected = sketchify(picture(1), Sketch(blocksize=9))
+    expected = draw_sketch(picture(1), Sketch(blocksize=9))
     np.testing.assert_array_equal(codec.decode(Path("out/girl.png").read_bytes())[..., 0], expected)
 
 

@@ -17,11 +17,12 @@ import psutil
 import pytest
 from made import make_column, picture, process
 
-from pipeline import Halt, clean, codehash, cue, files, sketch
+from pipeline import Halt, codehash, files
 from pipeline.images import codec, pixels, png
 from pipeline.images.codec import BadImage
 from pipeline.images.result import Result
 from pipeline.memo import table
+from pipeline.operators import clean, cue, sketch
 from pipeline.params import Clean, Cue, Sketch
 from pipeline.run import accept
 from pipeline.shards.column import INDEX, SEAL, list_shards, seal_column, write_shard
@@ -30,7 +31,7 @@ from pipeline.shards.loose import list_parts, write_loose
 from pipeline.shards.tar import Sample
 from pipeline.step import Step
 
-DRAW = Step(sketch.column, Sketch(), report=("complexity",))
+DRAW = Step(sketch.make_sketch, Sketch(), report=("complexity",))
 
 
 def picky(data, key, params):
@@ -88,7 +89,7 @@ def test_a_step_is_the_library_call_on_every_sample(column, tmp_path):
     made = everything(tmp_path / "out")
     assert [int(sample.key) for sample in made] == list(range(1, 9))
     for sample in made:
-        drawn = sketch.sketchify(picture(int(sample.key)), Sketch())
+        drawn = sketch.draw_sketch(picture(int(sample.key)), Sketch())
         np.testing.assert_array_equal(codec.decode(sample.picture)[..., 0], drawn)
     told = [round(sample.facts["complexity"], 2) for sample in made]
     assert sorted(report.counts["complexity"].elements()) == sorted(told)
@@ -107,7 +108,7 @@ def test_folders_of_pictures_give_the_same_pictures_as_shards(column, tmp_path):
 
 def test_facts_are_carried_only_when_asked_for(column, tmp_path):
     for carry in (False, True):
-        step = Step(cue.column, Cue(), carry=carry)
+        step = Step(cue.make_cue, Cue(), carry=carry)
         process(step, column, tmp_path / "out", cache=tmp_path / "cache")
         first = next(iter(list_shards(tmp_path / "out")[0]))
         assert first.facts == ({"family": first.key} if carry else {}) | {"method": "gaussian", "sigma": 20.0}
@@ -283,9 +284,10 @@ def test_a_full_disk_under_the_table_of_the_memo_is_no_damage(monkeypatch, tmp_p
 
 
 def test_parameters_and_code_are_part_of_the_fingerprint(monkeypatch, tmp_path):
-    assert DRAW.fingerprint() == Step(sketch.column, Sketch(), report=("complexity",)).fingerprint()
+    assert DRAW.fingerprint() == Step(sketch.make_sketch, Sketch(), report=("complexity",)).fingerprint()
     assert (
-        DRAW.fingerprint() != Step(sketch.column, Sketch(blocksize=9), report=("complexity",)).fingerprint()
+        DRAW.fingerprint()
+        != Step(sketch.make_sketch, Sketch(blocksize=9), report=("complexity",)).fingerprint()
     )
     before = DRAW.fingerprint()
     edited = tmp_path / "edited.py"
@@ -398,8 +400,8 @@ def test_what_an_earlier_run_left_behind_is_gone(column, tmp_path):
     assert not (tmp_path / "out" / "000009.tar").exists()
 
 
-CLEAN = Step(clean.column, clean.Take.of(Clean(side=16)), carry=True, extra="sketch")
-OWN = Step(sketch.column, Sketch(method="own"), report=("complexity",), extra="sketch")
+CLEAN = Step(clean.make_color, clean.PixelParams.of(Clean(side=16)), carry=True, extra="sketch")
+OWN = Step(sketch.make_sketch, Sketch(method="own"), report=("complexity",), extra="sketch")
 
 
 def make_pairs(folder, suffixes):
@@ -418,7 +420,7 @@ def test_own_sketches_go_through_to_a_column_of_their_own(tmp_path):
     column = make_pairs(tmp_path / "in", ["sketch.png", "sketch.jpg"])
     process(CLEAN, column, tmp_path / "color", cache=tmp_path / "cache")
     process(OWN, tmp_path / "color", tmp_path / "own", cache=tmp_path / "cache")
-    process(Step(cue.column, Cue()), tmp_path / "color", tmp_path / "cue", cache=tmp_path / "cache")
+    process(Step(cue.make_cue, Cue()), tmp_path / "color", tmp_path / "cue", cache=tmp_path / "cache")
     colors, sketches, cues = (list(list_shards(tmp_path / name)[0]) for name in ("color", "own", "cue"))
     assert len(colors) == len(sketches) == 2
     for number, (color, own, other) in enumerate(zip(colors, sketches, cues, strict=True), 1):

@@ -9,7 +9,7 @@ from learning import flow_of, noise, random_batch
 from torch import nn
 from torch.nn.functional import interpolate, scaled_dot_product_attention
 
-from pipeline import warp
+from pipeline.operators import warp
 from pipeline.params import Model, Train
 from pipeline.systems import Networks, scft, system
 from pipeline.systems.layers import Attention, gram, tokens
@@ -144,7 +144,7 @@ def test_the_positive_is_where_the_flow_says():
     flat = np.repeat(levels, 3).reshape(parts, parts, 3)
     target = np.kron(flat, np.ones((side // parts, side // parts, 1), np.uint8))
     points = np.random.default_rng(1).uniform(-0.25, 0.25, (9, 2))
-    at = warp.flow(points, side, side)
+    at = warp.spline_flow(points, side, side)
     reference = warp.warp(target, at)
     origin = scft.origins(torch.from_numpy(at[None]).float())[0].reshape(16, 16)
     agreed = [

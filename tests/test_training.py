@@ -9,7 +9,7 @@ import safetensors.torch
 import torch
 from made import packed, sample
 
-from pipeline import Halt, training, warp
+from pipeline import Halt, training
 from pipeline.checkpoint import release, shrink
 from pipeline.codehash import sources
 from pipeline.dataset import Pairs
@@ -18,6 +18,7 @@ from pipeline.hardware import Hardware
 from pipeline.images import codec, png
 from pipeline.modelcard import model_card
 from pipeline.models import load, save
+from pipeline.operators import warp
 from pipeline.painting import paint
 from pipeline.params import Model, Reference, Train
 from pipeline.shards import column
@@ -383,8 +384,8 @@ def test_scft_learns_one_picture_by_heart_from_four_references(tmp_path):
     color = codec.decode(sample(0).members["color.png"])
     members = []
     for key in ("000", "001", "002", "003"):
-        facts = warp.choose(key, Reference())
-        bent = {"reference.png": png.encode_png(warp.bend(color, facts))}
+        facts = warp.draw_reference(key, Reference())
+        bent = {"reference.png": png.encode_png(warp.bend_picture(color, facts))}
         told = {"json": json.dumps({"reference": facts}).encode()}
         members.append(Sample(key, sample(0).members | bent | told))
     listed = [

@@ -18,8 +18,8 @@ from pipeline import artist
 from pipeline.images import codec, png
 from pipeline.images.codec import BadImage
 from pipeline.images.pixels import gaussian_blur, resize, square, wide_blur
+from pipeline.operators.sketch import draw_sketch
 from pipeline.params import Sketch
-from pipeline.sketch import sketchify
 
 
 def save(image: Image.Image, kind: str = "png", **options) -> bytes:
@@ -188,7 +188,7 @@ def test_zlib_and_zlib_ng_pack_the_same_bytes_and_unpack_each_other(monkeypatch,
 def test_a_file_is_hardly_longer_than_one_by_pillow_and_a_sketch_is_shorter():
     photo = save(Image.fromarray(artist.draw(artist.portrait(1))), "jpeg", quality=90)
     color = square(codec.decode(photo), 256)
-    sketch = sketchify(color, Sketch())
+    sketch = draw_sketch(color, Sketch())
     assert len(png.encode_png(color)) < 1.15 * len(save(Image.fromarray(color), compress_level=1))
     assert len(png.encode_png(sketch)) < len(save(Image.fromarray(sketch).convert("1"), compress_level=1))
 

@@ -12,8 +12,6 @@ from safetensors.torch import save_file
 from typer.testing import CliRunner
 
 from pipeline import files, params
-from pipeline.drawings import compare, ways
-from pipeline.extractor import Extractor
 from pipeline.images import codec, pixels, png, sheets
 from pipeline.images.sheets import (
     HAIRLINE,
@@ -24,8 +22,10 @@ from pipeline.images.sheets import (
     render_text,
     wrap_words,
 )
+from pipeline.operators.anime2sketch import Extractor
+from pipeline.operators.sketch import complexity, draw_sketch
+from pipeline.operators.swatches import draw_swatches, list_methods
 from pipeline.params import Sketch
-from pipeline.sketch import complexity, sketchify
 from stages import prep
 
 SIDE = 48
@@ -187,12 +187,12 @@ def test_a_page_of_nothing_is_white_but_for_its_titles(rows):
 
 def test_the_ways_are_every_blocksize_preset_and_method_that_draws():
     methods = Sketch.__dataclass_fields__["method"].metadata["names"]
-    drawn = [way for group in ways((3, 7), "netG.pth") for way in group.values()]
+    drawn = [way for group in list_methods((3, 7), "netG.pth") for way in group.values()]
     assert [way.blocksize for way in drawn if (way.method, way.preset) == ("threshold", "none")] == [3, 7]
     assert [way.preset for way in drawn if way.preset != "none"] == list(params.PRESETS)
     others = [way.method for way in drawn if way.preset == "none" and way.method != "threshold"]
     assert sorted(others) == sorted(set(methods) - {"threshold", "own", *params.XDOG})
-    assert not [way for group in ways() for way in group.values() if way.method == "learned"]
+    assert not [way for group in list_methods() for way in group.values() if way.method == "learned"]
 
 
 def labels(rows):
@@ -204,19 +204,19 @@ def labels(rows):
 @pytest.mark.parametrize("side", [64, 256])
 def test_a_comparison_holds_the_original_and_every_sketch_once_with_its_complexity(side):
     image = picture(1, 300, 280)
-    groups = ways((5, 9))
-    captions, shown = labels(compare("girl", png.encode_png(image), groups, side))
+    groups = list_methods((5, 9))
+    captions, shown = labels(draw_swatches("girl", png.encode_png(image), groups, side))
     square, canon = pixels.square(image, side), pixels.square(image, 256)
     np.testing.assert_array_equal(shown.pop("original"), square)
     named = groups[0] | groups[1]
     assert list(shown) == list(named)
     assert captions[1:] == [f"{name}  {complexity(canon, way):.1f} %" for name, way in named.items()]
     for name, way in named.items():
-        np.testing.assert_array_equal(shown[name], sketchify(square, way))
+        np.testing.assert_array_equal(shown[name], draw_sketch(square, way))
 
 
 def test_rows_are_no_wider_than_the_usual_comparison_and_the_first_alone_is_titled():
-    rows = compare("girl", png.encode_png(picture(1)), ways(range(3, 29, 2)), SIDE)
+    rows = draw_swatches("girl", png.encode_png(picture(1)), list_methods(range(3, 29, 2)), SIDE)
     assert [row.title for row in rows] == ["girl"] + [""] * (len(rows) - 1)
     assert [len(row.tiles) for row in rows] == [7, 7, 7, 6]
 
@@ -238,7 +238,7 @@ def said(capsys, monkeypatch, *arguments) -> tuple[int, str]:
 def test_the_command_draws_the_page_of_a_picture_and_equal_bytes_twice():
     told = run("girl.png", "a.png", "--side", SIDE)
     assert (told.exit_code, told.output) == (0, "sheet: girl drawn to a.png\n")
-    rows = compare("girl", Path("girl.png").read_bytes(), ways(), SIDE)
+    rows = draw_swatches("girl", Path("girl.png").read_bytes(), list_methods(), SIDE)
     assert Path("a.png").read_bytes() == png.encode_png(contact_sheet(rows, SIDE))
     run("girl.png", "b.png", "--side", SIDE)
     assert Path("a.png").read_bytes() == Path("b.png").read_bytes()
@@ -246,7 +246,7 @@ def test_the_command_draws_the_page_of_a_picture_and_equal_bytes_twice():
 
 def test_blocksizes_are_those_that_were_asked_for():
     assert run("girl.png", "a.png", "--side", SIDE, "--blocksizes", "15,3,15").exit_code == 0
-    rows = compare("girl", Path("girl.png").read_bytes(), ways((15, 3)), SIDE)
+    rows = draw_swatches("girl", Path("girl.png").read_bytes(), list_methods((15, 3)), SIDE)
     assert Path("a.png").read_bytes() == png.encode_png(contact_sheet(rows, SIDE))
 
 
@@ -255,7 +255,7 @@ def test_learned_lines_are_drawn_with_the_weights_that_were_named():
     save_file(Extractor(4).state_dict(), "netG.safetensors")
     assert run("girl.png", "a.png", "--side", SIDE, "--weights", "netG.safetensors").exit_code == 0
     square = pixels.square(picture(1, 90, 70), SIDE)
-    learned = sketchify(square, Sketch(method="learned", weights="netG.safetensors"))
+    learned = draw_sketch(square, Sketch(method="learned", weights="netG.safetensors"))
     assert len(places(codec.decode(Path("a.png").read_bytes()), learned)) == 1
 
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from made import picture, process
 
-from pipeline import Halt, files, warp
+from pipeline import Halt, files
 from pipeline.images import codec, png
+from pipeline.operators import warp
 from pipeline.params import Reference
 from pipeline.shards import loose
 from pipeline.shards.column import list_shards, seal_column, write_shard
@@ -15,7 +16,7 @@ from pipeline.step import Step
 
 FAMILIES = {1: "1", 2: "1", 3: "3", 4: "1", 5: "5", 6: "5", 7: "1"}
 SAME = Reference(subject="family", strength=0.0, jitter=0.0)  # the relative as it is
-STEP = Step(warp.column, SAME, extra="relative")
+STEP = Step(warp.make_reference, SAME, extra="relative")
 
 
 def make(folder, numbers, paint=picture):
@@ -58,8 +59,8 @@ def test_the_picture_of_a_relative_is_taken_and_ones_own_where_there_is_none(tmp
 def test_a_relative_is_bent_and_tinted_like_any_picture(tmp_path):
     params = Reference(subject="family", flip=0.5)
     column = make(tmp_path / "in", (5, 6))
-    made, _ = references(column, tmp_path, Step(warp.column, params, extra="relative"))
-    own = warp.column(png.encode_png(picture(6)), "000000005", params).picture
+    made, _ = references(column, tmp_path, Step(warp.make_reference, params, extra="relative"))
+    own = warp.make_reference(png.encode_png(picture(6)), "000000005", params).picture
     np.testing.assert_array_equal(made[5], own)
 
 

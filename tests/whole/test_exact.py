@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent.parent
 SYSTEMS = ("pix2pix", "nerk", "liu", "scft", "mask")
 FINGERPRINTS = f"""
 import json
-from pipeline import clean, cue, sketch, warp
+from pipeline.operators import clean, cue, sketch, warp
 from pipeline.codehash import code, listing
 from pipeline.params import Clean, Cue, Reference, Sketch
 from pipeline.step import Step
@@ -27,11 +27,11 @@ from pathlib import Path
 params = read_params(Path("params.yaml"))
 learned = Sketch(method="learned", weights="netG.pth")
 steps = {{
-    "clean": Step(clean.column, clean.Take.of(Clean())),
-    "sketch": Step(sketch.column, Sketch()),
-    "learned sketch": Step(sketch.column, learned, modules=sketch.modules(learned)),
-    "cue": Step(cue.column, Cue()),
-    "reference": Step(warp.column, Reference()),
+    "clean": Step(clean.make_color, clean.PixelParams.of(Clean())),
+    "sketch": Step(sketch.make_sketch, Sketch()),
+    "learned sketch": Step(sketch.make_sketch, learned, modules=sketch.extra_modules(learned)),
+    "cue": Step(cue.make_cue, Cue()),
+    "reference": Step(warp.make_reference, Reference()),
 }}
 found = {{f"memo of {{name}}": step.fingerprint() for name, step in steps.items()}}
 for system in {SYSTEMS}:

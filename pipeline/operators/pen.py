@@ -1,6 +1,6 @@
 """What is done to lines once they are found: black lines on white, uint8 (H, W), in and out.
 
-Each option has a value that changes nothing. They follow one another in the order of `finish`: how thick the
+Each option has a value that changes nothing. They follow one another in the order of `apply_pen`: how thick the
 lines are, hatching (of one pixel), and then how black, how sharp and how clean it all is.
 """
 
@@ -15,7 +15,7 @@ from pipeline.params import Sketch
 DARK, DARKEST = 96, 48  # levels below which the picture is hatched one way, and both ways
 
 
-def finish(lines: np.ndarray, image: np.ndarray, sketch: Sketch, key: str) -> np.ndarray:
+def apply_pen(lines: np.ndarray, image: np.ndarray, sketch: Sketch, key: str) -> np.ndarray:
     """Go over the lines of a picture with the pen of `sketch`; `key` decides the noise."""
     if sketch.thin:
         lines = thin(lines)
@@ -28,7 +28,7 @@ def finish(lines: np.ndarray, image: np.ndarray, sketch: Sketch, key: str) -> np
     if sketch.blur:
         lines = np.rint(pixels.gaussian_blur(lines.astype(np.float32), sketch.blur)).astype(np.uint8)
     if sketch.noise:
-        lines = roughen(lines, sketch.noise, generator(sketch.seed, "sketchify", key, "noise"))
+        lines = add_noise(lines, sketch.noise, generator(sketch.seed, "sketchify", key, "noise"))
     return lines
 
 
@@ -61,7 +61,7 @@ def fade(lines: np.ndarray, level: float) -> np.ndarray:
     return np.rint(level + lines.astype(np.float32) * np.float32(1 - level / 255)).astype(np.uint8)
 
 
-def roughen(lines: np.ndarray, deviation: float, random: np.random.Generator) -> np.ndarray:
+def add_noise(lines: np.ndarray, deviation: float, random: np.random.Generator) -> np.ndarray:
     """Add normal noise, of a standard deviation in levels."""
     noise = random.standard_normal(lines.shape, np.float32) * np.float32(deviation)
     return np.rint(np.clip(lines + noise, 0, 255)).astype(np.uint8)

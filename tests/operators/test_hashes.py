@@ -8,9 +8,10 @@ import pytest
 from PIL import Image
 from scipy.fft import dctn
 
-from pipeline import artist, lines, looks
+from pipeline import artist
 from pipeline.images import codec, pixels
-from pipeline.looks import NOTHING, REACH
+from pipeline.operators import lines
+from pipeline.operators.hashes import HAMMING_RADIUS, NO_HASH, color_hash, line_hash
 
 EDITS = {
     "jpeg": lambda image: jpeg(image, 60),
@@ -56,23 +57,23 @@ def drawings():
 def test_an_edit_keeps_both_hashes_near(drawings, edit):
     for drawing in drawings:
         edited = EDITS[edit](drawing)
-        assert apart(looks.of_colors(canon(edited)), looks.of_colors(canon(drawing))) <= REACH
-        assert apart(looks.of_lines(sketch(edited)), looks.of_lines(sketch(drawing))) <= REACH
+        assert apart(color_hash(canon(edited)), color_hash(canon(drawing))) <= HAMMING_RADIUS
+        assert apart(line_hash(sketch(edited)), line_hash(sketch(drawing))) <= HAMMING_RADIUS
 
 
 def test_other_drawings_of_the_same_subject_are_far(drawings):
     for hashes in (
-        [looks.of_colors(canon(drawing)) for drawing in drawings],
-        [looks.of_lines(sketch(drawing)) for drawing in drawings],
+        [color_hash(canon(drawing)) for drawing in drawings],
+        [line_hash(sketch(drawing)) for drawing in drawings],
     ):
-        assert all(apart(a, b) > REACH for n, a in enumerate(hashes) for b in hashes[:n])
+        assert all(apart(a, b) > HAMMING_RADIUS for n, a in enumerate(hashes) for b in hashes[:n])
 
 
 def test_the_same_lines_in_other_colors_are_near():
     for number in SITTERS:
         sitter = artist.portrait(number)
         first, second = (artist.draw(p) for p in (sitter, artist.recolor(sitter, number)))
-        assert apart(looks.of_lines(sketch(first)), looks.of_lines(sketch(second))) <= REACH
+        assert apart(line_hash(sketch(first)), line_hash(sketch(second))) <= HAMMING_RADIUS
 
 
 def test_fills_whose_order_of_brightness_turns_keep_the_lines_near_and_the_colors_far():
@@ -87,8 +88,8 @@ def test_fills_whose_order_of_brightness_turns_keep_the_lines_near_and_the_color
         np.where(ink == 0, 0, levels[regions]).astype(np.uint8)[..., None].repeat(3, axis=2)
         for levels in (fills, 320 - fills.astype(int))
     )
-    assert apart(looks.of_lines(sketch(light)), looks.of_lines(sketch(dark))) <= REACH
-    assert apart(looks.of_colors(light), looks.of_colors(dark)) > REACH
+    assert apart(line_hash(sketch(light)), line_hash(sketch(dark))) <= HAMMING_RADIUS
+    assert apart(color_hash(light), color_hash(dark)) > HAMMING_RADIUS
 
 
 def test_hues_alone_change_little(drawings):
@@ -96,46 +97,46 @@ def test_hues_alone_change_little(drawings):
         hues = cv2.cvtColor(drawing, cv2.COLOR_RGB2HSV)
         hues[..., 0] = (hues[..., 0] + 30) % 180
         turned = cv2.cvtColor(hues, cv2.COLOR_HSV2RGB)
-        assert apart(looks.of_lines(sketch(turned)), looks.of_lines(sketch(drawing))) <= REACH
+        assert apart(line_hash(sketch(turned)), line_hash(sketch(drawing))) <= HAMMING_RADIUS
 
 
 @pytest.mark.parametrize("level", [0, 128, 255])
 def test_a_blank_picture_and_a_blank_sketch_have_no_hash(level):
     blank = np.full((256, 256, 3), level, np.uint8)
-    assert looks.of_colors(blank) == looks.of_lines(blank[..., 0]) == NOTHING
+    assert color_hash(blank) == line_hash(blank[..., 0]) == NO_HASH
 
 
 def test_a_nearly_empty_sketch_has_no_hash():
     speck = np.full((256, 256), 255, np.uint8)
     speck[100:110, 100:110] = 0
-    assert looks.of_lines(speck) == NOTHING
+    assert line_hash(speck) == NO_HASH
 
 
 def test_a_picture_with_faint_noise_has_no_hash():
     faint = np.random.default_rng(0).integers(126, 131, (256, 256, 3)).astype(np.uint8)
-    assert looks.of_colors(faint) == NOTHING
+    assert color_hash(faint) == NO_HASH
 
 
 def test_noise_on_blanks_does_not_bring_them_near():
     random = np.random.default_rng(0)
     noisy = [np.clip(random.normal(128, 12, (256, 256, 3)), 0, 255).astype(np.uint8) for _ in range(20)]
-    for hashes in ([looks.of_colors(n) for n in noisy], [looks.of_lines(sketch(n)) for n in noisy]):
-        assert NOTHING not in hashes
-        assert all(apart(a, b) > REACH for n, a in enumerate(hashes) for b in hashes[:n])
+    for hashes in ([color_hash(n) for n in noisy], [line_hash(sketch(n)) for n in noisy]):
+        assert NO_HASH not in hashes
+        assert all(apart(a, b) > HAMMING_RADIUS for n, a in enumerate(hashes) for b in hashes[:n])
 
 
 def test_the_bits_are_those_of_another_transform(drawings):
     gray = pixels.grayscale(canon(drawings[0]))
     means = gray.reshape(64, 4, 64, 4).mean(axis=(1, 3))
     low = np.rint(dctn(means, norm="ortho")[1:12, 1:12])
-    assert looks.of_colors(canon(drawings[0])) == np.packbits(low > np.median(low)).tobytes()
+    assert color_hash(canon(drawings[0])) == np.packbits(low > np.median(low)).tobytes()
 
 
 def test_frequencies_that_a_symmetric_picture_lacks_set_no_bits(drawings):
     half = canon(drawings[0])[:, :128]
     mirrored = np.concatenate([half, half[:, ::-1]], axis=1)
     mirrored[10, 10] ^= 4  # a trace of asymmetry is none
-    bits = np.unpackbits(np.frombuffer(looks.of_colors(mirrored), np.uint8))[:121].reshape(11, 11)
+    bits = np.unpackbits(np.frombuffer(color_hash(mirrored), np.uint8))[:121].reshape(11, 11)
     assert not bits[:, ::2].any()  # the odd waves across
     assert bits[:, 1::2].sum() > 10
 
@@ -144,6 +145,6 @@ def test_gray_and_color_inputs_stay_as_they_are(drawings):
     image = canon(drawings[0])
     black, before = sketch(image), image.copy()
     kept = black.copy()
-    assert len(looks.of_colors(image)) == len(looks.of_lines(black)) == len(NOTHING) == 16
+    assert len(color_hash(image)) == len(line_hash(black)) == len(NO_HASH) == 16
     assert np.array_equal(image, before)
     assert np.array_equal(black, kept)

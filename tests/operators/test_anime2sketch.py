@@ -11,11 +11,12 @@ from made import picture
 from safetensors.torch import save_file
 from torch.nn import functional as F
 
-from pipeline import Halt, extractor
-from pipeline.extractor import Extractor, extract
+from pipeline import Halt
 from pipeline.images import png
+from pipeline.operators import anime2sketch
+from pipeline.operators.anime2sketch import Extractor, extract_lines
+from pipeline.operators.sketch import draw_sketch, make_sketch, pin_weights
 from pipeline.params import Sketch
-from pipeline.sketch import column, pin, sketchify
 from pipeline.step import Step
 
 WIDTH = 4  # the published one has 64
@@ -84,7 +85,7 @@ def test_a_picture_is_drawn_as_the_network_draws_it(network, weights):
     pixels = torch.from_numpy(image / 127.5 - 1).float().permute(2, 0, 1)[None]
     with torch.inference_mode():
         expected = 127.5 * (network(pixels)[0, 0].numpy() + 1)
-    drawn = sketchify(image, Sketch(method="learned", weights=weights))
+    drawn = draw_sketch(image, Sketch(method="learned", weights=weights))
     assert drawn.shape == (256, 512)
     assert np.abs(drawn - expected).max() < 0.6
     assert drawn.std() > 1
@@ -93,9 +94,9 @@ def test_a_picture_is_drawn_as_the_network_draws_it(network, weights):
 @pytest.mark.parametrize("shape", [(1, 1), (100, 60), (300, 420)])
 def test_a_picture_of_any_size_keeps_it_and_a_gray_one_is_drawn_as_if_colored(weights, shape):
     gray = cv2.cvtColor(picture(3, shape[1], shape[0]), cv2.COLOR_RGB2GRAY)
-    drawn = extract(gray, weights)
+    drawn = extract_lines(gray, weights)
     assert (drawn.shape, drawn.dtype) == (shape, np.uint8)
-    np.testing.assert_array_equal(drawn, extract(np.dstack([gray] * 3), weights))
+    np.testing.assert_array_equal(drawn, extract_lines(np.dstack([gray] * 3), weights))
 
 
 def test_the_number_of_threads_changes_no_pixel_and_is_left_as_it_was(image, weights):
@@ -104,7 +105,7 @@ def test_the_number_of_threads_changes_no_pixel_and_is_left_as_it_was(image, wei
     try:
         for threads in (1, 2):
             torch.set_num_threads(threads)
-            drawn.append(extract(image, weights))
+            drawn.append(extract_lines(image, weights))
             assert torch.get_num_threads() == threads
     finally:
         torch.set_num_threads(before)
@@ -118,16 +119,16 @@ def test_weights_are_taken_from_both_kinds_of_files_and_from_a_parallel_training
     torch.save(network.state_dict(), tmp_path / "old.pth", _use_new_zipfile_serialization=False)
     torch.save(network.half().state_dict(), tmp_path / "half.pth")
     image = picture(1, 256, 256)
-    expected = extract(image, weights)
+    expected = extract_lines(image, weights)
     for name in ("parallel.safetensors", "parallel.pth", "old.pth"):
-        np.testing.assert_array_equal(extract(image, str(tmp_path / name)), expected)
-    assert np.abs(extract(image, str(tmp_path / "half.pth")).astype(int) - expected).mean() < 2
+        np.testing.assert_array_equal(extract_lines(image, str(tmp_path / name)), expected)
+    assert np.abs(extract_lines(image, str(tmp_path / "half.pth")).astype(int) - expected).mean() < 2
 
 
 def test_the_weights_are_loaded_once(weights, image, monkeypatch):
-    extract(image, weights)
-    monkeypatch.setattr(extractor, "read", None)
-    extract(image, weights)
+    extract_lines(image, weights)
+    monkeypatch.setattr(anime2sketch, "read", None)
+    extract_lines(image, weights)
 
 
 class Evil:
@@ -173,31 +174,33 @@ def test_a_file_that_does_not_fit_is_refused_in_one_sentence_and_no_code_in_it_r
     for path in tmp_path.glob("*"):
         if str(path) != weights:
             with pytest.raises(Halt, match=f"{path.name} does not hold the weights of an Anime2Sketch"):
-                extract(picture(1), str(path))
+                extract_lines(picture(1), str(path))
 
 
 @pytest.mark.parametrize("name", ["nowhere.pth", "."])
 def test_a_missing_file_is_said_before_a_picture_is_drawn(tmp_path, name):
     sketch = Sketch(method="learned", weights=str(tmp_path / name))
     with pytest.raises(Halt, match=r"^.* is missing: download the weights, and name their file$"):
-        pin(sketch)
+        pin_weights(sketch)
     with pytest.raises(Halt, match="is missing"):
-        column(png.encode_png(picture(1)), "1", sketch)
+        make_sketch(png.encode_png(picture(1)), "1", sketch)
 
 
 def test_other_weights_at_the_same_place_make_other_work(weights):
     sketch = Sketch(method="learned", weights=weights)
-    pinned = pin(sketch)
+    pinned = pin_weights(sketch)
     assert pinned.sha256 == hashlib.sha256(Path(weights).read_bytes()).hexdigest()
-    assert pin(pinned) == pinned
+    assert pin_weights(pinned) == pinned
     save_file(Extractor(WIDTH).state_dict(), weights)
-    assert Step(column, pin(sketch)).fingerprint() != Step(column, pinned).fingerprint()
+    assert Step(make_sketch, pin_weights(sketch)).fingerprint() != Step(make_sketch, pinned).fingerprint()
     with pytest.raises(Halt, match=r"has the SHA-256 .*: name the file that was asked for, or change sha256"):
-        pin(pinned)
-    assert pin(Sketch()) == Sketch()
+        pin_weights(pinned)
+    assert pin_weights(Sketch()) == Sketch()
 
 
 def test_the_facts_tell_the_weights_by_hash_and_not_where_they_lie(weights, image):
-    facts = column(png.encode_png(image), "1", pin(Sketch(method="learned", weights=weights))).metadata
+    facts = make_sketch(
+        png.encode_png(image), "1", pin_weights(Sketch(method="learned", weights=weights))
+    ).metadata
     assert facts["weights"] == "netG.safetensors"
     assert len(facts["sha256"]) == 64

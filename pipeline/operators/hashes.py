@@ -12,32 +12,34 @@ import numpy as np
 
 from pipeline.images.pixels import grayscale
 
-MEANS, WAVES = 64, 11  # sides of the reduced picture and of the block of frequencies
-REACH = 18  # bits: less misses crops of 2 %, more links different portraits by one artist
-FLAT = 1.0  # levels: a reduced picture with a smaller standard deviation is nearly uniform
-BARE = 0.5  # percent: a sketch with less black is nearly empty
-STEP = 1.0  # amplitudes are rounded to this, so that rounding errors decide no bit of a symmetric picture
-NOTHING = bytes(-(-WAVES * WAVES // 8))  # the hash of a picture without features; near no other
+REDUCED_SIDE, WAVE_COUNT = 64, 11  # sides of the reduced picture and of the block of frequencies
+HAMMING_RADIUS = 18  # bits: less misses crops of 2 %, more links different portraits by one artist
+MIN_DEVIATION = 1.0  # levels: a reduced picture with a smaller standard deviation is nearly uniform
+MIN_BLACK = 0.5  # percent: a sketch with less black is nearly empty
+WAVE_STEP = (
+    1.0  # amplitudes are rounded to this, so that rounding errors decide no bit of a symmetric picture
+)
+NO_HASH = bytes(-(-WAVE_COUNT * WAVE_COUNT // 8))  # the hash of a picture without features; near no other
 
 
-def of_colors(image: np.ndarray) -> bytes:
+def color_hash(image: np.ndarray) -> bytes:
     """Hash the brightness of an RGB picture (256, 256, 3); return NOTHING if it is nearly uniform.
 
     Hues do not count: pictures that differ only in hues show the same drawing.
     """
-    return waves(grayscale(image))
+    return dct_hash(grayscale(image))
 
 
-def of_lines(sketch: np.ndarray) -> bytes:
+def line_hash(sketch: np.ndarray) -> bytes:
     """Hash the black pixels of a sketch (256, 256); return NOTHING if it is nearly empty or uniform."""
     black = np.where(sketch < 128, np.uint8(255), np.uint8(0))
-    return NOTHING if np.mean(black) < 2.55 * BARE else waves(black)
+    return NO_HASH if np.mean(black) < 2.55 * MIN_BLACK else dct_hash(black)
 
 
-def waves(gray: np.ndarray) -> bytes:
+def dct_hash(gray: np.ndarray) -> bytes:
     """Hash a gray picture (256, 256) by its lowest frequencies; return NOTHING if it is nearly uniform."""
-    means = cv2.resize(gray.astype(np.float32), (MEANS, MEANS), interpolation=cv2.INTER_AREA)
-    if np.std(means, dtype=np.float64) < FLAT:
-        return NOTHING
-    low = np.rint(cv2.dct(means.astype(np.float64))[1 : WAVES + 1, 1 : WAVES + 1] / STEP)
+    means = cv2.resize(gray.astype(np.float32), (REDUCED_SIDE, REDUCED_SIDE), interpolation=cv2.INTER_AREA)
+    if np.std(means, dtype=np.float64) < MIN_DEVIATION:
+        return NO_HASH
+    low = np.rint(cv2.dct(means.astype(np.float64))[1 : WAVE_COUNT + 1, 1 : WAVE_COUNT + 1] / WAVE_STEP)
     return np.packbits(low > np.median(low)).tobytes()

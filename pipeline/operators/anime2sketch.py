@@ -19,8 +19,8 @@ from pipeline.weights import fitting, parse, read
 
 DEPTH = 8  # halvings
 MULTIPLE = 2**DEPTH  # which the sides of a picture must be of, in pixels
-FIRST = "model.model.0.weight"  # its first axis tells the width of the network
-ADVICE = "name its netG.pth, or the same tensors as .safetensors"
+FIRST_WEIGHT = "model.model.0.weight"  # its first axis tells the width of the network
+EXTRACTOR_ADVICE = "name its netG.pth, or the same tensors as .safetensors"
 
 
 class Block(nn.Module):
@@ -71,23 +71,23 @@ class Extractor(nn.Module):
         return self.model(x)
 
 
-def extract(image: np.ndarray, weights: str, sha256: str = "") -> np.ndarray:
+def extract_lines(image: np.ndarray, weights: str, sha256: str = "") -> np.ndarray:
     """Draw the lines (H, W) of an RGB or gray picture at the nearest multiples of 256, and resize them back.
 
     Raise Halt if the weights cannot be used.
     """
-    network = load(weights, sha256)
+    network = load_extractor(weights, sha256)
     height, width = image.shape[:2]
     color = image if image.ndim == 3 else cv2.cvtColor(image, cv2.COLOR_GRAY2RGB)
     fitted = resize(color, *(max(1, round(side / MULTIPLE)) * MULTIPLE for side in (width, height)))
     pixels = torch.from_numpy(fitted.transpose(2, 0, 1)[None].astype(np.float32) / 127.5 - 1)
-    with torch.inference_mode(), one_thread():
+    with torch.inference_mode(), one_torch_thread():
         drawn = network(pixels)[0, 0].numpy()
     return resize(np.rint((drawn + 1) * 127.5).astype(np.uint8), width, height)
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
+def one_torch_thread() -> Iterator[None]:
     """Compute in one thread meanwhile: how many there are must not change a pixel."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -103,12 +103,12 @@ def hash_weights(weights: str, sha256: str = "") -> str:
 
 
 @lru_cache(1)
-def load(weights: str, sha256: str = "") -> Extractor:
+def load_extractor(weights: str, sha256: str = "") -> Extractor:
     """Load the network once per process. Raise Halt if the file is missing, another, or does not fit."""
     data = read(weights, sha256)
-    with fitting(weights, "an Anime2Sketch generator", ADVICE):
+    with fitting(weights, "an Anime2Sketch generator", EXTRACTOR_ADVICE):
         tensors = {name.removeprefix("module."): tensor for name, tensor in parse(data, weights).items()}
         with torch.device("meta"):  # no numbers are drawn only to be replaced
-            network = Extractor(tensors[FIRST].shape[0])
+            network = Extractor(tensors[FIRST_WEIGHT].shape[0])
         network.load_state_dict(tensors, assign=True)
     return network.float().eval()

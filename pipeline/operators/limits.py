@@ -7,9 +7,9 @@ decoded.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pipeline.clean import Take, measure
 from pipeline.images.codec import BadImage
 from pipeline.images.result import Result
+from pipeline.operators.clean import PixelParams, measure_original
 from pipeline.params import Clean
 
 
@@ -37,7 +37,7 @@ class Verdict:
         return self.value >= self.limit if self.rule.least else self.value <= self.limit
 
 
-def stored(name: str) -> Callable[[dict, Clean], float]:
+def stored_score(name: str) -> Callable[[dict, Clean], float]:
     """Return the function that reads the score of this name."""
     return lambda metadata, params: metadata[name]
 
@@ -47,46 +47,46 @@ def shorter_side(metadata: dict, params: Clean) -> float:
     return min(metadata["width"], metadata["height"])
 
 
-def aspect(metadata: dict, params: Clean) -> float:
+def aspect_ratio(metadata: dict, params: Clean) -> float:
     """Return the long side of the original over the short one."""
     sides = metadata["width"], metadata["height"]
     return round(max(sides) / min(sides), 4)
 
 
-def complexity(metadata: dict, params: Clean) -> float:
+def complexity_score(metadata: dict, params: Clean) -> float:
     """Return the complexity of the sketch at `params.blocksize`, in percent."""
     return metadata[f"complexity{params.blocksize}"]
 
 
 RULES = (  # the first rule that a picture breaks gives the reason
     Rule("too small", "smallest", True, shorter_side),
-    Rule("odd aspect", "aspect", False, aspect),
-    Rule("blank", "blank", False, stored("blank")),
-    Rule("gray", "gray", True, stored("gray")),
-    Rule("monochrome", "monochrome", True, stored("monochrome")),
-    Rule("dull", "colorfulness", True, stored("colorfulness")),
-    Rule("pale", "saturation", True, stored("saturation")),
-    Rule("bordered", "borders", False, stored("borders")),
-    Rule("text", "text", False, stored("text")),
-    Rule("blurred", "blur", False, stored("blur")),
-    Rule("too complex", "complexity", False, complexity),
-    Rule("too plain", "plain", True, complexity),
+    Rule("odd aspect", "aspect", False, aspect_ratio),
+    Rule("blank", "blank", False, stored_score("blank")),
+    Rule("gray", "gray", True, stored_score("gray")),
+    Rule("monochrome", "monochrome", True, stored_score("monochrome")),
+    Rule("dull", "colorfulness", True, stored_score("colorfulness")),
+    Rule("pale", "saturation", True, stored_score("saturation")),
+    Rule("bordered", "borders", False, stored_score("borders")),
+    Rule("text", "text", False, stored_score("text")),
+    Rule("blurred", "blur", False, stored_score("blur")),
+    Rule("too complex", "complexity", False, complexity_score),
+    Rule("too plain", "plain", True, complexity_score),
 )
 
 
-def verdicts(metadata: dict, params: Clean) -> list[Verdict]:
+def check_limits(metadata: dict, params: Clean) -> list[Verdict]:
     """Compare the scores of a picture with every rule."""
     return [Verdict(rule, rule.score(metadata, params), getattr(params, rule.limit)) for rule in RULES]
 
 
-def judge(metadata: dict, params: Clean) -> str:
+def rejection_reason(metadata: dict, params: Clean) -> str:
     """Return the reason to reject a picture with these scores, or an empty text."""
-    return next((verdict.rule.reason for verdict in verdicts(metadata, params) if not verdict.fine), "")
+    return next((verdict.rule.reason for verdict in check_limits(metadata, params) if not verdict.fine), "")
 
 
-def admit(picture: bytes, params: Clean, sketch: bytes | None = None) -> Result:
+def judge_original(picture: bytes, params: Clean, sketch: bytes | None = None) -> Result:
     """Crop, resize and score an original. Raise BadImage with the reason to reject it."""
-    result = measure(picture, Take.of(params), sketch)
-    if reason := judge(result.metadata, params):
+    result = measure_original(picture, PixelParams.of(params), sketch)
+    if reason := rejection_reason(result.metadata, params):
         raise BadImage(reason)
     return result

@@ -5,8 +5,8 @@ import numpy as np
 
 from pipeline.images import pixels
 
-CANON = 256  # side at which the literature measures complexity, in pixels
-BLACK = -3.5  # 1 + tanh of it is less than half a level
+CANON_SIDE = 256  # side at which the literature measures complexity, in pixels
+XDOG_BLACK = -3.5  # 1 + tanh of it is less than half a level
 
 
 def threshold(gray: np.ndarray, blocksize: int, c: float, mean: bool = False) -> np.ndarray:
@@ -35,7 +35,7 @@ def xdog(
     )
     steep = (difference * np.float32(phi)).ravel()
     drawn = (steep >= 0) * np.uint8(255)
-    between = np.flatnonzero((steep > BLACK) & (steep < 0))  # few, as a rule, and tanh is slow
+    between = np.flatnonzero((steep > XDOG_BLACK) & (steep < 0))  # few, as a rule, and tanh is slow
     drawn[between] = np.rint(255 * (1 + np.tanh(steep[between])))
     return drawn.reshape(gray.shape)
 
@@ -69,6 +69,6 @@ def pencil(gray: np.ndarray, sigma: float) -> np.ndarray:
     return np.rint(255 * np.minimum(light / pixels.gaussian_blur(light, sigma), 1)).astype(np.uint8)
 
 
-def black(sketch: np.ndarray) -> float:
+def black_share(sketch: np.ndarray) -> float:
     """Return the share of black pixels (below 128), in percent."""
     return round(100 * (int(np.count_nonzero(sketch < 128)) / sketch.size), 4)

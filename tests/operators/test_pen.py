@@ -5,20 +5,20 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter, label
 
+from pipeline.operators.pen import apply_pen
+from pipeline.operators.sketch import draw_sketch
 from pipeline.params import Sketch
-from pipeline.pen import finish
-from pipeline.sketch import sketchify
 
 
 @pytest.fixture
 def lines(image):
     """Draw black lines on white."""
-    return sketchify(image, Sketch(preset="a-08"))
+    return draw_sketch(image, Sketch(preset="a-08"))
 
 
 def go_over(lines, image=None, key="1", **options):
     """Finish lines with some options of the pen."""
-    return finish(lines, lines if image is None else image, Sketch(**options), key)
+    return apply_pen(lines, lines if image is None else image, Sketch(**options), key)
 
 
 def test_a_pen_of_which_nothing_is_asked_changes_nothing(lines, image):

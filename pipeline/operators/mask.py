@@ -2,25 +2,25 @@
 
 import numpy as np
 
-NAMES = (
+MASK_NAMES = (
     "left", "right", "top", "bottom",
     "columns", "other-columns", "rows", "other-rows", "checkers", "other-checkers",
 )  # fmt: skip
-BANDS = ((1, 2), (2, 1), (1, 4), (4, 1), (4, 4))  # rows and columns of bands, of each pair
+BAND_COUNTS = ((1, 2), (2, 1), (1, 4), (4, 1), (4, 4))  # rows and columns of bands, of each pair
 
 
-def mask(number: int, height: int, width: int) -> np.ndarray:
+def make_mask(number: int, height: int, width: int) -> np.ndarray:
     """Make the mask `NAMES[number]`, bool (height, width): True where the picture is to be colored.
 
     The masks 2n and 2n + 1 are complements. Bands differ by a pixel in width where the side does not divide.
     """
-    if number not in range(len(NAMES)):
-        raise ValueError(f"number must be an integer from 0 to {len(NAMES) - 1}, got {number!r}")
-    down, across = BANDS[number // 2]
-    band = bands(height, down)[:, None] + bands(width, across)
+    if number not in range(len(MASK_NAMES)):
+        raise ValueError(f"number must be an integer from 0 to {len(MASK_NAMES) - 1}, got {number!r}")
+    down, across = BAND_COUNTS[number // 2]
+    band = band_numbers(height, down)[:, None] + band_numbers(width, across)
     return band % 2 == number % 2
 
 
-def bands(side: int, count: int) -> np.ndarray:
+def band_numbers(side: int, count: int) -> np.ndarray:
     """Tell in which band each pixel of a side lies."""
     return np.arange(side) * count // side

@@ -10,7 +10,16 @@ from PIL import Image, ImageDraw, ImageFont
 from skimage.color import rgb2hsv, rgb2lab
 from skimage.measure import blur_effect
 
-from pipeline.scores import blank, blur, borders, colorfulness, measure, monochrome, saturation, text
+from pipeline.operators.scores import (
+    blank,
+    blur,
+    borders,
+    colorfulness,
+    measure_scores,
+    monochrome,
+    saturation,
+    text,
+)
 
 SIDE = 256
 RANDOM = np.random.default_rng(0)
@@ -67,12 +76,12 @@ def letter(image, size, lines, ink=0, paper=255):
 
 def test_measure_tells_every_score(image):
     functions = (colorfulness, saturation, monochrome, borders, text, blur, blank)
-    assert measure(image) == {function.__name__: function(image) for function in functions}
+    assert measure_scores(image) == {function.__name__: function(image) for function in functions}
 
 
 def test_scores_leave_the_picture_alone_and_have_four_decimals(image):
     before = image.copy()
-    scores = measure(image)
+    scores = measure_scores(image)
     np.testing.assert_array_equal(image, before)
     assert all(type(score) is float and score == round(score, 4) for score in scores.values())
 
@@ -80,13 +89,13 @@ def test_scores_leave_the_picture_alone_and_have_four_decimals(image):
 @pytest.mark.parametrize("name", TRIVIAL)
 def test_scores_of_trivial_pictures_are_finite(name):
     with warnings.catch_warnings(action="error"), np.errstate(all="raise"):
-        scores = measure(TRIVIAL[name])
+        scores = measure_scores(TRIVIAL[name])
     assert all(0 <= score < 200 for score in scores.values())
 
 
 @pytest.mark.parametrize("name", ["black", "white", "red", "gray"])
 def test_a_picture_of_one_color_is_blank_frame_without_edges_letters_and_other_hues(name):
-    scores = measure(TRIVIAL[name])
+    scores = measure_scores(TRIVIAL[name])
     assert (scores["blank"], scores["borders"], scores["blur"], scores["text"]) == (100, 100, 0, 0)
     assert scores["monochrome"] == 0
 
@@ -94,8 +103,8 @@ def test_a_picture_of_one_color_is_blank_frame_without_edges_letters_and_other_h
 @pytest.mark.parametrize("turn", [np.fliplr, np.flipud, np.rot90])
 def test_a_turned_picture_scores_the_same(image, turn):
     framed = cv2.copyMakeBorder(image[:216], 40, 0, 0, 0, cv2.BORDER_CONSTANT)
-    turned = measure(np.ascontiguousarray(turn(framed)))
-    assert turned == pytest.approx(measure(framed), abs=0.05)
+    turned = measure_scores(np.ascontiguousarray(turn(framed)))
+    assert turned == pytest.approx(measure_scores(framed), abs=0.05)
 
 
 # ---------------------------------------------------------------- color

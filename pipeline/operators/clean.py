@@ -7,20 +7,22 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from pipeline import looks, scores
 from pipeline.images import codec, pixels
 from pipeline.images.codec import BadImage
 from pipeline.images.result import Result
-from pipeline.lines import CANON, black, threshold
+from pipeline.operators import hashes, scores
+from pipeline.operators.lines import CANON_SIDE, black_share, threshold
 from pipeline.params import Clean
 
-C = 2.0  # levels below the mean of its neighborhood from which a pixel is black, where complexity is measured
-LOOK = 7  # blocksize of the sketch whose lines are hashed, in pixels
-STRETCH = 0.02  # largest relative difference between the aspects of a picture and its own sketch
+THRESHOLD_C = (
+    2.0  # levels below the mean of its neighborhood from which a pixel is black, where complexity is measured
+)
+HASH_BLOCKSIZE = 7  # blocksize of the sketch whose lines are hashed, in pixels
+MAX_STRETCH = 0.02  # largest relative difference between the aspects of a picture and its own sketch
 
 
 @dataclass(frozen=True)
-class Take:
+class PixelParams:
     """The parameters that decide pixels and scores; the others of Clean are limits."""
 
     side: int
@@ -28,12 +30,12 @@ class Take:
     blocksizes: str
 
     @classmethod
-    def of(cls, params: Clean) -> "Take":
+    def of(cls, params: Clean) -> "PixelParams":
         """Select them from all parameters."""
         return cls(params.side, params.crop, params.blocksizes)
 
 
-def measure(picture: bytes, take: Take, sketch: bytes | None = None) -> Result:
+def measure_original(picture: bytes, take: PixelParams, sketch: bytes | None = None) -> Result:
     """Decode, crop and resize an original to (side, side, 3), and score it.
 
     `sketch`, the artist's own, is cropped and resized as the picture is.
@@ -45,27 +47,31 @@ def measure(picture: bytes, take: Take, sketch: bytes | None = None) -> Result:
     decoded.
     """
     width, height = codec.read_size(picture)
-    image = codec.decode(picture, least=max(take.side, CANON))
+    image = codec.decode(picture, least=max(take.side, CANON_SIDE))
     color = pixels.square(image, take.side, take.crop)
-    canon = color if take.side == CANON else pixels.square(image, CANON, take.crop)
+    canon = color if take.side == CANON_SIDE else pixels.square(image, CANON_SIDE, take.crop)
     light = pixels.grayscale(canon)
-    own = None if sketch is None else fit(codec.decode(sketch), image, take)
-    lines = threshold(light, LOOK, C) if own is None else pixels.resize(own, CANON, CANON)
-    metadata = {"width": width, "height": height, "gray": chroma(color)} | scores.measure(canon)
+    own = None if sketch is None else fit_sketch(codec.decode(sketch), image, take)
+    lines = (
+        threshold(light, HASH_BLOCKSIZE, THRESHOLD_C)
+        if own is None
+        else pixels.resize(own, CANON_SIDE, CANON_SIDE)
+    )
+    metadata = {"width": width, "height": height, "gray": chroma(color)} | scores.measure_scores(canon)
     for size in map(int, take.blocksizes.split(",")):
-        metadata[f"complexity{size}"] = black(threshold(light, size, C))
+        metadata[f"complexity{size}"] = black_share(threshold(light, size, THRESHOLD_C))
     metadata["pixels"] = hashlib.sha256(color.tobytes()).hexdigest()[:32]
-    metadata |= {"colors": looks.of_colors(canon).hex(), "lines": looks.of_lines(lines).hex()}
+    metadata |= {"colors": hashes.color_hash(canon).hex(), "lines": hashes.line_hash(lines).hex()}
     return Result(color, metadata, own)
 
 
-def fit(sketch: np.ndarray, image: np.ndarray, take: Take) -> np.ndarray:
+def fit_sketch(sketch: np.ndarray, image: np.ndarray, take: PixelParams) -> np.ndarray:
     """Crop and resize the artist's own sketch as its picture is, to gray (side, side).
 
     Raise BadImage("odd sketch") if the aspects differ; the sizes may.
     """
     aspects = [width / height for height, width in (sketch.shape[:2], image.shape[:2])]
-    if max(aspects) > (1 + STRETCH) * min(aspects):
+    if max(aspects) > (1 + MAX_STRETCH) * min(aspects):
         raise BadImage("odd sketch")
     return pixels.square(cv2.cvtColor(sketch, cv2.COLOR_RGB2GRAY), take.side, take.crop)
 
@@ -77,18 +83,18 @@ def chroma(image: np.ndarray) -> float:
     return round(float(cv2.subtract(largest, smallest).mean()), 4)
 
 
-def column(picture: bytes, key: str, take: Take, sketch: bytes | None = None) -> Result:
+def make_color(picture: bytes, key: str, take: PixelParams, sketch: bytes | None = None) -> Result:
     """Measure an encoded original; `run.process` calls this for every sample."""
-    return measure(picture, take, sketch)
+    return measure_original(picture, take, sketch)
 
 
-def told(params: Clean) -> tuple[str, ...]:
+def reported_scores(params: Clean) -> tuple[str, ...]:
     """Name the scores that are reported for every picture."""
     complexities = [f"complexity{size}" for size in params.blocksizes.split(",")]
-    return ("width", "height", "gray", *scores.NAMES, *complexities, "pixels")
+    return ("width", "height", "gray", *scores.SCORE_NAMES, *complexities, "pixels")
 
 
-def histogram(percents: Counter) -> str:
+def complexity_histogram(percents: Counter) -> str:
     """Bin counted percentages into whole percents, as tab-separated text for a plot."""
     counts, _ = np.histogram([*percents], bins=np.arange(101), weights=[*percents.values()])
     return "complexity\tpictures\n" + "".join(f"{low}\t{count:.0f}\n" for low, count in enumerate(counts))

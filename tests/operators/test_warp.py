@@ -7,63 +7,63 @@ from made import picture, unpacked
 from scipy.interpolate import RBFInterpolator
 from scipy.ndimage import map_coordinates
 
-from pipeline import warp
 from pipeline.images import png
+from pipeline.operators import warp
 from pipeline.params import Reference
 
 
 def spline(points, side):
     """Evaluate SciPy's thin-plate spline at every pixel."""
     grid = round(len(points) ** 0.5)
-    control, at = warp.lattice(np.linspace(0, 1, grid)), warp.lattice(warp.centers(side))
+    control, at = warp.lattice_points(np.linspace(0, 1, grid)), warp.lattice_points(warp.pixel_centers(side))
     moved = RBFInterpolator(control, points, kernel="thin_plate_spline")(at)
     return (at + moved).reshape(side, side, 2)
 
 
 @pytest.mark.parametrize("grid", [2, 3, 5])
 def test_the_flow_agrees_with_scipy(grid):
-    points, _ = warp.draw("1", Reference(grid=grid))
-    np.testing.assert_allclose(warp.flow(points, 64, 64), spline(points, 64), atol=1e-9)
+    points, _ = warp.draw_displacements("1", Reference(grid=grid))
+    np.testing.assert_allclose(warp.spline_flow(points, 64, 64), spline(points, 64), atol=1e-9)
 
 
 def test_the_flow_of_a_large_picture_is_off_by_less_than_a_pixel():
-    points, _ = warp.draw("1", Reference())
-    error = np.linalg.norm(warp.flow(points, 400, 400) - spline(points, 400), axis=2) * 400
+    points, _ = warp.draw_displacements("1", Reference())
+    error = np.linalg.norm(warp.spline_flow(points, 400, 400) - spline(points, 400), axis=2) * 400
     assert error.mean() < 0.3
     assert error.max() < 1
 
 
 def test_the_flow_of_an_oblong_picture_is_that_of_the_square_resampled():
-    points, _ = warp.draw("1", Reference())
-    oblong = warp.flow(points, 32, 64)
+    points, _ = warp.draw_displacements("1", Reference())
+    oblong = warp.spline_flow(points, 32, 64)
     rows = spline(points, 64).reshape(32, 2, 64, 2).mean(axis=1)
     assert np.abs(oblong - rows).max() * 64 < 0.5
 
 
 def test_points_that_stay_leave_the_picture_as_it_is(image):
-    at = warp.flow(np.zeros((9, 2)), 64, 64)
+    at = warp.spline_flow(np.zeros((9, 2)), 64, 64)
     np.testing.assert_array_equal(warp.warp(image, at), image)
 
 
 def test_moving_all_points_to_the_right_takes_pixels_from_the_right(image):
-    at = warp.flow(np.tile((0.25, 0.0), (9, 1)), 64, 64)
+    at = warp.spline_flow(np.tile((0.25, 0.0), (9, 1)), 64, 64)
     np.testing.assert_array_equal(warp.warp(image, at)[:, :48], image[:, 16:])
 
 
 def test_beyond_the_border_the_picture_is_reflected(image):
-    at = warp.flow(np.tile((0.25, 0.0), (9, 1)), 64, 64)
+    at = warp.spline_flow(np.tile((0.25, 0.0), (9, 1)), 64, 64)
     np.testing.assert_array_equal(warp.warp(image, at)[:, 48:], image[:, :47:-1])
 
 
 def test_what_lies_at_a_displaced_point_comes_to_the_control_point():
     points = np.zeros((9, 2))
     points[4] = (0.25, -0.125)  # the center
-    at = warp.flow(points, 65, 65)
+    at = warp.spline_flow(points, 65, 65)
     np.testing.assert_allclose(at[32, 32], (0.75, 0.375), atol=1e-9)
 
 
 def test_jitter_adds_one_shift_to_each_channel_within_bounds(image):
-    tinted = warp.tint(image, np.array([10.0, -300.0, 0.4]))
+    tinted = warp.tint_picture(image, np.array([10.0, -300.0, 0.4]))
     np.testing.assert_array_equal(tinted[..., 0], np.minimum(image[..., 0].astype(int) + 10, 255))
     assert tinted[..., 1].max() == 0
     np.testing.assert_array_equal(tinted[..., 2], image[..., 2])
@@ -73,13 +73,13 @@ def test_every_level_is_tinted_to_the_nearest_within_bounds():
     levels = np.stack([np.arange(256, dtype=np.uint8)] * 3, axis=1)[None]
     for shift in ((0.5, -0.5, 12.345), (-1e3, 1e3, 0.0)):
         expected = np.clip(np.rint(levels + np.array(shift)), 0, 255)
-        np.testing.assert_array_equal(warp.tint(levels, np.array(shift)), expected)
+        np.testing.assert_array_equal(warp.tint_picture(levels, np.array(shift)), expected)
 
 
 @pytest.mark.parametrize("size", [(64, 64), (40, 56)])
 def test_the_warp_is_that_of_scipy_but_for_the_32nd_of_a_pixel_that_opencv_counts_in(size):
     source = cv2.GaussianBlur(picture(3, size[1], size[0]), (0, 0), 2)
-    at = warp.flow(warp.draw("1", Reference())[0], *size)
+    at = warp.spline_flow(warp.draw_displacements("1", Reference())[0], *size)
     order = [at[..., 1] * size[0] - 0.5, at[..., 0] * size[1] - 0.5]
     expected = [map_coordinates(source[..., c] / 1, order, order=1, mode="reflect") for c in range(3)]
     assert np.abs(warp.warp(source, at) - np.stack(expected, axis=2)).max() < 2
@@ -87,15 +87,19 @@ def test_the_warp_is_that_of_scipy_but_for_the_32nd_of_a_pixel_that_opencv_count
 
 def test_draws_depend_on_key_seed_and_variant_alone():
     params = Reference()
-    first = warp.draw("1", params)
-    warp.draw("2", params)
-    np.testing.assert_array_equal(first[0], warp.draw("1", params)[0])
-    others = [warp.draw("2", params), warp.draw("1", Reference(seed=1)), warp.draw("1", params, "b")]
+    first = warp.draw_displacements("1", params)
+    warp.draw_displacements("2", params)
+    np.testing.assert_array_equal(first[0], warp.draw_displacements("1", params)[0])
+    others = [
+        warp.draw_displacements("2", params),
+        warp.draw_displacements("1", Reference(seed=1)),
+        warp.draw_displacements("1", params, "b"),
+    ]
     assert not any(np.allclose(first[0], other[0]) for other in others)
 
 
 def test_draws_stay_within_strength_and_jitter_and_fill_them():
-    drawn = [warp.draw(str(key), Reference(strength=0.1, jitter=20.0)) for key in range(200)]
+    drawn = [warp.draw_displacements(str(key), Reference(strength=0.1, jitter=20.0)) for key in range(200)]
     points, shifts = np.stack([d[0] for d in drawn]), np.stack([d[1] for d in drawn])
     assert 0.099 < np.abs(points).max() <= 0.1
     assert 19 < np.abs(shifts).max() <= 20
@@ -104,15 +108,17 @@ def test_draws_stay_within_strength_and_jitter_and_fill_them():
 
 def test_the_reference_can_be_rebuilt_from_its_facts():
     source = picture(3)
-    reference, facts = unpacked(warp.column(png.encode_png(source), "7", Reference()))
-    again = warp.tint(warp.warp(source, warp.flow(facts["points"], 64, 64)), np.array(facts["shift"]))
+    reference, facts = unpacked(warp.make_reference(png.encode_png(source), "7", Reference()))
+    again = warp.tint_picture(
+        warp.warp(source, warp.spline_flow(facts["points"], 64, 64)), np.array(facts["shift"])
+    )
     np.testing.assert_array_equal(reference, again)
     assert not np.array_equal(reference, source)
 
 
 def test_the_facts_tell_what_was_drawn_and_by_what():
-    facts = warp.column(png.encode_png(picture(3)), "7", Reference(strength=0.1)).metadata
-    points, shift = warp.draw("7", Reference(strength=0.1))
+    facts = warp.make_reference(png.encode_png(picture(3)), "7", Reference(strength=0.1)).metadata
+    points, shift = warp.draw_displacements("7", Reference(strength=0.1))
     assert facts.pop("points") == points.tolist()
     assert facts.pop("shift") == shift.tolist()
     assert facts == {
@@ -125,28 +131,30 @@ def test_the_facts_tell_what_was_drawn_and_by_what():
 @pytest.mark.parametrize("size", [(64, 64), (40, 56), (1, 1)])
 def test_the_rebuilt_flow_takes_the_picture_or_the_target_to_the_reference(order, flip, size):
     source = picture(3, size[1], size[0])
-    reference, facts = unpacked(warp.column(png.encode_png(source), "7", Reference(order=order, flip=flip)))
-    at = warp.flow(facts["points"], *size, flip=facts["flip"])
+    reference, facts = unpacked(
+        warp.make_reference(png.encode_png(source), "7", Reference(order=order, flip=flip))
+    )
+    at = warp.spline_flow(facts["points"], *size, flip=facts["flip"])
     if order == "before":
-        expected = warp.warp(warp.tint(source, np.array(facts["shift"])), at)
+        expected = warp.warp(warp.tint_picture(source, np.array(facts["shift"])), at)
     else:
-        expected = warp.tint(warp.warp(source, at), np.array(facts["shift"]))
+        expected = warp.tint_picture(warp.warp(source, at), np.array(facts["shift"]))
     np.testing.assert_array_equal(reference, expected)
-    np.testing.assert_array_equal(reference, warp.bend(source, facts))
+    np.testing.assert_array_equal(reference, warp.bend_picture(source, facts))
 
 
 @pytest.mark.parametrize("order", ["after", "before"])
 def test_a_flipped_reference_is_the_mirror_image_of_the_one_that_is_not(order):
     source = png.encode_png(picture(3))
     plain, mirrored = (
-        warp.column(source, "7", Reference(order=order, flip=flip)).picture for flip in (0.0, 1.0)
+        warp.make_reference(source, "7", Reference(order=order, flip=flip)).picture for flip in (0.0, 1.0)
     )
     np.testing.assert_array_equal(mirrored, plain[:, ::-1])
     assert not np.array_equal(mirrored, plain)
 
 
 def test_a_flipped_flow_without_motion_mirrors_the_picture(image):
-    at = warp.flow(np.zeros((9, 2)), 64, 64, flip=True)
+    at = warp.spline_flow(np.zeros((9, 2)), 64, 64, flip=True)
     np.testing.assert_array_equal(warp.warp(image, at), image[:, ::-1])
 
 
@@ -155,15 +163,15 @@ def test_before_the_warp_each_pixel_is_clipped_and_after_it_their_mixture():
     image[0, 1] = 240
     at = np.array([[[0.5, 0.5]]])  # halfway between the two
     facts = {"points": np.zeros((4, 2)), "shift": [40.0] * 3, "flip": False}
-    assert (warp.tint(warp.warp(image, at), np.full(3, 40.0)) == 160).all()
-    assert (warp.warp(warp.tint(image, np.full(3, 40.0)), at) == 148).all()  # (40 + 255) / 2
-    assert (warp.bend(image, facts | {"order": "before"}) == [[[40] * 3, [255] * 3]]).all()
+    assert (warp.tint_picture(warp.warp(image, at), np.full(3, 40.0)) == 160).all()
+    assert (warp.warp(warp.tint_picture(image, np.full(3, 40.0)), at) == 148).all()  # (40 + 255) / 2
+    assert (warp.bend_picture(image, facts | {"order": "before"}) == [[[40] * 3, [255] * 3]]).all()
 
 
 def test_the_order_makes_a_difference_where_colors_are_clipped():
     source, params = picture(3), {"jitter": 120.0}
     after, before = (
-        warp.column(png.encode_png(source), "7", Reference(order=order, **params)).picture
+        warp.make_reference(png.encode_png(source), "7", Reference(order=order, **params)).picture
         for order in ("after", "before")
     )
     assert 0 < np.mean(after != before) < 0.5
@@ -173,7 +181,7 @@ def test_the_order_makes_a_difference_where_colors_are_clipped():
 def test_as_many_are_flipped_as_asked_and_more_only_add_to_them():
     before = set()
     for share in (0.0, 0.1, 0.5, 1.0):
-        mirrored = {key for key in range(1000) if warp.flipped(str(key), Reference(flip=share))}
+        mirrored = {key for key in range(1000) if warp.is_flipped(str(key), Reference(flip=share))}
         assert abs(len(mirrored) / 1000 - share) <= 4 * (share * (1 - share) / 1000) ** 0.5
         assert before <= mirrored
         before = mirrored
@@ -181,6 +189,7 @@ def test_as_many_are_flipped_as_asked_and_more_only_add_to_them():
 
 def test_a_flip_leaves_the_other_draws_as_they_were():
     facts = [
-        warp.column(png.encode_png(picture(3)), "7", Reference(flip=flip)).metadata for flip in (0.0, 1.0)
+        warp.make_reference(png.encode_png(picture(3)), "7", Reference(flip=flip)).metadata
+        for flip in (0.0, 1.0)
     ]
     assert facts[0] | {"flip": True} == facts[1]

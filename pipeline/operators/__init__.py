@@ -1,0 +1,1 @@
+"""Operators: a picture in, a picture out."""
