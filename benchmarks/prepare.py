@@ -21,14 +21,15 @@ from scipy.interpolate import RBFInterpolator
 from scipy.ndimage import correlate1d, gaussian_filter, map_coordinates
 from scipy.signal import fftconvolve
 
-from pipeline import artist, workers
+from pipeline import artist
 from pipeline.files import dumps
 from pipeline.images import codec, png
 from pipeline.images.pixels import resize
 from pipeline.operators import clean, cue, sketch, warp
 from pipeline.params import Clean, Cue, Reference, Sketch
+from pipeline.run.processes import single_threaded, start_worker
+from pipeline.run.step import Step
 from pipeline.shards.tar import Sample, Writer
-from pipeline.step import Step
 
 SIDE, SOURCE = 256, 1448  # pixels
 ROUNDS, SECONDS = 5, 2.0
@@ -167,8 +168,8 @@ def rate(name: str, data: bytes) -> float:
 
 def started() -> ProcessPoolExecutor:
     """Start two processes as the library starts its own, and wait for them."""
-    pool = ProcessPoolExecutor(2, get_context("spawn"), initializer=workers.prepare)
-    with workers.single_threaded():
+    pool = ProcessPoolExecutor(2, get_context("spawn"), initializer=start_worker)
+    with single_threaded():
         list(pool.map(time.sleep, [1, 1]))
     return pool
 

@@ -28,7 +28,7 @@ import numpy as np
 import psutil
 
 from pipeline import fetch, files
-from pipeline.memo import TABLE
+from pipeline.run.memo import MEMO_TABLE
 from pipeline.shards import column
 from pipeline.shards.tar import Sample
 
@@ -166,7 +166,7 @@ def killed(home: Path, given: Given, whole: dict[str, Cost]) -> tuple[dict[str, 
 
 def made(home: Path) -> int:
     """Count the samples that the memo holds."""
-    with sqlite3.connect(home / ".prep" / "steps" / TABLE) as table:
+    with sqlite3.connect(home / ".prep" / "steps" / MEMO_TABLE) as table:
         return table.execute("SELECT COUNT(*) FROM made").fetchone()[0]
 
 

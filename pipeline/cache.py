@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.memo import TABLE, table
+from pipeline.run.memo import MEMO_TABLE, open_table
 
 DAY = 24 * 3600  # seconds after which an unfinished file is abandoned
 MADE = ("steps", "laid", "train")  # made from other files
@@ -55,7 +55,7 @@ def entries(cache: Path, folders: tuple[str, ...]) -> Iterator[Entry]:
     for folder in folders:
         groups: dict[Path, list[Path]] = {}
         for path in sorted((cache / folder).rglob("*")):
-            if path.is_file() and not path.name.startswith(TABLE):
+            if path.is_file() and not path.name.startswith(MEMO_TABLE):
                 groups.setdefault(path.with_suffix("") if path.suffix in TWINS else path, []).append(path)
         for paths in groups.values():
             stats = [path.stat() for path in paths]
@@ -69,12 +69,12 @@ def stale(entry: Entry) -> bool:
 
 def tidy(steps: Path) -> None:
     """Remove the samples whose shard is gone from the table of the memo."""
-    if not (steps / TABLE).is_file():
+    if not (steps / MEMO_TABLE).is_file():
         return
     there = {path.stem for path in steps.glob("*/*.json")}
-    with table(steps) as made:
+    with open_table(steps) as made:
         homes = [home for (home,) in made.execute("SELECT DISTINCT shard FROM made")]
         gone = [(home,) for home in homes if home.hex() not in there]
         made.executemany("DELETE FROM made WHERE shard = ?", gone)
-    with table(steps) as made:
+    with open_table(steps) as made:
         made.execute("VACUUM")

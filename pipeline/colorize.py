@@ -15,13 +15,13 @@ from pipeline.images import codec, png
 from pipeline.images.pixels import resize
 from pipeline.operators import cue as cues
 from pipeline.painting import check_tile, colorize
+from pipeline.run.step import Output
 from pipeline.shards.tar import Sample
-from pipeline.step import Output
 
 
 @dataclass(frozen=True)
 class Colorizer:
-    """A model as a step over samples, for `run.process`.
+    """A model as a step over samples, for `process.run_step`.
 
     `guide` is uint8 RGB of any size, fitted to each sketch. As a cue, its colors are blurred as in training,
     and diffused from where `alpha` (H, W) has any; a model that saw hints in training gets them as they are.

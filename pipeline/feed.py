@@ -16,7 +16,7 @@ from pipeline import Halt
 from pipeline.augment import prepare
 from pipeline.chance import digest
 from pipeline.dataset import Pairs
-from pipeline.workers import hold_memory
+from pipeline.run.processes import hold_memory
 
 AHEAD = 2  # batches that each process prefetches
 

@@ -25,7 +25,7 @@ from pipeline.images.codec import EXIF_ORIENTATION, BadImage, decode
 from pipeline.images.pixels import resize
 from pipeline.posts import FullPost, describe
 from pipeline.progress import Tick, quiet
-from pipeline.workers import spread
+from pipeline.run.spread import spread
 
 COUNT = 480
 KINDS = {  # of posts, in percent

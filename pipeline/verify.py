@@ -6,9 +6,9 @@ from pathlib import Path
 
 from pipeline import Halt
 from pipeline.progress import Tick, quiet
+from pipeline.run.spread import spread
 from pipeline.shards import tar
 from pipeline.shards.column import INDEX, SHARD_NAME, Shard, find_columns, read_seal
-from pipeline.workers import spread
 
 
 @dataclass

@@ -21,7 +21,7 @@ from pipeline.report import summarize_counts
 
 if TYPE_CHECKING:  # it imports what only a few commands need
     from pipeline.fetch import Tally
-    from pipeline.parts import Report
+    from pipeline.run.report import Report
 
 
 def folder(help: str) -> Any:

@@ -11,9 +11,9 @@ from pipeline.images import codec, png, sheets
 from pipeline.operators import clean as cleaning
 from pipeline.operators import limits
 from pipeline.params import Clean
-from pipeline.parts import Report
-from pipeline.run import Policy
-from pipeline.step import Step
+from pipeline.run.process import Policy
+from pipeline.run.report import Report
+from pipeline.run.step import Step
 from stages.arguments import Source, Target
 from stages.column import Run
 from stages.options import unfold

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.run import Execution, process
+from pipeline.run.process import Execution, run_step
 from stages.arguments import CACHE, Cache, Device, Source, Target, conclude, progress
 from stages.options import usage
 
@@ -53,5 +53,5 @@ def colorize(
     with usage():
         colorizer = coloring.load(model, given, device, tile)
     with progress("colorize") as tick:
-        report = process(colorizer, source, dest, Execution(cache, tick=tick))
+        report = run_step(colorizer, source, dest, Execution(cache, tick=tick))
     conclude("colorize", report, dest, None)

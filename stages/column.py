@@ -7,10 +7,10 @@ from pathlib import Path
 
 from pipeline import files
 from pipeline.images import codec, png, sheets
-from pipeline.parts import Report
-from pipeline.run import TOLERANT, Execution, Policy, process
+from pipeline.run.process import TOLERANT, Execution, Policy, run_step
+from pipeline.run.report import Report
+from pipeline.run.step import Step
 from pipeline.shards import loose
-from pipeline.step import Step
 from stages.arguments import CACHE, WORKERS, Cache, Metrics, On, Sheet, Workers, conclude, progress
 
 TILES = 16  # pictures on a contact sheet, eight to a row
@@ -39,7 +39,7 @@ class Run:
         """Apply a step to a column, write the metrics and the sheet, and print the counts."""
         with progress(name) as tick:
             execution = Execution(self.cache, self.workers, self.on, tick)
-            report = process(step, source, dest, execution, policy, view)
+            report = run_step(step, source, dest, execution, policy, view)
         if self.sheet:
             draw_sheet(dest, self.sheet)
         conclude(name, report, dest, self.metrics, numbers)

@@ -2,7 +2,7 @@
 
 from pipeline.operators import cue as cues
 from pipeline.params import Cue
-from pipeline.step import Step
+from pipeline.run.step import Step
 from stages.arguments import Source, Target
 from stages.column import Run
 from stages.options import unfold

@@ -4,8 +4,8 @@ from functools import partial
 
 from pipeline.operators import warp
 from pipeline.params import Reference
+from pipeline.run.step import Step
 from pipeline.shards import relatives
-from pipeline.step import Step
 from stages.arguments import Source, Target
 from stages.column import Run
 from stages.options import unfold

@@ -2,7 +2,7 @@
 
 from pipeline.operators import sketch as sketches
 from pipeline.params import Sketch
-from pipeline.step import Step
+from pipeline.run.step import Step
 from stages.arguments import Source, Target
 from stages.column import Run
 from stages.options import unfold

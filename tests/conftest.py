@@ -5,8 +5,9 @@ import pytest
 from made import make_column, picture
 from rig import Traffic, read
 
-from pipeline import booru, run
+from pipeline import booru
 from pipeline.catalog import Catalog
+from pipeline.run import process
 
 pytest_plugins = ["store"]
 
@@ -14,7 +15,7 @@ pytest_plugins = ["store"]
 @pytest.fixture(autouse=True)
 def eager(monkeypatch):
     """Start workers for few samples too, as tests have no more."""
-    monkeypatch.setattr(run, "WORTH", 1)
+    monkeypatch.setattr(process, "SAMPLES_PER_WORKER", 1)
 
 
 @pytest.fixture(scope="module")

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline import files, run
+from pipeline import files
 from pipeline.images import png
 from pipeline.operators import warp
 from pipeline.params import Reference
-from pipeline.run import Execution, Policy
+from pipeline.run.process import Execution, Policy, run_step
 from pipeline.shards import column
 from pipeline.shards.tar import Sample
 from stages import prep
@@ -96,7 +96,7 @@ def packed(
 def process(step, source, dest, view=list, **given):
     """Apply a step to a column, with the fields of Execution and of Policy as keywords."""
     execution = Execution(**{name: given.pop(name) for name in HOW if name in given})
-    return run.process(step, source, dest, execution, Policy(**given), view)
+    return run_step(step, source, dest, execution, Policy(**given), view)
 
 
 def unpacked(result):

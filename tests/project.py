@@ -145,8 +145,9 @@ def warm() -> None:
     """Import what commands import, and read what decides their results, so that every child has done so."""
     from PIL import Image
 
-    from pipeline import booru, codehash, fetch, search, sources, step
+    from pipeline import booru, codehash, fetch, search, sources
     from pipeline.operators import clean, cue, sketch, warp
+    from pipeline.run import step
     from stages import prep
 
     for module in (booru, clean, cue, fetch, search, sketch, sources, step, warp):

@@ -9,10 +9,10 @@ from made import make_column, process
 
 from pipeline import files
 from pipeline.cache import collect
-from pipeline.memo import TABLE
 from pipeline.operators import sketch
 from pipeline.params import Sketch
-from pipeline.step import Step
+from pipeline.run.memo import MEMO_TABLE
+from pipeline.run.step import Step
 
 WAYS = {
     number: Step(sketch.make_sketch, Sketch(blocksize=number), report=("complexity",))
@@ -74,7 +74,7 @@ def test_a_cache_within_its_limit_keeps_everything(cache):
 
 def test_the_table_loses_the_samples_of_removed_shards(cache):
     collect(cache, 0)
-    with sqlite3.connect(cache / "steps" / TABLE) as table:
+    with sqlite3.connect(cache / "steps" / MEMO_TABLE) as table:
         assert table.execute("SELECT count(*) FROM made").fetchone() == (0,)
 
 

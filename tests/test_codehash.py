@@ -25,7 +25,7 @@ def names(module):
 
 def test_imports_are_followed_to_the_end():
     assert names("pipeline.operators.cue") == ["chance.py", "cue.py", "images.py", "png.py", "result.py"]
-    assert "files.py" in names("pipeline.step")
+    assert "files.py" in names("pipeline.run.step")
 
 
 def test_a_module_that_is_not_imported_does_not_count():
@@ -115,7 +115,7 @@ def test_the_hash_knows_every_field_that_the_syntax_tree_has():
 
 
 def test_a_step_depends_on_the_libraries_that_it_imports_and_on_no_other():
-    drawing = [line.split()[0] for line in libraries("pipeline.operators.sketch", "pipeline.step")]
+    drawing = [line.split()[0] for line in libraries("pipeline.operators.sketch", "pipeline.run.step")]
     assert drawing == ["PIL", "cv2", "numpy", "skimage"]
     assert "torch" in [line.split()[0] for line in libraries("pipeline.operators.anime2sketch")]
 

@@ -312,7 +312,7 @@ def test_a_command_that_may_not_have_the_memory_for_a_picture_says_so_in_one_lin
 
 
 def test_out_of_memory_outside_of_a_step_is_one_line_too(capsys, drawing, monkeypatch):
-    monkeypatch.setattr("stages.column.process", lambda *given, **more: np.empty(1 << 50, np.uint8))
+    monkeypatch.setattr("stages.column.run_step", lambda *given, **more: np.empty(1 << 50, np.uint8))
     code, _, said = run_prep(capsys, "sketchify", drawing, "out")
     assert (code, said) == (1, OUT_OF_MEMORY.format(""))
 

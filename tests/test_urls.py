@@ -14,10 +14,10 @@ from pipeline.images.codec import BadImage
 from pipeline.images.result import Result
 from pipeline.pack import current, pack
 from pipeline.params import Cue, Pack
+from pipeline.run.step import Step
 from pipeline.shards import loose
 from pipeline.shards.column import INDEX, SEAL
 from pipeline.shards.ledger import LEDGER
-from pipeline.step import Step
 
 s3fs = pytest.importorskip("s3fs", reason="needs inkwash[urls]")
 pytest.importorskip("upath", reason="needs inkwash[urls]")

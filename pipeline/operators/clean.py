@@ -84,7 +84,7 @@ def chroma(image: np.ndarray) -> float:
 
 
 def make_color(picture: bytes, key: str, take: PixelParams, sketch: bytes | None = None) -> Result:
-    """Measure an encoded original; `run.process` calls this for every sample."""
+    """Measure an encoded original; `process.run_step` calls this for every sample."""
     return measure_original(picture, take, sketch)
 
 

@@ -17,7 +17,7 @@ from pipeline.operators import anime2sketch
 from pipeline.operators.anime2sketch import Extractor, extract_lines
 from pipeline.operators.sketch import draw_sketch, make_sketch, pin_weights
 from pipeline.params import Sketch
-from pipeline.step import Step
+from pipeline.run.step import Step
 
 WIDTH = 4  # the published one has 64
 

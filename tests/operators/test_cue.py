@@ -20,7 +20,7 @@ from pipeline.operators import cue as cues
 from pipeline.operators.cue import draw_cue
 from pipeline.pack import pack
 from pipeline.params import Cue, Pack
-from pipeline.step import Step
+from pipeline.run.step import Step
 
 METHODS = ("gaussian", "none", "strokes", "points", "palette")
 KEYS = [str(number) for number in range(1000)]

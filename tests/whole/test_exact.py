@@ -19,7 +19,7 @@ import json
 from pipeline.operators import clean, cue, sketch, warp
 from pipeline.codehash import code, listing
 from pipeline.params import Clean, Cue, Reference, Sketch
-from pipeline.step import Step
+from pipeline.run.step import Step
 from stages.arguments import read_params
 from stages.code import deciding
 from pathlib import Path
@@ -114,7 +114,7 @@ def test_a_release_of_torch_redoes_no_picture(stage, copy):
     libraries = "from pipeline.codehash import libraries; import sys; print(libraries(*sys.argv[1:]))"
     modules = {"reference": "warp"}.get(stage, stage)
     done = subprocess.run(
-        [sys.executable, "-c", libraries, f"pipeline.{modules}", "pipeline.step"],
+        [sys.executable, "-c", libraries, f"pipeline.{modules}", "pipeline.run.step"],
         cwd=ROOT, capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert "numpy" in done.stdout

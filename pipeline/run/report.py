@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pipeline.shards.column import Shard
 from pipeline.shards.tar import Sample
 
-EXAMPLES = 10  # rejected pictures kept for each reason
+EXAMPLES_PER_REASON = 10  # rejected pictures kept for each reason
 
 Example = tuple[str, bytes]  # the key of a rejected sample, and its encoded picture
 
@@ -43,7 +43,7 @@ class Part:
         pictures = defaultdict(list, {reason: [*shown] for reason, shown in self.examples.items()})
         for sample in samples:
             shown = pictures[reasons[sample.key]]
-            if len(shown) < EXAMPLES:
+            if len(shown) < EXAMPLES_PER_REASON:
                 shown.append((sample.key, sample.picture))
         return replace(self, examples=dict(pictures))
 
@@ -76,7 +76,7 @@ class Report:
         self.written += len(part.kept)
         self.reasons.update(reject.reason for reject in part.rejects)
         for reason, pictures in part.examples.items():
-            self.examples[reason] = [*self.examples.get(reason, ()), *pictures][:EXAMPLES]
+            self.examples[reason] = [*self.examples.get(reason, ()), *pictures][:EXAMPLES_PER_REASON]
         columns = defaultdict(list)
         for reported in part.kept.values():
             for name, value in reported.items():
@@ -92,11 +92,11 @@ class Report:
         if self.written:
             for name in names:
                 mean = round(self.sums[name] / self.counts[name].total(), 4)
-                summary[name] = {"mean": mean, "median": median(self.counts[name])}
+                summary[name] = {"mean": mean, "median": median_of_counts(self.counts[name])}
         return summary
 
 
-def median(counts: Counter) -> float:
+def median_of_counts(counts: Counter) -> float:
     """Return the median of numbers that were counted, rounded to four decimals."""
     values, low, high = sorted(counts), (counts.total() - 1) // 2, counts.total() // 2
     seen, found = 0, []

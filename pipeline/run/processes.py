@@ -5,52 +5,13 @@ import multiprocessing
 import os
 import sys
 import threading
-from collections import deque
-from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.process import BaseProcess
-from typing import Any
-
-from pipeline import Halt
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-AHEAD = 4  # units handed out per worker; more would hold memory
+UNITS_PER_WORKER = 4  # units handed out per worker; more would hold memory
 MALLOPT = {-1: 1 << 28, -3: 1 << 25}  # M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of glibc, in bytes
-
-
-def spread(work: Callable, units: list, workers: int, on: str = "processes", step: Any = None) -> Generator:
-    """Yield `work(unit)` for each unit in order, computed in up to `workers` processes, or on a cluster."""
-    if on == "ray":
-        from pipeline import cluster
-
-        yield from cluster.spread(work, units, workers, step)
-        return
-    workers = min(workers, len(units))
-    if workers <= 1:
-        hold_memory()
-        yield from map(work, units)
-        return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, initializer=prepare) as pool:
-        try:
-            waiting: deque[Future] = deque()
-            for unit in units:
-                with single_threaded():
-                    waiting.append(pool.submit(work, unit))
-                if len(waiting) > AHEAD * workers:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        except BrokenProcessPool as error:
-            raise Halt(
-                "a worker was killed, perhaps for want of memory: run again with fewer workers"
-            ) from error
-        except BaseException:
-            for child in multiprocessing.active_children():
-                child.terminate()
-            raise
 
 
 def economize() -> None:
@@ -85,7 +46,7 @@ def single_threaded() -> Iterator[None]:
                 os.environ[name] = value
 
 
-def prepare() -> None:
+def start_worker() -> None:
     """Prepare a worker, which has no life after its parent."""
     economize()
     if parent := multiprocessing.parent_process():

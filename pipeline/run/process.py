@@ -15,23 +15,25 @@ import cv2
 from pipeline import Halt
 from pipeline.files import dumps, elsewhere, link, sweep
 from pipeline.images.codec import BadImage
-from pipeline.memo import Made, Memo
-from pipeline.parts import Part, Reject, Report
 from pipeline.progress import Tick, quiet
+from pipeline.run.memo import MadeShard, Memo
+from pipeline.run.report import Part, Reject, Report
+from pipeline.run.spread import spread
+from pipeline.run.step import Output, Step
 from pipeline.shards import loose, tar
 from pipeline.shards.column import Shard, check_destination, copy_shard, finished_shard, open_column
 from pipeline.shards.ledger import LEDGER, open_ledger
 from pipeline.shards.loose import LooseBatch
 from pipeline.shards.tar import Sample
-from pipeline.step import Output, Step
-from pipeline.workers import spread
 
-WORTH = 256  # samples to make for which a worker is worth its start, which takes half a second of a core
+SAMPLES_PER_WORKER = (
+    256  # samples to make for which a worker is worth its start, which takes half a second of a core
+)
 
 Judge = Callable[[dict], str]  # the metadata reported for a sample -> the reason to reject it, or ""
 
 
-def accept(reported: dict) -> str:
+def accept_all(reported: dict) -> str:
     """Reject nothing."""
     return ""
 
@@ -45,7 +47,7 @@ class Policy:
     `tolerance` percent are an error.
     """
 
-    judge: Judge = accept
+    judge: Judge = accept_all
     distinct: str = ""
     tolerance: float = 100.0
 
@@ -67,7 +69,7 @@ class Execution:
     tick: Tick = quiet
 
 
-def process(
+def run_step(
     step: Step,
     source: Path,
     dest: Path,
@@ -93,7 +95,7 @@ def process(
     if not sealed:
         work = partial(run_loose, step, policy.judge, dest)
     elif not elsewhere(source):  # a worker takes longer to start than to make a few samples
-        workers = min(workers, memo.missing(units, workers * WORTH) // WORTH + 1)
+        workers = min(workers, memo.missing(units, workers * SAMPLES_PER_WORKER) // SAMPLES_PER_WORKER + 1)
     report, seen, ledger = Report(), set(), dest / LEDGER
     with ExitStack() as stack:
         log = stack.enter_context(open_ledger(ledger, "reason", "told"))
@@ -118,12 +120,12 @@ def process(
 
 def run_shard(step: Step, memo: Memo, judge: Judge, dest: Path, shard: Shard) -> Part:
     """Make one shard, or find it in the memo; put it in its place without the samples that are rejected."""
-    made = memo.recall(shard) or make(step, memo, shard)
+    made = memo.recall(shard) or make_shard(step, memo, shard)
     part = Part(made.shard, made.told, tuple(Reject(*reject) for reject in made.rejects))
-    return settle(part.reject(reasons(part.kept, judge)), dest / shard.name)
+    return place_shard(part.reject(rejection_reasons(part.kept, judge)), dest / shard.name)
 
 
-def make(step: Step, memo: Memo, shard: Shard) -> Made:
+def make_shard(step: Step, memo: Memo, shard: Shard) -> MadeShard:
     """Make the samples of a shard that were not made before, as part of another."""
     rows, path = shard.rows, memo.path(shard)
     known = memo.known(rows)
@@ -132,7 +134,7 @@ def make(step: Step, memo: Memo, shard: Shard) -> Made:
     with tar.open_writer(path) as out:
         for row in rows:
             if (old := known.get(row.key)) is None:
-                for output in attempt(step, [next(fresh)], rejects):
+                for output in try_samples(step, [next(fresh)], rejects):
                     out.add(output.sample)
                     reported[row.key] = output.reported
             elif old.row is None:
@@ -140,7 +142,7 @@ def make(step: Step, memo: Memo, shard: Shard) -> Made:
             else:
                 out.copy(old.data, old.row)
                 reported[row.key] = old.told
-    made = Made(finished_shard(path, out), reported, rejects)
+    made = MadeShard(finished_shard(path, out), reported, rejects)
     memo.keep(shard, rows, made)
     return made
 
@@ -148,17 +150,17 @@ def make(step: Step, memo: Memo, shard: Shard) -> Made:
 def run_loose(step: Step, judge: Judge, dest: Path, batch: LooseBatch) -> Part:
     """Make one batch of loose pictures, and write those that are not rejected."""
     kept, rejects, rejected = {}, [], []
-    for output in attempt(step, batch, rejects):
+    for output in try_samples(step, batch, rejects):
         kept[output.sample.key] = output.reported
         if judge(output.reported):
             rejected.append(output.sample)
         else:
             loose.write_loose(dest, [output.sample])
     part = Part(kept=kept, rejects=tuple(Reject(*reject) for reject in rejects))
-    return part.reject(reasons(kept, judge)).show(rejected)
+    return part.reject(rejection_reasons(kept, judge)).show(rejected)
 
 
-def attempt(step: Step, batch: Iterable[Sample], rejects: list[tuple[str, str]]) -> Iterator[Output]:
+def try_samples(step: Step, batch: Iterable[Sample], rejects: list[tuple[str, str]]) -> Iterator[Output]:
     """Yield the results of a step; add the key and the reason of each bad picture to `rejects`.
 
     Raise Halt if there is not enough memory for a sample.
@@ -186,13 +188,13 @@ def enough_memory(key: str) -> Iterator[None]:
         ) from error
 
 
-def reasons(kept: Mapping[str, dict], judge: Judge) -> dict[str, str]:
+def rejection_reasons(kept: Mapping[str, dict], judge: Judge) -> dict[str, str]:
     """Return the reason to reject a sample, by key, for those that have one."""
     judged = {key: judge(reported) for key, reported in kept.items()}
     return {key: reason for key, reason in judged.items() if reason}
 
 
-def settle(part: Part, path: Path) -> Part:
+def place_shard(part: Part, path: Path) -> Part:
     """Put the shard of a part in its place, without the rejected samples, which become examples."""
     shard = part.shard
     if len(part.kept) == len(shard):
@@ -213,7 +215,7 @@ def remove_duplicates(part: Part, name: str, seen: set, dest: Path) -> Part:
         return part
     part = part.reject(twins)
     if part.shard:
-        return settle(part, part.shard.path)
+        return place_shard(part, part.shard.path)
     part = part.show(Sample(key, {"png": (dest / f"{key}.png").read_bytes()}) for key in twins)
     for key in twins:
         for suffix in ("png", "json", "sketch.png"):

@@ -22,13 +22,17 @@ from pipeline.shards import tar
 from pipeline.shards.column import Shard
 from pipeline.shards.tar import Row
 
-TABLE = "made.sqlite"
-PATIENCE = 60  # seconds to wait for another process that writes to the table
-FULL = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE)  # said of a full disk
+MEMO_TABLE = "made.sqlite"
+TABLE_TIMEOUT = 60  # seconds to wait for another process that writes to the table
+DISK_FULL_ERRORS = (
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR_WRITE,
+    sqlite3.SQLITE_IOERR_SHMSIZE,
+)  # said of a full disk
 
 
 @dataclass
-class Made:
+class MadeShard:
     """What a step made of a shard: a shard in the memo, what is told by key, and the rejects."""
 
     shard: Shard
@@ -37,7 +41,7 @@ class Made:
 
 
 @dataclass(frozen=True)
-class Old:
+class MadeSample:
     """A sample made before: its bytes in a shard, where they lay, what is told; or why it was rejected."""
 
     data: bytes = b""
@@ -55,7 +59,7 @@ class Memo:
 
     def path(self, shard: Shard) -> Path:
         """Return where that is kept which is made of a shard."""
-        return place(self.folder, self.name(shard.sha256))
+        return memo_path(self.folder, self.name(shard.sha256))
 
     def name(self, sha256: str) -> str:
         """Name what is made of bytes with this hash."""
@@ -64,7 +68,7 @@ class Memo:
     def missing(self, shards: list[Shard], enough: int) -> int:
         """Count the samples that were not made before, as far as names tell; stop counting at `enough`."""
         count = 0
-        with table(self.folder) as made:
+        with open_table(self.folder) as made:
             for shard in shards:
                 if count >= enough:
                     break
@@ -72,10 +76,10 @@ class Memo:
                     count += len(shard) - len(self.homes(made, shard.rows))
         return count
 
-    def recall(self, shard: Shard) -> Made | None:
+    def recall(self, shard: Shard) -> MadeShard | None:
         """Find what was made of a shard; if its bytes have changed since, it does not count."""
         path = self.path(shard)
-        if (made := load(path)) is None:
+        if (made := load_made(path)) is None:
             return None
         with path.open("rb") as file:
             intact = hashlib.file_digest(file, "sha256").hexdigest() == made.shard.sha256
@@ -83,13 +87,17 @@ class Memo:
             os.utime(path.with_suffix(".json"))  # the least recently used go first
         return made if intact else None
 
-    def known(self, rows: tuple[Row, ...]) -> dict[str, Old]:
+    def known(self, rows: tuple[Row, ...]) -> dict[str, MadeSample]:
         """Find what was made of samples, by key, as parts of any shards."""
         homes = defaultdict(list)
-        with table(self.folder) as made:
+        with open_table(self.folder) as made:
             for key, home in self.homes(made, rows).items():
                 homes[home].append(key)
-        return {key: old for home, keys in homes.items() for key, old in dig(place(self.folder, home), keys)}
+        return {
+            key: old
+            for home, keys in homes.items()
+            for key, old in read_made_samples(memo_path(self.folder, home), keys)
+        }
 
     def homes(self, made: sqlite3.Connection, rows: tuple[Row, ...]) -> dict[str, str]:
         """Name the shards in which samples were made, by key, as the open table tells."""
@@ -98,7 +106,7 @@ class Memo:
         found = made.execute(f"SELECT name, shard FROM made WHERE name IN ({marks})", [*names])
         return {names[name]: shard.hex() for name, shard in found}
 
-    def keep(self, shard: Shard, rows: tuple[Row, ...], made: Made) -> None:
+    def keep(self, shard: Shard, rows: tuple[Row, ...], made: MadeShard) -> None:
         """Keep what was made of a shard that has these rows."""
         entry = {"told": made.told, "rejects": made.rejects}
         entry["rows"] = [row.line("") for row in made.shard.rows]
@@ -106,16 +114,16 @@ class Memo:
         write(made.shard.path.with_suffix(".json"), dumps(entry))
         home = bytes.fromhex(self.name(shard.sha256))
         names = [(bytes.fromhex(self.name(row.sha256)), home) for row in rows]
-        with table(self.folder) as lines:
+        with open_table(self.folder) as lines:
             lines.executemany("INSERT OR REPLACE INTO made VALUES (?, ?)", names)
 
 
-def place(folder: Path, name: str) -> Path:
+def memo_path(folder: Path, name: str) -> Path:
     """Return where a shard of the memo lies."""
     return folder / name[:2] / f"{name}.tar"
 
 
-def load(path: Path) -> Made | None:
+def load_made(path: Path) -> MadeShard | None:
     """Read what is kept of a shard of the memo; nothing, if it is not whole."""
     try:
         entry = json.loads(path.with_suffix(".json").read_bytes())
@@ -124,29 +132,29 @@ def load(path: Path) -> Made | None:
     except (FileNotFoundError, json.JSONDecodeError):
         return None
     shard = Shard(path, entry["samples"], entry["bytes"], entry["sha256"], made=rows)
-    return Made(shard, entry["told"], [tuple(reject) for reject in entry["rejects"]])
+    return MadeShard(shard, entry["told"], [tuple(reject) for reject in entry["rejects"]])
 
 
-def dig(path: Path, keys: list[str]) -> Iterator[tuple[str, Old]]:
+def read_made_samples(path: Path, keys: list[str]) -> Iterator[tuple[str, MadeSample]]:
     """Yield samples of a shard of the memo by key; those whose bytes have changed since do not count."""
-    if (made := load(path)) is None:
+    if (made := load_made(path)) is None:
         return
     rows, reasons = {row.key: row for row in made.shard.rows}, dict(made.rejects)
     with path.open("rb") as file:
         for key in keys:
             if key in reasons:
-                yield key, Old(reason=reasons[key])
+                yield key, MadeSample(reason=reasons[key])
             elif data := tar.read_if_intact(file, rows[key]):
-                yield key, Old(data, rows[key], made.told[key])
+                yield key, MadeSample(data, rows[key], made.told[key])
 
 
 @contextmanager
-def table(folder: Path) -> Iterator[sqlite3.Connection]:
+def open_table(folder: Path) -> Iterator[sqlite3.Connection]:
     """Open the table of samples for one transaction. Raise Halt if it is damaged, OSError on a full disk."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / TABLE
+    path = folder / MEMO_TABLE
     try:
-        with closing(sqlite3.connect(path, timeout=PATIENCE)) as connection:
+        with closing(sqlite3.connect(path, timeout=TABLE_TIMEOUT)) as connection:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute(
@@ -155,7 +163,7 @@ def table(folder: Path) -> Iterator[sqlite3.Connection]:
             with connection:
                 yield connection
     except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode in FULL:
+        if error.sqlite_errorcode in DISK_FULL_ERRORS:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
         raise Halt(f"{path} cannot be used ({error}): delete it, it is made anew") from error
     except sqlite3.DatabaseError as error:

@@ -21,15 +21,15 @@ from pipeline import Halt, codehash, files
 from pipeline.images import codec, pixels, png
 from pipeline.images.codec import BadImage
 from pipeline.images.result import Result
-from pipeline.memo import table
 from pipeline.operators import clean, cue, sketch
 from pipeline.params import Clean, Cue, Sketch
-from pipeline.run import accept
+from pipeline.run.memo import open_table
+from pipeline.run.process import accept_all
+from pipeline.run.step import Step
 from pipeline.shards.column import INDEX, SEAL, list_shards, seal_column, write_shard
 from pipeline.shards.ledger import LEDGER
 from pipeline.shards.loose import list_parts, write_loose
 from pipeline.shards.tar import Sample
-from pipeline.step import Step
 
 DRAW = Step(sketch.make_sketch, Sketch(), report=("complexity",))
 
@@ -235,7 +235,7 @@ def test_only_what_is_new_is_made_when_shards_grow_split_or_move(tmp_path, made)
 
 def test_a_judge_that_changes_makes_nothing_again(column, tmp_path, made):
     cache = tmp_path / "cache"
-    for judge, written in ((accept, 7), (nobody_but_the_first, 1), (accept, 7)):
+    for judge, written in ((accept_all, 7), (nobody_but_the_first, 1), (accept_all, 7)):
         report = process(
             Step(noted, Cue(), report=("key",)), column, tmp_path / "out", cache=cache, judge=judge
         )
@@ -279,7 +279,7 @@ def test_a_full_disk_under_the_table_of_the_memo_is_no_damage(monkeypatch, tmp_p
         raise error
 
     monkeypatch.setattr(sqlite3, "connect", fail)
-    with pytest.raises(OSError, match=r"No space left on device: .*made\.sqlite"), table(tmp_path):
+    with pytest.raises(OSError, match=r"No space left on device: .*made\.sqlite"), open_table(tmp_path):
         pass
 
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.workers import spread
+from pipeline.run.spread import spread
 
 
 def late(seconds):

@@ -16,18 +16,19 @@ from made import make_column, process, run_prep
 from store import content as content_of
 from store import upload
 
-from pipeline import Halt, cluster, codehash, files
+from pipeline import Halt, codehash, files
 from pipeline.images import codec
 from pipeline.images.codec import BadImage
 from pipeline.images.result import Result
 from pipeline.params import Cue
+from pipeline.run import cluster
+from pipeline.run.step import Step
 from pipeline.shards import loose
 from pipeline.shards.column import SEAL, list_shards
-from pipeline.step import Step
 
 pytest.importorskip("ray", reason="needs inkwash[ray]")
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parent.parent
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +40,7 @@ def cores(store):
         patch.setenv("OPENBLAS_NUM_THREADS", "3")
         patch.setenv("RAY_AUTH_TOKEN", "0" * 64)  # or Ray leaves one in the home folder
         patch.delenv("RAY_ADDRESS", raising=False)
-        with cluster.joined(cluster.load(), 2):
+        with cluster.joined_cluster(cluster.import_ray(), 2):
             assert signal.getsignal(signal.SIGTERM) == before  # or `prep` would not exit with 143
             yield 2
 
@@ -236,9 +237,9 @@ def double(number):
 
 def test_results_come_in_order_and_few_units_are_handed_out_before(cores):
     drawn = []
-    results = cluster.spread(double, (drawn.append(n) or n for n in range(100)), 2, PICKY)
+    results = cluster.spread_on_cluster(double, (drawn.append(n) or n for n in range(100)), 2, PICKY)
     assert next(results) == 0
-    assert len(drawn) == cluster.AHEAD * cores + 1
+    assert len(drawn) == cluster.UNITS_PER_WORKER * cores + 1
     assert list(results) == list(range(2, 200, 2))
 
 
@@ -248,7 +249,7 @@ def test_a_cluster_that_does_not_answer_is_said_in_a_sentence(monkeypatch):
     for given in (address, f"ray://{address}", "nonsense"):
         monkeypatch.setenv("RAY_ADDRESS", given)
         with pytest.raises(Halt, match=rf"the Ray cluster {given} cannot be joined \(.*\): start it"):
-            cluster.join(cluster.load(), 1)
+            cluster.join_cluster(cluster.import_ray(), 1)
 
 
 def test_a_missing_package_is_said_in_a_sentence(column, tmp_path, capsys, monkeypatch):

@@ -21,37 +21,41 @@ from urllib.parse import urlsplit
 
 from pipeline import Halt
 from pipeline.codehash import code
-from pipeline.workers import AHEAD, THREADS, economize
+from pipeline.run.processes import THREADS, UNITS_PER_WORKER, economize
 
 RETRIES = 3  # of a unit whose worker was lost
-PATIENCE = 5  # seconds to wait for a cluster to answer, or to end work; Ray itself would wait for minutes
-OTHER = "{} has another inkwash, or other libraries: install the same on every machine of the Ray cluster"
+CLUSTER_TIMEOUT = (
+    5  # seconds to wait for a cluster to answer, or to end work; Ray itself would wait for minutes
+)
+OTHER_CODE = (
+    "{} has another inkwash, or other libraries: install the same on every machine of the Ray cluster"
+)
 
 
-def spread(work: Callable, units: list, workers: int, step: Any) -> Generator:
+def spread_on_cluster(work: Callable, units: list, workers: int, step: Any) -> Generator:
     """Yield `work(unit)` for each unit in order, computed by all cores of a cluster.
 
     The cluster is that of RAY_ADDRESS, or one that `ray start` has started here, or else a new one of
     `workers` processes that ends with the work. A unit whose worker is lost is done again. Raise Halt if
     there is no such cluster, other code on it, or a unit that kills every worker.
     """
-    ray = load()
-    with joined(ray, workers):
-        order = ray.put(pickle.dumps((sign(step), step, work)))
-        send = ray.remote(max_retries=RETRIES)(errand()).remote
+    ray = import_ray()
+    with joined_cluster(ray, workers):
+        order = ray.put(pickle.dumps((sign_step(step), step, work)))
+        send = ray.remote(max_retries=RETRIES)(worker_function()).remote
         waiting: deque[Any] = deque()
         try:
             for unit in units:
                 waiting.append(send(order, pickle.dumps(unit)))
-                if len(waiting) > AHEAD * cores(ray):
-                    yield fetch(ray, waiting.popleft())
+                if len(waiting) > UNITS_PER_WORKER * count_cores(ray):
+                    yield wait_for_result(ray, waiting.popleft())
             while waiting:
-                yield fetch(ray, waiting.popleft())
+                yield wait_for_result(ray, waiting.popleft())
         finally:
-            abandon(ray, [*waiting])
+            cancel_units(ray, [*waiting])
 
 
-def load() -> Any:
+def import_ray() -> Any:
     """Import Ray, of the extra `ray`."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no telemetry
     import ray
@@ -60,14 +64,14 @@ def load() -> Any:
 
 
 @contextmanager
-def joined(ray: Any, workers: int) -> Iterator[None]:
+def joined_cluster(ray: Any, workers: int) -> Iterator[None]:
     """Join a cluster for a while, or start one; stay in the one that the caller has joined."""
     if ray.is_initialized():
         yield
         return
     handler = signal.getsignal(signal.SIGTERM)
     try:
-        join(ray, workers)
+        join_cluster(ray, workers)
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, handler)  # Ray has set its own
         yield
@@ -75,12 +79,12 @@ def joined(ray: Any, workers: int) -> Iterator[None]:
         ray.shutdown()
 
 
-def join(ray: Any, workers: int) -> None:
+def join_cluster(ray: Any, workers: int) -> None:
     """Join the cluster that is there, or start one. Raise Halt if it cannot be joined."""
     address = os.environ.get("RAY_ADDRESS", "")
     quiet = partial(ray.init, logging_level=logging.ERROR, log_to_driver=False)
     try:
-        greet(address)
+        check_listening(address)
         try:
             quiet(num_cpus=workers, include_dashboard=False)
         except ValueError:  # there is a cluster, whose machines count their own cores
@@ -92,25 +96,25 @@ def join(ray: Any, workers: int) -> None:
         ) from error
 
 
-def greet(address: str) -> None:
+def check_listening(address: str) -> None:
     """Raise OSError or ValueError if there is an address at which nobody listens."""
     if address not in ("", "auto", "local"):
         parts = urlsplit(address if "://" in address else f"//{address}")
-        socket.create_connection((parts.hostname, parts.port), PATIENCE).close()
+        socket.create_connection((parts.hostname, parts.port), CLUSTER_TIMEOUT).close()
 
 
-def cores(ray: Any) -> int:
+def count_cores(ray: Any) -> int:
     """Count the cores of the cluster now: machines come and go."""
     return max(1, int(ray.cluster_resources().get("CPU", 1)))
 
 
-def fetch(ray: Any, unit: Any) -> Any:
+def wait_for_result(ray: Any, unit: Any) -> Any:
     """Wait for a result. Raise what the worker raised; Halt if Ray gave up."""
     try:
         return ray.get(unit)
     except ray.exceptions.RayTaskError as error:
         if isinstance(error.cause, ImportError) and error.cause.name in ("pipeline", __name__):
-            raise Halt(OTHER.format(error.ip)) from error
+            raise Halt(OTHER_CODE.format(error.ip)) from error
         raise error.cause from error
     except ray.exceptions.RayError as error:
         reason = str(error).strip().partition("\n")[0]
@@ -120,9 +124,9 @@ def fetch(ray: Any, unit: Any) -> Any:
         ) from error
 
 
-def abandon(ray: Any, units: list) -> None:
+def cancel_units(ray: Any, units: list) -> None:
     """End units that nobody waits for; Ray may take one that ends so for lost, and try it again."""
-    for _ in range(PATIENCE):
+    for _ in range(CLUSTER_TIMEOUT):
         for unit in units:
             ray.cancel(unit, force=True)
         if not units:
@@ -133,37 +137,37 @@ def abandon(ray: Any, units: list) -> None:
 # ---------------------------------------------------------------- in a worker
 
 
-def errand() -> Callable[[bytes, bytes], Any]:
+def worker_function() -> Callable[[bytes, bytes], Any]:
     """Return what a worker runs: a closure, which travels whole and needs nothing of ours to be read."""
 
     def run(order: bytes, unit: bytes) -> Any:
-        from pipeline import cluster
+        from pipeline.run import cluster
 
-        return cluster.obey(order, unit)
+        return cluster.run_unit(order, unit)
 
     return run
 
 
-def obey(order: bytes, unit: bytes) -> Any:
+def run_unit(order: bytes, unit: bytes) -> Any:
     """Do one unit of work."""
-    work = understand(order)
+    work = unpack_order(order)
     return work(pickle.loads(unit))
 
 
 @lru_cache(maxsize=1)
-def understand(order: bytes) -> Callable:
+def unpack_order(order: bytes) -> Callable:
     """Prepare this process and return the work to do. Raise Halt if it would be done otherwise here."""
     os.environ |= dict.fromkeys(THREADS, "1")  # before NumPy is imported
     economize()
     try:
         signed, step, work = pickle.loads(order)
     except (ImportError, AttributeError) as error:
-        raise Halt(f"{OTHER.format(socket.gethostname())} ({error})") from error
-    if sign(step) != signed:
-        raise Halt(OTHER.format(socket.gethostname()))
+        raise Halt(f"{OTHER_CODE.format(socket.gethostname())} ({error})") from error
+    if sign_step(step) != signed:
+        raise Halt(OTHER_CODE.format(socket.gethostname()))
     return work
 
 
-def sign(step: Any) -> str:
+def sign_step(step: Any) -> str:
     """Hash what decides the bytes of shards here: the step, its libraries, and our code on the way."""
-    return hashlib.sha256("".join([step.fingerprint(), *code("pipeline.run")]).encode()).hexdigest()
+    return hashlib.sha256("".join([step.fingerprint(), *code("pipeline.run.process")]).encode()).hexdigest()

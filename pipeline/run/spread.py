@@ -1,0 +1,44 @@
+"""Units of work -> their results, in order: computed here, in processes or on a Ray cluster."""
+
+import multiprocessing
+from collections import deque
+from collections.abc import Callable, Generator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any
+
+from pipeline import Halt
+from pipeline.run.processes import UNITS_PER_WORKER, hold_memory, single_threaded, start_worker
+
+
+def spread(work: Callable, units: list, workers: int, on: str = "processes", step: Any = None) -> Generator:
+    """Yield `work(unit)` for each unit in order, computed in up to `workers` processes, or on a cluster."""
+    if on == "ray":
+        from pipeline.run import cluster
+
+        yield from cluster.spread_on_cluster(work, units, workers, step)
+        return
+    workers = min(workers, len(units))
+    if workers <= 1:
+        hold_memory()
+        yield from map(work, units)
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, context, initializer=start_worker) as pool:
+        try:
+            waiting: deque[Future] = deque()
+            for unit in units:
+                with single_threaded():
+                    waiting.append(pool.submit(work, unit))
+                if len(waiting) > UNITS_PER_WORKER * workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        except BrokenProcessPool as error:
+            raise Halt(
+                "a worker was killed, perhaps for want of memory: run again with fewer workers"
+            ) from error
+        except BaseException:
+            for child in multiprocessing.active_children():
+                child.terminate()
+            raise
