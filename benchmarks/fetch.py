@@ -32,8 +32,8 @@ from pipeline.params import Fetch, Search
 from pipeline.posts import read_posts
 from pipeline.shards.column import list_shards
 from pipeline.shards.ledger import LEDGER, read_ledger
-from pipeline.site import open_site
 from pipeline.store import Store
+from pipeline.web.client import open_site
 
 HOME = Path(".bench")
 CORES = os.cpu_count() or 1

@@ -7,7 +7,7 @@ from pathlib import Path
 from pipeline import Halt
 from pipeline.files import write_json
 from pipeline.posts import OWN, FullPost, Post, reduce
-from pipeline.site import Canceled, Site
+from pipeline.web.client import SearchCanceled, Site
 
 PAGE = 200  # posts, the most that a site gives
 ONLY = ",".join((*OWN, "media_asset[pixel_hash,variants]"))
@@ -24,7 +24,7 @@ def browse(site: Site, tags: str, ceiling: int) -> Iterator[Post]:
         words = f"{tags} id:{low}..{ceiling}"
         try:
             page = listed(site, {"tags": words, "limit": PAGE, "only": ONLY, "page": f"b{high + 1}"})
-        except Canceled as error:
+        except SearchCanceled as error:
             if low == high:
                 raise Halt(f"{site.host} cannot even search one id ({error}): ask for fewer tags") from None
             width = (high - low + 1) // 2
@@ -75,7 +75,7 @@ def count(site: Site, tags: str) -> int | None:
     """Request the number of posts that a search finds; None if the site does not know it. Raise Halt."""
     try:
         return site.ask("/counts/posts.json", tags=tags)["counts"]["posts"]
-    except Canceled:
+    except SearchCanceled:
         return None
     except (KeyError, TypeError):
         raise Halt(f"{site.host} answered a count with none: check that host names a Danbooru") from None

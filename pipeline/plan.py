@@ -10,9 +10,9 @@ from pipeline import danbooru, params
 from pipeline.check import Folder, Reject, Wanted, wanted
 from pipeline.posts import Post, read_posts, reduce
 from pipeline.selection import choose, compose
-from pipeline.site import Site
 from pipeline.store import Store
-from pipeline.turns import Bucket
+from pipeline.web.client import Site
+from pipeline.web.ratelimit import RateLimiter
 
 
 class Plan(TypedDict):
@@ -54,7 +54,7 @@ def plan_fetch(files: Folder | Store, source: Path) -> Plan:
     """
     if isinstance(files, Folder):
         return make_plan(0, 0, 0, 0, exact=True)
-    turns, size = Counter[Bucket](), 0
+    turns, size = Counter[RateLimiter](), 0
     for post in read_posts(source):
         file = reachable(post, files.params)
         if file and not files.knows(file):

@@ -11,8 +11,8 @@ from pipeline import Halt, danbooru, params
 from pipeline.posts import Post, reduce, write_posts
 from pipeline.progress import Tick, quiet
 from pipeline.selection import choose, compose, draw_posts, matching
-from pipeline.site import Site
 from pipeline.sources import Source
+from pipeline.web.client import Site
 
 
 def search(

@@ -19,7 +19,8 @@ from urllib3.exceptions import HTTPError, ReadTimeoutError
 from pipeline.check import Damage, Kept, Reject, Wanted, check, digest, look, refuse_heavy
 from pipeline.files import dumps, write
 from pipeline.params import Fetch
-from pipeline.site import Overload, Site, is_page
+from pipeline.web.client import Site, is_web_page
+from pipeline.web.ratelimit import SiteUnavailable
 
 FINAL = {404: "gone", 410: "gone", 451: "banned"}
 NO_ADDRESS = (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema)
@@ -161,7 +162,7 @@ class Store:
             raise Reject("transient", self.site.why)
         if status not in (200, 206):
             raise Reject("moved" if response.is_redirect else "gone", str(status))
-        if is_page(response):
+        if is_web_page(response):
             raise Reject("wrong type", "a web page")
 
     def request(self, file: Wanted, have: int) -> requests.Response:
@@ -169,7 +170,7 @@ class Store:
         headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
         try:
             return self.site.get(self.address(file), headers=headers, tries=TRIES, hops=HOPS)
-        except Overload as error:
+        except SiteUnavailable as error:
             raise Reject("transient", str(error)) from error
         except NO_ADDRESS as error:
             raise Reject("gone", "no address") from error

@@ -12,7 +12,7 @@ import typer
 from stages.options import usage
 
 if TYPE_CHECKING:  # importing requests takes a tenth of a second, which --help need not wait for
-    from pipeline.site import Site
+    from pipeline.web.client import Site
 
 Rate = Annotated[
     float | None,
@@ -44,7 +44,7 @@ def open_host(host: str, cache: Path, rate: float | None) -> Iterator["Site"]:
     """
     from filelock import FileLock
 
-    from pipeline.site import open_site
+    from pipeline.web.client import open_site
 
     if host == "sample":
         sample = import_module("stages.sample")  # by name: see there

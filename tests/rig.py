@@ -2,17 +2,18 @@
 
 from random import Random
 
-from pipeline import files, turns
+from pipeline import files
 from pipeline.booru import Answer
 from pipeline.params import Search
 from pipeline.posts import describe, read_posts
 from pipeline.search import search as search_site
-from pipeline.site import open_site
+from pipeline.web import ratelimit
+from pipeline.web.client import open_site
 
 ALL = Search(rating="g,s,q,e", score=-100, size=1)
 
 
-class Clock(turns.Clock):
+class Clock(ratelimit.Clock):
     """Time that passes only while somebody sleeps."""
 
     def __init__(self):

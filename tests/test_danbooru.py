@@ -12,7 +12,7 @@ from pipeline.booru import Answer
 from pipeline.catalog import Catalog
 from pipeline.faults import Faults, Rule
 from pipeline.posts import FIELDS, reduce
-from pipeline.site import open_site
+from pipeline.web.client import open_site
 
 TAGS = "status:active"
 

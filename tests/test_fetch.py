@@ -26,18 +26,19 @@ from pipeline.params import Fetch
 from pipeline.posts import describe
 from pipeline.server import Answer
 from pipeline.shards.column import list_shards
-from pipeline.site import open_site
 from pipeline.sources import open_source
 from pipeline.store import Store
+from pipeline.web.client import open_site
 
 FETCH = """
 import sys
 from pathlib import Path
-from pipeline import fetch, site
+from pipeline import fetch
+from pipeline.web import client
 from pipeline.params import Fetch
 from pipeline.store import Store
 host, posts, dest, cache = sys.argv[1:]
-with site.open_site(host) as place:
+with client.open_site(host) as place:
     fetch.fetch(Store(place, Path(cache), Fetch(shard=8)), Path(posts), Path(dest), threads=2)
 """
 

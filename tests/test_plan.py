@@ -9,8 +9,8 @@ from pipeline import fetch, plan
 from pipeline.check import Folder
 from pipeline.params import Fetch
 from pipeline.server import Answer
-from pipeline.site import open_site
 from pipeline.store import Store
+from pipeline.web.client import open_site
 
 
 def estimate(host, search=ALL, rate=None, terms=None):

@@ -14,8 +14,8 @@ from pipeline.images import png
 from pipeline.params import Search
 from pipeline.posts import read_posts
 from pipeline.search import search
-from pipeline.site import open_site
 from pipeline.sources import Source, open_source
+from pipeline.web.client import open_site
 
 
 def ids(path):

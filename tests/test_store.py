@@ -24,8 +24,8 @@ from pipeline.images import codec
 from pipeline.params import Fetch
 from pipeline.posts import describe
 from pipeline.server import Answer
-from pipeline.site import open_site
 from pipeline.store import TURNS, Store
+from pipeline.web.client import open_site
 
 POST = make_post(1)
 TARGET = f"/original/{POST['md5'][:2]}/{POST['md5'][2:4]}/{POST['md5']}.png"

@@ -16,7 +16,8 @@ from rig import Clock, answers, make_posts, refuse
 from pipeline import Halt
 from pipeline.booru import EDGE, Answer
 from pipeline.server import running
-from pipeline.site import PATIENCE, STRIKES, TRIES, Bucket, Canceled, Overload, domain, open_site
+from pipeline.web.client import API_TRIES, MAX_REFUSALS, SearchCanceled, domain, open_site
+from pipeline.web.ratelimit import MAX_STRIKES, RateLimiter, SiteUnavailable
 
 API = "https://danbooru.donmai.us"
 FILE = "https://cdn.donmai.us/original/a.png"
@@ -235,7 +236,7 @@ def test_no_site_off_loopback_gets_more_than_ten_requests_a_second(host, rate):
 def test_threads_take_turns():
     waits, clock = [], Clock()
     clock.sleep = waits.append  # time stands still: all ask at once
-    bucket = Bucket(1, clock)
+    bucket = RateLimiter(1, clock)
     threads = [threading.Thread(target=bucket.wait) for _ in range(4)]
     for thread in threads:
         thread.start()
@@ -246,7 +247,7 @@ def test_threads_take_turns():
 
 def test_a_pause_also_delays_threads_that_already_had_a_turn():
     clock = Clock()
-    bucket = Bucket(1, clock)
+    bucket = RateLimiter(1, clock)
     clock.sleep, sleep = lambda seconds: (sleep(seconds), clock.now == 1 and bucket.pause(30)), clock.sleep
     for _ in range(2):
         bucket.wait()
@@ -286,14 +287,14 @@ def test_two_clients_do_not_return_together():
 
 def test_a_site_that_always_answers_429_is_left_alone_with_a_sentence(loopback, traffic):
     traffic.troubles["/posts.json"] = refuse(429)
-    with pytest.raises(Overload, match=r"^127\.0\.0\.1 answered 429, .*more slowly$"):
+    with pytest.raises(SiteUnavailable, match=r"^127\.0\.0\.1 answered 429, .*more slowly$"):
         loopback.ask("/posts.json")
-    assert len(traffic.targets) == PATIENCE + 1
+    assert len(traffic.targets) == MAX_REFUSALS + 1
     assert loopback.closed
 
 
 def test_refusals_of_many_at_once_are_not_counted_together(loopback, traffic):
-    left = dict.fromkeys("0123", PATIENCE)
+    left = dict.fromkeys("0123", MAX_REFUSALS)
 
     def answer(target):
         left[target[-1]] -= 1
@@ -305,19 +306,19 @@ def test_refusals_of_many_at_once_are_not_counted_together(loopback, traffic):
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(traffic.targets) == 4 * (PATIENCE + 1)
+    assert len(traffic.targets) == 4 * (MAX_REFUSALS + 1)
     assert not loopback.closed
 
 
 def test_an_address_that_is_always_refused_ends_though_others_are_answered(loopback, traffic):
     traffic.troubles["/lazy"] = lambda target: loopback.ask("/posts.json") and refuse(429)
-    with pytest.raises(Overload):
+    with pytest.raises(SiteUnavailable):
         loopback.get(f"{loopback.host}/lazy")
 
 
 def test_a_retry_after_of_hours_ends_the_run_at_once(loopback, traffic):
     traffic.troubles["/posts.json"] = refuse(429, **{"Retry-After": "86400"})
-    with pytest.raises(Overload, match=r"429.* for the next 86400 seconds: run again later"):
+    with pytest.raises(SiteUnavailable, match=r"429.* for the next 86400 seconds: run again later"):
         loopback.ask("/posts.json")
     assert len(traffic.targets) == 1
     assert loopback.clock.slept == []
@@ -331,7 +332,7 @@ def test_hanging_up_ends_all_waiting_at_once_and_all_asking(serve, traffic):
     def ask():
         try:
             site.ask("/posts.json")
-        except Overload as error:
+        except SiteUnavailable as error:
             ends.append(str(error))
 
     with serve(make_posts(1)) as host, open_site(host) as site:
@@ -346,7 +347,7 @@ def test_hanging_up_ends_all_waiting_at_once_and_all_asking(serve, traffic):
         assert ends == ["stopped while waiting for the site: run again to go on"] * 3
         assert site.closed
         asked = len(traffic.targets)
-        with pytest.raises(Overload, match="stopped"):
+        with pytest.raises(SiteUnavailable, match="stopped"):
             site.get(f"{host.replace('127.0.0.1', 'localhost')}/robots.txt")  # which is not paused
         assert len(traffic.targets) == asked
 
@@ -358,18 +359,18 @@ def test_hanging_up_ends_all_waiting_at_once_and_all_asking(serve, traffic):
 def test_after_five_tries_a_busy_site_is_left_alone(loopback, traffic, status):
     traffic.troubles["/posts.json"] = refuse(status)
     sentence = rf"/posts\.json failed 5 times \({status} Some::Error: no\): .*what was fetched is kept"
-    with pytest.raises(Overload, match=sentence):
+    with pytest.raises(SiteUnavailable, match=sentence):
         loopback.ask("/posts.json")
-    assert len(traffic.targets) == TRIES
+    assert len(traffic.targets) == API_TRIES
 
 
 def test_a_site_that_is_not_there_is_asked_five_times():
     with socket.socket() as deaf:
         deaf.bind(("127.0.0.1", 0))  # and does not listen
         with open_site(f"http://127.0.0.1:{deaf.getsockname()[1]}", clock=Clock()) as site:
-            with pytest.raises(Overload, match=r"failed 5 times \(ConnectionError\)"):
+            with pytest.raises(SiteUnavailable, match=r"failed 5 times \(ConnectionError\)"):
                 site.ask("/posts.json")
-            assert len(site.clock.slept) == TRIES - 1
+            assert len(site.clock.slept) == API_TRIES - 1
 
 
 def test_a_site_that_sends_nothing_is_not_waited_for():
@@ -377,7 +378,7 @@ def test_a_site_that_sends_nothing_is_not_waited_for():
         opening = open_site(f"http://127.0.0.1:{silent.getsockname()[1]}", clock=Clock())
         with opening as site:
             site.timeout = (5, 0.05)
-            with pytest.raises(Overload, match=r"failed 5 times \(ReadTimeout\)"):
+            with pytest.raises(SiteUnavailable, match=r"failed 5 times \(ReadTimeout\)"):
                 site.ask("/posts.json")
 
 
@@ -393,13 +394,13 @@ def test_an_answer_that_breaks_off_or_stalls_is_asked_for_again(loopback, traffi
 
 def test_a_canceled_search_is_reported_at_once_and_is_no_strike(loopback, traffic):
     traffic.troubles["/posts.json"] = refuse(500, "ActiveRecord::QueryCanceled")
-    for _ in range(2 * STRIKES):
-        with pytest.raises(Canceled):
+    for _ in range(2 * MAX_STRIKES):
+        with pytest.raises(SearchCanceled):
             loopback.ask("/posts.json", tags="hat")
-    assert len(traffic.targets) == 2 * STRIKES
+    assert len(traffic.targets) == 2 * MAX_STRIKES
     assert not loopback.clock.slept
     assert not loopback.closed
-    with pytest.raises(Overload):  # a file is no search
+    with pytest.raises(SiteUnavailable):  # a file is no search
         loopback.get(f"{loopback.host}/posts.json")
 
 
@@ -425,7 +426,7 @@ def test_a_refusal_stops_at_once_with_what_to_do(loopback, traffic, answer, sent
     assert len(traffic.targets) == 1
 
 
-@pytest.mark.parametrize(("answer", "times"), [(refuse(503), STRIKES), (refuse(403), 3), (EDGE, 3)])
+@pytest.mark.parametrize(("answer", "times"), [(refuse(503), MAX_STRIKES), (refuse(403), 3), (EDGE, 3)])
 def test_failed_requests_in_a_row_close_the_site(loopback, traffic, answer, times):
     traffic.troubles["/original"] = answer
     url = f"{loopback.host}/original"
@@ -433,7 +434,7 @@ def test_failed_requests_in_a_row_close_the_site(loopback, traffic, answer, time
     def strike():
         try:
             loopback.get(url)
-        except Overload:
+        except SiteUnavailable:
             return
 
     for _ in range(times - 1):
@@ -446,7 +447,7 @@ def test_failed_requests_in_a_row_close_the_site(loopback, traffic, answer, time
     assert loopback.closed
     assert loopback.why
     asked = len(traffic.targets)
-    with pytest.raises(Overload, match=re.escape(loopback.why)):
+    with pytest.raises(SiteUnavailable, match=re.escape(loopback.why)):
         loopback.get(url)
     assert len(traffic.targets) == asked
 
@@ -455,10 +456,10 @@ def test_a_closed_domain_does_not_close_the_others(elsewhere):
     wire = Wire(dead_org=("dead", {}))
     site = elsewhere(wire, host="")
     site.get("https://example.org/a")
-    for _ in range(STRIKES + 2):
-        with pytest.raises(Overload, match=r"dead\.org/a failed 2 times"):
+    for _ in range(MAX_STRIKES + 2):
+        with pytest.raises(SiteUnavailable, match=r"dead\.org/a failed 2 times"):
             site.get("https://dead.org/a", tries=2)
-    assert len(wire.requests) == 1 + STRIKES * 2
+    assert len(wire.requests) == 1 + MAX_STRIKES * 2
     assert not site.closed
     assert site.get("https://example.org/a").status_code == 200
 

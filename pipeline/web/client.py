@@ -18,23 +18,30 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from pipeline import Halt
-from pipeline.turns import STOPPED, STRIKES, UNWANTED, Bucket, Clock, Overload
+from pipeline.web.ratelimit import (
+    FORBIDDEN_STRIKES,
+    MAX_STRIKES,
+    STOPPED_WAITING,
+    Clock,
+    RateLimiter,
+    SiteUnavailable,
+)
 
-TRIES = 5  # of a request to the API
-BUSY = (500, 502, 503, 504, *range(520, 528))  # from 520 on, a proxy cannot reach the site
-BROKEN = (
+API_TRIES = 5  # of a request to the API
+BUSY_STATUSES = (500, 502, 503, 504, *range(520, 528))  # from 520 on, a proxy cannot reach the site
+NETWORK_ERRORS = (
     requests.ConnectionError,
     requests.Timeout,
     requests.exceptions.ChunkedEncodingError,
     requests.exceptions.ContentDecodingError,
 )
-PATIENCE = 8  # responses 429 to one request
-LONGEST = 600  # seconds of a pause that a site asks for
-LATER = "run again later, what was fetched is kept"
-FASTEST = 10.0  # requests per second to a site off loopback
+MAX_REFUSALS = 8  # responses 429 to one request
+MAX_WAIT = 600  # seconds of a pause that a site asks for
+RUN_LATER = "run again later, what was fetched is kept"
+MAX_RATE = 10.0  # requests per second to a site off loopback
 
 
-class Canceled(Exception):
+class SearchCanceled(Exception):
     """A search took the site's database too long."""
 
 
@@ -56,7 +63,7 @@ class Site:
     timeout: tuple[float, float] = (10, 30)  # seconds to connect, and between two packets
     why: str = ""  # reason for the last failure
     hung_up: bool = False
-    buckets: dict[str, Bucket] = field(default_factory=dict)
+    buckets: dict[str, RateLimiter] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
     dice: Random = field(default_factory=Random)
 
@@ -77,7 +84,7 @@ class Site:
         query: dict[str, str | int] | None = None,
         auth: tuple[str, str] | None = None,
         headers: dict[str, str] | None = None,
-        tries: int = TRIES,
+        tries: int = API_TRIES,
         hops: int = 0,
         stream: bool = True,
     ) -> requests.Response:
@@ -90,20 +97,20 @@ class Site:
         bucket, failed, refused = self.bucket(url), 0, 0
         while True:
             if self.hung_up or bucket.closed:
-                raise Overload(STOPPED if self.hung_up else bucket.why)
+                raise SiteUnavailable(STOPPED_WAITING if self.hung_up else bucket.why)
             bucket.wait()
-            answer = self.once(url, params=query, auth=auth or silent, headers=headers, stream=stream)
+            answer = self.once(url, params=query, auth=auth or without_login, headers=headers, stream=stream)
             if isinstance(answer, str):
                 if query and "QueryCanceled" in answer:
-                    raise Canceled(answer)
+                    raise SearchCanceled(answer)
                 failed += 1
                 if failed == tries:
-                    raise self.strike(bucket, f"{url} failed {tries} times ({answer}): {LATER}")
+                    raise self.strike(bucket, f"{url} failed {tries} times ({answer}): {RUN_LATER}")
                 self.clock.sleep(self.delay(failed))
             elif answer.status_code == 429:
                 refused += 1
                 self.slow_down(answer, refused)
-            elif hops and answer.is_redirect and (there := nearby(answer)):
+            elif hops and answer.is_redirect and (there := same_host_redirect(answer)):
                 answer.close()
                 url, query, hops = there, None, hops - 1
             else:
@@ -112,15 +119,15 @@ class Site:
 
     def once(self, url: str, **given: Any) -> requests.Response | str:
         """Send a request and return the response, or the reason for having none."""
-        given |= {"proxies": proxies(url), "timeout": self.timeout, "allow_redirects": False}
+        given |= {"proxies": without_proxies(url), "timeout": self.timeout, "allow_redirects": False}
         try:
             response = self.session.get(url, **given)
-        except BROKEN as error:
+        except NETWORK_ERRORS as error:
             return type(error).__name__
-        if response.status_code not in BUSY:
+        if response.status_code not in BUSY_STATUSES:
             return response
         with response:
-            return complaint(response)
+            return describe_error(response)
 
     def check(self, url: str) -> None:
         """Raise Halt for an address that must not be asked."""
@@ -131,13 +138,13 @@ class Site:
                 f"{urlsplit(url).hostname} must know whom to write to: set PREP_CONTACT to your address"
             )
 
-    def bucket(self, url: str) -> Bucket:
+    def bucket(self, url: str) -> RateLimiter:
         """Return the rate limiter of an address, which all hosts of its domain share."""
         near, name = is_loopback(url), domain(url)
         with self.lock:
             if name not in self.buckets:
                 rate = self.rate or (0 if near else 1)
-                self.buckets[name] = Bucket(1 / rate if rate else 0, self.clock)
+                self.buckets[name] = RateLimiter(1 / rate if rate else 0, self.clock)
             return self.buckets[name]
 
     def slow_down(self, response: requests.Response, times: int) -> None:
@@ -149,10 +156,12 @@ class Site:
         response.close()
         seconds = int(after) if after.isdecimal() else self.delay(times)
         said = f"{domain(response.url)} answered 429, too many requests,"
-        if seconds > LONGEST:
-            raise self.strike(bucket, f"{said} for the next {seconds} seconds: {LATER}", STRIKES)
-        if times > PATIENCE:
-            raise self.strike(bucket, f"{said} however long it was left alone: {LATER}, more slowly", STRIKES)
+        if seconds > MAX_WAIT:
+            raise self.strike(bucket, f"{said} for the next {seconds} seconds: {RUN_LATER}", MAX_STRIKES)
+        if times > MAX_REFUSALS:
+            raise self.strike(
+                bucket, f"{said} however long it was left alone: {RUN_LATER}, more slowly", MAX_STRIKES
+            )
         bucket.pause(seconds)
 
     def delay(self, times: int) -> float:
@@ -163,16 +172,16 @@ class Site:
         """Reset the strikes after a success; count those for a 403."""
         bucket = self.bucket(response.url)
         if response.status_code == 403:
-            self.strike(bucket, str(self.refusal(response)), UNWANTED)
+            self.strike(bucket, str(self.refusal(response)), FORBIDDEN_STRIKES)
         else:
             bucket.strikes = 0
 
-    def strike(self, bucket: Bucket, why: str, count: int = 1) -> Overload:
+    def strike(self, bucket: RateLimiter, why: str, count: int = 1) -> SiteUnavailable:
         """Count strikes, and return an exception that says why."""
         with bucket.lock:
             bucket.strikes += count
             bucket.why = self.why = why
-        return Overload(why)
+        return SiteUnavailable(why)
 
     def hang_up(self) -> None:
         """Send no more requests, and end all waiting."""
@@ -188,10 +197,10 @@ class Site:
 
     def refusal(self, response: requests.Response) -> Halt:
         """Return an exception that says why the site refused, and what to do."""
-        said = f"{domain(response.url)} refused {response.request.path_url} ({complaint(response)})"
+        said = f"{domain(response.url)} refused {response.request.path_url} ({describe_error(response)})"
         if response.status_code == 401:
             return Halt(f"{said}: check PREP_LOGIN and PREP_API_KEY")
-        if response.status_code == 403 and is_page(response):
+        if response.status_code == 403 and is_web_page(response):
             agent = self.session.headers["User-Agent"]
             return Halt(f"{said}, its edge turned away the agent {agent!r}: check PREP_CONTACT, ask later")
         if response.status_code == 403:
@@ -225,8 +234,8 @@ def open_site(
         raise ValueError("PREP_LOGIN and PREP_API_KEY must be set together, got one of them")
     if host and api_key and not near and not secure:
         raise ValueError(f"host must begin with https:// where an API key is set, got {host!r}")
-    if rate is not None and not near and not 0 < rate <= FASTEST:
-        raise ValueError(f"rate must be above 0 and at most {FASTEST:g} off loopback, got {rate:g}")
+    if rate is not None and not near and not 0 < rate <= MAX_RATE:
+        raise ValueError(f"rate must be above 0 and at most {MAX_RATE:g} off loopback, got {rate:g}")
     agent = f"inkwash/{version('inkwash')} (user {login or 'anonymous'}; {contact or 'loopback'})"
     if not (agent + api_key).isascii() or not (agent + api_key).isprintable():
         raise ValueError(f"contact, login and API key must be printable ASCII, got {agent!r}")
@@ -241,12 +250,12 @@ def open_site(
         yield site
 
 
-def silent(request: requests.PreparedRequest) -> requests.PreparedRequest:
+def without_login(request: requests.PreparedRequest) -> requests.PreparedRequest:
     """Send no credentials, not even those for this host in the user's .netrc."""
     return request
 
 
-def proxies(url: str) -> dict[str, str | None]:
+def without_proxies(url: str) -> dict[str, str | None]:
     """Return settings that keep requests to loopback from the proxies of the environment."""
     return dict.fromkeys(("http", "https", "all")) if is_loopback(url) else {}
 
@@ -260,7 +269,7 @@ def is_loopback(url: str) -> bool:
         return name == "localhost"
 
 
-def nearby(response: requests.Response) -> str:
+def same_host_redirect(response: requests.Response) -> str:
     """Return the target of a redirect if it is on the same host, else ""; http may become https."""
     there = urljoin(response.url, response.headers["Location"])
     before, after = urlsplit(response.url), urlsplit(there)
@@ -276,12 +285,12 @@ def domain(url: str) -> str:
     return name if re.fullmatch(r"[\d.]+|.*:.*", name) else ".".join(name.split(".")[-2:])
 
 
-def is_page(response: requests.Response) -> bool:
+def is_web_page(response: requests.Response) -> bool:
     """Tell whether a response is a web page."""
     return response.headers.get("Content-Type", "").startswith("text/html")
 
 
-def complaint(response: requests.Response) -> str:
+def describe_error(response: requests.Response) -> str:
     """Return the status of a response, with the error and the message of Danbooru if there are any."""
     try:
         error = response.json()

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 
 from pipeline import Halt
 
-STRIKES = 12  # failed requests in a row, after which a site counts as down
-UNWANTED = 4  # strikes for a 403: three in a row mean that the site does not want us
-STOPPED = "stopped while waiting for the site: run again to go on"
+MAX_STRIKES = 12  # failed requests in a row, after which a site counts as down
+FORBIDDEN_STRIKES = 4  # strikes for a 403: three in a row mean that the site does not want us
+STOPPED_WAITING = "stopped while waiting for the site: run again to go on"
 
 
-class Overload(Halt):
+class SiteUnavailable(Halt):
     """A site did not answer, however often it was asked."""
 
 
@@ -26,7 +26,7 @@ class Clock:
     def sleep(self, seconds: float) -> None:
         """Wait. Raise Overload if stopped."""
         if self.stopped.wait(seconds):
-            raise Overload(STOPPED)
+            raise SiteUnavailable(STOPPED_WAITING)
 
     def stop(self) -> None:
         """End all sleep, now and later."""
@@ -34,7 +34,7 @@ class Clock:
 
 
 @dataclass(eq=False)
-class Bucket:
+class RateLimiter:
     """The hosts of one domain: requests of all threads start at least `interval` seconds apart."""
 
     interval: float
@@ -66,4 +66,4 @@ class Bucket:
     @property
     def closed(self) -> bool:
         """Whether to send no more requests to these hosts."""
-        return self.strikes >= STRIKES
+        return self.strikes >= MAX_STRIKES

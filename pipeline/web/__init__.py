@@ -1,0 +1,1 @@
+"""The HTTP client, its manners and its pace: the only socket out."""
