@@ -27,12 +27,12 @@ from tempfile import TemporaryDirectory, mkdtemp
 
 from loopback import Contents, Loopback, running_site, target
 
-from pipeline import fetch, search
 from pipeline.params import Fetch, Search
-from pipeline.posts import read_posts
 from pipeline.shards.column import list_shards
 from pipeline.shards.ledger import LEDGER, read_ledger
-from pipeline.store import Store
+from pipeline.sources import fetch, search
+from pipeline.sources.posts import read_posts
+from pipeline.sources.store import Store
 from pipeline.web.client import open_site
 
 HOME = Path(".bench")
@@ -61,7 +61,7 @@ def fresh(function: Callable, *args):
 def find(address: str, home: Path) -> dict:
     """Search a site."""
     with open_site(address) as site:
-        return measured(search.search, site, home / "posts.jsonl", ALL)
+        return measured(search.search_posts, site, home / "posts.jsonl", ALL)
 
 
 def take(address: str, home: Path, params: Fetch, dest: Path) -> dict:
@@ -69,7 +69,7 @@ def take(address: str, home: Path, params: Fetch, dest: Path) -> dict:
     with open_site(address) as site:
         site.timeout = TIMEOUT
         posts, original, cache = home / "posts.jsonl", dest / "original", dest / "cache"
-        return measured(fetch.fetch, Store(site, cache, params), posts, original)
+        return measured(fetch.fetch_files, Store(site, cache, params), posts, original)
 
 
 def measured(function: Callable, *args, **named) -> dict:

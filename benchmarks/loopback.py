@@ -19,8 +19,8 @@ from pipeline.catalog import Catalog
 from pipeline.chance import fraction
 from pipeline.faults import Faults, Rule
 from pipeline.images import pixels
-from pipeline.posts import describe
 from pipeline.server import Answer, Request, running
+from pipeline.sources.posts import describe_post
 
 BASES = 8  # drawings
 SHARE = 0.7  # of the files whose md5 begins with the number of a trouble, one in 256, which it strikes
@@ -79,7 +79,7 @@ class Contents:
         """Describe the post of a file."""
         size = {"image_width": self.side, "image_height": self.side}
         fields = size | (OUTCASTS[number % EVERY][0] if self.is_outcast(number) else {})
-        return describe(number, data, "jpg", **fields) | fields
+        return describe_post(number, data, "jpg", **fields) | fields
 
     def is_outcast(self, number: int) -> bool:
         """Tell whether there is no file to have of a post, whatever the site does."""

@@ -27,10 +27,11 @@ import cv2
 import numpy as np
 import psutil
 
-from pipeline import fetch, files
+from pipeline import files
 from pipeline.run.memo import MEMO_TABLE
 from pipeline.shards import column
 from pipeline.shards.tar import Sample
+from pipeline.sources import fetch
 
 HOME = Path(".bench")
 ROOT = Path(__file__).resolve().parent.parent
@@ -80,7 +81,7 @@ def paint(number: int, size: int) -> Sample:
 
 def originals(folder: Path, numbers: Iterable[int], size: int, side: int) -> Given:
     """Write and seal a column of originals of `size` pixels a side, cut into shards as fetch cuts them."""
-    groups = [[post["id"] for post in batch] for batch in fetch.batches(map(post, numbers), SHARD)]
+    groups = [[post["id"] for post in batch] for batch in fetch.cut_batches(map(post, numbers), SHARD)]
     with ProcessPoolExecutor() as pool:
         work = partial(shard, folder, size)
         listed = list(pool.map(work, range(len(groups)), groups, chunksize=8))

@@ -11,17 +11,18 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from pipeline import Halt, query
+from pipeline import Halt
 from pipeline.catalog import Catalog
 from pipeline.files import dumps
 from pipeline.images.codec import BadImage
 from pipeline.pages import Refusal, bad, browse, count, newest, tags, within
-from pipeline.posts import FullPost
 from pipeline.server import Answer, Request, Server, ranged, running
+from pipeline.sources import query
+from pipeline.sources.posts import FullPost
 from pipeline.variants import BOXES, draw, place, variants
 
 Tree = dict[str, Any]  # of names of fields
-Accounts = Mapping[str, tuple[str, str]]  # login: (api_key, level), a key of query.LIMITS
+Accounts = Mapping[str, tuple[str, str]]  # login: (api_key, level), a key of query.TAG_LIMITS
 Respond = Callable[[Request], Answer]
 Faults = Callable[[Request, int, Respond], Answer]  # (request, newest id, the site) -> its answer
 
@@ -177,8 +178,8 @@ def read_accounts(texts: Iterable[str]) -> Accounts:
     for text in texts:
         login, _, rest = text.partition(":")
         key, _, level = rest.rpartition(":")
-        if not login or not key or level not in query.LIMITS:
-            levels = ", ".join(query.LIMITS)
+        if not login or not key or level not in query.TAG_LIMITS:
+            levels = ", ".join(query.TAG_LIMITS)
             raise ValueError(f"account must be LOGIN:API_KEY:LEVEL, the level one of {levels}, got another")
         accounts[login] = (key, level)
     return accounts

@@ -7,8 +7,8 @@ from functools import cached_property
 from operator import itemgetter
 from pathlib import Path
 
-from pipeline.folders import pictures
-from pipeline.posts import CATEGORIES, FullPost
+from pipeline.sources.folders import folder_posts
+from pipeline.sources.posts import CATEGORIES, FullPost
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Catalog:
 def folder(path: Path) -> Catalog:
     """Make a catalog of the pictures below a folder (see folders.py). Raise Halt."""
     files, posts = {}, []
-    for file, post in pictures(path):
+    for file, post in folder_posts(path):
         files[post["id"]] = file
         posts.append(post)
     return Catalog(sorted(posts, key=itemgetter("id")), lambda post: files[post["id"]].read_bytes())

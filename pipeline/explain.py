@@ -8,9 +8,9 @@ from pathlib import Path
 from pipeline import Halt
 from pipeline.operators.limits import check_limits
 from pipeline.params import Clean
-from pipeline.posts import key_of, read_posts
 from pipeline.shards import column
 from pipeline.shards.ledger import LEDGER, find_reject
+from pipeline.sources.posts import post_key, read_posts
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def searched(key: str, posts: Path) -> Iterator[Decision]:
     """Yield whether the search took a post."""
     if not posts.is_file():
         return
-    post = next((post for post in read_posts(posts) if key_of(post) == key), None)
+    post = next((post for post in read_posts(posts) if post_key(post) == key), None)
     if post is None:
         yield Decision("search", "absent", f"not in {posts}: the search did not take it")
         return

@@ -24,9 +24,7 @@ from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 from pipeline import Halt
 from pipeline.files import dumps, whole, write
 from pipeline.params import Search
-from pipeline.posts import Post, key_of, read_posts
 from pipeline.progress import Tick, quiet
-from pipeline.selection import is_forgotten
 from pipeline.shards.column import (
     CARD_FILE,
     INDEX,
@@ -39,6 +37,8 @@ from pipeline.shards.column import (
     seal_column,
 )
 from pipeline.shards.ledger import LEDGER, read_ledger, write_ledger
+from pipeline.sources.posts import Post, post_key, read_posts
+from pipeline.sources.selection import is_forgotten
 
 STAGED = ".forget"  # folder in a column for its new shards
 PENDING = ".forget.json"  # beside the columns: what an unfinished run must remove
@@ -111,7 +111,7 @@ def look(words: list[str], posts: Path, columns: list[Path], tick: Tick) -> Foun
     Raise Halt if a file is damaged.
     """
     names = set(words)
-    found = Found({key_of({"id": int(word)}) for word in words if word.isdecimal()}, set())
+    found = Found({post_key({"id": int(word)}) for word in words if word.isdecimal()}, set())
 
     def note(key: str, post: Post, md5: str) -> None:
         if key in found.keys or is_forgotten(post, names):
@@ -119,7 +119,7 @@ def look(words: list[str], posts: Path, columns: list[Path], tick: Tick) -> Foun
             found.md5s.update(re.findall(r"\b[0-9a-f]{32}\b", md5))  # hidden in some posts
 
     for post in read_posts(posts) if posts.is_file() else ():
-        note(key_of(post), post, post.get("md5") or "")
+        note(post_key(post), post, post.get("md5") or "")
     shards = [shard for column in columns for shard in list_shards(column)]
     for number, shard in enumerate(shards, 1):
         for sample in shard:
@@ -194,10 +194,10 @@ def dump(yaml: YAML, document: Any) -> str:
 
 def strike(posts: Path, keys: set[str]) -> int:
     """Remove posts from their file, if it exists, and return their number."""
-    gone = sum(key_of(post) in keys for post in read_posts(posts)) if posts.is_file() else 0
+    gone = sum(post_key(post) in keys for post in read_posts(posts)) if posts.is_file() else 0
     if gone:
         with whole(posts) as file:
-            file.writelines(dumps(post) + b"\n" for post in read_posts(posts) if key_of(post) not in keys)
+            file.writelines(dumps(post) + b"\n" for post in read_posts(posts) if post_key(post) not in keys)
     return gone
 
 

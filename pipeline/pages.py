@@ -8,9 +8,9 @@ from math import inf
 from operator import itemgetter
 from typing import Any
 
-from pipeline import query
 from pipeline.catalog import Catalog
-from pipeline.posts import FullPost
+from pipeline.sources import query
+from pipeline.sources.posts import FullPost
 
 ORDERS = {"id": ("id", 1), "id_desc": ("id", -1), "score": ("score", -1), "score_asc": ("score", 1)}
 NUMBERS = {"general": 0, "artist": 1, "copyright": 3, "character": 4, "meta": 5}  # of tag categories
@@ -26,15 +26,15 @@ def bad(message: str) -> Refusal:
     return Refusal(400, "ActionController::BadRequest", message)
 
 
-def parse(text: str, level: str) -> query.Test:
+def parse(text: str, level: str) -> query.PostTest:
     """Turn a search into a test of posts. Raise Refusal if it has too many tags or cannot be read."""
-    limit = query.LIMITS[level]
-    if len(query.counted(text)) > limit:
+    limit = query.TAG_LIMITS[level]
+    if len(query.counted_words(text)) > limit:
         raise Refusal(
             422, "PostQuery::TagLimitError", f"You cannot search for more than {limit} tags at a time."
         )
     try:
-        return query.parse(text)
+        return query.parse_search(text)
     except ValueError as error:
         raise bad(f"{error}.") from None
 

@@ -23,9 +23,9 @@ from pipeline.codehash import code, libraries
 from pipeline.files import dumps, write
 from pipeline.images.codec import EXIF_ORIENTATION, BadImage, decode
 from pipeline.images.pixels import resize
-from pipeline.posts import FullPost, describe
 from pipeline.progress import Tick, quiet
 from pipeline.run.spread import spread
+from pipeline.sources.posts import FullPost, describe_post
 
 COUNT = 480
 KINDS = {  # of posts, in percent
@@ -117,7 +117,7 @@ def make(number: int) -> tuple[FullPost, bytes]:
         "tag_string_copyright": "original",
         "tag_string_general": " ".join(see(sitter, kind)),
     }
-    return describe(number, data, ext, **fields, **rate(number)), data
+    return describe_post(number, data, ext, **fields, **rate(number)), data
 
 
 def duplicate(number: int) -> tuple[FullPost, bytes]:
@@ -126,7 +126,7 @@ def duplicate(number: int) -> tuple[FullPost, bytes]:
     data = save(decode(data), "duplicate", "png")
     own = {"id", "file_ext", "file_size", "md5", "created_at", "has_children", "tag_string"}
     fields = {name: value for name, value in twin.items() if name not in own}
-    return describe(number, data, "png", **(fields | rate(number))), data
+    return describe_post(number, data, "png", **(fields | rate(number))), data
 
 
 def develop(image: np.ndarray, kind: str) -> np.ndarray:

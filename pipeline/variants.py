@@ -8,7 +8,7 @@ from typing import NamedTuple
 from PIL import Image
 
 from pipeline.images.codec import SUFFIXES, decode
-from pipeline.posts import FullPost
+from pipeline.sources.posts import FullPost
 
 BOXES = {"180x180": (180, 180), "360x360": (360, 360), "720x720": (720, 720), "sample": (850, inf)}
 THUMBNAILS = ("180x180", "360x360")  # generated even when the original is smaller

@@ -20,8 +20,8 @@ from pipeline.progress import Tick
 from pipeline.report import summarize_counts
 
 if TYPE_CHECKING:  # it imports what only a few commands need
-    from pipeline.fetch import Tally
     from pipeline.run.report import Report
+    from pipeline.sources.fetch import FetchReport
 
 
 def folder(help: str) -> Any:
@@ -98,7 +98,7 @@ def read_params(path: Path) -> dict:
 
 
 def conclude(
-    name: str, report: "Report | Tally", dest: Path, metrics: Path | None, numbers: Sequence[str] = ()
+    name: str, report: "Report | FetchReport", dest: Path, metrics: Path | None, numbers: Sequence[str] = ()
 ) -> None:
     """Write the metrics, with mean and median of `numbers`, and print the counts on one line."""
     if metrics:

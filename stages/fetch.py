@@ -13,8 +13,8 @@ from stages.options import unfold
 from stages.site import Rate, is_site, open_host
 
 if TYPE_CHECKING:
-    from pipeline.check import Folder
-    from pipeline.store import Store
+    from pipeline.sources.checks import Folder
+    from pipeline.sources.store import Store
 
 
 @contextmanager
@@ -25,9 +25,9 @@ def open_files(
 
     The files of a list may lie on any sites.
     """
-    from pipeline.check import Folder
-    from pipeline.sources import open_source
-    from pipeline.store import Store
+    from pipeline.sources.checks import Folder
+    from pipeline.sources.places import open_source
+    from pipeline.sources.store import Store
 
     root = None if is_site(host) else open_source(host).root
     if root:
@@ -71,10 +71,10 @@ def fetch(
     hidden, gone, banned, moved, of a wrong type, truncated, a mismatch or too
     big are asked for again only with --again.
     """
-    from pipeline import fetch as fetching
+    from pipeline.sources import fetch as fetching
 
     if params:
         host = read_params(params)["search"]["host"]
     with open_files(host, cache, rate, fetch, again) as files, progress("fetch") as tick:
-        tally = fetching.fetch(files, posts, dest, ledger=ledger, tick=tick)
+        tally = fetching.fetch_files(files, posts, dest, ledger=ledger, tick=tick)
     conclude("fetch", tally, dest, metrics)

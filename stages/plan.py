@@ -30,11 +30,11 @@ def plan(
     cache: Cache = CACHE,
 ) -> None:
     """Estimate the requests, files, bytes and time of a search and its fetch."""
-    from pipeline import plan as planning
-    from pipeline.selection import compose
+    from pipeline.sources import plan as planning
+    from pipeline.sources.selection import compose_search
 
     with usage():
-        compose(search, level)
+        compose_search(search, level)
         if posts is None and not is_site(search.host):
             raise ValueError("posts must be named for a host that is not a site: search first")
     if posts is None:
@@ -43,4 +43,4 @@ def plan(
     else:
         with open_files(search.host, cache, rate, fetch) as files:
             estimate = planning.plan_fetch(files, posts)
-    typer.echo(json.dumps(estimate, indent=2) if as_json else f"plan: {planning.describe(estimate)}")
+    typer.echo(json.dumps(estimate, indent=2) if as_json else f"plan: {planning.describe_plan(estimate)}")

@@ -47,18 +47,18 @@ def search(
     so that later searches find the same posts; remove the line of the site to
     find newer ones.
     """
-    from pipeline import query, selection, sources
-    from pipeline import search as searching
+    from pipeline.sources import places, query, selection
+    from pipeline.sources import search as searching
 
     online = is_site(search.host)
     with usage():
-        tags = selection.compose(search, level if online else "platinum")
+        tags = selection.compose_search(search, level if online else "platinum")
         if not online:
-            query.parse(tags)
+            query.parse_search(tags)
     ceilings = None if search.host == "sample" else dest.with_name("ceilings.json")
-    opened = open_host(search.host, cache, rate) if online else nullcontext(sources.open_source(search.host))
+    opened = open_host(search.host, cache, rate) if online else nullcontext(places.open_source(search.host))
     with opened as place, progress("search", "post") as tick:
-        counts = searching.search(place, dest, search, level=level, ceilings=ceilings, tick=tick)
+        counts = searching.search_posts(place, dest, search, level=level, ceilings=ceilings, tick=tick)
     if metrics:
         files.write_json(metrics, counts)
     skipped = summarize_counts(counts["skipped"])

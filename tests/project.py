@@ -145,12 +145,13 @@ def warm() -> None:
     """Import what commands import, and read what decides their results, so that every child has done so."""
     from PIL import Image
 
-    from pipeline import booru, codehash, fetch, search, sources
+    from pipeline import booru, codehash
     from pipeline.operators import clean, cue, sketch, warp
     from pipeline.run import step
+    from pipeline.sources import fetch, places, search
     from stages import prep
 
-    for module in (booru, clean, cue, fetch, search, sketch, sources, step, warp):
+    for module in (booru, clean, cue, fetch, search, sketch, places, step, warp):
         codehash.sources(module.__name__)
     Image.init()
     sys.argv = ["prep", "gc", "--help"]

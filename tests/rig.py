@@ -5,8 +5,8 @@ from random import Random
 from pipeline import files
 from pipeline.booru import Answer
 from pipeline.params import Search
-from pipeline.posts import describe, read_posts
-from pipeline.search import search as search_site
+from pipeline.sources.posts import describe_post, read_posts
+from pipeline.sources.search import search_posts as search_site
 from pipeline.web import ratelimit
 from pipeline.web.client import open_site
 
@@ -63,7 +63,7 @@ def read(post):
 def make_post(number, **fields):
     """Make a post that every search of `ALL` finds."""
     fields = {"image_width": 600, "image_height": 700} | fields
-    return describe(number, read({"id": number}), fields.pop("ext", "png"), **fields)
+    return describe_post(number, read({"id": number}), fields.pop("ext", "png"), **fields)
 
 
 def make_posts(count):

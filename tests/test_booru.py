@@ -15,16 +15,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline import Halt, booru, catalog, query, sample
+from pipeline import Halt, booru, catalog, sample
 from pipeline.booru import Answer
-from pipeline.posts import CATEGORIES, describe
+from pipeline.sources import query
+from pipeline.sources.posts import CATEGORIES, describe_post
 
 AGENT = "inkwash/test (user tester; nobody@example.org)"
 
 
 def make_post(number):
     """Make a post whose every field follows from its id, and that differs from its neighbors in each."""
-    return describe(
+    return describe_post(
         number,
         bytes([number]) * (100 + number),
         ("png", "jpg", "webp")[number % 3],
@@ -220,7 +221,7 @@ def test_a_post_is_found_by_id_and_by_md5_as_one_object(site):
 
 @pytest.mark.parametrize("login", [None, "mia", "gus", "pia"])
 def test_the_number_of_tags_follows_the_level_of_the_account(site, login):
-    limit = query.LIMITS[ACCOUNTS[login][1] if login else "anonymous"]
+    limit = query.TAG_LIMITS[ACCOUNTS[login][1] if login else "anonymous"]
     fits, beyond = min(limit, 9), limit + 1
     assert ask(site, "/posts.json", login, tags="odd " * fits + "status:active id:..5")[0] == 200
     if math.isfinite(beyond):
@@ -302,7 +303,7 @@ def test_tags_have_a_count_of_posts_and_a_category(site):
 
 def test_every_category_has_the_number_that_danbooru_gives_it():
     fields = {f"tag_string_{name}": f"a_{name}" for name in CATEGORIES}
-    with booru.serve(catalog.Catalog([describe(1, b"", "png", **fields)], read)) as address:
+    with booru.serve(catalog.Catalog([describe_post(1, b"", "png", **fields)], read)) as address:
         found = {tag["name"]: tag["category"] for tag in ask(address, "/tags.json")[1]}
     assert found == {"a_general": 0, "a_artist": 1, "a_copyright": 3, "a_character": 4, "a_meta": 5}
 
@@ -333,7 +334,7 @@ def gallery(*pictures):
     """Make a catalog of (bytes, type, width, height), numbered from 1."""
     files = dict(enumerate((data for data, *_ in pictures), 1))
     posts = [
-        describe(number, data, ext, image_width=width, image_height=height)
+        describe_post(number, data, ext, image_width=width, image_height=height)
         for number, (data, ext, width, height) in enumerate(pictures, 1)
     ]
     return catalog.Catalog(posts, lambda post: files[post["id"]])
@@ -527,9 +528,11 @@ def test_a_port_that_is_taken_stops_with_a_sentence(site):
 
 def test_paging_tests_no_more_posts_than_a_page_needs(monkeypatch):
     tested = []
-    posts = [describe(number, b"%d" % number, "png") for number in range(1, 2_001)]
-    parse = query.parse
-    monkeypatch.setattr(query, "parse", lambda text: lambda post: tested.append(post) or parse(text)(post))
+    posts = [describe_post(number, b"%d" % number, "png") for number in range(1, 2_001)]
+    parse = query.parse_search
+    monkeypatch.setattr(
+        query, "parse_search", lambda text: lambda post: tested.append(post) or parse(text)(post)
+    )
     with booru.serve(catalog.Catalog(posts, read)) as address:
         for page, first in (("1", 2000), ("2", 1800), ("b900", 899), ("a900", 1100)):
             tested.clear()

@@ -11,11 +11,11 @@ from pipeline.images import png
 from pipeline.operators import clean, cue, limits
 from pipeline.pack import pack
 from pipeline.params import Clean, Cue, Pack
-from pipeline.posts import write_posts
 from pipeline.run.step import Step
 from pipeline.shards import column
 from pipeline.shards.ledger import write_ledger
 from pipeline.shards.tar import Sample
+from pipeline.sources.posts import write_posts
 
 LIMITS = Clean(side=64, smallest=64, blur=9.0, complexity=100.0)
 

@@ -11,12 +11,13 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 
-from pipeline import Halt, booru, catalog, faults, posts
+from pipeline import Halt, booru, catalog, faults
 from pipeline.server import Answer, Request
+from pipeline.sources import posts
 from stages.booru import booru as command
 
 AGENT = {"User-Agent": "inkwash/test (user tester; nobody@example.org)"}
-POSTS = [posts.describe(number, b"%03d" % number * 200, "png") for number in range(1, 201)]
+POSTS = [posts.describe_post(number, b"%03d" % number * 200, "png") for number in range(1, 201)]
 DATA = b"050" * 200
 
 

@@ -18,12 +18,12 @@ from pipeline.images import png
 from pipeline.operators import cue, sketch
 from pipeline.pack import pack
 from pipeline.params import Cue, Pack, Search, Sketch
-from pipeline.posts import read_posts
 from pipeline.run.step import Step
-from pipeline.selection import is_forgotten
 from pipeline.shards.column import CARD_FILE, INDEX, SEAL, list_shards, seal_column, write_shard
 from pipeline.shards.ledger import LEDGER
 from pipeline.shards.tar import Sample
+from pipeline.sources.posts import read_posts
+from pipeline.sources.selection import is_forgotten
 
 ARTISTS = {2: "red_fox", 3: "blue_owl red_fox", 5: "blue_owl red_fox", 7: "red_foxes", 11: "blue_owl red_fox"}
 POSTS = {n: ARTISTS.get(n, f"hand_{n}") for n in range(1, 13)}

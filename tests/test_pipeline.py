@@ -11,9 +11,10 @@ import pytest
 from made import picture
 from ruamel.yaml import YAML
 
-from pipeline import files, posts
+from pipeline import files
 from pipeline.images import codec, png
 from pipeline.shards.column import list_shards
+from pipeline.sources import posts
 
 ROOT = Path(__file__).parent.parent
 TINY = {

@@ -12,8 +12,8 @@ from rig import make_post
 from pipeline import Halt
 from pipeline.files import dumps
 from pipeline.params import Search
-from pipeline.posts import LARGEST, count_posts, read_posts, reduce, write_posts
-from pipeline.selection import draw_posts
+from pipeline.sources.posts import MAX_ID, count_posts, read_posts, reduce_post, write_posts
+from pipeline.sources.selection import draw_posts
 
 
 def ids(posts):
@@ -32,7 +32,7 @@ def test_the_fields_that_later_stages_use_are_kept_unless_empty():
     ]
     post = make_post(7, tag_string_artist="ann", score=0, source="")
     post |= {"file_url": "https://a.b/file", "media_asset": {"pixel_hash": "0f", "variants": listed}}
-    assert reduce(post) == {
+    assert reduce_post(post) == {
         "id": 7,
         "md5": post["md5"],
         "rating": "g",
@@ -49,12 +49,12 @@ def test_the_fields_that_later_stages_use_are_kept_unless_empty():
             for name in ("720x720", "sample")
         },
     }
-    assert reduce({"id": 1, "is_banned": True, "media_asset": None}) == {"id": 1, "is_banned": True}
+    assert reduce_post({"id": 1, "is_banned": True, "media_asset": None}) == {"id": 1, "is_banned": True}
 
 
 def test_the_fields_of_other_sources_are_kept():
     extra = {"sha256": "ab", "license": "cc0", "sketch_url": "s/1.png", "sketch_half": "right"}
-    assert reduce({"id": 1} | extra) == {"id": 1} | extra
+    assert reduce_post({"id": 1} | extra) == {"id": 1} | extra
 
 
 @pytest.mark.parametrize(
@@ -69,9 +69,9 @@ def test_the_fields_of_other_sources_are_kept():
 def test_an_address_loses_the_host_that_was_searched_and_no_other(url, kept):
     variant = {"type": "sample", "url": url, "width": 1, "height": 1, "file_ext": "jpg"}
     post = {"id": 1, "file_url": url, "media_asset": {"variants": [variant]}}
-    reduced = reduce(post, "http://127.0.0.1:80")
+    reduced = reduce_post(post, "http://127.0.0.1:80")
     assert (reduced["file_url"], reduced["variants"]["sample"]["url"]) == (kept, kept)
-    assert reduce(post)["file_url"] == url
+    assert reduce_post(post)["file_url"] == url
 
 
 # ---------------------------------------------------------------- the file
@@ -157,9 +157,9 @@ def test_a_bad_line_among_the_posts_is_named(tmp_path, line):
 
 
 def test_ids_are_those_that_json_keeps_exactly(tmp_path):
-    (tmp_path / "a").write_bytes(dumps({"id": LARGEST - 1}))
-    assert ids(read_posts(tmp_path / "a")) == [LARGEST - 1]
-    (tmp_path / "a").write_bytes(dumps({"id": LARGEST}))
+    (tmp_path / "a").write_bytes(dumps({"id": MAX_ID - 1}))
+    assert ids(read_posts(tmp_path / "a")) == [MAX_ID - 1]
+    (tmp_path / "a").write_bytes(dumps({"id": MAX_ID}))
     with pytest.raises(Halt, match="line 1 is not the next post"):
         list(read_posts(tmp_path / "a"))
 
@@ -171,7 +171,7 @@ def test_where_there_is_no_file_a_search_comes_first(tmp_path):
 
 
 def test_posts_are_read_as_they_were_written(tmp_path):
-    posts = [reduce(make_post(number, tag_string_general='tab\t "quote" \u2028 é')) for number in (2, 5)]
+    posts = [reduce_post(make_post(number, tag_string_general='tab\t "quote" \u2028 é')) for number in (2, 5)]
     write_posts(tmp_path / "a", posts)
     assert list(read_posts(tmp_path / "a")) == posts
     lines = (tmp_path / "a").read_bytes().split(b"\n")

@@ -6,14 +6,14 @@ from pathlib import Path
 
 from pipeline import Halt
 from pipeline.files import write_json
-from pipeline.posts import OWN, FullPost, Post, reduce
+from pipeline.sources.posts import DANBOORU_FIELDS, FullPost, Post, reduce_post
 from pipeline.web.client import SearchCanceled, Site
 
-PAGE = 200  # posts, the most that a site gives
-ONLY = ",".join((*OWN, "media_asset[pixel_hash,variants]"))
+PAGE_SIZE = 200  # posts, the most that a site gives
+ONLY_FIELDS = ",".join((*DANBOORU_FIELDS, "media_asset[pixel_hash,variants]"))
 
 
-def browse(site: Site, tags: str, ceiling: int) -> Iterator[Post]:
+def browse_posts(site: Site, tags: str, ceiling: int) -> Iterator[Post]:
     """Yield the posts with ids up to `ceiling`, newest first.
 
     If a search takes the site's database too long, search smaller ranges of ids. Raise Halt.
@@ -23,7 +23,9 @@ def browse(site: Site, tags: str, ceiling: int) -> Iterator[Post]:
         low = max(high - width, 0) + 1
         words = f"{tags} id:{low}..{ceiling}"
         try:
-            page = listed(site, {"tags": words, "limit": PAGE, "only": ONLY, "page": f"b{high + 1}"})
+            page = ask_page(
+                site, {"tags": words, "limit": PAGE_SIZE, "only": ONLY_FIELDS, "page": f"b{high + 1}"}
+            )
         except SearchCanceled as error:
             if low == high:
                 raise Halt(f"{site.host} cannot even search one id ({error}): ask for fewer tags") from None
@@ -32,20 +34,20 @@ def browse(site: Site, tags: str, ceiling: int) -> Iterator[Post]:
         ids = [post["id"] for post in page]
         if not all(low <= number <= high for number in ids):
             raise Halt(f"{site.host} gave posts that were not asked for: check that host names a Danbooru")
-        yield from (reduce(post, site.host) for post in page)
+        yield from (reduce_post(post, site.host) for post in page)
         high = min(ids, default=low) - 1
         width *= 1 if page else 2
 
 
-def newest(site: Site) -> int:
+def ask_newest_id(site: Site) -> int:
     """Request the newest id. Raise Halt."""
-    page = listed(site, {"limit": 1, "only": "id"})
+    page = ask_page(site, {"limit": 1, "only": "id"})
     if not page:
         raise Halt(f"{site.host} has no posts: check that host names a Danbooru")
     return page[0]["id"]
 
 
-def listed(site: Site, asked: dict[str, str | int]) -> list[FullPost]:
+def ask_page(site: Site, asked: dict[str, str | int]) -> list[FullPost]:
     """Request a page of posts. Raise Halt if the response is not one."""
     page = site.ask("/posts.json", **asked)
     if not isinstance(page, list) or not all(map(is_post, page)):
@@ -58,7 +60,7 @@ def is_post(value: object) -> bool:
     return isinstance(value, dict) and type(value.get("id")) is int
 
 
-def ceiling(site: Site, path: Path) -> int:
+def id_ceiling(site: Site, path: Path) -> int:
     """Return the id up to which to search a site: the newest when it was first searched, kept in `path`."""
     try:
         known = json.loads(path.read_bytes()) if path.is_file() else {}
@@ -66,12 +68,12 @@ def ceiling(site: Site, path: Path) -> int:
     except (ValueError, TypeError, AttributeError):
         raise Halt(f"{path} does not hold the newest id of each site: repair it or remove it") from None
     if not found:
-        found = newest(site)
+        found = ask_newest_id(site)
         write_json(path, known | {site.host: found})
     return found
 
 
-def count(site: Site, tags: str) -> int | None:
+def ask_count(site: Site, tags: str) -> int | None:
     """Request the number of posts that a search finds; None if the site does not know it. Raise Halt."""
     try:
         return site.ask("/counts/posts.json", tags=tags)["counts"]["posts"]

@@ -7,16 +7,17 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from pipeline import Halt, danbooru, params
-from pipeline.posts import Post, reduce, write_posts
+from pipeline import Halt, params
 from pipeline.progress import Tick, quiet
-from pipeline.selection import choose, compose, draw_posts, matching
-from pipeline.sources import Source
+from pipeline.sources import danbooru
+from pipeline.sources.places import PostSource
+from pipeline.sources.posts import Post, reduce_post, write_posts
+from pipeline.sources.selection import compose_search, draw_posts, match_posts, select_posts
 from pipeline.web.client import Site
 
 
-def search(
-    place: Site | Source,
+def search_posts(
+    place: Site | PostSource,
     dest: Path,
     search: params.Search,
     *,
@@ -33,12 +34,12 @@ def search(
     tally, ceiling = Counter[str](), {}
     chosen: Iterable[Post]
     if isinstance(place, Site):
-        tags = compose(search, level)
-        newest = danbooru.ceiling(place, ceilings) if ceilings else danbooru.newest(place)
+        tags = compose_search(search, level)
+        newest = danbooru.id_ceiling(place, ceilings) if ceilings else danbooru.ask_newest_id(place)
         ceiling = {"ceiling": newest}
-        chosen = islice(choose(danbooru.browse(place, tags, newest), search, tally), search.limit)
+        chosen = islice(select_posts(danbooru.browse_posts(place, tags, newest), search, tally), search.limit)
     else:
-        chosen = map(reduce, choose(matching(place.posts(), search), search, tally))
+        chosen = map(reduce_post, select_posts(match_posts(place.posts(), search), search, tally))
     written = write_posts(dest, reporting(chosen, search.limit, tick), partial(draw_posts, search=search))
     skipped = dict(sorted(tally.items()))
     if not written:

@@ -6,11 +6,12 @@ from pathlib import Path
 from statistics import fmean
 from typing import TypedDict
 
-from pipeline import danbooru, params
-from pipeline.check import Folder, Reject, Wanted, wanted
-from pipeline.posts import Post, read_posts, reduce
-from pipeline.selection import choose, compose
-from pipeline.store import Store
+from pipeline import params
+from pipeline.sources import danbooru
+from pipeline.sources.checks import FileRejected, Folder, WantedFile, choose_file
+from pipeline.sources.posts import Post, read_posts, reduce_post
+from pipeline.sources.selection import compose_search, select_posts
+from pipeline.sources.store import Store
 from pipeline.web.client import Site
 from pipeline.web.ratelimit import RateLimiter
 
@@ -31,16 +32,18 @@ def plan_search(site: Site, search: params.Search, fetch: params.Fetch, level: s
 
     Raise ValueError for a search that the site would refuse, before sending it, and Halt if it fails.
     """
-    tags = compose(search, level)
-    found = danbooru.count(site, tags)
-    page = danbooru.listed(site, {"tags": tags, "limit": danbooru.PAGE, "only": danbooru.ONLY})
-    chosen = [reduce(post) for post in choose(page, search, Counter())]
+    tags = compose_search(search, level)
+    found = danbooru.ask_count(site, tags)
+    page = danbooru.ask_page(site, {"tags": tags, "limit": danbooru.PAGE_SIZE, "only": danbooru.ONLY_FIELDS})
+    chosen = [reduce_post(post) for post in select_posts(page, search, Counter())]
     share = len(chosen) / len(page) if page else 0
     known = search.limit if found is None else found
     posts = min(round(known * share), search.limit)
-    pages = math.ceil(min(known, posts / share) / danbooru.PAGE) + 2 if posts else 2  # the newest id, the end
+    pages = (
+        math.ceil(min(known, posts / share) / danbooru.PAGE_SIZE) + 2 if posts else 2
+    )  # the newest id, the end
     taken = min(posts, search.sample or posts)
-    files = [file for post in chosen if (file := reachable(post, fetch))]
+    files = [file for post in chosen if (file := reachable_file(post, fetch))]
     count = round(taken * len(files) / len(chosen)) if chosen else 0
     size = fmean(file.size for file in files) if files else 0
     seconds = (pages + count) * site.bucket(site.host).interval
@@ -56,7 +59,7 @@ def plan_fetch(files: Folder | Store, source: Path) -> Plan:
         return make_plan(0, 0, 0, 0, exact=True)
     turns, size = Counter[RateLimiter](), 0
     for post in read_posts(source):
-        file = reachable(post, files.params)
+        file = reachable_file(post, files.params)
         if file and not files.knows(file):
             turns[files.site.bucket(files.address(file))] += 1
             size += file.size
@@ -64,11 +67,11 @@ def plan_fetch(files: Folder | Store, source: Path) -> Plan:
     return make_plan(0, turns.total(), size, seconds, exact=True)
 
 
-def reachable(post: Post, fetch: params.Fetch) -> Wanted | None:
+def reachable_file(post: Post, fetch: params.Fetch) -> WantedFile | None:
     """Return the file to take of a post; None if it has none."""
     try:
-        return wanted(post, fetch)
-    except Reject:
+        return choose_file(post, fetch)
+    except FileRejected:
         return None
 
 
@@ -84,7 +87,7 @@ def make_plan(searches: int, files: int, size: int, seconds: float, exact: bool)
     }
 
 
-def describe(plan: Plan) -> str:
+def describe_plan(plan: Plan) -> str:
     """Put a plan into words."""
     about = "" if plan["exact"] else "about "
     kinds = f"{plan['searches']:,} for posts and {plan['files']:,} for files"

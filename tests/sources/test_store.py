@@ -16,20 +16,21 @@ from made import picture
 from PIL import Image
 from rig import Clock, answers, make_post, read
 
-from pipeline import booru, files, posts
+from pipeline import booru, files
 from pipeline.catalog import Catalog
-from pipeline.check import Damage, Folder, Reject, Wanted, wanted
 from pipeline.faults import Faults, Rule
 from pipeline.images import codec
 from pipeline.params import Fetch
-from pipeline.posts import describe
 from pipeline.server import Answer
-from pipeline.store import TURNS, Store
+from pipeline.sources import posts
+from pipeline.sources.checks import FileDamaged, FileRejected, Folder, WantedFile, choose_file
+from pipeline.sources.posts import describe_post
+from pipeline.sources.store import FILE_LOCKS, Store
 from pipeline.web.client import open_site
 
 POST = make_post(1)
 TARGET = f"/original/{POST['md5'][:2]}/{POST['md5'][2:4]}/{POST['md5']}.png"
-FILE = Wanted(TARGET, "png", POST["md5"], size=POST["file_size"])
+FILE = WantedFile(TARGET, "png", POST["md5"], size=POST["file_size"])
 
 
 @pytest.fixture
@@ -55,7 +56,7 @@ def opened(tmp_path, traffic):
 
 def refused(store, file=FILE):
     """Return the reason and the detail with which a file is refused."""
-    with pytest.raises(Reject) as error:
+    with pytest.raises(FileRejected) as error:
         store.obtain(file)
     return error.value.reason, error.value.detail
 
@@ -196,7 +197,7 @@ def test_a_file_that_was_damaged_in_the_cache_is_downloaded_again(opened, traffi
 @pytest.mark.parametrize("url", ["http://*.example/a.png", "http://a:99999/x.png"])
 def test_a_bad_address_is_gone(tmp_path, url):
     with open_site("", "me", clock=Clock(), rate=10) as site:
-        assert refused(Store(site, tmp_path, Fetch()), Wanted(url, "png")) == ("gone", "no address")
+        assert refused(Store(site, tmp_path, Fetch()), WantedFile(url, "png")) == ("gone", "no address")
 
 
 def test_a_file_rejected_for_good_is_requested_again_only_with_again(opened, traffic):
@@ -237,10 +238,10 @@ def test_a_picture_of_too_many_pixels_is_rejected_by_its_header_before_the_rest_
     opened, monkeypatch, width, height
 ):
     data = bomb(width, height)
-    post = describe(1, data, "png", image_width=500, image_height=500)  # the site lies
+    post = describe_post(1, data, "png", image_width=500, image_height=500)  # the site lies
     store = opened(held=Catalog([post], lambda _: data))
     received = Counter()
-    monkeypatch.setattr("pipeline.store.look", spying(received))
+    monkeypatch.setattr("pipeline.sources.store.check_header", spying(received))
     assert refused(store, target_of(post))[0] == "too big"
     assert received["bytes"] <= 1 << 16
     assert not parts(store)
@@ -248,11 +249,11 @@ def test_a_picture_of_too_many_pixels_is_rejected_by_its_header_before_the_rest_
 
 def spying(received):
     """Wrap `look` to count what had arrived when it was called."""
-    from pipeline.store import look
+    from pipeline.sources.checks import check_header
 
     def wrapped(source, params):
         received["bytes"] += len(source)
-        look(source, params)
+        check_header(source, params)
 
     return wrapped
 
@@ -261,7 +262,7 @@ def target_of(post, **more):
     """Name the original of a post of the rig."""
     md5 = post["md5"]
     url = f"/original/{md5[:2]}/{md5[2:4]}/{md5}.{post['file_ext']}"
-    return Wanted(url, post["file_ext"], md5, size=post["file_size"], **more)
+    return WantedFile(url, post["file_ext"], md5, size=post["file_size"], **more)
 
 
 @pytest.mark.parametrize(
@@ -269,22 +270,22 @@ def target_of(post, **more):
     [{"file_size": 100_000_001}, {"image_width": 40000, "image_height": 40000}],
 )
 def test_a_file_declared_too_big_is_not_requested(fields):
-    with pytest.raises(Reject) as error:
-        wanted(POST | {"file_url": TARGET} | fields, Fetch())
+    with pytest.raises(FileRejected) as error:
+        choose_file(POST | {"file_url": TARGET} | fields, Fetch())
     assert error.value.reason == "too big"
 
 
 def test_a_body_that_does_not_end_is_cut_off(opened):
     data = bytes(3_000_000)
-    post = describe(1, data, "png")
+    post = describe_post(1, data, "png")
     store = opened(held=Catalog([post], lambda _: data), params=Fetch(megabytes=1))
-    assert refused(store, Wanted(target_of(post).url, "png", post["md5"]))[0] == "too big"
+    assert refused(store, WantedFile(target_of(post).url, "png", post["md5"]))[0] == "too big"
     assert not parts(store)
 
 
 def test_a_file_of_100_megabytes_streams(opened):
     data = np.random.default_rng(0).bytes(100_000_000)
-    post = describe(1, data, "png")
+    post = describe_post(1, data, "png")
     store = opened(held=Catalog([post], lambda _: data))
     tracemalloc.start()
     kept = store.obtain(target_of(post))
@@ -308,14 +309,14 @@ def encoded(number=1, form="jpeg", **size):
 def wide():
     """Make a post of 1000 x 600 pixels, and its catalog."""
     data = encoded(1, "png", width=1000, height=600)
-    post = describe(7, data, "png", image_width=1000, image_height=600)
+    post = describe_post(7, data, "png", image_width=1000, image_height=600)
     return Catalog([post], lambda _: data)
 
 
 def variant_of(store, name):
     """Return a post as the site shows it, and the file of a variant."""
-    post = posts.reduce(store.site.ask("/posts/7.json"), store.site.host)
-    return post, wanted(post, Fetch(variant=name))
+    post = posts.reduce_post(store.site.ask("/posts/7.json"), store.site.host)
+    return post, choose_file(post, Fetch(variant=name))
 
 
 @pytest.mark.parametrize(("name", "size"), [("sample", (850, 510)), ("720x720", (720, 432))])
@@ -337,7 +338,7 @@ def test_a_variant_is_decoded_whole_and_kept_with_our_own_hash(opened, traffic, 
 def test_a_variant_that_is_not_there_is_the_original():
     post = POST | {"file_url": TARGET}
     for name in ("sample", "720x720"):
-        assert wanted(post, Fetch(variant=name)) == wanted(post, Fetch())
+        assert choose_file(post, Fetch(variant=name)) == choose_file(post, Fetch())
 
 
 @pytest.mark.parametrize(
@@ -364,9 +365,9 @@ def test_a_file_of_a_list_is_checked_by_its_sha256_or_decoded(opened, traffic):
     store, data = opened(), encoded(3)
     traffic.troubles["/a.jpg"] = Answer(200, "image/jpeg", data)
     sha256 = hashlib.sha256(data).hexdigest()
-    assert store.obtain(Wanted("/a.jpg?1", "jpg", sha256=sha256)).own == sha256
-    assert store.obtain(Wanted("/a.jpg?2", "jpg")).md5 == hashlib.md5(data).hexdigest()
-    assert refused(store, Wanted("/a.jpg?3", "jpg", sha256="0" * 64)) == ("mismatch", "another SHA-256")
+    assert store.obtain(WantedFile("/a.jpg?1", "jpg", sha256=sha256)).own == sha256
+    assert store.obtain(WantedFile("/a.jpg?2", "jpg")).md5 == hashlib.md5(data).hexdigest()
+    assert refused(store, WantedFile("/a.jpg?3", "jpg", sha256="0" * 64)) == ("mismatch", "another SHA-256")
 
 
 # ---------------------------------------------------------------- which file, and files of a folder
@@ -384,11 +385,11 @@ def test_a_file_of_a_list_is_checked_by_its_sha256_or_decoded(opened, traffic):
     ],
 )
 def test_a_post_without_a_file_to_request_says_why(fields, reason):
-    post = posts.reduce(POST | {"file_url": TARGET} | fields) | {
+    post = posts.reduce_post(POST | {"file_url": TARGET} | fields) | {
         name: value for name, value in fields.items() if name == "variants"
     }
-    with pytest.raises(Reject) as error:
-        wanted(post, Fetch(variant="sample"))
+    with pytest.raises(FileRejected) as error:
+        choose_file(post, Fetch(variant="sample"))
     assert error.value.reason == reason
 
 
@@ -398,24 +399,24 @@ def test_a_file_of_a_folder_is_checked_in_place(tmp_path):
     path.write_bytes(data)
     (tmp_path / "secret.jpg").write_bytes(data)
     folder = Folder(tmp_path / "in", Fetch())
-    assert folder.obtain(Wanted("a.jpg", "jpg")).path == path
+    assert folder.obtain(WantedFile("a.jpg", "jpg")).path == path
     for file, reason in (
-        (Wanted("b.jpg", "jpg"), "gone"),
-        (Wanted("../secret.jpg", "jpg"), "gone"),
-        (Wanted("a.jpg", "jpg", "0" * 32), "mismatch"),
-        (Wanted("a.jpg", "jpg", size=10**6), "truncated"),
+        (WantedFile("b.jpg", "jpg"), "gone"),
+        (WantedFile("../secret.jpg", "jpg"), "gone"),
+        (WantedFile("a.jpg", "jpg", "0" * 32), "mismatch"),
+        (WantedFile("a.jpg", "jpg", size=10**6), "truncated"),
     ):
-        with pytest.raises(Reject) as error:
+        with pytest.raises(FileRejected) as error:
             folder.obtain(file)
         assert error.value.reason == reason
     assert path.read_bytes() == data
 
 
 def test_a_damage_is_remembered_as_the_reject_that_it_is():
-    damage = Damage("truncated", "half")
-    again = Reject(*json.loads(files.dumps(damage.args)))
+    damage = FileDamaged("truncated", "half")
+    again = FileRejected(*json.loads(files.dumps(damage.args)))
     assert (again.reason, again.detail) == (damage.reason, damage.detail) == ("truncated", "half")
-    with pytest.raises(Reject):
+    with pytest.raises(FileRejected):
         raise damage
 
 
@@ -451,8 +452,8 @@ def test_of_two_threads_that_want_one_file_one_waits_and_finds_it(opened, traffi
 
 
 def test_a_thread_that_wants_another_file_does_not_wait(opened, traffic):
-    turn = hash(POST["md5"]) % len(TURNS)  # of a thousand files two have one
-    other = next(post for post in map(make_post, range(2, 99)) if hash(post["md5"]) % len(TURNS) != turn)
+    turn = hash(POST["md5"]) % len(FILE_LOCKS)  # of a thousand files two have one
+    other = next(post for post in map(make_post, range(2, 99)) if hash(post["md5"]) % len(FILE_LOCKS) != turn)
     gate = traffic.troubles[POST["md5"]] = Gate()
     store = opened(held=Catalog([POST, other], read))
     with ThreadPoolExecutor(2) as pool:

@@ -11,75 +11,80 @@ from datetime import date
 from functools import partial
 from typing import Any
 
-from pipeline.posts import FullPost
+from pipeline.sources.posts import FullPost
 
-FREE = (  # metatags that do not count towards the limit of tags
+FREE_METATAGS = (  # metatags that do not count towards the limit of tags
     "status", "rating", "limit", "is", "id", "date", "age", "filesize", "filetype", "parent", "child", "md5",
     "width", "height", "duration", "mpixels", "ratio", "score", "favcount", "tagcount", "pixiv",
 )  # fmt: skip
-COUNTED = ("order", "random", "source", "user", "pool")  # metatags that count
-LIMITS = {"anonymous": 2, "member": 2, "gold": 6, "platinum": math.inf}  # tags in a search, by account level
-SIGNS = {  # the longer ones first
+COUNTED_METATAGS = ("order", "random", "source", "user", "pool")  # metatags that count
+TAG_LIMITS = {
+    "anonymous": 2,
+    "member": 2,
+    "gold": 6,
+    "platinum": math.inf,
+}  # tags in a search, by account level
+COMPARISONS = {  # the longer ones first
     ">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt,
     "=": operator.eq, "": operator.eq,
 }  # fmt: skip
-Test = Callable[[FullPost], bool]
+PostTest = Callable[[FullPost], bool]
 
 
-def counted(tags: str) -> list[str]:
+def counted_words(tags: str) -> list[str]:
     """List the words of a search that count towards the limit of tags, with or without a leading minus."""
-    return [word for word in tags.split() if not re.match(rf"-?({'|'.join(FREE)}):", word.lower())]
+    return [word for word in tags.split() if not re.match(rf"-?({'|'.join(FREE_METATAGS)}):", word.lower())]
 
 
-def parse(tags: str) -> Test:
+def parse_search(tags: str) -> PostTest:
     """Turn a search into a test of posts. Raise ValueError if it cannot be read."""
-    tests = [term(word) for word in tags.lower().split()]
+    tests = [parse_term(word) for word in tags.lower().split()]
     return lambda post: all(test(post) for test in tests)
 
 
-def term(word: str) -> Test:
+def parse_term(word: str) -> PostTest:
     """Turn one word of a search into a test: a tag or a metatag, negated by a leading minus."""
     if word.startswith("-") and len(word) > 1:
-        test = term(word[1:])
+        test = parse_term(word[1:])
         return lambda post: not test(post)
     name, colon, value = word.partition(":")
     if colon and name in METATAGS:
         return METATAGS[name](value)
-    if colon and (name in FREE or name in COUNTED):
+    if colon and (name in FREE_METATAGS or name in COUNTED_METATAGS):
         raise ValueError(f"the metatag {name} is not known here")
     return lambda post: word in post["tag_string"].split()
 
 
-def one_of(name: str, text: str) -> Test:
+def one_of(name: str, text: str) -> PostTest:
     """Test whether a field is one of several words."""
     words = text.split(",")
     return lambda post: post.get(name) in words
 
 
-def in_range(value: Callable[[FullPost], Any], read: Callable[[str], Any], text: str) -> Test:
+def in_range(value: Callable[[FullPost], Any], read: Callable[[str], Any], text: str) -> PostTest:
     """Test whether a value is in one of several ranges: 5, 5..10, 5.., ..10, >=5, >5, <=5, <5.
 
     `read` turns a bound into a number or a date, or raises ValueError. None is in no range.
     """
-    spans = [span(part, read) for part in text.split(",")]
+    spans = [parse_span(part, read) for part in text.split(",")]
     return lambda post: value(post) is not None and any(inside(value(post)) for inside in spans)
 
 
-def span(text: str, read: Callable[[str], Any]) -> Callable[[Any], bool]:
+def parse_span(text: str, read: Callable[[str], Any]) -> Callable[[Any], bool]:
     """Turn one range into a test of values."""
     low, dots, high = text.partition("..")
     if dots:
         bounds = [(operator.ge, low), (operator.le, high)]
     else:
         sign, bound = split_sign(text)
-        bounds = [(SIGNS[sign], bound or "nothing")]
+        bounds = [(COMPARISONS[sign], bound or "nothing")]
     checks = [(compare, read(bound)) for compare, bound in bounds if bound]
     return lambda value: all(compare(value, bound) for compare, bound in checks)
 
 
 def split_sign(text: str) -> tuple[str, str]:
     """Split ">=5" into one of SIGNS and the rest."""
-    sign = next(filter(text.startswith, SIGNS))
+    sign = next(filter(text.startswith, COMPARISONS))
     return sign, text.removeprefix(sign)
 
 
@@ -110,7 +115,7 @@ def ratio(post: FullPost) -> float:
     return round(post["image_width"] / max(post["image_height"], 1), 2)
 
 
-def has_status(text: str) -> Test:
+def has_status(text: str) -> PostTest:
     """Test whether a post is active, deleted, banned or any of these."""
     tests = {
         "active": lambda post: not post["is_deleted"],
@@ -123,14 +128,14 @@ def has_status(text: str) -> Test:
     return tests[text]
 
 
-def has_parent(text: str) -> Test:
+def has_parent(text: str) -> PostTest:
     """Test whether a post is the parent with an id or its child, has a parent (any) or has none (none)."""
     if text in ("any", "none"):
         return lambda post: (post["parent_id"] is None) == (text == "none")
     return lambda post: text in (str(post["id"]), str(post["parent_id"]))
 
 
-def number_in(name: str) -> Callable[[str], Test]:
+def number_in(name: str) -> Callable[[str], PostTest]:
     """Return a metatag that tests a field against ranges of numbers."""
     return partial(in_range, number_of(name), as_number)
 
@@ -140,7 +145,7 @@ def number_of(name: str) -> Callable[[FullPost], Any]:
     return lambda post: post.get(name)
 
 
-METATAGS: dict[str, Callable[[str], Test]] = {
+METATAGS: dict[str, Callable[[str], PostTest]] = {
     "status": has_status,
     "parent": has_parent,
     "rating": lambda text: one_of("rating", ",".join(word[:1] for word in text.split(","))),

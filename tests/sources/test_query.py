@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from pipeline import query
+from pipeline.sources import query
 
 POST = {
     "id": 50, "rating": "q", "score": -3, "md5": "ab" * 16, "file_ext": "jpg", "file_size": 2_000_000,
@@ -40,12 +40,12 @@ ORPHAN = POST | {"parent_id": None}
     ],
 )
 def test_a_post_fits_a_search_when_it_fits_every_word(tags):
-    assert query.parse(tags)(POST)
+    assert query.parse_search(tags)(POST)
     for word in tags.split():
-        assert query.parse(word)(POST)
+        assert query.parse_search(word)(POST)
         if not word.startswith("-"):
-            assert not query.parse(f"-{word}")(POST)
-            assert not query.parse(f"1girl -{word} rating:q")(POST)
+            assert not query.parse_search(f"-{word}")(POST)
+            assert not query.parse_search(f"1girl -{word} rating:q")(POST)
 
 
 @pytest.mark.parametrize(
@@ -58,20 +58,20 @@ def test_a_post_fits_a_search_when_it_fits_every_word(tags):
     ],
 )  # fmt: skip
 def test_one_word_that_does_not_fit_is_enough(word):
-    assert not query.parse(word)(POST)
-    assert not query.parse(f"1girl {word} rating:q")(POST)
-    assert query.parse(f"-{word}")(POST)
+    assert not query.parse_search(word)(POST)
+    assert not query.parse_search(f"1girl {word} rating:q")(POST)
+    assert query.parse_search(f"-{word}")(POST)
 
 
 def test_a_post_without_a_parent_has_none():
-    assert query.parse("parent:none -parent:any parent:50")(ORPHAN)
-    assert not query.parse("parent:7")(ORPHAN)
+    assert query.parse_search("parent:none -parent:any parent:50")(ORPHAN)
+    assert not query.parse_search("parent:7")(ORPHAN)
 
 
 def test_an_unknown_size_is_in_no_range():
     unknown = {name: value for name, value in POST.items() if name != "file_size"}
-    assert not query.parse("filesize:>=0")(unknown)
-    assert query.parse("-filesize:>=0")(unknown)
+    assert not query.parse_search("filesize:>=0")(unknown)
+    assert query.parse_search("-filesize:>=0")(unknown)
 
 
 @pytest.mark.parametrize(
@@ -93,26 +93,26 @@ def test_an_unknown_size_is_in_no_range():
 )
 def test_a_search_that_cannot_be_read_is_refused_with_the_reason(word, sentence):
     with pytest.raises(ValueError, match=sentence):
-        query.parse(f"1girl {word}")
+        query.parse_search(f"1girl {word}")
 
 
 def test_tags_count_towards_the_limit_and_free_metatags_do_not():
-    free = " ".join(f"{name}:1 -{name}:1 {name.upper()}:1" for name in query.FREE)
-    assert query.counted(free) == []
-    assert query.counted("1girl -solo hair* :d re:zero") == ["1girl", "-solo", "hair*", ":d", "re:zero"]
+    free = " ".join(f"{name}:1 -{name}:1 {name.upper()}:1" for name in query.FREE_METATAGS)
+    assert query.counted_words(free) == []
+    assert query.counted_words("1girl -solo hair* :d re:zero") == ["1girl", "-solo", "hair*", ":d", "re:zero"]
     for name in ("order", "random", "source", "user", "pool"):
-        assert query.counted(f"{name}:1 -{name}:1") == [f"{name}:1", f"-{name}:1"]
-    assert query.counted("rating idea:1 ratings:g") == ["rating", "idea:1", "ratings:g"]
+        assert query.counted_words(f"{name}:1 -{name}:1") == [f"{name}:1", f"-{name}:1"]
+    assert query.counted_words("rating idea:1 ratings:g") == ["rating", "idea:1", "ratings:g"]
 
 
 def test_the_free_metatags_are_those_that_danbooru_names():
     said = """status rating limit is id date age filesize filetype parent child md5 width height duration
               mpixels ratio score favcount tagcount pixiv"""
-    assert set(query.FREE) == set(said.split())
+    assert set(query.FREE_METATAGS) == set(said.split())
 
 
 def test_an_account_of_a_higher_level_may_use_more_tags():
-    assert list(query.LIMITS.items()) == [
+    assert list(query.TAG_LIMITS.items()) == [
         ("anonymous", 2),
         ("member", 2),
         ("gold", 6),

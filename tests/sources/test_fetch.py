@@ -17,29 +17,30 @@ import pytest
 from made import picture
 from rig import ALL, Clock, find, make_post, make_posts, read
 
-from pipeline import Halt, booru, danbooru, fetch, files, posts
+from pipeline import Halt, booru, files
 from pipeline.catalog import Catalog
-from pipeline.check import Folder
 from pipeline.faults import Faults, Rule
 from pipeline.images import codec, png
 from pipeline.params import Fetch
-from pipeline.posts import describe
 from pipeline.server import Answer
 from pipeline.shards.column import list_shards
-from pipeline.sources import open_source
-from pipeline.store import Store
+from pipeline.sources import danbooru, fetch, posts
+from pipeline.sources.checks import Folder
+from pipeline.sources.places import open_source
+from pipeline.sources.posts import describe_post
+from pipeline.sources.store import Store
 from pipeline.web.client import open_site
 
 FETCH = """
 import sys
 from pathlib import Path
-from pipeline import fetch
+from pipeline.sources import fetch
 from pipeline.web import client
 from pipeline.params import Fetch
-from pipeline.store import Store
+from pipeline.sources.store import Store
 host, posts, dest, cache = sys.argv[1:]
 with client.open_site(host) as place:
-    fetch.fetch(Store(place, Path(cache), Fetch(shard=8)), Path(posts), Path(dest), threads=2)
+    fetch.fetch_files(Store(place, Path(cache), Fetch(shard=8)), Path(posts), Path(dest), threads=2)
 """
 
 
@@ -48,7 +49,7 @@ def fetch_found(host, folder, name="out", tick=lambda *_: None, threads=4, **ter
     source, dest, cache = folder / "posts.jsonl", folder / name, folder / "cache"
     params = Fetch(**({"shard": 4} | terms))
     with open_site(host, clock=Clock()) as site:
-        return fetch.fetch(Store(site, cache, params), source, dest, threads=threads, tick=tick)
+        return fetch.fetch_files(Store(site, cache, params), source, dest, threads=threads, tick=tick)
 
 
 def content(column):
@@ -66,9 +67,9 @@ def test_credentials_go_to_the_api_and_not_with_files_and_not_into_messages(serv
         find(host, tmp_path / "posts.jsonl")
         with open_site(host, login="ann", api_key="secret") as site:
             with pytest.raises(Halt, match="401 SessionLoader::AuthenticationFailure") as error:
-                danbooru.newest(site)  # the site has no accounts
+                danbooru.ask_newest_id(site)  # the site has no accounts
             store = Store(site, tmp_path / "cache", Fetch())
-            fetch.fetch(store, tmp_path / "posts.jsonl", tmp_path / "out")
+            fetch.fetch_files(store, tmp_path / "posts.jsonl", tmp_path / "out")
     assert "secret" not in str(error.value)
     assert b"secret" not in b"".join(content(tmp_path / "out").values())
 
@@ -102,14 +103,14 @@ def test_originals_arrive_byte_for_byte_in_the_order_of_their_ids(serve, tmp_pat
 
 def test_shards_hold_about_as_many_posts_as_asked_for_and_one_post_more_changes_one_shard():
     held = [{"id": number} for number in range(1, 4001)]
-    cut = list(fetch.batches(held, 40))
+    cut = list(fetch.cut_batches(held, 40))
     assert [post for batch in cut for post in batch] == held
     assert 75 < len(cut) < 133  # 100 and three times its deviation
     for victim in (1, 777, 4000):
-        less = list(fetch.batches(held[: victim - 1] + held[victim:], 40))
+        less = list(fetch.cut_batches(held[: victim - 1] + held[victim:], 40))
         assert len([batch for batch in cut if batch not in less]) <= 2
         assert len([batch for batch in less if batch not in cut]) <= 1
-    assert [len(batch) for batch in fetch.batches(held[:5], 1)] == [1] * 5
+    assert [len(batch) for batch in fetch.cut_batches(held[:5], 1)] == [1] * 5
 
 
 def test_a_second_fetch_requests_no_file_and_keeps_whole_shards(serve, traffic, tmp_path):
@@ -130,7 +131,7 @@ def test_a_second_fetch_requests_no_file_and_keeps_whole_shards(serve, traffic, 
 
 def test_other_parameters_write_the_shards_again(serve, tmp_path):
     data = png.encode_png(picture(1, 1000, 600))
-    held = describe(1, data, "png", image_width=1000, image_height=600)
+    held = describe_post(1, data, "png", image_width=1000, image_height=600)
     with serve([held], lambda _: data) as host:
         find(host, tmp_path / "posts.jsonl")
         fetch_found(host, tmp_path)
@@ -250,11 +251,11 @@ def test_a_run_without_any_file_fails(serve, tmp_path):
 
 
 def test_few_posts_wait_in_memory_whether_their_files_are_on_the_way_or_an_earlier_run_wrote_them():
-    endless = (fetch.Batch([{"id": number}], None, None) for number in itertools.count())
+    endless = (fetch.PostBatch([{"id": number}], None, None) for number in itertools.count())
     started = []
     first = next(fetch.ahead(endless, started.append))
     assert first.posts == [{"id": 0}]
-    assert len(started) == fetch.AHEAD + 1
+    assert len(started) == fetch.FILES_IN_FLIGHT + 1
 
 
 def test_memory_does_not_grow_with_the_number_of_posts(tmp_path):
@@ -265,7 +266,7 @@ def test_memory_does_not_grow_with_the_number_of_posts(tmp_path):
     for count in (200, 800, 2000):  # the first also loads what is loaded once
         posts.write_posts(source, [post | {"id": number} for number in range(count)])
         tracemalloc.start()
-        fetch.fetch(Folder(tmp_path / "in", Fetch(shard=16)), source, tmp_path / "out", threads=1)
+        fetch.fetch_files(Folder(tmp_path / "in", Fetch(shard=16)), source, tmp_path / "out", threads=1)
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[2] - peaks[1] < 1200 * 200  # bytes; a post in memory takes ten times that
@@ -279,7 +280,7 @@ def test_a_pair_is_written_with_its_own_sketch(tmp_path):
         files.write(tmp_path / "in" / name, png.encode_png(picture(number)))
     post = {"id": 5, "file_url": "color/a.png", "file_ext": "png", "sketch_url": "sketch/a.jpg"}
     posts.write_posts(tmp_path / "posts.jsonl", [post, post | {"id": 6, "sketch_url": "sketch/b.jpg"}])
-    tally = fetch.fetch(Folder(tmp_path / "in", Fetch()), tmp_path / "posts.jsonl", tmp_path / "out")
+    tally = fetch.fetch_files(Folder(tmp_path / "in", Fetch()), tmp_path / "posts.jsonl", tmp_path / "out")
     assert tally.rejected == {"gone": 1}
     sample = laid_down(tmp_path / "out")[0]
     assert list(sample.members) == ["png", "sketch.jpg", "json"]
@@ -293,8 +294,8 @@ def test_a_small_copy_in_a_dump_is_fetched_though_its_post_describes_the_origina
     size = {"image_width": 3000, "image_height": 2000, "md5": "0" * 32, "file_size": 9, "file_ext": "png"}
     files.write(home / "metadata/posts.json", files.dumps({"id": 5, "rating": "g"} | size))
     source = open_source(f"dump:{home}")
-    posts.write_posts(tmp_path / "posts.jsonl", map(posts.reduce, source.posts()))
-    tally = fetch.fetch(Folder(source.root, Fetch()), tmp_path / "posts.jsonl", tmp_path / "out")
+    posts.write_posts(tmp_path / "posts.jsonl", map(posts.reduce_post, source.posts()))
+    tally = fetch.fetch_files(Folder(source.root, Fetch()), tmp_path / "posts.jsonl", tmp_path / "out")
     assert (tally.written, tally.rejects) == (1, [])
     assert laid_down(tmp_path / "out")[0].picture == png.encode_png(picture(1))
 
@@ -307,7 +308,7 @@ def test_a_picture_of_color_and_sketch_is_cut_in_two(tmp_path):
     post = {"file_ext": "png", "sketch_half": "right"}
     held = [post | {"id": 1, "file_url": "a.png"}, post | {"id": 2, "file_url": "b.png", "md5": md5}]
     posts.write_posts(tmp_path / "posts.jsonl", held)
-    tally = fetch.fetch(Folder(tmp_path / "in", Fetch()), tmp_path / "posts.jsonl", tmp_path / "out")
+    tally = fetch.fetch_files(Folder(tmp_path / "in", Fetch()), tmp_path / "posts.jsonl", tmp_path / "out")
     assert tally.rejected == {"wrong type": 1}
     members = laid_down(tmp_path / "out")[0].members
     assert (codec.decode(members["png"]) == both[:, :64]).all()
@@ -350,7 +351,7 @@ def killed_and_resumed(serve, traffic, tmp_path, kills, count):
         assert len(stored) == count
         with open_site(host) as site:
             store = Store(site, tmp_path / "other", Fetch(shard=8))
-            fetch.fetch(store, tmp_path / "posts.jsonl", tmp_path / "straight")
+            fetch.fetch_files(store, tmp_path / "posts.jsonl", tmp_path / "straight")
     assert content(tmp_path / "killed") == content(tmp_path / "straight")
     assert json.loads((tmp_path / "killed" / "seal.json").read_bytes())["written"] == count
 

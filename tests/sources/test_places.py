@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from made import make_column, picture
 
-from pipeline import Halt, catalog, files, query, sources
+from pipeline import Halt, catalog, files
 from pipeline.images import png
-from pipeline.posts import CATEGORIES, DEFAULTS
-from pipeline.sources import open_source
+from pipeline.sources import places, query
+from pipeline.sources.places import open_source
+from pipeline.sources.posts import CATEGORIES, POST_DEFAULTS
 
 WIDE = png.encode_png(picture(1, 40, 30))
 EVERYTHING = "status:any rating:g,s,q,e score:>=-9 width:>=0 height:>=0 id:>0 date:2000-01-01.. ratio:>=0 -x"
@@ -21,9 +22,11 @@ EVERYTHING = "status:any rating:g,s,q,e score:>=-9 width:>=0 height:>=0 id:>0 da
 def posts_of(host):
     """Read all posts of a source, of which every one can be searched."""
     posts = list(open_source(str(host)).posts())
-    assert all(map(query.parse(EVERYTHING), posts))
+    assert all(map(query.parse_search(EVERYTHING), posts))
     for post in posts:
-        assert DEFAULTS.keys() | {"id", "file_ext", "created_at", "tag_string", "file_url"} <= post.keys()
+        assert (
+            POST_DEFAULTS.keys() | {"id", "file_ext", "created_at", "tag_string", "file_url"} <= post.keys()
+        )
     return posts
 
 
@@ -140,9 +143,9 @@ def test_old_and_new_dumps_give_the_same_form(tmp_path):
     assert new["media_asset"] == {"pixel_hash": "abc"}
     assert new["file_url"] == "original/0008/8.jpg"
     for word in ("date:2008-05-24", "miku", "rating:safe", "parent:none", "filesize:99", "ratio:1.33"):
-        assert query.parse(word)(old), word
+        assert query.parse_search(word)(old), word
     for word in ("date:2024-05-31", "status:deleted", "rating:e", "parent:7", "filetype:jpg"):
-        assert [query.parse(word)(post) for post in (old, new)] == [False, True], word
+        assert [query.parse_search(word)(post) for post in (old, new)] == [False, True], word
 
 
 def test_small_pictures_replace_missing_originals_without_their_hashes(tmp_path):
@@ -208,7 +211,7 @@ def test_a_damaged_or_incomplete_dump_is_refused(tmp_path):
 
 def test_a_dump_is_read_line_by_line(tmp_path, monkeypatch):
     host = make_dump(tmp_path)
-    monkeypatch.setattr(sources, "records", lambda path: ((n, NEW | {"id": n}) for n in count(1)))
+    monkeypatch.setattr(places, "read_records", lambda path: ((n, NEW | {"id": n}) for n in count(1)))
     assert [post["id"] for post in islice(open_source(host).posts(), 3)] == [1, 2, 3]
 
 

@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 from rig import ALL, Clock, find, make_post, make_posts
 
-from pipeline import fetch, plan
-from pipeline.check import Folder
 from pipeline.params import Fetch
 from pipeline.server import Answer
-from pipeline.store import Store
+from pipeline.sources import fetch, plan
+from pipeline.sources.checks import Folder
+from pipeline.sources.store import Store
 from pipeline.web.client import open_site
 
 
@@ -67,13 +67,13 @@ def test_with_posts_a_plan_is_exact_and_excludes_what_the_cache_holds(serve, tra
                 "bytes": sum(post["file_size"] for post in held[:9]),
             }  # fmt: skip
             traffic.targets.clear()
-            fetch.fetch(store, tmp_path / "posts.jsonl", tmp_path / "out")
+            fetch.fetch_files(store, tmp_path / "posts.jsonl", tmp_path / "out")
             assert len(traffic.files) == 9
             assert plan.plan_fetch(store, tmp_path / "posts.jsonl")["files"] == 0
 
 
 def test_files_on_several_sites_are_downloaded_at_the_same_time(tmp_path):
-    from pipeline.posts import write_posts
+    from pipeline.sources.posts import write_posts
 
     urls = [
         *(f"https://a.example/{n}.png" for n in range(6)),
@@ -87,7 +87,7 @@ def test_files_on_several_sites_are_downloaded_at_the_same_time(tmp_path):
         store = Store(site, tmp_path / "cache", Fetch())
         told = plan.plan_fetch(store, tmp_path / "posts.jsonl")
     assert (told["files"], told["seconds"], told["bytes"]) == (10, 12, 0)
-    assert "an unknown number of bytes; at least 0 h 00 min 12 s" in plan.describe(told)
+    assert "an unknown number of bytes; at least 0 h 00 min 12 s" in plan.describe_plan(told)
 
 
 def test_files_in_a_folder_take_no_request(tmp_path):

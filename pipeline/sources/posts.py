@@ -19,14 +19,20 @@ from pipeline import Halt
 from pipeline.files import dumps, sweep, whole
 
 CATEGORIES = ("artist", "character", "copyright", "general", "meta")  # of tags
-TAGS = tuple(f"tag_string_{category}" for category in CATEGORIES)
-OWN = (  # fields of a Danbooru
+TAG_FIELDS = tuple(f"tag_string_{category}" for category in CATEGORIES)
+DANBOORU_FIELDS = (  # fields of a Danbooru
     "id", "md5", "rating", "score", "file_ext", "file_size", "image_width", "image_height", "parent_id",
-    "source", "file_url", "is_banned", *TAGS,
+    "source", "file_url", "is_banned", *TAG_FIELDS,
 )  # fmt: skip
-FIELDS = (*OWN, "sha256", "license", "sketch_url", "sketch_half")  # the last four of other sources
-VARIANTS = ("sample", "720x720")
-LARGEST = 2**53  # JSON keeps smaller ids exactly
+POST_FIELDS = (
+    *DANBOORU_FIELDS,
+    "sha256",
+    "license",
+    "sketch_url",
+    "sketch_half",
+)  # the last four of other sources
+KEPT_VARIANTS = ("sample", "720x720")
+MAX_ID = 2**53  # JSON keeps smaller ids exactly
 
 
 class SizedFile(TypedDict):
@@ -78,17 +84,17 @@ class FullPost(Post, total=False):
     is_restricted: bool  # shown to gold and platinum accounts alone
 
 
-DEFAULTS: dict[str, Any] = {  # of the fields of a FullPost that its source leaves out
+POST_DEFAULTS: dict[str, Any] = {  # of the fields of a FullPost that its source leaves out
     "rating": "g", "score": 0, "source": "", "image_width": 0, "image_height": 0, "parent_id": None,
     "has_children": False, "is_deleted": False, "is_banned": False, "media_asset": {"pixel_hash": None},
-    **dict.fromkeys(TAGS, ""),
+    **dict.fromkeys(TAG_FIELDS, ""),
 }  # fmt: skip
 
 
-def describe(number: int, data: bytes, ext: str, **fields: Any) -> FullPost:
+def describe_post(number: int, data: bytes, ext: str, **fields: Any) -> FullPost:
     """Make the post with id `number` from the bytes of its file; `fields` override the defaults."""
     uploaded = datetime(2020, 1, 1, tzinfo=UTC) + timedelta(hours=number)
-    post = {"id": number, "created_at": uploaded.isoformat("T", "milliseconds")} | DEFAULTS | fields
+    post = {"id": number, "created_at": uploaded.isoformat("T", "milliseconds")} | POST_DEFAULTS | fields
     post |= {"md5": hashlib.md5(data).hexdigest(), "file_size": len(data), "file_ext": ext}
     post["tag_string"] = " ".join(sorted(tags_of(cast(Post, post))))
     return cast(FullPost, post)
@@ -96,21 +102,21 @@ def describe(number: int, data: bytes, ext: str, **fields: Any) -> FullPost:
 
 def tags_of(post: Post) -> list[str]:
     """List the tags of all categories."""
-    return " ".join(str(post.get(name, "")) for name in TAGS).split()
+    return " ".join(str(post.get(name, "")) for name in TAG_FIELDS).split()
 
 
-def reduce(post: FullPost, host: str = "") -> Post:
+def reduce_post(post: FullPost, host: str = "") -> Post:
     """Keep the fields that later stages use and that are not empty.
 
     Addresses on `host` become paths, since the port of a site on loopback differs from run to run.
     """
     asset = post.get("media_asset") or {}
-    given = {name: post.get(name) for name in FIELDS}
+    given = {name: post.get(name) for name in POST_FIELDS}
     kept = {name: value for name, value in given.items() if value not in (None, "") and value is not False}
     variants = {
         variant["type"]: {name: variant[name] for name in ("url", "width", "height", "file_ext")}
         for variant in asset.get("variants") or ()
-        if variant["type"] in VARIANTS
+        if variant["type"] in KEPT_VARIANTS
     }
     for part in (kept, *variants.values()):
         for name in {"file_url", "url"} & set(part):
@@ -119,7 +125,7 @@ def reduce(post: FullPost, host: str = "") -> Post:
     return cast(Post, kept | {name: value for name, value in extra.items() if value})
 
 
-def key_of(post: Post) -> str:
+def post_key(post: Post) -> str:
     """Return the key of a post's sample."""
     return f"{post['id']:09d}"
 
@@ -162,7 +168,7 @@ def read_posts(path: Path) -> Iterator[Post]:
         for number, line in enumerate(file, 1):
             try:
                 post = json.loads(line)
-                in_place = last < post["id"] < LARGEST and type(post["id"]) is int
+                in_place = last < post["id"] < MAX_ID and type(post["id"]) is int
             except (ValueError, KeyError, TypeError):
                 in_place = False
             if not in_place:

@@ -8,11 +8,11 @@ from typing import Any
 
 from pipeline import Halt
 from pipeline.images.codec import BadImage, read_size
-from pipeline.posts import FullPost, describe
 from pipeline.shards.loose import LooseBatch, list_parts
+from pipeline.sources.posts import FullPost, describe_post
 
 
-def pictures(path: Path) -> Iterator[tuple[Path, FullPost]]:
+def folder_posts(path: Path) -> Iterator[tuple[Path, FullPost]]:
     """Yield every picture below a folder and its post, numbered from 1 in the order of their names.
 
     NAME.json next to a picture overrides its fields, except md5, file_size and file_ext, which come from the
@@ -54,7 +54,7 @@ def read_post(number: int, path: Path, root: Path) -> FullPost:
         "source": path.relative_to(root).as_posix(),
         "tag_string_artist": re.sub(r"[\s_]+", "_", name.lower()).strip("_"),
     } | read_fields(path.with_suffix(".json"))
-    return describe(fields.pop("id"), data, path.suffix[1:].lower().replace("jpeg", "jpg"), **fields)
+    return describe_post(fields.pop("id"), data, path.suffix[1:].lower().replace("jpeg", "jpg"), **fields)
 
 
 def read_fields(path: Path) -> dict[str, Any]:

@@ -9,8 +9,8 @@ import pytest
 from rig import ALL, find, make_post
 
 from pipeline.params import Search
-from pipeline.posts import count_posts, read_posts, reduce, write_posts
-from pipeline.selection import choose, compose, draw_posts, is_forgotten, matching
+from pipeline.sources.posts import count_posts, read_posts, reduce_post, write_posts
+from pipeline.sources.selection import compose_search, draw_posts, is_forgotten, match_posts, select_posts
 
 PERSON = "1girl blue_eyes blonde_hair simple_background"
 
@@ -29,26 +29,26 @@ def tagged(**fields):
 def chosen(posts, **fields):
     """Choose posts; return their ids and the counts of the others."""
     tally = Counter()
-    return ids(choose(posts, Search(**fields), tally)), dict(tally)
+    return ids(select_posts(posts, Search(**fields), tally)), dict(tally)
 
 
 # ---------------------------------------------------------------- the search in the site's language
 
 
 def test_a_search_is_written_in_the_language_of_the_site():
-    assert compose(Search()) == (
+    assert compose_search(Search()) == (
         "status:active rating:g score:>=0 filetype:png,jpg,webp,gif,avif "
         "width:>=512 height:>=512 ratio:0.25..4"
     )
     search = Search(
         tags="hat -scarf", rating="g,s", score=-5, types="png", size=64, ratio=3.0, since="2024-01-31"
     )
-    assert compose(search, "member") == (
+    assert compose_search(search, "member") == (
         "hat -scarf status:active rating:g,s score:>=-5 filetype:png date:2024-01-31.. "
         "width:>=64 height:>=64 ratio:0.33..3"
     )
-    assert " date:..2024-02-01 " in compose(Search(until="2024-02-01"))
-    assert " date:2024-01-31..2024-02-01 " in compose(Search(since="2024-01-31", until="2024-02-01"))
+    assert " date:..2024-02-01 " in compose_search(Search(until="2024-02-01"))
+    assert " date:2024-01-31..2024-02-01 " in compose_search(Search(since="2024-01-31", until="2024-02-01"))
 
 
 @pytest.mark.parametrize(
@@ -57,18 +57,18 @@ def test_a_search_is_written_in_the_language_of_the_site():
 def test_an_account_may_search_a_number_of_tags_and_any_number_of_free_ones(level, most):
     tags = " ".join(["-monochrome", *(f"tag{number}" for number in range(most - 1))])
     free = "id:5.. age:<1y -parent:any MD5:0 mpixels:>1"
-    assert compose(Search(tags=f"{tags} {free}"), level).startswith(f"{tags} {free} status:active ")
+    assert compose_search(Search(tags=f"{tags} {free}"), level).startswith(f"{tags} {free} status:active ")
     if level != "platinum":
         sentence = rf"tags must be at most {most} for the level {level} \(what to exclude belongs into"
         for word in ("one_more", "-not", "user:ann", "source:x", "pool:3", "wild*", "dates:x"):
             with pytest.raises(ValueError, match=sentence):
-                compose(Search(tags=f"{tags} {word}"), level)
+                compose_search(Search(tags=f"{tags} {word}"), level)
 
 
 @pytest.mark.parametrize("tags", ["order:score", "random:100", "hat Order:id"])
 def test_a_search_never_asks_for_an_order(tags):
     with pytest.raises(ValueError, match="tags must not ask for an order"):
-        compose(Search(tags=tags))
+        compose_search(Search(tags=tags))
 
 
 SEARCHES = [
@@ -120,18 +120,18 @@ def various():
 def test_a_source_on_disk_is_searched_with_the_same_result_as_a_site(serve, various, tmp_path, search):
     search = replace(search, blacklist="")
     with serve(various) as host:
-        assert ids(find(host, tmp_path / "posts.jsonl", search)) == ids(matching(various, search))
+        assert ids(find(host, tmp_path / "posts.jsonl", search)) == ids(match_posts(various, search))
 
 
 def test_each_of_these_searches_has_another_result(various):
-    results = [tuple(ids(matching(various, search))) for search in SEARCHES]
+    results = [tuple(ids(match_posts(various, search))) for search in SEARCHES]
     assert all(0 < len(result) < len(various) for result in results)
     assert len(set(results)) == len(results)
 
 
 def test_a_post_of_unknown_size_passes_but_not_its_other_faults():
     unknown = {"image_width": 0, "image_height": 0}
-    assert ids(matching([make_post(1, **unknown), make_post(2, rating="e", **unknown)], Search())) == [1]
+    assert ids(match_posts([make_post(1, **unknown), make_post(2, rating="e", **unknown)], Search())) == [1]
 
 
 @pytest.mark.parametrize(("wide", "narrow"), [(1337, 1000), (1500, 1000), (1600, 900), (4000, 1000)])
@@ -139,12 +139,12 @@ def test_a_picture_of_the_largest_ratio_itself_passes_lying_or_standing(wide, na
     lying, standing = ({"image_width": w, "image_height": h} for w, h in ((wide, narrow), (narrow, wide)))
     longer = {"image_width": wide + 20, "image_height": narrow}
     posts = [make_post(1, **lying), make_post(2, **standing), make_post(3, **longer)]
-    assert ids(matching(posts, Search(ratio=wide / narrow))) == [1, 2]
+    assert ids(match_posts(posts, Search(ratio=wide / narrow))) == [1, 2]
 
 
 def test_a_search_that_cannot_be_read_is_refused_before_a_post_is_seen():
     with pytest.raises(ValueError, match="'high' is not a number"):
-        matching(iter(()), Search(tags="score:high"))
+        match_posts(iter(()), Search(tags="score:high"))
 
 
 # ---------------------------------------------------------------- choice
@@ -211,7 +211,7 @@ def test_each_rule_of_tag2pix_counts(taken, fields):
 
 
 def test_tag2pix_does_not_take_a_post_of_unknown_size():
-    post = reduce(tagged(image_width=0, image_height=0))
+    post = reduce_post(tagged(image_width=0, image_height=0))
     assert chosen([post | {"image_width": 0}], recipe="tag2pix") == ([], {"recipe": 1})
     del post["image_width"]
     assert chosen([post], recipe="tag2pix") == ([], {"recipe": 1})

@@ -7,57 +7,58 @@ from typing import TypeVar
 
 import numpy as np
 
-from pipeline import chance, query
+from pipeline import chance
 from pipeline.params import Search
-from pipeline.posts import FullPost, Post, tags_of
+from pipeline.sources import query
+from pipeline.sources.posts import FullPost, Post, tags_of
 
 AnyPost = TypeVar("AnyPost", bound=Post)
 
-SHADES = "aqua|black|blonde|blue|brown|gr[ae]y|green|orange|pink|purple|red|silver|white|yellow"
-COLORED = {part: re.compile(rf"(dark_|light_)?({SHADES})_{part}") for part in ("hair", "eyes")}
+COLOR_NAMES = "aqua|black|blonde|blue|brown|gr[ae]y|green|orange|pink|purple|red|silver|white|yellow"
+COLORED_PARTS = {part: re.compile(rf"(dark_|light_)?({COLOR_NAMES})_{part}") for part in ("hair", "eyes")}
 NOT_TAG2PIX = {
     "comic", "photo", "photo_(medium)", "subtitled", "english", "english_text", "black_border",
     "multiple_views",
 }  # fmt: skip
 
 
-def compose(search: Search, level: str = "platinum") -> str:
+def compose_search(search: Search, level: str = "platinum") -> str:
     """Write a search in the site's language, for an account of some level.
 
     Raise ValueError for one that the site would refuse.
     """
-    limit = query.LIMITS[level]
-    if len(query.counted(search.tags)) > limit:
+    limit = query.TAG_LIMITS[level]
+    if len(query.counted_words(search.tags)) > limit:
         hint = "what to exclude belongs into blacklist"
         raise ValueError(f"tags must be at most {limit} for the level {level} ({hint}), got {search.tags!r}")
     if any(word.startswith(("order:", "random:")) for word in search.tags.lower().split()):
         raise ValueError(f"tags must not ask for an order, got {search.tags!r}")
-    return f"{search.tags} {terms(search)} {shape(search)}".strip()
+    return f"{search.tags} {search_terms(search)} {search_shape(search)}".strip()
 
 
-def terms(search: Search) -> str:
+def search_terms(search: Search) -> str:
     """Write status, rating, score, file type and date as metatags."""
     days = f" date:{search.since}..{search.until}" if search.since or search.until else ""
     return f"status:active rating:{search.rating} score:>={search.score} filetype:{search.types}{days}"
 
 
-def shape(search: Search) -> str:
+def search_shape(search: Search) -> str:
     """Write the size of the picture as metatags; the site keeps ratios to two decimals."""
     narrow, wide = round(1 / search.ratio, 2), round(search.ratio, 2)
     return f"width:>={search.size} height:>={search.size} ratio:{narrow:g}..{wide:g}"
 
 
-def matching(posts: Iterable[FullPost], search: Search) -> Iterator[FullPost]:
+def match_posts(posts: Iterable[FullPost], search: Search) -> Iterator[FullPost]:
     """Yield the posts that a site would find. A post of unknown size (width 0) fits every size.
 
     Raise ValueError at once if the search cannot be read.
     """
-    fits = query.parse(f"{search.tags} {terms(search)}")
-    in_shape = query.parse(shape(search))
+    fits = query.parse_search(f"{search.tags} {search_terms(search)}")
+    in_shape = query.parse_search(search_shape(search))
     return (post for post in posts if fits(post) and (not post["image_width"] or in_shape(post)))
 
 
-def choose(posts: Iterable[AnyPost], search: Search, tally: Counter[str]) -> Iterator[AnyPost]:
+def select_posts(posts: Iterable[AnyPost], search: Search, tally: Counter[str]) -> Iterator[AnyPost]:
     """Yield the posts that pass every filter; count the others by the filter that rejected them."""
     unwanted, forgotten = set(search.blacklist.split()), set(search.forget.split())
     for post in posts:
@@ -90,7 +91,7 @@ def is_tag2pix(post: Post, tags: set[str]) -> bool:
         and 3 * height <= 4 * width
         and 3 * width <= 4 * height
         and len(tags & {"1girl", "1boy"}) == 1
-        and all(sum(map(bool, map(color.fullmatch, tags))) == 1 for color in COLORED.values())
+        and all(sum(map(bool, map(color.fullmatch, tags))) == 1 for color in COLORED_PARTS.values())
         and "simple_background" in tags
         and not tags & NOT_TAG2PIX
     )

@@ -16,26 +16,26 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from pipeline import Halt, chance
-from pipeline.check import Folder, Kept, Reject, Wanted, wanted
 from pipeline.codehash import code
 from pipeline.files import dumps, write
 from pipeline.images import codec, png
 from pipeline.images.codec import BadImage
-from pipeline.posts import Post, count_posts, key_of, read_posts, tags_of
 from pipeline.progress import Tick, quiet
 from pipeline.shards.column import Shard, check_destination, open_column, write_shard
 from pipeline.shards.ledger import LEDGER, write_ledger
 from pipeline.shards.tar import Row, Sample
-from pipeline.store import Store
+from pipeline.sources.checks import FileRejected, Folder, StoredFile, WantedFile, choose_file
+from pipeline.sources.posts import Post, count_posts, post_key, read_posts, tags_of
+from pipeline.sources.store import Store
 
-THREADS = 4
-AHEAD = 128  # posts whose files are on their way
+DOWNLOAD_THREADS = 4
+FILES_IN_FLIGHT = 128  # posts whose files are on their way
 
 Files = Folder | Store
 
 
 @dataclass
-class Tally:
+class FetchReport:
     """How many of `total` posts are done, and the rows of the ledger: (key, reason, detail)."""
 
     total: int
@@ -67,32 +67,32 @@ class Tally:
 
 
 @dataclass
-class Batch:
+class PostBatch:
     """The posts of one shard, and their samples on the way; or the shard that an earlier run wrote."""
 
     posts: list[Post]
     path: Path
     note: Path | None  # where to remember the shard
-    samples: list[Future[Sample | Reject]] = field(default_factory=list)
+    samples: list[Future[Sample | FileRejected]] = field(default_factory=list)
     rejects: list[tuple[str, str, str]] = field(default_factory=list)
     shard: Shard | None = None
 
 
-def fetch(
+def fetch_files(
     files: Files,
     source: Path,
     dest: Path,
     *,
     ledger: Path | None = None,
     tick: Tick = quiet,
-    threads: int = THREADS,
-) -> Tally:
+    threads: int = DOWNLOAD_THREADS,
+) -> FetchReport:
     """Write the files of the posts in `source` to shards in `dest`, in their order.
 
     The ledger, by default a file in `dest`, gives the reason for each post without a file. Raise Halt if no
     file can be obtained, or if more than `files.params.tolerance` percent of the posts failed for now.
     """
-    tally, tolerance = Tally(count_posts(source)), files.params.tolerance
+    tally, tolerance = FetchReport(count_posts(source)), files.params.tolerance
     ledger = ledger or dest / LEDGER
     check_destination(source, dest)
     try:
@@ -124,16 +124,16 @@ def stopping(files: Files, pool: ThreadPoolExecutor) -> Iterator[None]:
 # ---------------------------------------------------------------- batches
 
 
-def make_batches(files: Files, source: Path, dest: Path) -> Iterator[Batch]:
+def make_batches(files: Files, source: Path, dest: Path) -> Iterator[PostBatch]:
     """Yield a batch for each shard, with the place of its note: a hash of all that decides its bytes."""
     terms = [asdict(files.params), files.host, *code(__name__)]
-    for number, posts in enumerate(batches(read_posts(source), files.params.shard)):
+    for number, posts in enumerate(cut_batches(read_posts(source), files.params.shard)):
         name = hashlib.sha256(dumps([terms, posts])).hexdigest()
         note = files.notes / name[:2] / f"{name}.json" if files.notes else None
-        yield Batch(posts, dest / f"{number:06d}.tar", note)
+        yield PostBatch(posts, dest / f"{number:06d}.tar", note)
 
 
-def batches(posts: Iterable[Post], size: int) -> Iterator[list[Post]]:
+def cut_batches(posts: Iterable[Post], size: int) -> Iterator[list[Post]]:
     """Split posts into shards of `size` on average.
 
     A hash of its id decides whether a post ends a shard, so that one post more or less changes one shard.
@@ -148,27 +148,27 @@ def batches(posts: Iterable[Post], size: int) -> Iterator[list[Post]]:
         yield batch
 
 
-def ahead(batches: Iterable[Batch], start: Callable[[Batch], None]) -> Iterator[Batch]:
+def ahead(batches: Iterable[PostBatch], start: Callable[[PostBatch], None]) -> Iterator[PostBatch]:
     """Yield the batches in order, each after `start` was called for those of the next AHEAD posts."""
-    waiting: deque[Batch] = deque()
+    waiting: deque[PostBatch] = deque()
     for batch in batches:
         start(batch)
         waiting.append(batch)
-        while sum(len(each.posts) for each in waiting) > AHEAD:
+        while sum(len(each.posts) for each in waiting) > FILES_IN_FLIGHT:
             yield waiting.popleft()
     yield from waiting
 
 
-def start(files: Files, pool: ThreadPoolExecutor, batch: Batch) -> None:
+def start(files: Files, pool: ThreadPoolExecutor, batch: PostBatch) -> None:
     """Find the shard of a batch, or begin to fetch its files."""
     if not recall(batch, files.again):
         batch.samples = [pool.submit(make_sample, files, post) for post in batch.posts]
 
 
-def finish(batch: Batch, tally: Tally, tick: Tick) -> Shard:
+def finish(batch: PostBatch, tally: FetchReport, tick: Tick) -> Shard:
     """Write the shard of a batch as its files arrive, unless an earlier run did. Update the tally."""
     if batch.shard is None:
-        batch.shard = write_shard(batch.path, arriving(batch, tally, tick))
+        batch.shard = write_shard(batch.path, arriving_samples(batch, tally, tick))
         remember(batch, batch.shard)
     else:
         tally.taken += len(batch.posts)
@@ -177,19 +177,19 @@ def finish(batch: Batch, tally: Tally, tick: Tick) -> Shard:
     return batch.shard
 
 
-def arriving(batch: Batch, tally: Tally, tick: Tick) -> Iterator[Sample]:
+def arriving_samples(batch: PostBatch, tally: FetchReport, tick: Tick) -> Iterator[Sample]:
     """Yield the samples of a batch as their files arrive; collect the rejects."""
     for post, waiting in zip(batch.posts, batch.samples, strict=True):
         made = waiting.result()
-        if isinstance(made, Reject):
-            batch.rejects.append((key_of(post), made.reason, made.detail))
+        if isinstance(made, FileRejected):
+            batch.rejects.append((post_key(post), made.reason, made.detail))
         else:
             yield made
         tally.taken += 1
         tick(tally.taken, tally.total)
 
 
-def recall(batch: Batch, again: bool) -> bool:
+def recall(batch: PostBatch, again: bool) -> bool:
     """Tell whether an earlier run wrote the shard, and nothing touched it since; fill in the batch if so.
 
     With `again` a shard that lacks rejected posts does not count.
@@ -208,7 +208,7 @@ def recall(batch: Batch, again: bool) -> bool:
     return True
 
 
-def remember(batch: Batch, shard: Shard) -> None:
+def remember(batch: PostBatch, shard: Shard) -> None:
     """Write the note on a shard, unless a file of it failed for now."""
     if batch.note and not any(reason == "transient" for _, reason, _ in batch.rejects):
         made = {name: getattr(shard, name) for name in ("samples", "bytes", "sha256")}
@@ -224,28 +224,28 @@ def remember(batch: Batch, shard: Shard) -> None:
 # ---------------------------------------------------------------- samples
 
 
-def make_sample(files: Files, post: Post) -> Sample | Reject:
+def make_sample(files: Files, post: Post) -> Sample | FileRejected:
     """Fetch the files of a post and make its sample, or return why not. Raise Halt."""
     try:
         return gather(files, post)
-    except Reject as reject:
-        return Reject(reject.reason, reject.detail)  # without the traceback, which would hold memory
+    except FileRejected as reject:
+        return FileRejected(reject.reason, reject.detail)  # without the traceback, which would hold memory
 
 
 def gather(files: Files, post: Post) -> Sample:
     """Fetch the files of a post and make its sample. Raise Reject or Halt."""
-    file = wanted(post, files.params)
+    file = choose_file(post, files.params)
     kept = files.obtain(file)
     members: dict[str, bytes | Path] = {file.ext: kept.path}
     if post.get("sketch_half"):
-        members = halve(kept.path)
+        members = split_halves(kept.path)
     elif sketch := post.get("sketch_url"):
         ext = PurePath(sketch).suffix[1:].lower()
-        members[f"sketch.{ext}"] = files.obtain(Wanted(sketch, ext)).path
-    return Sample(key_of(post), members | {"json": dumps(facts(post, kept))})
+        members[f"sketch.{ext}"] = files.obtain(WantedFile(sketch, ext)).path
+    return Sample(post_key(post), members | {"json": dumps(post_metadata(post, kept))})
 
 
-def facts(post: Post, kept: Kept) -> dict[str, Any]:
+def post_metadata(post: Post, kept: StoredFile) -> dict[str, Any]:
     """Return the JSON member of a sample; the id of the parent names the family.
 
     `md5` is the published one, or else that of the file. For a file without a published md5, `file_md5` and
@@ -269,11 +269,11 @@ def facts(post: Post, kept: Kept) -> dict[str, Any]:
     return member
 
 
-def halve(path: Path) -> dict[str, bytes | Path]:
+def split_halves(path: Path) -> dict[str, bytes | Path]:
     """Cut a picture into color, on the left, and sketch. Raise Reject if it cannot be decoded."""
     try:
         image = codec.decode(path.read_bytes())
     except BadImage as error:
-        raise Reject("wrong type", str(error)) from error
+        raise FileRejected("wrong type", str(error)) from error
     middle = image.shape[1] // 2
     return {"png": png.encode_png(image[:, :middle]), "sketch.png": png.encode_png(image[:, -middle:])}

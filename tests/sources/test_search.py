@@ -12,9 +12,9 @@ from pipeline.booru import show
 from pipeline.catalog import Catalog
 from pipeline.images import png
 from pipeline.params import Search
-from pipeline.posts import read_posts
-from pipeline.search import search
-from pipeline.sources import Source, open_source
+from pipeline.sources.places import PostSource, open_source
+from pipeline.sources.posts import read_posts
+from pipeline.sources.search import search_posts
 from pipeline.web.client import open_site
 
 
@@ -42,7 +42,7 @@ def local(posts):
     """Make a source of posts as a site would show them, in any order."""
     shown = [show(post, "", "anonymous") for post in posts]
     Random(0).shuffle(shown)
-    return Source(None, lambda: iter(shown))
+    return PostSource(None, lambda: iter(shown))
 
 
 WANTED = Search(forget="artist:ann")
@@ -50,7 +50,7 @@ WANTED = Search(forget="artist:ann")
 
 def test_a_search_of_a_site_counts_what_it_took_and_skipped_and_has_its_ceiling(serve, tmp_path):
     with serve(mixed()) as host, open_site(host) as site:
-        told = search(site, tmp_path / "a", WANTED)
+        told = search_posts(site, tmp_path / "a", WANTED)
     assert told == {"posts": 3, "ceiling": 9, "skipped": {"blacklist": 1, "forgotten": 3}}
     assert ids(tmp_path / "a") == [1, 6, 8]
 
@@ -58,8 +58,8 @@ def test_a_search_of_a_site_counts_what_it_took_and_skipped_and_has_its_ceiling(
 @pytest.mark.parametrize("wanted", [WANTED, Search(sample=2), Search(limit=3), ALL])
 def test_a_source_on_disk_is_searched_to_the_same_bytes(serve, tmp_path, wanted):
     with serve(mixed()) as host, open_site(host) as site:
-        told = search(site, tmp_path / "a", wanted)
-    here = search(local(mixed()), tmp_path / "b", wanted)
+        told = search_posts(site, tmp_path / "a", wanted)
+    here = search_posts(local(mixed()), tmp_path / "b", wanted)
     assert (tmp_path / "b").read_bytes() == (tmp_path / "a").read_bytes()
     assert here["posts"] == told["posts"]
     assert wanted.limit < 9 or here == {name: told[name] for name in ("posts", "skipped")}
@@ -71,17 +71,17 @@ def test_a_folder_of_pictures_is_searched(tmp_path):
         (tmp_path / "ann" / f"bob_{number}.png").write_bytes(png.encode_png(picture(number)))
     (tmp_path / "ann" / "bob_2.json").write_text('{"rating": "e"}')
     source = open_source(str(tmp_path / "ann"))
-    assert search(source, tmp_path / "posts.jsonl", Search(size=64)) == {"posts": 1, "skipped": {}}
+    assert search_posts(source, tmp_path / "posts.jsonl", Search(size=64)) == {"posts": 1, "skipped": {}}
     (post,) = read_posts(tmp_path / "posts.jsonl")
     assert (post["file_url"], post["tag_string_artist"], post["image_width"]) == ("bob_1.png", "bob", 64)
     with pytest.raises(Halt, match="has no post for this search"):
-        search(source, tmp_path / "none.jsonl", Search(size=65))
+        search_posts(source, tmp_path / "none.jsonl", Search(size=65))
 
 
 def test_the_limit_counts_what_is_taken_not_what_is_found(serve, traffic, tmp_path):
     posts = [make_post(number, tag_string_general="comic" * (number % 2)) for number in range(1, 501)]
     with serve(posts) as host, open_site(host) as site:
-        told = search(site, tmp_path / "a", Search(limit=120))
+        told = search_posts(site, tmp_path / "a", Search(limit=120))
     assert told["posts"] == 120
     assert ids(tmp_path / "a") == list(range(262, 501, 2))
     assert len(traffic.targets) == 3  # the newest id, and two pages: a third would be of no use
@@ -99,13 +99,13 @@ def test_equal_posts_give_equal_bytes_whatever_the_port(serve, tmp_path):
 def test_later_uploads_do_not_change_the_answer_once_it_was_given(traffic, tmp_path):
     posts, ceilings = mixed(), tmp_path / "ceilings.json"
     with booru.serve(Catalog(posts, read), traffic) as host, open_site(host) as site:
-        first = search(site, tmp_path / "a", ALL, ceilings=ceilings)
+        first = search_posts(site, tmp_path / "a", ALL, ceilings=ceilings)
         posts.append(make_post(10))
-        assert search(site, tmp_path / "b", ALL, ceilings=ceilings) == first
+        assert search_posts(site, tmp_path / "b", ALL, ceilings=ceilings) == first
         assert (tmp_path / "b").read_bytes() == (tmp_path / "a").read_bytes()
         ceilings.unlink()
-        assert search(site, tmp_path / "b", ALL, ceilings=ceilings)["ceiling"] == 10
-        assert search(site, tmp_path / "b", ALL)["ceiling"] == 10
+        assert search_posts(site, tmp_path / "b", ALL, ceilings=ceilings)["ceiling"] == 10
+        assert search_posts(site, tmp_path / "b", ALL)["ceiling"] == 10
 
 
 def test_a_search_that_finds_nothing_stops_with_the_counts_of_skipped_posts(serve, tmp_path):
@@ -118,17 +118,17 @@ def test_a_search_that_finds_nothing_stops_with_the_counts_of_skipped_posts(serv
             with pytest.raises(
                 Halt, match=rf"{host} has no post for this search \({outcome}\): ask for less"
             ):
-                search(site, tmp_path / "a", wanted)
+                search_posts(site, tmp_path / "a", wanted)
     assert not (tmp_path / "a").exists()
 
 
 def test_progress_is_reported_after_each_post(serve, tmp_path):
     seen = []
     with serve(mixed()) as host, open_site(host) as site:
-        search(site, tmp_path / "a", WANTED, tick=lambda *numbers: seen.append(numbers))
+        search_posts(site, tmp_path / "a", WANTED, tick=lambda *numbers: seen.append(numbers))
     assert seen == [(1, 1000), (2, 1000), (3, 1000)]
     seen.clear()
-    search(local(mixed()), tmp_path / "a", replace(WANTED, limit=2), tick=lambda *n: seen.append(n))
+    search_posts(local(mixed()), tmp_path / "a", replace(WANTED, limit=2), tick=lambda *n: seen.append(n))
     assert seen == [(1, 2), (2, 2), (3, 3)]
 
 
@@ -143,7 +143,7 @@ def test_progress_is_reported_after_each_post(serve, tmp_path):
 )
 def test_a_search_that_the_site_would_refuse_is_never_sent(serve, traffic, tmp_path, fields, level, sentence):
     with serve(make_posts(1)) as host, open_site(host) as site, pytest.raises(ValueError, match=sentence):
-        search(site, tmp_path / "a", Search(**fields), level=level)
+        search_posts(site, tmp_path / "a", Search(**fields), level=level)
     assert traffic.targets == []
 
 
@@ -152,10 +152,10 @@ def test_an_account_searches_as_many_tags_as_its_level_allows(tmp_path):
     accounts = {"ann": ("secret", "gold")}
     with booru.serve(Catalog(posts, read), accounts=accounts) as host:
         with open_site(host, login="ann", api_key="secret") as site:
-            search(site, tmp_path / "a", Search(tags="a b c"), level="gold")
+            search_posts(site, tmp_path / "a", Search(tags="a b c"), level="gold")
         assert ids(tmp_path / "a") == [1]
         with open_site(host) as site, pytest.raises(Halt, match=r"422 .*set PREP_LEVEL"):
-            search(site, tmp_path / "a", Search(tags="a b c"), level="gold")
+            search_posts(site, tmp_path / "a", Search(tags="a b c"), level="gold")
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ def test_each_parameter_reaches_the_site(serve, tmp_path, fields, expected):
         make_post(49, image_width=700, ext="jpg"),
     ]
     with serve(posts) as host, open_site(host) as site:
-        search(site, tmp_path / "a", Search(**fields))
+        search_posts(site, tmp_path / "a", Search(**fields))
     assert ids(tmp_path / "a") == expected
 
 
@@ -197,5 +197,5 @@ def test_a_published_selection_is_applied_to_a_site(serve, tmp_path):
     tags = "1girl blue_eyes red_hair simple_background"
     posts = [make_post(1, tag_string_general=tags), make_post(2, tag_string_general=f"{tags} 1boy")]
     with serve(posts) as host, open_site(host) as site:
-        told = search(site, tmp_path / "a", Search(recipe="tag2pix"))
+        told = search_posts(site, tmp_path / "a", Search(recipe="tag2pix"))
     assert (ids(tmp_path / "a"), told["skipped"]) == ([1], {"recipe": 1})

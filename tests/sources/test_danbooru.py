@@ -7,11 +7,12 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from rig import Clock, answers, make_post, make_posts, read, refuse
 
-from pipeline import Halt, booru, danbooru
+from pipeline import Halt, booru
 from pipeline.booru import Answer
 from pipeline.catalog import Catalog
 from pipeline.faults import Faults, Rule
-from pipeline.posts import FIELDS, reduce
+from pipeline.sources import danbooru
+from pipeline.sources.posts import POST_FIELDS, reduce_post
 from pipeline.web.client import open_site
 
 TAGS = "status:active"
@@ -20,7 +21,7 @@ TAGS = "status:active"
 def found(host, ceiling, tags=TAGS):
     """List the ids that a search finds, in the order in which they come."""
     with open_site(host, clock=Clock()) as site:
-        return [post["id"] for post in danbooru.browse(site, tags, ceiling)]
+        return [post["id"] for post in danbooru.browse_posts(site, tags, ceiling)]
 
 
 def asked(traffic):
@@ -46,7 +47,7 @@ def test_cursors_find_every_post_once_and_end_with_an_empty_page(serve, traffic)
 
 
 def test_a_site_that_gives_smaller_pages_is_searched_to_the_end(serve, traffic, monkeypatch):
-    monkeypatch.setattr(danbooru, "PAGE", 7)
+    monkeypatch.setattr(danbooru, "PAGE_SIZE", 7)
     with serve(make_posts(30)) as host:
         assert len(found(host, 90)) == 30
 
@@ -56,15 +57,15 @@ def test_every_request_names_its_posts_and_fields(serve, traffic):
         found(host, 750, "hat status:active rating:g")
     for query in asked(traffic):
         assert re.fullmatch(r"hat status:active rating:g id:\d+\.\.750", query["tags"])
-        assert query["only"] == danbooru.ONLY
+        assert query["only"] == danbooru.ONLY_FIELDS
 
 
 def test_the_requested_fields_are_those_that_are_kept():
-    names = set(re.sub(r",media_asset\[.*\]", "", danbooru.ONLY).split(","))
-    assert names <= set(FIELDS)
+    names = set(re.sub(r",media_asset\[.*\]", "", danbooru.ONLY_FIELDS).split(","))
+    assert names <= set(POST_FIELDS)
     assert {"created_at", "tag_string", "large_file_url"}.isdisjoint(names)
-    with_all = dict.fromkeys([*FIELDS, "created_at", "tag_string", "large_file_url"], "x")
-    assert set(reduce(with_all)) >= names
+    with_all = dict.fromkeys([*POST_FIELDS, "created_at", "tag_string", "large_file_url"], "x")
+    assert set(reduce_post(with_all)) >= names
 
 
 def test_posts_above_the_ceiling_are_not_found(serve):
@@ -75,7 +76,7 @@ def test_posts_above_the_ceiling_are_not_found(serve):
 def test_deleted_posts_are_not_found_and_hidden_ones_are_without_a_file(serve):
     hidden = make_post(2, is_banned=True)
     with serve([make_post(1), hidden, make_post(3, is_deleted=True)]) as host, open_site(host) as site:
-        posts = list(danbooru.browse(site, TAGS, 3))
+        posts = list(danbooru.browse_posts(site, TAGS, 3))
     assert [post["id"] for post in posts] == [2, 1]
     assert {"md5", "file_url", "variants"}.isdisjoint(posts[0])
     assert posts[0]["is_banned"]
@@ -173,18 +174,18 @@ def test_a_busy_moment_does_not_cost_a_post(serve, traffic):
 def test_the_newest_id_is_requested_once_and_remembered(traffic, tmp_path):
     posts = make_posts(3)
     with booru.serve(Catalog(posts, read), traffic) as host, open_site(host) as site:
-        assert danbooru.ceiling(site, tmp_path / "ceilings.json") == 9
+        assert danbooru.id_ceiling(site, tmp_path / "ceilings.json") == 9
         posts.append(make_post(12))
-        assert danbooru.ceiling(site, tmp_path / "ceilings.json") == 9
+        assert danbooru.id_ceiling(site, tmp_path / "ceilings.json") == 9
         assert len(traffic.targets) == 1
-        assert danbooru.ceiling(site, tmp_path / "others.json") == 12
+        assert danbooru.id_ceiling(site, tmp_path / "others.json") == 12
 
 
 def test_one_file_remembers_several_sites(serve, tmp_path):
     path = tmp_path / "ceilings.json"
     for count in (1, 2):
         with serve(make_posts(count)) as host, open_site(host) as site:
-            danbooru.ceiling(site, path)
+            danbooru.id_ceiling(site, path)
     assert sorted(json.loads(path.read_text()).values()) == [3, 6]
 
 
@@ -194,13 +195,13 @@ def test_a_file_of_ceilings_that_was_edited_badly_is_named(serve, tmp_path, text
     with serve(make_posts(1)) as host, open_site(host) as site:
         path.write_text(text.replace("HOST", host))
         with pytest.raises(Halt, match=r"ceilings\.json does not hold .*: repair it or remove it"):
-            danbooru.ceiling(site, path)
+            danbooru.id_ceiling(site, path)
 
 
 def test_a_site_without_posts_has_no_ceiling(serve):
     sentence = "has no posts: check that host names a Danbooru"
     with serve([]) as host, open_site(host) as site, pytest.raises(Halt, match=sentence):
-        danbooru.newest(site)
+        danbooru.ask_newest_id(site)
 
 
 # ---------------------------------------------------------------- counts
@@ -208,11 +209,11 @@ def test_a_site_without_posts_has_no_ceiling(serve):
 
 def test_a_site_counts_posts_or_does_not_say(serve, traffic):
     with serve(make_posts(30)) as host, open_site(host) as site:
-        assert danbooru.count(site, "id:..9") == 3
+        assert danbooru.ask_count(site, "id:..9") == 3
         traffic.troubles["/counts"] = Answer(200, "application/json", b'{"counts":{"posts":null}}')
-        assert danbooru.count(site, "") is None
+        assert danbooru.ask_count(site, "") is None
         traffic.troubles["/counts"] = refuse(500, "ActiveRecord::QueryCanceled")
-        assert danbooru.count(site, "hat") is None
+        assert danbooru.ask_count(site, "hat") is None
 
 
 @pytest.mark.parametrize("body", [b"{}", b"[]", b"7", b'{"counts":7}'])
@@ -220,4 +221,4 @@ def test_a_site_that_sends_no_count_is_no_danbooru(serve, traffic, body):
     traffic.troubles["/counts"] = Answer(200, "application/json", body)
     sentence = "a count with none: check that host names a Danbooru"
     with serve([]) as host, open_site(host) as site, pytest.raises(Halt, match=sentence):
-        danbooru.count(site, "")
+        danbooru.ask_count(site, "")

@@ -15,39 +15,44 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from pipeline import Halt
-from pipeline.folders import picture_batches, pictures
 from pipeline.images.codec import SUFFIXES
-from pipeline.posts import TAGS, FullPost
-from pipeline.records import FIELDS, HASHES, completed, naming, records
 from pipeline.shards.loose import loose_key
+from pipeline.sources.folders import folder_posts, picture_batches
+from pipeline.sources.posts import TAG_FIELDS, FullPost
+from pipeline.sources.records import HASH_FIELDS, RECORD_FIELDS, complete_post, halt_naming, read_records
 
-OTHER = {  # other names of fields that a list may use
+FIELD_ALIASES = {  # other names of fields that a list may use
     "width": "image_width",
     "height": "image_height",
     "artist": "tag_string_artist",
     "tags": "tag_string_general",
 }
-KINDS = {"1": "artist", "3": "copyright", "4": "character", "5": "meta"}  # categories of tags in old dumps
+DUMP_CATEGORIES = {
+    "1": "artist",
+    "3": "copyright",
+    "4": "character",
+    "5": "meta",
+}  # categories of tags in old dumps
 
 
 @dataclass(frozen=True)
-class Source:
+class PostSource:
     """The folder of the files, None if they lie on sites; and what yields the posts, in any order."""
 
     root: Path | None
     posts: Callable[[], Iterator[FullPost]]
 
 
-def open_source(host: str) -> Source:
+def open_source(host: str) -> PostSource:
     """Open a folder of pictures, or dump:PATH, list:PATH, pairs:PATH or halves:PATH.
 
     Raise Halt, here or while the posts are read, for a file that is missing or has another form.
     """
     kind, _, rest = host.partition(":")
     if kind == "list" and rest:
-        return listing(Path(rest))
-    openers = {"dump": dump, "pairs": pairs, "halves": halves}
-    opener, path = (openers[kind], Path(rest)) if kind in openers and rest else (folder, Path(host))
+        return open_list(Path(rest))
+    openers = {"dump": open_dump, "pairs": open_pairs, "halves": open_halves}
+    opener, path = (openers[kind], Path(rest)) if kind in openers and rest else (open_folder, Path(host))
     if not path.is_dir():
         raise Halt(
             f"{path} is not a folder: name one, or sample, the address of a Danbooru, or dump:, list:, "
@@ -59,30 +64,30 @@ def open_source(host: str) -> Source:
 # ---------------------------------------------------------------- folders and pairs
 
 
-def folder(path: Path) -> Source:
+def open_folder(path: Path) -> PostSource:
     """Open a folder of pictures."""
-    return Source(path, partial(located, path, path))
+    return PostSource(path, partial(located_posts, path, path))
 
 
-def located(root: Path, path: Path) -> Iterator[FullPost]:
+def located_posts(root: Path, path: Path) -> Iterator[FullPost]:
     """Yield the posts of the pictures below `path`; their paths are relative to `root`."""
-    for file, post in pictures(path):
+    for file, post in folder_posts(path):
         yield {**post, "file_url": file.relative_to(root).as_posix()}
 
 
-def halves(path: Path) -> Source:
+def open_halves(path: Path) -> PostSource:
     """Open a folder of pictures with the color on the left and the sketch on the right."""
 
     def posts() -> Iterator[FullPost]:
-        for post in located(path, path):
+        for post in located_posts(path, path):
             yield {**post, "image_width": post["image_width"] // 2, "sketch_half": "right"}
 
-    return Source(path, posts)
+    return PostSource(path, posts)
 
 
-def pairs(path: Path) -> Source:
+def open_pairs(path: Path) -> PostSource:
     """Open color/NAME.* and sketch/NAME.*. Raise Halt if one of them lacks the other."""
-    colors, sketches = named(path / "color"), named(path / "sketch")
+    colors, sketches = map_names(path / "color"), map_names(path / "sketch")
     for name in sorted(colors.keys() ^ sketches.keys()):
         there, lacks = (colors, "sketch") if name in colors else (sketches, "color")
         raise Halt(
@@ -91,13 +96,13 @@ def pairs(path: Path) -> Source:
     sketch_of = {color: sketches[name] for name, color in colors.items()}
 
     def posts() -> Iterator[FullPost]:
-        for post in located(path, path / "color"):
+        for post in located_posts(path, path / "color"):
             yield {**post, "sketch_url": sketch_of[post["file_url"]]}
 
-    return Source(path, posts)
+    return PostSource(path, posts)
 
 
-def named(path: Path) -> dict[str, str]:
+def map_names(path: Path) -> dict[str, str]:
     """Map the names of the pictures below a folder to their paths from its parent. Raise Halt."""
     files = (file for batch in picture_batches(path) for file in batch.paths)
     return {loose_key(file, path): file.relative_to(path.parent).as_posix() for file in files}
@@ -106,7 +111,7 @@ def named(path: Path) -> dict[str, str]:
 # ---------------------------------------------------------------- dumps
 
 
-def dump(path: Path) -> Source:
+def open_dump(path: Path) -> PostSource:
     """Open metadata/*.json next to folders of pictures: original/, or else 512px/. Raise Halt."""
     home = path / "metadata"
     found = home.rglob("*") if home.is_dir() else path.iterdir()
@@ -119,15 +124,15 @@ def dump(path: Path) -> Source:
 
     def posts() -> Iterator[FullPost]:
         for file in files:
-            for number, record in records(file):
-                with naming(file, "line", number):
-                    post = dumped(record, buckets[0])
+            for number, record in read_records(file):
+                with halt_naming(file, "line", number):
+                    post = post_of_record(record, buckets[0])
                 yield post
 
-    return Source(path, posts)
+    return PostSource(path, posts)
 
 
-def dumped(record: dict[str, Any], bucket: str) -> FullPost:
+def post_of_record(record: dict[str, Any], bucket: str) -> FullPost:
     """Make a post of a record of a dump, old or new. Raise ValueError, KeyError or TypeError if it is none.
 
     The pictures in 512px/ are smaller copies, so hash and size in bytes of the originals are dropped.
@@ -135,10 +140,10 @@ def dumped(record: dict[str, Any], bucket: str) -> FullPost:
     for name in ("id", "rating", "file_ext"):
         if record.get(name) in (None, ""):
             raise ValueError(f"it has no {name}")
-    names: dict[str, list[str]] = {field: [] for field in TAGS}
+    names: dict[str, list[str]] = {field: [] for field in TAG_FIELDS}
     for tag in record.get("tags") or ():
-        names[f"tag_string_{KINDS.get(str(tag['category']), 'general')}"].append(tag["name"])
-    post = completed({field: " ".join(tags) for field, tags in names.items()} | record)
+        names[f"tag_string_{DUMP_CATEGORIES.get(str(tag['category']), 'general')}"].append(tag["name"])
+    post = complete_post({field: " ".join(tags) for field, tags in names.items()} | record)
     if bucket == "512px":
         post.pop("md5", None)
         post.pop("file_size", None)
@@ -150,26 +155,31 @@ def dumped(record: dict[str, Any], bucket: str) -> FullPost:
 # ---------------------------------------------------------------- lists
 
 
-def listing(path: Path) -> Source:
+def open_list(path: Path) -> PostSource:
     """Open a list of addresses. Raise Halt if it does not exist or has another form."""
-    readers = {".csv": table, ".tsv": table, ".jsonl": json_rows, ".parquet": parquet}
+    readers = {
+        ".csv": read_delimited,
+        ".tsv": read_delimited,
+        ".jsonl": read_json_rows,
+        ".parquet": read_parquet,
+    }
     if path.suffix not in readers or not path.is_file():
         raise Halt(f"{path} is not a list: name a file that ends in {', '.join(readers)}")
 
     def posts() -> Iterator[FullPost]:
         seen = set()
         for number, row in enumerate(readers[path.suffix](path), 1):
-            with naming(path, "row", number):
-                post = listed(number, row)
+            with halt_naming(path, "row", number):
+                post = post_of_row(number, row)
                 if post["id"] in seen:
                     raise ValueError(f"another row has the id {post['id']}")
             seen.add(post["id"])
             yield post
 
-    return Source(None, posts)
+    return PostSource(None, posts)
 
 
-def table(path: Path) -> Iterator[dict[str, Any]]:
+def read_delimited(path: Path) -> Iterator[dict[str, Any]]:
     """Yield the rows of a table separated by commas, or by tabs. Raise Halt."""
     with path.open(newline="", encoding="utf-8-sig") as file:
         try:
@@ -178,12 +188,12 @@ def table(path: Path) -> Iterator[dict[str, Any]]:
             raise Halt(f"{path} is not a table in UTF-8 ({error}): repair it") from error
 
 
-def json_rows(path: Path) -> Iterator[dict[str, Any]]:
+def read_json_rows(path: Path) -> Iterator[dict[str, Any]]:
     """Yield the objects of JSON lines. Raise Halt."""
-    return (row for _, row in records(path))
+    return (row for _, row in read_records(path))
 
 
-def parquet(path: Path) -> Iterator[dict[str, Any]]:
+def read_parquet(path: Path) -> Iterator[dict[str, Any]]:
     """Yield the rows of a Parquet file, without the columns that no post has. Raise Halt."""
     from pyarrow.parquet import ParquetFile  # takes half a second
 
@@ -192,12 +202,12 @@ def parquet(path: Path) -> Iterator[dict[str, Any]]:
     except ValueError as error:
         raise Halt(f"{path} is not a Parquet file ({error}): repair it") from error
     with file:
-        wanted = {"url", "hash", "pixel_hash", *OTHER, *FIELDS}
+        wanted = {"url", "hash", "pixel_hash", *FIELD_ALIASES, *RECORD_FIELDS}
         for batch in file.iter_batches(columns=[n for n in file.schema_arrow.names if n in wanted]):
             yield from batch.to_pylist()
 
 
-def listed(number: int, row: dict[str, Any]) -> FullPost:
+def post_of_row(number: int, row: dict[str, Any]) -> FullPost:
     """Make a post of a row. Raise ValueError, KeyError or TypeError if it is none."""
     given = {
         name: value for name, value in row.items() if value not in (None, "") and value == value
@@ -208,10 +218,10 @@ def listed(number: int, row: dict[str, Any]) -> FullPost:
     if "artist" in given:  # one name, and a tag has no spaces
         given["artist"] = re.sub(r"\s+", "_", str(given["artist"]).strip().lower())
     if "hash" in given:
-        given["sha256" if len(str(given["hash"])) == HASHES["sha256"] else "md5"] = given["hash"]
+        given["sha256" if len(str(given["hash"])) == HASH_FIELDS["sha256"] else "md5"] = given["hash"]
     suffix = re.search(r"\.([A-Za-z0-9]+)[^./]*$", urlsplit(url).path)
     default = {"id": number, "file_ext": suffix.group(1) if suffix else "jpg"}
-    fields = {OTHER.get(name, name): value for name, value in given.items()}
-    post = completed(default | fields)
+    fields = {FIELD_ALIASES.get(name, name): value for name, value in given.items()}
+    post = complete_post(default | fields)
     post["file_url"] = url
     return post

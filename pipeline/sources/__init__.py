@@ -1,0 +1,1 @@
+"""Posts and their files: a Danbooru, folders, dumps, lists, paired sets."""
