@@ -18,7 +18,8 @@ from torch import Tensor, nn
 from torch.optim import Adam
 from torch.utils.data import DataLoader, Dataset
 
-from pipeline import Halt, artist, files
+from pipeline import Halt, files
+from pipeline.booru import artist
 from pipeline.dataset import Pairs
 from pipeline.images import pixels, png
 from pipeline.operators import cue, sketch, warp

@@ -9,7 +9,8 @@ import time
 
 import numpy as np
 
-from pipeline import artist, groups, near
+from pipeline import groups, near
+from pipeline.booru import artist
 from pipeline.images import pixels
 from pipeline.operators import lines
 from pipeline.operators.hashes import HAMMING_RADIUS, WAVE_COUNT, color_hash, line_hash

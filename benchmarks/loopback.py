@@ -14,35 +14,35 @@ from multiprocessing.connection import Connection
 
 from PIL import Image
 
-from pipeline import artist, booru
-from pipeline.catalog import Catalog
+from pipeline.booru import artist, site
+from pipeline.booru.catalog import Catalog
+from pipeline.booru.faults import FaultRule, Faults
+from pipeline.booru.server import Answer, Request, run_server
 from pipeline.chance import fraction
-from pipeline.faults import Faults, Rule
 from pipeline.images import pixels
-from pipeline.server import Answer, Request, running
 from pipeline.sources.posts import describe_post
 
 BASES = 8  # drawings
 SHARE = 0.7  # of the files whose md5 begins with the number of a trouble, one in 256, which it strikes
 TROUBLES = (  # what a site does with a file, and what becomes of that in the first run and in the second
-    (Rule("status", status=404), "gone", "gone"),
-    (Rule("status", status=410), "gone", "gone"),
-    (Rule("status", status=451), "banned", "banned"),
-    (Rule("status", status=503), "transient", "transient"),
-    (Rule("status", status=503, times=1, share=0.4), "", ""),
-    (Rule("page"), "wrong type", "wrong type"),
-    (Rule("empty"), "truncated", "truncated"),
-    (Rule("short"), "truncated", "truncated"),
-    (Rule("truncate"), "truncated", "truncated"),
-    (Rule("truncate", times=1), "", ""),
-    (Rule("stall", keep=0.2, share=0.2), "transient", "transient"),
-    (Rule("stall", times=1, share=0.4), "", ""),
-    (Rule("corrupt"), "mismatch", "mismatch"),
-    (Rule("corrupt", times=1), "", ""),
-    (Rule("type"), "wrong type", "wrong type"),
-    (Rule("redirect"), "moved", "moved"),
-    (Rule("edge", times=1), "transient", ""),
-    (Rule("limit", seconds=1, every=10), "", ""),
+    (FaultRule("status", status=404), "gone", "gone"),
+    (FaultRule("status", status=410), "gone", "gone"),
+    (FaultRule("status", status=451), "banned", "banned"),
+    (FaultRule("status", status=503), "transient", "transient"),
+    (FaultRule("status", status=503, times=1, share=0.4), "", ""),
+    (FaultRule("page"), "wrong type", "wrong type"),
+    (FaultRule("empty"), "truncated", "truncated"),
+    (FaultRule("short"), "truncated", "truncated"),
+    (FaultRule("truncate"), "truncated", "truncated"),
+    (FaultRule("truncate", times=1), "", ""),
+    (FaultRule("stall", keep=0.2, share=0.2), "transient", "transient"),
+    (FaultRule("stall", times=1, share=0.4), "", ""),
+    (FaultRule("corrupt"), "mismatch", "mismatch"),
+    (FaultRule("corrupt", times=1), "", ""),
+    (FaultRule("type"), "wrong type", "wrong type"),
+    (FaultRule("redirect"), "moved", "moved"),
+    (FaultRule("edge", times=1), "transient", ""),
+    (FaultRule("limit", seconds=1, every=10), "", ""),
 )
 RULES = tuple(
     replace(rule, share=SHARE * rule.share, match=f"^/original/{number:02x}/")
@@ -147,7 +147,7 @@ def running_site(contents: Contents) -> Iterator[Loopback]:
 def host(contents: Contents, line: Connection) -> None:
     """Serve until the other end of the line says no more; whoever asks is let in, whatever the name."""
     catalog, log = contents.catalog(), []
-    proper = booru.site(catalog, None, Faults(list(RULES)) if contents.faulty else None)
+    proper = site.make_site(catalog, None, Faults(list(RULES)) if contents.faulty else None)
 
     def respond(request: Request) -> Answer:
         nameless = {name: value for name, value in request.headers.items() if name != "User-Agent"}
@@ -156,7 +156,7 @@ def host(contents: Contents, line: Connection) -> None:
             log.append((request.target, is_sound(catalog, request, answer)))
         return answer
 
-    with running(respond) as address:
+    with run_server(respond) as address:
         line.send(address)
         while line.recv():
             line.send(log.copy())

@@ -21,7 +21,7 @@ from scipy.interpolate import RBFInterpolator
 from scipy.ndimage import correlate1d, gaussian_filter, map_coordinates
 from scipy.signal import fftconvolve
 
-from pipeline import artist
+from pipeline.booru import artist
 from pipeline.files import dumps
 from pipeline.images import codec, png
 from pipeline.images.pixels import resize

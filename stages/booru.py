@@ -59,15 +59,14 @@ def booru(
     - type: other bytes, of content_type (video/mp4)
     - redirect: 302 to location (https://example.org/)
     """
-    from pipeline import booru as site
-    from pipeline import catalog, sample
-    from pipeline.faults import read_faults
+    from pipeline.booru import catalog, sample, site
+    from pipeline.booru.faults import read_faults
 
     with usage():
         accounts = site.read_accounts(account or [])
     failing = read_faults(faults) if faults else None
     with progress("draw the sample") as tick:
-        held = catalog.folder(folder) if folder else sample.sample(cache / "site", tick=tick)
+        held = catalog.folder_catalog(folder) if folder else sample.sample_catalog(cache / "site", tick=tick)
     typer.echo(f"booru: {len(held.posts)} posts at http://127.0.0.1:{port}/posts.json, until Ctrl-C")
     with suppress(KeyboardInterrupt):
-        site.forever(held, port, accounts, failing)
+        site.serve_forever(held, port, accounts, failing)

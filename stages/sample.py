@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pipeline import booru, sample
+from pipeline.booru import sample, site
 from stages.arguments import progress
 
 
@@ -16,6 +16,6 @@ from stages.arguments import progress
 def serve_sample(cache: Path) -> Iterator[str]:
     """Serve the embedded sample on loopback and yield its address; the pictures are drawn into `cache`."""
     with progress("draw the sample") as tick:
-        catalog = sample.sample(cache / "site", tick=tick)
-    with booru.serve(catalog) as url:
+        catalog = sample.sample_catalog(cache / "site", tick=tick)
+    with site.serve(catalog) as url:
         yield url

@@ -5,8 +5,8 @@ import pytest
 from made import make_column, picture
 from rig import Traffic, read
 
-from pipeline import booru
-from pipeline.catalog import Catalog
+from pipeline.booru import site
+from pipeline.booru.catalog import Catalog
 from pipeline.run import process
 
 pytest_plugins = ["store"]
@@ -52,6 +52,6 @@ def serve(traffic):
     """Return what serves posts and opens a client of them."""
 
     def start(posts, read=read):
-        return booru.serve(Catalog(posts, read), traffic)
+        return site.serve(Catalog(posts, read), traffic)
 
     return start

@@ -58,9 +58,9 @@ def paint(folder: Path, count: int) -> Path:
 @contextmanager
 def standing(home: Path, count: int, run) -> Iterator[tuple[Path, str]]:
     """Make the inputs of all stages of `count` pictures; yield their folder, and a site that has them."""
-    from pipeline import booru, catalog
+    from pipeline.booru import catalog, site
 
-    with booru.serve(catalog.folder(paint(home / "pictures", count))) as host:
+    with site.serve(catalog.folder_catalog(paint(home / "pictures", count))) as host:
         prepare(home, host, run)
         yield home, host
 
@@ -145,13 +145,14 @@ def warm() -> None:
     """Import what commands import, and read what decides their results, so that every child has done so."""
     from PIL import Image
 
-    from pipeline import booru, codehash
+    from pipeline import codehash
+    from pipeline.booru import site
     from pipeline.operators import clean, cue, sketch, warp
     from pipeline.run import step
     from pipeline.sources import fetch, places, search
     from stages import prep
 
-    for module in (booru, clean, cue, fetch, search, sketch, places, step, warp):
+    for module in (site, clean, cue, fetch, search, sketch, places, step, warp):
         codehash.sources(module.__name__)
     Image.init()
     sys.argv = ["prep", "gc", "--help"]

@@ -3,7 +3,7 @@
 from random import Random
 
 from pipeline import files
-from pipeline.booru import Answer
+from pipeline.booru.server import Answer
 from pipeline.params import Search
 from pipeline.sources.posts import describe_post, read_posts
 from pipeline.sources.search import search_posts as search_site

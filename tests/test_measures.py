@@ -11,7 +11,7 @@ from scipy import stats
 from skimage.color import rgb2lab
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from pipeline import artist
+from pipeline.booru import artist
 from pipeline.dataset import tensor
 from pipeline.images import codec, pixels, png
 from pipeline.measures import (

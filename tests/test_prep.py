@@ -19,7 +19,8 @@ import requests
 from made import make_column, picture, run_prep
 from typer.testing import CliRunner
 
-from pipeline import booru, catalog, files
+from pipeline import files
+from pipeline.booru import catalog, site
 from pipeline.images import codec, pixels, png
 from pipeline.operators.sketch import draw_sketch
 from pipeline.params import Sketch
@@ -212,7 +213,7 @@ def test_a_paired_set_goes_through_to_a_column_of_its_own_sketches(capsys):
 
 def test_a_plan_is_told_to_people_and_to_scripts(capsys):
     make_set("pictures")
-    with booru.serve(catalog.folder(Path("pictures"))) as host:
+    with site.serve(catalog.folder_catalog(Path("pictures"))) as host:
         code, out, _ = run_prep(capsys, "plan", "--host", host, "--size", "1")
         assert (code, out.split(";")[0]) == (0, "plan: about 6 requests, 3 for posts and 3 for files")
         run_prep(capsys, "search", "posts.jsonl", "--host", host, "--size", "1")
@@ -239,8 +240,8 @@ def make_set(folder):
 
 def test_the_newest_id_at_the_first_search_of_a_site_bounds_the_later_ones(capsys):
     make_set("pictures")
-    held = catalog.folder(Path("pictures"))
-    with booru.serve(held) as host:
+    held = catalog.folder_catalog(Path("pictures"))
+    with site.serve(held) as host:
         search = ["search", "posts.jsonl", "--host", host, "--size", "1", "--metrics", "search.json"]
         assert run_prep(capsys, *search)[1] == "search: 3 posts written to posts.jsonl\n"
         first = Path("posts.jsonl").read_bytes()
@@ -255,9 +256,9 @@ def test_the_newest_id_at_the_first_search_of_a_site_bounds_the_later_ones(capsy
 
 def test_what_was_rejected_for_good_is_asked_for_again_on_request(capsys):
     make_set("pictures")
-    held = catalog.folder(Path("pictures"))
+    held = catalog.folder_catalog(Path("pictures"))
     lost = Path("pictures/1.png").read_bytes()
-    with booru.serve(held) as host:
+    with site.serve(held) as host:
         run_prep(capsys, "search", "posts.jsonl", "--host", host, "--size", "1")
         Path("pictures/1.png").unlink()
         fetch = ["fetch", "posts.jsonl", "out", "--host", host]

@@ -14,7 +14,7 @@ from PIL import Image, ImageOps
 from scipy.ndimage import gaussian_filter
 from zlib_ng import zlib_ng
 
-from pipeline import artist
+from pipeline.booru import artist
 from pipeline.images import codec, png
 from pipeline.images.codec import BadImage
 from pipeline.images.pixels import gaussian_blur, resize, square, wide_blur

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from scipy.fft import dctn
 
-from pipeline import artist
+from pipeline.booru import artist
 from pipeline.images import codec, pixels
 from pipeline.operators import lines
 from pipeline.operators.hashes import HAMMING_RADIUS, NO_HASH, color_hash, line_hash

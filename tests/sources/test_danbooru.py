@@ -7,10 +7,11 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from rig import Clock, answers, make_post, make_posts, read, refuse
 
-from pipeline import Halt, booru
-from pipeline.booru import Answer
-from pipeline.catalog import Catalog
-from pipeline.faults import Faults, Rule
+from pipeline import Halt
+from pipeline.booru import site as booru_site
+from pipeline.booru.catalog import Catalog
+from pipeline.booru.faults import FaultRule, Faults
+from pipeline.booru.server import Answer
 from pipeline.sources import danbooru
 from pipeline.sources.posts import POST_FIELDS, reduce_post
 from pipeline.web.client import open_site
@@ -94,7 +95,7 @@ def test_posts_that_come_and_go_between_two_pages_disturb_no_other(traffic):
             posts.append(make_post(2000))
             posts.insert(0, make_post(1))  # one that was hidden before
 
-    with booru.serve(Catalog(posts, read), between) as host:
+    with booru_site.serve(Catalog(posts, read), between) as host:
         ids = found(host, 1350)
     gone = {3 * number for number in range(101, 111)}
     assert ids == down(1, *left - gone)
@@ -134,8 +135,8 @@ def test_a_site_without_cursors_is_not_asked_forever(serve, traffic):
 @pytest.mark.parametrize("window", [1, 2, 3, 7, 50, 99, 100, 500])
 def test_a_range_that_takes_too_long_is_halved_until_it_passes_and_every_post_is_found(window):
     posts = [make_post(number) for number in (1, 2, 30, 31, 64, 65, 66, 100)]
-    faults = Faults([Rule("canceled", window=window)])
-    with booru.serve(Catalog(posts, read), faults=faults) as host:
+    faults = Faults([FaultRule("canceled", window=window)])
+    with booru_site.serve(Catalog(posts, read), faults=faults) as host:
         assert found(host, 100) == down(*(post["id"] for post in posts))
 
 
@@ -173,7 +174,7 @@ def test_a_busy_moment_does_not_cost_a_post(serve, traffic):
 
 def test_the_newest_id_is_requested_once_and_remembered(traffic, tmp_path):
     posts = make_posts(3)
-    with booru.serve(Catalog(posts, read), traffic) as host, open_site(host) as site:
+    with booru_site.serve(Catalog(posts, read), traffic) as host, open_site(host) as site:
         assert danbooru.id_ceiling(site, tmp_path / "ceilings.json") == 9
         posts.append(make_post(12))
         assert danbooru.id_ceiling(site, tmp_path / "ceilings.json") == 9

@@ -17,12 +17,13 @@ import pytest
 from made import picture
 from rig import ALL, Clock, find, make_post, make_posts, read
 
-from pipeline import Halt, booru, files
-from pipeline.catalog import Catalog
-from pipeline.faults import Faults, Rule
+from pipeline import Halt, files
+from pipeline.booru import site as booru_site
+from pipeline.booru.catalog import Catalog
+from pipeline.booru.faults import FaultRule, Faults
+from pipeline.booru.server import Answer
 from pipeline.images import codec, png
 from pipeline.params import Fetch
-from pipeline.server import Answer
 from pipeline.shards.column import list_shards
 from pipeline.sources import danbooru, fetch, posts
 from pipeline.sources.checks import Folder
@@ -154,10 +155,10 @@ def test_only_new_posts_are_downloaded_when_the_search_grows(serve, traffic, tmp
 
 
 RULES = {  # by the id of the post that meets it
-    4: ("gone", Rule("status", status=404)), 6: ("banned", Rule("status", status=451)),
-    10: ("wrong type", Rule("page")), 11: ("truncated", Rule("short")), 12: ("truncated", Rule("empty")),
-    13: ("transient", Rule("status", status=503)), 14: ("mismatch", Rule("corrupt")),
-    15: ("moved", Rule("redirect")),
+    4: ("gone", FaultRule("status", status=404)), 6: ("banned", FaultRule("status", status=451)),
+    10: ("wrong type", FaultRule("page")), 11: ("truncated", FaultRule("short")), 12: ("truncated", FaultRule("empty")),
+    13: ("transient", FaultRule("status", status=503)), 14: ("mismatch", FaultRule("corrupt")),
+    15: ("moved", FaultRule("redirect")),
 }  # fmt: skip
 FIELDS = {
     2: {"is_banned": True}, 3: {"is_restricted": True}, 8: {"ext": "mp4"},
@@ -170,8 +171,10 @@ REASONS |= {number: reason for number, (reason, _) in RULES.items()}
 def unfortunate(traffic):
     """Serve sixteen posts of which each meets its own misfortune."""
     held = [make_post(number, **FIELDS.get(number, {})) for number in range(1, 17)]
-    rules = [Rule(**(vars(rule) | {"match": held[number - 1]["md5"]})) for number, (_, rule) in RULES.items()]
-    return held, booru.serve(Catalog(held, read), traffic, faults=Faults(rules))
+    rules = [
+        FaultRule(**(vars(rule) | {"match": held[number - 1]["md5"]})) for number, (_, rule) in RULES.items()
+    ]
+    return held, booru_site.serve(Catalog(held, read), traffic, faults=Faults(rules))
 
 
 def test_each_failure_has_its_reason_in_the_ledger_and_other_posts_survive(traffic, tmp_path):
@@ -210,10 +213,10 @@ def test_files_that_failed_for_now_stop_the_run_and_the_next_requests_them_alone
 @pytest.mark.parametrize(
     ("rule", "said", "asked"),
     [
-        (Rule("edge", "/original/"), "check PREP_CONTACT", 3),
-        (Rule("status", "/original/", status=403), "403", 3),
-        (Rule("status", "/original/", status=503), "503", 36),
-        (Rule("limit", "/original/", every=1, seconds=500.0), "answered 429", 9),
+        (FaultRule("edge", "/original/"), "check PREP_CONTACT", 3),
+        (FaultRule("status", "/original/", status=403), "403", 3),
+        (FaultRule("status", "/original/", status=503), "503", 36),
+        (FaultRule("limit", "/original/", every=1, seconds=500.0), "answered 429", 9),
     ],
 )
 def test_a_site_that_keeps_refusing_is_left_alone_and_the_next_run_continues(
@@ -224,7 +227,7 @@ def test_a_site_that_keeps_refusing_is_left_alone_and_the_next_run_continues(
     def failing(*given):
         return (faults or [Faults([])])[0](*given)
 
-    with booru.serve(Catalog(held, read), traffic, faults=failing) as host:
+    with booru_site.serve(Catalog(held, read), traffic, faults=failing) as host:
         find(host, tmp_path / "posts.jsonl")
         fetch_found(host, tmp_path, "other", shard=4, tolerance=100.0)
         for path in list((tmp_path / "cache" / "files").rglob("*.png"))[10:]:

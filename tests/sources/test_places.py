@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from made import make_column, picture
 
-from pipeline import Halt, catalog, files
+from pipeline import Halt, files
+from pipeline.booru import catalog
 from pipeline.images import png
 from pipeline.sources import places, query
 from pipeline.sources.places import open_source
@@ -53,7 +54,7 @@ def test_a_folder_has_the_posts_of_its_catalog_and_the_paths_of_their_files(tmp_
     asp, deep = posts_of(tmp_path)
     assert (asp["id"], asp["score"], asp["file_url"]) == (9, 4, "asp_0001.png")
     assert (deep["id"], deep["image_width"], deep["file_url"]) == (2, 40, "deep/two words.png")
-    held = catalog.folder(tmp_path).posts
+    held = catalog.folder_catalog(tmp_path).posts
     assert [post | {"file_url": post["source"]} for post in held] == [deep, asp]
     assert open_source(str(tmp_path)).root == tmp_path
 

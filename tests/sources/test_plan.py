@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 from rig import ALL, Clock, find, make_post, make_posts
 
+from pipeline.booru.server import Answer
 from pipeline.params import Fetch
-from pipeline.server import Answer
 from pipeline.sources import fetch, plan
 from pipeline.sources.checks import Folder
 from pipeline.sources.store import Store

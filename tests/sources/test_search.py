@@ -7,9 +7,10 @@ import pytest
 from made import picture
 from rig import ALL, find, make_post, make_posts, read
 
-from pipeline import Halt, booru
-from pipeline.booru import show
-from pipeline.catalog import Catalog
+from pipeline import Halt
+from pipeline.booru import site as booru_site
+from pipeline.booru.catalog import Catalog
+from pipeline.booru.site import show_post
 from pipeline.images import png
 from pipeline.params import Search
 from pipeline.sources.places import PostSource, open_source
@@ -40,7 +41,7 @@ def mixed():
 
 def local(posts):
     """Make a source of posts as a site would show them, in any order."""
-    shown = [show(post, "", "anonymous") for post in posts]
+    shown = [show_post(post, "", "anonymous") for post in posts]
     Random(0).shuffle(shown)
     return PostSource(None, lambda: iter(shown))
 
@@ -98,7 +99,7 @@ def test_equal_posts_give_equal_bytes_whatever_the_port(serve, tmp_path):
 
 def test_later_uploads_do_not_change_the_answer_once_it_was_given(traffic, tmp_path):
     posts, ceilings = mixed(), tmp_path / "ceilings.json"
-    with booru.serve(Catalog(posts, read), traffic) as host, open_site(host) as site:
+    with booru_site.serve(Catalog(posts, read), traffic) as host, open_site(host) as site:
         first = search_posts(site, tmp_path / "a", ALL, ceilings=ceilings)
         posts.append(make_post(10))
         assert search_posts(site, tmp_path / "b", ALL, ceilings=ceilings) == first
@@ -150,7 +151,7 @@ def test_a_search_that_the_site_would_refuse_is_never_sent(serve, traffic, tmp_p
 def test_an_account_searches_as_many_tags_as_its_level_allows(tmp_path):
     posts = [make_post(1, tag_string_general="a b c"), make_post(2, tag_string_general="a b")]
     accounts = {"ann": ("secret", "gold")}
-    with booru.serve(Catalog(posts, read), accounts=accounts) as host:
+    with booru_site.serve(Catalog(posts, read), accounts=accounts) as host:
         with open_site(host, login="ann", api_key="secret") as site:
             search_posts(site, tmp_path / "a", Search(tags="a b c"), level="gold")
         assert ids(tmp_path / "a") == [1]

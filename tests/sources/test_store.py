@@ -16,12 +16,13 @@ from made import picture
 from PIL import Image
 from rig import Clock, answers, make_post, read
 
-from pipeline import booru, files
-from pipeline.catalog import Catalog
-from pipeline.faults import Faults, Rule
+from pipeline import files
+from pipeline.booru.catalog import Catalog
+from pipeline.booru.faults import FaultRule, Faults
+from pipeline.booru.server import Answer
+from pipeline.booru.site import serve
 from pipeline.images import codec
 from pipeline.params import Fetch
-from pipeline.server import Answer
 from pipeline.sources import posts
 from pipeline.sources.checks import FileDamaged, FileRejected, Folder, WantedFile, choose_file
 from pipeline.sources.posts import describe_post
@@ -40,7 +41,7 @@ def opened(tmp_path, traffic):
 
     def start(*rules, held=None, params=None, clock=None, again=False, timeout=(5, 5)):
         held = held or Catalog([POST], read)
-        stack = booru.serve(held, traffic, faults=Faults(list(rules)))
+        stack = serve(held, traffic, faults=Faults(list(rules)))
         host = stack.__enter__()
         with_faults.append(stack)
         opening = open_site(host, clock=clock or Clock())
@@ -79,17 +80,17 @@ def test_an_original_is_kept_by_its_md5_and_never_requested_again(opened, traffi
 @pytest.mark.parametrize(
     ("rule", "reason", "detail", "asked"),
     [
-        (Rule("status", status=404), "gone", "404", 1),
-        (Rule("status", status=410), "gone", "410", 1),
-        (Rule("status", status=400), "gone", "400", 1),
-        (Rule("status", status=451), "banned", "451", 1),
-        (Rule("page"), "wrong type", "a web page", 1),
-        (Rule("type", content_type="image/gif"), "wrong type", "a gif file for png", 1),
-        (Rule("redirect", location="https://example.org/x.png"), "moved", "302", 1),
-        (Rule("empty"), "truncated", "zero bytes", 3),
-        (Rule("short"), "truncated", "1000 of 2001 bytes", 3),
-        (Rule("truncate"), "truncated", "the connection broke", 3),
-        (Rule("corrupt"), "mismatch", "another md5", 3),
+        (FaultRule("status", status=404), "gone", "404", 1),
+        (FaultRule("status", status=410), "gone", "410", 1),
+        (FaultRule("status", status=400), "gone", "400", 1),
+        (FaultRule("status", status=451), "banned", "451", 1),
+        (FaultRule("page"), "wrong type", "a web page", 1),
+        (FaultRule("type", content_type="image/gif"), "wrong type", "a gif file for png", 1),
+        (FaultRule("redirect", location="https://example.org/x.png"), "moved", "302", 1),
+        (FaultRule("empty"), "truncated", "zero bytes", 3),
+        (FaultRule("short"), "truncated", "1000 of 2001 bytes", 3),
+        (FaultRule("truncate"), "truncated", "the connection broke", 3),
+        (FaultRule("corrupt"), "mismatch", "another md5", 3),
     ],
 )
 def test_a_file_rejected_for_good_has_its_reason_and_is_not_requested_again(
@@ -108,11 +109,11 @@ def test_a_file_rejected_for_good_has_its_reason_and_is_not_requested_again(
 @pytest.mark.parametrize(
     ("rule", "said", "asked"),
     [
-        (Rule("status", status=503), "failed 3 times (503)", 3),
-        (Rule("status", status=500), "failed 3 times (500)", 3),
-        (Rule("status", status=403), "403", 1),
-        (Rule("edge"), "check PREP_CONTACT", 1),
-        (Rule("stall", seconds=9), "stalled", 3),
+        (FaultRule("status", status=503), "failed 3 times (503)", 3),
+        (FaultRule("status", status=500), "failed 3 times (500)", 3),
+        (FaultRule("status", status=403), "403", 1),
+        (FaultRule("edge"), "check PREP_CONTACT", 1),
+        (FaultRule("stall", seconds=9), "stalled", 3),
     ],
 )
 def test_a_file_that_failed_for_now_is_requested_again_by_the_next_run(opened, traffic, rule, said, asked):
@@ -126,7 +127,7 @@ def test_a_file_that_failed_for_now_is_requested_again_by_the_next_run(opened, t
 
 
 def test_after_three_refused_files_in_a_row_no_other_is_requested(opened, traffic):
-    store = opened(Rule("edge"))
+    store = opened(FaultRule("edge"))
     for _ in range(3):
         refused(store)
     assert len(traffic.targets) == 3
@@ -136,7 +137,7 @@ def test_after_three_refused_files_in_a_row_no_other_is_requested(opened, traffi
 
 @pytest.mark.parametrize("fault", ["truncate", "stall"])
 def test_a_transfer_that_breaks_off_resumes(opened, traffic, fault):
-    store = opened(Rule(fault, times=2, keep=0.5, seconds=9), timeout=(5, 0.2))
+    store = opened(FaultRule(fault, times=2, keep=0.5, seconds=9), timeout=(5, 0.2))
     assert store.obtain(FILE).path.read_bytes() == read(POST)
     ranges = [request.headers.get("Range") for request in traffic.requests]
     assert ranges == [None, "bytes=1000-", "bytes=1500-"]

@@ -14,8 +14,8 @@ from requests.adapters import BaseAdapter
 from rig import Clock, answers, make_posts, refuse
 
 from pipeline import Halt
-from pipeline.booru import EDGE, Answer
-from pipeline.server import running
+from pipeline.booru.server import Answer, run_server
+from pipeline.booru.site import EDGE_CHALLENGE
 from pipeline.web.client import API_TRIES, MAX_REFUSALS, SearchCanceled, domain, open_site
 from pipeline.web.ratelimit import MAX_STRIKES, RateLimiter, SiteUnavailable
 
@@ -414,7 +414,7 @@ def test_a_canceled_search_is_reported_at_once_and_is_no_strike(loopback, traffi
         (refuse(410), r"410 .*: check host and tags"),
         (refuse(422), "ask for fewer tags, or set PREP_LEVEL"),
         (refuse(302, Location="https://example.org/"), r"refused .*302.*: check host and tags"),
-        (EDGE, r"turned away the agent 'inkwash/.*: check PREP_CONTACT"),
+        (EDGE_CHALLENGE, r"turned away the agent 'inkwash/.*: check PREP_CONTACT"),
         (Answer(200, "text/html", b"<html>"), "is no JSON: check that host names a Danbooru"),
         (Answer(200, "application/json", b""), "is no JSON: check that host names a Danbooru"),
     ],
@@ -426,7 +426,9 @@ def test_a_refusal_stops_at_once_with_what_to_do(loopback, traffic, answer, sent
     assert len(traffic.targets) == 1
 
 
-@pytest.mark.parametrize(("answer", "times"), [(refuse(503), MAX_STRIKES), (refuse(403), 3), (EDGE, 3)])
+@pytest.mark.parametrize(
+    ("answer", "times"), [(refuse(503), MAX_STRIKES), (refuse(403), 3), (EDGE_CHALLENGE, 3)]
+)
 def test_failed_requests_in_a_row_close_the_site(loopback, traffic, answer, times):
     traffic.troubles["/original"] = answer
     url = f"{loopback.host}/original"
@@ -474,7 +476,7 @@ def test_redirects_within_a_host_are_followed_up_to_a_number(traffic):
             return Answer(200, "text/plain", request.headers["Range"].encode())
         return Answer(302, "text/plain", b"", {"Location": f"/{left - 1}"})
 
-    with running(respond) as host, open_site(host) as site:
+    with run_server(respond) as host, open_site(host) as site:
         assert site.get(f"{host}/3", headers={"Range": "bytes=5-"}, hops=3).content == b"bytes=5-"
         assert site.get(f"{host}/3", hops=2).status_code == 302
         assert site.get(f"{host}/1").status_code == 302

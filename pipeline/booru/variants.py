@@ -23,36 +23,36 @@ class Variant(NamedTuple):
     file_ext: str
 
 
-def variants(post: FullPost) -> list[Variant]:
+def list_variants(post: FullPost) -> list[Variant]:
     """List the sizes of a post, the original last; a file that is not a picture has no other size."""
     width, height = post["image_width"], post["image_height"]
     listed = []
     if post["file_ext"] in SUFFIXES and min(width, height) > 0:
         for kind in BOXES:
-            size = fit(kind, width, height)
+            size = fit_box(kind, width, height)
             if kind in THUMBNAILS or size != (width, height):
                 listed.append(Variant(kind, *size, "webp" if kind == "720x720" else "jpg"))
     return [*listed, Variant("original", width, height, post["file_ext"])]
 
 
-def fit(kind: str, width: int, height: int) -> tuple[int, int]:
+def fit_box(kind: str, width: int, height: int) -> tuple[int, int]:
     """Return (width, height) shrunk to fit the box of a type, with the same ratio; never enlarged."""
     across, down = BOXES[kind]
     scale = min(1, across / width, down / height)
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
-def place(md5: str, variant: Variant) -> str:
+def variant_path(md5: str, variant: Variant) -> str:
     """Return the path on the site of a size of the file with this MD5."""
     prefix = "sample-" if variant.type == "sample" else ""
     return f"/{variant.type}/{md5[:2]}/{md5[2:4]}/{prefix}{md5}.{variant.file_ext}"
 
 
 @lru_cache(16)
-def draw(data: bytes, variant: Variant) -> bytes:
+def render_variant(data: bytes, variant: Variant) -> bytes:
     """Draw a size of a picture from the bytes of its original. Raise BadImage if they cannot be decoded."""
     image = Image.fromarray(decode(data))
-    image = image.resize(fit(variant.type, *image.size), Image.Resampling.LANCZOS)
+    image = image.resize(fit_box(variant.type, *image.size), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
     if variant.file_ext == "webp":
         image.save(buffer, "webp", quality=75)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline import sample
+from pipeline.booru import sample
 from pipeline.images import codec
 from pipeline.images.codec import BadImage
 
@@ -19,40 +19,40 @@ def content(folder):
 
 def first(kind):
     """Return the first id of a kind."""
-    return next(number for number in range(1, sample.COUNT + 1) if sample.kind_of(number) == kind)
+    return next(number for number in range(1, sample.SAMPLE_SIZE + 1) if sample.kind_of(number) == kind)
 
 
 def test_the_sample_is_the_same_in_every_folder_and_grows_without_changing(tmp_path):
-    small = sample.sample(tmp_path / "small", 2, workers=1)
-    large = sample.sample(tmp_path / "large", 4, workers=2)
+    small = sample.sample_catalog(tmp_path / "small", 2, workers=1)
+    large = sample.sample_catalog(tmp_path / "large", 4, workers=2)
     assert large.posts[:2] == small.posts
     alone = content(tmp_path / "small")
     assert len(alone) == 4
     assert alone.items() <= content(tmp_path / "large").items()
-    sample.sample(tmp_path / "small", 4, workers=1)
+    sample.sample_catalog(tmp_path / "small", 4, workers=1)
     assert content(tmp_path / "small") == content(tmp_path / "large")
 
 
 def test_a_sample_that_was_drawn_is_not_drawn_again_and_an_unfinished_one_is_finished(tmp_path):
-    drawn = sample.sample(tmp_path, 3, workers=1)
+    drawn = sample.sample_catalog(tmp_path, 3, workers=1)
     before = content(tmp_path)
     seen = []
     next(tmp_path.rglob("000002.json")).unlink()  # as if killed after the picture
-    again = sample.sample(tmp_path, 3, workers=1, tick=lambda done, total: seen.append((done, total)))
+    again = sample.sample_catalog(tmp_path, 3, workers=1, tick=lambda done, total: seen.append((done, total)))
     assert seen == [(3, 3)]
     assert again.posts == drawn.posts
     assert content(tmp_path) == before
-    sample.sample(tmp_path, 3, tick=lambda done, total: pytest.fail("drew again"))
+    sample.sample_catalog(tmp_path, 3, tick=lambda done, total: pytest.fail("drew again"))
     for post in again.posts:
         assert len(again.read(post)) == post["file_size"]
 
 
 def test_the_sample_holds_its_kinds_in_about_their_shares():
-    counts = Counter(map(sample.kind_of, range(1, sample.COUNT + 1)))
-    for kind, percent in sample.KINDS.items():
-        expected = sample.COUNT * percent / 100
+    counts = Counter(map(sample.kind_of, range(1, sample.SAMPLE_SIZE + 1)))
+    for kind, percent in sample.POST_KINDS.items():
+        expected = sample.SAMPLE_SIZE * percent / 100
         assert abs(counts[kind] - expected) < 3 * expected**0.5 + 1, kind
-    facts = [sample.rate(number) for number in range(1, sample.COUNT + 1)]
+    facts = [sample.rate_post(number) for number in range(1, sample.SAMPLE_SIZE + 1)]
     assert 0.1 < np.mean([fact["rating"] == "s" for fact in facts]) < 0.2
     assert np.mean([fact["score"] > 5 for fact in facts]) > 0.75
     assert max(fact["score"] for fact in facts) <= 200
@@ -61,21 +61,23 @@ def test_the_sample_holds_its_kinds_in_about_their_shares():
 
 
 def test_parents_stand_before_their_children_and_know_of_them():
-    for number in range(2, sample.COUNT + 1):
+    for number in range(2, sample.SAMPLE_SIZE + 1):
         if sample.kind_of(number) == "variant":
-            assert sample.elder(number) < number
-            assert sample.has_variant(sample.elder(number))
+            assert sample.previous_plain(number) < number
+            assert sample.has_variant(sample.previous_plain(number))
     fathers = {
-        sample.elder(number) for number in range(2, sample.COUNT + 1) if sample.kind_of(number) == "variant"
+        sample.previous_plain(number)
+        for number in range(2, sample.SAMPLE_SIZE + 1)
+        if sample.kind_of(number) == "variant"
     }
-    plain = [number for number in range(1, sample.COUNT - 20) if sample.kind_of(number) == "plain"]
+    plain = [number for number in range(1, sample.SAMPLE_SIZE - 20) if sample.kind_of(number) == "plain"]
     assert {number for number in plain if sample.has_variant(number)} == {n for n in fathers if n in plain}
 
 
 def test_a_variant_is_its_parent_in_other_colors(tmp_path):
     number = first("variant")
-    child, data = sample.make(number)
-    parent, original = sample.make(child["parent_id"])
+    child, data = sample.make_post(number)
+    parent, original = sample.make_post(child["parent_id"])
     assert parent["has_children"]
     assert (child["source"], child["tag_string_artist"]) == (parent["source"], parent["tag_string_artist"])
     one, other = codec.decode(data), codec.decode(original)
@@ -85,8 +87,8 @@ def test_a_variant_is_its_parent_in_other_colors(tmp_path):
 
 def test_a_duplicate_has_the_pixels_of_an_earlier_post_in_another_file():
     number = first("duplicate")
-    twin, data = sample.make(number)
-    post, original = sample.make(sample.elder(number // 2 + 1))
+    twin, data = sample.make_post(number)
+    post, original = sample.make_post(sample.previous_plain(number // 2 + 1))
     assert post["id"] < number
     assert twin["media_asset"] == post["media_asset"]
     assert twin["md5"] != post["md5"]
@@ -96,7 +98,7 @@ def test_a_duplicate_has_the_pixels_of_an_earlier_post_in_another_file():
 
 @pytest.mark.parametrize("kind", ["plain", "gray", "complex", "small", "banner", "transparent", "turned"])
 def test_a_picture_of_the_sample_matches_its_post(kind):
-    post, data = sample.make(first(kind))
+    post, data = sample.make_post(first(kind))
     image, picture = codec.decode(data), Image.open(io.BytesIO(data))
     assert image.shape == (post["image_height"], post["image_width"], 3)
     assert (post["tag_string_copyright"], post["parent_id"]) == ("original", None)
@@ -112,7 +114,7 @@ def test_a_picture_of_the_sample_matches_its_post(kind):
 
 def test_broken_files_of_the_sample_are_broken_on_the_site_itself():
     for number in [n for n in range(1, 80) if sample.kind_of(n) == "broken"][:3]:
-        post, data = sample.make(number)
+        post, data = sample.make_post(number)
         assert (len(data), post["media_asset"]) == (post["file_size"], {"pixel_hash": None})
         with pytest.raises(BadImage):
             codec.decode(data)

@@ -12,13 +12,13 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.artist import SIDE, Portrait, complicate, draw, portrait, recolor, tags
-from pipeline.artist.choices import EYES, HAIR, PALETTES
-from pipeline.artist.ink import LINE, Ink, curve, oval
+from pipeline.booru.artist import SIDE, Portrait, complicate, draw, portrait, recolor, tags
+from pipeline.booru.artist.choices import EYES, HAIR, PALETTES
+from pipeline.booru.artist.ink import LINE, Ink, curve, oval
 
 FINGERPRINT = """
 import hashlib
-from pipeline.artist import complicate, draw, portrait, recolor
+from pipeline.booru.artist import complicate, draw, portrait, recolor
 sitters = portrait(3), recolor(portrait(14), 5), complicate(portrait(3))
 print(hashlib.sha256(b"".join(draw(sitter).tobytes() for sitter in sitters)).hexdigest())
 """

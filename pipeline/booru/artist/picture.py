@@ -5,13 +5,13 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from pipeline.artist.body import draw_body, draw_staff
-from pipeline.artist.hair import draw_hair_behind, draw_hair_in_front, draw_side_locks
-from pipeline.artist.head import draw_brows, draw_head
-from pipeline.artist.headwear import draw_ears_and_horns, draw_headwear
-from pipeline.artist.ink import FINENESS, Ink
-from pipeline.artist.scene import draw_scene
-from pipeline.artist.sitter import Portrait
+from pipeline.booru.artist.body import draw_body, draw_staff
+from pipeline.booru.artist.hair import draw_hair_behind, draw_hair_in_front, draw_side_locks
+from pipeline.booru.artist.head import draw_brows, draw_head
+from pipeline.booru.artist.headwear import draw_ears_and_horns, draw_headwear
+from pipeline.booru.artist.ink import FINENESS, Ink
+from pipeline.booru.artist.scene import draw_scene
+from pipeline.booru.artist.sitter import Portrait
 
 HEADROOM = {  # how far what is worn rises above the hair
     "witch_hat": 0.66, "top_hat": 0.42, "straw_hat": 0.2, "beret": 0.16, "cap": 0.14, "beanie": 0.28,

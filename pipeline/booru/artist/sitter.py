@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
-from pipeline.artist.choices import (
+from pipeline.booru.artist.choices import (
     BANGS,
     BARE_NECK,
     BOYISH,

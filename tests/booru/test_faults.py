@@ -11,8 +11,9 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 
-from pipeline import Halt, booru, catalog, faults
-from pipeline.server import Answer, Request
+from pipeline import Halt
+from pipeline.booru import catalog, faults, site
+from pipeline.booru.server import Answer, Request
 from pipeline.sources import posts
 from stages.booru import booru as command
 
@@ -44,7 +45,7 @@ def serve(tmp_path):
 
     def start(*given, clock=time.monotonic):
         held = catalog.Catalog(POSTS, lambda post: b"%03d" % post["id"] * 200)
-        return booru.serve(held, faults=rules(tmp_path, *given, clock=clock))
+        return site.serve(held, faults=rules(tmp_path, *given, clock=clock))
 
     return start
 
@@ -350,10 +351,10 @@ def test_a_file_that_holds_no_rules_stops_with_a_sentence(tmp_path):
 
 
 def test_the_help_has_every_fault_with_its_keys_and_defaults():
-    defaults = {field.name: field.default for field in dataclasses.fields(faults.Rule)}
+    defaults = {field.name: field.default for field in dataclasses.fields(faults.FaultRule)}
     explained = dict(re.findall(r"^    - (\w+): ((?:.|\n      )+)", command.__doc__, re.MULTILINE))
-    assert set(explained) == {*faults.KEYS, *faults.COMMON} - {"fault"}
-    for fault, keys in faults.KEYS.items():
+    assert set(explained) == {*faults.FAULT_KEYS, *faults.COMMON_KEYS} - {"fault"}
+    for fault, keys in faults.FAULT_KEYS.items():
         for key in keys:
             default = json.dumps(defaults[key]).strip('"').removesuffix(".0")
             assert f"{key} ({default})" in explained[fault]

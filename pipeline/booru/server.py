@@ -54,7 +54,7 @@ class Answer:
     pause: float = 0.0
 
 
-def ranged(answer: Answer, request: Request) -> Answer:
+def apply_range(answer: Answer, request: Request) -> Answer:
     """Reduce an answer that accepts ranges to the requested one: `bytes=5-` or `bytes=5-9`."""
     match = re.fullmatch(r"bytes=(\d+)-(\d*)", request.headers.get("Range", ""))
     if not match or answer.status != 200 or "Accept-Ranges" not in answer.headers:
@@ -124,7 +124,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def running(respond: Callable[[Request], Answer]) -> Iterator[str]:
+def run_server(respond: Callable[[Request], Answer]) -> Iterator[str]:
     """Serve a function in the background on a free port, and yield the address."""
     with Server(0, respond) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)

@@ -5,8 +5,8 @@ from random import Random
 
 import numpy as np
 
-from pipeline.artist.choices import BACKDROP, BUSY_SCENES
-from pipeline.artist.ink import (
+from pipeline.booru.artist.choices import BACKDROP, BUSY_SCENES
+from pipeline.booru.artist.ink import (
     FINENESS,
     WHITE,
     Color,
@@ -21,8 +21,8 @@ from pipeline.artist.ink import (
     star,
     tint,
 )
-from pipeline.artist.motifs import draw_cloud, draw_tree, draw_window
-from pipeline.artist.sitter import Portrait, between
+from pipeline.booru.artist.motifs import draw_cloud, draw_tree, draw_window
+from pipeline.booru.artist.sitter import Portrait, between
 
 
 def draw_scene(canvas: Ink, sitter: Portrait) -> None:

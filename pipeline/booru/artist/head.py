@@ -5,9 +5,9 @@ Lengths are heads, with the middle of the skull at (0, 0) and the chin near (0, 
 
 import numpy as np
 
-from pipeline.artist.choices import EYES, HAIR, MOODS
-from pipeline.artist.hair import fringe
-from pipeline.artist.ink import (
+from pipeline.booru.artist.choices import EYES, HAIR, MOODS
+from pipeline.booru.artist.hair import fringe
+from pipeline.booru.artist.ink import (
     GOLD,
     LINE,
     LIP,
@@ -25,7 +25,7 @@ from pipeline.artist.ink import (
     symmetric,
     tint,
 )
-from pipeline.artist.sitter import Portrait
+from pipeline.booru.artist.sitter import Portrait
 
 
 def draw_head(head: Ink, sitter: Portrait) -> None:

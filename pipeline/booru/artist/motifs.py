@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pipeline.artist.ink import (
+from pipeline.booru.artist.ink import (
     GOLD,
     IVORY,
     LINE,

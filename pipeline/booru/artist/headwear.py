@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from pipeline.artist.choices import CLOTH, HAIR
-from pipeline.artist.ink import (
+from pipeline.booru.artist.choices import CLOTH, HAIR
+from pipeline.booru.artist.ink import (
     GOLD,
     Color,
     Ink,
@@ -19,8 +19,8 @@ from pipeline.artist.ink import (
     symmetric,
     tint,
 )
-from pipeline.artist.motifs import draw_bow, draw_crown, draw_flower
-from pipeline.artist.sitter import Portrait
+from pipeline.booru.artist.motifs import draw_bow, draw_crown, draw_flower
+from pipeline.booru.artist.sitter import Portrait
 
 
 def draw_headwear(head: Ink, sitter: Portrait) -> None:

@@ -16,9 +16,9 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from pipeline import artist
-from pipeline.artist.choices import BACKDROP, CLOTH, EYES, HAIR
-from pipeline.catalog import Catalog
+from pipeline.booru import artist
+from pipeline.booru.artist.choices import BACKDROP, CLOTH, EYES, HAIR
+from pipeline.booru.catalog import Catalog
 from pipeline.codehash import code, libraries
 from pipeline.files import dumps, write
 from pipeline.images.codec import EXIF_ORIENTATION, BadImage, decode
@@ -27,23 +27,25 @@ from pipeline.progress import Tick, quiet
 from pipeline.run.spread import spread
 from pipeline.sources.posts import FullPost, describe_post
 
-COUNT = 480
-KINDS = {  # of posts, in percent
+SAMPLE_SIZE = 480
+POST_KINDS = {  # of posts, in percent
     "plain": 64, "variant": 12, "gray": 4, "complex": 4, "broken": 3, "duplicate": 3, "small": 2, "banner": 2,
     "transparent": 3, "turned": 3,
 }  # fmt: skip
-TYPES = {"png": 70, "jpg": 20, "webp": 10}
-SAVING = {"png": {}, "jpg": {"quality": 92, "subsampling": 0}, "webp": {"quality": 90, "method": 2}}
-COLORS = tuple(f"{name}_" for name in HAIR | EYES | CLOTH | BACKDROP)
+FILE_TYPES = {"png": 70, "jpg": 20, "webp": 10}
+SAVE_OPTIONS = {"png": {}, "jpg": {"quality": 92, "subsampling": 0}, "webp": {"quality": 90, "method": 2}}
+COLOR_TAGS = tuple(f"{name}_" for name in HAIR | EYES | CLOTH | BACKDROP)
 
 
-def sample(home: Path, count: int = COUNT, workers: int = os.cpu_count() or 1, tick: Tick = quiet) -> Catalog:
+def sample_catalog(
+    home: Path, count: int = SAMPLE_SIZE, workers: int = os.cpu_count() or 1, tick: Tick = quiet
+) -> Catalog:
     """Draw the posts 1 to `count` of the embedded sample into the folder `home`, except those already there.
 
     The JSON file of a post is written after its picture, so a run that was killed continues where it stopped.
     After each picture `tick` gets the number of those that exist and `count`.
     """
-    home = home / fingerprint()
+    home = home / sample_fingerprint()
     paths = [home / f"{number:06d}.json" for number in range(1, count + 1)]
     missing = [number for number, path in enumerate(paths, 1) if not path.is_file()]
     for done, _ in enumerate(spread(partial(draw_post, home), missing, workers), count - len(missing) + 1):
@@ -52,7 +54,7 @@ def sample(home: Path, count: int = COUNT, workers: int = os.cpu_count() or 1, t
     return Catalog(posts, lambda post: picture_path(home, post).read_bytes())
 
 
-def fingerprint() -> str:
+def sample_fingerprint() -> str:
     """Return a hash of the code and the versions of the libraries that decide the sample."""
     return hashlib.sha256(dumps([code(__name__), libraries(__name__)])).hexdigest()[:16]
 
@@ -64,22 +66,22 @@ def picture_path(home: Path, post: FullPost) -> Path:
 
 def draw_post(home: Path, number: int) -> None:
     """Draw one post, and write its picture and then its fields into the folder `home`."""
-    post, data = make(number)
+    post, data = make_post(number)
     write(picture_path(home, post), data)
     write(home / f"{number:06d}.json", dumps(post))
 
 
-def pick(number: int, purpose: str, weights: dict[str, int]) -> str:
+def weighted_choice(number: int, purpose: str, weights: dict[str, int]) -> str:
     """Draw one of the weighted names for a post; draws for different purposes are independent."""
     return Random(f"{purpose} {number}").choices(tuple(weights), tuple(weights.values()))[0]
 
 
 def kind_of(number: int) -> str:
     """Return the kind of a post, one of KINDS; the first post is plain."""
-    return "plain" if number == 1 else pick(number, "kind", KINDS)
+    return "plain" if number == 1 else weighted_choice(number, "kind", POST_KINDS)
 
 
-def elder(number: int) -> int:
+def previous_plain(number: int) -> int:
     """Return the id of the last plain post before `number`."""
     return next(n for n in range(number - 1, 0, -1) if kind_of(n) == "plain")
 
@@ -90,22 +92,22 @@ def has_variant(number: int) -> bool:
     return kind == "variant" or (kind != "plain" and has_variant(number + 1))
 
 
-def make(number: int) -> tuple[FullPost, bytes]:
+def make_post(number: int) -> tuple[FullPost, bytes]:
     """Draw post `number`; return its fields and the bytes of its file."""
     kind = kind_of(number)
     if kind == "duplicate":
-        return duplicate(number)
-    owner = elder(number) if kind == "variant" else number
+        return make_duplicate(number)
+    owner = previous_plain(number) if kind == "variant" else number
     sitter = artist.portrait(owner)
     if kind == "variant":
         sitter = artist.recolor(sitter, number)
     if kind == "complex":
         sitter = artist.complicate(sitter)
-    image = develop(artist.draw(sitter), kind)
-    ext = {"transparent": "png", "turned": "jpg"}.get(kind) or pick(number, "type", TYPES)
-    data = save(image, kind, ext)
+    image = alter_drawing(artist.draw(sitter), kind)
+    ext = {"transparent": "png", "turned": "jpg"}.get(kind) or weighted_choice(number, "type", FILE_TYPES)
+    data = encode_drawing(image, kind, ext)
     if kind == "broken":
-        data = mutilate(data, Random(f"damage {number}"))
+        data = damage_bytes(data, Random(f"damage {number}"))
     fields = {
         "image_width": image.shape[1],
         "image_height": image.shape[0],
@@ -113,23 +115,25 @@ def make(number: int) -> tuple[FullPost, bytes]:
         "has_children": kind == "plain" and has_variant(number),
         "source": f"inkwash, drawing {owner}",
         "media_asset": {"pixel_hash": pixel_hash(data)},
-        "tag_string_artist": pick(owner, "artist", {"hatch": 4, "nib": 3, "gouache": 2, "sumi": 1}),
+        "tag_string_artist": weighted_choice(
+            owner, "artist", {"hatch": 4, "nib": 3, "gouache": 2, "sumi": 1}
+        ),
         "tag_string_copyright": "original",
-        "tag_string_general": " ".join(see(sitter, kind)),
+        "tag_string_general": " ".join(drawing_tags(sitter, kind)),
     }
-    return describe_post(number, data, ext, **fields, **rate(number)), data
+    return describe_post(number, data, ext, **fields, **rate_post(number)), data
 
 
-def duplicate(number: int) -> tuple[FullPost, bytes]:
+def make_duplicate(number: int) -> tuple[FullPost, bytes]:
     """Encode the pixels of an earlier post again; the distance puts the two into different shards."""
-    twin, data = make(elder(number // 2 + 1))
-    data = save(decode(data), "duplicate", "png")
+    twin, data = make_post(previous_plain(number // 2 + 1))
+    data = encode_drawing(decode(data), "duplicate", "png")
     own = {"id", "file_ext", "file_size", "md5", "created_at", "has_children", "tag_string"}
     fields = {name: value for name, value in twin.items() if name not in own}
-    return describe_post(number, data, "png", **(fields | rate(number))), data
+    return describe_post(number, data, "png", **(fields | rate_post(number))), data
 
 
-def develop(image: np.ndarray, kind: str) -> np.ndarray:
+def alter_drawing(image: np.ndarray, kind: str) -> np.ndarray:
     """Make a drawing gray, shrink it to 200 pixels or cut a banner out of it, depending on its kind."""
     height, width = image.shape[:2]
     if kind == "gray":
@@ -143,9 +147,9 @@ def develop(image: np.ndarray, kind: str) -> np.ndarray:
     return image
 
 
-def save(image: np.ndarray, kind: str, ext: str) -> bytes:
+def encode_drawing(image: np.ndarray, kind: str, ext: str) -> bytes:
     """Encode a drawing, depending on its kind cut out in an oval, stored rotated, or compressed harder."""
-    picture, options = Image.fromarray(image), dict[str, Any](SAVING[ext])
+    picture, options = Image.fromarray(image), dict[str, Any](SAVE_OPTIONS[ext])
     if kind == "transparent":
         center = picture.width // 2, picture.height // 2
         oval = cv2.ellipse(
@@ -163,7 +167,7 @@ def save(image: np.ndarray, kind: str, ext: str) -> bytes:
     return buffer.getvalue()
 
 
-def mutilate(data: bytes, dice: Random) -> bytes:
+def damage_bytes(data: bytes, dice: Random) -> bytes:
     """Truncate a file, or replace it by noise."""
     return data[: len(data) * 6 // 10] if dice.random() < 0.6 else dice.randbytes(len(data))
 
@@ -176,15 +180,15 @@ def pixel_hash(data: bytes) -> str | None:
         return None
 
 
-def see(sitter: artist.Portrait, kind: str) -> list[str]:
+def drawing_tags(sitter: artist.Portrait, kind: str) -> list[str]:
     """List the tags of a drawing; a gray one has no color tags."""
     tags = artist.tags(sitter)
     if kind == "gray":
-        return sorted([tag for tag in tags if not tag.startswith(COLORS)] + ["greyscale", "monochrome"])
+        return sorted([tag for tag in tags if not tag.startswith(COLOR_TAGS)] + ["greyscale", "monochrome"])
     return tags
 
 
-def rate(number: int) -> dict[str, Any]:
+def rate_post(number: int) -> dict[str, Any]:
     """Draw rating, score, deletion and ban of a post."""
     dice = Random(f"opinion {number}")
     return {

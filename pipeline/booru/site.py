@@ -12,36 +12,44 @@ from functools import partial
 from typing import Any
 
 from pipeline import Halt
-from pipeline.catalog import Catalog
+from pipeline.booru.catalog import Catalog
+from pipeline.booru.search import (
+    ApiError,
+    bad_request,
+    browse_page,
+    count_matches,
+    list_tags,
+    newest_id,
+    posts_between,
+)
+from pipeline.booru.server import Answer, Request, Server, apply_range, run_server
+from pipeline.booru.variants import BOXES, list_variants, render_variant, variant_path
 from pipeline.files import dumps
 from pipeline.images.codec import BadImage
-from pipeline.pages import Refusal, bad, browse, count, newest, tags, within
-from pipeline.server import Answer, Request, Server, ranged, running
 from pipeline.sources import query
 from pipeline.sources.posts import FullPost
-from pipeline.variants import BOXES, draw, place, variants
 
 Tree = dict[str, Any]  # of names of fields
 Accounts = Mapping[str, tuple[str, str]]  # login: (api_key, level), a key of query.TAG_LIMITS
 Respond = Callable[[Request], Answer]
-Faults = Callable[[Request, int, Respond], Answer]  # (request, newest id, the site) -> its answer
+FaultHandler = Callable[[Request, int, Respond], Answer]  # (request, newest id, the site) -> its answer
 
 BANNED_AGENTS = ("python-requests", "Mozilla")
-EDGE = Answer(
+EDGE_CHALLENGE = Answer(
     403, "text/html", b"<!DOCTYPE html><title>Just a moment...</title>", {"cf-mitigated": "challenge"}
 )
 ROBOTS = b"User-agent: *\nDisallow: /*.json\nAllow: /original\nAllow: /sample\n"
-MISSING = Answer(404, "text/html", b"<!DOCTYPE html><title>404 Not Found</title>")
-FILE = re.compile(rf"/(original|{'|'.join(BOXES)})/(..)/(..)/(?:sample-)?(\2\3[0-9a-f]{{28}})\.\w+")
-KINDS = {
+NOT_FOUND = Answer(404, "text/html", b"<!DOCTYPE html><title>404 Not Found</title>")
+FILE_PATH = re.compile(rf"/(original|{'|'.join(BOXES)})/(..)/(..)/(?:sample-)?(\2\3[0-9a-f]{{28}})\.\w+")
+CONTENT_TYPES = {
     "jpg": "image/jpeg", "mp4": "video/mp4", "webm": "video/webm", "zip": "application/zip",
     "swf": "application/x-shockwave-flash",
 }  # fmt: skip
-TRUSTED = ("gold", "platinum")  # levels that may see restricted posts
-HIDDEN = ("md5", "file_url", "large_file_url")  # fields that lead to the picture
+TRUSTED_LEVELS = ("gold", "platinum")  # levels that may see restricted posts
+HIDDEN_FIELDS = ("md5", "file_url", "large_file_url")  # fields that lead to the picture
 
 
-def complaint(status: int, error: str, message: str, **headers: str) -> Answer:
+def error_answer(status: int, error: str, message: str, **headers: str) -> Answer:
     """Return an error in Danbooru's form."""
     body = {"success": False, "error": error, "message": message, "backtrace": []}
     return Answer(status, "application/json", dumps(body), headers)
@@ -53,17 +61,19 @@ def complaint(status: int, error: str, message: str, **headers: str) -> Answer:
 def respond(catalog: Catalog, accounts: Accounts, request: Request) -> Answer:
     """Answer a request as Danbooru would."""
     if request.headers.get("User-Agent", "").startswith(BANNED_AGENTS):
-        return EDGE
+        return EDGE_CHALLENGE
     if request.path == "/robots.txt":
         return Answer(200, "text/plain", ROBOTS)
-    if match := FILE.fullmatch(request.path):
-        return ranged(send(catalog, match[4], match[1], request.path), request)
+    if match := FILE_PATH.fullmatch(request.path):
+        return apply_range(send_file(catalog, match[4], match[1], request.path), request)
     try:
         level = log_in(accounts, request.headers.get("Authorization", ""))
-        only = selection(request.query.get("only", ""))
-        return Answer(200, "application/json", dumps(select(route(catalog, level, request), only)))
-    except Refusal as refusal:
-        return complaint(*refusal.args)
+        only = parse_only(request.query.get("only", ""))
+        return Answer(
+            200, "application/json", dumps(select_fields(answer_api(catalog, level, request), only))
+        )
+    except ApiError as refusal:
+        return error_answer(*refusal.args)
 
 
 def log_in(accounts: Accounts, credentials: str) -> str:
@@ -75,73 +85,74 @@ def log_in(accounts: Accounts, credentials: str) -> str:
     except ValueError:
         login, key = "", ""
     if login not in accounts or accounts[login][0] != key:
-        raise Refusal(401, "SessionLoader::AuthenticationFailure", "Invalid API key.")
+        raise ApiError(401, "SessionLoader::AuthenticationFailure", "Invalid API key.")
     return accounts[login][1]
 
 
-def send(catalog: Catalog, md5: str, kind: str, path: str) -> Answer:
+def send_file(catalog: Catalog, md5: str, kind: str, path: str) -> Answer:
     """Answer with the file at a path: a size of the post with an MD5, unless that is banned.
 
     It needs no account, as on Danbooru, where the files lie on another host.
     """
     for post in catalog.by_md5.get(md5, []):
-        variant = {variant.type: variant for variant in variants(post)}.get(kind)
-        if post["is_banned"] or not variant or place(md5, variant) != path:
+        variant = {variant.type: variant for variant in list_variants(post)}.get(kind)
+        if post["is_banned"] or not variant or variant_path(md5, variant) != path:
             continue
         try:
             data = catalog.read(post)
-            body = data if kind == "original" else draw(data, variant)
+            body = data if kind == "original" else render_variant(data, variant)
         except (FileNotFoundError, BadImage):
             continue
         ext = variant.file_ext
-        return Answer(200, KINDS.get(ext, f"image/{ext}"), body, {"Accept-Ranges": "bytes"})
-    return MISSING
+        return Answer(200, CONTENT_TYPES.get(ext, f"image/{ext}"), body, {"Accept-Ranges": "bytes"})
+    return NOT_FOUND
 
 
-def route(catalog: Catalog, level: str, request: Request) -> Any:
+def answer_api(catalog: Catalog, level: str, request: Request) -> Any:
     """Return the JSON value that the API answers an account of some level. Raise Refusal."""
     path, asked = request.path, request.query
     if path == "/counts/posts.json":
-        return {"counts": {"posts": count(catalog.posts, asked, level)}}
+        return {"counts": {"posts": count_matches(catalog.posts, asked, level)}}
     if path == "/tags.json":
-        return tags(catalog, asked)
+        return list_tags(catalog, asked)
     if path == "/posts.json" and "md5" not in asked:
-        return [show(post, request.address, level) for post in browse(catalog.posts, asked, level)]
+        return [show_post(post, request.address, level) for post in browse_page(catalog.posts, asked, level)]
     if path == "/posts.json":
-        found = [post for post in catalog.by_md5.get(asked["md5"], []) if not hidden(post, level)]
+        found = [post for post in catalog.by_md5.get(asked["md5"], []) if not is_hidden(post, level)]
     elif match := re.fullmatch(r"/posts/(\d{1,18})\.json", path):
-        found = within(catalog.posts, int(match[1]), int(match[1]))
+        found = posts_between(catalog.posts, int(match[1]), int(match[1]))
     else:
-        raise Refusal(404, "ActionController::RoutingError", f"No route matches {path}.")
+        raise ApiError(404, "ActionController::RoutingError", f"No route matches {path}.")
     if not found:
-        raise Refusal(404, "ActiveRecord::RecordNotFound", "That record was not found.")
-    return show(found[0], request.address, level)
+        raise ApiError(404, "ActiveRecord::RecordNotFound", "That record was not found.")
+    return show_post(found[0], request.address, level)
 
 
 # ---------------------------------------------------------------- posts as accounts see them
 
 
-def hidden(post: FullPost, level: str) -> bool:
+def is_hidden(post: FullPost, level: str) -> bool:
     """Tell whether an account of some level may not see the picture of a post."""
-    return post["is_banned"] or (post.get("is_restricted", False) and level not in TRUSTED)
+    return post["is_banned"] or (post.get("is_restricted", False) and level not in TRUSTED_LEVELS)
 
 
-def show(post: FullPost, address: str, level: str) -> dict[str, Any]:
+def show_post(post: FullPost, address: str, level: str) -> dict[str, Any]:
     """Return a post as an account of some level sees it; addresses of files only if it may see them."""
     shown, asset = dict[str, Any](post), dict(post["media_asset"] or {})
     shown.pop("is_restricted", None)  # not a field of Danbooru
     asset.pop("variants", None)
-    if hidden(post, level):
-        return {name: shown[name] for name in shown if name not in HIDDEN} | {"media_asset": asset}
+    if is_hidden(post, level):
+        return {name: shown[name] for name in shown if name not in HIDDEN_FIELDS} | {"media_asset": asset}
     listed = [
-        variant._asdict() | {"url": address + place(post["md5"], variant)} for variant in variants(post)
+        variant._asdict() | {"url": address + variant_path(post["md5"], variant)}
+        for variant in list_variants(post)
     ]
     urls = {variant["type"]: variant["url"] for variant in listed}
     files = {"file_url": urls["original"], "large_file_url": urls.get("sample", urls["original"])}
     return shown | files | {"media_asset": asset | {"variants": listed}}
 
 
-def selection(text: str) -> Tree:
+def parse_only(text: str) -> Tree:
     """Parse the fields of only=, such as id,media_asset[pixel_hash], to a tree of names. Raise Refusal."""
     branches: list[Tree] = [{}]
     name = ""
@@ -151,22 +162,22 @@ def selection(text: str) -> Tree:
         elif token == "]" and len(branches) > 1:
             branches.pop()
         elif token in "[]":
-            raise bad("only has a bracket too many.")
+            raise bad_request("only has a bracket too many.")
         else:
             name = token
             branches[-1][name] = {}
     if len(branches) > 1:
-        raise bad("only lacks a bracket.")
+        raise bad_request("only lacks a bracket.")
     return branches[0]
 
 
-def select(value: Any, tree: Tree) -> Any:
+def select_fields(value: Any, tree: Tree) -> Any:
     """Reduce an object, or each one in a list, to the fields of a tree; an empty tree keeps all fields."""
     if isinstance(value, list):
-        return [select(each, tree) for each in value]
+        return [select_fields(each, tree) for each in value]
     if not tree or not isinstance(value, dict):
         return value
-    return {name: select(value[name], branch) for name, branch in tree.items() if name in value}
+    return {name: select_fields(value[name], branch) for name, branch in tree.items() if name in value}
 
 
 # ---------------------------------------------------------------- the socket
@@ -185,12 +196,12 @@ def read_accounts(texts: Iterable[str]) -> Accounts:
     return accounts
 
 
-def site(catalog: Catalog, accounts: Accounts | None, faults: Faults | None) -> Respond:
+def make_site(catalog: Catalog, accounts: Accounts | None, faults: FaultHandler | None) -> Respond:
     """Return a catalog as a function from request to answer."""
     proper = partial(respond, catalog, accounts or {})
     if faults is None:
         return proper
-    return lambda request: faults(request, newest(catalog.posts), proper)
+    return lambda request: faults(request, newest_id(catalog.posts), proper)
 
 
 @contextmanager
@@ -199,20 +210,20 @@ def serve(
     instead: Callable[[Request], Answer | None] = lambda request: None,
     *,
     accounts: Accounts | None = None,
-    faults: Faults | None = None,
+    faults: FaultHandler | None = None,
 ) -> Iterator[str]:
     """Run the site in the background and yield its address; `instead` may answer in its place."""
-    proper = site(catalog, accounts, faults)
-    with running(lambda request: instead(request) or proper(request)) as address:
+    proper = make_site(catalog, accounts, faults)
+    with run_server(lambda request: instead(request) or proper(request)) as address:
         yield address
 
 
-def forever(
-    catalog: Catalog, port: int, accounts: Accounts | None = None, faults: Faults | None = None
+def serve_forever(
+    catalog: Catalog, port: int, accounts: Accounts | None = None, faults: FaultHandler | None = None
 ) -> None:
     """Run the site until the process ends. Raise Halt if the port is taken."""
     try:
-        server = Server(port, site(catalog, accounts, faults))
+        server = Server(port, make_site(catalog, accounts, faults))
     except OSError as error:
         raise Halt(f"port {port} of 127.0.0.1 cannot be opened ({error.strerror}): choose another") from error
     with server:

@@ -41,7 +41,7 @@ class Catalog:
         )
 
 
-def folder(path: Path) -> Catalog:
+def folder_catalog(path: Path) -> Catalog:
     """Make a catalog of the pictures below a folder (see folders.py). Raise Halt."""
     files, posts = {}, []
     for file, post in folder_posts(path):

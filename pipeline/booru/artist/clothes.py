@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipeline.artist.choices import CLOTH
-from pipeline.artist.ink import (
+from pipeline.booru.artist.choices import CLOTH
+from pipeline.booru.artist.ink import (
     GOLD,
     IVORY,
     LINE,
@@ -25,8 +25,8 @@ from pipeline.artist.ink import (
     symmetric,
     tint,
 )
-from pipeline.artist.motifs import draw_bow
-from pipeline.artist.sitter import Portrait
+from pipeline.booru.artist.motifs import draw_bow
+from pipeline.booru.artist.sitter import Portrait
 
 
 def draw_clothes(body: Ink, sitter: Portrait) -> None:

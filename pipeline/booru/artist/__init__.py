@@ -8,7 +8,7 @@ choices.py is the vocabulary, ink.py and motifs.py are the tools. The parts of t
 picture.py imports the parts.
 """
 
-from pipeline.artist.picture import draw
-from pipeline.artist.sitter import SIDE, Portrait, complicate, portrait, recolor, tags
+from pipeline.booru.artist.picture import draw
+from pipeline.booru.artist.sitter import SIDE, Portrait, complicate, portrait, recolor, tags
 
 __all__ = ["SIDE", "Portrait", "complicate", "draw", "portrait", "recolor", "tags"]

@@ -15,8 +15,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline import Halt, booru, catalog, sample
-from pipeline.booru import Answer
+from pipeline import Halt
+from pipeline.booru import catalog, sample
+from pipeline.booru.server import Answer
+from pipeline.booru.site import read_accounts, serve, serve_forever
 from pipeline.sources import query
 from pipeline.sources.posts import CATEGORIES, describe_post
 
@@ -57,7 +59,7 @@ def read(post):
 @pytest.fixture(scope="module")
 def site():
     """Serve 250 posts."""
-    with booru.serve(catalog.Catalog(POSTS, read), accounts=ACCOUNTS) as address:
+    with serve(catalog.Catalog(POSTS, read), accounts=ACCOUNTS) as address:
         yield address
 
 
@@ -254,11 +256,11 @@ def test_files_need_no_account(site):
 
 
 def test_accounts_are_written_with_colons_and_the_error_does_not_repeat_the_key():
-    read = booru.read_accounts(["gus:g1:gold", "pia:p:1:platinum"])
+    read = read_accounts(["gus:g1:gold", "pia:p:1:platinum"])
     assert read == {"gus": ("g1", "gold"), "pia": ("p:1", "platinum")}
     for text in ("gus:secret", "gus", ":secret:gold", "gus::gold", "gus:secret:golden"):
         with pytest.raises(ValueError, match="account must be LOGIN:API_KEY:LEVEL") as error:
-            booru.read_accounts([text])
+            read_accounts([text])
         assert "secret" not in str(error.value)
 
 
@@ -303,7 +305,7 @@ def test_tags_have_a_count_of_posts_and_a_category(site):
 
 def test_every_category_has_the_number_that_danbooru_gives_it():
     fields = {f"tag_string_{name}": f"a_{name}" for name in CATEGORIES}
-    with booru.serve(catalog.Catalog([describe_post(1, b"", "png", **fields)], read)) as address:
+    with serve(catalog.Catalog([describe_post(1, b"", "png", **fields)], read)) as address:
         found = {tag["name"]: tag["category"] for tag in ask(address, "/tags.json")[1]}
     assert found == {"a_general": 0, "a_artist": 1, "a_copyright": 3, "a_character": 4, "a_meta": 5}
 
@@ -357,7 +359,7 @@ def test_a_picture_comes_in_the_sizes_that_fit_their_boxes_and_never_larger(widt
     expected = {name: size for name, size in zip(names, sizes, strict=True) if size}
     expected["original"] = (width, height)
     data = paint(width, height)
-    with booru.serve(gallery((data, "png", width, height))) as address:
+    with serve(gallery((data, "png", width, height))) as address:
         _, post = ask(address, "/posts/1.json")
         listed = {each["type"]: each for each in post["media_asset"]["variants"]}
         assert {name: (each["width"], each["height"]) for name, each in listed.items()} == expected
@@ -376,7 +378,7 @@ def test_a_picture_comes_in_the_sizes_that_fit_their_boxes_and_never_larger(widt
 
 def test_sizes_have_the_paths_of_danbooru():
     data = paint(900, 900, "webp")
-    with booru.serve(gallery((data, "webp", 900, 900))) as address:
+    with serve(gallery((data, "webp", 900, 900))) as address:
         _, post = ask(address, "/posts/1.json")
     md5 = post["md5"]
     folder = f"{md5[:2]}/{md5[2:4]}"
@@ -393,7 +395,7 @@ def test_sizes_have_the_paths_of_danbooru():
 
 def test_a_film_has_no_other_sizes_and_those_of_a_broken_picture_are_404():
     films = [(b"film", "mp4", 1920, 1080), (b"zip", "zip", 900, 900), (b"broken", "png", 0, 0)]
-    with booru.serve(gallery(*films, (b"noise", "jpg", 900, 900))) as address:
+    with serve(gallery(*films, (b"noise", "jpg", 900, 900))) as address:
         for number, kind in ((1, "video/mp4"), (2, "application/zip"), (3, "image/png")):
             _, post = ask(address, f"/posts/{number}.json")
             assert [each["type"] for each in post["media_asset"]["variants"]] == ["original"]
@@ -510,8 +512,8 @@ def test_a_client_that_disconnects_causes_no_output_and_the_site_keeps_answering
 
 
 def test_posts_of_the_sample_are_found_by_their_tags(tmp_path):
-    held = sample.sample(tmp_path, 3, workers=1)
-    with booru.serve(held) as address:
+    held = sample.sample_catalog(tmp_path, 3, workers=1)
+    with serve(held) as address:
         for post in held.posts:
             for tag in (post["tag_string_artist"], post["tag_string_general"].split()[0]):
                 assert post["id"] in ids(address, tag)
@@ -523,7 +525,7 @@ def test_posts_of_the_sample_are_found_by_their_tags(tmp_path):
 
 def test_a_port_that_is_taken_stops_with_a_sentence(site):
     with pytest.raises(Halt, match="cannot be opened"):
-        booru.forever(catalog.Catalog([], read), urlsplit(site).port)
+        serve_forever(catalog.Catalog([], read), urlsplit(site).port)
 
 
 def test_paging_tests_no_more_posts_than_a_page_needs(monkeypatch):
@@ -533,7 +535,7 @@ def test_paging_tests_no_more_posts_than_a_page_needs(monkeypatch):
     monkeypatch.setattr(
         query, "parse_search", lambda text: lambda post: tested.append(post) or parse(text)(post)
     )
-    with booru.serve(catalog.Catalog(posts, read)) as address:
+    with serve(catalog.Catalog(posts, read)) as address:
         for page, first in (("1", 2000), ("2", 1800), ("b900", 899), ("a900", 1100)):
             tested.clear()
             assert ids(address, "status:active", page=page)[0] == first
@@ -545,7 +547,7 @@ def test_paging_tests_no_more_posts_than_a_page_needs(monkeypatch):
 
 def test_posts_that_come_later_are_found():
     posts = POSTS[:5]
-    with booru.serve(catalog.Catalog(posts, read)) as address:
+    with serve(catalog.Catalog(posts, read)) as address:
         assert ids(address, "") == [5, 4, 3, 2, 1]
         posts.append(POSTS[5])
         assert ids(address, "") == [6, 5, 4, 3, 2, 1]
@@ -560,7 +562,7 @@ def test_a_function_may_answer_instead_of_the_site_and_gets_the_headers():
         seen.append(request)
         return Answer(418, "text/plain", b"tea") if "tea" in request.target else None
 
-    with booru.serve(catalog.Catalog(POSTS, read), instead) as address:
+    with serve(catalog.Catalog(POSTS, read), instead) as address:
         assert get(address, "/tea?x=1", range="bytes=5-")[::2] == (418, b"tea")
         assert get(address, "/posts/1.json", method="HEAD")[0] == 200
     assert [request.target for request in seen] == ["/tea?x=1", "/posts/1.json"]
@@ -574,7 +576,7 @@ def test_an_answer_may_break_off_or_stall_while_others_are_answered():
     silent = Answer(200, "image/png", b"x" * 100, keep=0.3, pause=60)
     instead = {"/broken": broken, "/silent": silent}
     start = time.monotonic()
-    with booru.serve(catalog.Catalog(POSTS, read), lambda request: instead.get(request.target)) as address:
+    with serve(catalog.Catalog(POSTS, read), lambda request: instead.get(request.target)) as address:
         with pytest.raises(IncompleteRead) as end:
             get(address, "/broken")
         assert (len(end.value.partial), end.value.expected) == (30, 70)

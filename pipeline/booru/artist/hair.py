@@ -4,8 +4,8 @@ from random import Random
 
 import numpy as np
 
-from pipeline.artist.choices import CLOTH, HAIR
-from pipeline.artist.ink import (
+from pipeline.booru.artist.choices import CLOTH, HAIR
+from pipeline.booru.artist.ink import (
     LINE,
     Color,
     Ink,
@@ -22,8 +22,8 @@ from pipeline.artist.ink import (
     taper,
     tint,
 )
-from pipeline.artist.motifs import draw_bow, draw_braid, draw_lock
-from pipeline.artist.sitter import Portrait, between
+from pipeline.booru.artist.motifs import draw_bow, draw_braid, draw_lock
+from pipeline.booru.artist.sitter import Portrait, between
 
 # the tips of the locks over the brow, from left to right, and the height of the gaps between them
 FRINGES = {

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from pipeline.artist.choices import CLOTH
-from pipeline.artist.clothes import draw_clothes, torso
-from pipeline.artist.ink import (
+from pipeline.booru.artist.choices import CLOTH
+from pipeline.booru.artist.clothes import draw_clothes, torso
+from pipeline.booru.artist.ink import (
     GOLD,
     IVORY,
     LINE,
@@ -23,7 +23,7 @@ from pipeline.artist.ink import (
     symmetric,
     tint,
 )
-from pipeline.artist.sitter import Portrait
+from pipeline.booru.artist.sitter import Portrait
 
 
 def draw_body(body: Ink, sitter: Portrait) -> None:

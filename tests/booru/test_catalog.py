@@ -3,7 +3,8 @@
 import pytest
 from made import make_column, picture
 
-from pipeline import Halt, catalog, files
+from pipeline import Halt, files
+from pipeline.booru import catalog
 from pipeline.images import png
 
 
@@ -14,7 +15,7 @@ def test_a_folder_becomes_posts_with_the_artist_from_the_name_and_fields_from_js
     files.write(tmp_path / "broken.jpeg", b"no picture")
     facts = {"score": 9, "rating": None, "tag_string_general": "1girl", "md5": "0" * 32, "file_size": 1}
     files.write_json(tmp_path / "nib_ink_3.json", facts)
-    held = catalog.folder(tmp_path)
+    held = catalog.folder_catalog(tmp_path)
     assert [post["id"] for post in held.posts] == [1, 2, 3, 4]
     asp, broken, deep, nib = held.posts
     assert (asp["tag_string"], asp["image_width"], asp["image_height"]) == ("asp", 40, 30)
@@ -28,17 +29,17 @@ def test_a_folder_becomes_posts_with_the_artist_from_the_name_and_fields_from_js
 
 def test_a_folder_that_cannot_be_served_stops_with_a_sentence(tmp_path):
     with pytest.raises(Halt, match="does not exist"):
-        catalog.folder(tmp_path / "nowhere")
+        catalog.folder_catalog(tmp_path / "nowhere")
     (tmp_path / "empty").mkdir()
     with pytest.raises(Halt, match="holds no pictures"):
-        catalog.folder(tmp_path / "empty")
+        catalog.folder_catalog(tmp_path / "empty")
     with pytest.raises(Halt, match="holds shards"):
-        catalog.folder(make_column(tmp_path / "column", ["000000001"]))
+        catalog.folder_catalog(make_column(tmp_path / "column", ["000000001"]))
     for name in ("a", "b"):
         files.write(tmp_path / "twins" / f"{name}.png", png.encode_png(picture(1)))
         files.write_json(tmp_path / "twins" / f"{name}.json", {"id": 7})
     with pytest.raises(Halt, match="both have the id 7"):
-        catalog.folder(tmp_path / "twins")
+        catalog.folder_catalog(tmp_path / "twins")
     files.write(tmp_path / "twins" / "b.json", b"[")
     with pytest.raises(Halt, match=r"b\.json does not hold the fields of a post"):
-        catalog.folder(tmp_path / "twins")
+        catalog.folder_catalog(tmp_path / "twins")

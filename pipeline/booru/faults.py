@@ -17,13 +17,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pipeline import Halt
-from pipeline.booru import EDGE, Respond, complaint
+from pipeline.booru.search import ApiError, search_bounds
+from pipeline.booru.server import Answer, Request, apply_range
+from pipeline.booru.site import EDGE_CHALLENGE, Respond, error_answer
 from pipeline.chance import fraction
 from pipeline.fields import check, choice, number, words
-from pipeline.pages import Refusal, reach
-from pipeline.server import Answer, Request, ranged
 
-KEYS: dict[str, tuple[str, ...]] = {  # of each fault, besides COMMON
+FAULT_KEYS: dict[str, tuple[str, ...]] = {  # of each fault, besides COMMON
     "limit": ("every", "seconds", "retry_after", "penalty"),
     "canceled": ("window",),
     "status": ("status",),
@@ -37,9 +37,9 @@ KEYS: dict[str, tuple[str, ...]] = {  # of each fault, besides COMMON
     "type": ("content_type",),
     "redirect": ("location",),
 }
-COMMON = ("fault", "match", "share", "times")
-GRACE = 30  # seconds by which penalties can extend a limit
-ERRORS = {
+COMMON_KEYS = ("fault", "match", "share", "times")
+MAX_PENALTY = 30  # seconds by which penalties can extend a limit
+ERROR_NAMES = {
     400: "ActionController::BadRequest",
     401: "SessionLoader::AuthenticationFailure",
     403: "User::PrivilegeError",
@@ -48,7 +48,7 @@ ERRORS = {
     422: "PostQuery::TagLimitError",
     429: "RateLimiter::RateLimitError",
 }
-MAGIC = {  # the first bytes of a type
+FILE_STARTS = {  # the first bytes of a type
     "image/gif": b"GIF89a\1\0\1\0",
     "image/jpeg": b"\xff\xd8\xff\xe0",
     "image/png": b"\x89PNG\r\n\x1a\n",
@@ -59,10 +59,10 @@ MAGIC = {  # the first bytes of a type
 
 
 @dataclass(frozen=True)
-class Rule:
+class FaultRule:
     """A fault and the requests that it hits; a fault reads COMMON and its fields in KEYS."""
 
-    fault: str = choice("status", "The kind of fault.", *KEYS)
+    fault: str = choice("status", "The kind of fault.", *FAULT_KEYS)
     match: str = words("", "A regular expression to find in the target.")
     share: float = number(1.0, "The share of these targets that fail, always the same ones.", 0, 1)
     times: int = number(sys.maxsize, "How often each target fails before it succeeds.", 1)
@@ -93,19 +93,19 @@ def read_faults(path: Path, clock: Callable[[], float] = time.monotonic) -> "Fau
     rules = []
     for place, keys in enumerate(given, 1):
         try:
-            rules.append(read_rule(keys))
+            rules.append(parse_rule(keys))
         except ValueError as error:
             raise Halt(f"{path}, fault {place}: {error}: correct it") from None
     return Faults(rules, clock)
 
 
-def read_rule(given: object) -> Rule:
+def parse_rule(given: object) -> FaultRule:
     """Make a rule of a JSON value. Raise ValueError."""
     if not isinstance(given, dict) or "fault" not in given:
         raise ValueError('a fault must be an object with the key "fault"')
-    fields = {field.name: field for field in dataclasses.fields(Rule)}
+    fields = {field.name: field for field in dataclasses.fields(FaultRule)}
     check(fields["fault"], given["fault"])
-    allowed = (*COMMON, *KEYS[given["fault"]])
+    allowed = (*COMMON_KEYS, *FAULT_KEYS[given["fault"]])
     for name, value in given.items():
         if name not in allowed:
             raise ValueError(f"a key of {given['fault']} must be one of {', '.join(allowed)}, got {name!r}")
@@ -117,14 +117,14 @@ def read_rule(given: object) -> Rule:
         re.compile(given.get("match", ""))
     except re.error as error:
         raise ValueError(f"match must be a regular expression ({error}), got {given['match']!r}") from None
-    return Rule(**given)
+    return FaultRule(**given)
 
 
 # ---------------------------------------------------------------- requests that fail
 
 
 @dataclass
-class Count:
+class RuleState:
     """The state of a rule: how often each target failed, and its limit."""
 
     failed: Counter[str] = field(default_factory=Counter)
@@ -134,41 +134,41 @@ class Count:
 
 
 class Faults:
-    """The rules of a site and their states, as a booru.Faults."""
+    """The rules of a site and their states, as a site.FaultHandler."""
 
-    def __init__(self, rules: list[Rule], clock: Callable[[], float] = time.monotonic):
+    def __init__(self, rules: list[FaultRule], clock: Callable[[], float] = time.monotonic):
         """Start with no request counted; `clock` returns seconds."""
         self.rules, self.clock, self.lock = rules, clock, threading.Lock()
-        self.counts = [Count() for _ in rules]
+        self.counts = [RuleState() for _ in rules]
 
     def __call__(self, request: Request, newest: int, respond: Respond) -> Answer:
         """Answer a request with the fault of the first rule that hits it, else as the site does."""
         for rule, count in zip(self.rules, self.counts, strict=True):
             with self.lock:
                 now = self.clock()
-                hit = hits(rule, count, request, newest, now)
+                hit = rule_hits(rule, count, request, newest, now)
             if hit:
                 wait = math.ceil(max(count.until - now, 0))
-                return refuse(rule, request, wait) or spoil(rule, request, respond)
+                return refuse_request(rule, request, wait) or spoil_answer(rule, request, respond)
         return respond(request)
 
 
-def hits(rule: Rule, count: Count, request: Request, newest: int, now: float) -> bool:
+def rule_hits(rule: FaultRule, count: RuleState, request: Request, newest: int, now: float) -> bool:
     """Tell whether a rule hits a request, and count the hit."""
     target = request.target
     if not re.search(rule.match, target) or fraction(0, rule.fault, target) >= rule.share:
         return False
     if count.failed[target] >= rule.times:
         return False
-    if rule.fault == "limit" and not limits(rule, count, now):
+    if rule.fault == "limit" and not hits_limit(rule, count, now):
         return False
-    if rule.fault == "canceled" and span(request, newest) <= rule.window:
+    if rule.fault == "canceled" and id_span(request, newest) <= rule.window:
         return False
     count.failed[target] += 1
     return True
 
 
-def limits(rule: Rule, count: Count, now: float) -> bool:
+def hits_limit(rule: FaultRule, count: RuleState, now: float) -> bool:
     """Tell whether a request meets a limit, which costs a penalty, or begins one."""
     if now < count.until:
         count.until = min(count.until + rule.penalty, count.latest)
@@ -177,17 +177,17 @@ def limits(rule: Rule, count: Count, now: float) -> bool:
     if count.asked < rule.every:
         return False
     count.asked, count.until = 0, now + rule.seconds
-    count.latest = count.until + GRACE
+    count.latest = count.until + MAX_PENALTY
     return True
 
 
-def span(request: Request, newest: int) -> float:
+def id_span(request: Request, newest: int) -> float:
     """Return how many ids a search covers; 0 for another request, and for a search that cannot be read."""
     if request.path not in ("/posts.json", "/counts/posts.json") or "md5" in request.query:
         return 0
     try:
-        low, high = reach(request.query.get("tags", ""), request.query.get("page", ""), newest)
-    except (Refusal, ValueError):
+        low, high = search_bounds(request.query.get("tags", ""), request.query.get("page", ""), newest)
+    except (ApiError, ValueError):
         return 0
     return high - low + 1
 
@@ -195,35 +195,37 @@ def span(request: Request, newest: int) -> float:
 # ---------------------------------------------------------------- faults
 
 
-def refuse(rule: Rule, request: Request, wait: int) -> Answer | None:
+def refuse_request(rule: FaultRule, request: Request, wait: int) -> Answer | None:
     """Return the answer of a fault that does not need the site, else None; a limit lasts `wait` seconds."""
     match rule.fault:
         case "limit":
             headers = {"Retry-After": str(wait)} if rule.retry_after else {}
-            return complaint(429, ERRORS[429], "Rate limit exceeded.", **headers)
+            return error_answer(429, ERROR_NAMES[429], "Rate limit exceeded.", **headers)
         case "canceled":
             message = "The database timed out running your query."
-            return complaint(500, "ActiveRecord::QueryCanceled", message)
+            return error_answer(500, "ActiveRecord::QueryCanceled", message)
         case "status" if request.path.endswith(".json"):
-            return complaint(rule.status, ERRORS.get(rule.status, "StandardError"), "A fault on demand.")
+            return error_answer(
+                rule.status, ERROR_NAMES.get(rule.status, "StandardError"), "A fault on demand."
+            )
         case "status":
-            return page(rule.status)
+            return web_page(rule.status)
         case "edge":
-            return EDGE
+            return EDGE_CHALLENGE
         case "page":
-            return page(200)
+            return web_page(200)
         case "redirect":
             return Answer(302, "text/html", b"", {"Location": rule.location})
     return None
 
 
-def page(status: int) -> Answer:
+def web_page(status: int) -> Answer:
     """Return a web page."""
     text = f"<!DOCTYPE html><title>{status}</title><p>A fault on demand.</p>"
     return Answer(status, "text/html", text.encode())
 
 
-def spoil(rule: Rule, request: Request, respond: Respond) -> Answer:
+def spoil_answer(rule: FaultRule, request: Request, respond: Respond) -> Answer:
     """Damage the answer of the site: in transfer, or its body, so that all ranges of it fit together."""
     match rule.fault:
         case "truncate":
@@ -234,10 +236,10 @@ def spoil(rule: Rule, request: Request, respond: Respond) -> Answer:
     whole = respond(replace(request, headers=headers))
     if rule.fault == "empty":
         return Answer(200, whole.kind, b"")
-    return ranged(damaged(rule, whole), request)
+    return apply_range(damaged(rule, whole), request)
 
 
-def damaged(rule: Rule, answer: Answer) -> Answer:
+def damaged(rule: FaultRule, answer: Answer) -> Answer:
     """Damage the body of an answer."""
     body = answer.body
     match rule.fault:
@@ -248,5 +250,5 @@ def damaged(rule: Rule, answer: Answer) -> Answer:
             wrong = bytes(255 - byte for byte in body[middle : middle + 1])
             return replace(answer, body=body[:middle] + wrong + body[middle + 1 :])
         case _:  # type
-            start = MAGIC.get(rule.content_type, b"")
+            start = FILE_STARTS.get(rule.content_type, b"")
             return replace(answer, kind=rule.content_type, body=start.ljust(1000, b"\0"))
