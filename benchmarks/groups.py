@@ -9,11 +9,11 @@ import time
 
 import numpy as np
 
-from pipeline import groups, near
 from pipeline.booru import artist
 from pipeline.images import pixels
 from pipeline.operators import lines
 from pipeline.operators.hashes import HAMMING_RADIUS, WAVE_COUNT, color_hash, line_hash
+from pipeline.packing import groups, hamming
 
 SAMPLES, DRAWN, EQUAL, ROWS = 100_000, 200, 5_000, 500
 
@@ -39,7 +39,7 @@ def vary(hashes: list[bytes], seed: int) -> np.ndarray:
 
 def all_pairs(hashes: np.ndarray) -> float:
     """Estimate the seconds that comparing all pairs takes."""
-    words = near.pad(hashes)
+    words = hamming.hash_words(hashes)
     start = time.perf_counter()
     for row in range(ROWS):
         np.flatnonzero(sum(np.bitwise_count(word ^ word[row]) for word in words) <= HAMMING_RADIUS)
@@ -55,23 +55,25 @@ def main() -> None:
     for name, hashes in {"colors": colors, "lines": sketches}.items():
         unique = np.unique(hashes, axis=0)
         start = time.perf_counter()
-        pairs = sum(len(left) for left, _ in near.near(unique, HAMMING_RADIUS))
+        pairs = sum(len(left) for left, _ in hamming.near_pairs(unique, HAMMING_RADIUS))
         ours, other = time.perf_counter() - start, all_pairs(unique)
         tried = sum(
-            len(left) for band in near.candidates(unique, HAMMING_RADIUS) for left, _ in near.neighbors(*band)
+            len(left)
+            for band in hamming.candidate_bands(unique, HAMMING_RADIUS)
+            for left, _ in hamming.key_neighbors(*band)
         )
         share = tried / (len(unique) * (len(unique) - 1) / 2)
         print(f"  {name:6} {pairs} near pairs in {ours:.1f} s, comparing {100 * share:.2f} % of all pairs")
         print(f"         all pairs take {other:.1f} s, {other / ours:.1f} times as long")
     looks = [
-        groups.Look(str(n), str(n), "", color.tobytes(), sketch.tobytes())
+        groups.LinkKeys(str(n), str(n), "", color.tobytes(), sketch.tobytes())
         for n, (color, sketch) in enumerate(zip(colors, sketches, strict=True))
     ]
     start = time.perf_counter()
-    found = groups.links(looks)
-    names = groups.group(looks, found)
-    torn = groups.torn(found, np.random.default_rng(0).integers(0, 3, SAMPLES))
-    print(f"  groups {len(set(names))}, pairs {groups.count(found)}, torn {torn}")
+    found = groups.find_links(looks)
+    names = groups.name_groups(looks, found)
+    torn = groups.count_torn(found, np.random.default_rng(0).integers(0, 3, SAMPLES))
+    print(f"  groups {len(set(names))}, pairs {groups.count_links(found)}, torn {torn}")
     print(f"  links, groups and counts together {time.perf_counter() - start:.1f} s, "
           f"peak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10} MiB")  # fmt: skip
 

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from pipeline import files
-from pipeline.pack import current
-from pipeline.pack import pack as join
+from pipeline.packing.pack import keep_columns
+from pipeline.packing.pack import pack_columns as join
 from pipeline.params import Pack
 from stages.arguments import Metrics, Target, folder, progress, read_params
 from stages.options import unfold
@@ -56,7 +56,7 @@ def sketches(folder: Path, params: Path | None, settings: dict) -> list[Path]:
         return sorted(path for path in folder.glob("*") if path.is_dir())
     if not settings.get("sketches"):
         raise typer.BadParameter(f"{params} names no sketches in a section `sketches`")
-    return current(folder, settings["sketches"])
+    return keep_columns(folder, settings["sketches"])
 
 
 def told(history: Path | None) -> dict[str, dict]:

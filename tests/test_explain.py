@@ -9,7 +9,7 @@ from pipeline import Halt, files
 from pipeline.explain import explain
 from pipeline.images import png
 from pipeline.operators import clean, cue, limits
-from pipeline.pack import pack
+from pipeline.packing.pack import pack_columns
 from pipeline.params import Clean, Cue, Pack
 from pipeline.run.step import Step
 from pipeline.shards import column
@@ -47,7 +47,7 @@ def data(tmp_path_factory):
     process(step, data / "original", data / "color", cache=data.parent / "cache", **judged)
     process(Step(cue.make_cue, Cue()), data / "color", data / "cue", cache=data.parent / "cache")
     columns = {"color": data / "color", "cue": data / "cue"}
-    pack(columns, data / "pairs", Pack(val=0.0, test=0.0, near=0))
+    pack_columns(columns, data / "pairs", Pack(val=0.0, test=0.0, near=0))
     return data
 
 

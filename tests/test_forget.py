@@ -16,7 +16,7 @@ from made import picture, process, run_prep
 from pipeline import Halt, files, forget
 from pipeline.images import png
 from pipeline.operators import cue, sketch
-from pipeline.pack import pack
+from pipeline.packing.pack import pack_columns
 from pipeline.params import Cue, Pack, Search, Sketch
 from pipeline.run.step import Step
 from pipeline.shards.column import CARD_FILE, INDEX, SEAL, list_shards, seal_column, write_shard
@@ -91,7 +91,7 @@ def project(tmp_path, monkeypatch):
 
 def repack(dest):
     columns = {"color": "color", "sketch-b7": "sketch/b7", "cue": "cue"}
-    return pack({name: Path("data", folder) for name, folder in columns.items()}, dest, Pack())
+    return pack_columns({name: Path("data", folder) for name, folder in columns.items()}, dest, Pack())
 
 
 COLUMNS = [Path("data", name) for name in ("color", "cue", "original", "pairs", "sketch/b7")]

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from made import make_column
 
-from pipeline.pack import pack
+from pipeline.packing.pack import pack_columns
 from pipeline.params import Pack
 from pipeline.shards.column import list_shards
 
@@ -140,7 +140,7 @@ def made(tmp_path_factory):
     """Pack six small pictures; return the folder of the columns, where stages write their log too."""
     root = tmp_path_factory.mktemp("made")
     column = make_column(root / "color", [f"{number:09d}" for number in range(6)])
-    pack({"color": column}, root / "pairs", Pack(val=0.0, test=0.0, shards=2))
+    pack_columns({"color": column}, root / "pairs", Pack(val=0.0, test=0.0, shards=2))
     return root
 
 

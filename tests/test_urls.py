@@ -12,7 +12,7 @@ from pipeline import Halt, files
 from pipeline.images import codec, png
 from pipeline.images.codec import BadImage
 from pipeline.images.result import Result
-from pipeline.pack import current, pack
+from pipeline.packing.pack import keep_columns, pack_columns
 from pipeline.params import Cue, Pack
 from pipeline.run.step import Step
 from pipeline.shards import loose
@@ -88,14 +88,14 @@ def test_facts_that_cannot_be_read_are_not_taken_for_none(store, bucket):
 
 def test_packed_shards_have_the_same_bytes_and_columns_of_an_earlier_list_go(column, bucket, tmp_path):
     near = {"color": column, "cue": make_column(tmp_path / "cue", [f"{n:09d}" for n in range(1, 9)])}
-    pack(near, tmp_path / "pairs", PACK)
+    pack_columns(near, tmp_path / "pairs", PACK)
     columns = {name: upload(folder, f"{bucket}/columns/{name}") for name, folder in near.items()}
-    pack(columns, files.locate(f"{bucket}/pairs"), PACK)
+    pack_columns(columns, files.locate(f"{bucket}/pairs"), PACK)
     assert content(files.locate(f"{bucket}/pairs")) == content(tmp_path / "pairs")
-    pack(columns, tmp_path / "here", PACK)
+    pack_columns(columns, tmp_path / "here", PACK)
     assert content(tmp_path / "here") == content(tmp_path / "pairs")
     upload(column, f"{bucket}/columns/old")
-    assert set(current(files.locate(f"{bucket}/columns"), columns)) == set(columns.values())
+    assert set(keep_columns(files.locate(f"{bucket}/columns"), columns)) == set(columns.values())
     assert {path.name for path in files.locate(f"{bucket}/columns").iterdir()} == set(columns)
 
 

@@ -18,7 +18,7 @@ from pipeline.images import codec, png
 from pipeline.images.pixels import resize
 from pipeline.operators import cue as cues
 from pipeline.operators.cue import draw_cue
-from pipeline.pack import pack
+from pipeline.packing.pack import pack_columns
 from pipeline.params import Cue, Pack
 from pipeline.run.step import Step
 
@@ -333,7 +333,7 @@ def test_a_packed_dataset_shows_hints_on_white(method, tmp_path):
     columns = {name: make_column(tmp_path / name, keys) for name in ("color", "sketch-b7", "reference")}
     step = Step(cues.make_cue, Cue(method=method, drop=0.5))
     process(step, columns["color"], tmp_path / "cue", cache=tmp_path / "cache")
-    pack(columns | {"cue": tmp_path / "cue"}, tmp_path / "pairs", Pack(val=0.0, test=0.0))
+    pack_columns(columns | {"cue": tmp_path / "cue"}, tmp_path / "pairs", Pack(val=0.0, test=0.0))
     pairs = Pairs(tmp_path / "pairs", "train", "b7")
     read = {sample["key"]: sample["cue"] for sample in (pairs[number] for number in range(len(keys)))}
     for key in keys:

@@ -19,7 +19,7 @@ from ruamel.yaml import YAML
 from typer.main import get_command
 
 from pipeline.fields import Section
-from pipeline.pack import pack
+from pipeline.packing.pack import pack_columns
 from pipeline.params import Pack
 from stages import manual, prep
 
@@ -229,7 +229,7 @@ def project(tmp_path_factory):
     keys = [f"{number:09d}" for number in range(1, 13)]
     names = ("color", "cue", "reference", "sketch-b7")
     columns = {name: make_column(home / "columns" / name, keys) for name in names}
-    pack(columns, home / "data" / "pairs", Pack(val=20.0, test=20.0))
+    pack_columns(columns, home / "data" / "pairs", Pack(val=20.0, test=20.0))
     return home
 
 

@@ -14,15 +14,16 @@ from made import picture
 from markdown_it import MarkdownIt
 from ruamel.yaml import YAML
 
-from pipeline import card, files, terms
-from pipeline.census import Census
+from pipeline import files
 from pipeline.images import png
-from pipeline.pack import pack
+from pipeline.packing import card, card_text
+from pipeline.packing.census import Census
+from pipeline.packing.pack import pack_columns
 from pipeline.params import Pack
 from pipeline.shards import column
 from pipeline.shards.tar import Sample
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 KEYS = [f"{number:09d}" for number in range(1, 31)]
 COLUMNS = {"color": 0, "cue": 100, "sketch-b7": 200}
 HISTORY = {
@@ -79,15 +80,19 @@ def home(tmp_path_factory):
             for key in KEYS
         )
         column.seal_column(home / name, [column.write_shard(home / name / "000000.tar", made)], len(KEYS), {})
-    pack({name: home / name for name in COLUMNS}, home / terms.FOLDER, Pack(val=20.0, test=20.0, shards=3))
-    text = card.card(census_of(home / terms.FOLDER), HISTORY, PARAMS)
-    (home / terms.FOLDER / "README.md").write_text(text, encoding="utf-8")
+    pack_columns(
+        {name: home / name for name in COLUMNS},
+        home / card_text.DATASET_FOLDER,
+        Pack(val=20.0, test=20.0, shards=3),
+    )
+    text = card.dataset_card(census_of(home / card_text.DATASET_FOLDER), HISTORY, PARAMS)
+    (home / card_text.DATASET_FOLDER / "README.md").write_text(text, encoding="utf-8")
     return home
 
 
 def read(home):
     """Return the text of the card."""
-    return (home / terms.FOLDER / "README.md").read_text(encoding="utf-8")
+    return (home / card_text.DATASET_FOLDER / "README.md").read_text(encoding="utf-8")
 
 
 def blocks(text, language):
@@ -153,7 +158,7 @@ def execute(home, monkeypatch, capsys):
 
 def packed(home, split):
     """Return the samples of a split by key."""
-    shards = column.list_shards(home / terms.FOLDER)
+    shards = column.list_shards(home / card_text.DATASET_FOLDER)
     return {s.key: s for shard in shards for s in shard if s.facts["split"] == split}
 
 
@@ -197,7 +202,7 @@ def test_the_header_is_what_the_hub_reads(home):
 
 
 def test_a_split_without_samples_is_named_nowhere():
-    text = card.card(mini(), {}, {})
+    text = card.dataset_card(mini(), {}, {})
     assert header(text)["configs"][0]["data_files"] == [{"split": "train", "path": "train-*.tar"}]
     assert not re.search(r"val-|validation|test-", text)
 
@@ -214,7 +219,7 @@ def test_the_numbers_in_the_table_of_stages_add_up(home):
 
 def test_counts_that_do_not_match_are_pointed_out(home):
     history = HISTORY | {"fetch": {"taken": 41, "written": 37, "rejected": {"banned": 4}}}
-    text = card.card(census_of(home / terms.FOLDER), history, {})
+    text = card.dataset_card(census_of(home / card_text.DATASET_FOLDER), history, {})
     assert "**search passed on 40, but fetch received 41: these counts are not from one run.**" in text
     assert "**fetch passed on 37, but clean received 38: these counts are not from one run.**" in text
 
@@ -223,16 +228,16 @@ def test_counts_that_do_not_match_are_pointed_out(home):
     ("search", "said"), [({"limit": 40}, True), ({"sample": 9}, True), ({"limit": 41}, False)]
 )
 def test_a_search_that_reached_its_limit_says_that_more_may_match(search, said):
-    assert ("was asked for" in card.card(mini(), HISTORY, {"search": search})) == said
+    assert ("was asked for" in card.dataset_card(mini(), HISTORY, {"search": search})) == said
 
 
 def test_splits_groups_and_leaks_are_shown(home):
     metrics = {"groups": 1234, "linked": {"family": 5, "pixels": 2}, "torn": 3, "leaks": 0}
-    text = card.card(census_of(home / terms.FOLDER), {"pack": metrics}, {})
+    text = card.dataset_card(census_of(home / card_text.DATASET_FOLDER), {"pack": metrics}, {})
     assert "1,234 groups" in text
     assert "by kind: `family` 5, `pixels` 2." in text
     assert "one by one,\n3 of these pairs would be in two splits; drawn by groups, 0 are." in text
-    for name, count in census_of(home / terms.FOLDER).splits.items():
+    for name, count in census_of(home / card_text.DATASET_FOLDER).splits.items():
         assert f"| `{name}` | {count} | {count / 30:.1%} | `{name}-*.tar` |" in text
 
 
@@ -260,20 +265,20 @@ def test_the_most_frequent_names_come_first_and_equal_ones_by_name():
     for number in range(50):
         tags = [f"t{other:02d}" for other in range(number + 1)]
         census.add({"tags": tags, "artist": "x"}, "train", ["color.png"])
-    text = card.card(census, {}, {})
+    text = card.dataset_card(census, {}, {})
     assert "- **Tags**: 50, most often `t00` 50, `t01` 49" in text
     assert "`t29`" in text
     assert "`t30`" not in text
 
 
 def test_the_order_of_samples_changes_nothing(home):
-    packed = [sample for shard in column.list_shards(home / terms.FOLDER) for sample in shard]
+    packed = [sample for shard in column.list_shards(home / card_text.DATASET_FOLDER) for sample in shard]
     texts = set()
     for order in (packed, packed[::-1]):
         census = Census()
         for sample in order:
             census.add(sample.facts, sample.facts["split"], sample.members)
-        texts.add(card.card(census, HISTORY, PARAMS))
+        texts.add(card.dataset_card(census, HISTORY, PARAMS))
     assert texts == {read(home)}
 
 
@@ -291,7 +296,7 @@ def test_a_census_grows_with_names_not_with_samples():
     [(1, "n<1K"), (999, "n<1K"), (1000, "1K<n<10K"), (9999, "1K<n<10K"), (1_000_000, "1M<n<10M")],
 )
 def test_sizes_are_named_as_the_hub_names_them(count, size):
-    assert card.size_of(count) == size
+    assert card.size_category(count) == size
 
 
 @pytest.mark.parametrize(
@@ -303,11 +308,11 @@ def test_the_license_is_named_only_if_all_samples_share_one_that_the_hub_knows(l
     census = Census()
     for each in licenses:
         census.add({"license": each}, "train", ["color.png"])
-    assert header(card.card(census, {}, {}))["license"] == name
+    assert header(card.dataset_card(census, {}, {}))["license"] == name
 
 
 def test_without_metrics_and_parameters_the_card_says_so_and_stays_whole():
-    text = card.card(mini(), {}, {})
+    text = card.dataset_card(mini(), {}, {})
     assert "The counts of the earlier stages are not available." in text
     assert not blocks(text, "yaml")
     assert len(blocks(text, "python")) == 2  # inkwash trains with a sketch and a cue
@@ -329,7 +334,7 @@ def test_without_metrics_and_parameters_the_card_says_so_and_stays_whole():
     ],
 )
 def test_the_card_names_no_path_no_machine_and_no_credentials(host, shown):
-    text = card.card(mini(source="http://secret.local/x"), {}, {"search": {"host": host}})
+    text = card.dataset_card(mini(source="http://secret.local/x"), {}, {"search": {"host": host}})
     assert "secret" not in text
     assert YAML(typ="safe").load(blocks(text, "yaml")[0]) == {"search": {"host": shown}}
 
@@ -337,14 +342,14 @@ def test_the_card_names_no_path_no_machine_and_no_credentials(host, shown):
 def test_neither_forgotten_posts_nor_files_of_weights_are_named():
     params = {"search": PARAMS["search"] | {"forget": "12 artist:ann"}}
     params["sketches"] = {"net": {"method": "learned", "weights": "/home/ann/netG.pth"}}
-    text = card.card(mini(), {}, params)
+    text = card.dataset_card(mini(), {}, params)
     assert "ann" not in text
-    assert text.count(card.HIDDEN) == 2
+    assert text.count(card.LEFT_OUT) == 2
 
 
 def test_parameters_that_do_not_decide_the_data_are_left_out(home):
     shown = YAML(typ="safe").load(blocks(read(home), "yaml")[0])
-    assert shown == {name: PARAMS[name] for name in card.SECTIONS}
+    assert shown == {name: PARAMS[name] for name in card.DATA_SECTIONS}
 
 
 # ---------------------------------------------------------------- text from outside
@@ -366,7 +371,7 @@ def written(value):
     history = {"clean": {"taken": 2, "written": 1, "rejected": {value: 1}}, "pack": {"torn": {value: 1}}}
     params = {"search": {"tags": value, "host": value}, "sketches": {"b7": {"method": value}}}
     census.members["sketch-b7.png"] += 1
-    return card.card(census, history, params)
+    return card.dataset_card(census, history, params)
 
 
 @pytest.mark.parametrize("value", HOSTILE)
@@ -389,7 +394,9 @@ def test_a_text_from_outside_is_shown_letter_by_letter(value):
 
 
 def test_pictures_of_artists_are_not_licensed_by_the_card():
-    text = card.card(mini(license="CC BY 4.0"), {}, {"search": {"host": "https://danbooru.donmai.us"}})
+    text = card.dataset_card(
+        mini(license="CC BY 4.0"), {}, {"search": {"host": "https://danbooru.donmai.us"}}
+    )
     assert "The originals come from `danbooru.donmai.us`." in text
     for said in (
         "belong to their artists",
@@ -401,22 +408,22 @@ def test_pictures_of_artists_are_not_licensed_by_the_card():
         assert said in text
     assert "`CC BY 4.0` 1. Each holds for the samples whose JSON names it." in text
     assert "No license is known" not in text
-    assert "No license is known for 1 of the 1 pictures." in card.card(mini(), {}, {})
+    assert "No license is known for 1 of the 1 pictures." in card.dataset_card(mini(), {}, {})
 
 
 def test_pictures_that_the_project_drew_are_its_own():
     sample = {"search": {"host": "sample"}}
-    text = card.card(mini(source="inkwash, drawing 1"), {}, sample)
+    text = card.dataset_card(mini(source="inkwash, drawing 1"), {}, sample)
     assert "inkwash drew these pictures itself" in text
     assert "belong to their artists" not in text
-    assert "belong to their artists" in card.card(mini(source="https://art.example/1"), {}, sample)
+    assert "belong to their artists" in card.dataset_card(mini(source="https://art.example/1"), {}, sample)
 
 
 @pytest.mark.parametrize(
     ("rating", "adult"), [("g", False), ("s", False), ("q", True), ("e", True), ("", False)]
 )
 def test_a_set_with_adult_ratings_says_so_to_people_and_to_the_hub(rating, adult):
-    text = card.card(mini(rating=rating), {}, {})
+    text = card.dataset_card(mini(rating=rating), {}, {})
     assert ("not-for-all-audiences" in header(text)["tags"]) == adult
     assert ("keep them from minors" in text) == adult
     assert ("`s` means sensitive" in text) == (rating == "s")
@@ -429,7 +436,7 @@ def test_hugging_face_datasets_reads_every_split_as_the_card_shows(home, hub):
     printed, errors = hub.communicate(timeout=150)
     assert hub.returncode == 0, errors
     by_header, found = json.loads((home / "found.json").read_text())
-    wanted = {theirs: packed(home, ours) for ours, theirs in card.SPLITS.items()}
+    wanted = {theirs: packed(home, ours) for ours, theirs in card.HUB_SPLITS.items()}
     assert by_header == {split: len(rows) for split, rows in wanted.items()}
     assert found == {
         split: {

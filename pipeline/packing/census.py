@@ -6,9 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-SPLITS = {"train": "train", "val": "validation", "test": "test"}  # our name -> the name on the Hub
-HOST = re.compile(r"https?://(?:[^/?#@]*@)?((?:[a-z0-9_-]+\.)+[a-z][a-z0-9-]*)(?=[:/?#]|$)", re.IGNORECASE)
-PRIVATE = (
+HUB_SPLITS = {"train": "train", "val": "validation", "test": "test"}  # our name -> the name on the Hub
+HOST_PATTERN = re.compile(
+    r"https?://(?:[^/?#@]*@)?((?:[a-z0-9_-]+\.)+[a-z][a-z0-9-]*)(?=[:/?#]|$)", re.IGNORECASE
+)
+PRIVATE_DOMAINS = (
     ".local",
     ".localhost",
     ".lan",
@@ -34,10 +36,10 @@ class Census:
 
     def add(self, facts: Mapping[str, Any], split: str, members: Iterable[str]) -> None:
         """Count a sample by its metadata, its split, and the suffixes of its members."""
-        artists = set(words(facts.get("artist")))
+        artists = set(split_names(facts.get("artist")))
         self.splits[split] += 1
         self.ratings[str(facts.get("rating") or "")] += 1
-        self.tags.update(set(words(facts.get("tags"))) - artists)
+        self.tags.update(set(split_names(facts.get("tags"))) - artists)
         self.artists.update(artists or {""})
         self.licenses[str(facts.get("license") or "unknown")] += 1
         self.hosts[host_of(facts.get("source"))] += 1
@@ -51,7 +53,7 @@ class Census:
     @property
     def present(self) -> list[str]:
         """The splits that have samples, in order."""
-        return [name for name in SPLITS if self.splits[name]]
+        return [name for name in HUB_SPLITS if self.splits[name]]
 
     @property
     def columns(self) -> list[str]:
@@ -60,13 +62,13 @@ class Census:
         return sorted(names, key=lambda name: (name != "color", name))
 
 
-def words(value: Any) -> list[str]:
+def split_names(value: Any) -> list[str]:
     """Return the names in a list, or in a string that separates them by spaces."""
     return [str(each) for each in value] if isinstance(value, list) else str(value or "").split()
 
 
 def host_of(address: Any) -> str:
     """Return the host of a web address; "" for anything else and for a private host."""
-    found = HOST.match(str(address))
+    found = HOST_PATTERN.match(str(address))
     host = found.group(1).lower() if found else ""
-    return "" if host.endswith(PRIVATE) else host
+    return "" if host.endswith(PRIVATE_DOMAINS) else host

@@ -12,12 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from pipeline import Halt, groups
-from pipeline.card import card
-from pipeline.census import Census
+from pipeline import Halt
 from pipeline.files import dumps, remove, write
-from pipeline.groups import Look
 from pipeline.operators.hashes import NO_HASH
+from pipeline.packing import groups
+from pipeline.packing.card import dataset_card
+from pipeline.packing.census import Census
+from pipeline.packing.groups import LinkKeys
+from pipeline.packing.split import SPLITS, assign_split
 from pipeline.params import Pack
 from pipeline.progress import Tick, quiet
 from pipeline.shards import tar
@@ -32,10 +34,9 @@ from pipeline.shards.column import (
     read_seal,
 )
 from pipeline.shards.tar import Sample, Writer
-from pipeline.split import SPLITS, split
 
 
-def pack(
+def pack_columns(
     columns: dict[str, Path],
     dest: Path,
     params: Pack,
@@ -50,23 +51,23 @@ def pack(
     group is never split. `history` are the metrics of search and fetch, and `settings` the sections of
     params.yaml, both for the card. Raise Halt if the columns do not have the same samples.
     """
-    rows = aligned(columns)
+    rows = align_shards(columns)
     for column in columns.values():
         check_destination(column, dest)
     looks = [links_of(row.key, facts) for shard, *_ in rows for row, facts in shard.facts()]
-    found = groups.links(looks, params.near)
-    names = groups.group(looks, found)
-    splits = [split(name, params) for name in names]
+    found = groups.find_links(looks, params.near)
+    names = groups.name_groups(looks, found)
+    splits = [assign_split(name, params) for name in names]
     counts = Counter(splits)
     if not counts["train"]:
         raise Halt(f"none of {len(looks)} samples falls to the training split: search for more")
     limit = math.ceil(counts["train"] / shards_needed(rows, counts, params))
     census = Census()
     with open_column(dest) as made, ExitStack() as stack:
-        outputs = {name: stack.enter_context(Output(made, name, limit)) for name in SPLITS}
+        outputs = {name: stack.enter_context(SplitWriter(made, name, limit)) for name in SPLITS}
         assigned = zip(names, splits, strict=True)
         for row in rows:
-            for sample, facts in joined(columns, row, assigned):
+            for sample, facts in join_samples(columns, row, assigned):
                 outputs[facts["split"]].add(sample)
                 census.add(facts, facts["split"], sample.members)
             tick(len(census), len(looks))
@@ -74,24 +75,24 @@ def pack(
         "shards": len(made.entries),
         "groups": len(set(names)),
         "largest": max(Counter(names).values()),
-        "linked": groups.count(found),
-        "torn": groups.torn(found, np.array([split(look.id, params) for look in looks])),
-        "leaks": groups.torn(found, np.array(splits)),
+        "linked": groups.count_links(found),
+        "torn": groups.count_torn(found, np.array([assign_split(look.id, params) for look in looks])),
+        "leaks": groups.count_torn(found, np.array(splits)),
     }
-    steps = {stage(name): read_seal(path) for name, path in columns.items()}
-    write(dest / CARD_FILE, card(census, {**history, **steps, "pack": metrics}, settings).encode())
+    steps = {stage_of(name): read_seal(path) for name, path in columns.items()}
+    write(dest / CARD_FILE, dataset_card(census, {**history, **steps, "pack": metrics}, settings).encode())
     made.seal(len(looks), {})
     return metrics
 
 
-def stage(column: str) -> str:
+def stage_of(column: str) -> str:
     """Return the name of the stage that makes a column."""
     return "clean" if column == "color" else column.replace("sketch-", "sketchify-")
 
 
-def links_of(key: str, facts: dict) -> Look:
+def links_of(key: str, facts: dict) -> LinkKeys:
     """Return the properties that link a sample to others, from the metadata of its color column."""
-    return Look(
+    return LinkKeys(
         id=str(facts.get("id", key)),
         family=str(facts["family"]),
         pixels=facts.get("pixel_hash") or facts.get("pixels", ""),
@@ -100,7 +101,7 @@ def links_of(key: str, facts: dict) -> Look:
     )
 
 
-def current(folder: Path, names: Iterable[str]) -> list[Path]:
+def keep_columns(folder: Path, names: Iterable[str]) -> list[Path]:
     """Return the columns `names` in `folder` and remove all others, but only if each of `names` is whole."""
     columns = [folder / name for name in sorted(names)]
     for column in columns:
@@ -110,7 +111,7 @@ def current(folder: Path, names: Iterable[str]) -> list[Path]:
     return columns
 
 
-class Output:
+class SplitWriter:
     """A writer of the shards of one split, at most `limit` samples each."""
 
     def __init__(self, column: ColumnWriter, name: str, limit: int):
@@ -118,7 +119,7 @@ class Output:
         self.column, self.name, self.limit = column, name, limit
         self.count, self.stack = 0, ExitStack()
 
-    def __enter__(self) -> "Output":
+    def __enter__(self) -> "SplitWriter":
         return self
 
     def __exit__(self, *error: Any) -> None:
@@ -142,7 +143,7 @@ class Output:
         self.column.add(finished_shard(path, shard))
 
 
-def aligned(columns: dict[str, Path]) -> list[tuple[Shard, ...]]:
+def align_shards(columns: dict[str, Path]) -> list[tuple[Shard, ...]]:
     """Return the shards of equal number of all columns, row by row. Raise Halt if their names differ."""
     for name in columns:
         if not re.fullmatch("[a-z0-9-]+", name):
@@ -164,7 +165,7 @@ def shards_needed(rows: list[tuple[Shard, ...]], counts: Counter, params: Pack) 
     return max(params.shards, math.ceil(size / (params.megabytes * 10**6)))
 
 
-def joined(
+def join_samples(
     columns: dict[str, Path], row: tuple[Shard, ...], assigned: Iterator[tuple[str, str]]
 ) -> Iterator[tuple[Sample, dict]]:
     """Yield the joined samples of a row of shards with their metadata; `assigned` yields group and split."""

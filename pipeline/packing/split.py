@@ -6,7 +6,7 @@ from pipeline.params import Pack
 SPLITS = ("train", "val", "test")
 
 
-def split(group: str, params: Pack) -> str:
+def assign_split(group: str, params: Pack) -> str:
     """Return the split of a group, drawn by the hash of its name: `test`, `val` or `train`."""
     draw = 100 * chance.fraction(params.seed, "split", group)
     if draw < params.test:

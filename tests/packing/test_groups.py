@@ -7,9 +7,9 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from pipeline import groups, near
-from pipeline.groups import KINDS, Look
 from pipeline.operators.hashes import HAMMING_RADIUS, NO_HASH
+from pipeline.packing import groups, hamming
+from pipeline.packing.groups import LINK_KINDS, LinkKeys
 
 RANDOM = np.random.default_rng
 BYTES = len(NO_HASH)
@@ -32,21 +32,25 @@ def brute(hashes, reach):
 
 
 def tried(hashes, reach=HAMMING_RADIUS):
-    return sum(len(left) for band in near.candidates(hashes, reach) for left, _ in near.neighbors(*band))
+    return sum(
+        len(left)
+        for band in hamming.candidate_bands(hashes, reach)
+        for left, _ in hamming.key_neighbors(*band)
+    )
 
 
 def pairs(hashes, reach):
     """List the near pairs in order, with any repeated pair."""
-    found = [np.sort(np.stack(block), axis=0).T for block in near.near(hashes, reach)]
+    found = [np.sort(np.stack(block), axis=0).T for block in hamming.near_pairs(hashes, reach)]
     return np.array(sorted(pair for block in found for pair in block.tolist())).reshape(-1, 2)
 
 
 def look(number, family=None, pixels="", colors=NO_HASH, lines=NO_HASH):
-    return Look(str(number), str(family or number), pixels, colors, lines)
+    return LinkKeys(str(number), str(family or number), pixels, colors, lines)
 
 
 def names(looks):
-    return groups.group(looks, groups.links(looks))
+    return groups.name_groups(looks, groups.find_links(looks))
 
 
 def crowd(seed, size=300):
@@ -54,7 +58,7 @@ def crowd(seed, size=300):
     random = RANDOM(seed)
     hashes = [row.tobytes() for row in clustered(seed, 12, 4, 14)] + [NO_HASH]
     return [
-        Look(
+        LinkKeys(
             str(n),
             str(random.integers(1, n + 1) if random.random() < 0.3 else n),
             random.choice(["", "", "", "a", "b"]),
@@ -68,7 +72,7 @@ def crowd(seed, size=300):
 def related(looks):
     """List the linked pairs by kind, by comparing all pairs."""
     family = names([look(sample.id, sample.family) for sample in looks])
-    found = {kind: set() for kind in KINDS}
+    found = {kind: set() for kind in LINK_KINDS}
     for i, j in combinations(range(len(looks)), 2):
         if family[i] == family[j]:
             found["family"].add((i, j))
@@ -127,21 +131,23 @@ def test_correlated_neighboring_bits_do_not_make_it_compare_all():
 def test_thousands_of_equal_hashes_are_one_hash(monkeypatch):
     seen = []
     monkeypatch.setattr(
-        groups, "near", lambda hashes, reach: seen.append(len(hashes)) or near.near(hashes, reach)
+        groups,
+        "near_pairs",
+        lambda hashes, reach: seen.append(len(hashes)) or hamming.near_pairs(hashes, reach),
     )
     looks = [look(n, colors=b"\1" * BYTES, lines=b"\2" * BYTES) for n in range(1, 20001)]
-    found = groups.links(looks)
+    found = groups.find_links(looks)
     assert seen == [1, 1]
-    assert groups.count(found)["colors"] == 20000 * 19999 // 2
-    assert groups.torn(found, np.arange(20000) % 2) == 10000**2
-    assert set(groups.group(looks, found)) == {"1"}
+    assert groups.count_links(found)["colors"] == 20000 * 19999 // 2
+    assert groups.count_torn(found, np.arange(20000) % 2) == 10000**2
+    assert set(groups.name_groups(looks, found)) == {"1"}
 
 
 def test_hashes_without_features_link_nothing():
     looks = [look(n) for n in range(1, 50)]
-    found = groups.links(looks)
-    assert groups.count(found) == dict.fromkeys(KINDS, 0)
-    assert groups.group(looks, found) == [sample.family for sample in looks]
+    found = groups.find_links(looks)
+    assert groups.count_links(found) == dict.fromkeys(LINK_KINDS, 0)
+    assert groups.name_groups(looks, found) == [sample.family for sample in looks]
 
 
 @pytest.mark.parametrize("kind", ["pixels", "colors", "lines"])
@@ -171,7 +177,7 @@ def test_a_chain_of_kinds_joins_samples_that_no_single_link_joins():
 
 def test_a_long_chain_that_zigzags_is_one_group():
     order = RANDOM(0).permutation(5000)
-    root = groups.merge(np.arange(5000), order[:-1], order[1:])
+    root = groups.merge_components(np.arange(5000), order[:-1], order[1:])
     assert np.all(root == 0)
 
 
@@ -183,11 +189,11 @@ def test_the_order_of_samples_changes_nothing():
     looks = crowd(1)
     order = RANDOM(2).permutation(len(looks))
     shuffled = [looks[n] for n in order]
-    first, second = groups.links(looks), groups.links(shuffled)
-    assert [groups.group(looks, first)[n] for n in order] == groups.group(shuffled, second)
-    assert groups.count(first) == groups.count(second)
+    first, second = groups.find_links(looks), groups.find_links(shuffled)
+    assert [groups.name_groups(looks, first)[n] for n in order] == groups.name_groups(shuffled, second)
+    assert groups.count_links(first) == groups.count_links(second)
     sides = RANDOM(3).integers(0, 3, len(looks))
-    assert groups.torn(first, sides) == groups.torn(second, sides[order])
+    assert groups.count_torn(first, sides) == groups.count_torn(second, sides[order])
 
 
 def test_later_samples_rename_no_group_unless_they_bridge_two():
@@ -227,42 +233,44 @@ def test_groups_are_what_the_pairs_connect(seed):
 @pytest.mark.parametrize("seed", range(3))
 def test_counts_are_those_of_comparing_all_pairs(seed):
     looks = crowd(seed)
-    found, pairs = groups.links(looks), related(looks)
-    assert groups.count(found) == {kind: len(pairs[kind]) for kind in KINDS}
+    found, pairs = groups.find_links(looks), related(looks)
+    assert groups.count_links(found) == {kind: len(pairs[kind]) for kind in LINK_KINDS}
     sides = RANDOM(seed).choice(["train", "val", "test"], len(looks))
     once = set().union(*pairs.values())
-    assert groups.torn(found, sides) == sum(sides[i] != sides[j] for i, j in once)
+    assert groups.count_torn(found, sides) == sum(sides[i] != sides[j] for i, j in once)
     assert sum(map(len, pairs.values())) > len(once) > 0
 
 
 def test_a_split_by_group_leaks_nothing_and_one_that_moves_a_sample_does():
     looks = crowd(4)
-    found = groups.links(looks)
-    sides = np.array(groups.group(looks, found))
-    assert groups.torn(found, sides) == 0
+    found = groups.find_links(looks)
+    sides = np.array(groups.name_groups(looks, found))
+    assert groups.count_torn(found, sides) == 0
     linked = next(iter(related(looks)["colors"]))
     sides[linked[0]] = "elsewhere"
-    assert groups.torn(found, sides) > 0
+    assert groups.count_torn(found, sides) > 0
 
 
 def test_two_large_classes_that_are_near_are_counted():
     close = [b"\x0f" * BYTES, b"\x0e" + b"\x0f" * (BYTES - 1)]
     looks = [look(n, colors=close[n % 2], lines=close[n % 2]) for n in range(1, 1001)]
-    found = groups.links(looks)
-    assert groups.torn(found, np.arange(1000)) == groups.count(found)["lines"] == 1000 * 999 // 2
+    found = groups.find_links(looks)
+    assert groups.count_torn(found, np.arange(1000)) == groups.count_links(found)["lines"] == 1000 * 999 // 2
 
 
 def test_thousands_of_near_hashes_are_counted_pair_by_pair_in_flat_memory(monkeypatch):
-    monkeypatch.setattr(groups, "HELD", 0)
-    monkeypatch.setattr(near, "BLOCK", 1 << 14)
+    monkeypatch.setattr(groups, "MAX_HELD_PAIRS", 0)
+    monkeypatch.setattr(hamming, "PAIRS_PER_BLOCK", 1 << 14)
     noisy = [row.tobytes() for row in clustered(5, 1, 3000, HAMMING_RADIUS // 2)]  # of one picture
     looks = [look(n, colors=noisy[n], lines=noisy[-n]) for n in range(len(noisy))]
     assert tried(np.frombuffer(b"".join(noisy), np.uint8).reshape(-1, BYTES)) == math.comb(len(noisy), 2)
     tracemalloc.start()
-    found = groups.links(looks)
-    assert groups.count(found)["colors"] == groups.count(found)["lines"] == math.comb(len(noisy), 2)
-    assert groups.torn(found, np.arange(len(noisy)) % 2) == len(noisy) ** 2 // 4
-    assert set(groups.group(looks, found)) == {"0"}
+    found = groups.find_links(looks)
+    assert (
+        groups.count_links(found)["colors"] == groups.count_links(found)["lines"] == math.comb(len(noisy), 2)
+    )
+    assert groups.count_torn(found, np.arange(len(noisy)) % 2) == len(noisy) ** 2 // 4
+    assert set(groups.name_groups(looks, found)) == {"0"}
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 8 * math.comb(len(noisy), 2)  # two indices of four bytes a pair
@@ -272,16 +280,20 @@ def test_thousands_of_near_hashes_are_counted_pair_by_pair_in_flat_memory(monkey
 def test_pairs_that_are_not_held_are_recomputed_in_blocks_of_any_size(monkeypatch, seed):
     looks = crowd(seed)
     sides = np.arange(len(looks)) % 3
-    held = groups.links(looks)
-    expected = groups.group(looks, held), groups.count(held), groups.torn(held, sides)
-    monkeypatch.setattr(groups, "HELD", 0)
-    monkeypatch.setattr(near, "BLOCK", 7)
-    found = groups.links(looks)
-    assert (groups.group(looks, found), groups.count(found), groups.torn(found, sides)) == expected
+    held = groups.find_links(looks)
+    expected = groups.name_groups(looks, held), groups.count_links(held), groups.count_torn(held, sides)
+    monkeypatch.setattr(groups, "MAX_HELD_PAIRS", 0)
+    monkeypatch.setattr(hamming, "PAIRS_PER_BLOCK", 7)
+    found = groups.find_links(looks)
+    assert (
+        groups.name_groups(looks, found),
+        groups.count_links(found),
+        groups.count_torn(found, sides),
+    ) == expected
 
 
 def test_no_samples_have_no_groups():
-    found = groups.links([])
-    assert groups.group([], found) == []
-    assert groups.torn(found, np.array([])) == 0
-    assert groups.count(found) == dict.fromkeys(KINDS, 0)
+    found = groups.find_links([])
+    assert groups.name_groups([], found) == []
+    assert groups.count_torn(found, np.array([])) == 0
+    assert groups.count_links(found) == dict.fromkeys(LINK_KINDS, 0)

@@ -2,19 +2,19 @@
 
 from pathlib import Path
 
-from pipeline.census import SPLITS, Census
 from pipeline.markdown import listing, templates
+from pipeline.packing.census import HUB_SPLITS, Census
 
-TEXT = templates(Path(__file__).with_name("card.md"))
-FOLDER = "data/pairs"  # where the examples look for the dataset
+TERMS_TEXT = templates(Path(__file__).with_name("card.md"))
+DATASET_FOLDER = "data/pairs"  # where the examples look for the dataset
 
 
-def loading(census: Census) -> list[str]:
+def loading_text(census: Census) -> list[str]:
     """Show how webdataset, Hugging Face `datasets` and inkwash read the dataset."""
-    files = [f'        "{SPLITS[name]}": "{FOLDER}/{name}-*.tar",' for name in census.present]
+    files = [f'        "{HUB_SPLITS[name]}": "{DATASET_FOLDER}/{name}-*.tar",' for name in census.present]
     text = [
-        TEXT["loading"].substitute(
-            folder=FOLDER,
+        TERMS_TEXT["loading"].substitute(
+            folder=DATASET_FOLDER,
             first=census.columns[0],
             names=", ".join(f'"{name}"' for name in census.columns),
             data_files="\n".join(files),
@@ -22,7 +22,7 @@ def loading(census: Census) -> list[str]:
     ]
     sketches = [name.removeprefix("sketch-") for name in census.columns if name.startswith("sketch-")]
     if sketches and {"color", "cue"} <= set(census.columns):
-        text += [TEXT["loading tensors"].substitute(folder=FOLDER, sketch=sketches[0])]
+        text += [TERMS_TEXT["loading tensors"].substitute(folder=DATASET_FOLDER, sketch=sketches[0])]
     return text
 
 
@@ -32,8 +32,10 @@ def rights(census: Census, own: bool) -> str:
     `own` pictures are those that inkwash draws itself.
     """
     if own:
-        return TEXT["own pictures"].substitute()
-    return TEXT["artists' pictures"].substitute(licenses=licenses(census), audience=audience(census))
+        return TERMS_TEXT["own pictures"].substitute()
+    return TERMS_TEXT["artists' pictures"].substitute(
+        licenses=licenses(census), audience=audience_text(census)
+    )
 
 
 def licenses(census: Census) -> str:
@@ -41,20 +43,20 @@ def licenses(census: Census) -> str:
     unknown, known = census.licenses["unknown"], census.licenses.keys() - {"unknown"}
     text = []
     if unknown:
-        text += [TEXT["license unknown"].substitute(count=f"{unknown:,}", total=f"{len(census):,}")]
+        text += [TERMS_TEXT["license unknown"].substitute(count=f"{unknown:,}", total=f"{len(census):,}")]
     if known:
         named = listing({name: census.licenses[name] for name in known}, 15)
-        text += [TEXT["licenses given"].substitute(licenses=named)]
+        text += [TERMS_TEXT["licenses given"].substitute(licenses=named)]
     return "\n\n".join(text)
 
 
-def audience(census: Census) -> str:
+def audience_text(census: Census) -> str:
     """Say what the ratings mean for who may see the pictures."""
-    text = TEXT["ratings"].substitute()
+    text = TERMS_TEXT["ratings"].substitute()
     if adult := adult_pictures(census):
-        text = TEXT["adult ratings"].substitute(count=f"{adult:,}")
+        text = TERMS_TEXT["adult ratings"].substitute(count=f"{adult:,}")
     if census.ratings["s"]:
-        text += " " + TEXT["sensitive ratings"].substitute()
+        text += " " + TERMS_TEXT["sensitive ratings"].substitute()
     return text
 
 

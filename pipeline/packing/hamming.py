@@ -11,28 +11,28 @@ from math import comb
 
 import numpy as np
 
-WIDTH = 16  # largest number of bits in a band
-BLOCK = 1 << 20  # about how many pairs are compared at once
+BAND_BITS = 16  # largest number of bits in a band
+PAIRS_PER_BLOCK = 1 << 20  # about how many pairs are compared at once
 
 IndexPairs = tuple[np.ndarray, np.ndarray]  # the first and the second index of each pair, int64 (P,)
 
 
-def near(hashes: np.ndarray, reach: int) -> Iterator[IndexPairs]:
+def near_pairs(hashes: np.ndarray, reach: int) -> Iterator[IndexPairs]:
     """Yield all pairs of rows of `hashes`, distinct uint8 (N, B), that differ in at most `reach` bits.
 
     Each pair comes once, with either index first. Pairs come in blocks of about BLOCK, so that they need not
     be in memory together: a thousand hashes near each other make half a million.
     """
-    yield from gather(compare(hashes, reach))
+    yield from regroup_blocks(compare_candidates(hashes, reach))
 
 
-def compare(hashes: np.ndarray, reach: int) -> Iterator[IndexPairs]:
+def compare_candidates(hashes: np.ndarray, reach: int) -> Iterator[IndexPairs]:
     """Yield the near pairs in blocks of any size, without those that an earlier band has yielded."""
-    words = pad(hashes)
+    words = hash_words(hashes)
     earlier: list[tuple[np.ndarray, int]] = []
-    for keys, radius in candidates(hashes, reach):
-        for left, right in neighbors(keys, radius):
-            close = np.flatnonzero(distance(words, left, right) <= reach)
+    for keys, radius in candidate_bands(hashes, reach):
+        for left, right in key_neighbors(keys, radius):
+            close = np.flatnonzero(hamming_distance(words, left, right) <= reach)
             left, right = left[close], right[close]
             for others, reached in earlier:
                 fresh = np.flatnonzero(np.bitwise_count(others[left] ^ others[right]) > reached)
@@ -41,40 +41,40 @@ def compare(hashes: np.ndarray, reach: int) -> Iterator[IndexPairs]:
         earlier.append((keys, radius))
 
 
-def gather(blocks: Iterable[IndexPairs]) -> Iterator[IndexPairs]:
+def regroup_blocks(blocks: Iterable[IndexPairs]) -> Iterator[IndexPairs]:
     """Concatenate small blocks of pairs into blocks of at least BLOCK pairs; the last may be smaller."""
     held: list[IndexPairs] = []
     size = 0
     for block in blocks:
         held.append(block)
         size += len(block[0])
-        if size >= BLOCK:
-            yield join(held)
+        if size >= PAIRS_PER_BLOCK:
+            yield join_blocks(held)
             held, size = [], 0
     if size:
-        yield join(held)
+        yield join_blocks(held)
 
 
-def join(blocks: list[IndexPairs]) -> IndexPairs:
+def join_blocks(blocks: list[IndexPairs]) -> IndexPairs:
     """Concatenate blocks of pairs."""
     left, right = zip(*blocks, strict=True)
     return np.concatenate(left), np.concatenate(right)
 
 
-def pad(hashes: np.ndarray) -> list[np.ndarray]:
+def hash_words(hashes: np.ndarray) -> list[np.ndarray]:
     """Split hashes, uint8 (N, B), into words of 8 bytes, each uint64 (N,); the last is padded with zeros."""
     padded = np.pad(hashes, ((0, 0), (0, -hashes.shape[1] % 8)))
     return [np.ascontiguousarray(word) for word in padded.view(np.uint64).T]
 
 
-def distance(words: list[np.ndarray], left: np.ndarray, right: np.ndarray) -> np.ndarray:
+def hamming_distance(words: list[np.ndarray], left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """Return the Hamming distances (P,) of the pairs left-right of hashes, given as words."""
     return sum(
         (np.bitwise_count(word[left] ^ word[right]) for word in words), start=np.zeros(len(left), np.uint16)
     )
 
 
-def candidates(hashes: np.ndarray, reach: int) -> list[tuple[np.ndarray, int]]:
+def candidate_bands(hashes: np.ndarray, reach: int) -> list[tuple[np.ndarray, int]]:
     """List the bands (N,), each with its radius: how many of its bits may differ for hashes to be compared.
 
     With B bands, a near pair differs in at most reach // B bits in one of the first (reach mod B) + 1 bands,
@@ -82,69 +82,69 @@ def candidates(hashes: np.ndarray, reach: int) -> list[tuple[np.ndarray, int]]:
     radius, which costs most. If the bands would compare more pairs than there are, as they do when most
     hashes are near each other, one empty band compares each pair once.
     """
-    keys, size = bands(hashes), len(hashes)
+    keys, size = hash_bands(hashes), len(hashes)
     share, rest = divmod(reach, len(keys))
     everything = [(np.zeros(size, np.int64), 0)]
-    if sum(comb(WIDTH, ones) for ones in range(share + 1)) > size:
+    if sum(comb(BAND_BITS, ones) for ones in range(share + 1)) > size:
         return everything  # comparing all pairs costs less than that many masks
     keys.sort(key=lambda band: np.sum(np.square(np.bincount(band))))
     chosen = [(band, share if rank <= rest else share - 1) for rank, band in enumerate(keys)]
     chosen = [(band, radius) for band, radius in chosen if radius >= 0]
-    return everything if sum(cost(*each) for each in chosen) > size * (size - 1) // 2 else chosen
+    return everything if sum(band_cost(*each) for each in chosen) > size * (size - 1) // 2 else chosen
 
 
-def cost(keys: np.ndarray, radius: int) -> int:
-    """Return the number of pairs that `neighbors` yields."""
-    sizes = np.bincount(keys, minlength=1 << width(keys))
+def band_cost(keys: np.ndarray, radius: int) -> int:
+    """Return the number of pairs that `key_neighbors` yields."""
+    sizes = np.bincount(keys, minlength=1 << key_bits(keys))
     codes = np.flatnonzero(sizes)
-    doubled = sum(int(sizes[codes] @ sizes[codes ^ mask]) for mask in masks(width(keys), radius))
+    doubled = sum(int(sizes[codes] @ sizes[codes ^ mask]) for mask in bit_masks(key_bits(keys), radius))
     return (doubled - len(keys)) // 2
 
 
-def width(keys: np.ndarray) -> int:
+def key_bits(keys: np.ndarray) -> int:
     """Return the number of bits in the keys of a band."""
     return int(keys.max(initial=0)).bit_length()
 
 
-def bands(hashes: np.ndarray) -> list[np.ndarray]:
+def hash_bands(hashes: np.ndarray) -> list[np.ndarray]:
     """Divide the bits that vary between hashes into bands of at most WIDTH bits, each int64 (N,).
 
     The bands are interleaved, because neighboring bits are correlated.
     """
     bits = np.unpackbits(hashes, axis=1)
     bits = bits[:, bits.any(axis=0) & ~bits.all(axis=0)]
-    count = max(1, -(-bits.shape[1] // WIDTH))
+    count = max(1, -(-bits.shape[1] // BAND_BITS))
     return [bits[:, band::count] @ (1 << np.arange(bits[:, band::count].shape[1])) for band in range(count)]
 
 
-def neighbors(keys: np.ndarray, radius: int) -> Iterator[IndexPairs]:
+def key_neighbors(keys: np.ndarray, radius: int) -> Iterator[IndexPairs]:
     """Yield all pairs of indices whose keys differ in at most `radius` bits."""
     order = np.argsort(keys, kind="stable")
     ordered = keys[order]
-    sizes = np.bincount(keys, minlength=1 << width(keys))
+    sizes = np.bincount(keys, minlength=1 << key_bits(keys))
     ends = np.cumsum(sizes)
-    for mask in masks(width(keys), radius):
+    for mask in bit_masks(key_bits(keys), radius):
         other = ordered ^ mask
         rows = np.flatnonzero(ordered <= other)  # the smaller key of a pair finds the larger
         first = ends[other[rows]] - sizes[other[rows]] if mask else rows + 1
-        for left, right in expand(rows, first, ends[other[rows]] - first):
+        for left, right in expand_rows(rows, first, ends[other[rows]] - first):
             yield order[left], order[right]
 
 
-def masks(width: int, radius: int) -> list[int]:
+def bit_masks(width: int, radius: int) -> list[int]:
     """List the numbers below 2 ** width that have at most `radius` one bits."""
     chosen = (bits for ones in range(radius + 1) for bits in combinations(range(width), ones))
     return [sum(1 << bit for bit in bits) for bits in chosen]
 
 
-def expand(rows: np.ndarray, first: np.ndarray, sizes: np.ndarray) -> Iterator[IndexPairs]:
+def expand_rows(rows: np.ndarray, first: np.ndarray, sizes: np.ndarray) -> Iterator[IndexPairs]:
     """Pair each row with the `sizes` numbers that begin at its `first`; yield the pairs in blocks of BLOCK.
 
     A block is larger by up to the size of one row.
     """
     ends = np.cumsum(sizes)
     total = int(ends[-1]) if len(ends) else 0
-    cuts = np.searchsorted(ends, np.arange(0, total, BLOCK), side="right")
+    cuts = np.searchsorted(ends, np.arange(0, total, PAIRS_PER_BLOCK), side="right")
     for low, high in pairwise([*cuts, len(rows)]):
         size = sizes[low:high]
         offsets = first[low:high] - (np.cumsum(size) - size)

@@ -6,11 +6,11 @@ from made import make_column, picture
 
 from pipeline import Halt, files
 from pipeline.images import png
-from pipeline.pack import current, pack
+from pipeline.packing.pack import keep_columns, pack_columns
+from pipeline.packing.split import assign_split
 from pipeline.params import Pack
 from pipeline.shards.column import SEAL, list_shards, seal_column, write_shard
 from pipeline.shards.tar import Sample
-from pipeline.split import split
 
 KEYS = [f"{number:09d}" for number in range(40)]
 
@@ -46,7 +46,7 @@ def packed(dest):
 
 
 def test_every_sample_is_packed_once_with_all_its_members(columns, tmp_path):
-    counts = pack(columns, tmp_path / "pairs", Pack(val=20.0, test=20.0))
+    counts = pack_columns(columns, tmp_path / "pairs", Pack(val=20.0, test=20.0))
     splits = packed(tmp_path / "pairs")
     assert sorted(sample.key for held in splits.values() for sample in held) == KEYS
     for name, held in splits.items():
@@ -66,11 +66,11 @@ def sides(dest):
 
 def test_no_family_is_in_two_splits_and_what_a_random_split_would_leak_is_told(columns, tmp_path):
     params = Pack(val=30.0, test=30.0)
-    counts = pack(columns, tmp_path / "pairs", params)
+    counts = pack_columns(columns, tmp_path / "pairs", params)
     splits = sides(tmp_path / "pairs")
     assert set(splits.values()) == {"train", "val", "test"}
     assert all(splits[n] == splits[n + 1] for n in range(0, 40, 2))
-    torn = sum(split(KEYS[n], params) != split(KEYS[n + 1], params) for n in range(0, 40, 2))
+    torn = sum(assign_split(KEYS[n], params) != assign_split(KEYS[n + 1], params) for n in range(0, 40, 2))
     assert (counts["groups"], counts["largest"]) == (20, 2)
     assert counts["linked"] == {"family": 20, "pixels": 0, "colors": 0, "lines": 0}
     assert (counts["torn"], counts["leaks"]) == (torn, 0)
@@ -95,17 +95,17 @@ def test_what_looks_alike_is_in_one_split_whatever_links_it(tmp_path, kind):
     made = [Sample(key, {"png": b"", "json": files.dumps(links[kind](int(key)))}) for key in KEYS]
     column = tmp_path / "color"
     seal_column(column, [write_shard(column / "000000.tar", made)], 40, {})
-    counts = pack({"color": column}, tmp_path / "pairs", Pack(val=30.0, test=30.0))
+    counts = pack_columns({"color": column}, tmp_path / "pairs", Pack(val=30.0, test=30.0))
     splits = sides(tmp_path / "pairs")
     assert all(splits[n] == splits[n + 1] for n in range(0, 40, 2))
     assert (counts["groups"], counts["leaks"]) == (20, 0)
     assert counts["torn"] > 0
-    strict = pack({"color": column}, tmp_path / "strict", Pack(val=30.0, test=30.0, near=9))
+    strict = pack_columns({"color": column}, tmp_path / "strict", Pack(val=30.0, test=30.0, near=9))
     assert strict["groups"] == (40 if kind in ("colors", "lines") else 20)
 
 
 def test_training_shards_are_as_many_as_asked_for_and_even(columns, tmp_path):
-    counts = pack(columns, tmp_path / "pairs", Pack(val=0.0, test=0.0, shards=4))
+    counts = pack_columns(columns, tmp_path / "pairs", Pack(val=0.0, test=0.0, shards=4))
     assert [(s.name, len(s)) for s in list_shards(tmp_path / "pairs")] == [
         (f"train-{number:06d}.tar", 10) for number in range(4)
     ]
@@ -115,61 +115,61 @@ def test_training_shards_are_as_many_as_asked_for_and_even(columns, tmp_path):
 def test_large_shards_are_split_by_size(tmp_path):
     column = make_column(tmp_path / "color", KEYS)
     big = sum(shard.bytes for shard in list_shards(column)) / 10**6
-    pack({"color": column}, tmp_path / "pairs", Pack(val=0.0, test=0.0, shards=1, megabytes=1))
+    pack_columns({"color": column}, tmp_path / "pairs", Pack(val=0.0, test=0.0, shards=1, megabytes=1))
     assert len(list_shards(tmp_path / "pairs")) == -(-big // 1)
 
 
 def test_equal_columns_give_equal_bytes(columns, tmp_path):
     for dest in ("a", "b"):
-        pack(columns, tmp_path / dest, Pack())
+        pack_columns(columns, tmp_path / dest, Pack())
     assert [s.sha256 for s in list_shards(tmp_path / "a")] == [s.sha256 for s in list_shards(tmp_path / "b")]
 
 
 def test_columns_that_differ_are_refused(columns, tmp_path):
     other = make_column(tmp_path / "other", KEYS, per_shard=5)
     with pytest.raises(Halt, match="do not hold the same shards"):
-        pack(columns | {"other": other}, tmp_path / "pairs", Pack())
+        pack_columns(columns | {"other": other}, tmp_path / "pairs", Pack())
     first, *others = list_shards(columns["cue"])
     fewer = write_shard(first.path, list(first)[1:])
     seal_column(columns["cue"], [fewer, *others], 39, {})
     with pytest.raises(Halt, match=r"color/000000.tar and .*cue/000000.tar .* hold other samples"):
-        pack(columns, tmp_path / "pairs", Pack())
+        pack_columns(columns, tmp_path / "pairs", Pack())
     assert not (tmp_path / "pairs" / SEAL).exists()
 
 
 def test_packing_over_a_column_is_refused(columns):
     with pytest.raises(Halt, match="cue is where the pictures come from"):
-        pack(columns, columns["cue"], Pack())
+        pack_columns(columns, columns["cue"], Pack())
     assert len(list_shards(columns["cue"])) == 6
 
 
 def test_columns_that_are_not_current_are_removed(columns, tmp_path):
-    assert current(tmp_path, ["cue", "color"]) == [columns["color"], columns["cue"]]
+    assert keep_columns(tmp_path, ["cue", "color"]) == [columns["color"], columns["cue"]]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["color", "cue"]
 
 
 def test_nothing_is_removed_from_a_folder_that_lacks_a_current_column(columns, tmp_path):
     with pytest.raises(Halt, match="b7 does not exist: run the stage that writes it"):
-        current(tmp_path, ["b7", "color"])
+        keep_columns(tmp_path, ["b7", "color"])
     assert all(folder.is_dir() for folder in columns.values())
 
 
 def test_a_column_with_a_dot_in_its_name_is_refused(columns, tmp_path):
     with pytest.raises(Halt, match=r"lower case letters, digits and hyphens, got 'b7\.1'"):
-        pack(columns | {"b7.1": columns["cue"]}, tmp_path / "pairs", Pack())
+        pack_columns(columns | {"b7.1": columns["cue"]}, tmp_path / "pairs", Pack())
 
 
 def test_a_split_without_training_samples_is_refused(tmp_path):
     column = make_column(tmp_path / "color", KEYS[:1])
     with pytest.raises(Halt, match="none of 1 samples falls to the training split"):
-        pack({"color": column}, tmp_path / "pairs", Pack(val=0.0, test=99.9))
+        pack_columns({"color": column}, tmp_path / "pairs", Pack(val=0.0, test=99.9))
 
 
 def test_other_readers_take_the_packed_shards(tmp_path):
     from webdataset import tariterators
 
     column = make_column(tmp_path / "color", KEYS[:4])
-    pack({"color": column}, tmp_path / "pairs", Pack(val=0.0, test=0.0, shards=1))
+    pack_columns({"color": column}, tmp_path / "pairs", Pack(val=0.0, test=0.0, shards=1))
     [shard] = list_shards(tmp_path / "pairs")
     with shard.path.open("rb") as file:
         read = tariterators.group_by_keys(tariterators.tar_file_expander([{"url": "", "stream": file}]))

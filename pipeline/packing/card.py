@@ -10,23 +10,23 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.census import SPLITS, Census, host_of
 from pipeline.markdown import code, definitions, dump, fenced, listing, seen, table
-from pipeline.terms import FOLDER, TEXT, adult_pictures, loading, rights
+from pipeline.packing.card_text import DATASET_FOLDER, TERMS_TEXT, adult_pictures, loading_text, rights
+from pipeline.packing.census import HUB_SPLITS, Census, host_of
 
-SECTIONS = ("search", "fetch", "clean", "sketches", "cue", "reference", "pack")  # parameters of the data
-RATINGS = {"g": "general", "s": "sensitive", "q": "questionable", "e": "explicit"}
-LICENSES = {  # some of the licenses that the Hub has a name for
+DATA_SECTIONS = ("search", "fetch", "clean", "sketches", "cue", "reference", "pack")  # parameters of the data
+RATING_NAMES = {"g": "general", "s": "sensitive", "q": "questionable", "e": "explicit"}
+HUB_LICENSES = {  # some of the licenses that the Hub has a name for
     "unknown", "mit", "cc0-1.0", "pddl", "cc-by-2.0", "cc-by-2.5", "cc-by-3.0", "cc-by-4.0", "cc-by-sa-3.0",
     "cc-by-sa-4.0", "cc-by-nc-2.0", "cc-by-nc-3.0", "cc-by-nc-4.0", "cc-by-nd-4.0", "cc-by-nc-nd-3.0",
     "cc-by-nc-nd-4.0", "cc-by-nc-sa-2.0", "cc-by-nc-sa-3.0", "cc-by-nc-sa-4.0",
 }  # fmt: skip
-SIZES = ("1K", "10K", "100K", "1M", "10M", "100M", "1B", "10B", "100B", "1T")
-HIDDEN = "(left out)"
-PLACES, CUES, FIELDS = (definitions(TEXT[part]) for part in ("places", "cues", "fields"))
+HUB_SIZES = ("1K", "10K", "100K", "1M", "10M", "100M", "1B", "10B", "100B", "1T")
+LEFT_OUT = "(left out)"
+SOURCE_NAMES, CUE_MEANINGS, FIELDS = (definitions(TERMS_TEXT[part]) for part in ("places", "cues", "fields"))
 
 
-def card(census: Census, history: Mapping[str, dict], params: Mapping[str, dict]) -> str:
+def dataset_card(census: Census, history: Mapping[str, dict], params: Mapping[str, dict]) -> str:
     """Return the card of a dataset that has samples.
 
     `history` maps stages to their metrics. Those of pack may count the `groups`, the `linked` pairs by kind,
@@ -34,14 +34,14 @@ def card(census: Census, history: Mapping[str, dict], params: Mapping[str, dict]
     sections of params.yaml to their fields. What is not given is left out of the card.
     """
     parts = [
-        header(census),
-        about(census, params),
-        made(census, history, params),
-        divided(census, history.get("pack", {})),
-        contained(census, params),
-        pictured(census, params),
-        *loading(census),
-        TEXT["checking"].substitute(folder=FOLDER),
+        front_matter(census),
+        describe_dataset(census, params),
+        describe_making(census, history, params),
+        describe_splits(census, history.get("pack", {})),
+        describe_members(census, params),
+        describe_pictures(census, params),
+        *loading_text(census),
+        TERMS_TEXT["checking"].substitute(folder=DATASET_FOLDER),
         rights(census, own=is_own(census, params)),
     ]
     return "\n\n".join(parts) + "\n"
@@ -50,15 +50,15 @@ def card(census: Census, history: Mapping[str, dict], params: Mapping[str, dict]
 # ---------------------------------------------------------------- what it is
 
 
-def header(census: Census) -> str:
+def front_matter(census: Census) -> str:
     """Return the YAML that the Hub reads: the files of the splits, the license, and terms for its search."""
-    files = [{"split": SPLITS[name], "path": f"{name}-*.tar"} for name in census.present]
+    files = [{"split": HUB_SPLITS[name], "path": f"{name}-*.tar"} for name in census.present]
     adult = ["not-for-all-audiences"] if adult_pictures(census) else []
     fields = {
         "pretty_name": "Sketch colorization pairs",
         "license": license_of(census),
         "task_categories": ["image-to-image"],
-        "size_categories": [size_of(len(census))],
+        "size_categories": [size_category(len(census))],
         "tags": ["webdataset", "colorization", "sketch", "line-art", "illustration", *adult],
         "configs": [{"config_name": "default", "data_files": files}],
     }
@@ -68,20 +68,20 @@ def header(census: Census) -> str:
 def license_of(census: Census) -> str:
     """Return the Hub's name of the license that all samples share, or else "other"."""
     names = {seen(name).lower().replace(" ", "-") for name in census.licenses}
-    return names.pop() if len(names) == 1 and names <= LICENSES else "other"
+    return names.pop() if len(names) == 1 and names <= HUB_LICENSES else "other"
 
 
-def size_of(count: int) -> str:
+def size_category(count: int) -> str:
     """Return the Hub's name of a number of samples."""
     digits = len(str(count))
-    return "n<1K" if digits < 4 else f"{SIZES[digits - 4]}<n<{SIZES[digits - 3]}"
+    return "n<1K" if digits < 4 else f"{HUB_SIZES[digits - 4]}<n<{HUB_SIZES[digits - 3]}"
 
 
-def about(census: Census, params: Mapping[str, dict]) -> str:
+def describe_dataset(census: Census, params: Mapping[str, dict]) -> str:
     """Introduce the dataset."""
     side = params.get("clean", {}).get("side")
-    origin = place(params)
-    return TEXT["about"].substitute(
+    origin = describe_source(params)
+    return TERMS_TEXT["about"].substitute(
         count=f"{len(census):,}",
         size=f" of {side} x {side} pixels" if side else "",
         origin=f" The originals come from {origin}." if origin else "",
@@ -90,13 +90,13 @@ def about(census: Census, params: Mapping[str, dict]) -> str:
     )
 
 
-def place(params: Mapping[str, dict]) -> str:
+def describe_source(params: Mapping[str, dict]) -> str:
     """Say where the originals come from without naming a path or a machine; "" if it is not known."""
     host = str(params.get("search", {}).get("host", ""))
     kind = host.partition(":")[0]
     if kind in ("http", "https"):
         return f"`{host_of(host)}`" if host_of(host) else "a site without a public name"
-    return PLACES.get(kind, "a folder of pictures") if host else ""
+    return SOURCE_NAMES.get(kind, "a folder of pictures") if host else ""
 
 
 def is_own(census: Census, params: Mapping[str, dict]) -> bool:
@@ -106,29 +106,29 @@ def is_own(census: Census, params: Mapping[str, dict]) -> bool:
 
 # ---------------------------------------------------------------- how it was made
 
-Step = tuple[int, int, dict[str, int]]  # in, out, left out by reason
+StageCounts = tuple[int, int, dict[str, int]]  # in, out, left out by reason
 
 
-def made(census: Census, history: Mapping[str, dict], params: Mapping[str, dict]) -> str:
+def describe_making(census: Census, history: Mapping[str, dict], params: Mapping[str, dict]) -> str:
     """Say how many samples each stage took, why others were left out, and by which parameters."""
-    steps = walk(census, history)
+    steps = count_stages(census, history)
     text = ["## How it was made"]
     if len(steps) == 1:
-        text += [TEXT["counts unknown"].substitute()]
+        text += [TERMS_TEXT["counts unknown"].substitute()]
     else:
         rows = [
             (name.replace("-", " ", 1), taken, out, listing(left) or "none")
             for name, (taken, out, left) in steps.items()
         ]
-        text += [table(("stage", "in", "out", "left out, by reason"), rows), *gaps(steps)]
+        text += [table(("stage", "in", "out", "left out, by reason"), rows), *describe_gaps(steps)]
         if may_have_more(steps, params):
-            text += [TEXT["more posts"].substitute()]
+            text += [TERMS_TEXT["more posts"].substitute()]
     if settings := shown_params(params):
-        text += [TEXT["parameters"].substitute(yaml=fenced("yaml", dump(settings)))]
+        text += [TERMS_TEXT["parameters"].substitute(yaml=fenced("yaml", dump(settings)))]
     return "\n\n".join(text)
 
 
-def walk(census: Census, history: Mapping[str, dict]) -> dict[str, Step]:
+def count_stages(census: Census, history: Mapping[str, dict]) -> dict[str, StageCounts]:
     """Return what came into each stage from search to pack, what went out, and what was left out."""
     steps = {}
     for name, metrics in history.items():
@@ -140,18 +140,18 @@ def walk(census: Census, history: Mapping[str, dict]) -> dict[str, Step]:
     return steps | {"pack": (len(census), len(census), {})}
 
 
-def gaps(steps: Mapping[str, Step]) -> list[str]:
+def describe_gaps(steps: Mapping[str, StageCounts]) -> list[str]:
     """Say where a stage took another number than the stage before it gave."""
     text = []
     for after, (taken, *_) in steps.items():
         before = {"search": "", "fetch": "search", "clean": "fetch"}.get(after, "clean")
         if before in steps and steps[before][1] != taken:
             numbers = {"out": f"{steps[before][1]:,}", "taken": f"{taken:,}"}
-            text += [TEXT["counts differ"].substitute(numbers, before=before, after=after)]
+            text += [TERMS_TEXT["counts differ"].substitute(numbers, before=before, after=after)]
     return text
 
 
-def may_have_more(steps: Mapping[str, Step], params: Mapping[str, dict]) -> bool:
+def may_have_more(steps: Mapping[str, StageCounts], params: Mapping[str, dict]) -> bool:
     """Return whether the search may have left out posts that match."""
     search = params.get("search", {})
     return "search" in steps and (bool(search.get("sample")) or steps["search"][1] == search.get("limit"))
@@ -159,30 +159,30 @@ def may_have_more(steps: Mapping[str, Step], params: Mapping[str, dict]) -> bool
 
 def shown_params(params: Mapping[str, dict]) -> dict[str, dict]:
     """Return the parameters that decide the data, without paths, machines and names of forgotten posts."""
-    shown = {name: cleared(params[name]) for name in SECTIONS if name in params}
+    shown = {name: redact_section(params[name]) for name in DATA_SECTIONS if name in params}
     host = shown.get("search", {}).get("host", "sample")
     if host != "sample":
         kind = host.partition(":")[0]
-        kind = f"{kind}:" if kind in ("http", "https", *PLACES) else ""
-        shown["search"]["host"] = f"{kind}//{host_of(host)}" if host_of(host) else kind + HIDDEN
+        kind = f"{kind}:" if kind in ("http", "https", *SOURCE_NAMES) else ""
+        shown["search"]["host"] = f"{kind}//{host_of(host)}" if host_of(host) else kind + LEFT_OUT
     return shown
 
 
-def cleared(section: Mapping[str, Any]) -> dict[str, Any]:
+def redact_section(section: Mapping[str, Any]) -> dict[str, Any]:
     """Return a section of parameters with its private values hidden."""
     kept = dict(section)
     for name, value in section.items():
         if isinstance(value, dict):
-            kept[name] = cleared(value)
+            kept[name] = redact_section(value)
         elif isinstance(value, str):
-            kept[name] = HIDDEN if value and name in ("forget", "weights") else seen(value)
+            kept[name] = LEFT_OUT if value and name in ("forget", "weights") else seen(value)
     return kept
 
 
 # ---------------------------------------------------------------- what is in it
 
 
-def divided(census: Census, metrics: Mapping[str, Any]) -> str:
+def describe_splits(census: Census, metrics: Mapping[str, Any]) -> str:
     """Describe the splits and the groups."""
     rows = [
         (f"`{name}`", census.splits[name], f"{census.splits[name] / len(census):.1%}", f"`{name}-*.tar`")
@@ -191,24 +191,26 @@ def divided(census: Census, metrics: Mapping[str, Any]) -> str:
     text = ["## Splits", table(("split", "samples", "share", "shards"), rows)]
     if "groups" in metrics:
         numbers = {name: f"{metrics[name]:,}" for name in ("groups", "torn", "leaks")}
-        text += [TEXT["groups"].substitute(numbers, linked=listing(metrics["linked"]))]
+        text += [TERMS_TEXT["groups"].substitute(numbers, linked=listing(metrics["linked"]))]
     return "\n\n".join(text)
 
 
-def contained(census: Census, params: Mapping[str, dict]) -> str:
+def describe_members(census: Census, params: Mapping[str, dict]) -> str:
     """Describe each member of a sample, and each field of its JSON."""
     columns = [name for name in census.columns if name in census.facts]
-    files = [(f"`KEY.{name}.png`", meaning(name, params)) for name in census.columns]
-    fields = [(code(name), explained(name, census)) for name in sorted(census.facts) if name not in columns]
+    files = [(f"`KEY.{name}.png`", column_meaning(name, params)) for name in census.columns]
+    fields = [
+        (code(name), field_meaning(name, census)) for name in sorted(census.facts) if name not in columns
+    ]
     if columns:
         fields += [(", ".join(map(code, columns)), "how that picture was made, with its random draws")]
-    return TEXT["sample"].substitute(
+    return TERMS_TEXT["sample"].substitute(
         files=table(("file", "content"), [*files, ("`KEY.json`", "metadata, see below")]),
         fields=table(("JSON field", "meaning"), fields),
     )
 
 
-def meaning(column: str, params: Mapping[str, dict]) -> str:
+def column_meaning(column: str, params: Mapping[str, dict]) -> str:
     """Describe the picture of a column."""
     kind, _, name = column.partition("-")
     if kind == "color":
@@ -216,7 +218,7 @@ def meaning(column: str, params: Mapping[str, dict]) -> str:
     if kind == "cue":
         cue = params.get("cue", {})
         drop = f"; randomly left out of {cue['drop']:.0%} of the samples" if cue.get("drop") else ""
-        return CUES.get(cue.get("method", ""), "a hint at its colors") + drop
+        return CUE_MEANINGS.get(cue.get("method", ""), "a hint at its colors") + drop
     if kind == "sketch":
         sketch = params.get("sketches", {}).get(name, {})
         how = sketch.get("method", "") if sketch.get("preset", "none") == "none" else sketch["preset"]
@@ -229,7 +231,7 @@ def meaning(column: str, params: Mapping[str, dict]) -> str:
     return "another picture of it"
 
 
-def explained(name: str, census: Census) -> str:
+def field_meaning(name: str, census: Census) -> str:
     """Describe a field of the JSON, with the number of samples that have it if not all do."""
     count = census.facts[name]
     few = f" ({count:,} of {len(census):,} samples have it)" if count < len(census) else ""
@@ -238,18 +240,18 @@ def explained(name: str, census: Census) -> str:
     return FIELDS.get(name, "given by the source") + few
 
 
-def pictured(census: Census, params: Mapping[str, dict]) -> str:
+def describe_pictures(census: Census, params: Mapping[str, dict]) -> str:
     """List ratings, tags, artists, licenses, and the hosts where the originals were published."""
-    ratings = Counter({RATINGS.get(letter, letter): count for letter, count in census.ratings.items()})
-    lines = [f"**Ratings**: {listing(ratings)}", f"**Tags**: {leading(census.tags, 30)}"]
-    lines += [f"**Artists**: {leading(census.artists, 15)}"]
+    ratings = Counter({RATING_NAMES.get(letter, letter): count for letter, count in census.ratings.items()})
+    lines = [f"**Ratings**: {listing(ratings)}", f"**Tags**: {top_counts(census.tags, 30)}"]
+    lines += [f"**Artists**: {top_counts(census.artists, 15)}"]
     if not is_own(census, params):
         lines += [f"**Licenses** given by the sources: {listing(census.licenses, 15)}"]
-        lines += [f"**Hosts** of the addresses in `source`: {leading(census.hosts, 15)}"]
+        lines += [f"**Hosts** of the addresses in `source`: {top_counts(census.hosts, 15)}"]
     return "\n".join(["## What is pictured", "", *(f"- {line}" for line in lines)])
 
 
-def leading(counts: Counter[str], most: int) -> str:
+def top_counts(counts: Counter[str], most: int) -> str:
     """Say how many names there are, and list the most frequent."""
     names = len(counts.keys() - {""})
     which = "most often" if len(counts) > most else "namely"

@@ -1,0 +1,1 @@
+"""Columns -> a packed dataset: groups, splits, shards, card."""
