@@ -19,8 +19,8 @@ from torch.optim import Adam
 from torch.utils.data import DataLoader, Dataset
 
 from pipeline import Halt, files
+from pipeline.batches.dataset import Pairs
 from pipeline.booru import artist
-from pipeline.dataset import Pairs
 from pipeline.images import pixels, png
 from pipeline.operators import cue, sketch, warp
 from pipeline.params import Cue, Model, Reference, Sketch

@@ -17,8 +17,8 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from pipeline import training
-from pipeline.dataset import Pairs
-from pipeline.feed import AHEAD, Order, batches
+from pipeline.batches.dataset import Pairs
+from pipeline.batches.loader import PREFETCH, BatchOrder, endless_batches
 from pipeline.hardware import Hardware, Say, launch
 from pipeline.learner import Learner, assemble
 from pipeline.params import Model, Train
@@ -45,14 +45,16 @@ EXACTLY = Way("fp32")
 
 def feeding(pairs: Pairs, batch: int, workers: int, device: torch.device | str) -> Iterator[dict]:
     """Yield batches as `fit` takes them."""
-    return batches(pairs, Order([entry.key for entry in pairs.entries], batch, 0, 0), workers, device)
+    return endless_batches(
+        pairs, BatchOrder([entry.key for entry in pairs.entries], batch, 0, 0), workers, device
+    )
 
 
 def loaders(pairs: Pairs, batch: int, workers: int) -> int:
     """Choose how many processes load: no more than half of the shared memory has room for."""
     shared = Path("/dev/shm")
     free = shutil.disk_usage(shared).free if shared.is_dir() else math.inf
-    return int(min(workers, free / 2 // (AHEAD * batch * pairs.side**2 * PIXEL)))
+    return int(min(workers, free / 2 // (PREFETCH * batch * pairs.side**2 * PIXEL)))
 
 
 def ours(made: Learner, feed: Iterator[dict]) -> Iterator[dict]:

@@ -33,8 +33,8 @@ from contest import (
 from torch.utils.data import DataLoader
 
 from pipeline import training
-from pipeline.dataset import Pairs
-from pipeline.feed import AHEAD, Order, ahead, processes
+from pipeline.batches.dataset import Pairs
+from pipeline.batches.loader import PREFETCH, BatchOrder, loader_options, prepare_ahead
 from pipeline.hardware import Hardware, Say
 from pipeline.params import Model, Train
 
@@ -127,9 +127,9 @@ def measured(
 
 def decoded(pairs: Pairs, batch: int, device: str) -> Iterator[dict]:
     """Yield a few batches again and again, as the real feed does once they are decoded."""
-    order = Order([entry.key for entry in pairs.entries], batch, 0, 0)
-    loader = DataLoader(pairs, batch_sampler=order, **processes(0, device))
-    return ahead(cycle(list(islice(loader, KEPT))), torch.device(device))
+    order = BatchOrder([entry.key for entry in pairs.entries], batch, 0, 0)
+    loader = DataLoader(pairs, batch_sampler=order, **loader_options(0, device))
+    return prepare_ahead(cycle(list(islice(loader, KEPT))), torch.device(device))
 
 
 def loading(given: argparse.Namespace, data: Path, found: list[Found]) -> None:
@@ -143,7 +143,7 @@ def loading(given: argparse.Namespace, data: Path, found: list[Found]) -> None:
         count = loaders(pairs, batch, given.workers)
         feed = feeding(pairs, batch, count, given.device)
         next(feed)
-        steps = max(3, 2 * AHEAD * count)  # what was loaded while the first came is a small part
+        steps = max(3, 2 * PREFETCH * count)  # what was loaded while the first came is a small part
         speed = batch * steps / timed(partial(next, feed), steps, given.device)
         row(system, batch, count, f"{speed:.0f}", f"{speed / fastest.rate:.2f}" if fastest else "-")
 

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from safetensors.torch import save as save_tensors
 
+from pipeline.batches.dataset import dataset_fingerprint
 from pipeline.codehash import code
-from pipeline.dataset import fingerprint
 from pipeline.files import dumps, whole, write
 from pipeline.models import save
 from pipeline.params import Model, Train
@@ -27,7 +27,7 @@ def identify(config: dict) -> str:
 
 def path(cache: Path, data: Path, model: Model, train: Train) -> Path:
     """Return the checkpoint file of a run: runs that differ in data or parameters never share one."""
-    given = [fingerprint(column.list_shards(data)), asdict(model), asdict(train)]
+    given = [dataset_fingerprint(column.list_shards(data)), asdict(model), asdict(train)]
     return cache / "train" / f"{hashlib.sha256(dumps(given)).hexdigest()}.pt"
 
 

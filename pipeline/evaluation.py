@@ -23,8 +23,8 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from pipeline import measures, perception, systems
-from pipeline.dataset import Pairs, array
-from pipeline.feed import once
+from pipeline.batches.dataset import Pairs, to_array
+from pipeline.batches.loader import single_pass
 from pipeline.models import load
 from pipeline.operators import cue
 from pipeline.painting import paint
@@ -180,15 +180,15 @@ def plan(pairs: Pairs, data: Path, config: dict, params: Evaluate) -> tuple[list
 def shots(generator: nn.Module, config: dict, dataset: Dataset, batch: int) -> Iterator[Shot]:
     """Color the samples of a condition."""
     system = systems.system(config["system"])
-    for samples in once(dataset, batch, workers=0):
+    for samples in single_pass(dataset, batch, workers=0):
         results, goals = paint(generator, config, samples), system.goal(samples)
         images = {name: values for name, values in samples.items() if name not in ("key", "flow")}
         for number, key in enumerate(samples["key"]):
-            given = {name: array(values[number]) for name, values in images.items()}
+            given = {name: to_array(values[number]) for name, values in images.items()}
             if "mask" in given:
-                given["mask"] = array(2 * images["mask"][number] - 1)
-            pictures = {MODEL: array(results[number])} | baselines(given)
-            yield Shot(key, array(goals[number]), given, pictures)
+                given["mask"] = to_array(2 * images["mask"][number] - 1)
+            pictures = {MODEL: to_array(results[number])} | baselines(given)
+            yield Shot(key, to_array(goals[number]), given, pictures)
 
 
 def baselines(given: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

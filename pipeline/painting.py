@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from pipeline import systems
-from pipeline.dataset import array, tensor
+from pipeline.batches.dataset import to_array, to_tensor
 from pipeline.models import shape
 
 WHOLE = ("reference",)  # is not cut into tiles: any of it may color any part
@@ -28,10 +28,10 @@ def colorize(generator: nn.Module, config: dict, given: dict[str, np.ndarray], t
         fits = image.shape == wanted or (name in WHOLE and image.ndim == 3 and image.shape[2] == 3)
         if not fits or image.dtype != np.uint8 or not image.size:
             raise ValueError(f"{name} must be uint8 {wanted}, got {image.dtype} {image.shape}")
-    batch = {name: tensor(image)[None] for name, image in given.items()}
+    batch = {name: to_tensor(image)[None] for name, image in given.items()}
     if "mask" in batch:
         batch["mask"] = (batch["mask"] > 0).float()
-    return array(paint(generator, config, batch, tile)[0])
+    return to_array(paint(generator, config, batch, tile)[0])
 
 
 @torch.inference_mode()

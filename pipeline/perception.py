@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from pipeline import Halt
-from pipeline.dataset import tensor
+from pipeline.batches.dataset import to_tensor
 from pipeline.measures import check_pictures
 from pipeline.weights import fitting, parse, read
 
@@ -45,7 +45,7 @@ class Judges:
         """
         check_pictures(first, second, LPIPS_LEAST)
         network, device = self.find("lpips")
-        return float(network(*(tensor(image)[None].to(device) for image in (first, second))))
+        return float(network(*(to_tensor(image)[None].to(device) for image in (first, second))))
 
     @torch.inference_mode()
     def describe(self, pictures: Sequence[np.ndarray]) -> Tensor:

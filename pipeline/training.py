@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from pipeline import Halt, systems
+from pipeline.batches.dataset import AugmentationPolicy, Pairs
+from pipeline.batches.loader import BatchOrder, SinglePass, endless_batches, single_pass
 from pipeline.checkpoint import identify, keep, restore
-from pipeline.dataset import Fresh, Pairs
-from pipeline.feed import Once, Order, batches, once
 from pipeline.hardware import CPU, Hardware, Say, launch, roomy, silent
 from pipeline.learner import Learner, assemble
 from pipeline.models import WEIGHTS
@@ -39,21 +39,21 @@ class Session:
     learner: Learner
     loaders: int  # processes that load the samples of this one
 
-    def order(self, start: int) -> Order:
+    def order(self, start: int) -> BatchOrder:
         """Return the order of the samples from step `start` on."""
         train, fabric = self.learner.train, self.learner.fabric
         keys = [entry.key for entry in self.pairs.entries]
-        return Order(keys, train.batch, train.seed, start, fabric.global_rank, fabric.world_size)
+        return BatchOrder(keys, train.batch, train.seed, start, fabric.global_rank, fabric.world_size)
 
-    def batches(self, order: Order) -> Iterator[dict]:
+    def batches(self, order: BatchOrder) -> Iterator[dict]:
         """Load the part of this process of every batch, without end."""
-        return batches(self.pairs, order, self.loaders, self.learner.fabric.device)
+        return endless_batches(self.pairs, order, self.loaders, self.learner.fabric.device)
 
-    def validation(self) -> Once:
+    def validation(self) -> SinglePass:
         """Load the part of this process of the samples that are held out."""
         train, fabric = self.learner.train, self.learner.fabric
         size = train.batch // fabric.world_size
-        return once(
+        return single_pass(
             self.held_out, size, self.loaders // 4, fabric.device, fabric.global_rank, fabric.world_size
         )
 
@@ -164,13 +164,13 @@ def fit(
     fabric.barrier()  # no process leaves before the last checkpoint is written
 
 
-def augmentation(system: System, pairs: Pairs, train: Train) -> Fresh:
+def augmentation(system: System, pairs: Pairs, train: Train) -> AugmentationPolicy:
     """Return what each epoch draws: references are bent as the system was published, or as the dataset's."""
     reference = system.reference if train.fresh == "published" else None
     if train.fresh == "dataset" and "reference" in system.columns:
         facts = pairs.facts["reference"]
         reference = Reference(**{name: facts[name] for name in ("grid", "strength", "jitter", "order")})
-    return Fresh(train.seed, reference, train.flip, train.drop)
+    return AugmentationPolicy(train.seed, reference, train.flip, train.drop)
 
 
 def model_config(session: Session, model: Model) -> dict:
@@ -211,7 +211,7 @@ def read_losses(learner: Learner, losses: list[dict[str, Tensor]]) -> list[dict[
     return [dict(zip(losses[0], row, strict=True)) for row in rows]
 
 
-def check_finite(losses: dict[str, float], step: int, order: Order, pairs: Pairs) -> None:
+def check_finite(losses: dict[str, float], step: int, order: BatchOrder, pairs: Pairs) -> None:
     """Raise Halt, with the keys of the samples, if a loss of a step is not finite."""
     if broken := [name for name, value in losses.items() if not math.isfinite(value)]:
         keys = ", ".join(pairs.entries[number].key for _, number in order.at(step))

@@ -13,8 +13,8 @@ from torch.autograd import DeviceType
 from torch.profiler import ProfilerActivity, profile, record_function
 
 from pipeline import Halt, files
-from pipeline.augment import prepare
-from pipeline.dataset import Pairs
+from pipeline.batches.augment import prepare_batch
+from pipeline.batches.dataset import Pairs
 from pipeline.hardware import CPU, Hardware, Say, roomy, silent
 from pipeline.learner import Learner
 from pipeline.markdown import table
@@ -143,7 +143,7 @@ def search(fits: Callable[[int], bool]) -> int:
 def sample(pairs: Pairs, device: torch.device) -> dict:
     """Load one sample as a batch."""
     raw = torch.utils.data.default_collate([pairs[0, 0]])
-    return prepare(raw, device)
+    return prepare_batch(raw, device)
 
 
 def fits(learner: Learner, one: dict, size: int) -> bool:

@@ -10,8 +10,8 @@ from made import packed
 from typer.testing import CliRunner
 
 from pipeline import Halt
+from pipeline.batches.dataset import Pairs
 from pipeline.compare import NUMBERS, PICTURES, TABLE, Result, compare, pictures, table, write
-from pipeline.dataset import Pairs
 from pipeline.evaluation import MODEL, Found, evaluate
 from pipeline.images import codec
 from pipeline.models import save

@@ -10,9 +10,9 @@ from made import packed, sample
 from pyarrow import parquet
 
 from pipeline import Halt, measures
-from pipeline.dataset import Pairs, tensor
+from pipeline.batches.dataset import Pairs, to_tensor
+from pipeline.batches.loader import single_pass
 from pipeline.evaluation import MODEL, Others, baselines, evaluate, scatter, table
-from pipeline.feed import once
 from pipeline.images import codec
 from pipeline.models import load, save
 from pipeline.painting import colorize
@@ -145,11 +145,11 @@ def test_a_different_reference_is_the_color_picture_of_another_sample(data):
     pairs = Pairs(data, "test", "b7", ("reference",))
     others = Others(pairs, seed=3)
     originals = [pairs[number]["color"] for number in range(3)]
-    (batch,) = once(others, 3, 0)
+    (batch,) = single_pass(others, 3, 0)
     for number in range(3):
         assert torch.equal(others[number]["reference"], originals[others.order[number]])
-        assert torch.equal(batch["target"][number], tensor(originals[number].numpy()))
-        assert torch.equal(batch["reference"][number], tensor(originals[others.order[number]].numpy()))
+        assert torch.equal(batch["target"][number], to_tensor(originals[number].numpy()))
+        assert torch.equal(batch["reference"][number], to_tensor(originals[others.order[number]].numpy()))
 
 
 def test_an_unseen_sketch_is_what_the_model_gets(data, model):

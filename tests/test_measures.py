@@ -11,8 +11,8 @@ from scipy import stats
 from skimage.color import rgb2lab
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
+from pipeline.batches.dataset import to_tensor
 from pipeline.booru import artist
-from pipeline.dataset import tensor
 from pipeline.images import codec, pixels, png
 from pipeline.measures import (
     ADHERENT,
@@ -117,7 +117,7 @@ def test_ms_ssim_is_close_to_that_of_torchmetrics_which_counts_a_mirrored_border
     from torchmetrics.functional.image import multiscale_structural_similarity_index_measure
 
     first = drawing(5, 256)
-    planes = [tensor(image)[None] * 127.5 + 127.5 for image in (first, worse(first))]
+    planes = [to_tensor(image)[None] * 127.5 + 127.5 for image in (first, worse(first))]
     expected = multiscale_structural_similarity_index_measure(*planes, data_range=255.0)
     assert ms_ssim(first, worse(first)) == pytest.approx(float(expected), abs=0.01)
 
@@ -265,7 +265,7 @@ def test_inside_a_mask_alone_pixels_count():
 def test_leakage_is_the_mean_of_u_and_v_of_the_system_outside_the_mask():
     image, mask = picture(8, 8, 3), np.zeros((8, 8), np.uint8)
     mask[2:, 3:] = 255
-    colors = to_yuv(tensor(image)[None]).colors[0].abs().numpy()
+    colors = to_yuv(to_tensor(image)[None]).colors[0].abs().numpy()
     assert leakage(image, mask) == pytest.approx(colors[:, mask == 0].mean(), rel=1e-5)
     assert leakage(image, 0 * mask) == pytest.approx(colors.mean(), rel=1e-5)
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from pipeline.dataset import tensor
+from pipeline.batches.dataset import to_tensor
 from pipeline.painting import colorize, paint, windows
 from pipeline.params import Model
 from pipeline.systems import SYSTEMS, system
@@ -60,7 +60,7 @@ def test_a_picture_of_any_size_keeps_its_size(generator, shape):
 def test_a_size_that_fits_is_colored_by_the_plain_network(generator):
     images = given(32, 48)
     with torch.inference_mode():
-        plain = generator(*(tensor(image)[None] for image in images.values()))[0]
+        plain = generator(*(to_tensor(image)[None] for image in images.values()))[0]
     levels = ((plain.numpy().transpose(1, 2, 0) + 1) * 127.5).round().astype(np.uint8)
     assert levels.std() > 1
     assert (colorize(generator, CONFIG, images) == levels).all()
@@ -79,7 +79,7 @@ def test_padding_continues_the_sketch_in_white_and_all_else_with_its_edges():
     assert seen["sketch"].shape == (1, 1, 32, 32)
     assert (seen["sketch"][..., 20:, :] == 1).all()
     assert (seen["sketch"][..., 30:] == 1).all()
-    assert torch.equal(seen["cue"][0, :, :20, 31], tensor(images["cue"])[:, :, 29])
+    assert torch.equal(seen["cue"][0, :, :20, 31], to_tensor(images["cue"])[:, :, 29])
 
 
 @pytest.mark.parametrize("name", SYSTEMS)
@@ -102,7 +102,7 @@ def test_in_tiles_a_network_that_looks_at_single_pixels_makes_the_very_same_pict
 
 
 def test_a_picture_no_larger_than_a_tile_is_colored_whole(generator):
-    batch = {name: tensor(image)[None] for name, image in given(48, 64).items()}
+    batch = {name: to_tensor(image)[None] for name, image in given(48, 64).items()}
     assert torch.equal(paint(generator, CONFIG, batch, tile=64), paint(generator, CONFIG, batch))
 
 

@@ -12,7 +12,7 @@ from scipy.linalg import sqrtm
 from torch.nn.functional import conv2d, max_pool2d
 
 from pipeline import Halt
-from pipeline.dataset import tensor
+from pipeline.batches.dataset import to_tensor
 from pipeline.perception import LPIPS_LEAST, Judges, judges, pooled
 
 CONVOLUTIONS = {0: (4, 2), 3: (1, 2), 6: (1, 1), 8: (1, 1), 10: (1, 1)}  # stride and padding of AlexNet
@@ -64,7 +64,7 @@ def picture(*shape: int, seed: int = 0) -> np.ndarray:
 def maps(image: np.ndarray, weights: dict) -> list[torch.Tensor]:
     """Return the five maps of AlexNet, of length 1 at each place."""
     shift, scale = torch.tensor([-0.030, -0.088, -0.188]), torch.tensor([0.458, 0.448, 0.450])
-    x, found = (tensor(image)[None] - shift[:, None, None]) / scale[:, None, None], []
+    x, found = (to_tensor(image)[None] - shift[:, None, None]) / scale[:, None, None], []
     for number, (stride, padding) in CONVOLUTIONS.items():
         x = max_pool2d(x, 3, 2) if number in (3, 6) else x
         kernel, bias = weights[f"features.{number}.weight"], weights[f"features.{number}.bias"]

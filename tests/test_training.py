@@ -10,10 +10,10 @@ import torch
 from made import packed, sample
 
 from pipeline import Halt, training
+from pipeline.batches.dataset import Pairs
+from pipeline.batches.loader import single_pass
 from pipeline.checkpoint import release, shrink
 from pipeline.codehash import sources
-from pipeline.dataset import Pairs
-from pipeline.feed import once
 from pipeline.hardware import Hardware
 from pipeline.images import codec, png
 from pipeline.modelcard import model_card
@@ -82,7 +82,7 @@ def test_validation_equals_numpy(run, data, tmp_path):
     release(tmp_path / "run", tmp_path / "model", model_card)
     generator, _ = load(tmp_path / "model")
     psnr, l1 = [], []
-    for batch in once(Pairs(data, "val", "b7"), 1, 0):
+    for batch in single_pass(Pairs(data, "val", "b7"), 1, 0):
         with torch.inference_mode():
             difference = (generator(batch["sketch"], batch["cue"]) - batch["color"]).numpy() / 2
         psnr.append(-10 * math.log10((difference**2).mean()))
@@ -213,7 +213,7 @@ def test_a_saved_model_gives_equal_pictures(run, data, tmp_path):
     generator, found = load(tmp_path / "model")
     save(tmp_path / "again", generator.state_dict(), found, "")
     again, _ = load(tmp_path / "again")
-    batch = next(iter(once(Pairs(data, "test", "b7"), 3, 0)))
+    batch = next(iter(single_pass(Pairs(data, "test", "b7"), 3, 0)))
     with torch.inference_mode():
         first, second = (network(batch["sketch"], batch["cue"]) for network in (generator, again))
     assert torch.equal(first, second)
@@ -301,7 +301,7 @@ def test_every_system_trains_stops_goes_on_and_is_saved(data, tmp_path, monkeypa
     assert all(torch.equal(one[name], other[name]) for name in one)
     release(tmp_path / "whole", tmp_path / "model", model_card)
     generator, config = load(tmp_path / "model")
-    batch = next(iter(once(Pairs(data, "test", "b7", system(name).columns), 3, 0)))
+    batch = next(iter(single_pass(Pairs(data, "test", "b7", system(name).columns), 3, 0)))
     assert paint(generator, config, batch).shape == (3, 3, 32, 32)
 
 
@@ -409,5 +409,5 @@ def test_one_picture_is_learned_by_heart(tmp_path, name, width, lr, steps):
     train = Train(steps=steps, batch=1, lr=lr, decay="linear", validate=steps, vgg="none", fresh="none")
     list(fit(data, Model(system=name, width=width, depth=3), train, checkpoint=tmp_path / "run"))
     release(tmp_path / "run", tmp_path / "model", model_card)
-    learned = once(Pairs(data, "train", "b7", system(name).columns), 1, 0)
+    learned = single_pass(Pairs(data, "train", "b7", system(name).columns), 1, 0)
     assert training.validate(load(tmp_path / "model")[0], system(name), learned)["val_psnr"] > 30

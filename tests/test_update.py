@@ -8,8 +8,8 @@ from made import packed
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from pipeline.dataset import Pairs
-from pipeline.feed import once
+from pipeline.batches.dataset import Pairs
+from pipeline.batches.loader import single_pass
 from pipeline.hardware import CPU, Hardware, launch
 from pipeline.learner import assemble
 from pipeline.params import Model, Train
@@ -36,7 +36,7 @@ def learner(name, train, hardware=CPU):
 
 def batch(data, name, size=4):
     """Load a batch of a system."""
-    return next(iter(once(Pairs(data, "train", "b7", system(name).columns), size, 0)))
+    return next(iter(single_pass(Pairs(data, "train", "b7", system(name).columns), size, 0)))
 
 
 def weights(made):

@@ -15,7 +15,7 @@ from pipeline.params import Model, Reference, Train
 
 SYSTEMS = ("pix2pix", "nerk", "liu", "scft", "mask")
 
-Batch = dict[str, Tensor]  # images (B, C, H, W) by name, as `augment.prepare` returns them
+Batch = dict[str, Tensor]  # images (B, C, H, W) by name, as `augment.prepare_batch` returns them
 Terms = dict[str, Tensor]  # the weighted terms of a loss by name, each a map whose first axis is the batch
 FeatureMaps = Callable[[Tensor], list[Tensor]] | None  # pictures (B, 3, H, W) in [-1, 1] -> maps, if compared
 

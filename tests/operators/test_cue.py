@@ -13,7 +13,7 @@ from scipy.ndimage import gaussian_filter
 from scipy.spatial.distance import cdist
 
 from pipeline import chance
-from pipeline.dataset import Pairs
+from pipeline.batches.dataset import Pairs
 from pipeline.images import codec, png
 from pipeline.images.pixels import resize
 from pipeline.operators import cue as cues

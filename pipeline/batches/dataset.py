@@ -26,7 +26,7 @@ from pipeline.shards.column import Shard, list_shards
 
 
 @dataclass(frozen=True)
-class Entry:
+class SampleEntry:
     """A sample in its shard: (offset, size) in bytes of each member by suffix."""
 
     key: str
@@ -46,7 +46,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Fresh:
+class AugmentationPolicy:
     """The augmentation of each sample in each epoch, drawn by a hash of seed, key and epoch.
 
     One of several sketch columns is chosen; references are bent as `reference` says (None: as packed); with
@@ -94,15 +94,15 @@ class Pairs(Dataset):
         split: str,
         sketch: str,
         columns: tuple[str, ...] = ("cue",),
-        fresh: Fresh | None = None,
+        fresh: AugmentationPolicy | None = None,
     ):
         """Read the index of a split: train, val or test."""
         shards = list_shards(folder)
-        self.fingerprint = fingerprint(shards)
+        self.fingerprint = dataset_fingerprint(shards)
         self.sketches = [f"sketch-{name}" for name in sketch.split(",")]
         self.columns, self.fresh = columns, fresh
         self.entries = [
-            Entry(row.key, shard.path, row.places)
+            SampleEntry(row.key, shard.path, row.places)
             for shard in shards
             if shard.name.startswith(f"{split}-")
             for row in shard.rows
@@ -157,7 +157,7 @@ class Pairs(Dataset):
             else None,
         )
 
-    def refer(self, entry: Entry, drawn: Augmentation) -> dict[str, Tensor | str | bool]:
+    def refer(self, entry: SampleEntry, drawn: Augmentation) -> dict[str, Tensor | str | bool]:
         """Return how the reference of a sample is made; unless the epoch bends it, as packed, and itself."""
         made: dict[str, Tensor | str | bool] = {}
         facts = drawn.bent
@@ -185,31 +185,33 @@ class Pairs(Dataset):
         """Return how the columns of the first sample were made, without the facts that differ by sample."""
         facts = json.loads(self.entries[0].read("json"))
         return {
-            column: {name: value for name, value in facts[column].items() if name not in own(column)}
+            column: {
+                name: value for name, value in facts[column].items() if name not in per_sample_fields(column)
+            }
             for column in self.packed
             if column in facts
         }
 
 
-def own(column: str) -> tuple[str, ...]:
+def per_sample_fields(column: str) -> tuple[str, ...]:
     """Name the facts of a column that differ from sample to sample."""
     if column == "reference":
         return ("points", "shift", "flip", "subject")
     return ("drawn", "dropped") if column == "cue" else ("complexity",)
 
 
-def fingerprint(shards: list[Shard]) -> str:
+def dataset_fingerprint(shards: list[Shard]) -> str:
     """Return a hash of the content of a dataset."""
     return hashlib.sha256(dumps([[shard.name, shard.sha256] for shard in shards])).hexdigest()
 
 
-def tensor(image: np.ndarray) -> Tensor:
+def to_tensor(image: np.ndarray) -> Tensor:
     """Turn uint8 (H, W) or (H, W, 3) into float32 (C, H, W) in [-1, 1]."""
     planes = image[None] if image.ndim == 2 else image.transpose(2, 0, 1)
     return torch.from_numpy(planes.astype(np.float32) / 127.5 - 1)
 
 
-def array(planes: Tensor) -> np.ndarray:
+def to_array(planes: Tensor) -> np.ndarray:
     """Turn (C, H, W) in [-1, 1] into uint8 (H, W) or (H, W, 3), rounded."""
     levels = ((planes.detach().float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).cpu().numpy()
     return levels[0] if len(levels) == 1 else np.ascontiguousarray(levels.transpose(1, 2, 0))

@@ -13,88 +13,88 @@ from torch.nn.functional import grid_sample, interpolate
 
 from pipeline.operators import warp
 
-COLORED = ("color", "cue", "reference")  # with three channels
+COLOR_COLUMNS = ("color", "cue", "reference")  # with three channels
 
 
-def prepare(raw: dict, device: torch.device | str = "cpu") -> dict:
+def prepare_batch(raw: dict, device: torch.device | str = "cpu") -> dict:
     """Turn a batch of samples, as `Pairs` returns them, into the inputs of the systems: keys, and float32.
 
     There are `sketch` (B, 1, H, W) and `color`, and, if the samples have them or say how to make them, `cue`,
     `reference` and `target` (B, 3, H, W), in [-1, 1]; `mask` (B, 1, H, W) of 0 and 1; and, if asked for,
-    `flow` (B, H, W, 2): the position in the target from which each pixel of the reference comes, x and y in
+    `batch_flow` (B, H, W, 2): the position in the target from which each pixel of the reference comes, x and y in
     [0, 1]. The target is the color, tinted if the reference is tinted before it is bent.
     """
     device = torch.device(device)
     given = {name: values.to(device, non_blocking=True) for name, values in raw.items() if name != "key"}
-    images, made = planes(given), {"key": raw["key"]}
+    images, made = to_planes(given), {"key": raw["key"]}
     color = images["color"]
     if "points" in given:
-        tinted, at = given["tinted"][:, None], flow(given, *color.shape[2:])
-        images["target"] = tint(color, given["shift"] * tinted)  # by 0 where it is tinted after
+        tinted, at = given["tinted"][:, None], batch_flow(given, *color.shape[2:])
+        images["target"] = tint_batch(color, given["shift"] * tinted)  # by 0 where it is tinted after
         if "reference" not in images:
-            images["reference"] = tint(bend(images["target"], at), given["shift"] * ~tinted)
+            images["reference"] = tint_batch(warp_batch(images["target"], at), given["shift"] * ~tinted)
         if "flow" in given:
             made["flow"] = at
     elif "reference" in images:
         images["target"] = color
     if "mask" in given:
         made["mask"] = given["mask"][:, None].float()
-    return made | {name: scale(levels) for name, levels in images.items()}
+    return made | {name: scale_levels(levels) for name, levels in images.items()}
 
 
-def planes(given: dict[str, Tensor]) -> dict[str, Tensor]:
+def to_planes(given: dict[str, Tensor]) -> dict[str, Tensor]:
     """View the pictures of a batch as (B, C, H, W), and flip those of the samples marked `mirrored`."""
-    images = {name: given[name].permute(0, 3, 1, 2) for name in COLORED if name in given}
+    images = {name: given[name].permute(0, 3, 1, 2) for name in COLOR_COLUMNS if name in given}
     images["sketch"] = given["sketch"][:, None]
     if "mirrored" in given:
         for name in images.keys() - {"reference"}:
-            images[name] = choose(given["mirrored"], images[name].flip(3), images[name])
+            images[name] = choose_samples(given["mirrored"], images[name].flip(3), images[name])
     return images
 
 
-def choose(which: Tensor, one: Tensor, other: Tensor) -> Tensor:
+def choose_samples(which: Tensor, one: Tensor, other: Tensor) -> Tensor:
     """Take the samples (B, ...) of `one` where `which` (B) is true, else of `other`."""
     return torch.where(which.view(-1, *[1] * (other.ndim - 1)), one, other)
 
 
-def tint(levels: Tensor, shift: Tensor) -> Tensor:
+def tint_batch(levels: Tensor, shift: Tensor) -> Tensor:
     """Add a shift (B, 3) to each channel of pictures (B, 3, H, W), within [0, 255]."""
     return (levels + shift[:, :, None, None]).round_().clamp_(0, 255)
 
 
-def bend(levels: Tensor, at: Tensor) -> Tensor:
+def warp_batch(levels: Tensor, at: Tensor) -> Tensor:
     """Sample each pixel (B, 3, H, W) at its flow, bilinearly, reflected at the border; in levels."""
     return grid_sample(levels, 2 * at - 1, padding_mode="reflection", align_corners=False).round_()
 
 
-def flow(given: dict[str, Tensor], height: int, width: int) -> Tensor:
+def batch_flow(given: dict[str, Tensor], height: int, width: int) -> Tensor:
     """Compute the position from which each pixel of the references comes: (B, H, W, 2), x and y in [0, 1]."""
     points = given["points"]
     side, grid = min(max(height, width), warp.LATTICE_SIDE), round(points.shape[1] ** 0.5)
-    moved = points.mT.reshape(-1, grid**2) @ basis(grid, side, points.device)
+    moved = points.mT.reshape(-1, grid**2) @ device_basis(grid, side, points.device)
     moved = moved.view(-1, 2, side, side)
     if (height, width) != (side, side):
         moved = interpolate(moved, (height, width), mode="bicubic", align_corners=False)
-    x = moved[:, 0] + centers(width, points.device)
-    y = moved[:, 1] + centers(height, points.device)[:, None]
+    x = moved[:, 0] + device_centers(width, points.device)
+    y = moved[:, 1] + device_centers(height, points.device)[:, None]
     if "reference" in given:  # as packed: it shows the sample unmirrored
-        x = choose(given["mirrored"], 1 - x, x)
+        x = choose_samples(given["mirrored"], 1 - x, x)
     at = torch.stack((x, y), dim=3)
-    return choose(given["flipped"], at.flip(2), at)
+    return choose_samples(given["flipped"], at.flip(2), at)
 
 
 @lru_cache(maxsize=4)
-def basis(grid: int, side: int, device: torch.device) -> Tensor:
+def device_basis(grid: int, side: int, device: torch.device) -> Tensor:
     """Return the displacement of each pixel by each point, (grid * grid, side * side), cached on a device."""
     return torch.from_numpy(warp.spline_basis(grid, side)).float().to(device)
 
 
-def centers(side: int, device: torch.device) -> Tensor:
+def device_centers(side: int, device: torch.device) -> Tensor:
     """List the centers of `side` pixels in [0, 1]."""
     return (torch.arange(side, device=device) + 0.5) / side
 
 
-def scale(levels: Tensor) -> Tensor:
+def scale_levels(levels: Tensor) -> Tensor:
     """Turn levels into float32 in [-1, 1], in the memory layout that is fastest on their device."""
     form = torch.channels_last if levels.is_cuda else torch.contiguous_format
     return levels.contiguous(memory_format=form).div(127.5).sub_(1)

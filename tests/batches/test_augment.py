@@ -11,9 +11,9 @@ from made import packed, picture
 from torch._subclasses import FakeTensorMode
 from torch.utils.data import default_collate
 
-from pipeline import augment
-from pipeline.augment import prepare
-from pipeline.dataset import Fresh, Pairs, array, tensor
+from pipeline.batches import augment
+from pipeline.batches.augment import prepare_batch
+from pipeline.batches.dataset import AugmentationPolicy, Pairs, to_array, to_tensor
 from pipeline.operators import warp
 from pipeline.params import Reference
 
@@ -50,8 +50,8 @@ def drawn(side: int, height: int = 0, **params) -> tuple[dict, list[np.ndarray],
 
 def loaded(folder, columns, place=2, **fresh) -> dict:
     """Prepare a batch of a sample twice, drawn in epoch 1."""
-    pairs = Pairs(folder, "train", "b7", columns, Fresh(0, **fresh))
-    return prepare(default_collate([pairs[(1, place)]] * 2))
+    pairs = Pairs(folder, "train", "b7", columns, AugmentationPolicy(0, **fresh))
+    return prepare_batch(default_collate([pairs[(1, place)]] * 2))
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def data(tmp_path_factory):
 def test_samples_as_packed_are_scaled_to_minus_one_and_one(data):
     pairs = Pairs(data, "train", "b7", ("cue", "mask", "reference"))
     raw = [pairs[number] for number in range(3)]
-    found = prepare(default_collate(raw))
+    found = prepare_batch(default_collate(raw))
     assert found.keys() == {"key", *SHAPES}
     assert found["key"] == ["000", "001", "002"]
     for name, channels in SHAPES.items():
@@ -71,7 +71,7 @@ def test_samples_as_packed_are_scaled_to_minus_one_and_one(data):
         assert found[name].dtype == torch.float32
         assert found[name].is_contiguous()
     for name in ("sketch", "color", "cue", "reference"):
-        wanted = torch.stack([tensor(one[name].numpy()) for one in raw])
+        wanted = torch.stack([to_tensor(one[name].numpy()) for one in raw])
         assert torch.equal(found[name], wanted)
     assert torch.equal(found["target"], found["color"])
     assert torch.equal(found["mask"][:, 0], torch.stack([one["mask"] for one in raw]).float())
@@ -80,23 +80,23 @@ def test_samples_as_packed_are_scaled_to_minus_one_and_one(data):
 def test_samples_without_draws_are_shown_with_the_color_as_target():
     levels = torch.from_numpy(np.stack([picture(number) for number in range(2)]))
     raw = {"key": ["a", "b"], "color": levels, "reference": levels.flip(0), "sketch": levels[..., 0]}
-    found = prepare(raw)
+    found = prepare_batch(raw)
     assert found.keys() == {"key", "sketch", "color", "reference", "target"}
     assert torch.equal(found["target"], found["color"])
-    assert (array(found["reference"][0]) == levels[1].numpy()).all()
+    assert (to_array(found["reference"][0]) == levels[1].numpy()).all()
 
 
 @SIDES
 def test_the_flow_is_that_of_the_host(side):
     raw, _, facts = drawn(side, strength=0.25)
-    found = prepare(raw)["flow"]
+    found = prepare_batch(raw)["flow"]
     for at, told in zip(found, facts, strict=True):
         np.testing.assert_allclose(at, warp.spline_flow(told["points"], side, side, told["flip"]), atol=1e-4)
 
 
 def test_the_flow_of_an_oblong_picture_is_that_of_the_host():
     raw, _, facts = drawn(48, 24)
-    for at, told in zip(prepare(raw)["flow"], facts, strict=True):
+    for at, told in zip(prepare_batch(raw)["flow"], facts, strict=True):
         np.testing.assert_allclose(at, warp.spline_flow(told["points"], 24, 48, told["flip"]), atol=1e-4)
 
 
@@ -104,8 +104,8 @@ def test_the_flow_of_an_oblong_picture_is_that_of_the_host():
 @pytest.mark.parametrize("order", ["before", "after"])
 def test_a_reference_is_that_of_the_host_but_for_the_32nd_of_a_pixel(side, order):
     raw, colors, facts = drawn(side, order=order)
-    for found, color, told in zip(prepare(raw)["reference"], colors, facts, strict=True):
-        difference = np.abs(array(found).astype(int) - warp.bend_picture(color, told))
+    for found, color, told in zip(prepare_batch(raw)["reference"], colors, facts, strict=True):
+        difference = np.abs(to_array(found).astype(int) - warp.bend_picture(color, told))
         assert difference.mean() < 0.5
         assert difference.max() <= 2
 
@@ -114,7 +114,7 @@ def test_a_picture_is_tinted_level_by_level_as_on_the_host():
     levels = np.broadcast_to(np.arange(256, dtype=np.uint8)[:, None, None], (256, 1, 3)).copy()
     shifts = np.array([(0.5, -0.5, 12.345), (-1e3, 1e3, 0.0), (1.5, 49.999, -49.5)])
     batch = torch.from_numpy(levels).permute(2, 0, 1).expand(3, 3, 256, 1)
-    found = augment.tint(batch, torch.from_numpy(shifts).float())
+    found = augment.tint_batch(batch, torch.from_numpy(shifts).float())
     for one, shift in zip(found, shifts, strict=True):
         assert np.array_equal(one.permute(1, 2, 0).numpy(), warp.tint_picture(levels, shift))
 
@@ -122,28 +122,29 @@ def test_a_picture_is_tinted_level_by_level_as_on_the_host():
 @pytest.mark.parametrize("order", ["before", "after"])
 def test_the_target_is_tinted_if_the_reference_is_before_it_is_bent(order):
     raw, colors, facts = drawn(32, order=order)
-    for found, color, told in zip(prepare(raw)["target"], colors, facts, strict=True):
+    for found, color, told in zip(prepare_batch(raw)["target"], colors, facts, strict=True):
         wanted = warp.tint_picture(color, np.array(told["shift"])) if order == "before" else color
-        assert (array(found) == wanted).all()
+        assert (to_array(found) == wanted).all()
 
 
 def test_samples_of_a_batch_keep_to_their_own_draws():
     raw, colors, facts = drawn(32)
     raw["mirrored"], raw["tinted"] = torch.tensor([[True, False] * 2, [True, True, False, False]])
-    found = prepare(raw)
+    found = prepare_batch(raw)
     for number, (color, told) in enumerate(zip(colors, facts, strict=True)):
         seen = color[:, ::-1].copy() if number % 2 == 0 else color
         told = told | {"order": "before" if number < 2 else "after"}
-        assert (array(found["color"][number]) == seen).all()
+        assert (to_array(found["color"][number]) == seen).all()
         assert (
-            np.abs(array(found["reference"][number]).astype(int) - warp.bend_picture(seen, told)).max() <= 2
+            np.abs(to_array(found["reference"][number]).astype(int) - warp.bend_picture(seen, told)).max()
+            <= 2
         )
 
 
 def test_a_mirrored_sample_is_mirrored_in_all_that_shows_it():
     raw, _, _ = drawn(32)
     raw |= {"cue": raw["color"].flip(0), "reference": raw["color"].flip(1), "mask": raw["sketch"] % 2}
-    plain, mirrored = (prepare(raw | {"mirrored": torch.full((4,), each)}) for each in (False, True))
+    plain, mirrored = (prepare_batch(raw | {"mirrored": torch.full((4,), each)}) for each in (False, True))
     for name in ("color", "sketch", "cue"):
         assert torch.equal(plain[name].flip(3), mirrored[name])
         assert not torch.equal(plain[name], mirrored[name])
@@ -157,8 +158,8 @@ def test_the_flow_takes_the_target_to_the_reference_mirrored_or_not(tmp_path, pa
     """As packed, a reference shows its picture as that was before it was mirrored."""
     data = packed(tmp_path, reference=Reference(order="before"))
     found = loaded(data, ("reference", "flow"), reference=params, flip=flip)
-    again = warp.warp(array(found["target"][0]), found["flow"][0].numpy())
-    difference = np.abs(array(found["reference"][0]).astype(int) - again)
+    again = warp.warp(to_array(found["target"][0]), found["flow"][0].numpy())
+    difference = np.abs(to_array(found["reference"][0]).astype(int) - again)
     assert np.quantile(difference, 0.95) <= 2  # of a disk, whose edge is sharp
     assert np.ptp(again.astype(int), axis=(0, 1)).max() > 100
     assert not torch.equal(found["target"], found["color"])
@@ -178,9 +179,9 @@ def test_nothing_waits_for_a_gpu_and_pictures_lie_there_with_their_channels_last
             fake = {
                 name: values if name == "key" else mode.from_tensor(values) for name, values in raw.items()
             }
-            found = prepare(fake | {"cue": fake["color"], "mask": fake["sketch"]}, "cuda")
+            found = prepare_batch(fake | {"cue": fake["color"], "mask": fake["sketch"]}, "cuda")
     finally:
-        augment.basis.cache_clear()
+        augment.device_basis.cache_clear()
     assert found.keys() == {"key", "flow", *SHAPES}
     for name, channels in SHAPES.items():
         assert found[name].device.type == "cuda"
@@ -191,7 +192,7 @@ def test_nothing_waits_for_a_gpu_and_pictures_lie_there_with_their_channels_last
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
 def test_a_gpu_makes_the_same():
     raw, _, _ = drawn(320)
-    here, there = prepare(raw), prepare(raw, "cuda")
+    here, there = prepare_batch(raw), prepare_batch(raw, "cuda")
     for name in here.keys() - {"key"}:
         torch.testing.assert_close(there[name].cpu(), here[name], atol=2.1 / 127.5, rtol=0)
         assert (there[name].cpu() - here[name]).abs().mean() < 1e-4
@@ -200,5 +201,5 @@ def test_a_gpu_makes_the_same():
 def test_what_was_loaded_is_left_as_it_was():
     raw, _, _ = drawn(32)
     before = {name: values.clone() for name, values in raw.items() if name != "key"}
-    prepare(raw)
+    prepare_batch(raw)
     assert all(torch.equal(raw[name], values) for name, values in before.items())

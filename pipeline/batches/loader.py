@@ -13,15 +13,15 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from pipeline import Halt
-from pipeline.augment import prepare
+from pipeline.batches.augment import prepare_batch
+from pipeline.batches.dataset import Pairs
 from pipeline.chance import digest
-from pipeline.dataset import Pairs
 from pipeline.run.processes import hold_memory
 
-AHEAD = 2  # batches that each process prefetches
+PREFETCH = 2  # batches that each process prefetches
 
 
-class Order:
+class BatchOrder:
     """The batches of an endless run from `step` on, as lists of (epoch, number of the sample).
 
     Of `world` ranks, which must divide the batch, this one takes the `rank`-th of as many equal parts.
@@ -30,7 +30,9 @@ class Order:
     def __init__(self, keys: list[str], batch: int, seed: int, step: int, rank: int = 0, world: int = 1):
         """Order samples of these keys into batches of `batch` for all ranks together."""
         self.samples, self.batch, self.step, self.rank, self.world = len(keys), batch, step, rank, world
-        self.ordered = lru_cache(maxsize=2)(partial(shuffled, keys, seed))  # a batch may reach into the next
+        self.ordered = lru_cache(maxsize=2)(
+            partial(shuffle_epoch, keys, seed)
+        )  # a batch may reach into the next
 
     def at(self, step: int) -> list[tuple[int, int]]:
         """List the samples of all ranks at a step, as (epoch, number)."""
@@ -45,12 +47,14 @@ class Order:
             yield self.at(step)[self.rank * size : (self.rank + 1) * size]
 
 
-def shuffled(keys: list[str], seed: int, epoch: int) -> list[int]:
+def shuffle_epoch(keys: list[str], seed: int, epoch: int) -> list[int]:
     """Order the numbers of the samples by a hash of seed, epoch and key."""
     return sorted(range(len(keys)), key=lambda number: digest(seed, "order", str(epoch), keys[number]))
 
 
-def batches(pairs: Pairs, order: Order, workers: int, device: torch.device | str = "cpu") -> Iterator[dict]:
+def endless_batches(
+    pairs: Pairs, order: BatchOrder, workers: int, device: torch.device | str = "cpu"
+) -> Iterator[dict]:
     """Yield prepared batches without end, in the given order; they are equal for any number of workers.
 
     Raise Halt if there are fewer samples than fill a batch.
@@ -59,63 +63,65 @@ def batches(pairs: Pairs, order: Order, workers: int, device: torch.device | str
         raise Halt(
             f"{len(pairs)} training samples do not fill a batch of {order.batch}: lower batch, or pack more"
         )
-    yield from ahead(DataLoader(pairs, batch_sampler=order, **processes(workers, device)), device)
+    yield from prepare_ahead(
+        DataLoader(pairs, batch_sampler=order, **loader_options(workers, device)), device
+    )
 
 
-class Once:
+class SinglePass:
     """The prepared batches of a loader, all of them each time it is iterated."""
 
     def __init__(self, loader: DataLoader, device: torch.device | str):
         self.loader, self.device = loader, device
 
     def __iter__(self) -> Iterator[dict]:
-        return ahead(self.loader, self.device)
+        return prepare_ahead(self.loader, self.device)
 
 
-def once(
+def single_pass(
     samples: Dataset,
     batch: int,
     workers: int,
     device: torch.device | str = "cpu",
     rank: int = 0,
     world: int = 1,
-) -> Once:
+) -> SinglePass:
     """Load every `world`-th sample from the `rank`-th on, in the order of the shards; the last batch smaller.
 
     The worker processes stay from one pass to the next.
     """
     own = range(rank, len(samples), world)  # type: ignore[arg-type]  # ours have a length
-    return Once(DataLoader(samples, batch, sampler=own, **processes(workers, device)), device)
+    return SinglePass(DataLoader(samples, batch, sampler=own, **loader_options(workers, device)), device)
 
 
-def processes(workers: int, device: torch.device | str) -> dict:
+def loader_options(workers: int, device: torch.device | str) -> dict:
     """Return how a loader starts its processes: not by fork, which hangs after threads have run."""
     # With its own generator, the loader draws no random numbers from that of training.
     told = {"num_workers": workers, "generator": torch.Generator()}
     if workers:
-        told |= {"multiprocessing_context": "spawn", "persistent_workers": True, "prefetch_factor": AHEAD}
-        told |= {"worker_init_fn": begin}
+        told |= {"multiprocessing_context": "spawn", "persistent_workers": True, "prefetch_factor": PREFETCH}
+        told |= {"worker_init_fn": start_loader}
     return told | {"pin_memory": torch.device(device).type == "cuda"}
 
 
-def begin(worker: int) -> None:
+def start_loader(worker: int) -> None:
     """Set up a worker process."""
     hold_memory()
 
 
-def ahead(loader: DataLoader, device: torch.device | str) -> Iterator[dict]:
+def prepare_ahead(loader: DataLoader, device: torch.device | str) -> Iterator[dict]:
     """Prepare the batches of a loader; on a GPU in a stream of its own, while it computes the step before."""
     device = torch.device(device)
     side = torch.cuda.Stream(device) if device.type == "cuda" else None
-    for raw in alive(loader):
+    for raw in watch_loader(loader):
         with torch.cuda.stream(side):  # a no-op for None
-            batch = prepare(raw, device)
+            batch = prepare_batch(raw, device)
         if side:
-            hand_over(batch, side)
+            synchronize_stream(batch, side)
         yield batch
 
 
-def alive(loader: DataLoader) -> Iterator[dict]:
+def watch_loader(loader: DataLoader) -> Iterator[dict]:
     """Yield the batches of a loader. Raise Halt if one of its processes was killed."""
     try:
         yield from loader
@@ -127,7 +133,7 @@ def alive(loader: DataLoader) -> Iterator[dict]:
         ) from error
 
 
-def hand_over(batch: dict, side: torch.cuda.Stream) -> None:
+def synchronize_stream(batch: dict, side: torch.cuda.Stream) -> None:
     """Let the current stream of the GPU wait for a batch, and keep its memory until that has used it."""
     now = torch.cuda.current_stream(side.device)
     now.wait_stream(side)

@@ -10,9 +10,10 @@ import pytest
 import torch
 from made import packed, sample
 
-from pipeline import Halt, feed
-from pipeline.dataset import Fresh, Pairs
-from pipeline.feed import Order, ahead, batches, once
+from pipeline import Halt
+from pipeline.batches import loader as batches_loader
+from pipeline.batches.dataset import AugmentationPolicy, Pairs
+from pipeline.batches.loader import BatchOrder, endless_batches, prepare_ahead, single_pass
 from pipeline.images import codec
 from pipeline.shards import column
 
@@ -26,7 +27,9 @@ def pairs(tmp_path_factory):
 @pytest.fixture(scope="module")
 def eight(tmp_path_factory):
     """Open a training split of eight samples, mirrored at random."""
-    return Pairs(packed(tmp_path_factory.mktemp("eight"), train=8), "train", "b7", (), Fresh(0, flip=0.5))
+    return Pairs(
+        packed(tmp_path_factory.mktemp("eight"), train=8), "train", "b7", (), AugmentationPolicy(0, flip=0.5)
+    )
 
 
 def names(pairs):
@@ -36,12 +39,12 @@ def names(pairs):
 
 def order(pairs, batch=2, seed=0, step=0, rank=0, world=1):
     """Order the samples of a split."""
-    return Order(names(pairs), batch, seed, step, rank, world)
+    return BatchOrder(names(pairs), batch, seed, step, rank, world)
 
 
 def keys(pairs, steps, workers=0, **given):
     """List the keys of some batches."""
-    endless = batches(pairs, order(pairs, **given), workers)
+    endless = endless_batches(pairs, order(pairs, **given), workers)
     found = [batch["key"] for batch in islice(endless, steps)]
     endless.close()  # ends its processes
     return found
@@ -57,13 +60,13 @@ def test_every_epoch_holds_every_sample_once_whatever_the_batch(pairs, batch):
 @pytest.fixture
 def forked(monkeypatch):
     """Fork processes from one that has imported torch, as many take a minute to do so; others are spawned."""
-    start = feed.processes
+    start = batches_loader.loader_options
 
     def chosen(workers, device):
         return start(workers, device) | ({"multiprocessing_context": "forkserver"} if workers else {})
 
-    multiprocessing.set_forkserver_preload(["pytest", "pipeline.dataset"])
-    monkeypatch.setattr(feed, "processes", chosen)
+    multiprocessing.set_forkserver_preload(["pytest", "pipeline.batches.dataset"])
+    monkeypatch.setattr(batches_loader, "loader_options", chosen)
 
 
 @pytest.mark.filterwarnings("ignore:This DataLoader will create")  # more processes than there may be cores
@@ -88,8 +91,10 @@ def test_all_ranks_together_take_what_the_order_tells_of_a_step(pairs):
 
 def test_an_epoch_is_ordered_once(pairs, monkeypatch):
     asked = []
-    shuffled = feed.shuffled
-    monkeypatch.setattr(feed, "shuffled", lambda *given: asked.append(given[2]) or shuffled(*given))
+    shuffled = batches_loader.shuffle_epoch
+    monkeypatch.setattr(
+        batches_loader, "shuffle_epoch", lambda *given: asked.append(given[2]) or shuffled(*given)
+    )
     whole = order(pairs, 4)
     for step in range(6):
         assert whole.at(step) == whole.at(step)
@@ -97,7 +102,7 @@ def test_an_epoch_is_ordered_once(pairs, monkeypatch):
 
 
 def test_a_sample_is_drawn_for_the_epoch_that_it_is_taken_in(eight):
-    found = next(batches(eight, order(eight, 3, step=2), 0))
+    found = next(endless_batches(eight, order(eight, 3, step=2), 0))
     drawn = [eight[place] for place in order(eight, 3).at(2)]
     assert [epoch for epoch, _ in order(eight, 3).at(2)] == [0, 0, 1]
     assert found["key"] == [one["key"] for one in drawn]
@@ -135,24 +140,24 @@ def test_taking_up_a_run_decodes_nothing_that_was_seen(pairs, monkeypatch):
     read = []
     decode = codec.decode
     monkeypatch.setattr("pipeline.images.codec.decode", lambda data: read.append(data) or decode(data))
-    next(batches(pairs, order(pairs, step=1000), 0))
+    next(endless_batches(pairs, order(pairs, step=1000), 0))
     assert len(read) == 2 * 2
 
 
 def test_fewer_samples_than_a_batch_are_refused(pairs):
     with pytest.raises(Halt, match="7 training samples do not fill a batch of 8"):
-        next(batches(pairs, order(pairs, 8), 0))
+        next(endless_batches(pairs, order(pairs, 8), 0))
 
 
 def test_loading_draws_no_random_numbers(pairs):
     before = torch.get_rng_state()
     keys(pairs, 5)
-    list(once(pairs, 2, 0))
+    list(single_pass(pairs, 2, 0))
     assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_once_gives_every_sample_in_the_order_of_the_shards(pairs):
-    found = once(pairs, 3, 0)
+    found = single_pass(pairs, 3, 0)
     for _ in range(2):
         assert [batch["key"] for batch in found] == [["000", "001", "002"], ["003", "004", "005"], ["006"]]
 
@@ -160,16 +165,17 @@ def test_once_gives_every_sample_in_the_order_of_the_shards(pairs):
 @pytest.mark.parametrize("world", [2, 4, 8])
 def test_once_gives_every_sample_to_one_rank(pairs, world):
     share = [
-        list(chain(*(batch["key"] for batch in once(pairs, 3, 0, rank=r, world=world)))) for r in range(world)
+        list(chain(*(batch["key"] for batch in single_pass(pairs, 3, 0, rank=r, world=world))))
+        for r in range(world)
     ]
     assert share == [names(pairs)[rank::world] for rank in range(world)]
 
 
 def test_the_processes_of_once_stay_from_one_pass_to_the_next(pairs):
-    found = once(pairs, 3, 1)
+    found = single_pass(pairs, 3, 1)
     first = [batch["key"] for batch in found]
     processes = set(multiprocessing.active_children())
-    assert [batch["key"] for batch in found] == first == [batch["key"] for batch in once(pairs, 3, 0)]
+    assert [batch["key"] for batch in found] == first == [batch["key"] for batch in single_pass(pairs, 3, 0)]
     assert set(multiprocessing.active_children()) == processes != set()
 
 
@@ -188,21 +194,21 @@ class Deadly(torch.utils.data.Dataset):
 
 
 def test_a_process_that_was_killed_is_named_with_what_to_turn_down(forked):
-    loader = torch.utils.data.DataLoader(Deadly(), 1, **feed.processes(1, "cpu"))
+    loader = torch.utils.data.DataLoader(Deadly(), 1, **batches_loader.loader_options(1, "cpu"))
     with pytest.raises(Halt, match=r"a process that loads samples was killed.*: use fewer --workers"):
-        list(feed.alive(loader))
+        list(batches_loader.watch_loader(loader))
 
 
 def test_on_a_gpu_batches_are_copied_from_pinned_memory():
-    assert feed.processes(0, "cuda")["pin_memory"]
-    assert not feed.processes(0, "cpu")["pin_memory"]
+    assert batches_loader.loader_options(0, "cuda")["pin_memory"]
+    assert not batches_loader.loader_options(0, "cpu")["pin_memory"]
 
 
 def test_what_is_prepared_ahead_is_asked_for_batch_by_batch():
     taken = []
     levels = torch.zeros(1, 4, 4, 3, dtype=torch.uint8)
     loader = ({"key": [taken.append(n) or n], "color": levels, "sketch": levels[..., 0]} for n in range(3))
-    found = ahead(loader, "cpu")
+    found = prepare_ahead(loader, "cpu")
     assert next(found)["key"] == [0]
     assert taken == [0]
     assert [batch["key"] for batch in found] == [[1], [2]]
@@ -210,7 +216,7 @@ def test_what_is_prepared_ahead_is_asked_for_batch_by_batch():
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
 def test_a_gpu_gets_the_same_batches(eight):
-    here, there = (batches(eight, order(eight, 3), 0, device) for device in ("cpu", "cuda"))
+    here, there = (endless_batches(eight, order(eight, 3), 0, device) for device in ("cpu", "cuda"))
     for one, other in islice(zip(here, there, strict=False), 20):
         assert one["key"] == other["key"]
         assert torch.equal(one["color"], other["color"].cpu())

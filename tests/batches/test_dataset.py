@@ -12,7 +12,7 @@ from made import SIDE, packed, sample
 from PIL import Image
 
 from pipeline import Halt
-from pipeline.dataset import Entry, Fresh, Pairs, array, tensor
+from pipeline.batches.dataset import AugmentationPolicy, Pairs, SampleEntry, to_array, to_tensor
 from pipeline.images import codec
 from pipeline.operators import warp
 from pipeline.operators.mask import MASK_NAMES, make_mask
@@ -41,9 +41,9 @@ def test_a_sample_is_what_was_packed(pairs):
 
 def test_pixels_survive_the_way_to_tensors_and_back():
     every_level = np.arange(256, dtype=np.uint8).reshape(16, 16)
-    assert (array(tensor(every_level)) == every_level).all()
+    assert (to_array(to_tensor(every_level)) == every_level).all()
     color = np.stack([every_level, every_level[::-1], every_level.T], axis=2)
-    assert (array(tensor(color)) == color).all()
+    assert (to_array(to_tensor(color)) == color).all()
 
 
 def test_pictures_of_one_bit_are_read_as_black_and_white(pairs):
@@ -98,12 +98,12 @@ DRAWN = {"points", "shift", "tinted", "flipped"}  # what tells how a reference i
 
 def drawn(folder, place, columns=REFERENCE, sketch="b7", **fresh):
     """Load a sample with fresh draws."""
-    return Pairs(folder, "train", sketch, columns, Fresh(0, **fresh))[place]
+    return Pairs(folder, "train", sketch, columns, AugmentationPolicy(0, **fresh))[place]
 
 
 @pytest.mark.parametrize("place", [3, (1, 3)])
 def test_the_packed_reference_serves_where_none_is_drawn_anew(tmp_path, place):
-    found = Pairs(packed(tmp_path), "train", "b7", REFERENCE, Fresh(0))[place]
+    found = Pairs(packed(tmp_path), "train", "b7", REFERENCE, AugmentationPolicy(0))[place]
     assert np.array_equal(found["reference"], codec.decode(sample(3).members["reference.png"]))
     assert found.keys() == {"key", "mirrored", "color", "sketch", "reference", "flow"} | DRAWN
     facts = warp.draw_reference("003", Reference())
@@ -128,8 +128,10 @@ def test_each_epoch_draws_a_reference_anew_and_the_same_each_time(tmp_path):
 def test_a_reference_drawn_anew_is_not_read(tmp_path, monkeypatch):
     packed(tmp_path)
     read = []
-    picture = Entry.picture
-    monkeypatch.setattr(Entry, "picture", lambda own, column: read.append(column) or picture(own, column))
+    picture = SampleEntry.picture
+    monkeypatch.setattr(
+        SampleEntry, "picture", lambda own, column: read.append(column) or picture(own, column)
+    )
     drawn(tmp_path, (1, 2), reference=Reference())
     assert read == ["color", "sketch-b7"]
 

@@ -1,0 +1,1 @@
+"""A packed dataset -> batches of tensors, with augmentation."""
