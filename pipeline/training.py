@@ -21,7 +21,7 @@ from pipeline.models import WEIGHTS
 from pipeline.params import Model, Reference, Train
 from pipeline.progress import Tick, quiet
 from pipeline.systems import System
-from pipeline.systems.layers import count
+from pipeline.systems.layers import count_parameters
 from pipeline.update import advance
 
 POWER = 0.9  # of the polynomial decay
@@ -181,7 +181,7 @@ def model_config(session: Session, model: Model) -> dict:
         "dataset": pairs.fingerprint,
         "columns": pairs.facts,
         "side": pairs.side,
-        "parameters": {name: count(network) for name, network in learner.plain._asdict().items()},
+        "parameters": {name: count_parameters(network) for name, network in learner.plain._asdict().items()},
         "train": asdict(learner.train),
         "start": hashlib.sha256(Path(start, WEIGHTS).read_bytes()).hexdigest() if start else "",
     }

@@ -7,7 +7,7 @@ from safetensors.torch import load, save
 
 from pipeline.params import Model, Train
 from pipeline.systems import SYSTEMS, Networks, System, system
-from pipeline.systems.layers import count
+from pipeline.systems.layers import count_parameters
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -94,7 +94,7 @@ def test_the_systems_are_those_that_can_be_chosen():
 def test_the_networks_have_the_published_size(name):
     """A width of zero stands for the published one."""
     found = system(MODELS[name].system).networks(Model(MODELS[name].system, variant=MODELS[name].variant))
-    assert [count(network) / 1e6 for network in found] == pytest.approx(SIZES[name], rel=0.005)
+    assert [count_parameters(network) / 1e6 for network in found] == pytest.approx(SIZES[name], rel=0.005)
 
 
 @pytest.mark.parametrize(("height", "width"), [(32, 32), (64, 96)])

@@ -34,9 +34,9 @@ class Features(nn.Module):
     def __init__(self, net: str, file: str = ""):
         """Load the published weights, or those of `file` (.pth or .safetensors). Raise Halt if it fails."""
         super().__init__()
-        self.layers, self.returned = build(net), LAYERS[net]
-        with fitting(file or "torch's cache", net, choices()):
-            weights = parse(read(file, advice=choices()), file) if file else published(net)
+        self.layers, self.returned = build_vgg(net), LAYERS[net]
+        with fitting(file or "torch's cache", net, vgg_advice()):
+            weights = parse(read(file, advice=vgg_advice()), file) if file else published_weights(net)
             needed = self.layers.state_dict()
             self.layers.load_state_dict({name: weights[f"features.{name}"] for name in needed})
         for name, values in (("mean", MEAN), ("deviation", DEVIATION)):
@@ -53,7 +53,7 @@ class Features(nn.Module):
         return maps
 
 
-def build(net: str) -> nn.Sequential:
+def build_vgg(net: str) -> nn.Sequential:
     """Build the layers of a VGG up to the last map that is returned, numbered as torchvision's."""
     layers: list[nn.Module] = []
     inputs = 3
@@ -66,7 +66,7 @@ def build(net: str) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
-def published(net: str) -> Mapping[str, Tensor]:
+def published_weights(net: str) -> Mapping[str, Tensor]:
     """Return torchvision's weights from torch's cache, or download them once. Raise Halt if neither works."""
     from torchvision import models  # takes seconds, and only these losses need it
 
@@ -75,10 +75,10 @@ def published(net: str) -> Mapping[str, Tensor]:
         return weights.get_state_dict(progress=False, check_hash=True, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, UnpicklingError, EOFError) as error:
         raise Halt(
-            f"could not download the weights of {net} ({type(error).__name__}): {choices()}"
+            f"could not download the weights of {net} ({type(error).__name__}): {vgg_advice()}"
         ) from error
 
 
-def choices() -> str:
+def vgg_advice() -> str:
     """Return the advice on how to train without the published weights."""
     return "set train.vgg: FILE, a state dict as torchvision has it, or train.vgg: none"

@@ -83,7 +83,7 @@ def r1(logits: Tensor, images: Tensor) -> Tensor:
     return slope.square().flatten(1).sum(1)
 
 
-def even(module: nn.Module) -> None:
+def lecun_init(module: nn.Module) -> None:
     """Draw the weights of convolutions so that maps keep their scale without a norm; start biases at zero.
 
     LeCun et al., Efficient BackProp, 1998, section 4.6.
@@ -94,7 +94,7 @@ def even(module: nn.Module) -> None:
             nn.init.zeros_(module.bias)
 
 
-def normal(module: nn.Module) -> None:
+def normal_init(module: nn.Module) -> None:
     """Draw weights from N(0, 0.02) and scales of BatchNorm from N(1, 0.02); start biases at zero."""
     if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.BatchNorm2d):
         nn.init.normal_(module.weight, 1.0 if isinstance(module, nn.BatchNorm2d) else 0.0, 0.02)
@@ -112,7 +112,7 @@ def frozen(network: nn.Module) -> Iterator[None]:
         network.requires_grad_(True)
 
 
-def count(network: nn.Module) -> int:
+def count_parameters(network: nn.Module) -> int:
     """Count the trainable parameters of a network."""
     return sum(parameter.numel() for parameter in network.parameters())
 

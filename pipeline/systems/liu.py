@@ -14,7 +14,7 @@ from pipeline import Halt
 from pipeline.params import Model, Reference, Train
 from pipeline.systems import Batch, FeatureMaps, Networks, System, Terms
 from pipeline.systems.features import Features
-from pipeline.systems.layers import even, r1
+from pipeline.systems.layers import lecun_init, r1
 
 SCALES = (1.0, 2.0, 3.0, 10.0)  # of the pictures at 1/8, 1/4, 1/2 and all of the side
 PIXEL, PERCEPTUAL, R1 = 5.0, 1.0, 10.0  # weights of the losses
@@ -22,7 +22,7 @@ PIXEL, PERCEPTUAL, R1 = 5.0, 1.0, 10.0  # weights of the losses
 Style = tuple[Tensor, Tensor]  # the scale and the shift of each channel, both (B, C, 1, 1)
 
 
-class Residual(nn.Module):
+class HalvingResidual(nn.Module):
     """A residual block of stride 2, with a 1x1 convolution as its shortcut; a norm would lose color."""
 
     def __init__(self, inputs: int, outputs: int, slope: float = 0.0):
@@ -41,7 +41,7 @@ class Residual(nn.Module):
 def residuals(width: int, blocks: int, slope: float = 0.0) -> nn.ModuleList:
     """Build blocks: the first turns a picture into `width` channels, each other doubles them."""
     channels = [3, *(width * 2**block for block in range(blocks))]
-    return nn.ModuleList(Residual(inputs, outputs, slope) for inputs, outputs in pairwise(channels))
+    return nn.ModuleList(HalvingResidual(inputs, outputs, slope) for inputs, outputs in pairwise(channels))
 
 
 def encoder_block(inputs: int, outputs: int, kernel: int, stride: int) -> nn.Sequential:
@@ -50,7 +50,7 @@ def encoder_block(inputs: int, outputs: int, kernel: int, stride: int) -> nn.Seq
     return nn.Sequential(convolution, nn.InstanceNorm2d(outputs, affine=True), nn.ReLU())
 
 
-class Decode(nn.Module):
+class LiuDecoder(nn.Module):
     """Restyle a map twice, join the map of the encoder, and double the sides."""
 
     def __init__(self, inputs: int):
@@ -128,7 +128,7 @@ class LiuGenerator(nn.Module):
         channels = [width * 2**level for level in range(5)]
         halvings = [encoder_block(*pair, 4, 2) for pair in pairwise(channels)]
         self.down = nn.ModuleList([encoder_block(1, width, 3, 1), *halvings])
-        self.up = nn.ModuleList(Decode(inputs) for inputs in channels[:0:-1])
+        self.up = nn.ModuleList(LiuDecoder(inputs) for inputs in channels[:0:-1])
         self.side = nn.ModuleList(nn.Conv2d(inputs, 3, 1) for inputs in channels[-2:0:-1])
         self.last = nn.Conv2d(2 * width, 3, 1)
 
@@ -206,7 +206,9 @@ class Liu(System):
         """Build the generator, main or finetune, and the discriminator with fresh weights."""
         width = model.width or self.width
         extractor = {"main": CodeStyles, "finetune": MapStyles}[model.variant](width)
-        return Networks(LiuGenerator(width, extractor).apply(even), LiuDiscriminator(width).apply(even))
+        return Networks(
+            LiuGenerator(width, extractor).apply(lecun_init), LiuDiscriminator(width).apply(lecun_init)
+        )
 
     def features(self, file: str) -> Features | None:
         """Load VGG for the perceptual losses, unless `file` is "none". Raise Halt if it fails."""

@@ -12,13 +12,13 @@ from torch.nn.functional import adaptive_avg_pool2d, leaky_relu
 
 from pipeline.params import Model, Train
 from pipeline.systems import Batch, FeatureMaps, Networks, System, Terms
-from pipeline.systems.layers import cross_entropy, even
+from pipeline.systems.layers import cross_entropy, lecun_init
 
 SQUARED = 1000.0  # weight of the squared loss
 SLOPE = 0.1  # of each LeakyReLU
 
 
-def levels(width: int) -> list[int]:
+def channel_counts(width: int) -> list[int]:
     """Return the channels after each of the five convolutions of stride 2."""
     return [width, 2 * width, 4 * width, 8 * width, 8 * width]
 
@@ -42,12 +42,12 @@ class MaskGenerator(nn.Module):
         super().__init__()
         stem = max(width // 4, 1)
         self.stems = nn.ModuleList(nn.Conv2d(1, stem, 3, padding=1) for _ in range(2))
-        down = [2 * stem, *levels(width)]
+        down = [2 * stem, *channel_counts(width)]
         self.down = nn.ModuleList(downsample(inputs, outputs) for inputs, outputs in pairwise(down))
         self.up = nn.ModuleList(
-            upsample(inputs, outputs) for inputs, outputs in pairwise(levels(width)[::-1])
+            upsample(inputs, outputs) for inputs, outputs in pairwise(channel_counts(width)[::-1])
         )
-        self.paint = nn.Sequential(upsample(levels(width)[0], 2)[0], nn.Tanh())
+        self.paint = nn.Sequential(upsample(channel_counts(width)[0], 2)[0], nn.Tanh())
 
     def forward(self, gray: Tensor, mask: Tensor) -> Tensor:
         """Return U and V, (B, 2, H, W) in [-1, 1]."""
@@ -74,7 +74,7 @@ class MaskDiscriminator(nn.Module):
     def __init__(self, width: int):
         """Build five convolutions of stride 2, the first of `width` channels, and the 7x7 one."""
         super().__init__()
-        channels = [4, *levels(width)]
+        channels = [4, *channel_counts(width)]
         self.down = nn.Sequential(*(downsample(inputs, outputs) for inputs, outputs in pairwise(channels)))
         self.whole = nn.Conv2d(channels[-1], channels[-1], 7)
         self.last = nn.Conv2d(channels[-1], 1, 1)
@@ -107,7 +107,7 @@ def to_rgb(gray: Tensor, colors: Tensor) -> Tensor:
     return torch.cat([red, green, blue], dim=1).clamp(-1, 1)
 
 
-def wanted(batch: Batch) -> Yuv:
+def target_colors(batch: Batch) -> Yuv:
     """Return the target: the original, without colors outside the mask."""
     gray, colors = to_yuv(batch["color"])
     return Yuv(gray, batch["mask"] * colors)
@@ -123,7 +123,7 @@ class Mask(System):
     def networks(self, model: Model) -> Networks:
         """Build both networks with fresh weights."""
         width = model.width or self.width
-        return Networks(MaskGenerator(width).apply(even), MaskDiscriminator(width).apply(even))
+        return Networks(MaskGenerator(width).apply(lecun_init), MaskDiscriminator(width).apply(lecun_init))
 
     def inputs(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Return the arguments of the generator: brightness and mask."""
@@ -135,19 +135,19 @@ class Mask(System):
 
     def goal(self, batch: Batch) -> Tensor:
         """Return the original, gray outside the mask."""
-        return to_rgb(*wanted(batch))
+        return to_rgb(*target_colors(batch))
 
     def generator_loss(
         self, networks: Networks, batch: Batch, output: Tensor, train: Train, features: FeatureMaps
     ) -> Terms:
         """Return the adversarial and the squared loss; outside the mask the target has no color."""
-        gray, colors = wanted(batch)
+        gray, colors = target_colors(batch)
         logits = networks.discriminator(gray, output, batch["mask"])
         return {"adversarial": cross_entropy(logits, 1), "squared": SQUARED * (colors - output).square()}
 
     def discriminator_loss(self, discriminator: nn.Module, batch: Batch, output: Tensor) -> Terms:
         """Return the losses on the target and on the fake."""
-        gray, colors = wanted(batch)
+        gray, colors = target_colors(batch)
         real_logits = discriminator(gray, colors, batch["mask"])
         fake_logits = discriminator(gray, output.detach(), batch["mask"])
         return {"real": cross_entropy(real_logits, 1), "fake": cross_entropy(fake_logits, 0)}

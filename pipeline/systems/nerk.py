@@ -13,7 +13,7 @@ from torch.optim import AdamW
 
 from pipeline.params import Model, Reference, Train
 from pipeline.systems import Batch, FeatureMaps, Networks, Optimizers, System, Terms
-from pipeline.systems.layers import Attention, even, frozen, normal
+from pipeline.systems.layers import Attention, frozen, lecun_init, normal_init
 
 L1, CONSISTENCY = 100.0, 10.0  # weights of the losses
 
@@ -130,7 +130,9 @@ class Nerk(System):
     def networks(self, model: Model) -> Networks:
         """Build both networks with fresh weights."""
         width = model.width or self.width
-        return Networks(NerkGenerator(width).apply(even), NerkDiscriminator(2 * width).apply(normal))
+        return Networks(
+            NerkGenerator(width).apply(lecun_init), NerkDiscriminator(2 * width).apply(normal_init)
+        )
 
     def optimizers(self, networks: Networks, lr: float) -> Optimizers:
         """Build the optimizer of each network; the discriminator learns at four times the rate."""

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from pipeline.params import Model, Train
 from pipeline.systems import Batch, FeatureMaps, Networks, System, Terms
-from pipeline.systems.layers import PatchGAN, cross_entropy, double, halve, normal
+from pipeline.systems.layers import PatchGAN, cross_entropy, double, halve, normal_init
 
 
 class UNet(nn.Module):
@@ -59,7 +59,7 @@ class Pix2Pix(System):
     def networks(self, model: Model) -> Networks:
         """Build both networks with fresh weights."""
         width = model.width or self.width
-        return Networks(UNet(width, model.depth).apply(normal), PatchGAN(7, width).apply(normal))
+        return Networks(UNet(width, model.depth).apply(normal_init), PatchGAN(7, width).apply(normal_init))
 
     def multiple(self, model: Model) -> int:
         """Return the number of which height and width must be multiples."""

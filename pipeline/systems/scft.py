@@ -14,7 +14,7 @@ from torch.nn.functional import avg_pool2d, interpolate
 from pipeline.params import Model, Reference, Train
 from pipeline.systems import Batch, FeatureMaps, Networks, System, Terms
 from pipeline.systems.features import Features
-from pipeline.systems.layers import Attention, PatchGAN, gram, normal
+from pipeline.systems.layers import Attention, PatchGAN, gram, normal_init
 
 L1, PERCEPTUAL, STYLE, TRIPLET = 30.0, 0.01, 50.0, 1.0  # weights of the losses
 MARGIN = 12.0  # of the triplet loss
@@ -155,7 +155,7 @@ class Scft(System):
         width = model.width or self.width
         generator = ScftGenerator(width).apply(kaiming)
         nn.init.normal_(generator.paint.weight, 0.0, 0.01)  # gray at first, where tanh is steep
-        return Networks(generator, PatchGAN(4, 4 * width).apply(normal))
+        return Networks(generator, PatchGAN(4, 4 * width).apply(normal_init))
 
     def features(self, file: str) -> Features | None:
         """Load VGG for the perceptual losses, unless `file` is "none". Raise Halt if it fails."""

@@ -83,7 +83,7 @@ def test_colors_that_no_screen_can_show_are_clipped():
 
 def test_complementary_masks_ask_for_complementary_colors():
     batch = painted()
-    _, colors = mask.wanted(batch)
+    _, colors = mask.target_colors(batch)
     whole = mask.to_yuv(batch["color"])[1]
     for one in range(0, 10, 2):
         torch.testing.assert_close(colors[one] + colors[one + 1], whole[one])
@@ -106,7 +106,7 @@ def test_a_composite_is_colored_in_the_mask_alone_and_its_complement_elsewhere()
 
 def test_a_mask_of_zeros_asks_for_gray_and_is_composed_gray():
     batch = painted() | {"mask": torch.zeros(10, 1, 32, 32)}
-    gray, colors = mask.wanted(batch)
+    gray, colors = mask.target_colors(batch)
     assert not colors.any()
     assert is_gray(mask.to_rgb(gray, colors))
     assert is_gray(MASK.shown(batch["mask"] * torch.rand(10, 2, 32, 32), batch))
@@ -114,7 +114,7 @@ def test_a_mask_of_zeros_asks_for_gray_and_is_composed_gray():
 
 def test_the_true_colors_under_a_whole_mask_are_the_picture():
     batch = painted() | {"mask": torch.ones(10, 1, 32, 32)}
-    _, colors = mask.wanted(batch)
+    _, colors = mask.target_colors(batch)
     torch.testing.assert_close(MASK.shown(colors, batch), batch["color"], atol=1e-5, rtol=0)
 
 
@@ -144,7 +144,7 @@ def test_one_picture_is_learned_by_heart_and_the_masks_are_obeyed():
     generator = learn(Model("mask", 16), batch, 600, 4e-3).generator
     with torch.no_grad():
         output = generator(*MASK.inputs(batch))
-    gray, colors = mask.wanted(batch)
+    gray, colors = mask.target_colors(batch)
     difference = MASK.shown(output, batch) - mask.to_rgb(gray, colors)
     assert 10 * torch.log10(4 / difference.square().mean()) > 30
     outside = (1 - batch["mask"]) * output.abs()

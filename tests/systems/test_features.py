@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from pipeline import Halt
-from pipeline.systems.features import DEVIATION, LAYERS, MEAN, PLANS, Features, build
+from pipeline.systems.features import DEVIATION, LAYERS, MEAN, PLANS, Features, build_vgg
 
 SIZES = {"vgg16": [(128, 16)], "vgg19": [(64, 32), (128, 16), (256, 8), (512, 4), (512, 2)]}
 
@@ -48,7 +48,7 @@ def test_the_maps_are_those_of_the_papers(made):
 
 def test_only_the_layers_that_are_needed_are_built():
     for net in PLANS:
-        assert len(build(net)) == LAYERS[net][-1] + 1
+        assert len(build_vgg(net)) == LAYERS[net][-1] + 1
 
 
 def test_nothing_of_it_is_trained_but_gradients_reach_the_picture(made):
