@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from pipeline import checkpoint, compare, training
 from pipeline.hardware import Hardware
-from pipeline.modelcard import model_card
+from pipeline.models.card import model_card
 from pipeline.params import Evaluate, Model, Train
 
 SMALL = {  # width, learning rate

@@ -12,7 +12,7 @@ from safetensors.torch import save as save_tensors
 from pipeline.batches.dataset import dataset_fingerprint
 from pipeline.codehash import code
 from pipeline.files import dumps, whole, write
-from pipeline.models import save
+from pipeline.models.folder import save_model
 from pipeline.params import Model, Train
 from pipeline.shards import column
 
@@ -63,7 +63,7 @@ def release(checkpoint: Path, folder: Path, card: Callable[[dict], str]) -> dict
     weights = {"last": state["average"], "best": state["best"]}
     kept = state["config"]["train"]["keep"]
     config = state["config"] | {"validation": validations[kept]}
-    save(folder, weights.pop(kept), config, card(config))
+    save_model(folder, weights.pop(kept), config, card(config))
     for name, tensors in weights.items():
         write(folder / f"{name}.safetensors", save_tensors(tensors))
     return config

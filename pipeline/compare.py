@@ -13,7 +13,7 @@ import numpy as np
 from pipeline import Halt, files, markdown
 from pipeline.evaluation import MODEL, TINTED, Found, evaluate
 from pipeline.images import png, sheets
-from pipeline.models import CONFIG
+from pipeline.models.folder import CONFIG_FILE
 from pipeline.params import Evaluate
 from pipeline.progress import Tick, quiet
 
@@ -71,7 +71,7 @@ def compare(
             tick(number * total + done, len(folders) * total)
 
         found = evaluate(data, folder, params, device=device, tick=forward)
-        results.append(Result(name, json.loads((folder / CONFIG).read_bytes()), found))
+        results.append(Result(name, json.loads((folder / CONFIG_FILE).read_bytes()), found))
     return results
 
 

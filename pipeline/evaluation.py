@@ -25,9 +25,9 @@ from torch.utils.data import Dataset
 from pipeline import measures, perception, systems
 from pipeline.batches.dataset import Pairs, to_array
 from pipeline.batches.loader import single_pass
-from pipeline.models import load
+from pipeline.models.folder import load_model
+from pipeline.models.tiles import infer_tiled
 from pipeline.operators import cue
-from pipeline.painting import paint
 from pipeline.params import Evaluate
 from pipeline.perception import Judges
 from pipeline.progress import Tick, quiet
@@ -107,7 +107,7 @@ def evaluate(
     each condition and measure that is missing. After each picture `tick` gets how many are done, and of how
     many. Raise Halt if the model or the dataset cannot be used.
     """
-    generator, config = load(folder, device)
+    generator, config = load_model(folder, device)
     columns = systems.system(config["system"]).columns
     pairs = Pairs(data, "test", config["sketch"].split(",")[0], columns)
     judges = perception.judges(params.lpips, params.inception, device)
@@ -181,7 +181,7 @@ def shots(generator: nn.Module, config: dict, dataset: Dataset, batch: int) -> I
     """Color the samples of a condition."""
     system = systems.system(config["system"])
     for samples in single_pass(dataset, batch, workers=0):
-        results, goals = paint(generator, config, samples), system.goal(samples)
+        results, goals = infer_tiled(generator, config, samples), system.goal(samples)
         images = {name: values for name, values in samples.items() if name not in ("key", "flow")}
         for number, key in enumerate(samples["key"]):
             given = {name: to_array(values[number]) for name, values in images.items()}

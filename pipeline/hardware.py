@@ -16,7 +16,7 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from pipeline import Halt
-from pipeline.models import find_device
+from pipeline.models.folder import find_device
 from pipeline.params import Train
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from pipeline import Halt, systems
 from pipeline.hardware import Hardware, Say, compiled
-from pipeline.models import WEIGHTS
+from pipeline.models.folder import WEIGHTS_FILE
 from pipeline.params import Model, Train
 from pipeline.recompute import recompute
 from pipeline.systems import FeatureMaps, Networks, Optimizers, System
@@ -88,7 +88,7 @@ def assemble(model: Model, train: Train, fabric: "Fabric", hardware: Hardware, s
 def start_from(folder: str, system: System, generator: nn.Module) -> None:
     """Load the weights of a saved model into a generator. Raise Halt if they do not fit."""
     try:
-        system.load(generator, parse(Path(folder, WEIGHTS).read_bytes(), WEIGHTS))
+        system.load(generator, parse(Path(folder, WEIGHTS_FILE).read_bytes(), WEIGHTS_FILE))
     except FileNotFoundError:
         raise Halt(f"{folder} holds no model: name the folder of a trained one in train.start") from None
     except UNUSABLE as error:

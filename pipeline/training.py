@@ -17,7 +17,7 @@ from pipeline.batches.loader import BatchOrder, SinglePass, endless_batches, sin
 from pipeline.checkpoint import identify, keep, restore
 from pipeline.hardware import CPU, Hardware, Say, launch, roomy, silent
 from pipeline.learner import Learner, assemble
-from pipeline.models import WEIGHTS
+from pipeline.models.folder import WEIGHTS_FILE
 from pipeline.params import Model, Reference, Train
 from pipeline.progress import Tick, quiet
 from pipeline.systems import System
@@ -183,7 +183,7 @@ def model_config(session: Session, model: Model) -> dict:
         "side": pairs.side,
         "parameters": {name: count_parameters(network) for name, network in learner.plain._asdict().items()},
         "train": asdict(learner.train),
-        "start": hashlib.sha256(Path(start, WEIGHTS).read_bytes()).hexdigest() if start else "",
+        "start": hashlib.sha256(Path(start, WEIGHTS_FILE).read_bytes()).hexdigest() if start else "",
     }
 
 

@@ -18,7 +18,7 @@ from pipeline.batches.dataset import Pairs
 from pipeline.hardware import CPU, Hardware, Say, roomy, silent
 from pipeline.learner import Learner
 from pipeline.markdown import table
-from pipeline.models import find_device
+from pipeline.models.folder import find_device
 from pipeline.params import Model, Train
 from pipeline.training import open_session
 from pipeline.update import advance, update

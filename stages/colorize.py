@@ -44,14 +44,14 @@ def colorize(
     cache: Cache = CACHE,
 ) -> None:
     """Color sketches or gray pictures of any size: a picture, a folder of pictures or a folder of shards."""
-    from pipeline import colorize as coloring
+    from pipeline.models import colorize as coloring
 
     guides = {"cue": cue, "reference": reference, "mask": mask}
     given = {name: path for name, path in guides.items() if path}
     if len(given) > 1:
         raise typer.BadParameter(f"a model takes one of --cue, --reference and --mask, got {len(given)}")
     with usage():
-        colorizer = coloring.load(model, given, device, tile)
+        colorizer = coloring.load_colorizer(model, given, device, tile)
     with progress("colorize") as tick:
         report = run_step(colorizer, source, dest, Execution(cache, tick=tick))
     conclude("colorize", report, dest, None)

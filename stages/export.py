@@ -24,8 +24,8 @@ def export(
     sketch and reference, or gray and mask, which is 1 where to color and 0 elsewhere; the output is picture.
     Sketch, gray and mask have one channel, the others three; only a reference may have another size.
     """
-    from pipeline import export as exporting
+    from pipeline.models import export as exporting
 
-    data = exporting.export(model)
+    data = exporting.export_onnx(model)
     files.write(dest, data)
     typer.echo(f"export: {len(data):,} bytes written to {dest}")

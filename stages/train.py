@@ -62,7 +62,7 @@ def train(
     """Train a colorizer; a run that was killed goes on from its last checkpoint."""
     from pipeline import checkpoint, training, trial
     from pipeline.hardware import Hardware
-    from pipeline.modelcard import model_card
+    from pipeline.models.card import model_card
 
     hardware = Hardware(device, devices, nodes, workers, compile, graphs, recompute)
     if fit:

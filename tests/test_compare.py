@@ -14,7 +14,7 @@ from pipeline.batches.dataset import Pairs
 from pipeline.compare import NUMBERS, PICTURES, TABLE, Result, compare, pictures, table, write
 from pipeline.evaluation import MODEL, Found, evaluate
 from pipeline.images import codec
-from pipeline.models import save
+from pipeline.models.folder import save_model
 from pipeline.params import Evaluate, Model
 from pipeline.systems import SYSTEMS, system
 from stages.prep import app
@@ -40,7 +40,7 @@ def folder(tmp_path_factory):
             "validation": {"step": 500, "val_psnr": 20.0, "val_l1": 0.1},
             "parameters": {"generator": 1_234_567},
         }
-        save(folder / name, networks[0].state_dict(), asdict(shape) | told, "")
+        save_model(folder / name, networks[0].state_dict(), asdict(shape) | told, "")
     return folder
 
 

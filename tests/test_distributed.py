@@ -12,7 +12,7 @@ import torch
 from made import packed
 
 from pipeline.checkpoint import release
-from pipeline.modelcard import model_card
+from pipeline.models.card import model_card
 from pipeline.params import Model, Train
 from pipeline.training import fit
 

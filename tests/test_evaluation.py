@@ -14,8 +14,8 @@ from pipeline.batches.dataset import Pairs, to_tensor
 from pipeline.batches.loader import single_pass
 from pipeline.evaluation import MODEL, Others, baselines, evaluate, scatter, table
 from pipeline.images import codec
-from pipeline.models import load, save
-from pipeline.painting import colorize
+from pipeline.models.folder import load_model, save_model
+from pipeline.models.tiles import colorize_picture
 from pipeline.params import Evaluate, Model
 from pipeline.perception import Judges
 from pipeline.systems import system
@@ -44,7 +44,7 @@ def model(data, tmp_path_factory):
             parameter.data *= 2
         told = {"dataset": Pairs(data, "test", "b7").fingerprint, "side": 32, "columns": {}}
         told["train"] = {"vgg": "none"}
-        save(folder, network.state_dict(), asdict(shape) | told, "")
+        save_model(folder, network.state_dict(), asdict(shape) | told, "")
         return folder
 
     return make
@@ -64,14 +64,14 @@ def test_the_test_split_is_measured_against_the_originals(data, model):
     folder = model()
     found = evaluate(data, folder, PARAMS, batch=2)
     assert found.summary["images"] == 3
-    generator, config = load(folder)
+    generator, config = load_model(folder)
     for number in (9, 10, 11):
         given, shown = members(number), found.pictures[f"{number:03d}"]
         assert list(shown) == ["sketch", "cue", "colored", "original"]
         assert (shown["sketch"] == given["sketch-b7.png"][..., 0]).all()
         assert (shown["cue"] == given["cue.png"]).all()
         assert (shown["original"] == given["color.png"]).all()
-        alone = colorize(generator, config, {"sketch": shown["sketch"], "cue": shown["cue"]})
+        alone = colorize_picture(generator, config, {"sketch": shown["sketch"], "cue": shown["cue"]})
         np.testing.assert_allclose(alone.astype(int), shown["colored"], atol=1)
         rows = {row["by"]: row for row in found.rows if row["key"] == f"{number:03d}"}
         assert rows[MODEL]["psnr"] == measures.psnr(shown["original"], shown["colored"])

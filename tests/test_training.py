@@ -16,10 +16,10 @@ from pipeline.checkpoint import release, shrink
 from pipeline.codehash import sources
 from pipeline.hardware import Hardware
 from pipeline.images import codec, png
-from pipeline.modelcard import model_card
-from pipeline.models import load, save
+from pipeline.models.card import model_card
+from pipeline.models.folder import load_model, save_model
+from pipeline.models.tiles import infer_tiled
 from pipeline.operators import warp
-from pipeline.painting import paint
 from pipeline.params import Model, Reference, Train
 from pipeline.shards import column
 from pipeline.shards.tar import Sample
@@ -80,7 +80,7 @@ def test_records_tell_losses_and_validation_at_every_interval_and_the_end(run):
 def test_validation_equals_numpy(run, data, tmp_path):
     last = list(run())[-1]
     release(tmp_path / "run", tmp_path / "model", model_card)
-    generator, _ = load(tmp_path / "model")
+    generator, _ = load_model(tmp_path / "model")
     psnr, l1 = [], []
     for batch in single_pass(Pairs(data, "val", "b7"), 1, 0):
         with torch.inference_mode():
@@ -210,9 +210,9 @@ def test_a_batch_that_cannot_be_shared_is_refused(run):
 def test_a_saved_model_gives_equal_pictures(run, data, tmp_path):
     list(run())
     config = release(tmp_path / "run", tmp_path / "model", model_card)
-    generator, found = load(tmp_path / "model")
-    save(tmp_path / "again", generator.state_dict(), found, "")
-    again, _ = load(tmp_path / "again")
+    generator, found = load_model(tmp_path / "model")
+    save_model(tmp_path / "again", generator.state_dict(), found, "")
+    again, _ = load_model(tmp_path / "again")
     batch = next(iter(single_pass(Pairs(data, "test", "b7"), 3, 0)))
     with torch.inference_mode():
         first, second = (network(batch["sketch"], batch["cue"]) for network in (generator, again))
@@ -242,16 +242,16 @@ def test_the_config_says_what_the_model_was_made_from(run, data, tmp_path):
 
 def test_a_missing_model_and_files_that_do_not_fit_are_named(run, tmp_path):
     with pytest.raises(Halt, match=r"config\.json is missing"):
-        load(tmp_path / "nowhere")
+        load_model(tmp_path / "nowhere")
     list(run())
     config = release(tmp_path / "run", tmp_path / "model", model_card)
     (tmp_path / "model" / "config.json").write_text(json.dumps(config | {"width": 8}))
     with pytest.raises(Halt, match="no model that can be read"):
-        load(tmp_path / "model")
+        load_model(tmp_path / "model")
     (tmp_path / "model" / "config.json").write_text(json.dumps(config))
     (tmp_path / "model" / "model.safetensors").write_bytes(b"half a file")
     with pytest.raises(Halt, match="no model that can be read"):
-        load(tmp_path / "model")
+        load_model(tmp_path / "model")
 
 
 def test_a_depth_that_the_side_does_not_allow_is_named(data, tmp_path):
@@ -300,9 +300,9 @@ def test_every_system_trains_stops_goes_on_and_is_saved(data, tmp_path, monkeypa
     one, other = weights(tmp_path, "whole"), weights(tmp_path, "cut")
     assert all(torch.equal(one[name], other[name]) for name in one)
     release(tmp_path / "whole", tmp_path / "model", model_card)
-    generator, config = load(tmp_path / "model")
+    generator, config = load_model(tmp_path / "model")
     batch = next(iter(single_pass(Pairs(data, "test", "b7", system(name).columns), 3, 0)))
-    assert paint(generator, config, batch).shape == (3, 3, 32, 32)
+    assert infer_tiled(generator, config, batch).shape == (3, 3, 32, 32)
 
 
 def test_epochs_count_passes_over_the_training_split(data, tmp_path):
@@ -320,7 +320,7 @@ def test_the_mean_of_the_weights_follows_them_and_becomes_the_model(run, tmp_pat
     assert torch.equal(plain["generator"][name], mean["generator"][name])
     assert not torch.equal(mean["average"][name], mean["generator"][name])
     release(tmp_path / "mean", tmp_path / "model", model_card)
-    assert torch.equal(load(tmp_path / "model")[0].state_dict()[name], mean["average"][name])
+    assert torch.equal(load_model(tmp_path / "model")[0].state_dict()[name], mean["average"][name])
 
 
 @pytest.mark.parametrize("kept", ["last", "best"])
@@ -365,7 +365,7 @@ def test_finetune_starts_from_main(data, tmp_path):
     onward = replace(train, start=str(tmp_path / "model"))
     list(fit(data, replace(main, variant="finetune"), onward, checkpoint=tmp_path / "finetune"))
     release(tmp_path / "finetune", tmp_path / "finetuned", model_card)
-    assert load(tmp_path / "finetuned")[1]["variant"] == "finetune"
+    assert load_model(tmp_path / "finetuned")[1]["variant"] == "finetune"
 
 
 def test_gradients_are_clipped_to_the_norm_asked_for(run, tmp_path):
@@ -410,4 +410,4 @@ def test_one_picture_is_learned_by_heart(tmp_path, name, width, lr, steps):
     list(fit(data, Model(system=name, width=width, depth=3), train, checkpoint=tmp_path / "run"))
     release(tmp_path / "run", tmp_path / "model", model_card)
     learned = single_pass(Pairs(data, "train", "b7", system(name).columns), 1, 0)
-    assert training.validate(load(tmp_path / "model")[0], system(name), learned)["val_psnr"] > 30
+    assert training.validate(load_model(tmp_path / "model")[0], system(name), learned)["val_psnr"] > 30

@@ -1,6 +1,6 @@
 """A trained model -> ONNX, which programs in any language can run: two pictures in, a picture out.
 
-The graph pads the inputs and crops the picture, as `painting.paint` does around a generator. The file does
+The graph pads the inputs and crops the picture, as `tiles.infer_tiled` does around a generator. The file does
 not say when, where or by which lines of code it was made: equal models give equal bytes.
 """
 
@@ -16,16 +16,16 @@ from torch.export import Dim
 
 from pipeline import Halt, systems
 from pipeline.files import dumps
-from pipeline.modelcard import public
-from pipeline.models import load, shape
+from pipeline.models.card import public
+from pipeline.models.folder import load_model, model_params
 from pipeline.systems import System
 
-LARGEST = 2_000_000_000  # bytes of weights; the format of the file ends at 2 GiB
-PICTURE = "picture"
+MAX_ONNX_BYTES = 2_000_000_000  # bytes of weights; the format of the file ends at 2 GiB
+OUTPUT_NAME = "picture"
 TRACES = ("metadata_props", "doc_string")  # where the exporter notes lines of code and their paths
 
 
-class Painter(nn.Module):
+class OnnxColorizer(nn.Module):
     """Color pictures of any size by a guide, with operations that ONNX has.
 
     It takes the sketch, or the gray picture, (B, 1, H, W), and its cue, reference or mask, all in [-1, 1],
@@ -36,13 +36,16 @@ class Painter(nn.Module):
     def __init__(self, generator: nn.Module, config: dict):
         super().__init__()
         self.generator, self.system = generator, systems.system(config["system"])
-        self.multiple = self.system.multiple(shape(config))
+        self.multiple = self.system.multiple(model_params(config))
 
     def forward(self, picture: Tensor, guide: Tensor) -> Tensor:
         """Pad both, color, and crop."""
         first, second = input_names(self.system)
         around = 1.0 if first == "sketch" else None
-        batch = {first: grow(picture, self.multiple, around), second: grow(guide, self.multiple)}
+        batch = {
+            first: pad_in_graph(picture, self.multiple, around),
+            second: pad_in_graph(guide, self.multiple),
+        }
         if first == "gray":
             batch["color"] = batch[first].expand(-1, 3, -1, -1)
         made = self.system.shown(self.generator(*self.system.inputs(batch)), batch)
@@ -56,7 +59,7 @@ def input_names(system: System) -> tuple[str, str]:
     return ("gray" if guide == "mask" else "sketch"), guide
 
 
-def grow(image: Tensor, multiple: int, around: float | None = None) -> Tensor:
+def pad_in_graph(image: Tensor, multiple: int, around: float | None = None) -> Tensor:
     """Pad pictures (B, C, H, W) at right and bottom to a multiple, with a value, or with their edges."""
     (height, rows), (width, columns) = ((side, padded_positions(side, multiple)) for side in image.shape[2:])
     image = image.index_select(2, rows.clamp(max=height - 1)).index_select(3, columns.clamp(max=width - 1))
@@ -76,47 +79,47 @@ def padded_positions(side: int, multiple: int) -> Tensor:
     return torch.arange(blocks * multiple)
 
 
-def export(folder: Path) -> bytes:
+def export_onnx(folder: Path) -> bytes:
     """Return the model in `folder` as the bytes of an ONNX file, for a batch of any size and pictures of any.
 
     Raise Halt if it cannot be read or is too large.
     """
-    generator, config = load(folder)
-    if sum(tensor.nbytes for tensor in generator.state_dict().values()) > LARGEST:
+    generator, config = load_model(folder)
+    if sum(tensor.nbytes for tensor in generator.state_dict().values()) > MAX_ONNX_BYTES:
         raise Halt(f"{folder} is too large for one ONNX file of 2 GB: train a model of less width")
-    proto = strip_traces(traced(Painter(generator, config).eval()))
+    proto = strip_traces(trace_onnx(OnnxColorizer(generator, config).eval()))
     system = systems.system(config["system"])
-    facts = {"system": config["system"], "multiple": system.multiple(shape(config)), "sides": "any"}
+    facts = {"system": config["system"], "multiple": system.multiple(model_params(config)), "sides": "any"}
     for name, value in (facts | {"config": dumps(public(config)).decode()}).items():
         proto.metadata_props.add(key=name, value=str(value))
     return proto.SerializeToString(deterministic=True)
 
 
-def traced(painter: Painter) -> ModelProto:
+def trace_onnx(painter: OnnxColorizer) -> ModelProto:
     """Trace a painter, and return it as ONNX."""
     names = input_names(painter.system)
     with warnings.catch_warnings():  # names that axes share are meant to be shared
         warnings.filterwarnings("ignore", "# The axis name", UserWarning)
         program = torch.onnx.export(
             painter,
-            examples(names),
+            example_inputs(names),
             dynamo=True,
-            dynamic_shapes=axes(names),
+            dynamic_shapes=dynamic_axes(names),
             input_names=names,
-            output_names=[PICTURE],
+            output_names=[OUTPUT_NAME],
             verbose=False,
         )
     assert program  # which there is with dynamo
     return program.model_proto
 
 
-def examples(names: tuple[str, str]) -> tuple[Tensor, Tensor]:
+def example_inputs(names: tuple[str, str]) -> tuple[Tensor, Tensor]:
     """Return pictures to trace; no two sides are equal or 1, which the exporter would take for a rule."""
     sides = (75, 110) if names[1] == "reference" else (70, 90)
     return torch.zeros(2, 1, 70, 90), torch.zeros(2, 1 if names[1] == "mask" else 3, *sides)
 
 
-def axes(names: tuple[str, str]) -> tuple[dict[int, Dim], dict[int, Dim]]:
+def dynamic_axes(names: tuple[str, str]) -> tuple[dict[int, Dim], dict[int, Dim]]:
     """Return the axes of any size; those of one name must agree."""
     batch, height, width = (Dim(name, min=1) for name in ("batch", "height", "width"))
     own = {0: batch, 2: height, 3: width}

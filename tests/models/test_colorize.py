@@ -7,12 +7,13 @@ import pytest
 import torch
 from made import picture
 
-from pipeline import Halt, colorize, files
+from pipeline import Halt, files
 from pipeline.images import codec, png
 from pipeline.images.pixels import resize
-from pipeline.models import save
+from pipeline.models import colorize
+from pipeline.models.folder import save_model
+from pipeline.models.tiles import colorize_picture as paint
 from pipeline.operators.cue import draw_cue
-from pipeline.painting import colorize as paint
 from pipeline.params import Cue, Model
 from pipeline.shards.tar import Sample
 from pipeline.systems import system
@@ -29,14 +30,14 @@ def write_model(folder, trained: Cue):
     torch.manual_seed(0)
     generator, _ = system("pix2pix").networks(Model(width=4, depth=3))
     columns = {"cue": {"method": trained.method, "sigma": trained.sigma}}
-    save(folder, generator.state_dict(), asdict(Model(width=4, depth=3)) | {"columns": columns}, "")
+    save_model(folder, generator.state_dict(), asdict(Model(width=4, depth=3)) | {"columns": columns}, "")
     return folder
 
 
 def test_hints_of_ones_own_are_taken_as_they_are(tmp_path):
     files.write(tmp_path / "cue.png", png.encode_png(picture(1, 16, 8)))
     model = write_model(tmp_path / "model", Cue(method="points"))
-    fitted = colorize.load(model, {"cue": tmp_path / "cue.png"}).fitted(16, 32)
+    fitted = colorize.load_colorizer(model, {"cue": tmp_path / "cue.png"}).fitted(16, 32)
     np.testing.assert_array_equal(fitted, picture(1, 16, 8).repeat(2, axis=0).repeat(2, axis=1))
 
 
@@ -50,7 +51,7 @@ def colored(colorizer, sketch):
 def test_a_cue_of_any_size_is_fitted_to_the_sketch_and_blurred_as_in_training(model, tmp_path):
     sketch, colors = picture(1, 37, 21)[..., 0], picture(2, 80, 90)
     files.write(tmp_path / "cue.png", png.encode_png(colors))
-    colorizer = colorize.load(model, {"cue": tmp_path / "cue.png"})
+    colorizer = colorize.load_colorizer(model, {"cue": tmp_path / "cue.png"})
     fitted = draw_cue(resize(colors, 37, 21), Cue(sigma=10.0))
     expected = paint(colorizer.generator, colorizer.config, {"sketch": sketch, "cue": fitted})
     np.testing.assert_array_equal(colored(colorizer, sketch), expected)
@@ -66,7 +67,7 @@ def strokes(height, width):
 
 def test_strokes_on_transparent_ground_spread_their_colors_as_far_as_the_blur(model, tmp_path):
     files.write(tmp_path / "cue.png", png.encode_png(strokes(128, 128)))
-    fitted = colorize.load(model, {"cue": tmp_path / "cue.png"}).fitted(256, 256).astype(int)
+    fitted = colorize.load_colorizer(model, {"cue": tmp_path / "cue.png"}).fitted(256, 256).astype(int)
     red, blue, far = fitted[128, 10], fitted[128, -10], fitted[128, 128]
     assert red[0] > 240 > 40 > max(red[1:])
     assert blue[2] > 240 > 40 > max(blue[:2])
@@ -79,14 +80,14 @@ def test_an_opaque_picture_is_the_same_cue_with_an_alpha(model, tmp_path):
     for name, pixels in (("plain", colors), ("alpha", np.dstack([colors, alpha]))):
         files.write(tmp_path / f"{name}.png", png.encode_png(pixels))
     plain, opaque = (
-        colorize.load(model, {"cue": tmp_path / f"{name}.png"}).fitted(64, 64).astype(int)
+        colorize.load_colorizer(model, {"cue": tmp_path / f"{name}.png"}).fitted(64, 64).astype(int)
         for name in ("plain", "alpha")
     )
     assert np.abs(plain - opaque).max() <= 1
 
 
 def test_without_a_cue_the_cue_is_all_ones(model):
-    sketch, colorizer = picture(1, 16, 16)[..., 0], colorize.load(model, {})
+    sketch, colorizer = picture(1, 16, 16)[..., 0], colorize.load_colorizer(model, {})
     white = np.full((16, 16, 3), 255, np.uint8)
     np.testing.assert_array_equal(
         colored(colorizer, sketch),
@@ -95,7 +96,7 @@ def test_without_a_cue_the_cue_is_all_ones(model):
 
 
 def test_weights_settings_cue_and_code_are_all_part_of_the_fingerprint(model, monkeypatch):
-    colorizer = colorize.load(model, {})
+    colorizer = colorize.load_colorizer(model, {})
     others = [
         replace(colorizer, weights="other"),
         replace(colorizer, config=colorizer.config | {"depth": 4}),
@@ -107,16 +108,16 @@ def test_weights_settings_cue_and_code_are_all_part_of_the_fingerprint(model, mo
     prints = {each.fingerprint() for each in (colorizer, *others)}
     monkeypatch.setattr(colorize, "code", lambda *modules: ["edited"])
     assert len(prints | {colorizer.fingerprint()}) == 8
-    assert colorize.load(model, {}).weights == colorizer.weights
+    assert colorize.load_colorizer(model, {}).weights == colorizer.weights
 
 
 def test_a_cue_that_the_model_cannot_use_is_refused(model, tmp_path):
     files.write(tmp_path / "cue.png", b"broken")
     with pytest.raises(Halt, match=r"cue.png: cannot decode"):
-        colorize.load(model, {"cue": tmp_path / "cue.png"})
+        colorize.load_colorizer(model, {"cue": tmp_path / "cue.png"})
     plain = write_model(tmp_path / "plain", Cue(method="none"))
     with pytest.raises(Halt, match="was trained without cues: leave --cue out"):
-        colorize.load(plain, {"cue": tmp_path / "cue.png"})
+        colorize.load_colorizer(plain, {"cue": tmp_path / "cue.png"})
 
 
 def other(folder, name):
@@ -124,7 +125,7 @@ def other(folder, name):
     torch.manual_seed(0)
     shape = Model(system=name, width=4)
     generator, _ = system(name).networks(shape)
-    save(folder, generator.state_dict(), asdict(shape) | {"columns": {}}, "")
+    save_model(folder, generator.state_dict(), asdict(shape) | {"columns": {}}, "")
     return folder
 
 
@@ -133,12 +134,12 @@ def test_a_reference_of_any_size_colors_a_sketch_of_any_size(tmp_path):
     sketch = picture(1, 37, 21)[..., 0]
     for name in ("nerk", "liu", "scft"):
         model = other(tmp_path / name, name)
-        made = colored(colorize.load(model, {"reference": tmp_path / "other.png"}), sketch)
+        made = colored(colorize.load_colorizer(model, {"reference": tmp_path / "other.png"}), sketch)
         assert made.shape == (21, 37, 3)
         with pytest.raises(Halt, match="colors by a reference: name a picture with --reference"):
-            colorize.load(model, {})
+            colorize.load_colorizer(model, {})
         with pytest.raises(Halt, match="colors by a reference, not by a cue"):
-            colorize.load(model, {"cue": tmp_path / "other.png"})
+            colorize.load_colorizer(model, {"cue": tmp_path / "other.png"})
 
 
 def test_a_mask_says_where_a_gray_picture_is_colored(tmp_path):
@@ -146,7 +147,7 @@ def test_a_mask_says_where_a_gray_picture_is_colored(tmp_path):
     area[:, :4] = 255
     files.write(tmp_path / "mask.png", png.encode_png(area))
     model = other(tmp_path / "mask", "mask")
-    colorizer = colorize.load(model, {"mask": tmp_path / "mask.png"})
+    colorizer = colorize.load_colorizer(model, {"mask": tmp_path / "mask.png"})
     given = colorizer.given(picture(1, 40, 20))
     assert (given["mask"][:, :20] == 255).all()
     assert not given["mask"][:, 20:].any()
@@ -154,16 +155,18 @@ def test_a_mask_says_where_a_gray_picture_is_colored(tmp_path):
     files.write(
         tmp_path / "painted.png", png.encode_png(np.dstack([np.full((8, 8, 3), 255, np.uint8), area]))
     )
-    painted = colorize.load(model, {"mask": tmp_path / "painted.png"}).given(picture(1, 40, 20))
+    painted = colorize.load_colorizer(model, {"mask": tmp_path / "painted.png"}).given(picture(1, 40, 20))
     assert (painted["mask"] == given["mask"]).all()
-    assert (colorize.load(model, {}).given(picture(1))["mask"] == 255).all()
+    assert (colorize.load_colorizer(model, {}).given(picture(1))["mask"] == 255).all()
 
 
 def test_in_tiles_memory_is_that_of_a_tile_and_references_shrink_to_it(tmp_path):
     files.write(tmp_path / "other.png", png.encode_png(picture(2, 50, 90)))
-    colorizer = colorize.load(other(tmp_path / "liu", "liu"), {"reference": tmp_path / "other.png"}, tile=64)
+    colorizer = colorize.load_colorizer(
+        other(tmp_path / "liu", "liu"), {"reference": tmp_path / "other.png"}, tile=64
+    )
     assert colorizer.given(picture(1, 100, 50))["reference"].shape == (32, 64, 3)
     assert colorizer.given(picture(1, 30, 50))["reference"].shape == (50, 30, 3)
     assert colored(colorizer, picture(1, 100, 50)[..., 0]).shape == (50, 100, 3)
     with pytest.raises(ValueError, match="tile must be 0 or at least 64, got 63"):
-        colorize.load(tmp_path / "liu", {"reference": tmp_path / "other.png"}, tile=63)
+        colorize.load_colorizer(tmp_path / "liu", {"reference": tmp_path / "other.png"}, tile=63)

@@ -12,22 +12,24 @@ from pipeline.files import write, write_json
 from pipeline.params import Model
 from pipeline.weights import UNUSABLE, parse
 
-WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
+WEIGHTS_FILE, CONFIG_FILE, MODEL_CARD_FILE = "model.safetensors", "config.json", "README.md"
 
 
-def save(folder: Path, tensors: dict[str, Tensor], config: dict, card: str) -> None:
+def save_model(folder: Path, tensors: dict[str, Tensor], config: dict, card: str) -> None:
     """Write a model: its weights, the config that builds it again, and its card."""
-    write(folder / WEIGHTS, save_tensors({name: tensor.contiguous() for name, tensor in tensors.items()}))
-    write_json(folder / CONFIG, config)
-    write(folder / CARD, card.encode())
+    write(
+        folder / WEIGHTS_FILE, save_tensors({name: tensor.contiguous() for name, tensor in tensors.items()})
+    )
+    write_json(folder / CONFIG_FILE, config)
+    write(folder / MODEL_CARD_FILE, card.encode())
 
 
-def load(folder: Path, device: str = "cpu") -> tuple[nn.Module, dict]:
+def load_model(folder: Path, device: str = "cpu") -> tuple[nn.Module, dict]:
     """Read a generator, ready for use, and its config. Raise Halt if a file is missing or they do not fit."""
     try:
-        config = json.loads((folder / CONFIG).read_bytes())
-        tensors = parse((folder / WEIGHTS).read_bytes(), WEIGHTS)
-        generator = systems.system(config["system"]).networks(shape(config)).generator
+        config = json.loads((folder / CONFIG_FILE).read_bytes())
+        tensors = parse((folder / WEIGHTS_FILE).read_bytes(), WEIGHTS_FILE)
+        generator = systems.system(config["system"]).networks(model_params(config)).generator
         generator.load_state_dict(tensors)
     except FileNotFoundError as error:
         raise Halt(f"{error.filename} is missing: run train, or name the folder of a model") from None
@@ -38,7 +40,7 @@ def load(folder: Path, device: str = "cpu") -> tuple[nn.Module, dict]:
     return generator.eval().to(find_device(device)), config
 
 
-def shape(config: dict) -> Model:
+def model_params(config: dict) -> Model:
     """Return the parameters of a model from its config."""
     return Model(**{name: config[name] for name in Model.__dataclass_fields__})
 

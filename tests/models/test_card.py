@@ -19,9 +19,9 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from pipeline.images import codec, png
-from pipeline.modelcard import FOLDER, HIDDEN, PAPERS, model_card, public
-from pipeline.models import load, save
-from pipeline.painting import colorize
+from pipeline.models.card import MODEL_FOLDER, PAPERS, REDACTED, model_card, public
+from pipeline.models.folder import load_model, save_model
+from pipeline.models.tiles import colorize_picture
 from pipeline.params import Model, Train
 from pipeline.systems import SYSTEMS, system
 from stages import prep
@@ -56,8 +56,8 @@ def home(request, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     torch.manual_seed(0)
     given = config(request.param)
-    save(
-        Path(FOLDER),
+    save_model(
+        Path(MODEL_FOLDER),
         system(request.param).networks(Model(request.param, 4, 3))[0].state_dict(),
         given,
         model_card(given),
@@ -68,7 +68,7 @@ def home(request, tmp_path, monkeypatch):
 
 
 def test_the_snippet_and_the_command_of_the_card_make_the_same_picture(home):
-    text = Path(FOLDER, "README.md").read_text()
+    text = Path(MODEL_FOLDER, "README.md").read_text()
     (snippet,), (commands,) = blocks(text, "python"), blocks(text, "bash")
     exec(snippet, {})
     command, *_ = (shlex.split(line) for line in commands.splitlines())
@@ -89,36 +89,36 @@ def test_every_command_of_the_card_is_one_that_prep_has():
 def test_a_model_that_was_trained_without_cues_is_used_without_one(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     given = config(columns={"cue": {"method": "none"}})
-    save(
-        Path(FOLDER),
+    save_model(
+        Path(MODEL_FOLDER),
         system("pix2pix").networks(Model(width=4, depth=3))[0].state_dict(),
         given,
         model_card(given),
     )
     Path("sketch.png").write_bytes(png.encode_png(picture(1, 24, 24)))
-    text = Path(FOLDER, "README.md").read_text()
+    text = Path(MODEL_FOLDER, "README.md").read_text()
     assert "--cue" not in text
     exec(blocks(text, "python")[0], {})
-    generator, found = load(Path(FOLDER))
+    generator, found = load_model(Path(MODEL_FOLDER))
     sketch = codec.decode(Path("sketch.png").read_bytes())
-    white = colorize(
+    white = colorize_picture(
         generator, found, {"sketch": cv2.cvtColor(sketch, cv2.COLOR_RGB2GRAY), "cue": sketch | 255}
     )
     np.testing.assert_array_equal(codec.decode(Path("picture.png").read_bytes()), white)
 
 
 def test_a_saved_model_is_three_files_and_equal_models_have_equal_cards(home):
-    folder = home / FOLDER
+    folder = home / MODEL_FOLDER
     assert sorted(path.name for path in folder.iterdir()) == ["README.md", "config.json", "model.safetensors"]
-    generator, found = load(folder)
+    generator, found = load_model(folder)
     backwards = dict(reversed(found.items()))
-    save(home / "again", generator.state_dict(), backwards, model_card(backwards))
+    save_model(home / "again", generator.state_dict(), backwards, model_card(backwards))
     assert (home / "again" / "README.md").read_bytes() == (folder / "README.md").read_bytes()
 
 
 def test_another_process_writes_the_same_card():
     script = (
-        "import sys, json; from pipeline.modelcard import model_card;"
+        "import sys, json; from pipeline.models.card import model_card;"
         "print(model_card(json.load(sys.stdin)), end='')"
     )
     done = subprocess.run(
@@ -188,7 +188,7 @@ def test_paths_are_hidden_but_none_is_shown():
     private = {"vgg": "/home/ann/vgg.pth", "start": "/home/ann/model"}
     given = config(train=private, columns={"sketch-b7": {"weights": "/home/ann/netG.pth"}}, start="0" * 64)
     assert "/home/ann" not in model_card(given)
-    assert public(given)["train"]["start"] == HIDDEN
+    assert public(given)["train"]["start"] == REDACTED
     assert public(given)["start"] == "0" * 64
     assert public(config(train={"vgg": "none"}))["train"] == asdict(Train()) | {"vgg": "none"}
 

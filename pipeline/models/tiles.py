@@ -9,33 +9,35 @@ from torch.nn.functional import pad
 
 from pipeline import systems
 from pipeline.batches.dataset import to_array, to_tensor
-from pipeline.models import shape
+from pipeline.models.folder import model_params
 
-WHOLE = ("reference",)  # is not cut into tiles: any of it may color any part
+UNTILED = ("reference",)  # is not cut into tiles: any of it may color any part
 OVERLAP = 4  # a tile shares a quarter of its side with the next
 
 
-def colorize(generator: nn.Module, config: dict, given: dict[str, np.ndarray], tile: int = 0) -> np.ndarray:
+def colorize_picture(
+    generator: nn.Module, config: dict, given: dict[str, np.ndarray], tile: int = 0
+) -> np.ndarray:
     """Color one picture of any size, uint8 (H, W, 3).
 
     `given` is uint8: `sketch` (H, W), and the guide of the system: `cue` (H, W, 3), `reference` of any size
     (h, w, 3), or `mask` (H, W), 255 where to color, with `color` (H, W, 3), of which the brightness counts.
-    `tile` is that of `paint`. Raise ValueError for another shape or type.
+    `tile` is that of `infer_tiled`. Raise ValueError for another shape or type.
     """
     height, width = given["sketch"].shape[:2]
     for name, image in given.items():
         wanted = (height, width) if name in ("sketch", "mask") else (height, width, 3)
-        fits = image.shape == wanted or (name in WHOLE and image.ndim == 3 and image.shape[2] == 3)
+        fits = image.shape == wanted or (name in UNTILED and image.ndim == 3 and image.shape[2] == 3)
         if not fits or image.dtype != np.uint8 or not image.size:
             raise ValueError(f"{name} must be uint8 {wanted}, got {image.dtype} {image.shape}")
     batch = {name: to_tensor(image)[None] for name, image in given.items()}
     if "mask" in batch:
         batch["mask"] = (batch["mask"] > 0).float()
-    return to_array(paint(generator, config, batch, tile)[0])
+    return to_array(infer_tiled(generator, config, batch, tile)[0])
 
 
 @torch.inference_mode()
-def paint(generator: nn.Module, config: dict, batch: dict, tile: int = 0) -> Tensor:
+def infer_tiled(generator: nn.Module, config: dict, batch: dict, tile: int = 0) -> Tensor:
     """Run a generator on a batch of any size and return its pictures (B, 3, H, W).
 
     With a `tile`, larger pictures are colored in overlapping squares of at most that many pixels a side, each
@@ -45,31 +47,31 @@ def paint(generator: nn.Module, config: dict, batch: dict, tile: int = 0) -> Ten
     check_tile(config, tile)
     height, width = batch["sketch"].shape[2:]
     if not tile or max(height, width) <= tile:
-        return padded(generator, config, batch)
+        return infer_padded(generator, config, batch)
     total = torch.zeros(len(batch["sketch"]), 3, height, width)
     weights = torch.zeros(height, width)
-    for rows, down in windows(height, tile):
-        for columns, right in windows(width, tile):
-            part = {name: whole_or_part(name, values, rows, columns) for name, values in batch.items()}
+    for rows, down in tile_windows(height, tile):
+        for columns, right in tile_windows(width, tile):
+            part = {name: cut_tile(name, values, rows, columns) for name, values in batch.items()}
             weight = torch.outer(down, right)
-            total[..., rows, columns] += weight * padded(generator, config, part)
+            total[..., rows, columns] += weight * infer_padded(generator, config, part)
             weights[rows, columns] += weight
     return total / weights
 
 
 def check_tile(config: dict, tile: int) -> None:
     """Raise ValueError if a tile is smaller than twice the number of which sides are multiples."""
-    least = 2 * systems.system(config["system"]).multiple(shape(config))
+    least = 2 * systems.system(config["system"]).multiple(model_params(config))
     if tile and tile < least:
         raise ValueError(f"tile must be 0 or at least {least}, got {tile}")
 
 
-def whole_or_part(name: str, values: Tensor | list, rows: slice, columns: slice) -> Tensor | list:
+def cut_tile(name: str, values: Tensor | list, rows: slice, columns: slice) -> Tensor | list:
     """Cut a tile out of an image, unless it is used whole."""
-    return values[..., rows, columns] if isinstance(values, Tensor) and name not in WHOLE else values
+    return values[..., rows, columns] if isinstance(values, Tensor) and name not in UNTILED else values
 
 
-def windows(side: int, tile: int) -> Iterator[tuple[slice, Tensor]]:
+def tile_windows(side: int, tile: int) -> Iterator[tuple[slice, Tensor]]:
     """Cover a side evenly with windows of at most `tile` pixels, each with weights that fade to its ends.
 
     Windows share at least a quarter of their pixels. The weights need not add up to one.
@@ -82,24 +84,24 @@ def windows(side: int, tile: int) -> Iterator[tuple[slice, Tensor]]:
         yield slice(start, start + size), (away / (tile // OVERLAP)).clamp(max=1)
 
 
-def padded(generator: nn.Module, config: dict, batch: dict) -> Tensor:
+def infer_padded(generator: nn.Module, config: dict, batch: dict) -> Tensor:
     """Run a generator on a batch that is padded at right and bottom to multiples, and crop the result.
 
     Sketches are padded with white, all others with the pixels of their edges.
     """
     system = systems.system(config["system"])
-    multiple = system.multiple(shape(config))
+    multiple = system.multiple(model_params(config))
     height, width = batch["sketch"].shape[2:]
     device = next(generator.parameters()).device
     images = {
-        name: enlarge(name, values, multiple).to(device)
+        name: pad_to_multiple(name, values, multiple).to(device)
         for name, values in batch.items()
         if name not in ("key", "flow")
     }
     return system.shown(generator(*system.inputs(images)), images)[..., :height, :width].cpu()
 
 
-def enlarge(name: str, values: Tensor, multiple: int) -> Tensor:
+def pad_to_multiple(name: str, values: Tensor, multiple: int) -> Tensor:
     """Pad the sides of images (B, C, H, W) to multiples."""
     margin = (0, -values.shape[3] % multiple, 0, -values.shape[2] % multiple)
     return pad(values, margin, value=1.0) if name == "sketch" else pad(values, margin, mode="replicate")

@@ -13,9 +13,10 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from pipeline import Halt, export
-from pipeline.models import load, save
-from pipeline.painting import paint
+from pipeline import Halt
+from pipeline.models import export
+from pipeline.models.folder import load_model, save_model
+from pipeline.models.tiles import infer_tiled
 from pipeline.params import Model, Train
 from pipeline.systems import system
 from stages import prep
@@ -41,7 +42,7 @@ def write_model(folder, name):
         parameter.data *= 1.5
     private = asdict(Train(vgg="/home/ann/vgg.pth", start="/home/ann/model"))
     told = {"parameters": {}, "columns": {}, "train": private}
-    save(folder, generator.state_dict(), asdict(MODELS[name]) | told, "")
+    save_model(folder, generator.state_dict(), asdict(MODELS[name]) | told, "")
     return folder
 
 
@@ -60,9 +61,9 @@ def exported(tmp_path_factory):
     @cache
     def once(name):
         folder = write_model(tmp_path_factory.mktemp(name), name)
-        data = export.export(folder)
+        data = export.export_onnx(folder)
         session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-        return *load(folder), data, session
+        return *load_model(folder), data, session
 
     return once
 
@@ -86,7 +87,7 @@ def painted(generator, config, given):
     if "gray" in given:
         batch |= {"sketch": given["gray"], "color": given["gray"].expand(-1, 3, -1, -1)}
         del batch["gray"]
-    return paint(generator, config, batch).numpy()
+    return infer_tiled(generator, config, batch).numpy()
 
 
 def ran(session, given):
@@ -160,7 +161,7 @@ def test_no_path_and_no_line_of_code_is_in_the_file(exported, name):
     proto = onnx.load_from_string(exported(name)[2])
     for tensor in proto.graph.initializer:
         tensor.ClearField("raw_data")  # in which any three letters stand by chance
-    roots = {str(Path(export.__file__).parent.parent), sys.prefix, str(Path.home()), "/home/ann"}
+    roots = {str(Path(export.__file__).parent.parent.parent), sys.prefix, str(Path.home()), "/home/ann"}
     for trace in (*roots, ".py", "stack_trace", "torch"):
         assert trace.encode() not in proto.SerializeToString(), trace
 
@@ -182,6 +183,6 @@ def test_a_missing_model_is_named_and_nothing_written(tmp_path):
 
 
 def test_a_model_that_no_file_holds_is_refused(folder, monkeypatch):
-    monkeypatch.setattr(export, "LARGEST", 1000)
+    monkeypatch.setattr(export, "MAX_ONNX_BYTES", 1000)
     with pytest.raises(Halt, match="too large for one ONNX file of 2 GB"):
-        export.export(folder)
+        export.export_onnx(folder)

@@ -8,13 +8,14 @@ import cv2
 import numpy as np
 from torch import nn
 
-from pipeline import Halt, models, systems
+from pipeline import Halt, systems
 from pipeline.codehash import code
 from pipeline.files import dumps
 from pipeline.images import codec, png
 from pipeline.images.pixels import resize
+from pipeline.models import folder
+from pipeline.models.tiles import check_tile, colorize_picture
 from pipeline.operators import cue as cues
-from pipeline.painting import check_tile, colorize
 from pipeline.run.step import Output
 from pipeline.shards.tar import Sample
 
@@ -27,7 +28,7 @@ class Colorizer:
     and diffused from where `alpha` (H, W) has any; a model that saw hints in training gets them as they are.
     As a mask, what is opaque and not black is to be colored. None is a white cue, or a mask of ones; a
     reference must be given. With a `tile`, larger pictures are colored in tiles of that many pixels a side,
-    see `painting.paint`.
+    see `tiles.infer_tiled`.
     """
 
     generator: nn.Module
@@ -40,11 +41,11 @@ class Colorizer:
     def __call__(self, sample: Sample) -> Output:
         """Color the picture of a sample: a sketch, or a gray one. Raise BadImage."""
         image = codec.decode(sample.picture)
-        colored = colorize(self.generator, self.config, self.given(image), self.tile)
+        colored = colorize_picture(self.generator, self.config, self.given(image), self.tile)
         return Output(Sample(sample.key, {"png": png.encode_png(colored)}))
 
     def given(self, image: np.ndarray) -> dict[str, np.ndarray]:
-        """Return the inputs of `painting.colorize` for a picture: itself, and the guide fitted to it."""
+        """Return the inputs of `tiles.colorize_picture` for a picture: itself, and the guide fitted to it."""
         height, width = image.shape[:2]
         given = {"sketch": cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)}
         columns = systems.system(self.config["system"]).columns
@@ -89,13 +90,13 @@ class Colorizer:
         return hashlib.sha256(dumps(given)).hexdigest()
 
 
-def load(model: Path, given: dict[str, Path], device: str = "cpu", tile: int = 0) -> Colorizer:
+def load_colorizer(model: Path, given: dict[str, Path], device: str = "cpu", tile: int = 0) -> Colorizer:
     """Load a model and the picture of its guide: cue, reference or mask.
 
     Raise Halt if one cannot be used, ValueError if a tile is too small for the system.
     """
-    generator, config = models.load(model, device)
-    weights = hashlib.sha256((model / models.WEIGHTS).read_bytes()).hexdigest()
+    generator, config = folder.load_model(model, device)
+    weights = hashlib.sha256((model / folder.WEIGHTS_FILE).read_bytes()).hexdigest()
     check_tile(config, tile)
     plain = Colorizer(generator, config, weights, tile=tile)
     kind = systems.system(config["system"]).columns[0]
