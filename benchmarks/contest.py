@@ -16,13 +16,13 @@ import canonical
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from pipeline import training
 from pipeline.batches.dataset import Pairs
 from pipeline.batches.loader import PREFETCH, BatchOrder, endless_batches
-from pipeline.hardware import Hardware, Say, launch
-from pipeline.learner import Learner, assemble
 from pipeline.params import Model, Train
-from pipeline.update import advance
+from pipeline.training import fit
+from pipeline.training.hardware import Hardware, Log, launch_fabric
+from pipeline.training.learner import Learner, assemble
+from pipeline.training.update import train_step
 
 WARM, BLOCKS = 5, 3  # steps before the clock runs; blocks of steps, of which the median counts
 PIXEL = 3 + 1 + 3  # levels that a sample of pix2pix has at each
@@ -60,19 +60,19 @@ def loaders(pairs: Pairs, batch: int, workers: int) -> int:
 def ours(made: Learner, feed: Iterator[dict]) -> Iterator[dict]:
     """Take a step for every batch, as `fit` does between two looks at the losses; yield these."""
     for step, batch in enumerate(feed):
-        yield advance(made, batch, step)
+        yield train_step(made, batch, step)
 
 
-def learner(model: Model, way: Way, batch: int, device: str, say: Say = print) -> Learner:
+def learner(model: Model, way: Way, batch: int, device: str, say: Log = print) -> Learner:
     """Build what is trained in a way."""
     train = Train(batch=batch, precision=way.precision, vgg="none")
     hardware = Hardware(device, compile=way.compile, graphs=way.graphs)
-    return assemble(model, train, launch(hardware, train.precision), hardware, say)
+    return assemble(model, train, launch_fabric(hardware, train.precision), hardware, say)
 
 
 def opened(data: Path, model: Model) -> Pairs:
     """Open the training split as `fit` does."""
-    return training.open_pairs(data, model, Train(vgg="none"))
+    return fit.open_training_split(data, model, Train(vgg="none"))
 
 
 def plain(pairs: Pairs, model: Model, name: str, batch: int, workers: int, device: str) -> Iterator[dict]:

@@ -11,10 +11,11 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from pipeline import checkpoint, compare, training
-from pipeline.hardware import Hardware
+from pipeline import compare
 from pipeline.models.card import model_card
 from pipeline.params import Evaluate, Model, Train
+from pipeline.training import checkpoint, fit
+from pipeline.training.hardware import Hardware
 
 SMALL = {  # width, learning rate
     "pix2pix": (24, 1e-3),
@@ -77,7 +78,7 @@ def trained(name: str, given: argparse.Namespace) -> Path:
         start=str(trained(system, given)) if variant else "",
         seed=given.seed,
     )
-    file = checkpoint.path(Path(".bench"), given.pairs, model, train)
+    file = checkpoint.checkpoint_path(Path(".bench"), given.pairs, model, train)
     folder = file.with_suffix("") / name
     if not folder.exists():
         with tqdm(desc=name, unit="step", total=steps, dynamic_ncols=True) as bar:
@@ -86,11 +87,11 @@ def trained(name: str, given: argparse.Namespace) -> Path:
                 bar.update(done - bar.n)
 
             hardware = Hardware(given.device, workers=given.workers)
-            for record in training.fit(
+            for record in fit.train_model(
                 given.pairs, model, train, checkpoint=file, hardware=hardware, tick=tick
             ):
                 bar.set_postfix_str(f"validation {record['val_psnr']:.2f} dB")
-        checkpoint.release(file, folder, model_card)
+        checkpoint.release_model(file, folder, model_card)
     return folder
 
 

@@ -40,7 +40,7 @@ from contest import (
 )
 
 from pipeline.params import Model
-from pipeline.update import part_seed
+from pipeline.training.update import part_seed
 
 STEPS, FIRST = 50, 10  # whose losses are compared: in float64, and in fp32
 TOLERANCE, EXACT = 1e-3, 1e-9  # relative, of fp32 and of float64

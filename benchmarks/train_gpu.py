@@ -32,11 +32,11 @@ from contest import (
 )
 from torch.utils.data import DataLoader
 
-from pipeline import training
 from pipeline.batches.dataset import Pairs
 from pipeline.batches.loader import PREFETCH, BatchOrder, loader_options, prepare_ahead
-from pipeline.hardware import Hardware, Say
 from pipeline.params import Model, Train
+from pipeline.training import fit
+from pipeline.training.hardware import Hardware, Log
 
 PUBLISHED, TRAINED = 5, (9000, 30)  # samples per step; pictures and epochs of a full training
 KEPT = 4  # decoded batches that a row uses
@@ -113,7 +113,7 @@ def attempt(work: Callable[[], float], device: str, said: list[str]) -> float:
 
 
 def measured(
-    pairs: Pairs, model: Model, batch: int, way: str | Way, given: argparse.Namespace, say: Say
+    pairs: Pairs, model: Model, batch: int, way: str | Way, given: argparse.Namespace, say: Log
 ) -> float:
     """Return images per second of a way, from batches that are decoded."""
     if isinstance(way, str):
@@ -190,7 +190,9 @@ def fitted(given: argparse.Namespace, data: Path, train: Train, compiled: bool |
     model = Model(width=given.width, depth=given.depth)
     with TemporaryDirectory() as folder:
         checkpoint = Path(folder, "run")
-        records = list(training.fit(data, model, train, checkpoint=checkpoint, hardware=hardware, say=print))
+        records = list(
+            fit.train_model(data, model, train, checkpoint=checkpoint, hardware=hardware, say=print)
+        )
     return records[-1]["val_psnr"]
 
 

@@ -18,7 +18,7 @@ UNTRACKED = (  # these decide no byte of a result
     "pipeline.params",
     "pipeline.codehash",
     "pipeline.progress",
-    "pipeline.trial",
+    "pipeline.training.profile",
     "pipeline.run.processes",
     "pipeline.run.cluster",
     "stages",

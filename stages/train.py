@@ -60,26 +60,28 @@ def train(
     cache: Cache = CACHE,
 ) -> None:
     """Train a colorizer; a run that was killed goes on from its last checkpoint."""
-    from pipeline import checkpoint, training, trial
-    from pipeline.hardware import Hardware
     from pipeline.models.card import model_card
+    from pipeline.training import checkpoint
+    from pipeline.training.fit import train_model
+    from pipeline.training.hardware import Hardware
+    from pipeline.training.profile import largest_batch, profile_steps
 
     hardware = Hardware(device, devices, nodes, workers, compile, graphs, recompute)
     if fit:
-        found = trial.largest(pairs, model, train, hardware=hardware, say=say)
+        found = largest_batch(pairs, model, train, hardware=hardware, say=say)
         memory = f"{found.peak_bytes / 2**30:.1f} GiB on each GPU"
         typer.echo(f"train: the largest batch that fits is {found.batch}, with {memory}")
         return
     if profile:
-        typer.echo(trial.measure(pairs, model, train, profile, hardware=hardware, say=say), nl=False)
+        typer.echo(profile_steps(pairs, model, train, profile, hardware=hardware, say=say), nl=False)
         return
-    file = checkpoint.path(cache, pairs, model, train)
+    file = checkpoint.checkpoint_path(cache, pairs, model, train)
     with progress("train", "step") as tick:
-        run = training.fit(pairs, model, train, checkpoint=file, hardware=hardware, tick=tick, say=say)
+        run = train_model(pairs, model, train, checkpoint=file, hardware=hardware, tick=tick, say=say)
         records = list(log(curves, run))
     if not records:  # of several processes, the first alone has them, and writes the model
         return
-    config = checkpoint.release(file, dest, model_card)
+    config = checkpoint.release_model(file, dest, model_card)
     checkpoint.shrink(file)
     held = config["validation"]
     typer.echo(

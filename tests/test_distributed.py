@@ -11,10 +11,10 @@ import safetensors.torch
 import torch
 from made import packed
 
-from pipeline.checkpoint import release
 from pipeline.models.card import model_card
 from pipeline.params import Model, Train
-from pipeline.training import fit
+from pipeline.training.checkpoint import release_model
+from pipeline.training.fit import train_model
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -31,8 +31,8 @@ def data(tmp_path_factory):
 
 def alone(data, folder, system):
     """Train in this process, and return the last record and the weights."""
-    list(fit(data, Model(system=system, width=4, depth=3), TRAIN, checkpoint=folder / "run"))
-    release(folder / "run", folder / "model", model_card)
+    list(train_model(data, Model(system=system, width=4, depth=3), TRAIN, checkpoint=folder / "run"))
+    release_model(folder / "run", folder / "model", model_card)
     return result(folder / "model")
 
 

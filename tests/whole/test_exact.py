@@ -35,7 +35,7 @@ steps = {{
 }}
 found = {{f"memo of {{name}}": step.fingerprint() for name, step in steps.items()}}
 for system in {SYSTEMS}:
-    found[f"checkpoint of {{system}}"] = code("pipeline.training", f"pipeline.systems.{{system}}")
+    found[f"checkpoint of {{system}}"] = code("pipeline.training.fit", f"pipeline.systems.{{system}}")
     params["model"]["system"] = system
     for stage in ("train", "evaluate"):
         found[f"{{stage}} {{system}}"] = listing(*deciding(params)[stage])

@@ -19,19 +19,19 @@ from pipeline.shards import column
 RESUMING = ("generator", "discriminator", "g_optimizer", "d_optimizer")  # parts that no model is made of
 
 
-def identify(config: dict) -> str:
+def run_identity(config: dict) -> str:
     """Return a hash of the data, the parameters, and the code and library that train."""
-    made_by = code("pipeline.training", f"pipeline.systems.{config['system']}")
+    made_by = code("pipeline.training.fit", f"pipeline.systems.{config['system']}")
     return hashlib.sha256(dumps([config, made_by, torch.__version__])).hexdigest()
 
 
-def path(cache: Path, data: Path, model: Model, train: Train) -> Path:
+def checkpoint_path(cache: Path, data: Path, model: Model, train: Train) -> Path:
     """Return the checkpoint file of a run: runs that differ in data or parameters never share one."""
     given = [dataset_fingerprint(column.list_shards(data)), asdict(model), asdict(train)]
     return cache / "train" / f"{hashlib.sha256(dumps(given)).hexdigest()}.pt"
 
 
-def keep(checkpoint: Path, state: dict[str, Any]) -> None:
+def save_checkpoint(checkpoint: Path, state: dict[str, Any]) -> None:
     """Write a checkpoint, whole or not at all."""
     with whole(checkpoint) as file:
         torch.save(state, file)
@@ -42,7 +42,7 @@ def read_state(checkpoint: Path) -> dict[str, Any]:
     return torch.load(checkpoint, map_location="cpu", weights_only=True)
 
 
-def restore(checkpoint: Path, identity: str) -> dict[str, Any]:
+def restore_checkpoint(checkpoint: Path, identity: str) -> dict[str, Any]:
     """Return the state of a killed run: step, records, sums, best weights and all parts; or a fresh one."""
     if checkpoint.is_file():
         state = read_state(checkpoint)
@@ -51,7 +51,7 @@ def restore(checkpoint: Path, identity: str) -> dict[str, Any]:
     return {"step": 0, "records": [], "sums": {}, "best": {}}
 
 
-def release(checkpoint: Path, folder: Path, card: Callable[[dict], str]) -> dict:
+def release_model(checkpoint: Path, folder: Path, card: Callable[[dict], str]) -> dict:
     """Make a model folder of a finished checkpoint, and return its config, from which `card` writes the card.
 
     `train.keep` says which weights become the model: the last, or those of the best validation. The others
@@ -73,4 +73,4 @@ def shrink(checkpoint: Path) -> None:
     """Keep of a finished run only what its model is made of, so that making it again trains nothing."""
     state = read_state(checkpoint)
     if set(RESUMING) & set(state):
-        keep(checkpoint, {name: part for name, part in state.items() if name not in RESUMING})
+        save_checkpoint(checkpoint, {name: part for name, part in state.items() if name not in RESUMING})

@@ -10,8 +10,8 @@ from torch import nn
 from torch._dynamo.exc import BackendCompilerFailed
 
 from pipeline import Halt
-from pipeline.hardware import Hardware, compiled, launch, roomy
 from pipeline.params import Train
+from pipeline.training.hardware import Hardware, compile_network, halt_on_full_memory, launch_fabric
 
 
 @pytest.fixture
@@ -24,27 +24,27 @@ def gpu(monkeypatch):
 
 def test_more_gpus_than_there_are_are_refused(gpu):
     with pytest.raises(Halt, match="there are 1 GPUs, not 8: lower --devices"):
-        launch(Hardware("cuda", devices=8), "32")
+        launch_fabric(Hardware("cuda", devices=8), "32")
 
 
 def test_arithmetic_that_a_gpu_has_not_is_refused(gpu):
     with pytest.raises(Halt, match=r"no bfloat16: set train\.precision to 32 or tf32"):
-        launch(Hardware("cuda"), "bf16")
+        launch_fabric(Hardware("cuda"), "bf16")
 
 
 def test_graphs_of_what_is_not_compiled_for_a_gpu_are_refused(gpu):
     for hardware in (Hardware(graphs=True), Hardware("cuda", compile=False, graphs=True)):
         with pytest.raises(Halt, match="--graphs replays what is compiled for a GPU"):
-            launch(hardware, "32")
+            launch_fabric(hardware, "32")
 
 
 def test_a_run_starts_without_what_only_evaluation_needs():
     code = (
-        "import sys; from pipeline.hardware import CPU, launch; launch(CPU, '32');"
+        "import sys; from pipeline.training.hardware import CPU, launch_fabric; launch_fabric(CPU, '32');"
         "print(*{'torchmetrics', 'torchvision', 'scipy'} & {*sys.modules})"
     )
     command = [sys.executable, "-c", code]
-    home = Path(__file__).parents[1]
+    home = Path(__file__).parents[2]
     assert subprocess.run(command, cwd=home, capture_output=True, text=True, check=True).stdout == "\n"
 
 
@@ -52,12 +52,12 @@ def test_processes_that_were_started_for_another_number_are_refused(monkeypatch)
     for name, value in {"TORCHELASTIC_RUN_ID": "run", "WORLD_SIZE": "4"}.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(Halt, match="torchrun started 4 processes, but --devices times --nodes is 2"):
-        launch(Hardware(devices=2), "32")
+        launch_fabric(Hardware(devices=2), "32")
 
 
 @pytest.mark.parametrize(("precision", "fewer"), [("tf32", True), ("bf16", True), ("32", False)])
 def test_32_bits_are_32_bits_unless_fewer_are_asked_for(precision, fewer):
-    launch(Hardware(), precision)
+    launch_fabric(Hardware(), precision)
     assert torch.backends.cuda.matmul.allow_tf32 is torch.backends.cudnn.allow_tf32 is fewer
 
 
@@ -75,7 +75,7 @@ def test_a_network_that_cannot_be_compiled_goes_on_without_and_says_so_once(monk
     compilers(monkeypatch, lambda plain: fails)
     network, said = nn.Linear(2, 2), []
     expected = network(torch.ones(1, 2))
-    compiled(network, Hardware(), said.append)
+    compile_network(network, Hardware(), said.append)
     for _ in range(3):
         assert torch.equal(network(torch.ones(1, 2)), expected)
     assert said == [
@@ -86,7 +86,7 @@ def test_a_network_that_cannot_be_compiled_goes_on_without_and_says_so_once(monk
 def test_an_error_of_the_network_itself_is_not_taken_for_one_of_the_compiler(monkeypatch):
     compilers(monkeypatch, lambda plain: plain)
     network, said = nn.Linear(2, 2), []
-    compiled(network, Hardware(), said.append)
+    compile_network(network, Hardware(), said.append)
     with pytest.raises(RuntimeError, match="shapes"):
         network(torch.ones(1, 3))
     assert said == []
@@ -95,7 +95,7 @@ def test_an_error_of_the_network_itself_is_not_taken_for_one_of_the_compiler(mon
 def test_only_training_is_compiled_and_graphs_are_replayed_where_asked_for(monkeypatch):
     network, runs = nn.Linear(2, 2), []
     calls = compilers(monkeypatch, lambda plain: lambda *given: runs.append(1) or plain(*given))
-    compiled(network, Hardware(graphs=True), print)
+    compile_network(network, Hardware(graphs=True), print)
     network(torch.ones(1, 2))
     network.eval()
     network(torch.ones(1, 2))
@@ -112,12 +112,12 @@ def test_only_training_is_compiled_and_graphs_are_replayed_where_asked_for(monke
 )
 def test_where_memory_ends_a_sentence_says_what_to_turn_down(error):
     sentence = r"64 samples per update in 2 part\(s\): raise accumulate, lower batch"
-    with pytest.raises(Halt, match=sentence), roomy(Train(batch=64, accumulate=2)):
+    with pytest.raises(Halt, match=sentence), halt_on_full_memory(Train(batch=64, accumulate=2)):
         raise error
 
 
 def test_other_errors_are_not_taken_for_a_lack_of_memory():
-    with pytest.raises(RuntimeError, match="shapes"), roomy(Train()):
+    with pytest.raises(RuntimeError, match="shapes"), halt_on_full_memory(Train()):
         raise RuntimeError("shapes do not fit")
 
 
@@ -126,7 +126,7 @@ def test_a_compiled_network_learns_the_same(monkeypatch):
     plain, fast = (nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU()) for _ in range(2))
     fast.load_state_dict(plain.state_dict())
     said = []
-    compiled(fast, Hardware(), said.append)
+    compile_network(fast, Hardware(), said.append)
     image = torch.rand(2, 1, 16, 16)
     for network in (plain, fast):
         network(image).square().mean().backward()

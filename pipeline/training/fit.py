@@ -1,4 +1,4 @@
-"""Train a colorizer: `fit` yields records, and leaves a checkpoint from which a model is made."""
+"""Train a colorizer: `train_model` yields records, and leaves a checkpoint from which a model is made."""
 
 import hashlib
 import math
@@ -14,20 +14,20 @@ from torch import Tensor, nn
 from pipeline import Halt, systems
 from pipeline.batches.dataset import AugmentationPolicy, Pairs
 from pipeline.batches.loader import BatchOrder, SinglePass, endless_batches, single_pass
-from pipeline.checkpoint import identify, keep, restore
-from pipeline.hardware import CPU, Hardware, Say, launch, roomy, silent
-from pipeline.learner import Learner, assemble
 from pipeline.models.folder import WEIGHTS_FILE
 from pipeline.params import Model, Reference, Train
 from pipeline.progress import Tick, quiet
 from pipeline.systems import System
 from pipeline.systems.layers import count_parameters
-from pipeline.update import advance
+from pipeline.training.checkpoint import restore_checkpoint, run_identity, save_checkpoint
+from pipeline.training.hardware import CPU, Hardware, Log, halt_on_full_memory, launch_fabric, log_nothing
+from pipeline.training.learner import Learner, assemble
+from pipeline.training.update import train_step
 
-POWER = 0.9  # of the polynomial decay
-LOOK = {"cpu": 1, "cuda": 20}  # steps between two looks at the losses: each waits for the GPU
-EVERY = 30.0  # seconds between two checkpoints, or more,
-WRITING = 0.02  # so that writing them takes at most this share of the time
+DECAY_POWER = 0.9  # of the polynomial decay
+STEPS_PER_READ = {"cpu": 1, "cuda": 20}  # steps between two looks at the losses: each waits for the GPU
+CHECKPOINT_SECONDS = 30.0  # seconds between two checkpoints, or more,
+CHECKPOINT_SHARE = 0.02  # so that writing them takes at most this share of the time
 
 
 @dataclass(frozen=True)
@@ -58,16 +58,16 @@ class Session:
         )
 
 
-def open_session(data: Path, model: Model, train: Train, hardware: Hardware, say: Say) -> Session:
+def open_session(data: Path, model: Model, train: Train, hardware: Hardware, say: Log) -> Session:
     """Open the packed dataset `data`, and set up the networks. Raise Halt if a run cannot begin."""
-    pairs = open_pairs(data, model, train)
+    pairs = open_training_split(data, model, train)
     held_out = Pairs(data, "val", model.sketch, pairs.columns)
-    fabric = launch(hardware, train.precision)
+    fabric = launch_fabric(hardware, train.precision)
     loaders = hardware.workers if fabric.device.type != "cpu" else 0  # on a CPU they would slow the step
     return Session(pairs, held_out, assemble(model, train, fabric, hardware, say), loaders)
 
 
-def open_pairs(data: Path, model: Model, train: Train) -> Pairs:
+def open_training_split(data: Path, model: Model, train: Train) -> Pairs:
     """Open the training split. Raise Halt if the network does not fit the pictures."""
     system = systems.system(model.system)
     pairs = Pairs(data, "train", model.sketch, system.columns)
@@ -80,7 +80,7 @@ def open_pairs(data: Path, model: Model, train: Train) -> Pairs:
     return pairs
 
 
-def fit(
+def train_model(
     data: Path,
     model: Model,
     train: Train,
@@ -88,7 +88,7 @@ def fit(
     checkpoint: Path,
     hardware: Hardware = CPU,
     tick: Tick = quiet,
-    say: Say = silent,
+    say: Log = log_nothing,
 ) -> Iterator[dict[str, float]]:
     """Train on the packed dataset `data`, and yield a record every `train.validate` steps and after the last.
 
@@ -112,8 +112,8 @@ def fit(
 
     # Resume a killed run.
     config = model_config(session, model)
-    identity = identify(config)
-    past = fabric.broadcast(restore(checkpoint, identity) if leads else {})
+    identity = run_identity(config)
+    past = fabric.broadcast(restore_checkpoint(checkpoint, identity) if leads else {})
     start, records, sums, best = past["step"], past["records"], past["sums"], past["best"]
     yield from records if leads else ()
     if start == steps:
@@ -123,17 +123,17 @@ def fit(
             part.load_state_dict(past[name])
 
     order, validation = session.order(start), session.validation()
-    losses, due_again = [], time.monotonic() + EVERY
+    losses, due_again = [], time.monotonic() + CHECKPOINT_SECONDS
     for step, batch in zip(range(start, steps), session.batches(order), strict=False):
         # Each step has its own seeds and learning rate, so that it does not matter where a run was cut.
         set_rates(learner, rate_share(train.decay, step / steps))
-        with roomy(train):
-            losses.append(advance(learner, batch, step))
+        with halt_on_full_memory(train):
+            losses.append(train_step(learner, batch, step))
         done = step + 1
         due = done % train.validate == 0 or done == steps
 
         # Now and then add up the losses since the last record: to look at them is to wait for the GPU.
-        if look := due or done % LOOK[fabric.device.type] == 0:
+        if look := due or done % STEPS_PER_READ[fabric.device.type] == 0:
             for number, values in enumerate(read_losses(learner, losses), done - len(losses)):
                 check_finite(values, number, order, session.pairs)
                 sums = {name: sums.get(name, 0.0) + value for name, value in values.items()}
@@ -154,9 +154,11 @@ def fit(
         if leads and (done == steps or (look and now > due_again)):
             state = {name: part.state_dict() for name, part in learner.parts.items()}
             state |= {"identity": identity, "config": config}
-            keep(checkpoint, state | {"step": done, "records": records, "sums": sums, "best": best})
+            save_checkpoint(
+                checkpoint, state | {"step": done, "records": records, "sums": sums, "best": best}
+            )
             took = time.monotonic() - now
-            due_again = now + took + max(EVERY, took / WRITING)
+            due_again = now + took + max(CHECKPOINT_SECONDS, took / CHECKPOINT_SHARE)
         if leads:
             tick(done, steps)
         if leads and due:
@@ -200,7 +202,7 @@ def rate_share(decay: str, past: float) -> float:
     All of it, or falling linearly to 0 over the second half, or as the 0.9th power of what is left.
     """
     if decay == "polynomial":
-        return (1 - past) ** POWER
+        return (1 - past) ** DECAY_POWER
     return min(1.0, 2 * (1 - past)) if decay == "linear" else 1.0
 
 

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from pipeline import Halt, systems
-from pipeline.hardware import Hardware, Say, compiled
 from pipeline.models.folder import WEIGHTS_FILE
 from pipeline.params import Model, Train
-from pipeline.recompute import recompute
 from pipeline.systems import FeatureMaps, Networks, Optimizers, System
+from pipeline.training.hardware import Hardware, Log, compile_network
+from pipeline.training.recompute import recompute_blocks
 from pipeline.weights import UNUSABLE, parse
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class Learner:
         }
 
 
-def assemble(model: Model, train: Train, fabric: "Fabric", hardware: Hardware, say: Say) -> Learner:
+def assemble(model: Model, train: Train, fabric: "Fabric", hardware: Hardware, say: Log) -> Learner:
     """Build the networks of a run and set them up where they run.
 
     Raise Halt if weights cannot be loaded, or if norms cannot be shared.
@@ -108,15 +108,15 @@ def laid_out(networks: Networks, train: Train, fabric: "Fabric") -> Networks:
     return networks
 
 
-def speed_up(networks: Networks, system: System, fabric: "Fabric", hardware: Hardware, say: Say) -> None:
+def speed_up(networks: Networks, system: System, fabric: "Fabric", hardware: Hardware, say: Log) -> None:
     """Recompute or compile networks, in place, as the hardware asks."""
     if hardware.recompute:
-        recompute(networks.generator)
+        recompute_blocks(networks.generator)
     if hardware.compiles(fabric.device.type):
         if not hardware.recompute:
-            compiled(networks.generator, hardware, say)
+            compile_network(networks.generator, hardware, say)
         if not system.double_backward:
-            compiled(networks.discriminator, hardware, say)
+            compile_network(networks.discriminator, hardware, say)
 
 
 def in_precision(fabric: "Fabric", features: nn.Module) -> FeatureMaps:

@@ -11,14 +11,14 @@ from torch.utils.checkpoint import checkpoint
 
 
 @contextmanager
-def unseen(network: nn.Module) -> Iterator[None]:
+def forward_only(network: nn.Module) -> Iterator[None]:
     """Run a network without keeping what backward needs, and without updating its norms."""
-    with torch.no_grad(), unnoticed(network):
+    with torch.no_grad(), frozen_statistics(network):
         yield
 
 
 @contextmanager
-def unnoticed(network: nn.Module) -> Iterator[None]:
+def frozen_statistics(network: nn.Module) -> Iterator[None]:
     """Let BatchNorm normalize by each batch as in training, but not update its running statistics."""
     norms = [module for module in network.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
     before = [norm.momentum for norm in norms]
@@ -31,23 +31,23 @@ def unnoticed(network: nn.Module) -> Iterator[None]:
             norm.momentum = momentum
 
 
-def recompute(network: nn.Module) -> None:
+def recompute_blocks(network: nn.Module) -> None:
     """Let each block of a network keep only its inputs, and run again when backward needs the rest.
 
     Chen et al., Training Deep Nets with Sublinear Memory Cost, 2016.
     """
-    for block in blocks(network):
+    for block in find_blocks(network):
         block.forward = partial(
-            checkpoint, block.forward, use_reentrant=False, context_fn=partial(contexts, block)
+            checkpoint, block.forward, use_reentrant=False, context_fn=partial(block_contexts, block)
         )
 
 
-def contexts(block: nn.Module) -> tuple[Any, Any]:
+def block_contexts(block: nn.Module) -> tuple[Any, Any]:
     """Return the contexts in which a block runs first, and again."""
-    return nullcontext(), unnoticed(block)
+    return nullcontext(), frozen_statistics(block)
 
 
-def blocks(network: nn.Module) -> Iterator[nn.Module]:
+def find_blocks(network: nn.Module) -> Iterator[nn.Module]:
     """List the elements of all module lists of a network, and the sequences outside of them."""
     for child in network.children():
         if isinstance(child, nn.ModuleList):
@@ -55,4 +55,4 @@ def blocks(network: nn.Module) -> Iterator[nn.Module]:
         elif isinstance(child, nn.Sequential):
             yield child
         else:
-            yield from blocks(child)
+            yield from find_blocks(child)

@@ -15,19 +15,19 @@ from torch.profiler import ProfilerActivity, profile, record_function
 from pipeline import Halt, files
 from pipeline.batches.augment import prepare_batch
 from pipeline.batches.dataset import Pairs
-from pipeline.hardware import CPU, Hardware, Say, roomy, silent
-from pipeline.learner import Learner
 from pipeline.markdown import table
 from pipeline.models.folder import find_device
 from pipeline.params import Model, Train
-from pipeline.training import open_session
-from pipeline.update import advance, update
+from pipeline.training.fit import open_session
+from pipeline.training.hardware import CPU, Hardware, Log, halt_on_full_memory, log_nothing
+from pipeline.training.learner import Learner
+from pipeline.training.update import train_step, update_networks
 
-LOAD = "load"
-PHASE = re.compile(f"{LOAD}|(generator|discriminator): .*")
-WARM, STEPS = 3, 10  # steps before the profile, and in it
-LARGEST = 4096  # the largest size of a part that is tried, in samples
-OPERATORS = 10  # in the table
+LOAD_PHASE = "load"
+PHASE_NAME = re.compile(f"{LOAD_PHASE}|(generator|discriminator): .*")
+WARMUP_STEPS, PROFILED_STEPS = 3, 10  # steps before the profile, and in it
+MAX_BATCH = 4096  # the largest size of a part that is tried, in samples
+TOP_OPERATORS = 10  # in the table
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,8 @@ class LargestBatch(NamedTuple):
     peak_bytes: int
 
 
-def measure(
-    data: Path, model: Model, train: Train, folder: Path, *, hardware: Hardware = CPU, say: Say = silent
+def profile_steps(
+    data: Path, model: Model, train: Train, folder: Path, *, hardware: Hardware = CPU, say: Log = log_nothing
 ) -> str:
     """Profile some steps; write `trace.json`, which Perfetto opens, and `table.md`, and return the table.
 
@@ -63,14 +63,14 @@ def measure(
 
     def run(steps: range) -> None:
         for step in steps:
-            with record_function(LOAD):
+            with record_function(LOAD_PHASE):
                 batch = next(batches)
-            with roomy(train):
-                advance(session.learner, batch, step)
+            with halt_on_full_memory(train):
+                train_step(session.learner, batch, step)
 
-    run(range(WARM))
+    run(range(WARMUP_STEPS))
     with profile(activities=activities) as found:
-        run(range(WARM, WARM + STEPS))
+        run(range(WARMUP_STEPS, WARMUP_STEPS + PROFILED_STEPS))
         if gpu:
             torch.cuda.synchronize()
     if not fabric.is_global_zero:
@@ -85,7 +85,7 @@ def measure(
 def profile_table(found: profile, gpu: bool) -> str:
     """Write a profile as a table: the phases of a step, then the operators with the longest own time."""
     events = [event for event in found.key_averages() if event.device_type == DeviceType.CPU]
-    named = [event for event in events if event.is_user_annotation and PHASE.fullmatch(event.key)]
+    named = [event for event in events if event.is_user_annotation and PHASE_NAME.fullmatch(event.key)]
     phases = [Timed(event.key, event.cpu_time_total, event.device_time_total) for event in named]
     operators = [
         Timed(f"`{event.key}`", event.self_cpu_time_total, event.self_device_time_total)
@@ -93,7 +93,7 @@ def profile_table(found: profile, gpu: bool) -> str:
         if event not in named
     ]
     operators.sort(key=lambda each: each.gpu if gpu else each.host, reverse=True)
-    shown = [*phases, *operators[:OPERATORS]]
+    shown = [*phases, *operators[:TOP_OPERATORS]]
     whole_host, whole_gpu = sum(each.host for each in phases), sum(each.gpu for each in phases)
     rows = [[each.name, *cells(each.host, whole_host)] for each in shown]
     if not gpu:
@@ -104,11 +104,11 @@ def profile_table(found: profile, gpu: bool) -> str:
 
 def cells(time: float, whole: float) -> list[str]:
     """Write microseconds of all profiled steps as milliseconds of one, and as a share of the whole."""
-    return [f"{time / STEPS / 1000:.2f}", f"{time / max(whole, 1):.0%}"]
+    return [f"{time / PROFILED_STEPS / 1000:.2f}", f"{time / max(whole, 1):.0%}"]
 
 
-def largest(
-    data: Path, model: Model, train: Train, *, hardware: Hardware = CPU, say: Say = silent
+def largest_batch(
+    data: Path, model: Model, train: Train, *, hardware: Hardware = CPU, say: Log = log_nothing
 ) -> LargestBatch:
     """Find the largest batch that fits, to a sixteenth.
 
@@ -119,20 +119,20 @@ def largest(
         raise Halt("a CPU that is out of memory ends the process without a word: --fit needs a GPU")
     alone = replace(hardware, devices=1, nodes=1, compile=False, graphs=False)
     session = open_session(data, model, train, alone, say)
-    learner, one = session.learner, sample(session.pairs, session.learner.fabric.device)
-    size = search(partial(fits, learner, one))
+    learner, one = session.learner, load_one_sample(session.pairs, session.learner.fabric.device)
+    size = search_size(partial(batch_fits, learner, one))
     if not size:
         raise Halt("not even one sample fits: lower width, pack a smaller side, or add --recompute")
-    fits(learner, one, size)
+    batch_fits(learner, one, size)
     batch = size * train.accumulate * hardware.processes
     return LargestBatch(batch, torch.cuda.max_memory_allocated())
 
 
-def search(fits: Callable[[int], bool]) -> int:
+def search_size(fits: Callable[[int], bool]) -> int:
     """Find the largest size that fits, to a sixteenth, by doubling and bisection; 0 if none does."""
-    good, bad = 0, LARGEST + 1
+    good, bad = 0, MAX_BATCH + 1
     while bad - good > max(1, good // 16):
-        tried = min(2 * good or 1, LARGEST) if bad > LARGEST else (good + bad) // 2
+        tried = min(2 * good or 1, MAX_BATCH) if bad > MAX_BATCH else (good + bad) // 2
         if fits(tried):
             good = tried
         else:
@@ -140,13 +140,13 @@ def search(fits: Callable[[int], bool]) -> int:
     return good
 
 
-def sample(pairs: Pairs, device: torch.device) -> dict:
+def load_one_sample(pairs: Pairs, device: torch.device) -> dict:
     """Load one sample as a batch."""
     raw = torch.utils.data.default_collate([pairs[0, 0]])
     return prepare_batch(raw, device)
 
 
-def fits(learner: Learner, one: dict, size: int) -> bool:
+def batch_fits(learner: Learner, one: dict, size: int) -> bool:
     """Return whether an update on `size` copies of a sample fits into memory."""
     gc.collect()
     torch.cuda.empty_cache()
@@ -156,7 +156,7 @@ def fits(learner: Learner, one: dict, size: int) -> bool:
             name: values * size if isinstance(values, list) else values.repeat_interleave(size, dim=0)
             for name, values in one.items()
         }
-        update(learner, [part], [0])
+        update_networks(learner, [part], [0])
     except torch.OutOfMemoryError:
         for optimizer in learner.optimizers:
             optimizer.zero_grad()

@@ -9,15 +9,15 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 from torch.profiler import record_function
 
 from pipeline.chance import digest
-from pipeline.learner import Learner
-from pipeline.recompute import unseen
+from pipeline.training.learner import Learner
+from pipeline.training.recompute import forward_only
 
 
-def advance(learner: Learner, batch: dict, step: int) -> dict[str, Tensor]:
+def train_step(learner: Learner, batch: dict, step: int) -> dict[str, Tensor]:
     """Take a step: update both networks on a batch, with the seeds of this step, process and part."""
     train, rank = learner.train, learner.fabric.global_rank
     seeds = [part_seed(train.seed, step, rank, part) for part in range(train.accumulate)]
-    return update(learner, equal_parts(batch, train.accumulate), seeds)
+    return update_networks(learner, equal_parts(batch, train.accumulate), seeds)
 
 
 def part_seed(run_seed: int, step: int, rank: int, part: int) -> int:
@@ -25,7 +25,7 @@ def part_seed(run_seed: int, step: int, rank: int, part: int) -> int:
     return digest(run_seed, "step", *map(str, (step, rank, part))) % 2**63
 
 
-def update(learner: Learner, parts: list[dict], seeds: list[int]) -> dict[str, Tensor]:
+def update_networks(learner: Learner, parts: list[dict], seeds: list[int]) -> dict[str, Tensor]:
     """Update the discriminator, then the generator, on a batch in one or several equal parts.
 
     Return the mean of each weighted loss, on the device: nothing here waits for it. The random numbers for a
@@ -42,7 +42,7 @@ def update(learner: Learner, parts: list[dict], seeds: list[int]) -> dict[str, T
     learner.optimizers.discriminator.zero_grad()
     for number, (part, seed) in enumerate(zip(parts, seeds, strict=True)):
         torch.manual_seed(seed)
-        with record_function("generator: forward"), unseen(generator) if last else nullcontext():
+        with record_function("generator: forward"), forward_only(generator) if last else nullcontext():
             output = generator(*system.inputs(part))
         with fabric.no_backward_sync(discriminator, enabled=number < last):  # type: ignore[arg-type]
             with record_function("discriminator: forward"):
@@ -50,7 +50,7 @@ def update(learner: Learner, parts: list[dict], seeds: list[int]) -> dict[str, T
             with record_function("discriminator: backward"):
                 fabric.backward(total(d_terms[-1]) / len(parts))
     with record_function("discriminator: optimizer"):
-        clip(learner, discriminator, learner.optimizers.discriminator)
+        clip_gradients(learner, discriminator, learner.optimizers.discriminator)
         learner.optimizers.discriminator.step()
 
     # The generator learns to pass for original, and to come close to the target.
@@ -69,10 +69,10 @@ def update(learner: Learner, parts: list[dict], seeds: list[int]) -> dict[str, T
                 fabric.backward(total(g_terms[-1]) / len(parts))
     discriminator.requires_grad_(True)
     with record_function("generator: optimizer"):
-        clip(learner, generator, learner.optimizers.generator)
+        clip_gradients(learner, generator, learner.optimizers.generator)
         learner.optimizers.generator.step()
         if train.ema:
-            follow(learner.average, learner.plain.generator, train.ema)
+            update_average(learner.average, learner.plain.generator, train.ema)
     return averaged(g_terms) | averaged(d_terms)
 
 
@@ -100,14 +100,14 @@ def equal_parts(batch: dict, count: int) -> list[dict]:
     ]
 
 
-def clip(learner: Learner, network: nn.Module, optimizer: Optimizer) -> None:
+def clip_gradients(learner: Learner, network: nn.Module, optimizer: Optimizer) -> None:
     """Clip the gradients of a network to the norm that was asked for, or else to the published one."""
     if norm := learner.train.clip or learner.system.clip:
         learner.fabric.clip_gradients(network, optimizer, max_norm=norm, error_if_nonfinite=False)
 
 
 @torch.no_grad()
-def follow(average: nn.Module, generator: nn.Module, past: float) -> None:
+def update_average(average: nn.Module, generator: nn.Module, past: float) -> None:
     """Update the moving average of the weights, which keeps the share `past`; buffers are copied."""
     get_ema_multi_avg_fn(past)(list(average.parameters()), list(generator.parameters()), None)
     for mean, now in zip(average.buffers(), generator.buffers(), strict=True):

@@ -9,12 +9,10 @@ import safetensors.torch
 import torch
 from made import packed, sample
 
-from pipeline import Halt, training
+from pipeline import Halt
 from pipeline.batches.dataset import Pairs
 from pipeline.batches.loader import single_pass
-from pipeline.checkpoint import release, shrink
 from pipeline.codehash import sources
-from pipeline.hardware import Hardware
 from pipeline.images import codec, png
 from pipeline.models.card import model_card
 from pipeline.models.folder import load_model, save_model
@@ -24,7 +22,10 @@ from pipeline.params import Model, Reference, Train
 from pipeline.shards import column
 from pipeline.shards.tar import Sample
 from pipeline.systems import SYSTEMS, system
-from pipeline.training import fit, rate_share
+from pipeline.training import fit
+from pipeline.training.checkpoint import release_model, shrink
+from pipeline.training.fit import rate_share, train_model
+from pipeline.training.hardware import Hardware
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -43,7 +44,7 @@ def run(data, tmp_path):
     """Train a tiny model on a name for a checkpoint, and give the records."""
 
     def start(name="run", train=TRAIN, **options):
-        return fit(data, MODEL, train, checkpoint=tmp_path / name, **options)
+        return train_model(data, MODEL, train, checkpoint=tmp_path / name, **options)
 
     return start
 
@@ -59,8 +60,8 @@ class Ticks(list):
 
 def always(monkeypatch):
     """Write a checkpoint after every step."""
-    monkeypatch.setattr(training, "EVERY", -1.0)
-    monkeypatch.setattr(training, "WRITING", math.inf)
+    monkeypatch.setattr(fit, "CHECKPOINT_SECONDS", -1.0)
+    monkeypatch.setattr(fit, "CHECKPOINT_SHARE", math.inf)
 
 
 def weights(tmp_path, name):
@@ -79,7 +80,7 @@ def test_records_tell_losses_and_validation_at_every_interval_and_the_end(run):
 
 def test_validation_equals_numpy(run, data, tmp_path):
     last = list(run())[-1]
-    release(tmp_path / "run", tmp_path / "model", model_card)
+    release_model(tmp_path / "run", tmp_path / "model", model_card)
     generator, _ = load_model(tmp_path / "model")
     psnr, l1 = [], []
     for batch in single_pass(Pairs(data, "val", "b7"), 1, 0):
@@ -94,7 +95,7 @@ def test_validation_equals_numpy(run, data, tmp_path):
 def test_a_tiny_dataset_is_learned_by_heart(tmp_path):
     data = packed(tmp_path, train=1, val=1, test=0)
     train = Train(steps=120, batch=1, lr=2e-3, validate=30)
-    records = list(fit(data, Model(width=8, depth=4), train, checkpoint=tmp_path / "run"))
+    records = list(train_model(data, Model(width=8, depth=4), train, checkpoint=tmp_path / "run"))
     assert records[-1]["l1"] < records[0]["l1"] / 2
 
 
@@ -133,12 +134,12 @@ def test_a_finished_run_only_tells_its_records_again(run):
 
 def test_what_is_left_of_a_finished_run_makes_the_same_model_again_without_training(run, tmp_path):
     records, file = list(run()), tmp_path / "run"
-    release(file, tmp_path / "model", model_card)
+    release_model(file, tmp_path / "model", model_card)
     size = file.stat().st_size
     shrink(file)
     assert file.stat().st_size < 0.7 * size
     assert list(run(tick=lambda *given: pytest.fail("trained"))) == records
-    release(file, tmp_path / "again", lambda config: "another card")
+    release_model(file, tmp_path / "again", lambda config: "another card")
     for path in (tmp_path / "model").iterdir():
         same = (tmp_path / "again" / path.name).read_bytes() == path.read_bytes()
         assert same == (path.name != "README.md")
@@ -150,7 +151,7 @@ def decisive(module, folder):
 
 
 def test_neither_a_card_nor_another_system_decides_what_is_trained():
-    for module in ("pipeline.training", "pipeline.evaluation"):
+    for module in ("pipeline.training.fit", "pipeline.evaluation"):
         assert not decisive(module, "pipeline") & {"modelcard", "markdown"}
         assert decisive(module, "systems") <= {"__init__", "layers"}
     for name in SYSTEMS:
@@ -160,7 +161,7 @@ def test_neither_a_card_nor_another_system_decides_what_is_trained():
 
 def test_a_checkpoint_of_other_code_does_not_count(run, tmp_path, monkeypatch):
     list(run())
-    monkeypatch.setattr("pipeline.checkpoint.code", lambda *modules: list(modules))
+    monkeypatch.setattr("pipeline.training.checkpoint.code", lambda *modules: list(modules))
     steps = Ticks()
     list(run(tick=steps))
     assert steps == list(range(1, TRAIN.steps + 1))
@@ -170,7 +171,7 @@ def test_a_checkpoint_of_other_parameters_or_data_does_not_count(run, data, tmp_
     list(run())
     for model, folder in ((Model(width=2, depth=4), data), (MODEL, packed(tmp_path / "more", train=8))):
         steps = Ticks()
-        list(fit(folder, model, TRAIN, checkpoint=tmp_path / "run", tick=steps))
+        list(train_model(folder, model, TRAIN, checkpoint=tmp_path / "run", tick=steps))
         assert steps == list(range(1, TRAIN.steps + 1))
 
 
@@ -192,7 +193,7 @@ def test_losses_that_are_not_finite_stop_the_run_and_name_step_and_samples(run, 
 def test_looking_at_the_losses_less_often_changes_nothing_that_is_told(run, monkeypatch):
     train = replace(TRAIN, steps=7, validate=5)
     often = list(run("often", train))
-    monkeypatch.setitem(training.LOOK, "cpu", 3)
+    monkeypatch.setitem(fit.STEPS_PER_READ, "cpu", 3)
     assert list(run("seldom", train)) == often
     with pytest.raises(Halt) as late:
         list(run("late", Train(steps=20, batch=2, lr=1e30)))
@@ -209,7 +210,7 @@ def test_a_batch_that_cannot_be_shared_is_refused(run):
 
 def test_a_saved_model_gives_equal_pictures(run, data, tmp_path):
     list(run())
-    config = release(tmp_path / "run", tmp_path / "model", model_card)
+    config = release_model(tmp_path / "run", tmp_path / "model", model_card)
     generator, found = load_model(tmp_path / "model")
     save_model(tmp_path / "again", generator.state_dict(), found, "")
     again, _ = load_model(tmp_path / "again")
@@ -226,7 +227,7 @@ def test_a_saved_model_gives_equal_pictures(run, data, tmp_path):
 
 def test_the_config_says_what_the_model_was_made_from(run, data, tmp_path):
     list(run())
-    config = release(tmp_path / "run", tmp_path / "model", model_card)
+    config = release_model(tmp_path / "run", tmp_path / "model", model_card)
     assert config == json.loads((tmp_path / "model" / "config.json").read_bytes())
     assert config["system"] == "pix2pix"
     assert (config["width"], config["depth"], config["sketch"], config["side"]) == (4, 4, "b7", 32)
@@ -244,7 +245,7 @@ def test_a_missing_model_and_files_that_do_not_fit_are_named(run, tmp_path):
     with pytest.raises(Halt, match=r"config\.json is missing"):
         load_model(tmp_path / "nowhere")
     list(run())
-    config = release(tmp_path / "run", tmp_path / "model", model_card)
+    config = release_model(tmp_path / "run", tmp_path / "model", model_card)
     (tmp_path / "model" / "config.json").write_text(json.dumps(config | {"width": 8}))
     with pytest.raises(Halt, match="no model that can be read"):
         load_model(tmp_path / "model")
@@ -256,7 +257,7 @@ def test_a_missing_model_and_files_that_do_not_fit_are_named(run, tmp_path):
 
 def test_a_depth_that_the_side_does_not_allow_is_named(data, tmp_path):
     with pytest.raises(Halt, match="a side of 32 is no multiple of 64, which pix2pix needs"):
-        next(fit(data, Model(width=4, depth=6), TRAIN, checkpoint=tmp_path / "run"))
+        next(train_model(data, Model(width=4, depth=6), TRAIN, checkpoint=tmp_path / "run"))
 
 
 @pytest.mark.parametrize("name", SYSTEMS)
@@ -264,7 +265,7 @@ def test_bfloat16_trains_every_system_to_nearly_the_same_losses(data, tmp_path, 
     def losses(precision):
         train = Train(steps=1, batch=2, validate=1, vgg="none", precision=precision)
         model = Model(system=name, width=4, depth=4)
-        return next(fit(data, model, train, checkpoint=tmp_path / precision))
+        return next(train_model(data, model, train, checkpoint=tmp_path / precision))
 
     exact, fast = losses("32"), losses("bf16")
     assert fast != exact
@@ -285,7 +286,7 @@ def test_every_system_trains_stops_goes_on_and_is_saved(data, tmp_path, monkeypa
     model, train = Model(system=name, width=4), Train(steps=3, batch=2, validate=2, vgg="none", flip=0.5)
 
     def run(checkpoint, **options):
-        return list(fit(data, model, train, checkpoint=tmp_path / checkpoint, **options))
+        return list(train_model(data, model, train, checkpoint=tmp_path / checkpoint, **options))
 
     whole = run("whole")
     assert all(math.isfinite(value) for record in whole for value in record.values())
@@ -299,7 +300,7 @@ def test_every_system_trains_stops_goes_on_and_is_saved(data, tmp_path, monkeypa
     assert run("cut") == whole
     one, other = weights(tmp_path, "whole"), weights(tmp_path, "cut")
     assert all(torch.equal(one[name], other[name]) for name in one)
-    release(tmp_path / "whole", tmp_path / "model", model_card)
+    release_model(tmp_path / "whole", tmp_path / "model", model_card)
     generator, config = load_model(tmp_path / "model")
     batch = next(iter(single_pass(Pairs(data, "test", "b7", system(name).columns), 3, 0)))
     assert infer_tiled(generator, config, batch).shape == (3, 3, 32, 32)
@@ -308,7 +309,9 @@ def test_every_system_trains_stops_goes_on_and_is_saved(data, tmp_path, monkeypa
 def test_epochs_count_passes_over_the_training_split(data, tmp_path):
     steps = []
     train = Train(epochs=2, batch=3, validate=100)
-    list(fit(data, MODEL, train, checkpoint=tmp_path / "run", tick=lambda done, _: steps.append(done)))
+    list(
+        train_model(data, MODEL, train, checkpoint=tmp_path / "run", tick=lambda done, _: steps.append(done))
+    )
     assert steps == [1, 2, 3, 4, 5]  # fourteen samples, and one more to fill the last batch
 
 
@@ -319,7 +322,7 @@ def test_the_mean_of_the_weights_follows_them_and_becomes_the_model(run, tmp_pat
     name = "down.0.0.weight"
     assert torch.equal(plain["generator"][name], mean["generator"][name])
     assert not torch.equal(mean["average"][name], mean["generator"][name])
-    release(tmp_path / "mean", tmp_path / "model", model_card)
+    release_model(tmp_path / "mean", tmp_path / "model", model_card)
     assert torch.equal(load_model(tmp_path / "model")[0].state_dict()[name], mean["average"][name])
 
 
@@ -328,9 +331,9 @@ def test_the_last_and_the_best_weights_are_kept_and_either_becomes_the_model(
     run, tmp_path, monkeypatch, kept
 ):
     scores = iter([3.0, 5.0, 4.0])
-    monkeypatch.setattr(training, "validate", lambda *given: {"val_psnr": next(scores), "val_l1": 0.1})
+    monkeypatch.setattr(fit, "validate", lambda *given: {"val_psnr": next(scores), "val_l1": 0.1})
     records = list(run("run", replace(TRAIN, keep=kept)))
-    config = release(tmp_path / "run", tmp_path / "model", model_card)
+    config = release_model(tmp_path / "run", tmp_path / "model", model_card)
     assert config["validation"] == records[{"last": 2, "best": 1}[kept]]
     stored = {
         name: safetensors.torch.load_file(tmp_path / "model" / f"{name}.safetensors")
@@ -346,25 +349,25 @@ def test_the_last_and_the_best_weights_are_kept_and_either_becomes_the_model(
 
 def test_training_starts_from_a_saved_model_and_refuses_one_that_does_not_fit(data, run, tmp_path):
     list(run("first"))
-    release(tmp_path / "first", tmp_path / "model", model_card)
+    release_model(tmp_path / "first", tmp_path / "model", model_card)
     train = Train(steps=1, batch=2, lr=1e-12, start=str(tmp_path / "model"))
-    list(fit(data, MODEL, train, checkpoint=tmp_path / "next"))
+    list(train_model(data, MODEL, train, checkpoint=tmp_path / "next"))
     before, after = weights(tmp_path, "first"), weights(tmp_path, "next")
     torch.testing.assert_close(after["down.0.0.weight"], before["down.0.0.weight"], atol=1e-9, rtol=0)
     with pytest.raises(Halt, match="has other parts than the one to train"):
-        next(fit(data, Model(width=8, depth=4), train, checkpoint=tmp_path / "other"))
+        next(train_model(data, Model(width=8, depth=4), train, checkpoint=tmp_path / "other"))
     with pytest.raises(Halt, match="holds no model"):
-        next(fit(data, MODEL, replace(train, start=str(tmp_path)), checkpoint=tmp_path / "other"))
+        next(train_model(data, MODEL, replace(train, start=str(tmp_path)), checkpoint=tmp_path / "other"))
 
 
 def test_finetune_starts_from_main(data, tmp_path):
     main = Model(system="liu", width=4)
     train = Train(steps=1, batch=2, vgg="none")
-    list(fit(data, main, train, checkpoint=tmp_path / "main"))
-    release(tmp_path / "main", tmp_path / "model", model_card)
+    list(train_model(data, main, train, checkpoint=tmp_path / "main"))
+    release_model(tmp_path / "main", tmp_path / "model", model_card)
     onward = replace(train, start=str(tmp_path / "model"))
-    list(fit(data, replace(main, variant="finetune"), onward, checkpoint=tmp_path / "finetune"))
-    release(tmp_path / "finetune", tmp_path / "finetuned", model_card)
+    list(train_model(data, replace(main, variant="finetune"), onward, checkpoint=tmp_path / "finetune"))
+    release_model(tmp_path / "finetune", tmp_path / "finetuned", model_card)
     assert load_model(tmp_path / "finetuned")[1]["variant"] == "finetune"
 
 
@@ -395,7 +398,7 @@ def test_scft_learns_one_picture_by_heart_from_four_references(tmp_path):
     train = Train(
         steps=1800, batch=4, lr=3e-4, ema=0.995, keep="best", validate=300, vgg="none", fresh="none"
     )
-    run = fit(tmp_path / "pairs", Model(system="scft", width=4), train, checkpoint=tmp_path / "run")
+    run = train_model(tmp_path / "pairs", Model(system="scft", width=4), train, checkpoint=tmp_path / "run")
     assert max(record["val_psnr"] for record in run) > 30
 
 
@@ -407,7 +410,7 @@ def test_scft_learns_one_picture_by_heart_from_four_references(tmp_path):
 def test_one_picture_is_learned_by_heart(tmp_path, name, width, lr, steps):
     data = packed(tmp_path, train=1, val=1, test=1)
     train = Train(steps=steps, batch=1, lr=lr, decay="linear", validate=steps, vgg="none", fresh="none")
-    list(fit(data, Model(system=name, width=width, depth=3), train, checkpoint=tmp_path / "run"))
-    release(tmp_path / "run", tmp_path / "model", model_card)
+    list(train_model(data, Model(system=name, width=width, depth=3), train, checkpoint=tmp_path / "run"))
+    release_model(tmp_path / "run", tmp_path / "model", model_card)
     learned = single_pass(Pairs(data, "train", "b7", system(name).columns), 1, 0)
-    assert training.validate(load_model(tmp_path / "model")[0], system(name), learned)["val_psnr"] > 30
+    assert fit.validate(load_model(tmp_path / "model")[0], system(name), learned)["val_psnr"] > 30

@@ -10,12 +10,12 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from pipeline.batches.dataset import Pairs
 from pipeline.batches.loader import single_pass
-from pipeline.hardware import CPU, Hardware, launch
-from pipeline.learner import assemble
 from pipeline.params import Model, Train
-from pipeline.recompute import blocks, recompute, unnoticed
 from pipeline.systems import SYSTEMS, system
-from pipeline.update import equal_parts, update
+from pipeline.training.hardware import CPU, Hardware, launch_fabric
+from pipeline.training.learner import assemble
+from pipeline.training.recompute import find_blocks, frozen_statistics, recompute_blocks
+from pipeline.training.update import equal_parts, update_networks
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -31,7 +31,7 @@ def data(tmp_path_factory):
 def learner(name, train, hardware=CPU):
     """Build a tiny learner of a system."""
     model = Model(system=name, width=4, depth=4)
-    return assemble(model, train, launch(hardware, train.precision), hardware, print)
+    return assemble(model, train, launch_fabric(hardware, train.precision), hardware, print)
 
 
 def batch(data, name, size=4):
@@ -59,7 +59,7 @@ def test_no_value_is_asked_for_in_an_update(data, name):
     train = Train(vgg="none", ema=0.9, clip=1.0)
     made, given = learner(name, train), batch(data, name)
     with Watch():
-        terms = update(made, [given], [0])
+        terms = update_networks(made, [given], [0])
     assert all(torch.isfinite(value) for value in terms.values())
     with pytest.raises(AssertionError, match="the host waits"), Watch():
         float(terms.popitem()[1])
@@ -70,7 +70,7 @@ def test_a_batch_in_parts_gives_the_update_of_the_whole(data, name):
     given, found = batch(data, name), []
     for parts in (1, 2, 4):
         made = learner(name, Train(vgg="none", accumulate=parts))
-        terms = update(made, equal_parts(given, parts), [0] * parts)
+        terms = update_networks(made, equal_parts(given, parts), [0] * parts)
         slopes = [torch.cat([each.grad.flatten() for each in network.parameters()]) for network in made.plain]
         found.append(({each: float(value) for each, value in terms.items()}, slopes))
     (whole_terms, whole), *others = found
@@ -84,7 +84,7 @@ def test_a_part_is_colored_twice_alike_and_norms_count_it_once(data):
     train = Train(vgg="none", accumulate=2)
     made, seen = learner("pix2pix", train), []
     made.plain[0].register_forward_hook(lambda module, given, output: seen.append(output.detach().clone()))
-    update(made, equal_parts(batch(data, "pix2pix"), 2), [3, 4])
+    update_networks(made, equal_parts(batch(data, "pix2pix"), 2), [3, 4])
     first, second, again, anew = seen
     assert torch.equal(first, again)
     assert torch.equal(second, anew)
@@ -105,7 +105,7 @@ def test_what_is_computed_again_has_equal_bits(data, name):
     given = batch(data, name)
     kept, again = (learner(name, Train(vgg="none"), Hardware(recompute=on)) for on in (False, True))
     for seed in range(2):
-        one, other = (update(made, [given], [seed]) for made in (kept, again))
+        one, other = (update_networks(made, [given], [seed]) for made in (kept, again))
         assert {each: float(value) for each, value in one.items()} == {
             each: float(value) for each, value in other.items()
         }
@@ -140,8 +140,8 @@ def test_less_is_kept_of_what_is_computed_again(data, name):
     saved = []
     for one in (network, copy.deepcopy(network)):
         if saved:
-            recompute(one)
-            assert list(blocks(one))
+            recompute_blocks(one)
+            assert list(find_blocks(one))
         with Saved() as found:
             one(*colorizer.inputs(given))
         saved.append(found.bytes)
@@ -151,7 +151,7 @@ def test_less_is_kept_of_what_is_computed_again(data, name):
 def test_norms_do_not_notice_what_runs_unnoticed():
     norm = nn.BatchNorm2d(2)
     before = norm.running_mean.clone()
-    with unnoticed(norm):
+    with frozen_statistics(norm):
         found = norm(torch.full((2, 2, 2, 2), 3.0))
     assert torch.equal(norm.running_mean, before)
     assert found.abs().max() < 1e-3  # normalized by its own mean

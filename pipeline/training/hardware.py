@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from lightning_fabric.plugins.precision import MixedPrecision
     from lightning_fabric.strategies import DDPStrategy
 
-Say = Callable[[str], None]
+Log = Callable[[str], None]
 
 
-def silent(sentence: str) -> None:
+def log_nothing(sentence: str) -> None:
     """Say nothing."""
 
 
@@ -62,7 +62,7 @@ class Hardware:
 CPU = Hardware()
 
 
-def launch(hardware: Hardware, precision: str) -> "Fabric":
+def launch_fabric(hardware: Hardware, precision: str) -> "Fabric":
     """Start, or join, the processes of a run. Raise Halt if the machine lacks the devices asked for."""
     Fabric = import_fabric()
     kind = find_device(hardware.device).type
@@ -74,8 +74,8 @@ def launch(hardware: Hardware, precision: str) -> "Fabric":
             accelerator=kind,
             devices=hardware.devices,
             num_nodes=hardware.nodes,
-            plugins=[bfloat16(kind)] if precision == "bf16" else [],
-            strategy=together() if hardware.processes > 1 else "auto",
+            plugins=[bfloat16_precision(kind)] if precision == "bf16" else [],
+            strategy=ddp_strategy() if hardware.processes > 1 else "auto",
         )
         fabric.launch()
     except ValueError as error:
@@ -110,7 +110,7 @@ def check_devices(hardware: Hardware, kind: str, precision: str) -> None:
         raise Halt(f"torchrun started {started} processes, but --devices times --nodes is {processes}")
 
 
-def together() -> "DDPStrategy":
+def ddp_strategy() -> "DDPStrategy":
     """Share gradients among processes; each keeps its own BatchNorm statistics, until `fit` averages them."""
     from lightning_fabric.strategies import DDPStrategy
 
@@ -119,7 +119,7 @@ def together() -> "DDPStrategy":
     return DDPStrategy(**options)
 
 
-def bfloat16(kind: str) -> "MixedPrecision":
+def bfloat16_precision(kind: str) -> "MixedPrecision":
     """Compute in bfloat16 where it is safe.
 
     It needs no gradient scaler: so backward is torch's own, not Fabric's, around which R1 differentiates.
@@ -132,7 +132,7 @@ def bfloat16(kind: str) -> "MixedPrecision":
     return Plain("bf16-mixed", kind)
 
 
-def compiled(network: nn.Module, hardware: Hardware, say: Say) -> None:
+def compile_network(network: nn.Module, hardware: Hardware, say: Log) -> None:
     """Compile a network in place with torch.compile; if that fails, say so and go on without.
 
     Raise what the network raises.
@@ -158,7 +158,7 @@ def compiled(network: nn.Module, hardware: Hardware, say: Say) -> None:
 
 
 @contextmanager
-def roomy(train: Train) -> Iterator[None]:
+def halt_on_full_memory(train: Train) -> Iterator[None]:
     """Raise Halt if the body runs out of memory, with advice on what to turn down."""
     try:
         yield
