@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from pipeline import compare
+from pipeline.evaluation import compare
 from pipeline.models.card import model_card
 from pipeline.params import Evaluate, Model, Train
 from pipeline.training import checkpoint, fit
@@ -32,9 +32,9 @@ def main() -> None:
     given = arguments().parse_args()
     folders = [trained(name, given) for name in given.systems.split(",")]
     params = Evaluate(rows=given.rows, unseen=given.unseen, seed=given.seed)
-    results = compare.compare(given.pairs, folders, params, device=given.device)
-    compare.write(results, given.dest)
-    print((given.dest / compare.TABLE).read_text())
+    results = compare.compare_models(given.pairs, folders, params, device=given.device)
+    compare.write_comparison(results, given.dest)
+    print((given.dest / compare.TABLE_FILE).read_text())
     behind = [result.name for result in results if result.found.summary["gain"]["mean"] <= 0]
     sys.exit(f"below its own baseline: {', '.join(behind)}" if behind else 0)
 

@@ -19,10 +19,10 @@ def compare(
     device: Device = "auto",
 ) -> None:
     """Measure several colorizers on the same test split: table.md, table.json and pictures.png."""
-    from pipeline import compare as comparing
+    from pipeline.evaluation import compare as comparing
 
     with progress("compare") as tick:
-        results = comparing.compare(pairs, models, evaluate, device=device, tick=tick)
-    comparing.write(results, to)
+        results = comparing.compare_models(pairs, models, evaluate, device=device, tick=tick)
+    comparing.write_comparison(results, to)
     gains = ", ".join(f"{result.name} {result.found.summary['gain']['mean']:+.2f} dB" for result in results)
     typer.echo(f"compare: {len(results)} models against their best baselines: {gains}; see {to}")

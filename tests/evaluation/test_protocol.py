@@ -9,15 +9,23 @@ import torch
 from made import packed, sample
 from pyarrow import parquet
 
-from pipeline import Halt, measures
+from pipeline import Halt
 from pipeline.batches.dataset import Pairs, to_tensor
 from pipeline.batches.loader import single_pass
-from pipeline.evaluation import MODEL, Others, baselines, evaluate, scatter, table
+from pipeline.evaluation import measures
+from pipeline.evaluation.learned import LearnedMeasures
+from pipeline.evaluation.protocol import (
+    MODEL,
+    OtherReferences,
+    baselines,
+    evaluate_model,
+    scatter_table,
+    to_parquet,
+)
 from pipeline.images import codec
 from pipeline.models.folder import load_model, save_model
 from pipeline.models.tiles import colorize_picture
 from pipeline.params import Evaluate, Model
-from pipeline.perception import Judges
 from pipeline.systems import system
 
 PARAMS = Evaluate(lpips="none", inception="none", resamples=100)
@@ -62,7 +70,7 @@ def members(number):
 
 def test_the_test_split_is_measured_against_the_originals(data, model):
     folder = model()
-    found = evaluate(data, folder, PARAMS, batch=2)
+    found = evaluate_model(data, folder, PARAMS, batch=2)
     assert found.summary["images"] == 3
     generator, config = load_model(folder)
     for number in (9, 10, 11):
@@ -89,7 +97,7 @@ def test_the_test_split_is_measured_against_the_originals(data, model):
     ],
 )
 def test_each_system_is_measured_in_the_conditions_that_it_has(data, model, name, conditions):
-    found = evaluate(data, model(name), UNSEEN)
+    found = evaluate_model(data, model(name), UNSEEN)
     assert {row["condition"] for row in found.rows} == conditions
     assert conditions == {"paired", "different", "unseen"} - set(found.summary["absent"])
     assert found.summary["system"] == name
@@ -98,11 +106,11 @@ def test_each_system_is_measured_in_the_conditions_that_it_has(data, model, name
 
 
 def test_the_summary_is_the_mean_of_the_rows_with_its_interval(data, model):
-    found = evaluate(data, model("liu"), PARAMS)
+    found = evaluate_model(data, model("liu"), PARAMS)
     for condition in ("paired", "different"):
         for by in (MODEL, "reference", "reference_times_sketch"):
             values = [row["colors"] for row in found.rows if (row["condition"], row["by"]) == (condition, by)]
-            ends = measures.interval(values, PARAMS.seed, PARAMS.resamples)
+            ends = measures.bootstrap_interval(values, PARAMS.seed, PARAMS.resamples)
             told = found.summary[condition][by]["colors"]
             assert [told["mean"], told["low"], told["high"]] == pytest.approx(ends, abs=1e-4)
             assert len(values) == 3
@@ -117,14 +125,14 @@ def test_the_summary_is_the_mean_of_the_rows_with_its_interval(data, model):
     best = max(means.keys() - {MODEL}, key=means.get)
     differences = np.subtract(psnr[MODEL], psnr[best])
     assert [gain["low"], gain["high"]] == pytest.approx(
-        measures.interval(differences, PARAMS.seed, PARAMS.resamples)[1:], abs=1e-4
+        measures.bootstrap_interval(differences, PARAMS.seed, PARAMS.resamples)[1:], abs=1e-4
     )
 
 
 def test_with_a_different_reference_the_original_is_the_goal_and_colors_are_those_of_the_reference(
     data, model
 ):
-    found = evaluate(data, model("liu"), PARAMS)
+    found = evaluate_model(data, model("liu"), PARAMS)
     colors = {f"{number:03d}": members(number)["color.png"] for number in (9, 10, 11)}
     taken = set()
     for key, shown in found.pictures.items():
@@ -137,13 +145,13 @@ def test_with_a_different_reference_the_original_is_the_goal_and_colors_are_thos
             if (row["condition"], row["key"], row["by"]) == ("different", key, MODEL)
         ]
         assert row["psnr"] == measures.psnr(colors[key], shown["colored by it"])
-        assert row["colors"] == measures.colors(shown["colored by it"], colors[other])
+        assert row["colors"] == measures.color_distance(shown["colored by it"], colors[other])
     assert taken == set(colors)
 
 
 def test_a_different_reference_is_the_color_picture_of_another_sample(data):
     pairs = Pairs(data, "test", "b7", ("reference",))
-    others = Others(pairs, seed=3)
+    others = OtherReferences(pairs, seed=3)
     originals = [pairs[number]["color"] for number in range(3)]
     (batch,) = single_pass(others, 3, 0)
     for number in range(3):
@@ -153,7 +161,7 @@ def test_a_different_reference_is_the_color_picture_of_another_sample(data):
 
 
 def test_an_unseen_sketch_is_what_the_model_gets(data, model):
-    found = evaluate(data, model(), UNSEEN)
+    found = evaluate_model(data, model(), UNSEEN)
     for number in (9, 10, 11):
         shown = found.pictures[f"{number:03d}"]
         assert (shown["another kind of sketch"] == members(number)["sketch-b5.png"][..., 0]).all()
@@ -161,30 +169,30 @@ def test_an_unseen_sketch_is_what_the_model_gets(data, model):
 
 
 def test_a_sketch_that_was_trained_on_is_not_called_unseen(data, model):
-    found = evaluate(data, model(sketch="b7,b5"), UNSEEN)
+    found = evaluate_model(data, model(sketch="b7,b5"), UNSEEN)
     assert found.summary["absent"]["unseen"] == "b5 was trained on"
     assert "unseen" not in found.summary
 
 
 def test_sketches_that_were_not_packed_are_absent(data, model):
-    found = evaluate(data, model(), replace(PARAMS, unseen="b99"))
+    found = evaluate_model(data, model(), replace(PARAMS, unseen="b99"))
     assert found.summary["absent"]["unseen"] == "the dataset has no sketches b99"
     assert "unseen" not in found.summary
 
 
 def test_a_mask_model_is_measured_inside_and_outside(data, model):
-    found = evaluate(data, model("mask"), PARAMS)
+    found = evaluate_model(data, model("mask"), PARAMS)
     gray = found.summary["paired"]["gray"]
     assert gray["leakage"]["mean"] < 0.005
     assert found.summary["paired"][MODEL]["leakage"]["mean"] > gray["leakage"]["mean"]
-    assert 0 < found.summary["paired"][MODEL]["inside"]["mean"] < measures.CAP
+    assert 0 < found.summary["paired"][MODEL]["inside"]["mean"] < measures.MAX_PSNR
     for shown in found.pictures.values():
         assert set(np.unique(shown["mask"])) <= {0, 255}
         assert (np.ptp(shown["goal"][shown["mask"] == 0].astype(int), axis=1) <= 1).all()
 
 
 def test_measures_that_cannot_be_had_are_absent_and_named(data, model):
-    found = evaluate(data, model(), PARAMS)
+    found = evaluate_model(data, model(), PARAMS)
     assert found.summary["absent"].keys() == {"different", "unseen", "ms_ssim", "lpips", "fid", "kid"}
     assert found.summary["absent"]["ms_ssim"] == f"a side of 32 is below {measures.MS_SSIM_LEAST}"
     numbers = {"psnr", "ssim", "edges", "colors", "adherence"}
@@ -192,7 +200,7 @@ def test_measures_that_cannot_be_had_are_absent_and_named(data, model):
 
 
 def test_with_weights_the_learned_measures_are_there_for_every_picture_and_pooled(data, model, monkeypatch):
-    class Seeing(Judges):
+    class Seeing(LearnedMeasures):
         def distance(self, first, second):
             return float(np.abs(first / 1.0 - second).mean())
 
@@ -200,8 +208,8 @@ def test_with_weights_the_learned_measures_are_there_for_every_picture_and_poole
             return torch.tensor(np.stack([image.mean((0, 1)) / 255 for image in pictures])).float()
 
     judges = Seeing({"lpips": None, "inception": None}, {}, {"lpips": "ab", "inception": "cd"})
-    monkeypatch.setattr("pipeline.perception.judges", lambda *given: judges)
-    found = evaluate(data, model(), PARAMS)
+    monkeypatch.setattr("pipeline.evaluation.learned.load_measures", lambda *given: judges)
+    found = evaluate_model(data, model(), PARAMS)
     assert not {"lpips", "fid", "kid"} & set(found.summary["absent"])
     assert (found.summary["lpips_sha256"], found.summary["inception_sha256"]) == ("ab", "cd")
     for by, told in found.summary["paired"].items():
@@ -230,51 +238,51 @@ def test_the_baselines_are_the_guide_the_guide_under_the_lines_and_gray():
 
 def test_whose_dataset_it_was_is_told(data, model, tmp_path):
     folder = model()
-    assert evaluate(data, folder, PARAMS).summary["own"]
-    assert not evaluate(packed(tmp_path, train=5), folder, PARAMS).summary["own"]
+    assert evaluate_model(data, folder, PARAMS).summary["own"]
+    assert not evaluate_model(packed(tmp_path, train=5), folder, PARAMS).summary["own"]
 
 
 def test_numbers_do_not_depend_on_the_batch(data, model):
     folder = model()
-    one, three = (evaluate(data, folder, PARAMS, batch=batch).summary["paired"] for batch in (1, 3))
+    one, three = (evaluate_model(data, folder, PARAMS, batch=batch).summary["paired"] for batch in (1, 3))
     assert one[MODEL]["psnr"]["mean"] == pytest.approx(three[MODEL]["psnr"]["mean"], abs=0.01)
 
 
 def test_the_table_holds_every_row_and_every_column(data, model):
-    rows = evaluate(data, model("liu"), PARAMS).rows
-    assert parquet.read_table(io.BytesIO(table(rows))).to_pylist() == rows
+    rows = evaluate_model(data, model("liu"), PARAMS).rows
+    assert parquet.read_table(io.BytesIO(to_parquet(rows))).to_pylist() == rows
     rows = [{"key": "a", "psnr": 1.0}, {"key": "b", "psnr": 2.0, "adherence": None}]
-    read = parquet.read_table(io.BytesIO(table(rows))).to_pylist()
+    read = parquet.read_table(io.BytesIO(to_parquet(rows))).to_pylist()
     assert read == [rows[0] | {"adherence": None}, rows[1]]
-    assert table(rows) == table(rows)
+    assert to_parquet(rows) == to_parquet(rows)
 
 
 def test_the_scatter_has_the_best_baseline_of_every_picture_beside_the_model():
     row = {"condition": "paired", "key": "a"}
     rows = [row | {"by": by, "psnr": psnr} for by, psnr in ((MODEL, 15), ("cue", 10), ("gray", 1 / 3))]
     rows.append(row | {"condition": "unseen", "by": "cue", "psnr": 99.0})
-    assert scatter(rows) == "key\tbaseline\tpsnr\na\t10.0000\t15.0000\n"
+    assert scatter_table(rows) == "key\tbaseline\tpsnr\na\t10.0000\t15.0000\n"
 
 
 def test_ticks_count_every_picture_in_every_condition(data, model):
     ticks = []
-    evaluate(data, model("liu"), PARAMS, tick=lambda *given: ticks.append(given))
+    evaluate_model(data, model("liu"), PARAMS, tick=lambda *given: ticks.append(given))
     assert ticks == [(done, 6) for done in range(1, 7)]
 
 
 def test_an_empty_test_split_and_a_missing_model_are_named(tmp_path, data, model):
     with pytest.raises(Halt, match=r"the test split of .* is empty"):
-        evaluate(packed(tmp_path, test=0), model(), PARAMS)
+        evaluate_model(packed(tmp_path, test=0), model(), PARAMS)
     with pytest.raises(Halt, match="is missing"):
-        evaluate(data, tmp_path / "nowhere", PARAMS)
+        evaluate_model(data, tmp_path / "nowhere", PARAMS)
 
 
 def test_a_test_split_of_one_picture_lends_no_reference(tmp_path, model):
-    found = evaluate(packed(tmp_path, test=1), model("liu"), PARAMS)
+    found = evaluate_model(packed(tmp_path, test=1), model("liu"), PARAMS)
     assert found.summary["absent"]["different"] == "the test split has one picture"
     assert found.summary["images"] == 1
 
 
 def test_the_pictures_to_show_are_spread_over_the_split(data, model):
-    found = evaluate(data, model(), replace(PARAMS, rows=2))
+    found = evaluate_model(data, model(), replace(PARAMS, rows=2))
     assert list(found.pictures) == ["009", "011"]

@@ -16,17 +16,17 @@ from torch import Tensor, nn
 
 from pipeline import Halt
 from pipeline.batches.dataset import to_tensor
-from pipeline.measures import check_pictures
+from pipeline.evaluation.measures import check_pictures
 from pipeline.weights import fitting, parse, read
 
 LPIPS_LEAST = 31  # pixels a side, of which AlexNet leaves one
 POOL_LEAST = 2  # a covariance needs two pictures
-BATCH = 16  # pictures that Inception takes at once
-MEASURES = {"lpips": ("lpips",), "inception": ("fid", "kid")}  # that each network computes
+INCEPTION_BATCH = 16  # pictures that Inception takes at once
+NETWORK_MEASURES = {"lpips": ("lpips",), "inception": ("fid", "kid")}  # that each network computes
 
 
 @dataclass(frozen=True)
-class Judges:
+class LearnedMeasures:
     """The networks that loaded, and for every measure without one the reason, in `absent`.
 
     `weights` holds the SHA-256 of their files: only numbers by the same weights can be compared.
@@ -57,18 +57,21 @@ class Judges:
         if not len(pictures):
             raise ValueError("pictures must be one or more, got none")
         network, device = self.find("inception")
-        batches = (np.stack(pictures[start : start + BATCH]) for start in range(0, len(pictures), BATCH))
+        batches = (
+            np.stack(pictures[start : start + INCEPTION_BATCH])
+            for start in range(0, len(pictures), INCEPTION_BATCH)
+        )
         levels = (torch.from_numpy(batch.transpose(0, 3, 1, 2)) for batch in batches)  # (B, 3, H, W)
         return torch.cat([network(batch.to(device))[0].cpu() for batch in levels])
 
     def find(self, option: str) -> tuple[nn.Module, torch.device]:
         """Return a network and where it is. Raise ValueError if its measures are absent."""
         if option not in self.networks:
-            raise ValueError(f"{option} must be there, got none: {self.absent[MEASURES[option][0]]}")
+            raise ValueError(f"{option} must be there, got none: {self.absent[NETWORK_MEASURES[option][0]]}")
         return self.networks[option], next(self.networks[option].parameters()).device
 
 
-def pooled(reals: Tensor, fakes: Tensor) -> dict[str, float]:
+def fid_and_kid(reals: Tensor, fakes: Tensor) -> dict[str, float]:
     """Return FID and KID of two sets of equally many pictures, from their features (N, 2048).
 
     `fid` is that of Heusel et al., GANs Trained by a Two Time-Scale Update Rule, 2017; its bias
@@ -95,7 +98,7 @@ def pooled(reals: Tensor, fakes: Tensor) -> dict[str, float]:
     return {"fid": float(fid.compute()), "kid": float(poly_mmd(reals, fakes))}
 
 
-def judges(lpips: str = "", inception: str = "", device: str = "cpu") -> Judges:
+def load_measures(lpips: str = "", inception: str = "", device: str = "cpu") -> LearnedMeasures:
     """Load the networks from files of weights: "" for the one in torch's cache, "none" to leave one out.
 
     Files are state dicts, .pth or .safetensors: that of torchvision's AlexNet, and that of the Inception of
@@ -111,8 +114,8 @@ def judges(lpips: str = "", inception: str = "", device: str = "cpu") -> Judges:
         except Halt as reason:  # the measures are absent, unless a file was named
             if file not in ("", "none"):
                 raise
-            absent |= dict.fromkeys(MEASURES[option], str(reason))
-    return Judges(networks, absent, weights)
+            absent |= dict.fromkeys(NETWORK_MEASURES[option], str(reason))
+    return LearnedMeasures(networks, absent, weights)
 
 
 def load_judge(option: str, file: str) -> tuple[nn.Module, str]:

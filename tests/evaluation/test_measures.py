@@ -13,25 +13,25 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from pipeline.batches.dataset import to_tensor
 from pipeline.booru import artist
-from pipeline.images import codec, pixels, png
-from pipeline.measures import (
-    ADHERENT,
-    CAP,
+from pipeline.evaluation.measures import (
+    ADHERENT_METHODS,
     DIRECTIONS,
+    MAX_PSNR,
     MS_SSIM_LEAST,
     SSIM_LEAST,
     adherence,
-    adherent,
-    colors,
+    bootstrap_interval,
+    color_distance,
     derange,
-    edges,
-    inside,
-    interval,
+    edge_f1,
+    is_adherent,
     leakage,
     ms_ssim,
     psnr,
+    psnr_inside,
     ssim,
 )
+from pipeline.images import codec, pixels, png
 from pipeline.operators import cue as cues
 from pipeline.params import Cue
 from pipeline.systems.mask import to_yuv
@@ -75,7 +75,7 @@ def test_psnr_equals_its_formula_and_that_of_scikit_image():
 
 def test_equal_pictures_have_a_psnr_of_100_and_a_similarity_of_1():
     first = picture(MS_SSIM_LEAST, MS_SSIM_LEAST, 3)
-    assert psnr(first, first) == CAP == 100
+    assert psnr(first, first) == MAX_PSNR == 100
     assert ssim(first, first) == pytest.approx(1)
     assert ms_ssim(first, first) == pytest.approx(1)
 
@@ -84,7 +84,7 @@ def test_psnr_never_exceeds_its_cap():
     first = np.zeros(10**6, np.uint8)
     second = first.copy()
     second[0] = 1
-    assert psnr(first, second) == CAP  # and not 108 dB
+    assert psnr(first, second) == MAX_PSNR  # and not 108 dB
 
 
 def test_ssim_of_flat_pictures_equals_its_formula():
@@ -142,7 +142,7 @@ def test_pictures_without_room_for_a_window_are_refused(measure, least):
             measure(picture(*shape), picture(*shape))
 
 
-@pytest.mark.parametrize("measure", [psnr, ssim, ms_ssim, edges])
+@pytest.mark.parametrize("measure", [psnr, ssim, ms_ssim, edge_f1])
 def test_pictures_of_two_shapes_or_of_other_types_are_refused(measure):
     first = picture(176, 177, 3)
     for other in (picture(177, 176, 3), first.astype(np.float32)):
@@ -152,35 +152,35 @@ def test_pictures_of_two_shapes_or_of_other_types_are_refused(measure):
 
 def test_lines_in_their_place_or_one_pixel_off_are_found_and_others_are_not():
     first = lined((10, slice(None)))
-    assert edges(first, first) == 1
-    assert edges(first, lined((11, slice(None)))) == 1
-    assert edges(first, lined((12, slice(None)))) == 0
-    assert edges(lined((slice(None), 8), side=16), lined((slice(None), 9), side=16)) == 1
+    assert edge_f1(first, first) == 1
+    assert edge_f1(first, lined((11, slice(None)))) == 1
+    assert edge_f1(first, lined((12, slice(None)))) == 0
+    assert edge_f1(lined((slice(None), 8), side=16), lined((slice(None), 9), side=16)) == 1
 
 
 def test_a_line_too_many_costs_precision_and_one_too_few_recall():
     one, two = lined((8, slice(None))), lined((8, slice(None)), (20, slice(None)))
-    assert edges(one, two) == pytest.approx(2 * 0.5 * 1 / 1.5)
-    assert edges(two, one) == pytest.approx(2 * 1 * 0.5 / 1.5)
+    assert edge_f1(one, two) == pytest.approx(2 * 0.5 * 1 / 1.5)
+    assert edge_f1(two, one) == pytest.approx(2 * 1 * 0.5 / 1.5)
 
 
 def test_half_a_line_is_half_found_and_the_pixel_beside_its_end_too():
     whole, half = lined((16, slice(None))), lined((16, slice(0, 16)))
-    assert edges(whole, half) == pytest.approx(2 * 17 / 32 / (1 + 17 / 32))
+    assert edge_f1(whole, half) == pytest.approx(2 * 17 / 32 / (1 + 17 / 32))
 
 
 def test_lines_do_not_depend_on_the_colors_beside_them():
     colored = lined((10, slice(None)))
     colored[colored[..., 0] == 255] = (250, 200, 180)
-    assert edges(lined((10, slice(None))), colored) == 1
+    assert edge_f1(lined((10, slice(None))), colored) == 1
 
 
 def test_blank_pictures_agree_on_no_lines_and_a_blank_one_with_no_other():
     blank, line = flat(255, 255, 255), lined((10, slice(None)))
-    assert edges(blank, flat(90, 10, 30)) == 1
-    assert edges(blank, line) == 0
-    assert edges(line, blank) == 0
-    assert edges(picture(1, 1, 3), picture(1, 1, 3)) == 1
+    assert edge_f1(blank, flat(90, 10, 30)) == 1
+    assert edge_f1(blank, line) == 0
+    assert edge_f1(line, blank) == 0
+    assert edge_f1(picture(1, 1, 3), picture(1, 1, 3)) == 1
 
 
 def test_colors_are_the_mean_distance_of_scipy_over_the_directions():
@@ -190,14 +190,14 @@ def test_colors_are_the_mean_distance_of_scipy_over_the_directions():
         stats.wasserstein_distance(points[0] @ direction, points[1] @ direction) for direction in DIRECTIONS
     ]
     assert np.mean(distances) > 2
-    assert colors(first, second) == pytest.approx(np.mean(distances), rel=2e-3)
+    assert color_distance(first, second) == pytest.approx(np.mean(distances), rel=2e-3)
 
 
 def test_colors_of_flat_pictures_are_their_shift_seen_from_all_directions():
     first, second = flat(200, 120, 40, side=9), flat(90, 130, 220, side=40)
     shift = rgb2lab(second)[0, 0] - rgb2lab(first)[0, 0]
-    assert colors(first, second) == pytest.approx(np.abs(DIRECTIONS @ shift).mean(), abs=0.2)
-    assert colors(first, second) == pytest.approx(np.linalg.norm(shift) / 2, rel=0.02)
+    assert color_distance(first, second) == pytest.approx(np.abs(DIRECTIONS @ shift).mean(), abs=0.2)
+    assert color_distance(first, second) == pytest.approx(np.linalg.norm(shift) / 2, rel=0.02)
 
 
 def test_the_directions_are_units_and_see_every_axis_alike():
@@ -208,20 +208,20 @@ def test_the_directions_are_units_and_see_every_axis_alike():
 
 def test_colors_are_of_no_size_or_place_and_the_distance_is_symmetric():
     first, second = drawing(1, 64), drawing(2, 64)
-    assert colors(first, first) == 0
-    assert colors(first, first[::-1, ::-1]) == pytest.approx(0, abs=1e-5)
-    assert colors(first, np.repeat(np.repeat(first, 2, axis=0), 3, axis=1)) == 0
-    assert colors(first, second) == pytest.approx(colors(second, first))
-    assert colors(picture(1, 1, 3), picture(1, 7, 3)) >= 0
+    assert color_distance(first, first) == 0
+    assert color_distance(first, first[::-1, ::-1]) == pytest.approx(0, abs=1e-5)
+    assert color_distance(first, np.repeat(np.repeat(first, 2, axis=0), 3, axis=1)) == 0
+    assert color_distance(first, second) == pytest.approx(color_distance(second, first))
+    assert color_distance(picture(1, 1, 3), picture(1, 7, 3)) >= 0
 
 
 def test_colors_of_some_pixels_are_close_to_those_of_all():
     first, second = drawing(1, 160), drawing(2, 160)
     points = [np.sort(DIRECTIONS @ rgb2lab(image).reshape(-1, 3).T, axis=1) for image in (first, second)]
-    assert colors(first, second) == pytest.approx(np.abs(points[0] - points[1]).mean(), abs=0.3)
+    assert color_distance(first, second) == pytest.approx(np.abs(points[0] - points[1]).mean(), abs=0.3)
 
 
-@pytest.mark.parametrize("method", ADHERENT)
+@pytest.mark.parametrize("method", ADHERENT_METHODS)
 def test_a_picture_adheres_to_its_own_cue_as_packed(method):
     image, params = drawing(1), Cue(method=method)
     given = codec.decode(png.encode_png(cues.draw_cue(image, params, "a")))
@@ -229,7 +229,7 @@ def test_a_picture_adheres_to_its_own_cue_as_packed(method):
     assert adherence(drawing(2), given, params, "a") > 2
 
 
-@pytest.mark.parametrize("method", ADHERENT)
+@pytest.mark.parametrize("method", ADHERENT_METHODS)
 def test_a_flat_picture_is_as_far_from_the_cue_as_its_color(method):
     params = Cue(method=method)
     given = codec.decode(png.encode_png(cues.draw_cue(flat(250, 255, 255, side=64), params, "a")))
@@ -247,19 +247,19 @@ def test_what_lies_beside_the_hints_does_not_count():
 def test_there_is_nothing_to_adhere_to_in_a_palette_in_none_and_in_what_was_dropped():
     image = drawing(1)
     for params in (Cue(method="palette"), Cue(method="none"), Cue(drop=1.0)):
-        assert not adherent(params, "a")
+        assert not is_adherent(params, "a")
         with pytest.raises(ValueError, match="the cue of a must be one of"):
             adherence(image, image, params, "a")
-    assert adherent(Cue(), "a")
+    assert is_adherent(Cue(), "a")
 
 
 def test_inside_a_mask_alone_pixels_count():
     first, second = picture(8, 8, 3), picture(8, 8, 3, seed=1)
     mask = np.zeros((8, 8), np.uint8)
     mask[:, :4] = 255
-    assert inside(first, second, mask) == pytest.approx(psnr(first[:, :4], second[:, :4]))
-    assert inside(first, np.where(mask[..., None] > 0, first, second), mask) == CAP
-    assert inside(first, second, 0 * mask) == CAP
+    assert psnr_inside(first, second, mask) == pytest.approx(psnr(first[:, :4], second[:, :4]))
+    assert psnr_inside(first, np.where(mask[..., None] > 0, first, second), mask) == MAX_PSNR
+    assert psnr_inside(first, second, 0 * mask) == MAX_PSNR
 
 
 def test_leakage_is_the_mean_of_u_and_v_of_the_system_outside_the_mask():
@@ -279,7 +279,7 @@ def test_gray_leaks_nothing_and_so_does_a_picture_without_an_outside():
 
 def test_an_interval_is_that_of_scipy():
     values = np.random.default_rng(0).gamma(2, 3, 200)
-    mean, low, high = interval(values, seed=1, resamples=4000)
+    mean, low, high = bootstrap_interval(values, seed=1, resamples=4000)
     found = stats.bootstrap(
         (values,), np.mean, method="percentile", n_resamples=4000, rng=np.random.default_rng(5)
     ).confidence_interval
@@ -289,22 +289,22 @@ def test_an_interval_is_that_of_scipy():
 
 def test_an_interval_of_normal_values_has_the_width_of_theory():
     values = np.random.default_rng(0).normal(10, 2, 400)
-    mean, low, high = interval(values, seed=0)
+    mean, low, high = bootstrap_interval(values, seed=0)
     assert low < mean < high
     assert high - low == pytest.approx(2 * 1.96 * 2 / 20, rel=0.1)
 
 
 def test_an_interval_depends_on_the_seed_but_not_on_the_order_of_values():
     values = list(np.random.default_rng(0).random(50))
-    assert interval(values, seed=3) == interval(values[::-1], seed=3)
-    assert interval(values, seed=3)[0] == math.fsum(values) / 50
-    assert interval(values, seed=3)[1:] != interval(values, seed=4)[1:]
+    assert bootstrap_interval(values, seed=3) == bootstrap_interval(values[::-1], seed=3)
+    assert bootstrap_interval(values, seed=3)[0] == math.fsum(values) / 50
+    assert bootstrap_interval(values, seed=3)[1:] != bootstrap_interval(values, seed=4)[1:]
 
 
 def test_an_interval_of_one_value_is_that_value_and_one_of_none_is_refused():
-    assert interval([3.25], seed=0) == (3.25, 3.25, 3.25)
+    assert bootstrap_interval([3.25], seed=0) == (3.25, 3.25, 3.25)
     with pytest.raises(ValueError, match="values must be one or more"):
-        interval([], seed=0)
+        bootstrap_interval([], seed=0)
 
 
 @pytest.mark.parametrize("number", [2, 3, 4, 7, 100, 1001])

@@ -22,23 +22,24 @@ from pyarrow import parquet
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from pipeline import measures, perception, systems
+from pipeline import systems
 from pipeline.batches.dataset import Pairs, to_array
 from pipeline.batches.loader import single_pass
+from pipeline.evaluation import learned, measures
+from pipeline.evaluation.learned import LearnedMeasures
 from pipeline.models.folder import load_model
 from pipeline.models.tiles import infer_tiled
 from pipeline.operators import cue
 from pipeline.params import Evaluate
-from pipeline.perception import Judges
 from pipeline.progress import Tick, quiet
 
 MODEL, GOAL = "model", "goal"  # who made pictures; all others are baselines
 GUIDES = ("cue", "reference", "mask")
-TINTED = "tinted original"  # the goal where references were tinted before they were bent
+TINTED_GOAL = "tinted original"  # the goal where references were tinted before they were bent
 
 
 @dataclass
-class Found:
+class Evaluation:
     """The result: rows of numbers, their summary, and some of the pictures by key and name."""
 
     rows: list[dict] = field(default_factory=list)
@@ -47,7 +48,7 @@ class Found:
 
 
 @dataclass(frozen=True)
-class Shot:
+class ColoredSample:
     """A sample: the goal, the inputs, and the pictures of the model and of each baseline; uint8."""
 
     key: str
@@ -56,7 +57,7 @@ class Shot:
     pictures: dict[str, np.ndarray]
 
 
-class Others(Dataset):
+class OtherReferences(Dataset):
     """The samples of a split, each with the color picture of another as its reference."""
 
     def __init__(self, pairs: Pairs, seed: int):
@@ -87,7 +88,7 @@ class Condition:
     pictures: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
 
 
-def evaluate(
+def evaluate_model(
     data: Path,
     folder: Path,
     params: Evaluate,
@@ -95,13 +96,13 @@ def evaluate(
     batch: int = 8,
     device: str = "cpu",
     tick: Tick = quiet,
-) -> Found:
+) -> Evaluation:
     """Measure the model in `folder`, and the baselines, on the test split of the packed dataset `data`.
 
     Each row holds the numbers of one picture, by the model or by a baseline (`by`), in one condition, and the
     artist of the original, or "" if unknown: see measures.py. The summary holds, for each condition and for
     each `by`, the mean of each measure with its 95 % bootstrap interval, and FID and KID of all pictures;
-    `gain`, with its interval, is by how many dB the paired PSNR of the model exceeds that of the best
+    `psnr_gain`, with its interval, is by how many dB the paired PSNR of the model exceeds that of the best
     baseline. `own` says whether the model was trained on this dataset, `vgg` with whose features;
     `lpips_sha256` and `inception_sha256` name the weights of those measures; `absent` gives the reason for
     each condition and measure that is missing. After each picture `tick` gets how many are done, and of how
@@ -110,27 +111,27 @@ def evaluate(
     generator, config = load_model(folder, device)
     columns = systems.system(config["system"]).columns
     pairs = Pairs(data, "test", config["sketch"].split(",")[0], columns)
-    judges = perception.judges(params.lpips, params.inception, device)
-    conditions, absent = plan(pairs, data, config, params)
-    absent |= lacking(pairs, judges)
+    judges = learned.load_measures(params.lpips, params.inception, device)
+    conditions, absent = plan_conditions(pairs, data, config, params)
+    absent |= missing_measures(pairs, judges)
     cued = pairs.facts.get("cue", {})
     artists = {entry.key: json.loads(entry.read("json")).get("artist", "") for entry in pairs.entries}
     picked = {pairs.entries[int(number)].key for number in np.linspace(0, len(pairs) - 1, params.rows)}
     done, total = count(1), len(pairs) * len(conditions)
     for condition in conditions:
-        for shot in shots(generator, config, condition.samples, batch):
+        for shot in color_samples(generator, config, condition.samples, batch):
             facts = {"condition": condition.name, "key": shot.key, "artist": artists[shot.key]}
-            condition.rows += [facts | row for row in measure(shot, judges, cued)]
+            condition.rows += [facts | row for row in measure_sample(shot, judges, cued)]
             if "fid" not in absent:
                 for by, picture in ({GOAL: shot.goal} | shot.pictures).items():
                     condition.features[by].append(judges.describe([picture]))
             if shot.key in picked:
-                condition.pictures[shot.key] = display(condition.name, shot)
+                condition.pictures[shot.key] = pictures_to_show(condition.name, shot)
             tick(next(done), total)
     rows = [row for condition in conditions for row in condition.rows]
     summary = {condition.name: summarize(condition, params) for condition in conditions}
-    summary |= description(config, pairs, judges) | {"gain": gain(rows, params), "absent": absent}
-    return Found(rows, summary, gathered(conditions))
+    summary |= description(config, pairs, judges) | {"gain": psnr_gain(rows, params), "absent": absent}
+    return Evaluation(rows, summary, gathered(conditions))
 
 
 def gathered(conditions: list[Condition]) -> dict[str, dict[str, np.ndarray]]:
@@ -142,20 +143,22 @@ def gathered(conditions: list[Condition]) -> dict[str, dict[str, np.ndarray]]:
     return dict(found)
 
 
-def description(config: dict, pairs: Pairs, judges: Judges) -> dict:
+def description(config: dict, pairs: Pairs, judges: LearnedMeasures) -> dict:
     """Return what was measured, on what, and by which weights."""
     facts = {
         "system": config["system"],
         "variant": config["variant"],
         "images": len(pairs),
         "side": pairs.side,
-        "vgg": taught(config),
+        "vgg": vgg_origin(config),
         "own": config["dataset"] == pairs.fingerprint,
     }
     return facts | {f"{name}_sha256": weights for name, weights in judges.weights.items()}
 
 
-def plan(pairs: Pairs, data: Path, config: dict, params: Evaluate) -> tuple[list[Condition], dict[str, str]]:
+def plan_conditions(
+    pairs: Pairs, data: Path, config: dict, params: Evaluate
+) -> tuple[list[Condition], dict[str, str]]:
     """Return the conditions that a system allows, and the reasons why others are absent."""
     conditions, absent, columns = [Condition("paired", pairs)], {}, pairs.columns
     if "reference" not in columns:
@@ -163,7 +166,7 @@ def plan(pairs: Pairs, data: Path, config: dict, params: Evaluate) -> tuple[list
     elif len(pairs) < 2:
         absent["different"] = "the test split has one picture"
     else:
-        conditions.append(Condition("different", Others(pairs, params.seed)))
+        conditions.append(Condition("different", OtherReferences(pairs, params.seed)))
     if "mask" in columns:
         absent["unseen"] = f"{config['system']} takes no sketch"
     elif not params.unseen:
@@ -177,7 +180,9 @@ def plan(pairs: Pairs, data: Path, config: dict, params: Evaluate) -> tuple[list
     return conditions, absent
 
 
-def shots(generator: nn.Module, config: dict, dataset: Dataset, batch: int) -> Iterator[Shot]:
+def color_samples(
+    generator: nn.Module, config: dict, dataset: Dataset, batch: int
+) -> Iterator[ColoredSample]:
     """Color the samples of a condition."""
     system = systems.system(config["system"])
     for samples in single_pass(dataset, batch, workers=0):
@@ -188,7 +193,7 @@ def shots(generator: nn.Module, config: dict, dataset: Dataset, batch: int) -> I
             if "mask" in given:
                 given["mask"] = to_array(2 * images["mask"][number] - 1)
             pictures = {MODEL: to_array(results[number])} | baselines(given)
-            yield Shot(key, to_array(goals[number]), given, pictures)
+            yield ColoredSample(key, to_array(goals[number]), given, pictures)
 
 
 def baselines(given: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -206,7 +211,7 @@ def baselines(given: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     return rivals
 
 
-def measure(shot: Shot, judges: Judges, cued: dict) -> list[dict]:
+def measure_sample(shot: ColoredSample, judges: LearnedMeasures, cued: dict) -> list[dict]:
     """Compare each picture with the goal and the inputs: a row of numbers each.
 
     A measure that is not defined for the sample is None. `colors` are compared with the reference if there is
@@ -217,8 +222,8 @@ def measure(shot: Shot, judges: Judges, cued: dict) -> list[dict]:
         numbers: dict[str, float | None] = {
             "psnr": measures.psnr(goal, picture),
             "ssim": measures.ssim(goal, picture),
-            "edges": measures.edges(goal, picture),
-            "colors": measures.colors(picture, given.get("reference", goal)),
+            "edges": measures.edge_f1(goal, picture),
+            "colors": measures.color_distance(picture, given.get("reference", goal)),
         }
         if min(goal.shape[:2]) >= measures.MS_SSIM_LEAST:
             numbers["ms_ssim"] = measures.ms_ssim(goal, picture)
@@ -227,21 +232,21 @@ def measure(shot: Shot, judges: Judges, cued: dict) -> list[dict]:
         if "cue" in given:
             numbers["adherence"] = cue_adherence(picture, shot, cued)
         if "mask" in given:
-            numbers["inside"] = measures.inside(goal, picture, given["mask"])
+            numbers["inside"] = measures.psnr_inside(goal, picture, given["mask"])
             numbers["leakage"] = measures.leakage(picture, given["mask"])
         rows.append({"by": by} | numbers)
     return rows
 
 
-def cue_adherence(picture: np.ndarray, shot: Shot, cued: dict) -> float | None:
+def cue_adherence(picture: np.ndarray, shot: ColoredSample, cued: dict) -> float | None:
     """Return how well a picture follows its cue; None for a sample whose cue says nothing."""
     made_by = cue.params_from_metadata(cued)
-    if not measures.adherent(made_by, shot.key):
+    if not measures.is_adherent(made_by, shot.key):
         return None
     return measures.adherence(picture, shot.given["cue"], made_by, shot.key)
 
 
-def display(condition: str, shot: Shot) -> dict[str, np.ndarray]:
+def pictures_to_show(condition: str, shot: ColoredSample) -> dict[str, np.ndarray]:
     """Return the pictures of a condition for people to see, by caption, in order."""
     sketch, result = shot.given["sketch"], shot.pictures[MODEL]
     if condition == "different":
@@ -253,7 +258,7 @@ def display(condition: str, shot: Shot) -> dict[str, np.ndarray]:
     shown = read | guides | {"colored": result, "original": shot.given["color"]}
     if np.array_equal(shot.goal, shot.given["color"]):
         return shown
-    return shown | {TINTED if "reference" in shot.given else GOAL: shot.goal}
+    return shown | {TINTED_GOAL if "reference" in shot.given else GOAL: shot.goal}
 
 
 def summarize(condition: Condition, params: Evaluate) -> dict[str, dict]:
@@ -268,33 +273,33 @@ def summarize(condition: Condition, params: Evaluate) -> dict[str, dict]:
     }
     if condition.features:
         for by, numbers in summary.items():
-            numbers |= pool(condition.features[GOAL], condition.features[by])
+            numbers |= pooled_distances(condition.features[GOAL], condition.features[by])
     return summary
 
 
 def estimate(values: list[float], params: Evaluate) -> dict[str, float]:
     """Return the mean of values and the ends of its interval, to four decimals."""
-    ends = measures.interval(values, params.seed, params.resamples)
+    ends = measures.bootstrap_interval(values, params.seed, params.resamples)
     return dict(zip(("mean", "low", "high"), (round(end, 4) for end in ends), strict=True))
 
 
-def pool(goals: list[Tensor], made: list[Tensor]) -> dict[str, float]:
+def pooled_distances(goals: list[Tensor], made: list[Tensor]) -> dict[str, float]:
     """Measure FID and KID of all pictures together."""
-    distances = perception.pooled(torch.cat(goals), torch.cat(made))
+    distances = learned.fid_and_kid(torch.cat(goals), torch.cat(made))
     return {name: round(value, 6) for name, value in distances.items()}
 
 
-def lacking(pairs: Pairs, judges: Judges) -> dict[str, str]:
+def missing_measures(pairs: Pairs, judges: LearnedMeasures) -> dict[str, str]:
     """Return the reason for each measure that is absent."""
     absent = dict(judges.absent)
     if pairs.side < measures.MS_SSIM_LEAST:
         absent["ms_ssim"] = f"a side of {pairs.side} is below {measures.MS_SSIM_LEAST}"
-    if len(pairs) < perception.POOL_LEAST:
+    if len(pairs) < learned.POOL_LEAST:
         absent |= dict.fromkeys(("fid", "kid"), "the test split has one picture")
     return absent
 
 
-def gain(rows: list[dict], params: Evaluate) -> dict[str, float]:
+def psnr_gain(rows: list[dict], params: Evaluate) -> dict[str, float]:
     """Return by how many dB the paired PSNR of the model exceeds that of the best baseline.
 
     Its interval is that of the differences of each picture, which vary less than the pictures do.
@@ -308,14 +313,14 @@ def gain(rows: list[dict], params: Evaluate) -> dict[str, float]:
     return estimate([one - other for one, other in zip(own, best, strict=True)], params)
 
 
-def taught(config: dict) -> str:
+def vgg_origin(config: dict) -> str:
     """Say whose VGG the losses compared: none, the published one, a file, or that the system has none."""
     if not systems.system(config["system"]).vgg:
         return "not in this system"
     return {"": "published", "none": "none"}.get(config["train"]["vgg"], "file")
 
 
-def table(rows: list[dict]) -> bytes:
+def to_parquet(rows: list[dict]) -> bytes:
     """Write rows as a Parquet table, each with all columns."""
     columns = {name: [row.get(name) for row in rows] for name in dict.fromkeys(chain(*rows))}
     file = BytesIO()
@@ -323,7 +328,7 @@ def table(rows: list[dict]) -> bytes:
     return file.getvalue()
 
 
-def scatter(rows: list[dict]) -> str:
+def scatter_table(rows: list[dict]) -> str:
     """Write the paired PSNR of every picture, and that of its best baseline, as tab-separated text."""
     best: dict[str, float] = {}
     own: dict[str, float] = {}

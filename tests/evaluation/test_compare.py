@@ -11,8 +11,17 @@ from typer.testing import CliRunner
 
 from pipeline import Halt
 from pipeline.batches.dataset import Pairs
-from pipeline.compare import NUMBERS, PICTURES, TABLE, Result, compare, pictures, table, write
-from pipeline.evaluation import MODEL, Found, evaluate
+from pipeline.evaluation.compare import (
+    NUMBERS_FILE,
+    PICTURES_FILE,
+    TABLE_FILE,
+    ModelResult,
+    compare_models,
+    comparison_sheet,
+    comparison_table,
+    write_comparison,
+)
+from pipeline.evaluation.protocol import MODEL, Evaluation, evaluate_model
 from pipeline.images import codec
 from pipeline.models.folder import save_model
 from pipeline.params import Evaluate, Model
@@ -47,7 +56,7 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def results(folder):
     """Compare all."""
-    return compare(folder / "pairs", [folder / name for name in SYSTEMS], PARAMS)
+    return compare_models(folder / "pairs", [folder / name for name in SYSTEMS], PARAMS)
 
 
 def cells(text, label):
@@ -58,12 +67,12 @@ def cells(text, label):
 
 def test_models_are_named_by_their_folders_and_measured_as_evaluate_does(results, folder):
     assert [result.name for result in results] == list(SYSTEMS)
-    alone = evaluate(folder / "pairs", folder / "liu", PARAMS)
+    alone = evaluate_model(folder / "pairs", folder / "liu", PARAMS)
     assert results[list(SYSTEMS).index("liu")].found.summary == alone.summary
 
 
 def test_the_table_has_a_row_for_each_model_in_each_of_its_conditions(results):
-    text = table(results)
+    text = comparison_table(results)
     for result in results:
         rows = cells(text, result.name)
         conditions = [name for name in ("paired", "different") if name in result.found.summary]
@@ -79,13 +88,13 @@ def test_the_table_has_a_row_for_each_model_in_each_of_its_conditions(results):
 
 
 def test_a_baseline_that_systems_share_stands_once_in_each_condition(results):
-    text = table(results)
+    text = comparison_table(results)
     assert len(cells(text, "*cue*")) == len(cells(text, "*gray*")) == 1
     assert len(cells(text, "*reference*")) == 2  # paired and different
 
 
 def test_the_table_tells_what_is_absent_without_vgg_and_trained_elsewhere(results):
-    text = table(results)
+    text = comparison_table(results)
     assert "- no `different`: pix2pix takes no reference (pix2pix)" in text
     assert f"- no `lpips`: evaluate.lpips is none: set it to a file of weights ({', '.join(SYSTEMS)})" in text
     assert cells(text, "nerk")[0][0] == "nerk, trained on another dataset"
@@ -97,10 +106,12 @@ def test_the_numbers_of_each_artist_stand_by_themselves_if_there_are_several(res
     def drawn(nib, other):
         return [{"artist": "nib", "psnr": psnr} for psnr in nib] + [{"artist": "a|b", "psnr": other}]
 
-    assert "by artist" not in table(results)  # nobody is told
+    assert "by artist" not in comparison_table(results)  # nobody is told
     row = {"condition": "paired", "by": MODEL}
     shared = [
-        Result(result.name, result.config, Found([row | each for each in rows], result.found.summary))
+        ModelResult(
+            result.name, result.config, Evaluation([row | each for each in rows], result.found.summary)
+        )
         for result, rows in zip(
             results[:2],
             (
@@ -111,13 +122,13 @@ def test_the_numbers_of_each_artist_stand_by_themselves_if_there_are_several(res
             strict=True,
         )
     ]
-    text = table(shared)
+    text = comparison_table(shared)
     assert cells(text, "`nib`") == [["2", "10.50", "21.00"]]
     assert "| 1 | 30.00 | 5.00 |" in text
 
 
 def test_the_picture_has_a_row_for_each_sketch_and_a_column_for_each_model(results):
-    page = pictures(results)
+    page = comparison_sheet(results)
     assert page.ndim == 3
     for result in results:
         for shown in result.found.pictures.values():
@@ -128,10 +139,10 @@ def test_the_picture_has_a_row_for_each_sketch_and_a_column_for_each_model(resul
 
 
 def test_what_is_written_can_be_read_again_and_plotted(results, tmp_path):
-    write(results, tmp_path)
-    assert (tmp_path / TABLE).read_text() == table(results)
-    assert (codec.decode((tmp_path / PICTURES).read_bytes()) == pictures(results)).all()
-    told = json.loads((tmp_path / NUMBERS).read_bytes())
+    write_comparison(results, tmp_path)
+    assert (tmp_path / TABLE_FILE).read_text() == comparison_table(results)
+    assert (codec.decode((tmp_path / PICTURES_FILE).read_bytes()) == comparison_sheet(results)).all()
+    told = json.loads((tmp_path / NUMBERS_FILE).read_bytes())
     assert [row["model"] for row in told["rows"]] == list(SYSTEMS)
     assert len({tuple(row) for row in told["rows"]}) == 1  # or DVC plots none
     for row, result in zip(told["rows"], results, strict=True):
@@ -141,7 +152,7 @@ def test_what_is_written_can_be_read_again_and_plotted(results, tmp_path):
 
 def test_two_models_of_one_name_are_refused(folder):
     with pytest.raises(Halt, match="two of the models are named alike"):
-        compare(folder / "pairs", [folder / "liu", folder / "." / "liu"], PARAMS)
+        compare_models(folder / "pairs", [folder / "liu", folder / "." / "liu"], PARAMS)
 
 
 def test_the_command_writes_all_three_and_says_the_gains(folder, tmp_path):
@@ -149,4 +160,4 @@ def test_the_command_writes_all_three_and_says_the_gains(folder, tmp_path):
     run = CliRunner().invoke(app, [*given, "--to", str(tmp_path / "out"), "--device", "cpu"])
     assert run.exit_code == 0, run.output
     assert "compare: 2 models against their best baselines: mask " in run.output
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {TABLE, NUMBERS, PICTURES}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {TABLE_FILE, NUMBERS_FILE, PICTURES_FILE}

@@ -13,7 +13,7 @@ from torch.nn.functional import conv2d, max_pool2d
 
 from pipeline import Halt
 from pipeline.batches.dataset import to_tensor
-from pipeline.perception import LPIPS_LEAST, Judges, judges, pooled
+from pipeline.evaluation.learned import LPIPS_LEAST, LearnedMeasures, fid_and_kid, load_measures
 
 CONVOLUTIONS = {0: (4, 2), 3: (1, 2), 6: (1, 1), 8: (1, 1), 10: (1, 1)}  # stride and padding of AlexNet
 SHAPES = {0: (64, 3, 11), 3: (192, 64, 5), 6: (384, 192, 3), 8: (256, 384, 3), 10: (256, 256, 3)}
@@ -51,9 +51,9 @@ def alexnet(weights, tmp_path_factory) -> str:
 
 
 @pytest.fixture(scope="module")
-def network(alexnet) -> Judges:
+def network(alexnet) -> LearnedMeasures:
     """Build LPIPS of these weights."""
-    return judges(lpips=alexnet, inception="none")
+    return load_measures(lpips=alexnet, inception="none")
 
 
 def picture(*shape: int, seed: int = 0) -> np.ndarray:
@@ -127,14 +127,14 @@ def test_safetensors_and_the_cache_give_the_same_distance(network, weights, tmp_
     save_file(weights, tmp_path / "alexnet.safetensors")
     torch.save(weights, cache(tmp_path, ALEXNET))
     for file in (str(tmp_path / "alexnet.safetensors"), ""):
-        found = judges(file, "none")
+        found = load_measures(file, "none")
         assert found.distance(first, second) == network.distance(first, second)
         read = Path(file) if file else cache(tmp_path, ALEXNET)
         assert found.weights == {"lpips": hashlib.sha256(read.read_bytes()).hexdigest()}
 
 
 def test_measures_without_weights_are_absent_and_say_how_to_have_them(tmp_path):
-    found = judges()
+    found = load_measures()
     assert found.networks == found.weights == {}
     assert found.absent["lpips"] == (
         f"{ALEXNET} in torch's cache is missing: "
@@ -146,7 +146,7 @@ def test_measures_without_weights_are_absent_and_say_how_to_have_them(tmp_path):
 
 
 def test_none_leaves_measures_out():
-    found = judges("none", "none")
+    found = load_measures("none", "none")
     assert set(found.absent) == {"lpips", "fid", "kid"}
     assert found.absent["lpips"] == "evaluate.lpips is none: set it to a file of weights"
     with pytest.raises(ValueError, match="lpips must be there, got none: evaluate"):
@@ -171,7 +171,7 @@ def test_a_named_file_that_cannot_be_read_halts(tmp_path, option, name, content,
     with pytest.raises(
         Halt, match=rf"{name} {why}.*: set evaluate\.{option} to a file of weights, or to none$"
     ):
-        judges(**{"lpips": "none", "inception": "none"} | {option: str(tmp_path / name)})
+        load_measures(**{"lpips": "none", "inception": "none"} | {option: str(tmp_path / name)})
 
 
 @pytest.mark.parametrize(
@@ -183,10 +183,10 @@ def test_a_file_of_another_network_halts_and_one_in_the_cache_is_left_out(tmp_pa
         with pytest.raises(
             Halt, match=rf"other\.pth does not hold the weights of {name}: set evaluate\.{option}"
         ):
-            judges(**{"lpips": "none", "inception": "none"} | {option: str(tmp_path / "other.pth")})
+            load_measures(**{"lpips": "none", "inception": "none"} | {option: str(tmp_path / "other.pth")})
     torch.save(content, cache(tmp_path, ALEXNET))
     assert (
-        judges("", "none")
+        load_measures("", "none")
         .absent["lpips"]
         .startswith(f"{ALEXNET} in torch's cache does not hold the weights of alexnet")
     )
@@ -196,7 +196,7 @@ def test_a_file_that_would_run_code_is_not_read(tmp_path):
     torch.save({"features.0.weight": pytest.approx(1)}, tmp_path / "code.pth")
     for option in ("lpips", "inception"):
         with pytest.raises(Halt, match="does not hold the weights of"):
-            judges(**{"lpips": "none", "inception": "none"} | {option: str(tmp_path / "code.pth")})
+            load_measures(**{"lpips": "none", "inception": "none"} | {option: str(tmp_path / "code.pth")})
 
 
 def test_inception_sees_pictures_of_any_size_as_it_does_alone_and_is_read_without_a_download(
@@ -214,7 +214,7 @@ def test_inception_sees_pictures_of_any_size_as_it_does_alone_and_is_read_withou
         {name: 2 * x if x.ndim == 4 else x for name, x in fresh.state_dict().items()},
         cache(tmp_path, INCEPTION),
     )
-    found = judges("none")
+    found = load_measures("none")
     assert set(found.absent) == {"lpips"}
     small, blank = picture(1, 5, 3), np.full((320, 300, 3), 255, np.uint8)
     features = found.describe([small, 255 - small, small])
@@ -235,7 +235,7 @@ def test_fid_equals_its_formula(number):
     root = sqrtm(spread[0] @ spread[1] + 1e-12 * np.eye(24)).real
     shift = ((reals.mean(0) - fakes.mean(0)) ** 2).sum()
     expected = shift + np.trace(spread[0] + spread[1] - 2 * root)
-    found = pooled(torch.from_numpy(reals).float(), torch.from_numpy(fakes).float())["fid"]
+    found = fid_and_kid(torch.from_numpy(reals).float(), torch.from_numpy(fakes).float())["fid"]
     assert expected > 0.5
     assert found == pytest.approx(expected, rel=1e-3)
 
@@ -248,21 +248,21 @@ def test_kid_equals_its_formula():
 
     within = sum((kernel(x, x).sum() - np.trace(kernel(x, x))) / (30 * 29) for x in (reals, fakes))
     expected = within - 2 * kernel(reals, fakes).mean()
-    found = pooled(torch.from_numpy(reals), torch.from_numpy(fakes))["kid"]
+    found = fid_and_kid(torch.from_numpy(reals), torch.from_numpy(fakes))["kid"]
     assert expected > 0.01
     assert found == pytest.approx(expected, rel=1e-9)
 
 
 def test_equal_sets_have_a_fid_of_0_and_neither_measure_depends_on_the_order_or_on_chance():
     reals, fakes = (torch.from_numpy(gammas(40, seed)) for seed in (1, 5))
-    assert pooled(reals, reals)["fid"] == pytest.approx(0, abs=1e-5)
-    assert pooled(reals, reals)["kid"] < 0
+    assert fid_and_kid(reals, reals)["fid"] == pytest.approx(0, abs=1e-5)
+    assert fid_and_kid(reals, reals)["kid"] < 0
     state = torch.random.get_rng_state()
-    assert pooled(reals, fakes.flip(0)) == pytest.approx(pooled(reals, fakes))
+    assert fid_and_kid(reals, fakes.flip(0)) == pytest.approx(fid_and_kid(reals, fakes))
     assert torch.equal(torch.random.get_rng_state(), state)
 
 
 @pytest.mark.parametrize("numbers", [(1, 1), (3, 4), (0, 0)])
 def test_sets_without_a_spread_and_sets_of_unequal_size_are_refused(numbers):
     with pytest.raises(ValueError, match="sets must have 2 or more pictures"):
-        pooled(*(torch.zeros(number, 24) for number in numbers))
+        fid_and_kid(*(torch.zeros(number, 24) for number in numbers))

@@ -16,25 +16,25 @@ from pipeline.operators import cue as cues
 from pipeline.operators.lines import threshold
 from pipeline.params import Cue
 
-CAP = 100.0  # dB, in place of the infinite PSNR of equal pictures
-RADIUS, SIGMA = 5, 1.5  # of the window of SSIM, in pixels
-WINDOW = cv2.getGaussianKernel(2 * RADIUS + 1, SIGMA, cv2.CV_64F)
-STEADY = (0.01 * 255) ** 2, (0.03 * 255) ** 2  # keep SSIM finite where a picture is dark or flat
-WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # of the five scales, the finest first
-SSIM_LEAST = 2 * RADIUS + 1  # pixels a side of one window
+MAX_PSNR = 100.0  # dB, in place of the infinite PSNR of equal pictures
+WINDOW_RADIUS, WINDOW_SIGMA = 5, 1.5  # of the window of SSIM, in pixels
+SSIM_WINDOW = cv2.getGaussianKernel(2 * WINDOW_RADIUS + 1, WINDOW_SIGMA, cv2.CV_64F)
+SSIM_CONSTANTS = (0.01 * 255) ** 2, (0.03 * 255) ** 2  # keep SSIM finite where a picture is dark or flat
+SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # of the five scales, the finest first
+SSIM_LEAST = 2 * WINDOW_RADIUS + 1  # pixels a side of one window
 MS_SSIM_LEAST = 16 * SSIM_LEAST  # so that the coarsest scale holds one window
 BLOCKSIZE, C = 7, 2.0  # of the threshold that finds the lines in a colored picture
-GRID = 64  # pixels of a side whose colors are compared
-ADHERENT = ("gaussian", "strokes", "points")  # methods whose cues say which color belongs where
+COLOR_GRID = 64  # pixels of a side whose colors are compared
+ADHERENT_METHODS = ("gaussian", "strokes", "points")  # methods whose cues say which color belongs where
 
 
 def psnr(first: np.ndarray, second: np.ndarray) -> float:
     """Return the peak signal-to-noise ratio of two uint8 arrays in dB, at most CAP (equal arrays)."""
     check_pictures(first, second)
     if np.array_equal(first, second):  # also if both are empty
-        return CAP
+        return MAX_PSNR
     error = np.square(first - second.astype(np.float64)).mean()
-    return min(CAP, 10 * math.log10(255**2 / error))
+    return min(MAX_PSNR, 10 * math.log10(255**2 / error))
 
 
 def ssim(first: np.ndarray, second: np.ndarray) -> float:
@@ -58,34 +58,36 @@ def ms_ssim(first: np.ndarray, second: np.ndarray) -> float:
     check_pictures(first, second, MS_SSIM_LEAST)
     x, y = first.astype(np.float64), second.astype(np.float64)
     product = np.ones(3)
-    for weight in WEIGHTS[:-1]:
+    for weight in SCALE_WEIGHTS[:-1]:
         product *= similarity(x, y)[1].clip(0) ** weight
-        x, y = halve(x), halve(y)
-    return float((product * similarity(x, y)[0].clip(0) ** WEIGHTS[-1]).mean())
+        x, y = halve_sides(x), halve_sides(y)
+    return float((product * similarity(x, y)[0].clip(0) ** SCALE_WEIGHTS[-1]).mean())
 
 
 def similarity(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Return mean SSIM, and its contrast and structure part, by channel: float64 (H, W, 3) -> (2, 3)."""
-    steady, steadier = STEADY
-    mean, other, squares, product = (blur(image) for image in (x, y, x * x + y * y, x * y))
+    steady, steadier = SSIM_CONSTANTS
+    mean, other, squares, product = (window_mean(image) for image in (x, y, x * x + y * y, x * y))
     means, both = mean * mean + other * other, mean * other
     contrast = (2 * (product - both) + steadier) / (squares - means + steadier)
     whole = (2 * both + steady) / (means + steady) * contrast
     return np.stack([whole.mean(axis=(0, 1)), contrast.mean(axis=(0, 1))])
 
 
-def blur(image: np.ndarray) -> np.ndarray:
+def window_mean(image: np.ndarray) -> np.ndarray:
     """Average float64 (H, W, 3) in the window of SSIM, wherever it fits."""
-    return cv2.sepFilter2D(image, -1, WINDOW, WINDOW)[RADIUS:-RADIUS, RADIUS:-RADIUS]
+    return cv2.sepFilter2D(image, -1, SSIM_WINDOW, SSIM_WINDOW)[
+        WINDOW_RADIUS:-WINDOW_RADIUS, WINDOW_RADIUS:-WINDOW_RADIUS
+    ]
 
 
-def halve(image: np.ndarray) -> np.ndarray:
+def halve_sides(image: np.ndarray) -> np.ndarray:
     """Average blocks of 2x2 pixels; an odd last row or column is left out."""
     height, width = (side // 2 for side in image.shape[:2])
     return cv2.resize(image[: 2 * height, : 2 * width], (width, height), interpolation=cv2.INTER_AREA)
 
 
-def edges(first: np.ndarray, second: np.ndarray) -> float:
+def edge_f1(first: np.ndarray, second: np.ndarray) -> float:
     """Return the F1 score of the lines of `second`, with those of `first` as the truth; 1 if neither has any.
 
     Lines are the black pixels of a sketch by threshold. A line pixel matches if the other picture has one at
@@ -95,17 +97,17 @@ def edges(first: np.ndarray, second: np.ndarray) -> float:
     wanted, drawn = (threshold(grayscale(image), BLOCKSIZE, C) == 0 for image in (first, second))
     if not (wanted.any() and drawn.any()):
         return float(wanted.any() == drawn.any())
-    precision, recall = share(drawn, wanted), share(wanted, drawn)
+    precision, recall = share_near(drawn, wanted), share_near(wanted, drawn)
     return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
 
 
-def share(lines: np.ndarray, others: np.ndarray) -> float:
+def share_near(lines: np.ndarray, others: np.ndarray) -> float:
     """Return the share of the pixels of some lines that lie within 1 pixel of others; bool (H, W)."""
     near = cv2.dilate(others.astype(np.uint8), np.ones((3, 3), np.uint8))
     return float(near[lines].mean())
 
 
-def colors(picture: np.ndarray, reference: np.ndarray) -> float:
+def color_distance(picture: np.ndarray, reference: np.ndarray) -> float:
     """Return the distance of the colors of two pictures of any sizes, wherever they are, in Delta E.
 
     It is the sliced Wasserstein distance (Rabin et al., Wasserstein Barycenter and Its Application to Texture
@@ -114,18 +116,18 @@ def colors(picture: np.ndarray, reference: np.ndarray) -> float:
     pixels, evenly spread: for pictures 10 to 14 apart it differs by 0.06 from the distance of all pixels, and
     by up to 0.3 for two pictures with the same colors in other places.
     """
-    first, second = (np.sort(DIRECTIONS @ lab(image).T, axis=1) for image in (picture, reference))
+    first, second = (np.sort(DIRECTIONS @ sample_lab(image).T, axis=1) for image in (picture, reference))
     return float(np.abs(first - second).mean(dtype=np.float64))
 
 
-def lab(picture: np.ndarray) -> np.ndarray:
+def sample_lab(picture: np.ndarray) -> np.ndarray:
     """Return GRID**2 pixels of a picture, evenly spread, in CIELAB: float32 (GRID**2, 3), to about 0.1."""
-    rows, columns = ((2 * np.arange(GRID) + 1) * side // (2 * GRID) for side in picture.shape[:2])
+    rows, columns = ((2 * np.arange(COLOR_GRID) + 1) * side // (2 * COLOR_GRID) for side in picture.shape[:2])
     levels = picture[np.ix_(rows, columns)].astype(np.float32) / 255
     return cv2.cvtColor(levels, cv2.COLOR_RGB2LAB).reshape(-1, 3)
 
 
-def sphere(number: int) -> np.ndarray:
+def spread_directions(number: int) -> np.ndarray:
     """Spread directions evenly over half a sphere, float32 (number, 3), along a spiral of golden angles."""
     up = (np.arange(number) + 0.5) / number
     angle = np.pi * (1 + math.sqrt(5)) * np.arange(number)
@@ -133,15 +135,15 @@ def sphere(number: int) -> np.ndarray:
     return np.stack([out * np.cos(angle), out * np.sin(angle), up], axis=1).astype(np.float32)
 
 
-DIRECTIONS = sphere(64)
+DIRECTIONS = spread_directions(64)
 
 
-def adherent(params: Cue, key: str) -> bool:
+def is_adherent(params: Cue, key: str) -> bool:
     """Return whether `adherence` is defined for the cue drawn for `key`.
 
     A palette does not say where colors belong; a cue that was dropped, or method none, says nothing at all.
     """
-    return params.method in ADHERENT and not cues.is_dropped(key, params)
+    return params.method in ADHERENT_METHODS and not cues.is_dropped(key, params)
 
 
 def adherence(picture: np.ndarray, given: np.ndarray, params: Cue, key: str) -> float:
@@ -149,17 +151,17 @@ def adherence(picture: np.ndarray, given: np.ndarray, params: Cue, key: str) -> 
 
     It is the mean absolute difference between that cue, RGB (H, W, 3) as decoded, and the cue of the picture
     itself: its blur, or its mean color under the same strokes or points, measured there alone. `key` is that
-    of the sample for which the cue was drawn. Raise ValueError if the cue is not `adherent`.
+    of the sample for which the cue was drawn. Raise ValueError if the cue is not `is_adherent`.
     """
-    if not adherent(params, key):
-        raise ValueError(f"the cue of {key} must be one of {', '.join(ADHERENT)}, and not dropped")
+    if not is_adherent(params, key):
+        raise ValueError(f"the cue of {key} must be one of {', '.join(ADHERENT_METHODS)}, and not dropped")
     check_pictures(picture, given)
     own = cues.draw_cue(picture, params, key)
     where = own[..., 3] > 0 if params.method in cues.HINT_METHODS else ...  # a decoded cue has no alpha
     return float(cv2.absdiff(own[..., :3], given)[where].mean())
 
 
-def inside(first: np.ndarray, second: np.ndarray, mask: np.ndarray) -> float:
+def psnr_inside(first: np.ndarray, second: np.ndarray, mask: np.ndarray) -> float:
     """Return the PSNR in dB of the pixels where the mask is not 0, at most CAP (equal, or no such pixel)."""
     check_pictures(first, second)
     return psnr(first[mask > 0], second[mask > 0])
@@ -187,7 +189,9 @@ def check_pictures(first: np.ndarray, second: np.ndarray, least: int = 0) -> Non
         raise ValueError(f"pictures must have at least {least} pixels a side, got {first.shape}")
 
 
-def interval(values: Sequence[float], seed: int, resamples: int = 1000) -> tuple[float, float, float]:
+def bootstrap_interval(
+    values: Sequence[float], seed: int, resamples: int = 1000
+) -> tuple[float, float, float]:
     """Return the mean of one or more values, and the ends of its 95 % bootstrap interval, by percentiles.
 
     Efron, Bootstrap Methods: Another Look at the Jackknife, 1979. The order of the values does not matter.

@@ -1,0 +1,1 @@
+"""The protocol of evaluation, its measures, and the comparison of models."""
