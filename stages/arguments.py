@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from pipeline import Halt, files
 from pipeline.progress import Tick
-from pipeline.report import summarize_counts
+from pipeline.upkeep.report import summarize_counts
 
 if TYPE_CHECKING:  # it imports what only a few commands need
     from pipeline.run.report import Report

@@ -5,9 +5,10 @@ from typing import Annotated
 
 import typer
 
-from pipeline import files, report
+from pipeline import files
 from pipeline.images import png, sheets
 from pipeline.params import Evaluate
+from pipeline.upkeep import report
 from stages.arguments import Device, Metrics, Model, Pairs, Sheet, progress
 from stages.options import unfold
 
@@ -51,4 +52,4 @@ def evaluate(
             sheets.Strip("", [(p, name) for name, p in shown.items()]) for shown in found.pictures.values()
         ]
         files.write(sheet, png.encode_png(sheets.contact_sheet(rows, side=found.summary["side"])))
-    typer.echo(f"evaluate: {report.scores(found.summary)}")
+    typer.echo(f"evaluate: {report.describe_scores(found.summary)}")

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from pipeline import explain as explaining
 from pipeline.params import Clean
+from pipeline.upkeep import explain as explaining
 from stages.options import usage
 
 
@@ -20,7 +20,7 @@ def explain(
 
     with usage():
         clean = Clean(**YAML(typ="safe").load(params)["clean"]) if params.is_file() else Clean()
-    decisions = explaining.explain(key.zfill(9) if key.isdecimal() else key, data, clean)
+    decisions = explaining.explain_sample(key.zfill(9) if key.isdecimal() else key, data, clean)
     for decision in decisions:
         typer.echo(f"{decision.stage:16} {decision.outcome:9} {decision.why}")
         for rule in decision.rules:

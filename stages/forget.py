@@ -25,12 +25,14 @@ def forget(
     cache: Cache = CACHE,
 ) -> None:
     """Remove posts from the project: list, columns, packed shards, cache. They never come back."""
-    from pipeline import forget as forgetting
+    from pipeline.upkeep import forget as forgetting
 
     with usage():
-        words = forgetting.parse(names)
+        words = forgetting.parse_names(names)
     with progress("forget", "shard") as tick:
-        removed = forgetting.forget(words, params=params, posts=posts, data=data, cache=cache, tick=tick)
+        removed = forgetting.forget_posts(
+            words, params=params, posts=posts, data=data, cache=cache, tick=tick
+        )
     if not removed:
         typer.echo(f"forget: {' '.join(words)} not found in this project; {params} keeps it out")
         return

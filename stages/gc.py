@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cache import collect
+from pipeline.upkeep.cache import collect_garbage
 from stages.arguments import CACHE, Cache
 
 
@@ -18,6 +18,6 @@ def gc(
     cache: Cache = CACHE,
 ) -> None:
     """Remove from the cache what was used least recently, until it is small enough; all can be made again."""
-    freed = collect(cache, int(gigabytes * 1e9), downloads)
+    freed = collect_garbage(cache, int(gigabytes * 1e9), downloads)
     removed, left = freed.bytes / 1e6, freed.left / 1e6
     typer.echo(f"gc: {freed.entries} entries, {removed:.1f} MB removed; {left:.1f} MB left in {cache}")

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import typer
 
-from pipeline import Halt, verify
+from pipeline import Halt
 from pipeline.shards.column import SEAL, list_shards
+from pipeline.upkeep import verify
 from stages.arguments import Columns
 
 
@@ -19,7 +20,7 @@ def ls(
                 sizes = "  ".join(f"{suffix} {size}" for suffix, size in row.sizes.items())
                 typer.echo(f"{row.key}  {shard.name}  {sizes}")
         return
-    for column in verify.columns(folder):
+    for column in verify.require_columns(folder):
         try:
             listed = list_shards(column)
         except Halt as fault:

@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
-from pipeline import report as reports
+from pipeline.upkeep import report as reports
 
 
 def report(
     metrics: Annotated[Path, typer.Argument(help="The folder of the metrics.")] = Path("metrics"),
 ) -> None:
     """Say what came of the last run: how many pictures, which rejects, which scores."""
-    typer.echo(reports.report(metrics))
+    typer.echo(reports.report_metrics(metrics))

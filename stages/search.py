@@ -8,7 +8,8 @@ import typer
 
 from pipeline import files
 from pipeline.params import Search
-from stages.arguments import CACHE, Cache, Metrics, progress, summarize_counts
+from pipeline.upkeep.report import summarize_counts
+from stages.arguments import CACHE, Cache, Metrics, progress
 from stages.options import unfold, usage
 from stages.site import Level, Rate, is_site, open_host
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import typer
 
 from pipeline import Halt
-from pipeline import verify as verifying
+from pipeline.upkeep import verify as verifying
 from stages.arguments import WORKERS, Columns, Workers, progress
 
 
@@ -15,7 +15,7 @@ def verify(
 ) -> None:
     """Read every shard and compare it with its seal and its index."""
     with progress("verify", "B") as tick:
-        audit = verifying.verify(folder, workers=workers, tick=tick)
+        audit = verifying.verify_columns(folder, workers=workers, tick=tick)
     for fault in audit.faults:
         typer.echo(f"verify: {fault}", err=True)
     if audit.faults:

@@ -14,7 +14,7 @@ import pytest
 from project import COMMANDS, ENVIRONMENT, OTHER, Done, command, content, folder, nursery, standing
 
 from pipeline.shards import column
-from pipeline.verify import verify
+from pipeline.upkeep.verify import verify_columns
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has neither forks nor SIGKILL")
 
@@ -36,7 +36,7 @@ def place(request, run, tmp_path_factory):
 def sound(out: Path, allowed: list[dict[str, bytes]]) -> None:
     """Check that what stands in a folder after a kill is one of the results allowed, or has no seal."""
     if (out / column.SEAL).is_file():
-        verdict = verify(out)
+        verdict = verify_columns(out)
         assert verdict.faults == []
         assert (out / column.SEAL).read_bytes() in [result.get(column.SEAL) for result in allowed]
     if (out / "posts.jsonl").is_file():

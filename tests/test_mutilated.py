@@ -27,7 +27,7 @@ from pipeline.operators import limits
 from pipeline.shards import column, loose
 from pipeline.shards.ledger import LEDGER
 from pipeline.shards.tar import Sample
-from pipeline.verify import verify
+from pipeline.upkeep.verify import verify_columns
 
 ROOT = Path(__file__).parent.parent
 MEMORY = 2 << 30  # bytes of data per process; 65,535 x 65,535 pixels would take 12.9 GB, 177 megapixels 3.2
@@ -252,7 +252,7 @@ def prove(folder: Path, listed: Iterator[tuple[str, bytes]], sealed: bool, secon
     lost, kept = [key for key, _ in rows], keys(folder / "out")
     assert sorted(lost + kept) == [f"{number:06d}" for number in range(count)]
     if sealed:
-        verdict = verify(folder / "out")
+        verdict = verify_columns(folder / "out")
         assert (verdict.faults, verdict.samples) == ([], told["written"])
     return reasons | {"written": told["written"]}
 

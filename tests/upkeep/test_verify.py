@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from made import make_column, picture
 
-from pipeline import Halt, files, verify
+from pipeline import Halt, files
 from pipeline.images import png
 from pipeline.shards.column import INDEX, SEAL, find_sample, hashlib
+from pipeline.upkeep import verify
 
 KEYS = [f"{number:09d}" for number in range(1, 9)]
 
@@ -24,10 +25,10 @@ def data(tmp_path):
 
 
 def test_whole_columns_have_no_faults_and_are_counted(data):
-    audit = verify.verify(data, workers=2)
+    audit = verify.verify_columns(data, workers=2)
     size = sum(path.stat().st_size for path in data.rglob("*.tar"))
     assert audit == verify.Audit(columns=2, shards=6, samples=16, bytes=size, faults=[])
-    assert verify.verify(data / "color").columns == 1
+    assert verify.verify_columns(data / "color").columns == 1
 
 
 @pytest.mark.parametrize("at", [3, 600, -1])
@@ -36,7 +37,7 @@ def test_a_changed_byte_is_found_anywhere(data, at):
     changed = bytearray(path.read_bytes())
     changed[at] ^= 1
     path.write_bytes(changed)
-    assert verify.verify(data).faults == [f"{path} differs from its seal"]
+    assert verify.verify_columns(data).faults == [f"{path} differs from its seal"]
 
 
 def test_missing_and_unsealed_shards_are_found(data):
@@ -44,7 +45,7 @@ def test_missing_and_unsealed_shards_are_found(data):
     (data / "color/000007.tar").write_bytes(b"")
     (data / "sketch/b7" / SEAL).unlink()
     b7, missing = data / "sketch/b7", data / "color/000001.tar"
-    faults = verify.verify(data).faults
+    faults = verify.verify_columns(data).faults
     assert faults[0] == f"{data}/color/000007.tar is not in the seal"
     assert faults[1].startswith(f"{b7} has no seal.json")
     assert faults[2:] == [f"{missing} is missing"]
@@ -53,7 +54,7 @@ def test_missing_and_unsealed_shards_are_found(data):
 def test_an_index_that_differs_is_found(data):
     index = data / "color" / INDEX
     index.write_text(index.read_text().replace("png=", "jpg="))
-    faults = verify.verify(data).faults
+    faults = verify.verify_columns(data).faults
     assert faults[0] == f"{index} is missing or differs from the seal"
     assert all("holds other samples than its index tells" in fault for fault in faults[1:])
     assert len(faults) == 4
@@ -71,13 +72,13 @@ def test_a_hostile_shard_is_found_though_its_seal_fits(data):
     forged = hashlib.sha256(buffer.getvalue()).hexdigest()
     seal["shards"]["000000.tar"] |= {"sha256": forged, "bytes": len(buffer.getvalue())}
     files.write_json(data / "color" / SEAL, seal)
-    [fault] = verify.verify(data).faults
+    [fault] = verify.verify_columns(data).faults
     assert "000000.tar" in fault
 
 
 def test_a_folder_without_columns_is_refused(tmp_path):
     with pytest.raises(Halt, match="holds no shards: name a folder of shards"):
-        verify.verify(tmp_path)
+        verify.verify_columns(tmp_path)
 
 
 def test_a_sample_is_found_by_its_key_and_no_other_is_read(data):

@@ -22,23 +22,23 @@ class Audit:
     faults: list[str] = field(default_factory=list)
 
 
-def verify(folder: Path, *, workers: int = 1, tick: Tick = quiet) -> Audit:
+def verify_columns(folder: Path, *, workers: int = 1, tick: Tick = quiet) -> Audit:
     """Read every shard at or below a folder and compare it with its seal and its index.
 
     `tick` counts the bytes that were read. Raise Halt if there is no column.
     """
     audit = Audit()
     listed: list[Shard] = []
-    for column in columns(folder):
+    for column in require_columns(folder):
         audit.columns += 1
         try:
             entries = read_seal(column)
             listed += [Shard(column / name, **entry) for name, entry in entries["shards"].items()]
-            audit.faults += outside(column, entries)
+            audit.faults += check_outside(column, entries)
         except Halt as fault:
             audit.faults.append(str(fault))
     total = sum(shard.bytes for shard in listed)
-    for shard, found in zip(listed, spread(examine, listed, workers), strict=True):
+    for shard, found in zip(listed, spread(check_shard, listed, workers), strict=True):
         audit.shards += 1
         audit.samples += shard.samples
         audit.bytes += shard.bytes
@@ -47,14 +47,14 @@ def verify(folder: Path, *, workers: int = 1, tick: Tick = quiet) -> Audit:
     return audit
 
 
-def columns(folder: Path) -> list[Path]:
+def require_columns(folder: Path) -> list[Path]:
     """List the columns at or below a folder, even those without a seal. Raise Halt if there is none."""
     if found := find_columns(folder):
         return found
     raise Halt(f"{folder} holds no shards: name a folder of shards, or one above such folders")
 
 
-def outside(column: Path, entries: dict) -> list[str]:
+def check_outside(column: Path, entries: dict) -> list[str]:
     """List the faults of a column outside its shards: a changed index, and shards that the seal lacks."""
     faults, index = [], column / INDEX
     if not index.is_file() or hashlib.sha256(index.read_bytes()).hexdigest() != entries["index"]:
@@ -63,7 +63,7 @@ def outside(column: Path, entries: dict) -> list[str]:
     return faults + [f"{column / name} is not in the seal" for name in sorted(there - set(entries["shards"]))]
 
 
-def examine(shard: Shard) -> str:
+def check_shard(shard: Shard) -> str:
     """Return a sentence that says what is wrong with a shard; "" if nothing is."""
     try:
         with shard.path.open("rb") as file:

@@ -6,30 +6,30 @@ from pathlib import Path
 from pipeline import Halt
 
 DATA = ("search", "fetch", "clean", "sketchify-*", "cue", "reference", "pack")
-STAGES = (*DATA, "train/metrics", "evaluate")
+REPORTED_STAGES = (*DATA, "train/metrics", "evaluate")
 
 
-def report(folder: Path) -> str:
+def report_metrics(folder: Path) -> str:
     """Describe the results of the stages whose metrics are in `folder`. Raise Halt if there are none."""
-    lines = [line for line in (describe(path) for path in found(folder)) if line]
+    lines = [line for line in (describe_metrics(path) for path in find_metrics(folder)) if line]
     if not lines:
         raise Halt(f"{folder} holds no metrics: run the pipeline first")
     return "\n".join(lines)
 
 
-def found(folder: Path) -> list[Path]:
+def find_metrics(folder: Path) -> list[Path]:
     """List the metrics in the order of the pipeline."""
-    return [path for name in STAGES for path in sorted(folder.glob(f"{name}.json"))]
+    return [path for name in REPORTED_STAGES for path in sorted(folder.glob(f"{name}.json"))]
 
 
-def describe(path: Path) -> str:
+def describe_metrics(path: Path) -> str:
     """Describe the metrics of one stage in a line."""
     metrics = json.loads(path.read_bytes())
     name = path.parent.name if path.stem == "metrics" else path.stem
     if "rejected" in metrics:
-        return f"{name:16} {outcome(metrics)}"
+        return f"{name:16} {describe_outcome(metrics)}"
     if "paired" in metrics:
-        return f"{name:16} {scores(metrics)}"
+        return f"{name:16} {describe_scores(metrics)}"
     if "skipped" in metrics:
         skipped = summarize_counts(metrics["skipped"])
         return f"{name:16} {metrics['posts']} posts" + (f"; skipped: {skipped}" if skipped else "")
@@ -42,7 +42,7 @@ def summarize_counts(counts: dict[str, int]) -> str:
     return ", ".join(f"{reason} {count}" for reason, count in counts.items())
 
 
-def outcome(metrics: dict) -> str:
+def describe_outcome(metrics: dict) -> str:
     """Say how many samples a stage wrote, why it rejected others, and the means of their scores."""
     reasons = summarize_counts(metrics["rejected"])
     scored = {key: value["mean"] for key, value in metrics.items() if type(value) is dict and "mean" in value}
@@ -51,7 +51,7 @@ def outcome(metrics: dict) -> str:
     return "; ".join(part for part in parts if part)
 
 
-def scores(metrics: dict) -> str:
+def describe_scores(metrics: dict) -> str:
     """Compare the scores of a model with those of the baselines."""
     means = {
         by: {name: score["mean"] for name, score in each.items() if type(score) is dict}

@@ -23,15 +23,15 @@ class Decision:
     rules: tuple[str, ...] = ()  # a line for each limit: value, limit, and whether it is met
 
 
-def explain(key: str, data: Path, clean: Clean) -> list[Decision]:
+def explain_sample(key: str, data: Path, clean: Clean) -> list[Decision]:
     """List the decisions of the stages whose results are in the folder `data`.
 
     Raise Halt if no stage knows the key.
     """
     decided = [
-        *searched(key, data / "posts.jsonl"),
+        *search_decision(key, data / "posts.jsonl"),
         *decisions_in(data / "original", data / "fetch.tsv", key, "fetch"),
-        *cleaned(key, data / "color", clean),
+        *clean_decision(key, data / "color", clean),
     ]
     sketches = sorted(path for path in (data / "sketch").glob("*") if path.is_dir())
     for path in sketches:
@@ -46,7 +46,7 @@ def explain(key: str, data: Path, clean: Clean) -> list[Decision]:
     return decided
 
 
-def searched(key: str, posts: Path) -> Iterator[Decision]:
+def search_decision(key: str, posts: Path) -> Iterator[Decision]:
     """Yield whether the search took a post."""
     if not posts.is_file():
         return
@@ -61,7 +61,7 @@ def decisions_in(folder: Path, ledger: Path | None, key: str, stage: str) -> Ite
     """Yield whether a sample is in a column or in its ledger."""
     if not (folder / column.SEAL).is_file():
         return
-    if held := look_up(key, folder):
+    if held := find_metadata(key, folder):
         path, facts = held
         yield Decision(stage, "taken", f"{path}, {summary(facts)}")
     elif ledger and (row := find_reject(ledger, key)):
@@ -76,21 +76,21 @@ def summary(facts: dict) -> str:
     return ", ".join(f"{name} {facts[name]}" for name in names if name in facts)
 
 
-def cleaned(key: str, folder: Path, clean: Clean) -> Iterator[Decision]:
+def clean_decision(key: str, folder: Path, clean: Clean) -> Iterator[Decision]:
     """Yield what clean decided about a sample, with its value for each limit."""
     if not (folder / column.SEAL).is_file():
         return
-    if held := look_up(key, folder):
+    if held := find_metadata(key, folder):
         path, facts = held
-        yield Decision("clean", "taken", str(path), rules(facts, clean))
+        yield Decision("clean", "taken", str(path), describe_rules(facts, clean))
     elif row := find_reject(folder / LEDGER, key):
         facts = json.loads(row[2] or "{}")
-        yield Decision("clean", "rejected", row[1], rules(facts, clean) if facts else ())
+        yield Decision("clean", "rejected", row[1], describe_rules(facts, clean) if facts else ())
     else:
         yield Decision("clean", "absent", "it did not get here")
 
 
-def look_up(key: str, folder: Path) -> tuple[Path, dict] | None:
+def find_metadata(key: str, folder: Path) -> tuple[Path, dict] | None:
     """Return the shard of a sample and its metadata; None if the column does not have it."""
     if (found := column.find_sample(folder, key)) is None:
         return None
@@ -99,7 +99,7 @@ def look_up(key: str, folder: Path) -> tuple[Path, dict] | None:
     return shard.path, sample.facts
 
 
-def rules(facts: dict, clean: Clean) -> tuple[str, ...]:
+def describe_rules(facts: dict, clean: Clean) -> tuple[str, ...]:
     """Return a line for each limit: the score, the limit, and whether it is met."""
     return tuple(
         f"{each.rule.reason:12} {each.value:10g} {'>=' if each.rule.least else '<='} {each.limit:<10g} "

@@ -6,7 +6,6 @@ import pytest
 from made import picture, process
 
 from pipeline import Halt, files
-from pipeline.explain import explain
 from pipeline.images import png
 from pipeline.operators import clean, cue, limits
 from pipeline.packing.pack import pack_columns
@@ -16,6 +15,7 @@ from pipeline.shards import column
 from pipeline.shards.ledger import write_ledger
 from pipeline.shards.tar import Sample
 from pipeline.sources.posts import write_posts
+from pipeline.upkeep.explain import explain_sample
 
 LIMITS = Clean(side=64, smallest=64, blur=9.0, complexity=100.0)
 
@@ -53,7 +53,7 @@ def data(tmp_path_factory):
 
 def outcomes(data, number, limits=LIMITS):
     """Return what became of a sample, by stage."""
-    return {each.stage: each for each in explain(f"{number:09d}", data, limits)}
+    return {each.stage: each for each in explain_sample(f"{number:09d}", data, limits)}
 
 
 def test_a_sample_that_was_kept_is_followed_to_its_split(data):
@@ -89,4 +89,4 @@ def test_a_reject_without_numbers_is_shown_with_its_reason_alone(data):
 
 def test_an_unknown_key_is_refused(data):
     with pytest.raises(Halt, match=r"nothing in .*data knows the key 000000099: `prep ls"):
-        explain("000000099", data, LIMITS)
+        explain_sample("000000099", data, LIMITS)

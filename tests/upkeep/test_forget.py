@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from made import picture, process, run_prep
 
-from pipeline import Halt, files, forget
+from pipeline import Halt, files
 from pipeline.images import png
 from pipeline.operators import cue, sketch
 from pipeline.packing.pack import pack_columns
@@ -24,6 +24,7 @@ from pipeline.shards.ledger import LEDGER
 from pipeline.shards.tar import Sample
 from pipeline.sources.posts import read_posts
 from pipeline.sources.selection import is_forgotten
+from pipeline.upkeep import forget
 
 ARTISTS = {2: "red_fox", 3: "blue_owl red_fox", 5: "blue_owl red_fox", 7: "red_foxes", 11: "blue_owl red_fox"}
 POSTS = {n: ARTISTS.get(n, f"hand_{n}") for n in range(1, 13)}
@@ -100,7 +101,7 @@ PLACES |= {"data": Path("data"), "cache": Path(".prep")}
 
 
 def go(*names):
-    return forget.forget(names, **PLACES)
+    return forget.forget_posts(names, **PLACES)
 
 
 def state():
@@ -243,7 +244,7 @@ def test_nothing_else_in_the_parameters_changes(tmp_path, before, after):
     path = tmp_path / "params.yaml"
     for _ in range(2):
         files.write(path, before.encode())
-        forget.remember(path, ["7", "artist:o'hara"])
+        forget.add_to_params(path, ["7", "artist:o'hara"])
         assert path.read_bytes().decode() == after
         before = after  # the second time there is nothing to add
 
@@ -269,11 +270,11 @@ others:
 
 
 def test_comments_numbers_quotes_and_long_lines_stay_byte_for_byte(tmp_path):
-    own = (Path(__file__).parent.parent / "params.yaml").read_text()
+    own = (Path(__file__).parent.parent.parent / "params.yaml").read_text()
     path = tmp_path / "params.yaml"
     for text in (own, PARAMS + OTHERS, OTHERS + PARAMS):
         path.write_text(text)
-        forget.remember(path, ["7"])
+        forget.add_to_params(path, ["7"])
         kept = [line for line in path.read_text().splitlines(True) if "  forget:" not in line]
         assert kept == [line for line in text.splitlines(True) if "  forget:" not in line]
 
@@ -286,9 +287,9 @@ def test_a_file_in_which_another_line_would_change_is_refused(tmp_path, other):
     path = tmp_path / "params.yaml"
     files.write(path, text.encode())
     with pytest.raises(Halt, match=r'set forget: "5 7" in its section search by hand, then run this again'):
-        forget.remember(path, ["7"])
+        forget.add_to_params(path, ["7"])
     assert path.read_bytes() == text.encode()
-    forget.remember(path, ["5"])  # there is nothing to add
+    forget.add_to_params(path, ["5"])  # there is nothing to add
 
 
 def test_repeated_names_are_kept_once(project):

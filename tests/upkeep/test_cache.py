@@ -8,11 +8,11 @@ import pytest
 from made import make_column, process
 
 from pipeline import files
-from pipeline.cache import collect
 from pipeline.operators import sketch
 from pipeline.params import Sketch
 from pipeline.run.memo import MEMO_TABLE
 from pipeline.run.step import Step
+from pipeline.upkeep.cache import collect_garbage
 
 WAYS = {
     number: Step(sketch.make_sketch, Sketch(blocksize=number), report=("complexity",))
@@ -50,10 +50,10 @@ def made_again(tmp_path, cache, monkeypatch, number):
 
 def test_the_least_recently_used_goes_first(cache, tmp_path, monkeypatch):
     before = size(cache)
-    freed = collect(cache, before - 1)
+    freed = collect_garbage(cache, before - 1)
     assert (freed.entries, freed.left) == (1, size(cache))
     assert freed.bytes == before - size(cache)
-    collect(cache, before // 2)
+    collect_garbage(cache, before // 2)
     assert size(cache) <= before // 2
     last, middle, first = [made_again(tmp_path, cache, monkeypatch, number) for number in (7, 11, 9)]
     assert (last, first) == (0, 8)
@@ -62,18 +62,18 @@ def test_the_least_recently_used_goes_first(cache, tmp_path, monkeypatch):
 
 def test_an_entry_that_is_used_again_stays(cache, tmp_path, monkeypatch):
     process(WAYS[9], tmp_path / "column", tmp_path / "out", cache=cache)
-    collect(cache, size(cache) // 2)
+    collect_garbage(cache, size(cache) // 2)
     assert made_again(tmp_path, cache, monkeypatch, 9) == 0
 
 
 def test_a_cache_within_its_limit_keeps_everything(cache):
     before = {path: path.stat().st_mtime_ns for path in cache.rglob("*.tar")}
-    assert collect(cache, size(cache)).entries == 0
+    assert collect_garbage(cache, size(cache)).entries == 0
     assert {path: path.stat().st_mtime_ns for path in cache.rglob("*.tar")} == before
 
 
 def test_the_table_loses_the_samples_of_removed_shards(cache):
-    collect(cache, 0)
+    collect_garbage(cache, 0)
     with sqlite3.connect(cache / "steps" / MEMO_TABLE) as table:
         assert table.execute("SELECT count(*) FROM made").fetchone() == (0,)
 
@@ -83,17 +83,17 @@ def test_files_abandoned_a_day_ago_go_even_within_the_limit(cache):
     for path, age in ((old, 90_000), (new, 10)):
         files.write(path, b"half")
         os.utime(path, (time.time() - age,) * 2)
-    collect(cache, 10**12)
+    collect_garbage(cache, 10**12)
     assert (old.exists(), new.exists()) == (False, True)
 
 
 def test_downloads_stay_unless_asked_for(cache):
     files.write(cache / "files/ab/abc.png", bytes(1000))
-    collect(cache, 0)
+    collect_garbage(cache, 0)
     assert (cache / "files/ab/abc.png").exists()
-    assert collect(cache, 0, downloads=True).bytes == 1000
+    assert collect_garbage(cache, 0, downloads=True).bytes == 1000
     assert not (cache / "files/ab/abc.png").exists()
 
 
 def test_a_missing_cache_is_no_error(tmp_path):
-    assert collect(tmp_path / "nowhere", 0).entries == 0
+    assert collect_garbage(tmp_path / "nowhere", 0).entries == 0

@@ -40,20 +40,20 @@ from pipeline.shards.ledger import LEDGER, read_ledger, write_ledger
 from pipeline.sources.posts import Post, post_key, read_posts
 from pipeline.sources.selection import is_forgotten
 
-STAGED = ".forget"  # folder in a column for its new shards
-PENDING = ".forget.json"  # beside the columns: what an unfinished run must remove
-PART = re.compile(r"\..*\.[0-9a-f]{32}\.part")  # an unfinished file, left by a kill
+STAGING_FOLDER = ".forget"  # folder in a column for its new shards
+PENDING_FILE = ".forget.json"  # beside the columns: what an unfinished run must remove
+PARTIAL_FILE = re.compile(r"\..*\.[0-9a-f]{32}\.part")  # an unfinished file, left by a kill
 
 
 @dataclass
-class Found:
+class ToForget:
     """What must go: keys of samples, and MD5 hashes of their originals."""
 
     keys: set[str]
     md5s: set[str]
 
 
-def forget(
+def forget_posts(
     names: Iterable[str],
     *,
     params: Path,
@@ -68,27 +68,27 @@ def forget(
     and tables below `data`, and from the folder `cache`. `tick` counts the shards that were searched. Raise
     ValueError for any other name, and Halt, with nothing removed, if a column differs from its seal.
     """
-    words = parse(names)
+    words = parse_names(names)
     columns = list_columns(data)
     for column in columns:
-        settle(column)
-    found = look(words, posts, columns, tick)
-    remember(params, words)
-    take_over(data / PENDING, found)
-    removed = Counter({posts: strike(posts, found.keys), cache: purge(cache, found)})
+        swap_staged(column)
+    found = find_targets(words, posts, columns, tick)
+    add_to_params(params, words)
+    resume_pending(data / PENDING_FILE, found)
+    removed = Counter({posts: remove_posts(posts, found.keys), cache: purge_cache(cache, found)})
     for column in columns:
-        removed[column] += lay_down(column, found.keys)
-        settle(column)
+        removed[column] += stage_column(column, found.keys)
+        swap_staged(column)
     for table in sorted(data.rglob("*.tsv")):
         if table.name != INDEX:
-            removed[table] += prune(table, found.keys)
-    for part in [path for path in data.rglob("*.part") if PART.fullmatch(path.name)]:
+            removed[table] += prune_table(table, found.keys)
+    for part in [path for path in data.rglob("*.part") if PARTIAL_FILE.fullmatch(path.name)]:
         part.unlink()
-    (data / PENDING).unlink()
+    (data / PENDING_FILE).unlink()
     return +removed
 
 
-def parse(names: Iterable[str]) -> list[str]:
+def parse_names(names: Iterable[str]) -> list[str]:
     """Split names into IDs, without leading zeros, and artist:NAME. Raise ValueError for any other word."""
     words = " ".join(names).split()
     if not words:
@@ -99,19 +99,19 @@ def parse(names: Iterable[str]) -> list[str]:
 
 def list_columns(data: Path) -> list[Path]:
     """List the columns below a folder, even those without a seal: reading these raises Halt."""
-    return [column for column in find_columns(data) if column.name != STAGED]
+    return [column for column in find_columns(data) if column.name != STAGING_FOLDER]
 
 
 # ---------------------------------------------------------------- what must go
 
 
-def look(words: list[str], posts: Path, columns: list[Path], tick: Tick) -> Found:
+def find_targets(words: list[str], posts: Path, columns: list[Path], tick: Tick) -> ToForget:
     """Find the posts and samples that the words name; an ID need not be in the project.
 
     Raise Halt if a file is damaged.
     """
     names = set(words)
-    found = Found({post_key({"id": int(word)}) for word in words if word.isdecimal()}, set())
+    found = ToForget({post_key({"id": int(word)}) for word in words if word.isdecimal()}, set())
 
     def note(key: str, post: Post, md5: str) -> None:
         if key in found.keys or is_forgotten(post, names):
@@ -130,7 +130,7 @@ def look(words: list[str], posts: Path, columns: list[Path], tick: Tick) -> Foun
     return found
 
 
-def take_over(pending: Path, found: Found) -> None:
+def resume_pending(pending: Path, found: ToForget) -> None:
     """Add what a killed run had found, and note everything in a file in case this run is killed too."""
     if pending.is_file():
         before = json.loads(pending.read_bytes())
@@ -142,7 +142,7 @@ def take_over(pending: Path, found: Found) -> None:
 # ---------------------------------------------------------------- parameters
 
 
-def remember(params: Path, words: list[str]) -> None:
+def add_to_params(params: Path, words: list[str]) -> None:
     """Add words to `search.forget` in a YAML file, whose other lines stay byte for byte.
 
     Raise Halt if the file is not the parameters of a project, or if ruamel would change another line.
@@ -192,7 +192,7 @@ def dump(yaml: YAML, document: Any) -> str:
 # ---------------------------------------------------------------- removal
 
 
-def strike(posts: Path, keys: set[str]) -> int:
+def remove_posts(posts: Path, keys: set[str]) -> int:
     """Remove posts from their file, if it exists, and return their number."""
     gone = sum(post_key(post) in keys for post in read_posts(posts)) if posts.is_file() else 0
     if gone:
@@ -201,7 +201,7 @@ def strike(posts: Path, keys: set[str]) -> int:
     return gone
 
 
-def purge(cache: Path, found: Found) -> int:
+def purge_cache(cache: Path, found: ToForget) -> int:
     """Remove the files of posts from the cache, with shards and notes about them; return their number."""
     doomed = [path for md5 in found.md5s for path in (cache / "files" / md5[:2]).glob(f"*{md5}*")]
     named = [path for path in (cache / "names").glob("*/*") if path.suffix != ".part"]
@@ -223,15 +223,15 @@ def may_hold(path: Path, keys: set[str]) -> bool:
     return not keys.isdisjoint([*held, *(key for key, *_ in entry["rejects"])])
 
 
-def lay_down(column: Path, keys: set[str]) -> int:
+def stage_column(column: Path, keys: set[str]) -> int:
     """Write the files of a column that change without the keys to its folder STAGED, the seal last.
 
     Return the number of samples and rejects that are removed.
     """
-    staged = column / STAGED
+    staged = column / STAGING_FOLDER
     before, rejected = list_shards(column), Counter(count_rejects(column))
-    after = [trim(shard, staged, keys) for shard in before]
-    left = recount(column, rejected, keys)
+    after = [stage_shard(shard, staged, keys) for shard in before]
+    left = recount_rejects(column, rejected, keys)
     if (after, left) != (before, rejected):
         staged.mkdir(exist_ok=True)
         (column / CARD_FILE).unlink(missing_ok=True)  # it names artists; pack writes a new one
@@ -239,7 +239,7 @@ def lay_down(column: Path, keys: set[str]) -> int:
     return sum(map(len, before)) + rejected.total() - sum(map(len, after)) - left.total()
 
 
-def trim(shard: Shard, staged: Path, keys: set[str]) -> Shard:
+def stage_shard(shard: Shard, staged: Path, keys: set[str]) -> Shard:
     """Write a shard without the keys, even if it is empty then, so that columns stay aligned.
 
     Return a shard that has none of the keys unchanged.
@@ -249,7 +249,7 @@ def trim(shard: Shard, staged: Path, keys: set[str]) -> Shard:
     return copy_shard(shard, staged / shard.name, lambda key: key not in keys)
 
 
-def recount(column: Path, rejected: Counter[str], keys: set[str]) -> Counter[str]:
+def recount_rejects(column: Path, rejected: Counter[str], keys: set[str]) -> Counter[str]:
     """Count the rejects of a column by reason, without the keys. Its ledger is in or beside the column."""
     ledger = column / LEDGER
     tables = [ledger] if ledger.is_file() else column.parent.glob("*.tsv")
@@ -258,9 +258,9 @@ def recount(column: Path, rejected: Counter[str], keys: set[str]) -> Counter[str
     return rejected & Counter(row[1] for row in stay) if len(stay) < len(rows) else rejected
 
 
-def settle(column: Path) -> None:
+def swap_staged(column: Path) -> None:
     """Move the staged files of a column into place, the seal last; discard them if they have no seal."""
-    staged = column / STAGED
+    staged = column / STAGING_FOLDER
     if (staged / SEAL).is_file():
         for path in sorted(staged.iterdir(), key=lambda path: path.name == SEAL):
             path.replace(column / path.name)
@@ -268,7 +268,7 @@ def settle(column: Path) -> None:
         shutil.rmtree(staged)
 
 
-def prune(table: Path, keys: set[str]) -> int:
+def prune_table(table: Path, keys: set[str]) -> int:
     """Remove the rows of keys from a ledger and return their number; leave other tables alone."""
     header, *rows = read_ledger(table) or [[]]
     stay = [row for row in rows if row[0] not in keys]

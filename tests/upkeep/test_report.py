@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import Halt, files
-from pipeline.report import report
+from pipeline.upkeep.report import report_metrics
 
 
 def test_each_stage_has_its_line_in_the_order_of_the_pipeline(tmp_path):
@@ -26,7 +26,7 @@ def test_each_stage_has_its_line_in_the_order_of_the_pipeline(tmp_path):
         "train/metrics": {"step": 1200, "val_psnr": 21.2861},
     }.items():
         files.write_json(tmp_path / f"{name}.json", metrics)
-    assert report(tmp_path).splitlines() == [
+    assert report_metrics(tmp_path).splitlines() == [
         "search           9 posts",
         "clean            6 of 9; rejected: gray 2, too small 1; mean gray 41.3",
         "cue              6 of 6",
@@ -38,11 +38,11 @@ def test_each_stage_has_its_line_in_the_order_of_the_pipeline(tmp_path):
 
 def test_a_folder_without_metrics_is_refused(tmp_path):
     with pytest.raises(Halt, match="holds no metrics: run the pipeline first"):
-        report(tmp_path)
+        report_metrics(tmp_path)
 
 
 def test_the_committed_metrics_can_be_reported():
-    text = report(Path(__file__).parent.parent / "metrics")
+    text = report_metrics(Path(__file__).parent.parent.parent / "metrics")
     for name in ("search", "fetch", "clean", "sketchify-b7", "cue", "reference", "pack", "train", "evaluate"):
         assert name in text
     assert "0 leaks" in text

@@ -7,14 +7,14 @@ from pathlib import Path
 
 from pipeline.run.memo import MEMO_TABLE, open_table
 
-DAY = 24 * 3600  # seconds after which an unfinished file is abandoned
-MADE = ("steps", "laid", "train")  # made from other files
-DOWNLOADS = ("files", "names", "rejects")  # fetched from a site
-TWINS = (".tar", ".json")  # files of the memo that belong together
+STALE_SECONDS = 24 * 3600  # seconds after which an unfinished file is abandoned
+MADE_SHELVES = ("steps", "laid", "train")  # made from other files
+DOWNLOAD_SHELVES = ("files", "names", "rejects")  # fetched from a site
+PAIRED_SUFFIXES = (".tar", ".json")  # files of the memo that belong together
 
 
 @dataclass(frozen=True)
-class Entry:
+class CacheEntry:
     """Files of the cache that are useful only together."""
 
     paths: tuple[Path, ...]
@@ -31,43 +31,45 @@ class Freed:
     left: int
 
 
-def collect(cache: Path, limit: int, downloads: bool = False) -> Freed:
+def collect_garbage(cache: Path, limit: int, downloads: bool = False) -> Freed:
     """Remove abandoned files, then the least recently used entries until at most `limit` bytes are left.
 
     With `downloads`, downloads are counted and removed too. A file that DVC or a column links to counts as if
     only the cache had it.
     """
-    folders = MADE + (DOWNLOADS if downloads else ())
-    listed = sorted(entries(cache, folders), key=lambda entry: (entry.used, entry.paths))
+    folders = MADE_SHELVES + (DOWNLOAD_SHELVES if downloads else ())
+    listed = sorted(list_entries(cache, folders), key=lambda entry: (entry.used, entry.paths))
     left, gone = sum(entry.bytes for entry in listed), []
     for entry in listed:
-        if left > limit or stale(entry):
+        if left > limit or is_stale(entry):
             left -= entry.bytes
             gone.append(entry)
             for path in entry.paths:
                 path.unlink(missing_ok=True)
-    tidy(cache / "steps")
+    tidy_table(cache / "steps")
     return Freed(sum(entry.bytes for entry in gone), len(gone), left)
 
 
-def entries(cache: Path, folders: tuple[str, ...]) -> Iterator[Entry]:
+def list_entries(cache: Path, folders: tuple[str, ...]) -> Iterator[CacheEntry]:
     """Yield the entries in some folders of the cache."""
     for folder in folders:
         groups: dict[Path, list[Path]] = {}
         for path in sorted((cache / folder).rglob("*")):
             if path.is_file() and not path.name.startswith(MEMO_TABLE):
-                groups.setdefault(path.with_suffix("") if path.suffix in TWINS else path, []).append(path)
+                groups.setdefault(
+                    path.with_suffix("") if path.suffix in PAIRED_SUFFIXES else path, []
+                ).append(path)
         for paths in groups.values():
             stats = [path.stat() for path in paths]
-            yield Entry(tuple(paths), sum(s.st_size for s in stats), max(s.st_mtime for s in stats))
+            yield CacheEntry(tuple(paths), sum(s.st_size for s in stats), max(s.st_mtime for s in stats))
 
 
-def stale(entry: Entry) -> bool:
+def is_stale(entry: CacheEntry) -> bool:
     """Return whether an entry is an unfinished file of a run that has ended."""
-    return entry.paths[0].name.endswith(".part") and time.time() - entry.used > DAY
+    return entry.paths[0].name.endswith(".part") and time.time() - entry.used > STALE_SECONDS
 
 
-def tidy(steps: Path) -> None:
+def tidy_table(steps: Path) -> None:
     """Remove the samples whose shard is gone from the table of the memo."""
     if not (steps / MEMO_TABLE).is_file():
         return

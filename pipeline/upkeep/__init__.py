@@ -1,0 +1,1 @@
+"""A project as a whole: explain, forget, verify, report, clean the cache."""
