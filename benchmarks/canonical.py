@@ -18,9 +18,10 @@ from torch import Tensor, nn
 from torch.optim import Adam
 from torch.utils.data import DataLoader, Dataset
 
-from pipeline import Halt, files
+from pipeline import files
 from pipeline.batches.dataset import Pairs
 from pipeline.booru import artist
+from pipeline.errors import Halt
 from pipeline.images import pixels, png
 from pipeline.operators import cue, sketch, warp
 from pipeline.params import Cue, Model, Reference, Sketch

@@ -36,7 +36,7 @@ LIBRARIES = {  # a release of one of these may change a pixel: import name, dist
 
 
 @cache
-def sources(module: str) -> tuple[Path, ...]:
+def source_files(module: str) -> tuple[Path, ...]:
     """List the files of `module` and of all our modules that it imports, sorted.
 
     Imports inside functions count. A module imported by its name, with `import_module`, does not: the caller
@@ -48,65 +48,67 @@ def sources(module: str) -> tuple[Path, ...]:
     while waiting:
         name = waiting.pop()
         if name not in found and name not in UNTRACKED:
-            found[name] = locate(name)
-            waiting += imported(found[name])
+            found[name] = find_source(name)
+            waiting += imported_modules(found[name])
     texts = [path.with_suffix(".md") for path in found.values()]
     return tuple(sorted([*found.values(), *filter(Path.is_file, texts)]))
 
 
-def code(*modules: str) -> list[str]:
+def code_hashes(*modules: str) -> list[str]:
     """Hash the files that `modules` are made of."""
-    return [digest(path) for path in files(*modules)]
+    return [hash_code(path) for path in files(*modules)]
 
 
 def listing(*modules: str) -> str:
     """List the files that `modules` are made of, a line each: its hash, and its path below the packages."""
-    root = locate("pipeline").parent.parent
-    return "".join(f"{digest(path)[:16]}  {path.relative_to(root).as_posix()}\n" for path in files(*modules))
+    root = find_source("pipeline").parent.parent
+    return "".join(
+        f"{hash_code(path)[:16]}  {path.relative_to(root).as_posix()}\n" for path in files(*modules)
+    )
 
 
 def files(*modules: str) -> list[Path]:
     """List the files that `modules` are made of, sorted."""
-    return sorted({path for module in modules for path in sources(module)})
+    return sorted({path for module in modules for path in source_files(module)})
 
 
-def libraries(*modules: str) -> list[str]:
+def library_versions(*modules: str) -> list[str]:
     """List those of LIBRARIES that the files of `modules` import, each with its version."""
     paths = (path for path in files(*modules) if path.suffix == ".py")
-    names = {name.partition(".")[0] for path in paths for name in dependencies(path)}
+    names = {name.partition(".")[0] for path in paths for name in imported_names(path)}
     return [f"{name} {version(LIBRARIES[name])}" for name in sorted(names & LIBRARIES.keys())]
 
 
-def digest(path: Path) -> str:
+def hash_code(path: Path) -> str:
     """Hash a file; of Python code the syntax tree, without comments and docstrings."""
     data = path.read_bytes()
     if path.suffix == ".py":
-        data = repr(outline(ast.parse(data))).encode()
+        data = repr(syntax_outline(ast.parse(data))).encode()
     return hashlib.sha256(data).hexdigest()
 
 
-def outline(node: object) -> object:
+def syntax_outline(node: object) -> object:
     """Turn a syntax tree into nested lists, without docstrings, positions and empty fields.
 
     `ast.dump` differs between versions of Python, and these lists do not.
     """
     if isinstance(node, list):
-        return [outline(each) for each in node]
+        return [syntax_outline(each) for each in node]
     if not isinstance(node, ast.AST):
         return node
     fields = dict(ast.iter_fields(node))
     if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
         fields["body"] = fields["body"][ast.get_docstring(node) is not None :]
-    filled = [[name, outline(each)] for name, each in fields.items() if each not in (None, [])]
+    filled = [[name, syntax_outline(each)] for name, each in fields.items() if each not in (None, [])]
     return [type(node).__name__, *filled]
 
 
-def imported(path: Path) -> list[str]:
+def imported_modules(path: Path) -> list[str]:
     """List our modules that one file imports."""
-    return [name for name in dependencies(path) if name.partition(".")[0] in OWN and locate(name)]
+    return [name for name in imported_names(path) if name.partition(".")[0] in OWN and find_source(name)]
 
 
-def dependencies(path: Path) -> Iterator[str]:
+def imported_names(path: Path) -> Iterator[str]:
     """Yield every name that one file imports when it runs, with dots; some may be names within modules."""
     waiting: list[ast.AST] = [ast.parse(path.read_bytes())]
     while waiting:
@@ -123,7 +125,7 @@ def dependencies(path: Path) -> Iterator[str]:
 
 
 @cache
-def locate(name: str) -> Path | None:
+def find_source(name: str) -> Path | None:
     """Find the file of a module without running any, as some import torch, which takes seconds; or None."""
     package, *inner = name.split(".")
     spec = find_spec(package)

@@ -39,7 +39,7 @@ def words(default: str, text: str) -> Any:
     return dataclasses.field(default=default, metadata={"help": text})
 
 
-def ends(field: dataclasses.Field, text: str) -> tuple[float, float] | None:
+def parse_range(field: dataclasses.Field, text: str) -> tuple[float, float] | None:
     """Read the two ends of a range such as ".8..1.2"; None for any other text, and where no range may be."""
     low, dots, high = text.partition("..")
     kind: Any = type(field.default)
@@ -56,20 +56,20 @@ class Section:
     def __post_init__(self) -> None:
         """Raise ValueError for the first value outside its bounds."""
         for field in dataclasses.fields(self):
-            check(field, getattr(self, field.name))
+            check_field(field, getattr(self, field.name))
 
 
-def check(field: dataclasses.Field, value: Any) -> None:
+def check_field(field: dataclasses.Field, value: Any) -> None:
     """Raise ValueError if `value`, or an end of the range that it is, breaks the rule of `field`."""
-    span = ends(field, value) if isinstance(value, str) else None
+    span = parse_range(field, value) if isinstance(value, str) else None
     kind: Any = type(field.default)
     kinds = (int, float) if kind is float else (kind,)
     low, high = span or (value, value)
-    if not all(type(end) in kinds and allowed(field, end) for end in (low, high)) or low > high:
-        raise ValueError(f"{field.name} must be {describe(field)}, got {value!r}")
+    if not all(type(end) in kinds and is_allowed(field, end) for end in (low, high)) or low > high:
+        raise ValueError(f"{field.name} must be {describe_rule(field)}, got {value!r}")
 
 
-def allowed(field: dataclasses.Field, value: Any) -> bool:
+def is_allowed(field: dataclasses.Field, value: Any) -> bool:
     """Tell whether a value of the right type is within the bounds of its field."""
     rule = field.metadata
     if "names" in rule:
@@ -83,17 +83,17 @@ def allowed(field: dataclasses.Field, value: Any) -> bool:
     return True
 
 
-def describe(field: dataclasses.Field) -> str:
+def describe_rule(field: dataclasses.Field) -> str:
     """Say the rule of a field in words."""
     rule = field.metadata
     if "names" in rule:
         return "one of " + ", ".join(rule["names"])
     if "low" not in rule:
         return "text"
-    return bounds(field) + (", or a range LOW..HIGH" if rule.get("range") else "")
+    return describe_bounds(field) + (", or a range LOW..HIGH" if rule.get("range") else "")
 
 
-def bounds(field: dataclasses.Field) -> str:
+def describe_bounds(field: dataclasses.Field) -> str:
     """Say which numbers a field may have."""
     low, high, odd = (field.metadata[name] for name in ("low", "high", "odd"))
     kind = {int: "an odd integer" if odd else "an integer", float: "a number"}[type(field.default)]

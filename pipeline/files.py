@@ -18,21 +18,31 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeGuard, cast
 
-from pipeline import Halt
+from pipeline.errors import Halt
 
 if TYPE_CHECKING:  # of the extra `urls`
     from upath import UPath
 
-AHEAD = 1 << 23  # bytes to read at once from elsewhere
-BROKEN = (  # what drivers raise when a connection fails, by module; other failures are an OSError
+READ_AHEAD = 1 << 23  # bytes to read at once from elsewhere
+CONNECTION_ERRORS = (  # what drivers raise when a connection fails, by module; other failures are an OSError
     ("botocore.exceptions", "ConnectionError"),
     ("botocore.exceptions", "HTTPClientError"),
     ("aiohttp", "ClientError"),
 )
-STORES = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss")  # they remember listings, which others outdate
+OBJECT_STORES = (
+    "s3",
+    "s3a",
+    "gs",
+    "gcs",
+    "az",
+    "abfs",
+    "abfss",
+)  # they remember listings, which others outdate
+
+PICTURE_SUFFIXES = ("png", "jpg", "jpeg", "webp", "gif", "bmp", "avif", "tif", "tiff")
 
 
-def locate(text: str) -> Path:
+def to_path(text: str) -> Path:
     """Turn a path, or a URL that fsspec knows, into what the library takes.
 
     Who asks, and where, fsspec reads from its own settings. Raise Halt if a URL cannot be used.
@@ -42,7 +52,9 @@ def locate(text: str) -> Path:
     from upath import UPath  # of the extra `urls`
 
     try:
-        options: dict[str, Any] = {"use_listings_cache": False} if text.partition(":")[0] in STORES else {}
+        options: dict[str, Any] = (
+            {"use_listings_cache": False} if text.partition(":")[0] in OBJECT_STORES else {}
+        )
         path = UPath(text.rstrip("/"), **options)
         path.exists()
     except ImportError as error:
@@ -53,7 +65,7 @@ def locate(text: str) -> Path:
 
 
 @contextmanager
-def reaching(*given: object) -> Iterator[None]:
+def halt_on_disconnect(*given: object) -> Iterator[None]:
     """Raise Halt if a connection to one of the URLs among the arguments given fails meanwhile."""
     try:
         yield
@@ -66,42 +78,42 @@ def reaching(*given: object) -> Iterator[None]:
 
 def broken_connections() -> tuple[type[Exception], ...]:
     """List the classes of BROKEN; a driver that was not imported cannot have failed."""
-    loaded = ((sys.modules.get(module), name) for module, name in BROKEN)
+    loaded = ((sys.modules.get(module), name) for module, name in CONNECTION_ERRORS)
     return tuple(getattr(module, name) for module, name in loaded if module)
 
 
-def elsewhere(path: "Path | UPath") -> TypeGuard["UPath"]:
+def is_remote(path: "Path | UPath") -> TypeGuard["UPath"]:
     """Tell a URL from a path of this machine."""
     return not isinstance(path, Path)
 
 
-def reading(path: Path, ahead: int = AHEAD) -> BinaryIO:
+def open_for_reading(path: Path, ahead: int = READ_AHEAD) -> BinaryIO:
     """Open a file to read many pieces of it; from elsewhere, `ahead` bytes come with each."""
-    return path.open("rb", buffering=ahead) if elsewhere(path) else path.open("rb")
+    return path.open("rb", buffering=ahead) if is_remote(path) else path.open("rb")
 
 
-def lines(path: Path, start: int = 0) -> Iterator[bytes]:
+def read_lines(path: Path, start: int = 0) -> Iterator[bytes]:
     """Yield the lines of a file from a place on, and read little more than those that are taken."""
     with (
         io.BufferedReader(cast(Any, path.open("rb", buffering=1 << 18)))
-        if elsewhere(path)
+        if is_remote(path)
         else path.open("rb") as file
     ):
         file.seek(start)
         yield from file
 
 
-def sizes(folder: Path) -> dict[str, int]:
+def list_sizes(folder: Path) -> dict[str, int]:
     """Tell the size of each file in a folder by name, in bytes."""
-    if not elsewhere(folder):
+    if not is_remote(folder):
         return {path.name: path.stat().st_size for path in folder.iterdir() if path.is_file()}
     listed = folder.fs.ls(folder.path, detail=True)
     return {entry["name"].rpartition("/")[2]: entry["size"] for entry in listed if entry["type"] == "file"}
 
 
-def below(folder: Path) -> list[Path]:
+def list_files(folder: Path) -> list[Path]:
     """List the files in a folder and in those below it, sorted by their folders and names."""
-    if elsewhere(folder):
+    if is_remote(folder):
         found = (name.removeprefix(folder.path).strip("/").split("/") for name in folder.fs.find(folder.path))
     else:
         found = (path.relative_to(folder).parts for path in folder.rglob("*") if path.is_file())
@@ -109,12 +121,12 @@ def below(folder: Path) -> list[Path]:
 
 
 @contextmanager
-def whole(path: Path, sync: bool = True) -> Iterator[BinaryIO]:
+def open_atomic(path: Path, sync: bool = True) -> Iterator[BinaryIO]:
     """Open a file that takes its name only once all of it is written.
 
     An exception, a kill or a full disk leaves whatever bore the name before; with `sync` a power cut too.
     """
-    if elsewhere(path):
+    if is_remote(path):
         with TemporaryDirectory(prefix="prep-") as folder:
             with Path(folder, path.name).open("xb") as file:
                 yield file
@@ -133,17 +145,17 @@ def whole(path: Path, sync: bool = True) -> Iterator[BinaryIO]:
         partial.unlink(missing_ok=True)
 
 
-def sweep(folder: Path, name: str = "") -> None:
+def remove_partials(folder: Path, name: str = "") -> None:
     """Remove what kills left half-made of a file, or of all files of a folder; nobody may write them now."""
     half_made = re.compile(rf"\.{re.escape(name) or '.+'}\.[0-9a-f]+\.part")
-    for path in () if elsewhere(folder) else folder.iterdir():
+    for path in () if is_remote(folder) else folder.iterdir():
         if half_made.fullmatch(path.name):
             path.unlink()
 
 
 def write(path: Path, data: bytes, sync: bool = True) -> None:
     """Write `data` to `path`, whole or not at all."""
-    with whole(path, sync) as file:
+    with open_atomic(path, sync) as file:
         file.write(data)
 
 
@@ -166,12 +178,12 @@ def write_json(path: Path, value: Any) -> None:
     """Write a value as indented JSON, for people and for `git diff`; only one process at a time may."""
     text = json.dumps(value, ensure_ascii=False, indent=2, sort_keys=True, allow_nan=False)
     write(path, f"{text}\n".encode())
-    sweep(path.parent, path.name)
+    remove_partials(path.parent, path.name)
 
 
-def link(source: Path, path: Path) -> None:
+def link_or_copy(source: Path, path: Path) -> None:
     """Give a finished file a second name, or a copy where the file system has no links."""
-    if elsewhere(path):
+    if is_remote(path):
         upload(source, path)
         return
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -182,9 +194,9 @@ def link(source: Path, path: Path) -> None:
         write(path, source.read_bytes())
 
 
-def remove(folder: Path) -> None:
+def remove_folder(folder: Path) -> None:
     """Remove a folder and all that is in it."""
-    if elsewhere(folder):
+    if is_remote(folder):
         folder.fs.rm(folder.path, recursive=True)
     else:
         shutil.rmtree(folder)

@@ -7,7 +7,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-LONGEST = 80  # characters; longer names are cut
+LONGEST_NAME = 80  # characters; longer names are cut
 
 
 def templates(path: Path) -> dict[str, Template]:
@@ -24,24 +24,24 @@ def definitions(part: Template) -> dict[str, str]:
     return dict(line.split(": ", 1) for line in part.template.splitlines())
 
 
-def seen(text: str) -> str:
+def printable(text: str) -> str:
     """Return the printable characters of a text on one line; others could reverse the writing direction."""
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())
 
 
-def code(text: str) -> str:
+def inline_code(text: str) -> str:
     """Show a text from outside literally, anywhere in Markdown, also in a table."""
-    text = seen(text)
-    text = text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+    text = printable(text)
+    text = text if len(text) <= LONGEST_NAME else f"{text[: LONGEST_NAME - 1]}…"
     if not re.search(r"[`|\\]", text):  # with one of these, backticks are not safe in a table
         return f"`{text}`" if text else "none given"
     return f"<code>{re.sub('[^a-zA-Z0-9 ]', lambda found: f'&#{ord(found[0])};', text)}</code>"
 
 
-def listing(counts: Mapping[str, int], most: int | None = None) -> str:
+def rank_counts(counts: Mapping[str, int], most: int | None = None) -> str:
     """List the `most` largest counts with their names, which come from outside; sort equal counts by name."""
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return ", ".join(f"{code(name)} {count:,}" for name, count in ranked[:most])
+    return ", ".join(f"{inline_code(name)} {count:,}" for name, count in ranked[:most])
 
 
 def table(heads: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
@@ -54,13 +54,13 @@ def table(heads: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in ([*heads], rules, *shown))
 
 
-def fenced(language: str, text: str) -> str:
+def code_block(language: str, text: str) -> str:
     """Return a block of code, with a fence that no line of the code can close."""
     fence = "`" * max([3, *(1 + len(run) for run in re.findall("`+", text))])
     return f"{fence}{language}\n{text.strip()}\n{fence}"
 
 
-def dump(value: Any) -> str:
+def dump_yaml(value: Any) -> str:
     """Return YAML in the given order, with each string on one line."""
     from ruamel.yaml import YAML  # takes a tenth of a second, and commands that write none import this too
 

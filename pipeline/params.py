@@ -135,10 +135,10 @@ class Clean(Section):
             raise ValueError(f"blocksize must be one of {self.blocksizes}, got {self.blocksize}")
 
 
-LOCAL = ("threshold", "mean")
-XDOG = ("xdog-a", "xdog-p")
+LOCAL_METHODS = ("threshold", "mean")
+XDOG_METHODS = ("xdog-a", "xdog-p")
 # The names alone: their settings lie in sketch.py, where an edit counts as a change of the code.
-PRESETS = ("a-05", "a-07", "a-08", "p10-03", "p10-04", "p10-05", "p19-03", "p19-04", "p19-05")
+PRESET_NAMES = ("a-05", "a-07", "a-08", "p10-03", "p10-04", "p10-05", "p19-03", "p19-04", "p19-05")
 
 
 @dataclass(frozen=True)
@@ -148,8 +148,8 @@ class Sketch(Section):
     method: str = choice(
         "threshold",
         "How lines are found; own takes the sketch that came with the picture.",
-        *LOCAL,
-        *XDOG,
+        *LOCAL_METHODS,
+        *XDOG_METHODS,
         "canny",
         "dog",
         "pencil",
@@ -161,21 +161,27 @@ class Sketch(Section):
         "A published XDoG in place of a method and what it reads: a-08 is form A at sigma 0.8, p19-04 "
         "is form P at p 19 and sigma 0.4.",
         "none",
-        *PRESETS,
+        *PRESET_NAMES,
     )
-    blocksize: int | str = amount(7, "side of the neighborhood, in pixels.", 3, 255, odd=True, methods=LOCAL)
+    blocksize: int | str = amount(
+        7, "side of the neighborhood, in pixels.", 3, 255, odd=True, methods=LOCAL_METHODS
+    )
     c: float | str = amount(
-        2.0, "white where a pixel exceeds the local mean minus this, in levels.", -255, 255, methods=LOCAL
+        2.0,
+        "white where a pixel exceeds the local mean minus this, in levels.",
+        -255,
+        255,
+        methods=LOCAL_METHODS,
     )
     sigma: float | str = amount(
         0.8,
         "standard deviation of the blur, or of the finer one, in pixels.",
         0.1,
         100,
-        methods=(*XDOG, "canny", "dog"),
+        methods=(*XDOG_METHODS, "canny", "dog"),
     )
     k: float | str = amount(
-        1.6, "ratio of the coarser blur to the finer one.", 1, 1000, methods=(*XDOG, "dog")
+        1.6, "ratio of the coarser blur to the finer one.", 1, 1000, methods=(*XDOG_METHODS, "dog")
     )
     gamma: float | str = amount(0.98, "weight of the coarser blur.", 0, 10, methods=("xdog-a",))
     p: float | str = amount(19.0, "strength of the edge sharpening.", 0, 1000, methods=("xdog-p",))
@@ -184,9 +190,11 @@ class Sketch(Section):
         "level from which a pixel is white; brightness runs from 0 to 1.",
         -10,
         10,
-        methods=XDOG,
+        methods=XDOG_METHODS,
     )
-    phi: float | str = amount(51000.0, "steepness of the fall from white to black.", 0, 1e12, methods=XDOG)
+    phi: float | str = amount(
+        51000.0, "steepness of the fall from white to black.", 0, 1e12, methods=XDOG_METHODS
+    )
     edge: float | str = amount(
         100.0, "gradient (Sobel, 3x3) at which an edge begins, in levels.", 0, 1e4, methods=("canny",)
     )

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 
 from safetensors import SafetensorError
 
-from pipeline import Halt
+from pipeline.errors import Halt
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-UNUSABLE = (  # what reading a damaged file, or loading the weights of another network, raises
+WEIGHT_ERRORS = (  # what reading a damaged file, or loading the weights of another network, raises
     SafetensorError,
     UnpicklingError,
     RuntimeError,
@@ -28,10 +28,12 @@ UNUSABLE = (  # what reading a damaged file, or loading the weights of another n
     EOFError,
     LookupError,
 )
-DOWNLOAD = "download the weights, and name their file"
+DOWNLOAD_ADVICE = "download the weights, and name their file"
 
 
-def read(file: str | Path, sha256: str = "", *, name: str = "", advice: str = DOWNLOAD) -> bytes:
+def read_weights(
+    file: str | Path, sha256: str = "", *, name: str = "", advice: str = DOWNLOAD_ADVICE
+) -> bytes:
     """Read a file of weights.
 
     Raise Halt, with a name for the file and with advice, if there is none; and if it has another SHA-256
@@ -46,7 +48,7 @@ def read(file: str | Path, sha256: str = "", *, name: str = "", advice: str = DO
     return data
 
 
-def parse(data: bytes, file: str | Path) -> dict[str, "Tensor"]:
+def parse_weights(data: bytes, file: str | Path) -> dict[str, "Tensor"]:
     """Return the tensors by name in the bytes of a file; its suffix tells the format.
 
     Raise one of UNUSABLE if the bytes hold anything else.
@@ -63,9 +65,9 @@ def parse(data: bytes, file: str | Path) -> dict[str, "Tensor"]:
 
 
 @contextmanager
-def fitting(name: str, network: str, advice: str) -> Iterator[None]:
+def halt_on_misfit(name: str, network: str, advice: str) -> Iterator[None]:
     """Raise Halt, with advice, if the body cannot read the weights of a network or load them into it."""
     try:
         yield
-    except UNUSABLE as error:
+    except WEIGHT_ERRORS as error:
         raise Halt(f"{name} does not hold the weights of {network}: {advice}") from error

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from tqdm import tqdm
 
-from pipeline import Halt, files
+from pipeline import files
+from pipeline.errors import Halt
 from pipeline.progress import Tick
 from pipeline.upkeep.report import summarize_counts
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:  # it imports what only a few commands need
 
 def folder(help: str) -> Any:
     """Declare an argument that is a path or a URL."""
-    return typer.Argument(help=help, show_default=False, parser=files.locate)
+    return typer.Argument(help=help, show_default=False, parser=files.to_path)
 
 
 def connected(command: Callable) -> Callable:
@@ -34,7 +35,7 @@ def connected(command: Callable) -> Callable:
 
     @wraps(command)
     def wrapper(**given: Any) -> None:
-        with files.reaching(*given.values()):
+        with files.halt_on_disconnect(*given.values()):
             command(**given)
 
     return wrapper

@@ -14,7 +14,7 @@ def export(
     dest: Annotated[
         Path,
         typer.Argument(
-            help="The file to write, NAME.onnx, or its URL.", show_default=False, parser=files.locate
+            help="The file to write, NAME.onnx, or its URL.", show_default=False, parser=files.to_path
         ),
     ],
 ) -> None:

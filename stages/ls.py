@@ -4,7 +4,7 @@ from pathlib import Path
 
 import typer
 
-from pipeline import Halt
+from pipeline.errors import Halt
 from pipeline.shards.column import SEAL, list_shards
 from pipeline.upkeep import verify
 from stages.arguments import Columns

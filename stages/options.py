@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pipeline.fields import Section, describe
+from pipeline.fields import Section, describe_rule
 
 
 def unfold(command: Callable) -> Callable:
@@ -68,7 +68,7 @@ def option(field: dataclasses.Field) -> inspect.Parameter:
     rule = field.metadata
     kind: Any = type(field.default)
     words = kind is str and "names" not in rule
-    text = rule["help"] if words else f"{rule['help']} ({describe(field)})"
+    text = rule["help"] if words else f"{rule['help']} ({describe_rule(field)})"
     given = {"help": text, "rich_help_panel": "Parameters"}
     if rule.get("range"):
         given |= {"parser": partial(read, kind), "metavar": f"{kind.__name__.upper()}|LOW..HIGH"}

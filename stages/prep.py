@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline import Halt
+from pipeline.errors import Halt
 from stages.arguments import connected
 from stages.booru import booru
 from stages.clean import clean

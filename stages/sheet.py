@@ -8,9 +8,10 @@ from typing import Annotated
 
 import typer
 
-from pipeline import Halt, files
-from pipeline.fields import bounds
-from pipeline.images import codec, png, sheets
+from pipeline import errors, files
+from pipeline.errors import Halt
+from pipeline.fields import describe_bounds
+from pipeline.images import png, sheets
 from pipeline.operators import swatches
 from pipeline.operators.lines import CANON_SIDE
 from pipeline.params import Sketch
@@ -58,7 +59,7 @@ def numbers(text: str) -> list[int]:
     try:
         return [int(Sketch(blocksize=int(number)).blocksize) for number in text.split(",")]
     except ValueError:
-        rule = next(bounds(field) for field in fields(Sketch) if field.name == "blocksize")
+        rule = next(describe_bounds(field) for field in fields(Sketch) if field.name == "blocksize")
         raise ValueError(f"blocksizes must be a list such as 3,7,15, each {rule}, got {text!r}") from None
 
 
@@ -80,5 +81,5 @@ def compared(
     """Draw a sample in all ways. Raise Halt if its picture cannot be used."""
     try:
         return swatches.draw_swatches(sample.key, sample.picture, groups, side)
-    except codec.BadImage as reason:
+    except errors.BadImage as reason:
         raise Halt(f"{source}, {sample.key}: {reason}: name another picture") from None

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline import Halt
+from pipeline.errors import Halt
 from pipeline.shards import column, loose
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import typer
 
-from pipeline import Halt
+from pipeline.errors import Halt
 from pipeline.upkeep import verify as verifying
 from stages.arguments import WORKERS, Columns, Workers, progress
 

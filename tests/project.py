@@ -153,7 +153,7 @@ def warm() -> None:
     from stages import prep
 
     for module in (site, clean, cue, fetch, search, sketch, places, step, warp):
-        codehash.sources(module.__name__)
+        codehash.source_files(module.__name__)
     Image.init()
     sys.argv = ["prep", "gc", "--help"]
     with suppress(SystemExit), open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):

@@ -71,7 +71,7 @@ def store():
 def bucket(store, request):
     """Return the URL of a new bucket."""
     name = f"b{abs(hash(request.node.name))}"
-    files.locate("s3://other").fs.mkdir(name)
+    files.to_path("s3://other").fs.mkdir(name)
     store.requests.clear()
     yield f"s3://{name}/data"
     store.refused = None
@@ -79,12 +79,12 @@ def bucket(store, request):
 
 def content(folder):
     """Return the bytes of every file of a folder by name."""
-    return {name: (folder / name).read_bytes() for name in files.sizes(folder)}
+    return {name: (folder / name).read_bytes() for name in files.list_sizes(folder)}
 
 
 def upload(folder, url):
     """Copy a folder to a URL."""
-    place = files.locate(url)
-    for path in files.below(folder):
+    place = files.to_path(url)
+    for path in files.list_files(folder):
         files.upload(path, place.joinpath(*path.relative_to(folder).parts))
     return place

@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch.nn.functional import conv2d
 
-from pipeline import Halt
+from pipeline.errors import Halt
 from pipeline.params import Model
 from pipeline.systems import SYSTEMS
 from pipeline.systems.pix2pix import Pix2Pix

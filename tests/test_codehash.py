@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from pipeline import codehash
-from pipeline.codehash import code, digest, libraries, sources
+from pipeline.codehash import code_hashes, hash_code, library_versions, source_files
 
 TEXT = '''"""A module."""
 
@@ -20,7 +20,7 @@ def double(size: int) -> int:
 
 
 def names(module):
-    return [path.name for path in sources(module)]
+    return [path.name for path in source_files(module)]
 
 
 def test_imports_are_followed_to_the_end():
@@ -34,7 +34,7 @@ def test_a_module_that_is_not_imported_does_not_count():
 
 def test_imports_for_types_alone_do_not_count(tmp_path):
     (tmp_path / "a.py").write_text("if TYPE_CHECKING:\n    import torch\nelse:\n    import csv\nimport json")
-    assert sorted(codehash.dependencies(tmp_path / "a.py")) == ["csv", "json"]
+    assert sorted(codehash.imported_names(tmp_path / "a.py")) == ["csv", "json"]
 
 
 def test_parameter_classes_do_not_count():
@@ -44,22 +44,24 @@ def test_parameter_classes_do_not_count():
 def test_a_text_beside_a_module_belongs_to_it(monkeypatch, tmp_path):
     (tmp_path / "card.py").write_text("import json")
     (tmp_path / "card.md").write_text("# Card")
-    monkeypatch.setattr(codehash, "locate", lambda name: tmp_path / "card.py" if name == "own.card" else None)
-    assert [path.name for path in sources.__wrapped__("own.card")] == ["card.md", "card.py"]
-    before = digest(tmp_path / "card.md")
+    monkeypatch.setattr(
+        codehash, "find_source", lambda name: tmp_path / "card.py" if name == "own.card" else None
+    )
+    assert [path.name for path in source_files.__wrapped__("own.card")] == ["card.md", "card.py"]
+    before = hash_code(tmp_path / "card.md")
     (tmp_path / "card.md").write_text("# Cards")
-    assert digest(tmp_path / "card.md") != before
+    assert hash_code(tmp_path / "card.md") != before
 
 
 def test_an_edit_changes_the_code_and_its_place_does_not(monkeypatch, tmp_path):
     files = [tmp_path / name for name in ("a.py", "b.py")]
     for file in files:
         file.write_text("one")
-    monkeypatch.setattr(codehash, "sources", lambda module: (files[module == "b"],))
-    assert code("a") == code("b")
+    monkeypatch.setattr(codehash, "source_files", lambda module: (files[module == "b"],))
+    assert code_hashes("a") == code_hashes("b")
     files[1].write_text("two")
-    assert code("a") != code("b")
-    assert sorted(code("a", "b", "a")) == sorted([*code("a"), *code("b")])
+    assert code_hashes("a") != code_hashes("b")
+    assert sorted(code_hashes("a", "b", "a")) == sorted([*code_hashes("a"), *code_hashes("b")])
 
 
 @pytest.mark.parametrize(
@@ -87,20 +89,20 @@ def edited(folder, old, new):
     """Hash the text after a replacement."""
     assert old in TEXT
     (folder / "module.py").write_text(TEXT.replace(old, new) if old else TEXT)
-    return digest(folder / "module.py")
+    return hash_code(folder / "module.py")
 
 
 def test_a_string_that_is_no_docstring_counts(tmp_path):
     for text, other in (('print("a")', 'print("b")'), ("X = '''a'''", "X = '''b'''"), ("1\n'a'", "1\n'b'")):
         (tmp_path / "one.py").write_text(text)
         (tmp_path / "other.py").write_text(other)
-        assert digest(tmp_path / "one.py") != digest(tmp_path / "other.py")
+        assert hash_code(tmp_path / "one.py") != hash_code(tmp_path / "other.py")
 
 
 def test_the_hash_knows_every_field_that_the_syntax_tree_has():
     """Fields that are left out are empty; nothing that `ast.dump` shows is lost."""
     tree = ast.parse("def f(a, /, b=1, *c, d: int = 2, **e) -> str:\n    return f'{a!r:>{b}}' + u'x'")
-    shown = repr(codehash.outline(tree))
+    shown = repr(codehash.syntax_outline(tree))
     for word in (
         "posonlyargs",
         "defaults",
@@ -115,17 +117,17 @@ def test_the_hash_knows_every_field_that_the_syntax_tree_has():
 
 
 def test_a_step_depends_on_the_libraries_that_it_imports_and_on_no_other():
-    drawing = [line.split()[0] for line in libraries("pipeline.operators.sketch", "pipeline.run.step")]
+    drawing = [line.split()[0] for line in library_versions("pipeline.operators.sketch", "pipeline.run.step")]
     assert drawing == ["PIL", "cv2", "numpy", "skimage"]
-    assert "torch" in [line.split()[0] for line in libraries("pipeline.operators.anime2sketch")]
+    assert "torch" in [line.split()[0] for line in library_versions("pipeline.operators.anime2sketch")]
 
 
 @pytest.mark.parametrize("module", ["clean", "sketch", "cue", "warp", "extractor", "step"])
 def test_every_library_of_an_operator_is_known_to_decide_pixels_or_not_to(module):
     roots = {
         name.partition(".")[0]
-        for path in sources(f"pipeline.{module}")
-        for name in codehash.dependencies(path)
+        for path in source_files(f"pipeline.{module}")
+        for name in codehash.imported_names(path)
     }
     harmless = {"safetensors", "upath", "zlib_ng"}  # the third packs to the bytes of zlib
     outside = {name for name in roots - {"pipeline"} if name not in sys.stdlib_module_names}

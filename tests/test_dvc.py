@@ -10,7 +10,7 @@ from dvc.parsing import DataResolver
 from dvc.repo import Repo
 from ruamel.yaml import YAML
 
-from pipeline.fields import Section, ends
+from pipeline.fields import Section, parse_range
 from pipeline.params import Sketch
 from stages import prep
 from stages.code import deciding
@@ -52,7 +52,7 @@ def reads(sketch):
     given = {name for name, field in fields.items() if getattr(sketch, name) != field.default}
     if sketch.preset == "none":
         given |= {"method", *(n for n, f in fields.items() if sketch.method in f.metadata.get("methods", ()))}
-    chance = any(ends(fields[name], getattr(sketch, name)) for name in given if is_text(sketch, name))
+    chance = any(parse_range(fields[name], getattr(sketch, name)) for name in given if is_text(sketch, name))
     return given | ({"seed"} if chance or sketch.noise else set())
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.fields import amount, describe, ends, number, words
+from pipeline.fields import amount, describe_rule, number, parse_range, words
 
 
 @pytest.mark.parametrize(
@@ -16,12 +16,12 @@ from pipeline.fields import amount, describe, ends, number, words
     ],
 )
 def test_a_range_has_two_ends_of_the_type_of_its_field(default, text, read):
-    assert ends(amount(default, "N."), text) == read
+    assert parse_range(amount(default, "N."), text) == read
 
 
 @pytest.mark.parametrize("field", [number(0, "N."), words("", "N.")])
 def test_where_no_range_may_be_there_are_no_ends(field):
-    assert ends(field, "1..2") is None
+    assert parse_range(field, "1..2") is None
 
 
 @pytest.mark.parametrize(
@@ -34,4 +34,4 @@ def test_where_no_range_may_be_there_are_no_ends(field):
     ],
 )
 def test_a_rule_reads_as_words(field, rule):
-    assert describe(field) == rule
+    assert describe_rule(field) == rule

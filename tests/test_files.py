@@ -8,7 +8,7 @@ from pipeline import files
 def test_a_failure_while_writing_leaves_the_old_content_and_nothing_else(tmp_path):
     path = tmp_path / "a" / "file"
     files.write(path, b"old")
-    with pytest.raises(TypeError), files.whole(path) as file:
+    with pytest.raises(TypeError), files.open_atomic(path) as file:
         file.writelines([b"new", None])
     assert path.read_bytes() == b"old"
     assert list(path.parent.iterdir()) == [path]
@@ -16,7 +16,7 @@ def test_a_failure_while_writing_leaves_the_old_content_and_nothing_else(tmp_pat
 
 def test_a_file_has_no_name_before_it_is_whole(tmp_path):
     path = tmp_path / "file"
-    with files.whole(path) as file:
+    with files.open_atomic(path) as file:
         file.write(b"half")
         assert not path.exists()
     assert path.read_bytes() == b"half"
@@ -34,5 +34,5 @@ def test_numbers_that_json_does_not_know_are_refused():
 def test_a_link_is_the_file_under_a_second_name_and_replaces_what_was_there(tmp_path):
     files.write(tmp_path / "a", b"a")
     files.write(tmp_path / "b", b"b")
-    files.link(tmp_path / "a", tmp_path / "b")
+    files.link_or_copy(tmp_path / "a", tmp_path / "b")
     assert (tmp_path / "b").read_bytes() == b"a"

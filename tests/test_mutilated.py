@@ -21,8 +21,8 @@ import pytest
 from made import picture
 from PIL import Image
 
+from pipeline.errors import BadImage
 from pipeline.images import codec
-from pipeline.images.codec import BadImage
 from pipeline.operators import limits
 from pipeline.shards import column, loose
 from pipeline.shards.ledger import LEDGER

@@ -8,9 +8,9 @@ import pytest
 from made import make_column, picture, process, run_prep
 from store import content, upload
 
-from pipeline import Halt, files
+from pipeline import files
+from pipeline.errors import BadImage, Halt
 from pipeline.images import codec, png
-from pipeline.images.codec import BadImage
 from pipeline.images.result import Result
 from pipeline.packing.pack import keep_columns, pack_columns
 from pipeline.params import Cue, Pack
@@ -50,7 +50,7 @@ def test_a_column_has_the_same_bytes_wherever_it_comes_from_and_goes_to(
     way, workers, column, bucket, expected, tmp_path
 ):
     source = upload(column, f"{bucket}/in") if way.startswith("from") else column
-    dest = files.locate(f"{bucket}/out") if way.endswith("to afar") else tmp_path / "out"
+    dest = files.to_path(f"{bucket}/out") if way.endswith("to afar") else tmp_path / "out"
     for _ in ("fresh", "from the memo, over what is there"):
         report = process(PICKY, source, dest, cache=tmp_path / "other", workers=workers, distinct="color")
         assert content(dest) == expected
@@ -58,10 +58,10 @@ def test_a_column_has_the_same_bytes_wherever_it_comes_from_and_goes_to(
 
 
 def test_memory_is_a_place_like_any_other(column, expected, tmp_path):
-    dest = files.locate("memory://column/out")
+    dest = files.to_path("memory://column/out")
     process(PICKY, upload(column, "memory://column/in"), dest, cache=tmp_path / "other", distinct="color")
     assert content(dest) == expected
-    files.remove(dest.parent)
+    files.remove_folder(dest.parent)
 
 
 def test_loose_pictures_have_the_same_keys_in_the_same_order(bucket, tmp_path):
@@ -72,15 +72,15 @@ def test_loose_pictures_have_the_same_keys_in_the_same_order(bucket, tmp_path):
     near, far = ([s for part in loose.list_parts(place) for s in part] for place in (tmp_path / "in", afar))
     assert near == far
     step = Step(lambda data, key, params: Result(codec.decode(data), {}), Cue(), carry=True)
-    for source, dest in ((tmp_path / "in", tmp_path / "out"), (afar, files.locate(f"{bucket}/out"))):
+    for source, dest in ((tmp_path / "in", tmp_path / "out"), (afar, files.to_path(f"{bucket}/out"))):
         process(step, source, dest, cache=tmp_path / "cache")
-    assert content(tmp_path / "out") == content(files.locate(f"{bucket}/out"))
+    assert content(tmp_path / "out") == content(files.to_path(f"{bucket}/out"))
 
 
 def test_facts_that_cannot_be_read_are_not_taken_for_none(store, bucket):
     for name, data in {"a.png": png.encode_png(picture(1)), "a.json": b'{"family": "7"}'}.items():
-        files.write(files.locate(f"{bucket}/in/{name}"), data)
-    [part] = loose.list_parts(files.locate(f"{bucket}/in"))
+        files.write(files.to_path(f"{bucket}/in/{name}"), data)
+    [part] = loose.list_parts(files.to_path(f"{bucket}/in"))
     store.refused = "a.json"
     with pytest.raises(PermissionError):
         list(part)
@@ -90,13 +90,13 @@ def test_packed_shards_have_the_same_bytes_and_columns_of_an_earlier_list_go(col
     near = {"color": column, "cue": make_column(tmp_path / "cue", [f"{n:09d}" for n in range(1, 9)])}
     pack_columns(near, tmp_path / "pairs", PACK)
     columns = {name: upload(folder, f"{bucket}/columns/{name}") for name, folder in near.items()}
-    pack_columns(columns, files.locate(f"{bucket}/pairs"), PACK)
-    assert content(files.locate(f"{bucket}/pairs")) == content(tmp_path / "pairs")
+    pack_columns(columns, files.to_path(f"{bucket}/pairs"), PACK)
+    assert content(files.to_path(f"{bucket}/pairs")) == content(tmp_path / "pairs")
     pack_columns(columns, tmp_path / "here", PACK)
     assert content(tmp_path / "here") == content(tmp_path / "pairs")
     upload(column, f"{bucket}/columns/old")
-    assert set(keep_columns(files.locate(f"{bucket}/columns"), columns)) == set(columns.values())
-    assert {path.name for path in files.locate(f"{bucket}/columns").iterdir()} == set(columns)
+    assert set(keep_columns(files.to_path(f"{bucket}/columns"), columns)) == set(columns.values())
+    assert {path.name for path in files.to_path(f"{bucket}/columns").iterdir()} == set(columns)
 
 
 def test_a_shard_is_read_in_a_few_requests_however_many_samples_it_holds(store, bucket, tmp_path):
@@ -113,33 +113,33 @@ def test_a_shard_is_read_in_a_few_requests_however_many_samples_it_holds(store, 
 
 
 def test_an_upload_that_fails_leaves_nothing_under_its_name_and_no_seal(store, column, bucket, tmp_path):
-    dest = files.locate(f"{bucket}/out")
+    dest = files.to_path(f"{bucket}/out")
     process(PICKY, column, dest, cache=tmp_path / "cache")
-    files.remove(dest / "000001.tar")
+    files.remove_folder(dest / "000001.tar")
     store.refused = "PUT /" + (dest / "000001.tar").path
     with pytest.raises(PermissionError):
         process(PICKY, column, dest, cache=tmp_path / "cache")
-    assert not {"000001.tar", SEAL} & set(files.sizes(dest))
+    assert not {"000001.tar", SEAL} & set(files.list_sizes(dest))
     with pytest.raises(Halt, match=r"has no seal.json"):
         loose.list_parts(dest)
 
 
 def test_a_file_that_is_not_finished_is_not_there(bucket):
-    path = files.locate(f"{bucket}/a")
+    path = files.to_path(f"{bucket}/a")
     files.write(path, b"old")
-    with pytest.raises(TypeError), files.whole(path) as file:
+    with pytest.raises(TypeError), files.open_atomic(path) as file:
         file.writelines([b"new" * 1_000_000, None])
     assert path.read_bytes() == b"old"
-    assert files.sizes(path.parent) == {"a": 3}
+    assert files.list_sizes(path.parent) == {"a": 3}
 
 
 def test_a_run_that_is_refused_leaves_a_ledger_and_no_seal(column, bucket, tmp_path):
-    dest = files.locate(f"{bucket}/out")
+    dest = files.to_path(f"{bucket}/out")
     process(PICKY, column, dest, cache=tmp_path / "cache")
     with pytest.raises(Halt, match=r"more than the tolerance of 1 %: see s3://.*/out/rejects.tsv"):
         process(PICKY, column, dest, cache=tmp_path / "cache", tolerance=1.0)
-    assert LEDGER in files.sizes(dest)
-    assert SEAL not in files.sizes(dest)
+    assert LEDGER in files.list_sizes(dest)
+    assert SEAL not in files.list_sizes(dest)
 
 
 def test_an_object_that_is_cut_off_or_altered_is_refused(column, bucket, tmp_path):
@@ -155,17 +155,17 @@ def test_an_object_that_is_cut_off_or_altered_is_refused(column, bucket, tmp_pat
 
 
 def test_what_an_earlier_run_left_behind_is_gone(column, bucket, tmp_path):
-    dest = files.locate(f"{bucket}/out")
+    dest = files.to_path(f"{bucket}/out")
     process(PICKY, column, dest, cache=tmp_path / "cache")
     process(PICKY, make_column(tmp_path / "few", ["000000001"]), dest, cache=tmp_path / "cache")
-    assert sorted(files.sizes(dest)) == ["000000.tar", INDEX, LEDGER, SEAL]
+    assert sorted(files.list_sizes(dest)) == ["000000.tar", INDEX, LEDGER, SEAL]
 
 
 def test_a_column_is_not_written_over_itself_or_into_itself(column, bucket, tmp_path):
     afar = upload(column, f"{bucket}/in")
     for dest in (f"{bucket}/in", f"{bucket}/in/", f"{bucket}/in/deeper"):
         with pytest.raises(Halt, match="is where the pictures come from"):
-            process(PICKY, afar, files.locate(dest), cache=tmp_path / "cache")
+            process(PICKY, afar, files.to_path(dest), cache=tmp_path / "cache")
 
 
 def test_commands_take_urls_and_say_what_is_wrong_with_one(column, bucket, tmp_path, capsys, monkeypatch):
@@ -175,7 +175,7 @@ def test_commands_take_urls_and_say_what_is_wrong_with_one(column, bucket, tmp_p
     assert run_prep(capsys, "sketchify", column, "here")[0] == 0
     code, out, _ = run_prep(capsys, "sketchify", f"{bucket}/in", f"{bucket}/b7", "--sheet", "sheet.png")
     assert (code, out) == (0, f"sketchify: 8 of 8 written to {bucket}/b7\n")
-    assert content(files.locate(f"{bucket}/b7")) == content(tmp_path / "here")
+    assert content(files.to_path(f"{bucket}/b7")) == content(tmp_path / "here")
     assert codec.decode((tmp_path / "sheet.png").read_bytes()).any()
     for url, sentence in {
         "s3://nowhere/in": "prep: s3://nowhere/in does not exist: name a picture, a folder",
@@ -231,22 +231,22 @@ def test_a_store_that_dies_in_the_middle_is_said_in_a_sentence_and_the_next_run_
     assert said.startswith(f"prep: {bucket}/in or {bucket}/out stopped answering (")
     assert said.endswith("): see that it answers, then run the same command to go on\n")
     assert said.count("\n") == 1
-    assert not (files.locate(f"{bucket}/out") / SEAL).exists()
+    assert not (files.to_path(f"{bucket}/out") / SEAL).exists()
     assert run_prep(capsys, *command)[0] == 0
     assert run_prep(capsys, "sketchify", column, "here")[0] == 0
-    assert content(files.locate(f"{bucket}/out")) == content(tmp_path / "here")
+    assert content(files.to_path(f"{bucket}/out")) == content(tmp_path / "here")
 
 
 def test_a_broken_connection_is_one_after_its_way_home_from_a_worker_too(store, bucket, monkeypatch):
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     s3fs.S3FileSystem.clear_instance_cache()
-    path = files.locate(f"{bucket}/a")
+    path = files.to_path(f"{bucket}/a")
     files.write(path, b"here")
     store.die()
-    with pytest.raises(Halt, match=f"^{path} stopped answering") as error, files.reaching(path):
+    with pytest.raises(Halt, match=f"^{path} stopped answering") as error, files.halt_on_disconnect(path):
         path.read_bytes()
     store.start()
-    with pytest.raises(Halt, match=f"^{path} stopped answering"), files.reaching(path):
+    with pytest.raises(Halt, match=f"^{path} stopped answering"), files.halt_on_disconnect(path):
         raise pickle.loads(pickle.dumps(error.value.__cause__))
 
 
@@ -258,8 +258,11 @@ def test_an_answer_that_breaks_off_is_said_in_a_sentence():
     server = make_server("127.0.0.1", 0, half)
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
-    path = files.locate(f"http://127.0.0.1:{server.port}/a")
-    with pytest.raises(Halt, match=f"^{path} stopped answering (.*): see that"), files.reaching("a", path):
+    path = files.to_path(f"http://127.0.0.1:{server.port}/a")
+    with (
+        pytest.raises(Halt, match=f"^{path} stopped answering (.*): see that"),
+        files.halt_on_disconnect("a", path),
+    ):
         path.read_bytes()
     server.shutdown()
     thread.join()

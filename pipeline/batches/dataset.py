@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from pipeline import Halt
 from pipeline.chance import fraction
+from pipeline.errors import Halt
 from pipeline.files import dumps
 from pipeline.images import codec
 from pipeline.operators import warp

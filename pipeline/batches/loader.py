@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from pipeline import Halt
 from pipeline.batches.augment import prepare_batch
 from pipeline.batches.dataset import Pairs
 from pipeline.chance import digest
-from pipeline.run.processes import hold_memory
+from pipeline.errors import Halt
+from pipeline.memory import keep_freed_memory
 
 PREFETCH = 2  # batches that each process prefetches
 
@@ -106,7 +106,7 @@ def loader_options(workers: int, device: torch.device | str) -> dict:
 
 def start_loader(worker: int) -> None:
     """Set up a worker process."""
-    hold_memory()
+    keep_freed_memory()
 
 
 def prepare_ahead(loader: DataLoader, device: torch.device | str) -> Iterator[dict]:

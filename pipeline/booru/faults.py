@@ -16,12 +16,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from pipeline import Halt
 from pipeline.booru.search import ApiError, search_bounds
 from pipeline.booru.server import Answer, Request, apply_range
 from pipeline.booru.site import EDGE_CHALLENGE, Respond, error_answer
 from pipeline.chance import fraction
-from pipeline.fields import check, choice, number, words
+from pipeline.errors import Halt
+from pipeline.fields import check_field, choice, number, words
 
 FAULT_KEYS: dict[str, tuple[str, ...]] = {  # of each fault, besides COMMON
     "limit": ("every", "seconds", "retry_after", "penalty"),
@@ -104,13 +104,13 @@ def parse_rule(given: object) -> FaultRule:
     if not isinstance(given, dict) or "fault" not in given:
         raise ValueError('a fault must be an object with the key "fault"')
     fields = {field.name: field for field in dataclasses.fields(FaultRule)}
-    check(fields["fault"], given["fault"])
+    check_field(fields["fault"], given["fault"])
     allowed = (*COMMON_KEYS, *FAULT_KEYS[given["fault"]])
     for name, value in given.items():
         if name not in allowed:
             raise ValueError(f"a key of {given['fault']} must be one of {', '.join(allowed)}, got {name!r}")
         if fields[name].type is not bool:
-            check(fields[name], value)
+            check_field(fields[name], value)
         elif not isinstance(value, bool):
             raise ValueError(f"{name} must be true or false, got {value!r}")
     try:

@@ -19,9 +19,10 @@ from PIL import Image
 from pipeline.booru import artist
 from pipeline.booru.artist.choices import BACKDROP, CLOTH, EYES, HAIR
 from pipeline.booru.catalog import Catalog
-from pipeline.codehash import code, libraries
+from pipeline.codehash import code_hashes, library_versions
+from pipeline.errors import BadImage
 from pipeline.files import dumps, write
-from pipeline.images.codec import EXIF_ORIENTATION, BadImage, decode
+from pipeline.images.codec import EXIF_ORIENTATION, decode
 from pipeline.images.pixels import resize
 from pipeline.progress import Tick, quiet
 from pipeline.run.spread import spread
@@ -56,7 +57,7 @@ def sample_catalog(
 
 def sample_fingerprint() -> str:
     """Return a hash of the code and the versions of the libraries that decide the sample."""
-    return hashlib.sha256(dumps([code(__name__), libraries(__name__)])).hexdigest()[:16]
+    return hashlib.sha256(dumps([code_hashes(__name__), library_versions(__name__)])).hexdigest()[:16]
 
 
 def picture_path(home: Path, post: FullPost) -> Path:

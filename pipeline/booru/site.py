@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from pipeline import Halt
 from pipeline.booru.catalog import Catalog
 from pipeline.booru.search import (
     ApiError,
@@ -24,8 +23,8 @@ from pipeline.booru.search import (
 )
 from pipeline.booru.server import Answer, Request, Server, apply_range, run_server
 from pipeline.booru.variants import BOXES, list_variants, render_variant, variant_path
+from pipeline.errors import BadImage, Halt
 from pipeline.files import dumps
-from pipeline.images.codec import BadImage
 from pipeline.sources import query
 from pipeline.sources.posts import FullPost
 

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from PIL import Image
 
-from pipeline.images.codec import SUFFIXES, decode
+from pipeline.files import PICTURE_SUFFIXES
+from pipeline.images.codec import decode
 from pipeline.sources.posts import FullPost
 
 BOXES = {"180x180": (180, 180), "360x360": (360, 360), "720x720": (720, 720), "sample": (850, inf)}
@@ -27,7 +28,7 @@ def list_variants(post: FullPost) -> list[Variant]:
     """List the sizes of a post, the original last; a file that is not a picture has no other size."""
     width, height = post["image_width"], post["image_height"]
     listed = []
-    if post["file_ext"] in SUFFIXES and min(width, height) > 0:
+    if post["file_ext"] in PICTURE_SUFFIXES and min(width, height) > 0:
         for kind in BOXES:
             size = fit_box(kind, width, height)
             if kind in THUMBNAILS or size != (width, height):

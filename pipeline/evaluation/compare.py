@@ -10,7 +10,8 @@ from statistics import fmean
 
 import numpy as np
 
-from pipeline import Halt, files, markdown
+from pipeline import files, markdown
+from pipeline.errors import Halt
 from pipeline.evaluation.protocol import MODEL, TINTED_GOAL, Evaluation, evaluate_model
 from pipeline.images import png, sheets
 from pipeline.models.folder import CONFIG_FILE
@@ -167,7 +168,11 @@ def artist_rows(results: list[ModelResult]) -> list[list]:
     sizes = {artist: len(told[results[0].name]) for artist, told in found.items()}
     frequent = sorted(sizes, key=lambda artist: (-sizes[artist], artist))[:MAX_ARTISTS]
     lines = [
-        [markdown.code(artist), sizes[artist], *(f"{fmean(psnr):.2f}" for psnr in found[artist].values())]
+        [
+            markdown.inline_code(artist),
+            sizes[artist],
+            *(f"{fmean(psnr):.2f}" for psnr in found[artist].values()),
+        ]
         for artist in frequent
     ]
     return lines if len(sizes) > 1 else []

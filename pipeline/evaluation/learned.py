@@ -14,10 +14,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pipeline import Halt
 from pipeline.batches.dataset import to_tensor
+from pipeline.errors import Halt
 from pipeline.evaluation.measures import check_pictures
-from pipeline.weights import fitting, parse, read
+from pipeline.weights import halt_on_misfit, parse_weights, read_weights
 
 LPIPS_LEAST = 31  # pixels a side, of which AlexNet leaves one
 POOL_LEAST = 2  # a covariance needs two pictures
@@ -126,9 +126,9 @@ def load_judge(option: str, file: str) -> tuple[nn.Module, str]:
     name = file or f"{published} in torch's cache"
     advice = f"set evaluate.{option} to a file of weights, or to none"
     path = Path(file) if file else Path(torch.hub.get_dir(), "checkpoints", published)
-    data = read(path, name=name, advice=advice if file else f"put it there, or {advice}")
-    with fitting(name, build.__name__, advice):
-        return build(parse(data, path)), hashlib.sha256(data).hexdigest()
+    data = read_weights(path, name=name, advice=advice if file else f"put it there, or {advice}")
+    with halt_on_misfit(name, build.__name__, advice):
+        return build(parse_weights(data, path)), hashlib.sha256(data).hexdigest()
 
 
 def alexnet(weights: dict) -> nn.Module:

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from pipeline.errors import BadImage
 from pipeline.images.png import decode_own
 
 DECODE_ERRORS = (  # all that Pillow raises on bad files; the last four for AVIF, and for tags of a wrong type
@@ -30,7 +31,6 @@ FILE_SIGNATURES = {  # how files of a type begin
     "tif": rb"II\x2a\x00|MM\x00\x2a", "avif": rb"....ftypavi[fs]", "mp4": rb"....ftyp",
     "webm": rb"\x1a\x45\xdf\xa3", "zip": rb"PK\x03\x04", "swf": rb"[FCZ]WS",
 }  # fmt: skip
-SUFFIXES = ("png", "jpg", "jpeg", "webp", "gif", "bmp", "avif", "tif", "tiff")
 SUFFIX_ALIASES = {"jpeg": "jpg", "tiff": "tif"}  # suffixes of one type
 MAX_PIXELS = 100 * 10**6  # pixels to decode; each takes up to 16 bytes meanwhile
 EXIF_ORIENTATION = 0x0112  # a tag of EXIF
@@ -45,10 +45,6 @@ TRANSPOSES = {
     7: Transpose.TRANSVERSE,
     8: Transpose.ROTATE_90,
 }
-
-
-class BadImage(Exception):
-    """Give the reason why a picture cannot be used; reasons are few and fixed, they are keys of a metric."""
 
 
 def decode(data: bytes, least: int = 1) -> np.ndarray:

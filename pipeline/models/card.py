@@ -8,7 +8,7 @@ and text from outside can never become markup.
 from pathlib import Path
 from typing import Any
 
-from pipeline.markdown import code, definitions, dump, fenced, seen, table, templates
+from pipeline.markdown import code_block, definitions, dump_yaml, inline_code, printable, table, templates
 from pipeline.systems import system
 
 MODEL_CARD_TEXT = templates(Path(__file__).with_suffix(".md"))
@@ -41,10 +41,10 @@ def public(config: dict) -> dict:
 def public_value(name: str, value: Any) -> Any:
     """Return the value of a parameter as it may be shown."""
     if isinstance(value, dict):
-        return {seen(inner): public_value(inner, each) for inner, each in sorted(value.items())}
+        return {printable(inner): public_value(inner, each) for inner, each in sorted(value.items())}
     if name in PATH_PARAMS and value not in ("", "none"):
         return REDACTED
-    return seen(value) if isinstance(value, str) else value
+    return printable(value) if isinstance(value, str) else value
 
 
 def model_front_matter(config: dict) -> str:
@@ -54,7 +54,7 @@ def model_front_matter(config: dict) -> str:
         "pipeline_tag": "image-to-image",
         "tags": ["colorization", "sketch", "line-art", "illustration", config["system"]],
     }
-    return f"---\n{dump(facts)}---"
+    return f"---\n{dump_yaml(facts)}---"
 
 
 def describe_model(config: dict) -> str:
@@ -77,18 +77,20 @@ def describe_sizes(config: dict) -> str:
 
 def describe_data(config: dict) -> str:
     """Say which pictures the model has seen."""
-    names = {"sketch": code(config["sketch"]), "dataset": code(config["dataset"])}
+    names = {"sketch": inline_code(config["sketch"]), "dataset": inline_code(config["dataset"])}
     text = MODEL_CARD_TEXT["data"].substitute(names, side=config["side"])
     if columns := public(config)["columns"]:
-        text += "\n\n" + MODEL_CARD_TEXT["columns"].substitute(yaml=fenced("yaml", dump(columns)))
+        text += "\n\n" + MODEL_CARD_TEXT["columns"].substitute(yaml=code_block("yaml", dump_yaml(columns)))
     return text
 
 
 def describe_training(config: dict) -> str:
     """Say by which parameters the model was trained, and whether the losses compared features."""
-    text = [MODEL_CARD_TEXT["training"].substitute(yaml=fenced("yaml", dump(public(config)["train"])))]
+    text = [
+        MODEL_CARD_TEXT["training"].substitute(yaml=code_block("yaml", dump_yaml(public(config)["train"])))
+    ]
     if config.get("start"):
-        text += [MODEL_CARD_TEXT["start"].substitute(start=code(config["start"]))]
+        text += [MODEL_CARD_TEXT["start"].substitute(start=inline_code(config["start"]))]
     if net := system(config["system"]).vgg:
         text += [describe_perceptual(net, config["train"]["vgg"])]
     return "\n\n".join(text)

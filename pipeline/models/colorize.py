@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 from torch import nn
 
-from pipeline import Halt, systems
-from pipeline.codehash import code
+from pipeline import errors, systems
+from pipeline.codehash import code_hashes
+from pipeline.errors import Halt
 from pipeline.files import dumps
 from pipeline.images import codec, png
 from pipeline.images.pixels import resize
@@ -85,7 +86,7 @@ class Colorizer:
         """Return a hash of the model, the guide and the code."""
         guides = [each for each in (self.guide, self.alpha) if each is not None]
         pixels = [(each.shape, hashlib.sha256(each.tobytes()).hexdigest()) for each in guides]
-        made_by = code(__name__, f"pipeline.systems.{self.config['system']}")
+        made_by = code_hashes(__name__, f"pipeline.systems.{self.config['system']}")
         given = [self.config, self.weights, self.tile, pixels, made_by]
         return hashlib.sha256(dumps(given)).hexdigest()
 
@@ -112,5 +113,5 @@ def load_colorizer(model: Path, given: dict[str, Path], device: str = "cpu", til
     try:
         data = given[kind].read_bytes()
         return replace(plain, guide=codec.decode(data), alpha=codec.opacity(data))
-    except codec.BadImage as reason:
+    except errors.BadImage as reason:
         raise Halt(f"{given[kind]}: {reason}") from None

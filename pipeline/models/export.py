@@ -14,7 +14,8 @@ from onnx import ModelProto
 from torch import Tensor, nn
 from torch.export import Dim
 
-from pipeline import Halt, systems
+from pipeline import systems
+from pipeline.errors import Halt
 from pipeline.files import dumps
 from pipeline.models.card import public
 from pipeline.models.folder import load_model, model_params

@@ -7,10 +7,11 @@ import torch
 from safetensors.torch import save as save_tensors
 from torch import Tensor, nn
 
-from pipeline import Halt, systems
+from pipeline import systems
+from pipeline.errors import Halt
 from pipeline.files import write, write_json
 from pipeline.params import Model
-from pipeline.weights import UNUSABLE, parse
+from pipeline.weights import WEIGHT_ERRORS, parse_weights
 
 WEIGHTS_FILE, CONFIG_FILE, MODEL_CARD_FILE = "model.safetensors", "config.json", "README.md"
 
@@ -28,12 +29,12 @@ def load_model(folder: Path, device: str = "cpu") -> tuple[nn.Module, dict]:
     """Read a generator, ready for use, and its config. Raise Halt if a file is missing or they do not fit."""
     try:
         config = json.loads((folder / CONFIG_FILE).read_bytes())
-        tensors = parse((folder / WEIGHTS_FILE).read_bytes(), WEIGHTS_FILE)
+        tensors = parse_weights((folder / WEIGHTS_FILE).read_bytes(), WEIGHTS_FILE)
         generator = systems.system(config["system"]).networks(model_params(config)).generator
         generator.load_state_dict(tensors)
     except FileNotFoundError as error:
         raise Halt(f"{error.filename} is missing: run train, or name the folder of a model") from None
-    except UNUSABLE as error:
+    except WEIGHT_ERRORS as error:
         raise Halt(
             f"{folder} is no model that can be read ({type(error).__name__}): run train again"
         ) from error

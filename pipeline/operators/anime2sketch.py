@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.images.pixels import resize
-from pipeline.weights import fitting, parse, read
+from pipeline.weights import halt_on_misfit, parse_weights, read_weights
 
 DEPTH = 8  # halvings
 MULTIPLE = 2**DEPTH  # which the sides of a picture must be of, in pixels
@@ -99,15 +99,17 @@ def one_torch_thread() -> Iterator[None]:
 
 def hash_weights(weights: str, sha256: str = "") -> str:
     """Return the SHA-256 of a file of weights. Raise Halt if it is missing, or is not `sha256`."""
-    return hashlib.sha256(read(weights, sha256)).hexdigest()
+    return hashlib.sha256(read_weights(weights, sha256)).hexdigest()
 
 
 @lru_cache(1)
 def load_extractor(weights: str, sha256: str = "") -> Extractor:
     """Load the network once per process. Raise Halt if the file is missing, another, or does not fit."""
-    data = read(weights, sha256)
-    with fitting(weights, "an Anime2Sketch generator", EXTRACTOR_ADVICE):
-        tensors = {name.removeprefix("module."): tensor for name, tensor in parse(data, weights).items()}
+    data = read_weights(weights, sha256)
+    with halt_on_misfit(weights, "an Anime2Sketch generator", EXTRACTOR_ADVICE):
+        tensors = {
+            name.removeprefix("module."): tensor for name, tensor in parse_weights(data, weights).items()
+        }
         with torch.device("meta"):  # no numbers are drawn only to be replaced
             network = Extractor(tensors[FIRST_WEIGHT].shape[0])
         network.load_state_dict(tensors, assign=True)

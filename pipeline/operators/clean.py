@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from pipeline.errors import BadImage
 from pipeline.images import codec, pixels
-from pipeline.images.codec import BadImage
 from pipeline.images.result import Result
 from pipeline.operators import hashes, scores
 from pipeline.operators.lines import CANON_SIDE, black_share, threshold

@@ -7,7 +7,7 @@ decoded.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pipeline.images.codec import BadImage
+from pipeline.errors import BadImage
 from pipeline.images.result import Result
 from pipeline.operators.clean import PixelParams, measure_original
 from pipeline.params import Clean

@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 
 from pipeline.chance import fraction
-from pipeline.fields import ends
+from pipeline.errors import BadImage
+from pipeline.fields import parse_range
 from pipeline.images import codec, pixels
-from pipeline.images.codec import BadImage
 from pipeline.images.result import Result
 from pipeline.operators import lines
 from pipeline.operators.lines import CANON_SIDE, black_share
@@ -63,7 +63,7 @@ def resolve(sketch: Sketch, key: str) -> Sketch:
     drawn = {
         field.name: number_in_range(field, span, fraction(sketch.seed, "sketchify", key, field.name))
         for field in fields(sketch)
-        if isinstance(value := getattr(sketch, field.name), str) and (span := ends(field, value))
+        if isinstance(value := getattr(sketch, field.name), str) and (span := parse_range(field, value))
     }
     return replace(sketch, **drawn) if drawn else sketch
 

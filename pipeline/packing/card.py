@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.markdown import code, definitions, dump, fenced, listing, seen, table
+from pipeline.markdown import code_block, definitions, dump_yaml, inline_code, printable, rank_counts, table
 from pipeline.packing.card_text import DATASET_FOLDER, TERMS_TEXT, adult_pictures, loading_text, rights
 from pipeline.packing.census import HUB_SPLITS, Census, host_of
 
@@ -62,12 +62,12 @@ def front_matter(census: Census) -> str:
         "tags": ["webdataset", "colorization", "sketch", "line-art", "illustration", *adult],
         "configs": [{"config_name": "default", "data_files": files}],
     }
-    return f"---\n{dump(fields)}---"
+    return f"---\n{dump_yaml(fields)}---"
 
 
 def license_of(census: Census) -> str:
     """Return the Hub's name of the license that all samples share, or else "other"."""
-    names = {seen(name).lower().replace(" ", "-") for name in census.licenses}
+    names = {printable(name).lower().replace(" ", "-") for name in census.licenses}
     return names.pop() if len(names) == 1 and names <= HUB_LICENSES else "other"
 
 
@@ -117,14 +117,14 @@ def describe_making(census: Census, history: Mapping[str, dict], params: Mapping
         text += [TERMS_TEXT["counts unknown"].substitute()]
     else:
         rows = [
-            (name.replace("-", " ", 1), taken, out, listing(left) or "none")
+            (name.replace("-", " ", 1), taken, out, rank_counts(left) or "none")
             for name, (taken, out, left) in steps.items()
         ]
         text += [table(("stage", "in", "out", "left out, by reason"), rows), *describe_gaps(steps)]
         if may_have_more(steps, params):
             text += [TERMS_TEXT["more posts"].substitute()]
     if settings := shown_params(params):
-        text += [TERMS_TEXT["parameters"].substitute(yaml=fenced("yaml", dump(settings)))]
+        text += [TERMS_TEXT["parameters"].substitute(yaml=code_block("yaml", dump_yaml(settings)))]
     return "\n\n".join(text)
 
 
@@ -175,7 +175,7 @@ def redact_section(section: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(value, dict):
             kept[name] = redact_section(value)
         elif isinstance(value, str):
-            kept[name] = LEFT_OUT if value and name in ("forget", "weights") else seen(value)
+            kept[name] = LEFT_OUT if value and name in ("forget", "weights") else printable(value)
     return kept
 
 
@@ -191,7 +191,7 @@ def describe_splits(census: Census, metrics: Mapping[str, Any]) -> str:
     text = ["## Splits", table(("split", "samples", "share", "shards"), rows)]
     if "groups" in metrics:
         numbers = {name: f"{metrics[name]:,}" for name in ("groups", "torn", "leaks")}
-        text += [TERMS_TEXT["groups"].substitute(numbers, linked=listing(metrics["linked"]))]
+        text += [TERMS_TEXT["groups"].substitute(numbers, linked=rank_counts(metrics["linked"]))]
     return "\n\n".join(text)
 
 
@@ -200,10 +200,12 @@ def describe_members(census: Census, params: Mapping[str, dict]) -> str:
     columns = [name for name in census.columns if name in census.facts]
     files = [(f"`KEY.{name}.png`", column_meaning(name, params)) for name in census.columns]
     fields = [
-        (code(name), field_meaning(name, census)) for name in sorted(census.facts) if name not in columns
+        (inline_code(name), field_meaning(name, census))
+        for name in sorted(census.facts)
+        if name not in columns
     ]
     if columns:
-        fields += [(", ".join(map(code, columns)), "how that picture was made, with its random draws")]
+        fields += [(", ".join(map(inline_code, columns)), "how that picture was made, with its random draws")]
     return TERMS_TEXT["sample"].substitute(
         files=table(("file", "content"), [*files, ("`KEY.json`", "metadata, see below")]),
         fields=table(("JSON field", "meaning"), fields),
@@ -222,7 +224,7 @@ def column_meaning(column: str, params: Mapping[str, dict]) -> str:
     if kind == "sketch":
         sketch = params.get("sketches", {}).get(name, {})
         how = sketch.get("method", "") if sketch.get("preset", "none") == "none" else sketch["preset"]
-        drawn = f", drawn by {code(how)}" if how else ""
+        drawn = f", drawn by {inline_code(how)}" if how else ""
         return "the gray sketch that came with it" if how == "own" else f"a gray sketch of it{drawn}"
     if kind == "reference":
         family = params.get("reference", {}).get("subject") == "family"
@@ -243,10 +245,10 @@ def field_meaning(name: str, census: Census) -> str:
 def describe_pictures(census: Census, params: Mapping[str, dict]) -> str:
     """List ratings, tags, artists, licenses, and the hosts where the originals were published."""
     ratings = Counter({RATING_NAMES.get(letter, letter): count for letter, count in census.ratings.items()})
-    lines = [f"**Ratings**: {listing(ratings)}", f"**Tags**: {top_counts(census.tags, 30)}"]
+    lines = [f"**Ratings**: {rank_counts(ratings)}", f"**Tags**: {top_counts(census.tags, 30)}"]
     lines += [f"**Artists**: {top_counts(census.artists, 15)}"]
     if not is_own(census, params):
-        lines += [f"**Licenses** given by the sources: {listing(census.licenses, 15)}"]
+        lines += [f"**Licenses** given by the sources: {rank_counts(census.licenses, 15)}"]
         lines += [f"**Hosts** of the addresses in `source`: {top_counts(census.hosts, 15)}"]
     return "\n".join(["## What is pictured", "", *(f"- {line}" for line in lines)])
 
@@ -255,4 +257,4 @@ def top_counts(counts: Counter[str], most: int) -> str:
     """Say how many names there are, and list the most frequent."""
     names = len(counts.keys() - {""})
     which = "most often" if len(counts) > most else "namely"
-    return f"{names:,}, {which} {listing(counts, most)}" if names else "none given"
+    return f"{names:,}, {which} {rank_counts(counts, most)}" if names else "none given"

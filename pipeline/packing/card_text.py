@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pipeline.markdown import listing, templates
+from pipeline.markdown import rank_counts, templates
 from pipeline.packing.census import HUB_SPLITS, Census
 
 TERMS_TEXT = templates(Path(__file__).with_name("card.md"))
@@ -45,7 +45,7 @@ def licenses(census: Census) -> str:
     if unknown:
         text += [TERMS_TEXT["license unknown"].substitute(count=f"{unknown:,}", total=f"{len(census):,}")]
     if known:
-        named = listing({name: census.licenses[name] for name in known}, 15)
+        named = rank_counts({name: census.licenses[name] for name in known}, 15)
         text += [TERMS_TEXT["licenses given"].substitute(licenses=named)]
     return "\n\n".join(text)
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from pipeline import Halt
-from pipeline.files import dumps, remove, write
+from pipeline.errors import Halt
+from pipeline.files import dumps, remove_folder, write
 from pipeline.operators.hashes import NO_HASH
 from pipeline.packing import groups
 from pipeline.packing.card import dataset_card
@@ -107,7 +107,7 @@ def keep_columns(folder: Path, names: Iterable[str]) -> list[Path]:
     for column in columns:
         list_shards(column)
     for stale in {path for path in folder.iterdir() if path.is_dir()} - set(columns):
-        remove(stale)
+        remove_folder(stale)
     return columns
 
 

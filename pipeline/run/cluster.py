@@ -19,9 +19,10 @@ from functools import lru_cache, partial
 from typing import Any
 from urllib.parse import urlsplit
 
-from pipeline import Halt
-from pipeline.codehash import code
-from pipeline.run.processes import THREADS, UNITS_PER_WORKER, economize
+from pipeline.codehash import code_hashes
+from pipeline.errors import Halt
+from pipeline.memory import THREAD_VARIABLES, prepare_process
+from pipeline.run.processes import UNITS_PER_WORKER
 
 RETRIES = 3  # of a unit whose worker was lost
 CLUSTER_TIMEOUT = (
@@ -157,8 +158,8 @@ def run_unit(order: bytes, unit: bytes) -> Any:
 @lru_cache(maxsize=1)
 def unpack_order(order: bytes) -> Callable:
     """Prepare this process and return the work to do. Raise Halt if it would be done otherwise here."""
-    os.environ |= dict.fromkeys(THREADS, "1")  # before NumPy is imported
-    economize()
+    os.environ |= dict.fromkeys(THREAD_VARIABLES, "1")  # before NumPy is imported
+    prepare_process()
     try:
         signed, step, work = pickle.loads(order)
     except (ImportError, AttributeError) as error:
@@ -170,4 +171,6 @@ def unpack_order(order: bytes) -> Callable:
 
 def sign_step(step: Any) -> str:
     """Hash what decides the bytes of shards here: the step, its libraries, and our code on the way."""
-    return hashlib.sha256("".join([step.fingerprint(), *code("pipeline.run.process")]).encode()).hexdigest()
+    return hashlib.sha256(
+        "".join([step.fingerprint(), *code_hashes("pipeline.run.process")]).encode()
+    ).hexdigest()

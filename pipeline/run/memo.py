@@ -16,7 +16,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipeline import Halt
+from pipeline.errors import Halt
 from pipeline.files import dumps, write
 from pipeline.shards import tar
 from pipeline.shards.column import Shard

@@ -12,9 +12,8 @@ from pathlib import Path
 
 import cv2
 
-from pipeline import Halt
-from pipeline.files import dumps, elsewhere, link, sweep
-from pipeline.images.codec import BadImage
+from pipeline.errors import BadImage, Halt
+from pipeline.files import dumps, is_remote, link_or_copy, remove_partials
 from pipeline.progress import Tick, quiet
 from pipeline.run.memo import MadeShard, Memo
 from pipeline.run.report import Part, Reject, Report
@@ -79,7 +78,7 @@ def run_step(
 ) -> Report:
     """Apply a step to every sample of `source` and write `dest`: shards to shards, loose pictures to loose.
 
-    `source` and `dest` may be URLs, see `files.locate`; all machines of a Ray cluster must see both. `view`
+    `source` and `dest` may be URLs, see `files.to_path`; all machines of a Ray cluster must see both. `view`
     may replace the parts of `source`, by parts with one more member in each sample for example. Samples made
     before come from the memo, if nothing has changed that decides them. Raise Halt if more samples are
     rejected than the policy tolerates, or all of them; `dest` then has a ledger and no seal.
@@ -94,7 +93,7 @@ def run_step(
     work = partial(run_shard, step, memo, policy.judge, dest)
     if not sealed:
         work = partial(run_loose, step, policy.judge, dest)
-    elif not elsewhere(source):  # a worker takes longer to start than to make a few samples
+    elif not is_remote(source):  # a worker takes longer to start than to make a few samples
         workers = min(workers, memo.missing(units, workers * SAMPLES_PER_WORKER) // SAMPLES_PER_WORKER + 1)
     report, seen, ledger = Report(), set(), dest / LEDGER
     with ExitStack() as stack:
@@ -112,7 +111,7 @@ def run_step(
     if column:
         column.seal(report.taken, report.rejected)
     else:
-        sweep(dest)
+        remove_partials(dest)
         if not report.rejected:
             ledger.unlink()
     return report
@@ -198,7 +197,7 @@ def place_shard(part: Part, path: Path) -> Part:
     """Put the shard of a part in its place, without the rejected samples, which become examples."""
     shard = part.shard
     if len(part.kept) == len(shard):
-        link(shard.path, path)
+        link_or_copy(shard.path, path)
         return replace(part, shard=replace(shard, path=path))
     part = part.show(shard.read(row for row in shard.rows if row.key not in part.kept))
     return replace(part, shard=copy_shard(shard, path, part.kept.__contains__))

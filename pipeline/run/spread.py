@@ -7,8 +7,9 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
-from pipeline import Halt
-from pipeline.run.processes import UNITS_PER_WORKER, hold_memory, single_threaded, start_worker
+from pipeline.errors import Halt
+from pipeline.memory import keep_freed_memory
+from pipeline.run.processes import UNITS_PER_WORKER, single_threaded, start_worker
 
 
 def spread(work: Callable, units: list, workers: int, on: str = "processes", step: Any = None) -> Generator:
@@ -20,7 +21,7 @@ def spread(work: Callable, units: list, workers: int, on: str = "processes", ste
         return
     workers = min(workers, len(units))
     if workers <= 1:
-        hold_memory()
+        keep_freed_memory()
         yield from map(work, units)
         return
     context = multiprocessing.get_context("spawn")

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from pipeline.codehash import code, libraries
+from pipeline.codehash import code_hashes, library_versions
 from pipeline.files import dumps
 from pipeline.images.png import encode_png
 from pipeline.images.result import Result
@@ -53,4 +53,4 @@ class Step:
         """Hash the code, the parameters and the versions of the libraries that decide the result."""
         given = [self.function.__qualname__, asdict(self.params), self.carry, self.report, self.extra]
         modules = (self.function.__module__, __name__, *self.modules)
-        return hashlib.sha256(dumps([given, code(*modules), libraries(*modules)])).hexdigest()
+        return hashlib.sha256(dumps([given, code_hashes(*modules), library_versions(*modules)])).hexdigest()

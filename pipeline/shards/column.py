@@ -15,8 +15,8 @@ from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
-from pipeline import Halt
-from pipeline.files import lines, reading, sizes, sweep, whole, write_json
+from pipeline.errors import Halt
+from pipeline.files import list_sizes, open_atomic, open_for_reading, read_lines, remove_partials, write_json
 from pipeline.shards import tar
 from pipeline.shards.tar import END_OF_TAR, Row, Sample
 
@@ -57,7 +57,7 @@ class Shard:
 
     def __iter__(self) -> Iterator[Sample]:
         """Yield the samples; raise Halt at the first byte that is not the one that was sealed."""
-        with reading(self.path) as file:
+        with open_for_reading(self.path) as file:
             for row in self.rows:
                 yield tar.parse_sample(tar.read_sample(file, row, self.path), row, self.path)
             file.seek(self.bytes - len(END_OF_TAR))
@@ -66,7 +66,7 @@ class Shard:
 
     def facts(self) -> Iterator[tuple[Row, dict]]:
         """Yield the rows, each with what the JSON member of its sample says, and read nothing else."""
-        with reading(self.path) as file:
+        with open_for_reading(self.path) as file:
             for row in self.rows:
                 offset, size = row.places["json"]
                 file.seek(offset)
@@ -74,7 +74,7 @@ class Shard:
 
     def read(self, rows: Iterable[Row]) -> Iterator[Sample]:
         """Yield the samples of some rows, and read no others."""
-        with reading(self.path) as file:
+        with open_for_reading(self.path) as file:
             for row in rows:
                 yield tar.parse_sample(tar.read_sample(file, row, self.path), row, self.path)
 
@@ -87,7 +87,7 @@ def list_shards(column: Path) -> list[Shard]:
     if not column.is_dir():
         raise Halt(f"{column} does not exist: run the stage that writes it")
     listed = [Shard(column / name, **entry) for name, entry in read_seal(column)["shards"].items()]
-    found = sizes(column)
+    found = list_sizes(column)
     for shard in listed:
         if found.get(shard.name) != shard.bytes:
             raise Halt(
@@ -127,7 +127,7 @@ def read_rows(shard: Shard) -> Iterator[Row]:
     """
     index, end, seen = shard.path.parent / INDEX, 0, set()
     try:
-        for line in islice(lines(index, shard.place), shard.samples):
+        for line in islice(read_lines(index, shard.place), shard.samples):
             row = Row.parse(line.decode())
             if row.offset != end or row.key in seen:
                 raise ValueError(f"sample {row.key} is out of its place")
@@ -147,7 +147,7 @@ def find_sample(column: Path, key: str) -> tuple[Shard, Row] | None:
     listed = {shard.name: shard for shard in list_shards(column)}
     if not (column / INDEX).is_file():
         raise Halt(f"{column} has no {INDEX}: run the stage that writes it again")
-    for line in islice(lines(column / INDEX), 1, None):
+    for line in islice(read_lines(column / INDEX), 1, None):
         if line.startswith(f"{key}\t".encode()):
             return listed[line.split(b"\t", 2)[1].decode()], Row.parse(line.decode())
     return None
@@ -174,7 +174,7 @@ def write_shard(path: Path, samples: Iterable[Sample]) -> Shard:
 
 def copy_shard(shard: Shard, path: Path, wanted: Callable[[str], bool]) -> Shard:
     """Copy the samples of a shard whose keys are wanted, byte for byte."""
-    with reading(shard.path) as file, tar.open_writer(path) as out:
+    with open_for_reading(shard.path) as file, tar.open_writer(path) as out:
         for row in shard.rows:
             if wanted(row.key):
                 out.copy(tar.read_sample(file, row, shard.path), row)
@@ -221,7 +221,7 @@ class ColumnWriter:
         for stale in self.path.iterdir():
             if SHARD_NAME.fullmatch(stale.name) and stale.name not in self.entries:
                 stale.unlink()
-        sweep(self.path)
+        remove_partials(self.path)
         counts = {"taken": taken, "written": written, "rejected": dict(rejected)}
         write_json(self.path / SEAL, counts | {"shards": self.entries, "index": self.digest.hexdigest()})
 
@@ -230,7 +230,7 @@ class ColumnWriter:
 def open_column(path: Path) -> Iterator[ColumnWriter]:
     """Open a column for shards to be added; it has an index at the end, and no seal before `Column.seal`."""
     unseal(path)
-    with whole(path / INDEX) as index:
+    with open_atomic(path / INDEX) as index:
         column = ColumnWriter(path, index)
         yield column
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from pipeline.files import sweep, whole
+from pipeline.files import open_atomic, remove_partials
 
 LEDGER = "rejects.tsv"  # name of the ledger in a column
 
@@ -17,13 +17,13 @@ def open_ledger(path: Path, *columns: str) -> Iterator[Callable[[Iterable[Sequen
 
     The file takes its name once all of it is written.
     """
-    with whole(path) as file:
+    with open_atomic(path) as file:
         text = io.TextIOWrapper(file, "utf-8", newline="", write_through=True)
         rows = csv.writer(text, delimiter="\t", lineterminator="\n")
         rows.writerow(("key", *columns))
         yield rows.writerows
         text.detach()
-    sweep(path.parent, path.name)
+    remove_partials(path.parent, path.name)
 
 
 def write_ledger(path: Path, rejects: Iterable[Sequence[str]], *columns: str) -> None:

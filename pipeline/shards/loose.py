@@ -5,9 +5,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline import Halt
-from pipeline.files import below, write
-from pipeline.images.codec import SUFFIXES
+from pipeline.errors import Halt
+from pipeline.files import PICTURE_SUFFIXES, list_files, write
 from pipeline.shards.column import SEAL, Shard, list_shards
 from pipeline.shards.tar import Sample
 
@@ -46,9 +45,9 @@ def list_parts(source: Path) -> list[Shard] | list[LooseBatch]:
         raise Halt(f"{source} does not exist: name a picture, a folder of pictures or a folder of shards")
     if (source / SEAL).is_file() or any(source.glob("*.tar")):
         return list_shards(source)
-    paths = [path for path in below(source) if path.suffix[1:].lower() in SUFFIXES]
+    paths = [path for path in list_files(source) if path.suffix[1:].lower() in PICTURE_SUFFIXES]
     if not paths:
-        raise Halt(f"{source} holds no pictures: looked for {', '.join(SUFFIXES)}")
+        raise Halt(f"{source} holds no pictures: looked for {', '.join(PICTURE_SUFFIXES)}")
     check_unique_keys(paths, source)
     batches = [tuple(paths[i : i + PICTURES_PER_BATCH]) for i in range(0, len(paths), PICTURES_PER_BATCH)]
     return [LooseBatch(f"{number:06d}", source, batch) for number, batch in enumerate(batches)]

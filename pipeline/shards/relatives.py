@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pipeline import Halt, chance
+from pipeline import chance
+from pipeline.errors import Halt
 from pipeline.shards.column import Shard
 from pipeline.shards.loose import LooseBatch
 from pipeline.shards.tar import Row, Sample

@@ -14,9 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from pipeline import Halt
-from pipeline.files import dumps, whole
-from pipeline.images.codec import SUFFIXES, BadImage
+from pipeline.errors import BadImage, Halt
+from pipeline.files import PICTURE_SUFFIXES, dumps, open_atomic
 
 COPY_CHUNK = 1 << 20  # bytes
 BLOCK = tarfile.BLOCKSIZE
@@ -58,7 +57,7 @@ class Sample:
     def picture(self) -> bytes:
         """Return the bytes of the member that is a picture. Raise BadImage("no picture")."""
         for suffix, data in self.members.items():
-            if suffix in SUFFIXES:
+            if suffix in PICTURE_SUFFIXES:
                 return data
         raise BadImage("no picture")
 
@@ -240,7 +239,7 @@ class Writer:
 @contextmanager
 def open_writer(path: Path) -> Iterator[Writer]:
     """Open a shard for writing; it takes its name once it is whole."""
-    with whole(path) as file:
+    with open_atomic(path) as file:
         shard = Writer(file)
         yield shard
         shard.write(END_OF_TAR)

@@ -5,8 +5,9 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from pipeline.errors import BadImage
+from pipeline.files import PICTURE_SUFFIXES
 from pipeline.images import codec
-from pipeline.images.codec import SUFFIXES, BadImage
 from pipeline.params import Fetch
 from pipeline.sources.posts import Post
 
@@ -75,7 +76,7 @@ def original(post: Post) -> WantedFile:
 
 def require_picture(ext: str) -> None:
     """Raise Reject for a file type that is not a picture."""
-    if ext not in SUFFIXES:
+    if ext not in PICTURE_SUFFIXES:
         raise FileRejected("wrong type", f"a {ext} file")
 
 
@@ -132,7 +133,7 @@ def check_type(file: WantedFile, path: Path, size: int) -> None:
         raise FileRejected("wrong type", f"a {kind} file for {file.ext}")
     if size < file.size:
         raise FileDamaged("truncated", f"{size} of {file.size} bytes")
-    if not file.md5 and kind not in SUFFIXES:
+    if not file.md5 and kind not in PICTURE_SUFFIXES:
         raise FileRejected("wrong type", "no picture")
 
 

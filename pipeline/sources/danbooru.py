@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipeline import Halt
+from pipeline.errors import Halt
 from pipeline.files import write_json
 from pipeline.sources.posts import DANBOORU_FIELDS, FullPost, Post, reduce_post
 from pipeline.web.client import SearchCanceled, Site

@@ -15,11 +15,11 @@ from functools import partial
 from pathlib import Path, PurePath
 from typing import Any
 
-from pipeline import Halt, chance
-from pipeline.codehash import code
+from pipeline import chance
+from pipeline.codehash import code_hashes
+from pipeline.errors import BadImage, Halt
 from pipeline.files import dumps, write
 from pipeline.images import codec, png
-from pipeline.images.codec import BadImage
 from pipeline.progress import Tick, quiet
 from pipeline.shards.column import Shard, check_destination, open_column, write_shard
 from pipeline.shards.ledger import LEDGER, write_ledger
@@ -126,7 +126,7 @@ def stopping(files: Files, pool: ThreadPoolExecutor) -> Iterator[None]:
 
 def make_batches(files: Files, source: Path, dest: Path) -> Iterator[PostBatch]:
     """Yield a batch for each shard, with the place of its note: a hash of all that decides its bytes."""
-    terms = [asdict(files.params), files.host, *code(__name__)]
+    terms = [asdict(files.params), files.host, *code_hashes(__name__)]
     for number, posts in enumerate(cut_batches(read_posts(source), files.params.shard)):
         name = hashlib.sha256(dumps([terms, posts])).hexdigest()
         note = files.notes / name[:2] / f"{name}.json" if files.notes else None

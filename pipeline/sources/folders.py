@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pipeline import Halt
-from pipeline.images.codec import BadImage, read_size
+from pipeline.errors import BadImage, Halt
+from pipeline.images.codec import read_size
 from pipeline.shards.loose import LooseBatch, list_parts
 from pipeline.sources.posts import FullPost, describe_post
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from pipeline import Halt
-from pipeline.images.codec import SUFFIXES
+from pipeline.errors import Halt
+from pipeline.files import PICTURE_SUFFIXES
 from pipeline.shards.loose import loose_key
 from pipeline.sources.folders import folder_posts, picture_batches
 from pipeline.sources.posts import TAG_FIELDS, FullPost
@@ -147,7 +147,7 @@ def post_of_record(record: dict[str, Any], bucket: str) -> FullPost:
     if bucket == "512px":
         post.pop("md5", None)
         post.pop("file_size", None)
-        post["file_ext"] = "jpg" if post["file_ext"] in SUFFIXES else post["file_ext"]
+        post["file_ext"] = "jpg" if post["file_ext"] in PICTURE_SUFFIXES else post["file_ext"]
     post["file_url"] = f"{bucket}/{post['id'] % 1000:04d}/{post['id']}.{post['file_ext']}"
     return post
 

@@ -15,8 +15,8 @@ from typing import Any, BinaryIO, Required, TypedDict, cast
 
 import numpy as np
 
-from pipeline import Halt
-from pipeline.files import dumps, sweep, whole
+from pipeline.errors import Halt
+from pipeline.files import dumps, open_atomic, remove_partials
 
 CATEGORIES = ("artist", "character", "copyright", "general", "meta")  # of tags
 TAG_FIELDS = tuple(f"tag_string_{category}" for category in CATEGORIES)
@@ -153,11 +153,11 @@ def write_posts(
         if draw:
             places = places[draw(numbers)]
         if len(places):
-            with whole(path) as file:
+            with open_atomic(path) as file:
                 for place in places:
                     spool.seek(ends[place])
                     file.write(spool.read(ends[place + 1] - ends[place]))
-    sweep(path.parent, path.name)
+    remove_partials(path.parent, path.name)
     return len(places)
 
 

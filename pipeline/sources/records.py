@@ -10,7 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, cast
 
-from pipeline import Halt
+from pipeline.errors import Halt
 from pipeline.sources.posts import MAX_ID, POST_DEFAULTS, TAG_FIELDS, FullPost, tags_of
 
 NUMBER_FIELDS = ("id", "score", "image_width", "image_height", "file_size")

@@ -7,7 +7,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from pipeline import Halt, params
+from pipeline import params
+from pipeline.errors import Halt
 from pipeline.progress import Tick, quiet
 from pipeline.sources import danbooru
 from pipeline.sources.places import PostSource

@@ -10,8 +10,8 @@ from pickle import UnpicklingError
 import torch
 from torch import Tensor, nn
 
-from pipeline import Halt
-from pipeline.weights import fitting, parse, read
+from pipeline.errors import Halt
+from pipeline.weights import halt_on_misfit, parse_weights, read_weights
 
 POOL = 0  # a max pooling of 2 among the channels of convolutions
 PLANS = {
@@ -35,8 +35,12 @@ class Features(nn.Module):
         """Load the published weights, or those of `file` (.pth or .safetensors). Raise Halt if it fails."""
         super().__init__()
         self.layers, self.returned = build_vgg(net), LAYERS[net]
-        with fitting(file or "torch's cache", net, vgg_advice()):
-            weights = parse(read(file, advice=vgg_advice()), file) if file else published_weights(net)
+        with halt_on_misfit(file or "torch's cache", net, vgg_advice()):
+            weights = (
+                parse_weights(read_weights(file, advice=vgg_advice()), file)
+                if file
+                else published_weights(net)
+            )
             needed = self.layers.state_dict()
             self.layers.load_state_dict({name: weights[f"features.{name}"] for name in needed})
         for name, values in (("mean", MEAN), ("deviation", DEVIATION)):

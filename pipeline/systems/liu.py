@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, instance_norm, leaky_relu, relu
 
-from pipeline import Halt
+from pipeline.errors import Halt
 from pipeline.params import Model, Reference, Train
 from pipeline.systems import Batch, FeatureMaps, Networks, System, Terms
 from pipeline.systems.features import Features

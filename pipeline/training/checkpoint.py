@@ -10,8 +10,8 @@ import torch
 from safetensors.torch import save as save_tensors
 
 from pipeline.batches.dataset import dataset_fingerprint
-from pipeline.codehash import code
-from pipeline.files import dumps, whole, write
+from pipeline.codehash import code_hashes
+from pipeline.files import dumps, open_atomic, write
 from pipeline.models.folder import save_model
 from pipeline.params import Model, Train
 from pipeline.shards import column
@@ -21,7 +21,7 @@ RESUMING = ("generator", "discriminator", "g_optimizer", "d_optimizer")  # parts
 
 def run_identity(config: dict) -> str:
     """Return a hash of the data, the parameters, and the code and library that train."""
-    made_by = code("pipeline.training.fit", f"pipeline.systems.{config['system']}")
+    made_by = code_hashes("pipeline.training.fit", f"pipeline.systems.{config['system']}")
     return hashlib.sha256(dumps([config, made_by, torch.__version__])).hexdigest()
 
 
@@ -33,7 +33,7 @@ def checkpoint_path(cache: Path, data: Path, model: Model, train: Train) -> Path
 
 def save_checkpoint(checkpoint: Path, state: dict[str, Any]) -> None:
     """Write a checkpoint, whole or not at all."""
-    with whole(checkpoint) as file:
+    with open_atomic(checkpoint) as file:
         torch.save(state, file)
 
 

@@ -11,9 +11,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from pipeline import Halt, systems
+from pipeline import systems
 from pipeline.batches.dataset import AugmentationPolicy, Pairs
 from pipeline.batches.loader import BatchOrder, SinglePass, endless_batches, single_pass
+from pipeline.errors import Halt
 from pipeline.models.folder import WEIGHTS_FILE
 from pipeline.params import Model, Reference, Train
 from pipeline.progress import Tick, quiet

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from pipeline import Halt
+from pipeline.errors import Halt
 from pipeline.models.folder import find_device
 from pipeline.params import Train
 

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from pipeline import Halt, systems
+from pipeline import systems
+from pipeline.errors import Halt
 from pipeline.models.folder import WEIGHTS_FILE
 from pipeline.params import Model, Train
 from pipeline.systems import FeatureMaps, Networks, Optimizers, System
 from pipeline.training.hardware import Hardware, Log, compile_network
 from pipeline.training.recompute import recompute_blocks
-from pipeline.weights import UNUSABLE, parse
+from pipeline.weights import WEIGHT_ERRORS, parse_weights
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -88,10 +89,10 @@ def assemble(model: Model, train: Train, fabric: "Fabric", hardware: Hardware, s
 def start_from(folder: str, system: System, generator: nn.Module) -> None:
     """Load the weights of a saved model into a generator. Raise Halt if they do not fit."""
     try:
-        system.load(generator, parse(Path(folder, WEIGHTS_FILE).read_bytes(), WEIGHTS_FILE))
+        system.load(generator, parse_weights(Path(folder, WEIGHTS_FILE).read_bytes(), WEIGHTS_FILE))
     except FileNotFoundError:
         raise Halt(f"{folder} holds no model: name the folder of a trained one in train.start") from None
-    except UNUSABLE as error:
+    except WEIGHT_ERRORS as error:
         raise Halt(
             f"the model in {folder} has other parts than the one to train: name another start"
         ) from error

@@ -12,9 +12,10 @@ import torch
 from torch.autograd import DeviceType
 from torch.profiler import ProfilerActivity, profile, record_function
 
-from pipeline import Halt, files
+from pipeline import files
 from pipeline.batches.augment import prepare_batch
 from pipeline.batches.dataset import Pairs
+from pipeline.errors import Halt
 from pipeline.markdown import table
 from pipeline.models.folder import find_device
 from pipeline.params import Model, Train

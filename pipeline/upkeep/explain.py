@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline import Halt
+from pipeline.errors import Halt
 from pipeline.operators.limits import check_limits
 from pipeline.params import Clean
 from pipeline.shards import column

@@ -21,8 +21,8 @@ from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
-from pipeline import Halt
-from pipeline.files import dumps, whole, write
+from pipeline.errors import Halt
+from pipeline.files import dumps, open_atomic, write
 from pipeline.params import Search
 from pipeline.progress import Tick, quiet
 from pipeline.shards.column import (
@@ -196,7 +196,7 @@ def remove_posts(posts: Path, keys: set[str]) -> int:
     """Remove posts from their file, if it exists, and return their number."""
     gone = sum(post_key(post) in keys for post in read_posts(posts)) if posts.is_file() else 0
     if gone:
-        with whole(posts) as file:
+        with open_atomic(posts) as file:
             file.writelines(dumps(post) + b"\n" for post in read_posts(posts) if post_key(post) not in keys)
     return gone
 

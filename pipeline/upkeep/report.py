@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from pipeline import Halt
+from pipeline.errors import Halt
 
 DATA = ("search", "fetch", "clean", "sketchify-*", "cue", "reference", "pack")
 REPORTED_STAGES = (*DATA, "train/metrics", "evaluate")

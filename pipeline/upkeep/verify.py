@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipeline import Halt
+from pipeline.errors import Halt
 from pipeline.progress import Tick, quiet
 from pipeline.run.spread import spread
 from pipeline.shards import tar

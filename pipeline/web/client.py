@@ -17,7 +17,7 @@ from urllib.parse import urljoin, urlsplit
 import requests
 from requests.adapters import HTTPAdapter
 
-from pipeline import Halt
+from pipeline.errors import Halt
 from pipeline.web.ratelimit import (
     FORBIDDEN_STRIKES,
     MAX_STRIKES,

@@ -4,7 +4,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 
-from pipeline import Halt
+from pipeline.errors import Halt
 
 MAX_STRIKES = 12  # failed requests in a row, after which a site counts as down
 FORBIDDEN_STRIKES = 4  # strikes for a 403: three in a row mean that the site does not want us

@@ -11,8 +11,8 @@ import webdataset
 from made import SIDE, packed, sample
 from PIL import Image
 
-from pipeline import Halt
 from pipeline.batches.dataset import AugmentationPolicy, Pairs, SampleEntry, to_array, to_tensor
+from pipeline.errors import Halt
 from pipeline.images import codec
 from pipeline.operators import warp
 from pipeline.operators.mask import MASK_NAMES, make_mask

@@ -10,10 +10,10 @@ import pytest
 import torch
 from made import packed, sample
 
-from pipeline import Halt
 from pipeline.batches import loader as batches_loader
 from pipeline.batches.dataset import AugmentationPolicy, Pairs
 from pipeline.batches.loader import BatchOrder, endless_batches, prepare_ahead, single_pass
+from pipeline.errors import Halt
 from pipeline.images import codec
 from pipeline.shards import column
 

@@ -3,8 +3,9 @@
 import pytest
 from made import make_column, picture
 
-from pipeline import Halt, files
+from pipeline import files
 from pipeline.booru import catalog
+from pipeline.errors import Halt
 from pipeline.images import png
 
 

@@ -11,9 +11,9 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 
-from pipeline import Halt
 from pipeline.booru import catalog, faults, site
 from pipeline.booru.server import Answer, Request
+from pipeline.errors import Halt
 from pipeline.sources import posts
 from stages.booru import booru as command
 

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from pipeline.booru import sample
+from pipeline.errors import BadImage
 from pipeline.images import codec
-from pipeline.images.codec import BadImage
 
 
 def content(folder):

@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline import Halt
 from pipeline.booru import catalog, sample
 from pipeline.booru.server import Answer
 from pipeline.booru.site import read_accounts, serve, serve_forever
+from pipeline.errors import Halt
 from pipeline.sources import query
 from pipeline.sources.posts import CATEGORIES, describe_post
 

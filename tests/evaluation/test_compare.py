@@ -9,8 +9,8 @@ import torch
 from made import packed
 from typer.testing import CliRunner
 
-from pipeline import Halt
 from pipeline.batches.dataset import Pairs
+from pipeline.errors import Halt
 from pipeline.evaluation.compare import (
     NUMBERS_FILE,
     PICTURES_FILE,

@@ -11,8 +11,8 @@ from safetensors.torch import save_file
 from scipy.linalg import sqrtm
 from torch.nn.functional import conv2d, max_pool2d
 
-from pipeline import Halt
 from pipeline.batches.dataset import to_tensor
+from pipeline.errors import Halt
 from pipeline.evaluation.learned import LPIPS_LEAST, LearnedMeasures, fid_and_kid, load_measures
 
 CONVOLUTIONS = {0: (4, 2), 3: (1, 2), 6: (1, 1), 8: (1, 1), 10: (1, 1)}  # stride and padding of AlexNet

@@ -9,9 +9,9 @@ import torch
 from made import packed, sample
 from pyarrow import parquet
 
-from pipeline import Halt
 from pipeline.batches.dataset import Pairs, to_tensor
 from pipeline.batches.loader import single_pass
+from pipeline.errors import Halt
 from pipeline.evaluation import measures
 from pipeline.evaluation.learned import LearnedMeasures
 from pipeline.evaluation.protocol import (

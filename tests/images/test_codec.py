@@ -15,8 +15,8 @@ from scipy.ndimage import gaussian_filter
 from zlib_ng import zlib_ng
 
 from pipeline.booru import artist
+from pipeline.errors import BadImage
 from pipeline.images import codec, png
-from pipeline.images.codec import BadImage
 from pipeline.images.pixels import gaussian_blur, resize, square, wide_blur
 from pipeline.operators.sketch import draw_sketch
 from pipeline.params import Sketch

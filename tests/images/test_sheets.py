@@ -189,9 +189,9 @@ def test_the_ways_are_every_blocksize_preset_and_method_that_draws():
     methods = Sketch.__dataclass_fields__["method"].metadata["names"]
     drawn = [way for group in list_methods((3, 7), "netG.pth") for way in group.values()]
     assert [way.blocksize for way in drawn if (way.method, way.preset) == ("threshold", "none")] == [3, 7]
-    assert [way.preset for way in drawn if way.preset != "none"] == list(params.PRESETS)
+    assert [way.preset for way in drawn if way.preset != "none"] == list(params.PRESET_NAMES)
     others = [way.method for way in drawn if way.preset == "none" and way.method != "threshold"]
-    assert sorted(others) == sorted(set(methods) - {"threshold", "own", *params.XDOG})
+    assert sorted(others) == sorted(set(methods) - {"threshold", "own", *params.XDOG_METHODS})
     assert not [way for group in list_methods() for way in group.values() if way.method == "learned"]
 
 

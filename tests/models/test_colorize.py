@@ -7,7 +7,8 @@ import pytest
 import torch
 from made import picture
 
-from pipeline import Halt, files
+from pipeline import files
+from pipeline.errors import Halt
 from pipeline.images import codec, png
 from pipeline.images.pixels import resize
 from pipeline.models import colorize
@@ -106,7 +107,7 @@ def test_weights_settings_cue_and_code_are_all_part_of_the_fingerprint(model, mo
         replace(colorizer, guide=picture(1).reshape(32, 128, 3)),
     ]
     prints = {each.fingerprint() for each in (colorizer, *others)}
-    monkeypatch.setattr(colorize, "code", lambda *modules: ["edited"])
+    monkeypatch.setattr(colorize, "code_hashes", lambda *modules: ["edited"])
     assert len(prints | {colorizer.fingerprint()}) == 8
     assert colorize.load_colorizer(model, {}).weights == colorizer.weights
 

@@ -13,7 +13,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from pipeline import Halt
+from pipeline.errors import Halt
 from pipeline.models import export
 from pipeline.models.folder import load_model, save_model
 from pipeline.models.tiles import infer_tiled

@@ -11,7 +11,7 @@ from made import picture
 from safetensors.torch import save_file
 from torch.nn import functional as F
 
-from pipeline import Halt
+from pipeline.errors import Halt
 from pipeline.images import png
 from pipeline.operators import anime2sketch
 from pipeline.operators.anime2sketch import Extractor, extract_lines
@@ -127,7 +127,7 @@ def test_weights_are_taken_from_both_kinds_of_files_and_from_a_parallel_training
 
 def test_the_weights_are_loaded_once(weights, image, monkeypatch):
     extract_lines(image, weights)
-    monkeypatch.setattr(anime2sketch, "read", None)
+    monkeypatch.setattr(anime2sketch, "read_weights", None)
     extract_lines(image, weights)
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from made import picture, unpacked
 
+from pipeline.errors import BadImage
 from pipeline.images import pixels, png
-from pipeline.images.codec import BadImage
 from pipeline.operators import scores
 from pipeline.operators.clean import PixelParams, chroma, complexity_histogram, make_color, measure_original
 from pipeline.operators.clean import reported_scores as told_names

@@ -11,8 +11,8 @@ from scipy.ndimage import gaussian_filter
 from skimage.feature import canny
 
 from pipeline import params
+from pipeline.errors import BadImage
 from pipeline.images import pixels, png
-from pipeline.images.codec import BadImage
 from pipeline.operators.sketch import PRESETS, complexity, draw_sketch, make_sketch, resolve
 from pipeline.params import Sketch
 
@@ -136,7 +136,7 @@ def test_a_preset_gives_what_its_method_reads_and_nothing_else(image, name):
 
 
 def test_the_presets_offered_are_those_that_there_are():
-    assert set(params.PRESETS) == set(PRESETS)
+    assert set(params.PRESET_NAMES) == set(PRESETS)
 
 
 def test_a_preset_published_for_levels_draws_what_its_formula_draws_on_levels(image):

@@ -379,14 +379,14 @@ def test_no_text_from_outside_changes_the_shape_of_the_card(value):
     text = written(value)
     assert shape(text) == shape(written("letters"))
     assert header(text) == header(written("letters"))
-    assert YAML(typ="safe").load(YAML_BLOCK.search(text)[2])["search"]["tags"] == card.seen(value)
+    assert YAML(typ="safe").load(YAML_BLOCK.search(text)[2])["search"]["tags"] == card.printable(value)
 
 
 @pytest.mark.parametrize("value", HOSTILE)
 def test_a_text_from_outside_is_shown_letter_by_letter(value):
-    [_, token, *_] = MarkdownIt("commonmark").parse(card.code(value))
+    [_, token, *_] = MarkdownIt("commonmark").parse(card.inline_code(value))
     shown = "".join(child.content for child in token.children if child.type != "html_inline")
-    assert shown == card.seen(value)[:79] + card.seen(value)[79:80].replace("é", "…")
+    assert shown == card.printable(value)[:79] + card.printable(value)[79:80].replace("é", "…")
     assert shown.isprintable()
 
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from made import make_column, picture
 
-from pipeline import Halt, files
+from pipeline import files
+from pipeline.errors import Halt
 from pipeline.images import png
 from pipeline.packing.pack import keep_columns, pack_columns
 from pipeline.packing.split import assign_split

@@ -16,9 +16,9 @@ from made import make_column, process, run_prep
 from store import content as content_of
 from store import upload
 
-from pipeline import Halt, codehash, files
+from pipeline import codehash, files
+from pipeline.errors import BadImage, Halt
 from pipeline.images import codec
-from pipeline.images.codec import BadImage
 from pipeline.images.result import Result
 from pipeline.params import Cue
 from pipeline.run import cluster
@@ -74,7 +74,7 @@ def test_in_line_by_processes_and_by_ray_the_bytes_are_equal(cores, column, sour
 
 def test_from_and_to_a_store_of_objects_the_bytes_are_equal_too(cores, column, bucket, tmp_path):
     process(PICKY, column, tmp_path / "here", cache=tmp_path / "cache", distinct="color")
-    afar, dest = upload(column, f"{bucket}/in"), files.locate(f"{bucket}/out")
+    afar, dest = upload(column, f"{bucket}/in"), files.to_path(f"{bucket}/out")
     process(PICKY, afar, dest, cache=tmp_path / "other", distinct="color", on="ray")
     assert content_of(dest) == content(tmp_path / "here")
 
@@ -118,7 +118,7 @@ def notes(tmp_path):
 
 def surroundings(data, key, notes):
     """Tell how many threads there are for pixels and for linear algebra, and in which process this is."""
-    threads = [cv2.getNumThreads(), *(os.environ[name] for name in cluster.THREADS)]
+    threads = [cv2.getNumThreads(), *(os.environ[name] for name in cluster.THREAD_VARIABLES)]
     return Result(codec.decode(data), {"threads": " ".join(map(str, threads)), "process": os.getpid()})
 
 
@@ -188,7 +188,7 @@ def test_what_stops_a_worker_is_the_same_sentence_here(cores, column, notes, tmp
 
 def test_a_worker_with_other_code_refuses_to_work(cores, column, tmp_path, monkeypatch):
     files.write(tmp_path / "edited.py", b"changed = True")
-    monkeypatch.setattr(codehash, "sources", lambda module: (tmp_path / "edited.py",))
+    monkeypatch.setattr(codehash, "source_files", lambda module: (tmp_path / "edited.py",))
     with pytest.raises(
         Halt, match=f"{socket.gethostname()} has another inkwash, or other libraries: install"
     ):

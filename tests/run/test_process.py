@@ -17,9 +17,9 @@ import psutil
 import pytest
 from made import make_column, picture, process
 
-from pipeline import Halt, codehash, files
+from pipeline import codehash, files
+from pipeline.errors import BadImage, Halt
 from pipeline.images import codec, pixels, png
-from pipeline.images.codec import BadImage
 from pipeline.images.result import Result
 from pipeline.operators import clean, cue, sketch
 from pipeline.params import Clean, Cue, Sketch
@@ -292,7 +292,7 @@ def test_parameters_and_code_are_part_of_the_fingerprint(monkeypatch, tmp_path):
     before = DRAW.fingerprint()
     edited = tmp_path / "edited.py"
     edited.write_text("changed = True")
-    monkeypatch.setattr(codehash, "sources", lambda module: (edited,))
+    monkeypatch.setattr(codehash, "source_files", lambda module: (edited,))
     assert DRAW.fingerprint() != before
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from made import make_column, picture
 
-from pipeline import Halt, files
+from pipeline import files
+from pipeline.errors import BadImage, Halt
 from pipeline.images import png
-from pipeline.images.codec import BadImage
 from pipeline.shards import loose
 from pipeline.shards.column import check_destination, list_shards, seal_column, unseal, write_shard
 from pipeline.shards.ledger import LEDGER, write_ledger

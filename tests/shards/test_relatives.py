@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from made import picture, process
 
-from pipeline import Halt, files
+from pipeline import files
+from pipeline.errors import Halt
 from pipeline.images import codec, png
 from pipeline.operators import warp
 from pipeline.params import Reference

@@ -7,7 +7,7 @@ import tarfile
 import pytest
 from made import make_column
 
-from pipeline import Halt
+from pipeline.errors import Halt
 from pipeline.shards import tar
 from pipeline.shards.column import INDEX, INDEX_HEADER, Shard, list_shards, write_shard
 from pipeline.shards.tar import Row, Sample

@@ -7,11 +7,11 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from rig import Clock, answers, make_post, make_posts, read, refuse
 
-from pipeline import Halt
 from pipeline.booru import site as booru_site
 from pipeline.booru.catalog import Catalog
 from pipeline.booru.faults import FaultRule, Faults
 from pipeline.booru.server import Answer
+from pipeline.errors import Halt
 from pipeline.sources import danbooru
 from pipeline.sources.posts import POST_FIELDS, reduce_post
 from pipeline.web.client import open_site

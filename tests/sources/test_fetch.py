@@ -17,11 +17,12 @@ import pytest
 from made import picture
 from rig import ALL, Clock, find, make_post, make_posts, read
 
-from pipeline import Halt, files
+from pipeline import files
 from pipeline.booru import site as booru_site
 from pipeline.booru.catalog import Catalog
 from pipeline.booru.faults import FaultRule, Faults
 from pipeline.booru.server import Answer
+from pipeline.errors import Halt
 from pipeline.images import codec, png
 from pipeline.params import Fetch
 from pipeline.shards.column import list_shards

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from made import make_column, picture
 
-from pipeline import Halt, files
+from pipeline import files
 from pipeline.booru import catalog
+from pipeline.errors import Halt
 from pipeline.images import png
 from pipeline.sources import places, query
 from pipeline.sources.places import open_source

@@ -9,7 +9,7 @@ from random import Random
 import pytest
 from rig import make_post
 
-from pipeline import Halt
+from pipeline.errors import Halt
 from pipeline.files import dumps
 from pipeline.params import Search
 from pipeline.sources.posts import MAX_ID, count_posts, read_posts, reduce_post, write_posts

@@ -7,10 +7,10 @@ import pytest
 from made import picture
 from rig import ALL, find, make_post, make_posts, read
 
-from pipeline import Halt
 from pipeline.booru import site as booru_site
 from pipeline.booru.catalog import Catalog
 from pipeline.booru.site import show_post
+from pipeline.errors import Halt
 from pipeline.images import png
 from pipeline.params import Search
 from pipeline.sources.places import PostSource, open_source

@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from pipeline import Halt
+from pipeline.errors import Halt
 from pipeline.systems.features import DEVIATION, LAYERS, MEAN, PLANS, Features, build_vgg
 
 SIZES = {"vgg16": [(128, 16)], "vgg19": [(64, 32), (128, 16), (256, 8), (512, 4), (512, 2)]}

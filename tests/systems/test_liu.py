@@ -4,7 +4,7 @@ import pytest
 import torch
 from learning import random_batch
 
-from pipeline import Halt
+from pipeline.errors import Halt
 from pipeline.params import Model, Train
 from pipeline.systems import Networks, liu, system
 from pipeline.systems.layers import count_parameters, r1

@@ -9,10 +9,10 @@ import safetensors.torch
 import torch
 from made import packed, sample
 
-from pipeline import Halt
 from pipeline.batches.dataset import Pairs
 from pipeline.batches.loader import single_pass
-from pipeline.codehash import sources
+from pipeline.codehash import source_files
+from pipeline.errors import Halt
 from pipeline.images import codec, png
 from pipeline.models.card import model_card
 from pipeline.models.folder import load_model, save_model
@@ -147,7 +147,7 @@ def test_what_is_left_of_a_finished_run_makes_the_same_model_again_without_train
 
 def decisive(module, folder):
     """Name the modules in a folder that decide what a module does."""
-    return {path.stem for path in sources(module) if path.parent.name == folder}
+    return {path.stem for path in source_files(module) if path.parent.name == folder}
 
 
 def test_neither_a_card_nor_another_system_decides_what_is_trained():
@@ -161,7 +161,7 @@ def test_neither_a_card_nor_another_system_decides_what_is_trained():
 
 def test_a_checkpoint_of_other_code_does_not_count(run, tmp_path, monkeypatch):
     list(run())
-    monkeypatch.setattr("pipeline.training.checkpoint.code", lambda *modules: list(modules))
+    monkeypatch.setattr("pipeline.training.checkpoint.code_hashes", lambda *modules: list(modules))
     steps = Ticks()
     list(run(tick=steps))
     assert steps == list(range(1, TRAIN.steps + 1))

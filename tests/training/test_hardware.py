@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch._dynamo.exc import BackendCompilerFailed
 
-from pipeline import Halt
+from pipeline.errors import Halt
 from pipeline.params import Train
 from pipeline.training.hardware import Hardware, compile_network, halt_on_full_memory, launch_fabric
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from made import packed
 
-from pipeline import Halt
+from pipeline.errors import Halt
 from pipeline.params import Model, Train
 from pipeline.training import profile
 from pipeline.training.fit import open_training_split

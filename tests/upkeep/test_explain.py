@@ -5,7 +5,8 @@ from functools import partial
 import pytest
 from made import picture, process
 
-from pipeline import Halt, files
+from pipeline import files
+from pipeline.errors import Halt
 from pipeline.images import png
 from pipeline.operators import clean, cue, limits
 from pipeline.packing.pack import pack_columns

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from made import picture, process, run_prep
 
-from pipeline import Halt, files
+from pipeline import files
+from pipeline.errors import Halt
 from pipeline.images import png
 from pipeline.operators import cue, sketch
 from pipeline.packing.pack import pack_columns

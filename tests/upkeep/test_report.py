@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import Halt, files
+from pipeline import files
+from pipeline.errors import Halt
 from pipeline.upkeep.report import report_metrics
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from made import make_column, picture
 
-from pipeline import Halt, files
+from pipeline import files
+from pipeline.errors import Halt
 from pipeline.images import png
 from pipeline.shards.column import INDEX, SEAL, find_sample, hashlib
 from pipeline.upkeep import verify

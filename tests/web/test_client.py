@@ -13,9 +13,9 @@ import requests
 from requests.adapters import BaseAdapter
 from rig import Clock, answers, make_posts, refuse
 
-from pipeline import Halt
 from pipeline.booru.server import Answer, run_server
 from pipeline.booru.site import EDGE_CHALLENGE
+from pipeline.errors import Halt
 from pipeline.web.client import API_TRIES, MAX_REFUSALS, SearchCanceled, domain, open_site
 from pipeline.web.ratelimit import MAX_STRIKES, RateLimiter, SiteUnavailable
 

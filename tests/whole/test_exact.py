@@ -17,7 +17,7 @@ SYSTEMS = ("pix2pix", "nerk", "liu", "scft", "mask")
 FINGERPRINTS = f"""
 import json
 from pipeline.operators import clean, cue, sketch, warp
-from pipeline.codehash import code, listing
+from pipeline.codehash import code_hashes, listing
 from pipeline.params import Clean, Cue, Reference, Sketch
 from pipeline.run.step import Step
 from stages.arguments import read_params
@@ -35,7 +35,7 @@ steps = {{
 }}
 found = {{f"memo of {{name}}": step.fingerprint() for name, step in steps.items()}}
 for system in {SYSTEMS}:
-    found[f"checkpoint of {{system}}"] = code("pipeline.training.fit", f"pipeline.systems.{{system}}")
+    found[f"checkpoint of {{system}}"] = code_hashes("pipeline.training.fit", f"pipeline.systems.{{system}}")
     params["model"]["system"] = system
     for stage in ("train", "evaluate"):
         found[f"{{stage}} {{system}}"] = listing(*deciding(params)[stage])
@@ -111,7 +111,9 @@ def test_an_edit_redoes_what_it_decides_and_nothing_else(edit, copy):
 
 @pytest.mark.parametrize("stage", ["clean", "sketch", "cue", "reference"])
 def test_a_release_of_torch_redoes_no_picture(stage, copy):
-    libraries = "from pipeline.codehash import libraries; import sys; print(libraries(*sys.argv[1:]))"
+    libraries = (
+        "from pipeline.codehash import library_versions; import sys; print(library_versions(*sys.argv[1:]))"
+    )
     modules = {"reference": "warp"}.get(stage, stage)
     done = subprocess.run(
         [sys.executable, "-c", libraries, f"pipeline.{modules}", "pipeline.run.step"],
