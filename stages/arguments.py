@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # it imports what only a few commands need
     from pipeline.sources.fetch import FetchReport
 
 
-def folder(help: str) -> Any:
+def path_argument(help: str) -> Any:
     """Declare an argument that is a path or a URL."""
     return typer.Argument(help=help, show_default=False, parser=files.to_path)
 
@@ -41,8 +41,10 @@ def connected(command: Callable) -> Callable:
     return wrapper
 
 
-Source = Annotated[Path, folder("A picture, a folder of pictures, or a folder of shards; or a URL of one.")]
-Target = Annotated[Path, folder("The folder to write, or its URL.")]
+Source = Annotated[
+    Path, path_argument("A picture, a folder of pictures, or a folder of shards; or a URL of one.")
+]
+Target = Annotated[Path, path_argument("The folder to write, or its URL.")]
 Dest = Annotated[Path, typer.Argument(help="The folder to write.", show_default=False)]
 Columns = Annotated[Path, typer.Argument(help="A folder of shards, or one above such folders.")]
 Metrics = Annotated[
@@ -62,8 +64,8 @@ On = Annotated[
 Cache = Annotated[
     Path, typer.Option(envvar="PREP_CACHE", help="Folder of downloads, finished shards and checkpoints.")
 ]
-Pairs = Annotated[Path, typer.Argument(help="The folder of the packed dataset.", show_default=False)]
-Model = Annotated[Path, typer.Argument(help="The folder of a trained model.", show_default=False)]
+DatasetFolder = Annotated[Path, typer.Argument(help="The folder of the packed dataset.", show_default=False)]
+ModelFolder = Annotated[Path, typer.Argument(help="The folder of a trained model.", show_default=False)]
 Device = Annotated[
     Literal["auto", "cpu", "cuda"], typer.Option(envvar="PREP_DEVICE", help="Where to compute.")
 ]

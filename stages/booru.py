@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from stages.arguments import CACHE, Cache, progress
-from stages.options import usage
+from stages.options import usage_errors
 
 
 def booru(
@@ -62,7 +62,7 @@ def booru(
     from pipeline.booru import catalog, sample, site
     from pipeline.booru.faults import read_faults
 
-    with usage():
+    with usage_errors():
         accounts = site.read_accounts(account or [])
     failing = read_faults(faults) if faults else None
     with progress("draw the sample") as tick:

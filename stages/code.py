@@ -7,7 +7,7 @@ from pipeline import codehash, files
 from pipeline.operators.sketch import extra_modules
 from pipeline.params import Sketch
 from stages.arguments import Dest, Params, read_params
-from stages.options import usage
+from stages.options import usage_errors
 
 NAME = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -29,7 +29,7 @@ def deciding(params: dict) -> dict[str, list[str]]:
     stages |= {name: [f"stages.{name}", *sample] for name in ("search", "fetch")}
     stages |= {name: [f"stages.{name}", system] for name in ("train", "evaluate")}
     for name, given in params["sketches"].items():
-        with usage():
+        with usage_errors():
             if not NAME.fullmatch(name):
                 raise ValueError(f"the name of a sketch must be letters, digits, - and _, got {name!r}")
             stages[f"sketchify-{name}"] = ["stages.sketchify", *extra_modules(Sketch(**given))]

@@ -7,7 +7,7 @@ import typer
 
 from pipeline.run.process import Execution, run_step
 from stages.arguments import CACHE, Cache, Device, Source, Target, conclude, progress
-from stages.options import usage
+from stages.options import usage_errors
 
 
 def colorize(
@@ -50,7 +50,7 @@ def colorize(
     given = {name: path for name, path in guides.items() if path}
     if len(given) > 1:
         raise typer.BadParameter(f"a model takes one of --cue, --reference and --mask, got {len(given)}")
-    with usage():
+    with usage_errors():
         colorizer = coloring.load_colorizer(model, given, device, tile)
     with progress("colorize") as tick:
         report = run_step(colorizer, source, dest, Execution(cache, tick=tick))

@@ -6,13 +6,13 @@ from typing import Annotated
 import typer
 
 from pipeline.params import Evaluate
-from stages.arguments import Device, Pairs, progress
+from stages.arguments import DatasetFolder, Device, progress
 from stages.options import unfold
 
 
 @unfold
 def compare(
-    pairs: Pairs,
+    pairs: DatasetFolder,
     models: Annotated[list[Path], typer.Argument(help="The folders of trained models.", show_default=False)],
     evaluate: Evaluate,
     to: Annotated[Path, typer.Option(help="The folder for table and picture.")] = Path("comparison"),

@@ -9,7 +9,7 @@ from pipeline import files
 from pipeline.images import png, sheets
 from pipeline.params import Evaluate
 from pipeline.upkeep import report
-from stages.arguments import Device, Metrics, Model, Pairs, Sheet, progress
+from stages.arguments import DatasetFolder, Device, Metrics, ModelFolder, Sheet, progress
 from stages.options import unfold
 
 Table = Annotated[
@@ -27,8 +27,8 @@ Scatter = Annotated[
 
 @unfold
 def evaluate(
-    pairs: Pairs,
-    model: Model,
+    pairs: DatasetFolder,
+    model: ModelFolder,
     evaluate: Evaluate,
     metrics: Metrics = None,
     table: Table = None,

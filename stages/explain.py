@@ -7,7 +7,7 @@ import typer
 
 from pipeline.params import Clean
 from pipeline.upkeep import explain as explaining
-from stages.options import usage
+from stages.options import usage_errors
 
 
 def explain(
@@ -18,7 +18,7 @@ def explain(
     """Say what each stage decided about a sample, with the value and the limit of each rule."""
     from ruamel.yaml import YAML  # takes a tenth of a second, which no other command should
 
-    with usage():
+    with usage_errors():
         clean = Clean(**YAML(typ="safe").load(params)["clean"]) if params.is_file() else Clean()
     decisions = explaining.explain_sample(key.zfill(9) if key.isdecimal() else key, data, clean)
     for decision in decisions:

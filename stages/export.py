@@ -6,11 +6,11 @@ from typing import Annotated
 import typer
 
 from pipeline import files
-from stages.arguments import Model
+from stages.arguments import ModelFolder
 
 
 def export(
-    model: Model,
+    model: ModelFolder,
     dest: Annotated[
         Path,
         typer.Argument(

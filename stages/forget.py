@@ -6,9 +6,9 @@ from typing import Annotated
 import typer
 
 from stages.arguments import CACHE, Cache, progress
-from stages.options import usage
+from stages.options import usage_errors
 
-NEXT = (
+NEXT_STEPS = (
     "dvc repro renews metrics, sheets and the model, which was trained on what is gone; then "
     "dvc gc --workspace --cloud empties DVC's cache and remote of it"
 )
@@ -27,7 +27,7 @@ def forget(
     """Remove posts from the project: list, columns, packed shards, cache. They never come back."""
     from pipeline.upkeep import forget as forgetting
 
-    with usage():
+    with usage_errors():
         words = forgetting.parse_names(names)
     with progress("forget", "shard") as tick:
         removed = forgetting.forget_posts(
@@ -37,4 +37,4 @@ def forget(
         typer.echo(f"forget: {' '.join(words)} not found in this project; {params} keeps it out")
         return
     places = ", ".join(f"{count} from {place}" for place, count in removed.items())
-    typer.echo(f"forget: removed {places}; {params} keeps them out\nforget: {NEXT}")
+    typer.echo(f"forget: removed {places}; {params} keeps them out\nforget: {NEXT_STEPS}")

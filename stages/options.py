@@ -29,7 +29,7 @@ def unfold(command: Callable) -> Callable:
     def wrapper(**given: Any) -> None:
         for name, folded in classes.items():
             values = {field.name: given.pop(field.name) for field in dataclasses.fields(folded)}
-            with usage():
+            with usage_errors():
                 given[name] = folded(**values)
         command(**given)
 
@@ -43,7 +43,7 @@ def unfold(command: Callable) -> Callable:
 
 
 @contextmanager
-def usage() -> Iterator[None]:
+def usage_errors() -> Iterator[None]:
     """Turn a ValueError into a usage error: one line, exit code 2."""
     try:
         yield
@@ -71,14 +71,14 @@ def option(field: dataclasses.Field) -> inspect.Parameter:
     text = rule["help"] if words else f"{rule['help']} ({describe_rule(field)})"
     given = {"help": text, "rich_help_panel": "Parameters"}
     if rule.get("range"):
-        given |= {"parser": partial(read, kind), "metavar": f"{kind.__name__.upper()}|LOW..HIGH"}
+        given |= {"parser": partial(read_number, kind), "metavar": f"{kind.__name__.upper()}|LOW..HIGH"}
     annotation = Annotated[kind, typer.Option(f"--{field.name}", **given)]
     return inspect.Parameter(
         field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=annotation
     )
 
 
-def read(kind: type[int] | type[float], text: str) -> float | str:
+def read_number(kind: type[int] | type[float], text: str) -> float | str:
     """Read a number; return any other text, such as a range, as it is."""
     try:
         return kind(text)

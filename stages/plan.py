@@ -9,7 +9,7 @@ import typer
 from pipeline.params import Fetch, Search
 from stages.arguments import CACHE, Cache
 from stages.fetch import open_files
-from stages.options import unfold, usage
+from stages.options import unfold, usage_errors
 from stages.site import Level, Rate, is_site, open_host
 
 
@@ -33,7 +33,7 @@ def plan(
     from pipeline.sources import plan as planning
     from pipeline.sources.selection import compose_search
 
-    with usage():
+    with usage_errors():
         compose_search(search, level)
         if posts is None and not is_site(search.host):
             raise ValueError("posts must be named for a host that is not a site: search first")

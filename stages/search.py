@@ -10,7 +10,7 @@ from pipeline import files
 from pipeline.params import Search
 from pipeline.upkeep.report import summarize_counts
 from stages.arguments import CACHE, Cache, Metrics, progress
-from stages.options import unfold, usage
+from stages.options import unfold, usage_errors
 from stages.site import Level, Rate, is_site, open_host
 
 
@@ -52,7 +52,7 @@ def search(
     from pipeline.sources import search as searching
 
     online = is_site(search.host)
-    with usage():
+    with usage_errors():
         tags = selection.compose_search(search, level if online else "platinum")
         if not online:
             query.parse_search(tags)

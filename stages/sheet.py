@@ -18,9 +18,9 @@ from pipeline.params import Sketch
 from pipeline.shards import loose
 from pipeline.shards.tar import Sample
 from stages.arguments import Source
-from stages.options import usage
+from stages.options import usage_errors
 
-FIRST = 4  # pictures on a sheet, unless keys are given
+FIRST_PICTURES = 4  # pictures on a sheet, unless keys are given
 
 
 def sheet(
@@ -29,7 +29,7 @@ def sheet(
     key: Annotated[
         list[str] | None,
         typer.Option(
-            help=f"Draw this picture of a folder instead of the first {FIRST}; may be repeated.",
+            help=f"Draw this picture of a folder instead of the first {FIRST_PICTURES}; may be repeated.",
             show_default=False,
         ),
     ] = None,
@@ -44,17 +44,17 @@ def sheet(
     ] = CANON_SIDE,
 ) -> None:
     """Draw a picture by every threshold, preset and method on one sheet, with the complexity of each."""
-    with usage():
+    with usage_errors():
         if dest.suffix.lower() != ".png" or dest.resolve() == source.resolve():
             raise ValueError(f"dest must be a .png file other than the source, got {dest}")
-        groups = swatches.list_methods(numbers(blocksizes), weights)
-    chosen = choose(source, key or [])
-    rows = [row for sample in chosen for row in compared(sample, source, groups, side)]
+        groups = swatches.list_methods(parse_blocksizes(blocksizes), weights)
+    chosen = read_chosen(source, key or [])
+    rows = [row for sample in chosen for row in draw_sample(sample, source, groups, side)]
     files.write(dest, png.encode_png(sheets.contact_sheet(rows, side)))
     typer.echo(f"sheet: {', '.join(sample.key for sample in chosen)} drawn to {dest}")
 
 
-def numbers(text: str) -> list[int]:
+def parse_blocksizes(text: str) -> list[int]:
     """Read blocksizes, separated by commas. Raise ValueError."""
     try:
         return [int(Sketch(blocksize=int(number)).blocksize) for number in text.split(",")]
@@ -63,11 +63,11 @@ def numbers(text: str) -> list[int]:
         raise ValueError(f"blocksizes must be a list such as 3,7,15, each {rule}, got {text!r}") from None
 
 
-def choose(source: Path, keys: list[str]) -> list[Sample]:
+def read_chosen(source: Path, keys: list[str]) -> list[Sample]:
     """Read the samples of these keys, or the first few without any. Raise Halt if a key is not there."""
     held = (sample for unit in loose.list_parts(source) for sample in unit)
     if not keys:
-        return list(islice(held, FIRST))
+        return list(islice(held, FIRST_PICTURES))
     found = {sample.key: sample for sample in held if sample.key in keys}
     for key in keys:
         if key not in found:
@@ -75,7 +75,7 @@ def choose(source: Path, keys: list[str]) -> list[Sample]:
     return [found[key] for key in dict.fromkeys(keys)]
 
 
-def compared(
+def draw_sample(
     sample: Sample, source: Path, groups: Sequence[Mapping[str, Sketch]], side: int
 ) -> list[sheets.Strip]:
     """Draw a sample in all ways. Raise Halt if its picture cannot be used."""

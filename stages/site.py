@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from stages.options import usage
+from stages.options import usage_errors
 
 if TYPE_CHECKING:  # importing requests takes a tenth of a second, which --help need not wait for
     from pipeline.web.client import Site
@@ -54,7 +54,7 @@ def open_host(host: str, cache: Path, rate: float | None) -> Iterator["Site"]:
     account = [os.environ.get(f"PREP_{name}", "") for name in ("CONTACT", "LOGIN", "API_KEY")]
     cache.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        with usage():
+        with usage_errors():
             site = stack.enter_context(open_site(host, *account, rate=rate))
         stack.enter_context(FileLock(cache / "site.lock"))
         yield site

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from pipeline.params import Model, Train
-from stages.arguments import CACHE, WORKERS, Cache, Dest, Device, Pairs, Workers, progress
+from stages.arguments import CACHE, WORKERS, Cache, DatasetFolder, Dest, Device, Workers, progress
 from stages.options import unfold
 
 Curves = Annotated[
@@ -34,8 +34,8 @@ Graphs = Annotated[
 Recompute = Annotated[
     bool, typer.Option("--recompute", help="Less memory, more time, equal bits: gradient checkpointing.")
 ]
-Fit = Annotated[bool, typer.Option("--fit", help="Only find the largest batch that fits, on a GPU.")]
-Profile = Annotated[
+FitOption = Annotated[bool, typer.Option("--fit", help="Only find the largest batch that fits, on a GPU.")]
+ProfileOption = Annotated[
     Path | None,
     typer.Option(help="Only profile some steps: trace and table to this folder.", show_default=False),
 ]
@@ -43,7 +43,7 @@ Profile = Annotated[
 
 @unfold
 def train(
-    pairs: Pairs,
+    pairs: DatasetFolder,
     dest: Dest,
     model: Model,
     train: Train,
@@ -55,8 +55,8 @@ def train(
     compile: Compile = None,
     graphs: Graphs = False,
     recompute: Recompute = False,
-    fit: Fit = False,
-    profile: Profile = None,
+    fit: FitOption = False,
+    profile: ProfileOption = None,
     cache: Cache = CACHE,
 ) -> None:
     """Train a colorizer; a run that was killed goes on from its last checkpoint."""
@@ -78,7 +78,7 @@ def train(
     file = checkpoint.checkpoint_path(cache, pairs, model, train)
     with progress("train", "step") as tick:
         run = train_model(pairs, model, train, checkpoint=file, hardware=hardware, tick=tick, say=say)
-        records = list(log(curves, run))
+        records = list(log_records(curves, run))
     if not records:  # of several processes, the first alone has them, and writes the model
         return
     config = checkpoint.release_model(file, dest, model_card)
@@ -95,7 +95,7 @@ def say(sentence: str) -> None:
     typer.echo(f"train: {sentence}", err=True)
 
 
-def log(curves: Path | None, records: Iterable[dict]) -> Iterator[dict]:
+def log_records(curves: Path | None, records: Iterable[dict]) -> Iterator[dict]:
     """Yield records; write each to the files of DVCLive, if a folder for them is named."""
     records = iter(records)
     first = next(records, None)

@@ -323,7 +323,7 @@ def test_out_of_memory_outside_of_a_step_is_one_line_too(capsys, drawing, monkey
 def test_an_interrupted_command_exits_non_zero_without_a_seal_and_the_next_resumes(capsys, number, code):
     make_column(Path("column"), [f"{n:09d}" for n in range(500)], per_shard=2)
     command = [sys.executable, "-m", "stages.prep", "sketchify", "column", "out", "--workers", "2"]
-    root = Path(__file__).parent.parent
+    root = Path(__file__).parent.parent.parent
     child = subprocess.Popen(
         command, stderr=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": str(root)}
     )
@@ -363,7 +363,10 @@ def test_the_site_serves_a_folder_until_it_is_interrupted(drawing):
     ]
     command[-1] += f"import sys; sys.argv = {arguments}\n"
     command[-1] += "from stages.prep import main; main()"
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent), "PYTHONUNBUFFERED": "1"}
+    environment = os.environ | {
+        "PYTHONPATH": str(Path(__file__).parent.parent.parent),
+        "PYTHONUNBUFFERED": "1",
+    }
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as child:
         assert child.stdout.readline().startswith("booru: 1 posts at http://127.0.0.1")
         asked = {"headers": {"User-Agent": "test/1 (user a; b)"}, "auth": ("ann", "key")}
