@@ -31,7 +31,7 @@ from pipeline.systems.layers import Doubling
 from pipeline.systems.pix2pix import SYSTEM as PIX2PIX
 
 PICTURES, HELD_OUT = 32, 4  # different ones that are drawn; those of validation
-L1 = 100.0
+L1_WEIGHT = 100.0
 FLAGS = (torch.backends.cuda.matmul, "allow_tf32"), (torch.backends.cudnn, "allow_tf32")
 FLAGS += ((torch.backends.cudnn, "benchmark"),)
 DEFAULTS = [getattr(place, name) for place, name in FLAGS]  # read before anything sets them
@@ -82,7 +82,7 @@ def loader(pairs: Pairs, batch: int, workers: int) -> Iterator[list[Tensor]]:
         yield from told
 
 
-def networks(model: Model, seed: int = 0) -> tuple[nn.Module, nn.Module]:
+def plain_networks(model: Model, seed: int = 0) -> tuple[nn.Module, nn.Module]:
     """Build generator and discriminator with the weights that training begins with."""
     torch.manual_seed(seed)
     generator, discriminator = PIX2PIX.networks(model)
@@ -92,7 +92,7 @@ def networks(model: Model, seed: int = 0) -> tuple[nn.Module, nn.Module]:
     return generator, discriminator
 
 
-def train(
+def train_canonical(
     networks: tuple[nn.Module, nn.Module],
     feed: Iterable[tuple[Tensor, ...]],
     device: torch.device | str,
@@ -125,7 +125,7 @@ def train(
         g_optimizer.zero_grad()
         logits = discriminator(sketch, cue, fake)
         passing = cross_entropy(logits, torch.ones_like(logits))
-        close = L1 * distance(fake, color)
+        close = L1_WEIGHT * distance(fake, color)
         (passing + close).backward()
         g_optimizer.step()
         discriminator.requires_grad_(True)

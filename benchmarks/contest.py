@@ -25,7 +25,7 @@ from pipeline.training.learner import Learner, assemble
 from pipeline.training.update import train_step
 
 WARM, BLOCKS = 5, 3  # steps before the clock runs; blocks of steps, of which the median counts
-PIXEL = 3 + 1 + 3  # levels that a sample of pix2pix has at each
+LEVELS_PER_PIXEL = 3 + 1 + 3  # levels that a sample of pix2pix has at each
 USUAL = "plain, D frozen"
 PLAIN = {USUAL: True, "plain": False}
 
@@ -54,10 +54,10 @@ def loaders(pairs: Pairs, batch: int, workers: int) -> int:
     """Choose how many processes load: no more than half of the shared memory has room for."""
     shared = Path("/dev/shm")
     free = shutil.disk_usage(shared).free if shared.is_dir() else math.inf
-    return int(min(workers, free / 2 // (PREFETCH * batch * pairs.side**2 * PIXEL)))
+    return int(min(workers, free / 2 // (PREFETCH * batch * pairs.side**2 * LEVELS_PER_PIXEL)))
 
 
-def ours(made: Learner, feed: Iterator[dict]) -> Iterator[dict]:
+def train_ours(made: Learner, feed: Iterator[dict]) -> Iterator[dict]:
     """Take a step for every batch, as `fit` does between two looks at the losses; yield these."""
     for step, batch in enumerate(feed):
         yield train_step(made, batch, step)
@@ -75,10 +75,12 @@ def opened(data: Path, model: Model) -> Pairs:
     return fit.open_training_split(data, model, Train(vgg="none"))
 
 
-def plain(pairs: Pairs, model: Model, name: str, batch: int, workers: int, device: str) -> Iterator[dict]:
+def train_plain(
+    pairs: Pairs, model: Model, name: str, batch: int, workers: int, device: str
+) -> Iterator[dict]:
     """Train as everybody does."""
     feed = canonical.loader(pairs, batch, workers)
-    return canonical.train(canonical.networks(model), feed, device, PLAIN[name])
+    return canonical.train_canonical(canonical.plain_networks(model), feed, device, PLAIN[name])
 
 
 def timed(work: Callable[[], object], count: int, device: str) -> float:
@@ -116,7 +118,7 @@ class Everywhere(nullcontext):
 
 def needed(pairs: Pairs, model: Model, device: str) -> float:
     """Count the operations that a step needs for each image."""
-    run = ours(learner(model, EXACTLY, 2, device), feeding(pairs, 2, 0, device))
+    run = train_ours(learner(model, EXACTLY, 2, device), feeding(pairs, 2, 0, device))
     return flops(partial(next, run)) / 2
 
 

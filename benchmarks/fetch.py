@@ -35,7 +35,7 @@ from pipeline.sources.posts import read_posts
 from pipeline.sources.store import Store
 from pipeline.web.client import open_site
 
-HOME = Path(".bench")
+FETCH_HOME = Path(".bench")
 CORES = os.cpu_count() or 1
 LARGE = Contents(2000, side=1448, quality=98)  # files of 300 KB
 SMALL = 80, 85  # side and quality of files of 3 KB
@@ -46,7 +46,7 @@ MODES = {  # of img2dataset: files as they are, checked as ours; or its default
     "as they are": {"disable_all_reencoding": True, "verify_hash": '["md5","md5"]'},
     "encoded anew": {},
 }
-ROUNDS = 3
+FETCH_ROUNDS = 3
 
 
 # ---------------------------------------------------------------- one run in a fresh process
@@ -61,7 +61,7 @@ def fresh(function: Callable, *args):
 def find(address: str, home: Path) -> dict:
     """Search a site."""
     with open_site(address) as site:
-        return measured(search.search_posts, site, home / "posts.jsonl", ALL)
+        return measure_call(search.search_posts, site, home / "posts.jsonl", ALL)
 
 
 def take(address: str, home: Path, params: Fetch, dest: Path) -> dict:
@@ -69,10 +69,10 @@ def take(address: str, home: Path, params: Fetch, dest: Path) -> dict:
     with open_site(address) as site:
         site.timeout = TIMEOUT
         posts, original, cache = home / "posts.jsonl", dest / "original", dest / "cache"
-        return measured(fetch.fetch_files, Store(site, cache, params), posts, original)
+        return measure_call(fetch.fetch_files, Store(site, cache, params), posts, original)
 
 
-def measured(function: Callable, *args, **named) -> dict:
+def measure_call(function: Callable, *args, **named) -> dict:
     """Call a function; return its seconds, and the peak of this process in megabytes."""
     start = time.perf_counter()
     function(*args, **named)
@@ -93,29 +93,29 @@ def peak() -> float:
 @contextmanager
 def searched(contents: Contents) -> Iterator[tuple[Loopback, Path, dict]]:
     """Run a site and search it from a new folder; yield both, and the measures of the search."""
-    with running_site(contents) as site, TemporaryDirectory(dir=HOME) as home:
+    with running_site(contents) as site, TemporaryDirectory(dir=FETCH_HOME) as home:
         yield site, Path(home), fresh(find, site.address, Path(home))
 
 
 # ---------------------------------------------------------------- speed
 
 
-def race(rival: Path) -> None:
+def race_downloaders(rival: Path) -> None:
     """Print the files per second of both, and the seconds of their processes with all that starting takes.
 
     What a run leaves lies there until the end, since a file system is slow for a while after thousands of
     files are removed, and only one of the two writes so many.
     """
     with searched(LARGE) as (site, home, _):
-        files = list_files(site, home)
-        threads = max(THREADS, key=lambda number: theirs(rival, home, "as they are", number, files)[0])
-        runs = {"inkwash": lambda: ours(site, home, files)}
+        files = list_served(site, home)
+        threads = max(THREADS, key=lambda number: fetch_theirs(rival, home, "as they are", number, files)[0])
+        runs = {"inkwash": lambda: fetch_ours(site, home, files)}
         for mode in MODES:
             name = f"img2dataset {mode}, {CORES} x {threads} threads"
-            runs[name] = partial(theirs, rival, home, mode, threads, files)
-        laps = [{name: run() for name, run in runs.items()} for _ in range(ROUNDS)]
+            runs[name] = partial(fetch_theirs, rival, home, mode, threads, files)
+        laps = [{name: run() for name, run in runs.items()} for _ in range(FETCH_ROUNDS)]
     print(
-        f"{len(files)} files of 300 KB, {CORES} cores, median of {ROUNDS}: files/s, s with the start, intact"
+        f"{len(files)} files of 300 KB, {CORES} cores, median of {FETCH_ROUNDS}: files/s, s with the start, intact"
     )
     for name in runs:
         rate, seconds, whole = (median(lap[name][column] for lap in laps) for column in range(3))
@@ -123,7 +123,7 @@ def race(rival: Path) -> None:
         print(f"  {name:44} {rate:7.1f} {seconds:7.1f} {whole:6.0f}   inkwash: {ratio:5.2f} times this")
 
 
-def list_files(site: Loopback, home: Path) -> set[str]:
+def list_served(site: Loopback, home: Path) -> set[str]:
     """Write the address and the md5 of each file that was found to a table; return the md5s."""
     posts = [(site.address + post["file_url"], post["md5"]) for post in read_posts(home / "posts.jsonl")]
     with (home / "files.csv").open("w", newline="") as file:
@@ -131,7 +131,7 @@ def list_files(site: Loopback, home: Path) -> set[str]:
     return {md5 for _, md5 in posts}
 
 
-def ours(site: Loopback, home: Path, files: set[str]) -> tuple[float, float, int]:
+def fetch_ours(site: Loopback, home: Path, files: set[str]) -> tuple[float, float, int]:
     """Fetch: files per second, the seconds of the process, and the number of intact files."""
     lap = Path(mkdtemp(dir=home))
     os.sync()
@@ -140,7 +140,9 @@ def ours(site: Loopback, home: Path, files: set[str]) -> tuple[float, float, int
     return rate, time.perf_counter() - start, intact(lap / "original", files)
 
 
-def theirs(rival: Path, home: Path, mode: str, threads: int, files: set[str]) -> tuple[float, float, int]:
+def fetch_theirs(
+    rival: Path, home: Path, mode: str, threads: int, files: set[str]
+) -> tuple[float, float, int]:
     """Download by img2dataset; its rate counts from the start of its first shard to the end of its last."""
     lap = Path(mkdtemp(dir=home))
     os.sync()
@@ -171,7 +173,7 @@ def intact(folder: Path, files: set[str]) -> int:
 
 def install() -> Path:
     """Return the command of img2dataset, after installing it where no other package meets it."""
-    home = HOME / "img2dataset"
+    home = FETCH_HOME / "img2dataset"
     if not (home / "bin" / "img2dataset").is_file():
         subprocess.run(["uv", "venv", "--quiet", "--clear", "--python", "3.11", home], check=True)
         subprocess.run(["uv", "pip", "install", "--quiet", "--python", home, "img2dataset"], check=True)
@@ -243,9 +245,9 @@ def main() -> None:
     parser.add_argument("figures", nargs="*", default=["speed", "memory", "faults"], help="what to measure")
     parser.add_argument("--img2dataset", type=Path, help="its command, if it need not be installed")
     given = parser.parse_args()
-    HOME.mkdir(exist_ok=True)
+    FETCH_HOME.mkdir(exist_ok=True)
     if "speed" in given.figures:
-        race(given.img2dataset or install())
+        race_downloaders(given.img2dataset or install())
     if "memory" in given.figures:
         memory()
     if "faults" in given.figures:

@@ -18,7 +18,7 @@ from pipeline.packing import groups, hamming
 SAMPLES, DRAWN, EQUAL, ROWS = 100_000, 200, 5_000, 500
 
 
-def draw(number: int) -> tuple[bytes, bytes]:
+def draw_hashes(number: int) -> tuple[bytes, bytes]:
     """Hash the colors and the lines of a portrait."""
     image = pixels.square(artist.draw(artist.portrait(number)), 256)
     return color_hash(image), line_hash(lines.threshold(pixels.grayscale(image), 7, 2.0))
@@ -49,7 +49,8 @@ def all_pairs(hashes: np.ndarray) -> float:
 def main() -> None:
     """Print the table."""
     colors, sketches = (
-        vary(list(hashes), seed) for seed, hashes in enumerate(zip(*map(draw, range(DRAWN)), strict=True))
+        vary(list(hashes), seed)
+        for seed, hashes in enumerate(zip(*map(draw_hashes, range(DRAWN)), strict=True))
     )
     print(f"{SAMPLES} hashes, {HAMMING_RADIUS} bits, one core")
     for name, hashes in {"colors": colors, "lines": sketches}.items():

@@ -44,7 +44,7 @@ TROUBLES = (  # what a site does with a file, and what becomes of that in the fi
     (FaultRule("edge", times=1), "transient", ""),
     (FaultRule("limit", seconds=1, every=10), "", ""),
 )
-RULES = tuple(
+FAULT_RULES = tuple(
     replace(rule, share=SHARE * rule.share, match=f"^/original/{number:02x}/")
     for number, (rule, *_) in enumerate(TROUBLES)
 )
@@ -68,7 +68,7 @@ class Contents:
 
     def catalog(self) -> Catalog:
         """Make the posts, numbered from 1."""
-        bases = [draw(number, self.side, self.quality) for number in range(BASES)]
+        bases = [draw_base(number, self.side, self.quality) for number in range(BASES)]
 
         def read(post: dict) -> bytes:
             return label(bases[post["id"] % BASES], post["id"])
@@ -92,13 +92,13 @@ class Contents:
         path = target(post)
         struck = (
             outcome[run - 1]
-            for rule, (_, *outcome) in zip(RULES, TROUBLES, strict=True)
+            for rule, (_, *outcome) in zip(FAULT_RULES, TROUBLES, strict=True)
             if re.search(rule.match, path) and fraction(0, rule.fault, path) < rule.share
         )
         return next(struck, "") if self.faulty else ""
 
 
-def draw(number: int, side: int, quality: int) -> bytes:
+def draw_base(number: int, side: int, quality: int) -> bytes:
     """Draw a JPEG."""
     picture = Image.fromarray(pixels.resize(artist.draw(artist.portrait(number)), side, side))
     buffer = io.BytesIO()
@@ -147,7 +147,7 @@ def running_site(contents: Contents) -> Iterator[Loopback]:
 def host(contents: Contents, line: Connection) -> None:
     """Serve until the other end of the line says no more; whoever asks is let in, whatever the name."""
     catalog, log = contents.catalog(), []
-    proper = site.make_site(catalog, None, Faults(list(RULES)) if contents.faulty else None)
+    proper = site.make_site(catalog, None, Faults(list(FAULT_RULES)) if contents.faulty else None)
 
     def respond(request: Request) -> Answer:
         nameless = {name: value for name, value in request.headers.items() if name != "User-Agent"}

@@ -1,6 +1,6 @@
 """Speed of the whole preparation of one 2-megapixel JPEG, beside two other ways of doing the same work.
 
-`ours` is the library, stage by stage; `plain` is the loop that the published recipes amount to; `limit` is
+`prepare_ours` is the library, stage by stage; `prepare_plain` is the loop that the published recipes amount to; `limit` is
 the scaled decode and the encodes alone, which no preparation can do without, and `reads` adds that each later
 stage decodes the color picture. All take turns, and the medians are printed. Below is every fast path by
 itself, beside the same work in float64, or by Pillow.
@@ -31,8 +31,8 @@ from pipeline.run.processes import single_threaded, start_worker
 from pipeline.run.step import Step
 from pipeline.shards.tar import Sample, Writer
 
-SIDE, SOURCE = 256, 1448  # pixels
-ROUNDS, SECONDS = 5, 2.0
+PICTURE_SIDE, SOURCE = 256, 1448  # pixels
+TIMED_ROUNDS, SECONDS = 5, 2.0
 SKETCHES = {
     "b7": Sketch(blocksize=7),
     "b11": Sketch(blocksize=11),
@@ -40,15 +40,15 @@ SKETCHES = {
     "p": Sketch(method="xdog-p", sigma=0.4, k=4.5, p=19.0, eps=0.01, phi=1e9),
 }
 XDOG = ((0.7, 2.5, 1, 0.97, 0.0004, 51000.0), (0.4, 4.5, 20, 19, 0.01, 1e9))  # the same two, written out
-CLEAN = Step(clean.make_color, clean.PixelParams.of(Clean(side=SIDE)))
-COLUMNS = {f"sketch-{name}": Step(sketch.make_sketch, settings) for name, settings in SKETCHES.items()}
-COLUMNS |= {"cue": Step(cue.make_cue, Cue()), "reference": Step(warp.make_reference, Reference())}
+CLEAN = Step(clean.make_color, clean.PixelParams.of(Clean(side=PICTURE_SIDE)))
+COLUMN_STEPS = {f"sketch-{name}": Step(sketch.make_sketch, settings) for name, settings in SKETCHES.items()}
+COLUMN_STEPS |= {"cue": Step(cue.make_cue, Cue()), "reference": Step(warp.make_reference, Reference())}
 
 
-def ours(data: bytes) -> bytes:
+def prepare_ours(data: bytes) -> bytes:
     """Prepare a picture with the library: each stage decodes the color picture again, and a tar joins all."""
     color, _ = CLEAN(Sample("1", {"jpg": data}))
-    made = {"color": color} | {name: step(color)[0] for name, step in COLUMNS.items()}
+    made = {"color": color} | {name: step(color)[0] for name, step in COLUMN_STEPS.items()}
     facts = color.facts | {name: column.facts for name, column in made.items() if column is not color}
     members = {f"{name}.png": column.picture for name, column in made.items()}
     tar = io.BytesIO()
@@ -59,31 +59,38 @@ def ours(data: bytes) -> bytes:
 def outputs(data: bytes) -> list[np.ndarray]:
     """List the pixels that the library makes of a picture."""
     color = CLEAN(Sample("1", {"jpg": data}))[0].picture
-    return [codec.decode(color), *(step.function(color, "1", step.params)[0] for step in COLUMNS.values())]
+    return [
+        codec.decode(color),
+        *(step.function(color, "1", step.params)[0] for step in COLUMN_STEPS.values()),
+    ]
 
 
 def limit(data: bytes, made: list[np.ndarray]) -> list[bytes]:
     """Decode scaled, and encode what is given."""
-    codec.decode(data, least=SIDE)
+    codec.decode(data, least=PICTURE_SIDE)
     return [png.encode_png(image) for image in made]
 
 
 def reads(data: bytes, made: list[np.ndarray]) -> list[bytes]:
     """Do as `limit` does, and decode the color picture once for each column that is made of it."""
     encoded = limit(data, made)
-    for _ in COLUMNS:
+    for _ in COLUMN_STEPS:
         codec.decode(encoded[0])
     return encoded
 
 
-def plain(data: bytes) -> list[bytes]:
+def prepare_plain(data: bytes) -> list[bytes]:
     """Prepare a picture as the published recipes do, which score nothing and pack nothing.
 
     A full decode and Lanczos by Pillow; OpenCV's adaptive threshold; XDoG by the loop of heitorrapela/xdog
     on GitHub, with SciPy for its blurs; the cue by SciPy's `fftconvolve`; SciPy's spline at every pixel, and
     `map_coordinates` for each channel; PNG as Pillow writes it by default.
     """
-    image = Image.open(io.BytesIO(data)).convert("RGB").resize((SIDE, SIDE), Image.Resampling.LANCZOS)
+    image = (
+        Image.open(io.BytesIO(data))
+        .convert("RGB")
+        .resize((PICTURE_SIDE, PICTURE_SIDE), Image.Resampling.LANCZOS)
+    )
     color, gray = np.asarray(image), np.asarray(image.convert("L"))
     columns = [color, plain_threshold(gray, 7), plain_threshold(gray, 11)]
     columns += [np.uint8(plain_xdog(gray, *settings)) for settings in XDOG]
@@ -127,14 +134,16 @@ def plain_reference(color: np.ndarray) -> np.ndarray:
 
 def plain_flow(points: np.ndarray) -> np.ndarray:
     """Evaluate SciPy's thin-plate spline at every pixel."""
-    at = warp.lattice_points(warp.pixel_centers(SIDE))
+    at = warp.lattice_points(warp.pixel_centers(PICTURE_SIDE))
     control = warp.lattice_points(np.linspace(0, 1, round(len(points) ** 0.5)))
-    return (at + RBFInterpolator(control, points, kernel="thin_plate_spline")(at)).reshape(SIDE, SIDE, 2)
+    return (at + RBFInterpolator(control, points, kernel="thin_plate_spline")(at)).reshape(
+        PICTURE_SIDE, PICTURE_SIDE, 2
+    )
 
 
 def plain_warp(color: np.ndarray, at: np.ndarray) -> np.ndarray:
     """Sample a picture where a flow says."""
-    order = [at[..., 1] * SIDE - 0.5, at[..., 0] * SIDE - 0.5]
+    order = [at[..., 1] * PICTURE_SIDE - 0.5, at[..., 0] * PICTURE_SIDE - 0.5]
     bent = [map_coordinates(color[..., c].astype(float), order, order=1, mode="reflect") for c in range(3)]
     return np.stack(bent, axis=2)
 
@@ -156,7 +165,7 @@ def exact_threshold(gray: np.ndarray, blocksize: int) -> np.ndarray:
 def rate(name: str, data: bytes) -> float:
     """Return pictures per second."""
     made = outputs(data)
-    works = {"ours": partial(ours, data), "plain": partial(plain, data)}
+    works = {"ours": partial(prepare_ours, data), "plain": partial(prepare_plain, data)}
     works |= {"limit": partial(limit, data, made), "reads": partial(reads, data, made)}
     work = works[name]
     runs, start = 0, time.perf_counter()
@@ -179,7 +188,7 @@ def rates(pool: ProcessPoolExecutor, data: bytes) -> dict[tuple[str, int], float
     cases = [(name, processes) for processes in (1, 2) for name in ("ours", "plain", "limit", "reads")]
     cases.remove(("plain", 2))
     measured: dict = {case: [] for case in cases}
-    for _ in range(ROUNDS):
+    for _ in range(TIMED_ROUNDS):
         for name, processes in cases:
             measured[name, processes].append(sum(pool.map(rate, [name] * processes, [data] * processes)))
     return {case: statistics.median(found) for case, found in measured.items()}
@@ -200,20 +209,25 @@ def paths(data: bytes) -> list[str]:
     color, *_ = made = outputs(data)
     gray, packed = cv2.cvtColor(color, cv2.COLOR_RGB2GRAY), png.encode_png(color)
     points, shift = warp.draw_displacements("1", Reference())
-    at = warp.spline_flow(points, SIDE, SIDE)
+    at = warp.spline_flow(points, PICTURE_SIDE, PICTURE_SIDE)
     exact = [partial(exact_threshold, gray, 7), partial(exact_threshold, gray, 11)]
     exact += [partial(plain_xdog, gray, *settings) for settings in XDOG]
     listed = [  # name, the work, the same otherwise, how far it is off
         ("decode PNG", partial(codec.decode, packed), partial(pillow, packed), levels),
         ("chroma", partial(clean.chroma, color), lambda: np.ptp(color / 1, axis=2).mean(), levels),
         ("cue", partial(cue.draw_cue, color, Cue()), lambda: gaussian_filter(color / 1, (20, 20, 0)), levels),
-        ("flow", partial(warp.spline_flow, points, SIDE, SIDE), partial(plain_flow, points), pixels),
+        (
+            "flow",
+            partial(warp.spline_flow, points, PICTURE_SIDE, PICTURE_SIDE),
+            partial(plain_flow, points),
+            pixels,
+        ),
         ("warp", partial(warp.warp, color, at), partial(plain_warp, color, at), levels),
         ("tint", partial(warp.tint_picture, color, shift), lambda: np.clip(color + shift, 0, 255), levels),
     ]
     for (name, settings), slow in zip(SKETCHES.items(), exact, strict=True):
         listed.append((f"sketch {name}", partial(sketch.draw_sketch, color, settings), slow, share))
-    for name, image in zip(["color", *COLUMNS], made, strict=True):
+    for name, image in zip(["color", *COLUMN_STEPS], made, strict=True):
         listed.append((f"encode {name}", partial(png.encode_png, image), partial(plain_encode, image), size))
     return [
         f"{name:20}{milliseconds(fast):8.3f}{milliseconds(slow, 5):10.3f}  {off(fast(), slow())}"
@@ -238,7 +252,7 @@ def share(fast: np.ndarray, exact: np.ndarray) -> str:
 
 def pixels(fast: np.ndarray, exact: np.ndarray) -> str:
     """Tell the mean and the largest distance."""
-    off = SIDE * np.linalg.norm(fast - exact, axis=2)
+    off = PICTURE_SIDE * np.linalg.norm(fast - exact, axis=2)
     return f"{off.mean():.4f} px mean, {off.max():.4f} px at most"
 
 

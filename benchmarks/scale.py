@@ -33,13 +33,13 @@ from pipeline.shards import column
 from pipeline.shards.tar import Sample
 from pipeline.sources import fetch
 
-HOME = Path(".bench")
+SCALE_HOME = Path(".bench")
 ROOT = Path(__file__).resolve().parent.parent
 CANVAS = 256  # pixels on which an original is painted, before it is enlarged
 SHARD = 64  # pictures, on average
 GROWTH = 0.01
 LIMITS = {"10 times as many": 10.5, "3 % of a full run": 0.03}
-STAGES = {
+STAGE_COMMANDS = {
     "clean": "clean {given.path} color --side {given.side} --smallest 1 --tolerance 100 --blur 20",
     "sketchify": "sketchify color sketch/b7",
     "cue": "cue color cue",
@@ -104,7 +104,7 @@ def shard(folder: Path, size: int, place: int, numbers: list[int]) -> column.Sha
 
 def measure(stage: str, home: Path, given: Given, until: float = float("inf")) -> Cost:
     """Run a stage, and kill it with its workers after `until` CPU seconds."""
-    words = STAGES[stage].format(given=given).split()
+    words = STAGE_COMMANDS[stage].format(given=given).split()
     environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONPYCACHEPREFIX": str(home.parent / "compiled")}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     begun = time.monotonic()
@@ -149,7 +149,7 @@ def tree(process: psutil.Process) -> Iterator[psutil.Process]:
 def chain(home: Path, given: Given) -> dict[str, Cost]:
     """Run all stages."""
     home.mkdir(exist_ok=True)
-    return {stage: measure(stage, home, given) for stage in STAGES}
+    return {stage: measure(stage, home, given) for stage in STAGE_COMMANDS}
 
 
 def killed(home: Path, given: Given, whole: dict[str, Cost]) -> tuple[dict[str, Cost], dict[str, float]]:
@@ -178,21 +178,21 @@ def line(name: str, costs: dict[str, Cost], full: dict[str, Cost], new: dict[str
     """Print what a run cost beside a full one, in percent, and how much more that is than what was new."""
     shares = new if isinstance(new, dict) else dict.fromkeys(costs, new)
     cells = []
-    for stage in STAGES:
+    for stage in STAGE_COMMANDS:
         part = costs[stage].cpu / full[stage].cpu
         cells.append(f"{100 * part:7.1f} {100 * (part - shares[stage]):+6.1f}")
     total = sum(cost.cpu for cost in full.values())
-    due = sum(shares[stage] * full[stage].cpu for stage in STAGES)
+    due = sum(shares[stage] * full[stage].cpu for stage in STAGE_COMMANDS)
     spent = sum(cost.cpu for cost in costs.values())
     print(f"{name:22}", *cells, f"{100 * spent / total:7.1f} {100 * (spent - due) / total:+6.1f}")
 
 
-def compare(few: dict[str, Cost], many: dict[str, Cost], times: float) -> None:
+def compare_costs(few: dict[str, Cost], many: dict[str, Cost], times: float) -> None:
     """Print what many pictures cost beside few."""
     print(
         f"{'':10} {'CPU s':>8} {'CPU s':>8} {'ratio':>6}   {'wall s':>7} {'wall s':>7}   {'MB':>6} {'MB':>6}"
     )
-    for stage in STAGES:
+    for stage in STAGE_COMMANDS:
         one, ten = few[stage], many[stage]
         print(
             f"{stage:10} {one.cpu:8.1f} {ten.cpu:8.1f} {ten.cpu / one.cpu:6.2f}   {one.wall:7.1f} "
@@ -214,8 +214,8 @@ def main() -> None:
     parser.add_argument("--last", action="store_true", help="grow at the end, as a site does")
     asked = parser.parse_args()
     count, sizes = asked.pictures, (asked.source, asked.side)
-    HOME.mkdir(exist_ok=True)
-    with TemporaryDirectory(dir=HOME) as folder:
+    SCALE_HOME.mkdir(exist_ok=True)
+    with TemporaryDirectory(dir=SCALE_HOME) as folder:
         home = Path(folder).resolve()
         numbers = range(1, round(count * (1 + GROWTH)) + 1)
         most = numbers[:count] if asked.last else sorted(Random(0).sample(numbers, count))
@@ -225,9 +225,9 @@ def main() -> None:
         chain(home / "warm", few)
         first = chain(home / "one", few)
         full = chain(home / "ten", many)
-        compare(first, full, count / len(most[: count // 10]))
+        compare_costs(first, full, count / len(most[: count // 10]))
         print("% of a full run, and how much more than what was new")
-        print(f"{'':22}", *(f"{stage:>14}" for stage in STAGES), f"{'all':>14}")
+        print(f"{'':22}", *(f"{stage:>14}" for stage in STAGE_COMMANDS), f"{'all':>14}")
         line("again, nothing new", chain(home / "ten", many), full, 0.0)
         line(f"{100 * GROWTH:g} % more pictures", chain(home / "ten", grown), full, GROWTH)
         shutil.rmtree(home / "ten")

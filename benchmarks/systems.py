@@ -17,7 +17,7 @@ from pipeline.params import Evaluate, Model, Train
 from pipeline.training import checkpoint, fit
 from pipeline.training.hardware import Hardware
 
-SMALL = {  # width, learning rate
+SMALL_SYSTEMS = {  # width, learning rate
     "pix2pix": (24, 1e-3),
     "nerk": (8, 1e-3),
     "liu": (16, 5e-4),
@@ -29,7 +29,7 @@ SMALL = {  # width, learning rate
 
 def main() -> None:
     """Train, compare, print the table."""
-    given = arguments().parse_args()
+    given = systems_parser().parse_args()
     folders = [trained(name, given) for name in given.systems.split(",")]
     params = Evaluate(rows=given.rows, unseen=given.unseen, seed=given.seed)
     results = compare.compare_models(given.pairs, folders, params, device=given.device)
@@ -39,7 +39,7 @@ def main() -> None:
     sys.exit(f"below its own baseline: {', '.join(behind)}" if behind else 0)
 
 
-def arguments() -> argparse.ArgumentParser:
+def systems_parser() -> argparse.ArgumentParser:
     """Declare the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("pairs", type=Path, help="the folder of the packed dataset")
@@ -64,7 +64,7 @@ def arguments() -> argparse.ArgumentParser:
 def trained(name: str, given: argparse.Namespace) -> Path:
     """Train a system, unless that was done, and return the folder of the model."""
     system, _, variant = name.partition("-")
-    width, lr = (0, 0.0) if given.published else SMALL[name]
+    width, lr = (0, 0.0) if given.published else SMALL_SYSTEMS[name]
     model = Model(system=system, width=width, depth=given.depth, variant=variant or "main")
     steps = given.samples // given.batch
     train = Train(

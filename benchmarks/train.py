@@ -33,10 +33,10 @@ from contest import (
     matrix_rate,
     needed,
     opened,
-    ours,
-    plain,
     row,
     timed,
+    train_ours,
+    train_plain,
 )
 
 from pipeline.params import Model
@@ -47,7 +47,7 @@ TOLERANCE, EXACT = 1e-3, 1e-9  # relative, of fp32 and of float64
 TINY = {"width": 4, "depth": 4, "side": 32, "batches": [1, 2], "epoch": 8, "seconds": 0.01}
 
 
-def race(runs: dict[str, Iterator], steps: int, warm: int = 1) -> dict[str, float]:
+def race_steps(runs: dict[str, Iterator], steps: int, warm: int = 1) -> dict[str, float]:
     """Let all take turns, step by step, and return the median seconds of a step of each."""
     spent: dict = {name: [] for name in runs}
     for number in range(warm + steps):
@@ -58,7 +58,7 @@ def race(runs: dict[str, Iterator], steps: int, warm: int = 1) -> dict[str, floa
     return {name: statistics.median(each) for name, each in spent.items()}
 
 
-def compare(given: argparse.Namespace, data: Path) -> None:
+def compare_speed(given: argparse.Namespace, data: Path) -> None:
     """Print a row for each batch and way of a CPU."""
     model = Model(width=given.width, depth=given.depth)
     pairs = opened(data, model)
@@ -68,10 +68,10 @@ def compare(given: argparse.Namespace, data: Path) -> None:
     )
     head("pix2pix, side", "batch", "way", "s/step", "images/s", *(f"x {name}" for name in PLAIN), "MFU")
     for batch in given.batches:
-        runs = {name: plain(pairs, model, name, batch, given.workers, "cpu") for name in PLAIN}
+        runs = {name: train_plain(pairs, model, name, batch, given.workers, "cpu") for name in PLAIN}
         feed = feeding(pairs, batch, 0, "cpu")
-        runs["inkwash"] = ours(learner(model, EXACTLY, batch, "cpu"), feed)
-        seconds = race(runs, given.steps)
+        runs["inkwash"] = train_ours(learner(model, EXACTLY, batch, "cpu"), feed)
+        seconds = race_steps(runs, given.steps)
         for name, each in seconds.items():
             times = [f"{seconds[other] / each:.2f}" for other in PLAIN]
             share = f"{work * batch / each / rate:.0%}"
@@ -87,13 +87,13 @@ def check(
     """
     pairs = opened(data, model)
     feed = [cast(each, kind) for each in islice(feeding(pairs, batch, 0, "cpu"), steps)]
-    networks = [network.to(kind) for network in canonical.networks(model)]
+    networks = [network.to(kind) for network in canonical.plain_networks(model)]
     given = ((each["sketch"], each["cue"], each["color"]) for each in feed)
-    theirs = canonical.train(networks, given, "cpu", freeze=True)
+    theirs = canonical.train_canonical(networks, given, "cpu", freeze=True)
     made = learner(model, EXACTLY, batch, "cpu")
     for network in made.plain:
         network.to(kind)
-    own, listed = ours(made, iter(feed)), {}
+    own, listed = train_ours(made, iter(feed)), {}
     for step in range(steps):
         torch.manual_seed(part_seed(0, step, 0, 0))
         expected, found = next(theirs), next(own)
@@ -146,7 +146,7 @@ def machine(device: str) -> str:
     return "; ".join([*told, f"{torch.get_num_threads()} threads"])
 
 
-def adopt() -> None:
+def alias_fabric() -> None:
     """Let `lightning` stand for `lightning_fabric`, which is the same where only the larger is installed."""
     if find_spec("lightning_fabric"):
         return
@@ -154,7 +154,7 @@ def adopt() -> None:
         sys.modules[f"lightning_fabric{name}"] = import_module(f"lightning.fabric{name}")
 
 
-def arguments() -> argparse.ArgumentParser:
+def train_parser() -> argparse.ArgumentParser:
     """Declare the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     add, many = parser.add_argument, {"type": lambda text: text.split(",")}
@@ -181,7 +181,7 @@ def arguments() -> argparse.ArgumentParser:
 
 def settled(words: list[str] | None) -> argparse.Namespace:
     """Read the command line, and fill in what depends on the device."""
-    given = arguments().parse_args(words)
+    given = train_parser().parse_args(words)
     if given.quick:
         vars(given).update(TINY)
     gpu = given.device == "cuda"
@@ -194,7 +194,7 @@ def main(words: list[str] | None = None) -> int:
     """Print the tables; return 1 if the losses were compared and differ."""
     given, begun = settled(words), time.monotonic()
     torch.set_num_threads(given.threads)
-    adopt()
+    alias_fabric()
     print(machine(given.device))
     with TemporaryDirectory() as folder:
         data = given.pairs or canonical.drawn(Path(folder), max(16, 2 * max(given.batches)), given.side)
@@ -203,7 +203,7 @@ def main(words: list[str] | None = None) -> int:
         elif given.quick or given.device == "cuda":
             train_gpu.tables(given, data, begun)
         elif given.steps:
-            compare(given, data)
+            compare_speed(given, data)
     if not given.check:
         return 0
     torch.set_num_threads(1)  # several wait for each other on small maps

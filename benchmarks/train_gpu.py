@@ -26,9 +26,9 @@ from contest import (
     median,
     needed,
     opened,
-    ours,
     row,
     timed,
+    train_ours,
 )
 from torch.utils.data import DataLoader
 
@@ -56,7 +56,7 @@ class Found:
     rate: float  # images per second
 
 
-def plan(given: argparse.Namespace) -> Iterator[tuple[str, int, str | Way]]:
+def plan_rows(given: argparse.Namespace) -> Iterator[tuple[str, int, str | Way]]:
     """Say what is measured, batch by batch: pix2pix in every way, and the others in the best."""
     ways, best = (WAYS, COMPILED) if given.device == "cuda" else ([EXACTLY], EXACTLY)
     if "pix2pix" in given.systems:
@@ -75,7 +75,7 @@ def contest(given: argparse.Namespace, data: Path, end: float) -> list[Found]:
     print("The plain loop is fp32 by torch's defaults, which on a GPU means TF32 in convolutions.\n")
     head("system", "batch", "way", "images/s", f"x {USUAL}, {PUBLISHED}", "MFU", "peak GB", "remarks")
     cost = {False: 10.0, True: 45.0}  # seconds that a row took at most so far, without and with torch.compile
-    for system, batch, way in plan(given):
+    for system, batch, way in plan_rows(given):
         name, heavy = (way, False) if isinstance(way, str) else (way.name, way.compile)
         begun, said = time.monotonic(), []
         if begun + cost[heavy] > end:
@@ -85,7 +85,7 @@ def contest(given: argparse.Namespace, data: Path, end: float) -> list[Found]:
         pairs = opened(data, model)
         if system not in work:
             work[system] = attempt(partial(needed, pairs, model, device), device, said)
-        speed = attempt(partial(measured, pairs, model, batch, way, given, said.append), device, said)
+        speed = attempt(partial(measure_row, pairs, model, batch, way, given, said.append), device, said)
         peak = torch.cuda.max_memory_allocated() / 1e9 if device == "cuda" else math.nan
         found.append(Found(system, name, batch, speed))
         base = usual(found) if system == "pix2pix" else math.nan
@@ -112,16 +112,16 @@ def attempt(work: Callable[[], float], device: str, said: list[str]) -> float:
     return math.nan
 
 
-def measured(
+def measure_row(
     pairs: Pairs, model: Model, batch: int, way: str | Way, given: argparse.Namespace, say: Log
 ) -> float:
     """Return images per second of a way, from batches that are decoded."""
     if isinstance(way, str):
         canonical.defaults()
         feed = cycle(list(islice(canonical.loader(pairs, batch, 0), KEPT)))
-        run = canonical.train(canonical.networks(model), feed, given.device, PLAIN[way])
+        run = canonical.train_canonical(canonical.plain_networks(model), feed, given.device, PLAIN[way])
     else:
-        run = ours(learner(model, way, batch, given.device, say), decoded(pairs, batch, given.device))
+        run = train_ours(learner(model, way, batch, given.device, say), decoded(pairs, batch, given.device))
     return batch / median(partial(next, run), given.seconds, given.device)
 
 
@@ -155,12 +155,12 @@ def epoch(given: argparse.Namespace, data: Path, end: float) -> float:
     pairs = opened(data, model)
     way = COMPILED if device == "cuda" else EXACTLY
     made = learner(model, way, batch, device)
-    run = ours(made, repeat(next(decoded(pairs, batch, device))))
+    run = train_ours(made, repeat(next(decoded(pairs, batch, device))))
     one = median(partial(next, run), given.seconds, device)
     steps = min(math.ceil(given.epoch / batch), max(3, int((end - time.monotonic()) / 4 / one)))
     alone = timed(partial(next, run), steps, device)
     count = loaders(pairs, batch, given.workers)
-    run = ours(made, feeding(pairs, batch, count, device))
+    run = train_ours(made, feeding(pairs, batch, count, device))
     next(run)
     shards = timed(partial(next, run), steps, device)
     print(f"\nAn epoch of pix2pix, {way.name}, {steps} steps of {batch}, {count} processes that load\n")

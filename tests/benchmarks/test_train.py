@@ -17,7 +17,7 @@ from pipeline.params import Model
 from pipeline.systems import SYSTEMS
 from pipeline.systems.pix2pix import Pix2Pix
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.append(str(ROOT / "benchmarks"))
 
 import canonical  # noqa: E402
@@ -108,14 +108,14 @@ def test_the_tables_of_a_gpu_hold_every_system_and_batch(monkeypatch, capsys):
 def test_where_memory_ends_a_row_says_so_and_the_next_one_is_measured(data, monkeypatch, capsys):
     monkeypatch.setattr(contest, "WARM", 1)
     monkeypatch.setattr(train_gpu, "matrix_rate", lambda device: 1e12)
-    right = train_gpu.measured
+    right = train_gpu.measure_row
 
     def tight(pairs, model, batch, *rest):
         if batch == 2:
             raise torch.OutOfMemoryError("CUDA out of memory")
         return right(pairs, model, batch, *rest)
 
-    monkeypatch.setattr(train_gpu, "measured", tight)
+    monkeypatch.setattr(train_gpu, "measure_row", tight)
     given = train.settled(["--quick", "--systems", "mask"])
     given.batches = [2, 1]
     found = train_gpu.contest(given, data, math.inf)
@@ -149,7 +149,7 @@ def test_a_gradient_that_nobody_uses_changes_no_loss_of_the_plain_loop(data):
     for freeze in (False, True):
         torch.manual_seed(1)
         feed = canonical.loader(pairs, 2, 0)
-        run = canonical.train(canonical.networks(MODEL), feed, "cpu", freeze)
+        run = canonical.train_canonical(canonical.plain_networks(MODEL), feed, "cpu", freeze)
         told.append([next(run) for _ in range(3)])
     assert told[0] == told[1]
 
@@ -174,7 +174,7 @@ def test_where_only_lightning_is_installed_it_serves(monkeypatch):
     for part in parts:
         monkeypatch.setitem(sys.modules, f"lightning_fabric{part}", None)
     monkeypatch.setattr(train, "find_spec", lambda name: None)
-    train.adopt()
+    train.alias_fabric()
     assert sys.modules["lightning_fabric.strategies"] is sys.modules["lightning.fabric.strategies"]
 
 
