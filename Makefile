@@ -5,7 +5,7 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-LONGEST := tests/test_pipeline.py tests/models/test_export.py  # to begin with, so that no process waits for them at the end
+LONGEST := tests/whole/test_pipeline.py tests/models/test_export.py  # to begin with, so that no process waits for them at the end
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 unexport PYTHONDONTWRITEBYTECODE  # every command would compile our modules again
 

@@ -16,7 +16,7 @@ from pipeline.images import codec, png
 from pipeline.shards.column import list_shards
 from pipeline.sources import posts
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 TINY = {
     "search": {"tags": "", "score": 0, "size": 1, "limit": 30},
     "fetch": {"shard": 8},

@@ -29,7 +29,7 @@ from pipeline.shards.ledger import LEDGER
 from pipeline.shards.tar import Sample
 from pipeline.upkeep.verify import verify_columns
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 MEMORY = 2 << 30  # bytes of data per process; 65,535 x 65,535 pixels would take 12.9 GB, 177 megapixels 3.2
 REASONS = {rule.reason for rule in limits.RULES} | {"cannot decode", "too large", "duplicate", "bad facts"}
 SIZES = ((65535, 65535), (13300, 13300), (16383, 16383), (65535, 1), (0, 0), (2**31 - 1, 1))

@@ -15,7 +15,7 @@ from pipeline.params import Sketch
 from stages import prep
 from stages.code import deciding
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 DVC = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
 PARAMS = YAML(typ="safe").load(ROOT / "params.yaml")
 STAGES = {name: stage.get("do", stage) for name, stage in DVC.items()}

@@ -18,7 +18,7 @@ from pipeline.training.fit import train_model
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m")
 TRAIN = Train(batch=4, steps=3, validate=2, lr=1e-5, flip=0.5, vgg="none")
 
