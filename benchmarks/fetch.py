@@ -114,9 +114,7 @@ def race_downloaders(rival: Path) -> None:
             name = f"img2dataset {mode}, {CORES} x {threads} threads"
             runs[name] = partial(fetch_theirs, rival, home, mode, threads, files)
         laps = [{name: run() for name, run in runs.items()} for _ in range(FETCH_ROUNDS)]
-    print(
-        f"{len(files)} files of 300 KB, {CORES} cores, median of {FETCH_ROUNDS}: files/s, s with the start, intact"
-    )
+    print(f"{len(files)} files of 300 KB, {CORES} cores, median of {FETCH_ROUNDS}: files/s, s in all, intact")
     for name in runs:
         rate, seconds, whole = (median(lap[name][column] for lap in laps) for column in range(3))
         ratio = median(lap["inkwash"][0] / lap[name][0] for lap in laps)

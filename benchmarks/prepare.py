@@ -1,9 +1,9 @@
 """Speed of the whole preparation of one 2-megapixel JPEG, beside two other ways of doing the same work.
 
-`prepare_ours` is the library, stage by stage; `prepare_plain` is the loop that the published recipes amount to; `limit` is
-the scaled decode and the encodes alone, which no preparation can do without, and `reads` adds that each later
-stage decodes the color picture. All take turns, and the medians are printed. Below is every fast path by
-itself, beside the same work in float64, or by Pillow.
+`prepare_ours` is the library, stage by stage; `prepare_plain` is the loop that the published recipes amount
+to; `limit` is the scaled decode and the encodes alone, which no preparation can do without, and `reads` adds
+that each later stage decodes the color picture. All take turns, and the medians are printed. Below is every
+fast path by itself, beside the same work in float64, or by Pillow.
 """
 
 import io

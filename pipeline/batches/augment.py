@@ -21,8 +21,8 @@ def prepare_batch(raw: dict, device: torch.device | str = "cpu") -> dict:
 
     There are `sketch` (B, 1, H, W) and `color`, and, if the samples have them or say how to make them, `cue`,
     `reference` and `target` (B, 3, H, W), in [-1, 1]; `mask` (B, 1, H, W) of 0 and 1; and, if asked for,
-    `batch_flow` (B, H, W, 2): the position in the target from which each pixel of the reference comes, x and y in
-    [0, 1]. The target is the color, tinted if the reference is tinted before it is bent.
+    `batch_flow` (B, H, W, 2): the position in the target from which each pixel of the reference comes, x and
+    y in [0, 1]. The target is the color, tinted if the reference is tinted before it is bent.
     """
     device = torch.device(device)
     given = {name: values.to(device, non_blocking=True) for name, values in raw.items() if name != "key"}

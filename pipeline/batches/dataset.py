@@ -77,11 +77,11 @@ class Augmentation:
 class Pairs(Dataset):
     """The samples of one split: their key, pictures as levels (uint8), and their augmentation.
 
-    All have `color` (H, W, 3), `sketch` (H, W), and `mirrored`: whether to flip these and the cue.
-    Of `columns`, "cue" adds `cue` (H, W, 3), and "mask" `make_mask` (H, W) of 0 and 1. "reference" adds how it is
-    made: `points` (n, 2) and `flipped` as `warp.spline_flow` takes them, `shift` (3) in levels, and `tinted`:
-    whether the color is tinted before it is bent, and not after. Unless each epoch bends it again, there is
-    also `reference` (H, W, 3), as packed. "flow" adds `flow`, True: `augment` computes it.
+    All have `color` (H, W, 3), `sketch` (H, W), and `mirrored`: whether to flip these and the cue. Of
+    `columns`, "cue" adds `cue` (H, W, 3), and "mask" `make_mask` (H, W) of 0 and 1. "reference" adds how it
+    is made: `points` (n, 2) and `flipped` as `warp.spline_flow` takes them, `shift` (3) in levels, and
+    `tinted`: whether the color is tinted before it is bent, and not after. Unless each epoch bends it again,
+    there is also `reference` (H, W, 3), as packed. "flow" adds `flow`, True: `augment` computes it.
 
     `sketch` names one or several sketch columns, joined by commas; without augmentation the first is used.
     Raise Halt if the folder is no sealed dataset, the split is empty, a column is missing, or references of

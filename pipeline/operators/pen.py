@@ -1,7 +1,7 @@
 """What is done to lines once they are found: black lines on white, uint8 (H, W), in and out.
 
-Each option has a value that changes nothing. They follow one another in the order of `apply_pen`: how thick the
-lines are, hatching (of one pixel), and then how black, how sharp and how clean it all is.
+Each option has a value that changes nothing. They follow one another in the order of `apply_pen`: how thick
+the lines are, hatching (of one pixel), and then how black, how sharp and how clean it all is.
 """
 
 import cv2

@@ -157,7 +157,8 @@ def test_only_new_posts_are_downloaded_when_the_search_grows(serve, traffic, tmp
 
 RULES = {  # by the id of the post that meets it
     4: ("gone", FaultRule("status", status=404)), 6: ("banned", FaultRule("status", status=451)),
-    10: ("wrong type", FaultRule("page")), 11: ("truncated", FaultRule("short")), 12: ("truncated", FaultRule("empty")),
+    10: ("wrong type", FaultRule("page")), 11: ("truncated", FaultRule("short")),
+    12: ("truncated", FaultRule("empty")),
     13: ("transient", FaultRule("status", status=503)), 14: ("mismatch", FaultRule("corrupt")),
     15: ("moved", FaultRule("redirect")),
 }  # fmt: skip
