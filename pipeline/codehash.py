@@ -14,13 +14,16 @@ from pathlib import Path
 OWN = ("pipeline", "stages")  # packages
 UNTRACKED = (  # these decide no byte of a result
     "pipeline",
+    "pipeline.errors",
     "pipeline.fields",
     "pipeline.params",
     "pipeline.codehash",
+    "pipeline.memory",
     "pipeline.progress",
     "pipeline.training.profile",
     "pipeline.run.processes",
     "pipeline.run.cluster",
+    "pipeline.run.spread",
     "stages",
     "stages.arguments",
     "stages.options",
