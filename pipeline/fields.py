@@ -1,8 +1,13 @@
-"""Parameters as fields of a class: how one is declared, and the rule that its values keep, also in words."""
+"""Parameters as fields of a class: how to declare one, and the rule that its values must follow."""
 
 import dataclasses
 import math
-from typing import Any
+from typing import Annotated, Any
+
+# A number, or text such as "3..9": then `operators.sketch.resolve` draws a number for each picture.
+# Type checkers see the number, since no code computes with such a field before it is resolved.
+IntRange = Annotated[int, "or a range LOW..HIGH"]
+FloatRange = Annotated[float, "or a range LOW..HIGH"]
 
 
 def number(
@@ -12,7 +17,7 @@ def number(
     return dataclasses.field(default=default, metadata={"help": text, "low": low, "high": high, "odd": odd})
 
 
-def amount(
+def number_or_range(
     default: float,
     text: str,
     low: float = -math.inf,
@@ -20,12 +25,12 @@ def amount(
     odd: bool = False,
     methods: tuple[str, ...] = (),
 ) -> Any:
-    """Declare a number in [low, high] that may be text "low..high" too: then it is drawn for each picture.
+    """Declare a number in [low, high], or a range within these bounds.
 
     `methods` are the methods of drawing that read it, if not all do.
     """
-    told = f"{', '.join(methods)}: {text}" if methods else text
-    rule = {"help": told, "low": low, "high": high, "odd": odd, "range": True, "methods": methods}
+    help_text = f"{', '.join(methods)}: {text}" if methods else text
+    rule = {"help": help_text, "low": low, "high": high, "odd": odd, "range": True, "methods": methods}
     return dataclasses.field(default=default, metadata=rule)
 
 
@@ -40,27 +45,26 @@ def words(default: str, text: str) -> Any:
 
 
 def parse_range(field: dataclasses.Field, text: str) -> tuple[float, float] | None:
-    """Read the two ends of a range such as ".8..1.2"; None for any other text, and where no range may be."""
+    """Read the ends of a range such as ".8..1.2"; None for other text, or if `field` allows no range."""
     low, dots, high = text.partition("..")
     kind: Any = type(field.default)
     try:
         return (kind(low), kind(high)) if dots and field.metadata.get("range") else None
-    except ValueError:  # no number, or a fraction where integers are drawn
+    except ValueError:  # not a number, or a fraction where the field is an integer
         return None
 
 
 @dataclasses.dataclass(frozen=True)
 class Section:
-    """Check each field of a parameter class against its declaration."""
+    """A parameter class: raises ValueError if the value of a field breaks its rule."""
 
     def __post_init__(self) -> None:
-        """Raise ValueError for the first value outside its bounds."""
         for field in dataclasses.fields(self):
             check_field(field, getattr(self, field.name))
 
 
 def check_field(field: dataclasses.Field, value: Any) -> None:
-    """Raise ValueError if `value`, or an end of the range that it is, breaks the rule of `field`."""
+    """Raise ValueError if `value`, a number, text or range, breaks the rule of `field`."""
     span = parse_range(field, value) if isinstance(value, str) else None
     kind: Any = type(field.default)
     kinds = (int, float) if kind is float else (kind,)
@@ -70,17 +74,14 @@ def check_field(field: dataclasses.Field, value: Any) -> None:
 
 
 def is_allowed(field: dataclasses.Field, value: Any) -> bool:
-    """Tell whether a value of the right type is within the bounds of its field."""
+    """Tell whether a value of the right type is among the names or within the bounds of its field."""
     rule = field.metadata
     if "names" in rule:
         return value in rule["names"]
-    if "low" in rule:
-        return (
-            math.isfinite(value)
-            and rule["low"] <= value <= rule["high"]
-            and not (rule["odd"] and value % 2 == 0)
-        )
-    return True
+    if "low" not in rule:
+        return True
+    even = rule["odd"] and value % 2 == 0
+    return math.isfinite(value) and rule["low"] <= value <= rule["high"] and not even
 
 
 def describe_rule(field: dataclasses.Field) -> str:
@@ -94,7 +95,7 @@ def describe_rule(field: dataclasses.Field) -> str:
 
 
 def describe_bounds(field: dataclasses.Field) -> str:
-    """Say which numbers a field may have."""
+    """Say in words which numbers a field allows."""
     low, high, odd = (field.metadata[name] for name in ("low", "high", "odd"))
     kind = {int: "an odd integer" if odd else "an integer", float: "a number"}[type(field.default)]
     if math.isfinite(low) and math.isfinite(high):

@@ -1,8 +1,8 @@
-"""A field says in words what it allows, and reads the ends of a range."""
+"""Fields describe their rules in words and read the ends of ranges."""
 
 import pytest
 
-from pipeline.fields import amount, describe_rule, number, parse_range, words
+from pipeline.fields import describe_rule, number, number_or_range, parse_range, words
 
 
 @pytest.mark.parametrize(
@@ -16,11 +16,11 @@ from pipeline.fields import amount, describe_rule, number, parse_range, words
     ],
 )
 def test_a_range_has_two_ends_of_the_type_of_its_field(default, text, read):
-    assert parse_range(amount(default, "N."), text) == read
+    assert parse_range(number_or_range(default, "N."), text) == read
 
 
 @pytest.mark.parametrize("field", [number(0, "N."), words("", "N.")])
-def test_where_no_range_may_be_there_are_no_ends(field):
+def test_a_field_that_allows_no_range_reads_none(field):
     assert parse_range(field, "1..2") is None
 
 
