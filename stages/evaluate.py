@@ -37,16 +37,16 @@ def evaluate(
     device: Device = "auto",
 ) -> None:
     """Measure a colorizer on the test split, beside what needs no model: its cue or reference, or gray."""
-    from pipeline.evaluation import protocol, summary
+    from pipeline.evaluation import protocol
 
     with progress("evaluate") as tick:
         found = protocol.evaluate_model(pairs, model, evaluate, device=device, tick=tick)
     if metrics:
         files.write_json(metrics, found.summary)
     if table:
-        files.write(table, summary.to_parquet(found.rows))
+        files.write(table, protocol.to_parquet(found.rows))
     if scatter:
-        files.write(scatter, summary.scatter_table(found.rows).encode())
+        files.write(scatter, protocol.scatter_table(found.rows).encode())
     if sheet:
         rows = [
             sheets.Strip("", [(p, name) for name, p in shown.items()]) for shown in found.pictures.values()

@@ -1,1 +1,1 @@
-"""The evaluation protocol, its measures, and the comparison of models."""
+"""The protocol of evaluation, its measures, and the comparison of models."""

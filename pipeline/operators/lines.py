@@ -1,18 +1,18 @@
-"""Filters that find lines: picture -> black lines on white, uint8 (H, W); and the share of black in them."""
+"""Filters that find lines: gray -> black lines on white, uint8 (H, W); and the share of black in them."""
 
 import cv2
 import numpy as np
 
-from pipeline.images import pixels
+from pipeline.images.pixels import gaussian_blur
 
 CANON_SIDE = 256  # side at which the literature measures complexity, in pixels
-XDOG_BLACK = -3.5  # 1 + tanh of it is less than half a level
+XDOG_BLACK = -3.5  # 1 + tanh of this is less than half a level
 
 
 def threshold(gray: np.ndarray, blocksize: int, c: float, mean: bool = False) -> np.ndarray:
     """Draw white where a pixel exceeds the mean of its neighborhood minus `c`, black elsewhere.
 
-    The mean is weighted by a Gaussian, or not at all with `mean`.
+    The neighborhood is `blocksize` pixels wide; its mean is weighted by a Gaussian, or uniform with `mean`.
     """
     method = cv2.ADAPTIVE_THRESH_MEAN_C if mean else cv2.ADAPTIVE_THRESH_GAUSSIAN_C
     return cv2.adaptiveThreshold(gray, 255, method, cv2.THRESH_BINARY, blocksize, c)
@@ -24,18 +24,14 @@ def xdog(
     """Draw an extended difference of Gaussians (Winnemöller, Kyprianidis and Olsen, 2012).
 
     D = fine G(sigma) - coarse G(k sigma) of the brightness in [0, 1]; white where D >= eps, else
-    1 + tanh(phi (D - eps)). The form A of the literature has fine = 1 and coarse = gamma, the form P has
+    1 + tanh(phi (D - eps)). Form A of the literature has fine = 1 and coarse = gamma; form P has
     fine = 1 + p and coarse = p.
     """
     light = gray.astype(np.float32) / 255
-    difference = (
-        fine * pixels.gaussian_blur(light, sigma)
-        - coarse * pixels.gaussian_blur(light, k * sigma)
-        - np.float32(eps)
-    )
-    steep = (difference * np.float32(phi)).ravel()
-    drawn = (steep >= 0) * np.uint8(255)
-    between = np.flatnonzero((steep > XDOG_BLACK) & (steep < 0))  # few, as a rule, and tanh is slow
+    difference = fine * gaussian_blur(light, sigma) - coarse * gaussian_blur(light, k * sigma)
+    steep = ((difference - np.float32(eps)) * np.float32(phi)).ravel()
+    drawn = np.where(steep >= 0, np.uint8(255), np.uint8(0))
+    between = np.flatnonzero((steep > XDOG_BLACK) & (steep < 0))  # usually few, and tanh is slow
     drawn[between] = np.rint(255 * (1 + np.tanh(steep[between])))
     return drawn.reshape(gray.shape)
 
@@ -43,10 +39,10 @@ def xdog(
 def canny(gray: np.ndarray, sigma: float, edge: float, follow: float) -> np.ndarray:
     """Draw edges one pixel wide (Canny, 1986).
 
-    They begin where the Sobel gradient of the blurred picture exceeds `edge`, and are followed as long as it
-    exceeds `follow * edge`.
+    They begin where the Sobel gradient of the blurred picture exceeds `edge`, in levels, and are followed as
+    long as it exceeds `follow * edge`.
     """
-    smooth = np.rint(pixels.gaussian_blur(gray.astype(np.float32), sigma)).astype(np.uint8)
+    smooth = np.rint(gaussian_blur(gray.astype(np.float32), sigma)).astype(np.uint8)
     return 255 - cv2.Canny(smooth, follow * edge, edge, L2gradient=True)
 
 
@@ -56,17 +52,17 @@ def dog(gray: np.ndarray, sigma: float, k: float, tau: float) -> np.ndarray:
     Brightness runs from 0 to 1 (Marr and Hildreth, 1980).
     """
     light = gray.astype(np.float32) / 255
-    darker = pixels.gaussian_blur(light, k * sigma) - pixels.gaussian_blur(light, sigma) > tau
+    darker = gaussian_blur(light, k * sigma) - gaussian_blur(light, sigma) > tau
     return np.where(darker, 0, 255).astype(np.uint8)
 
 
 def pencil(gray: np.ndarray, sigma: float) -> np.ndarray:
-    """Draw soft lines: the picture divided by its blur (color dodge), white where it is the lighter.
+    """Draw soft lines: the picture divided by its blur (color dodge), white where the picture is lighter.
 
-    Both are raised by one level, so that a black plain is as white as any other.
+    One level is added to both, so that a black area becomes as white as any other flat area.
     """
     light = gray.astype(np.float32) + 1
-    return np.rint(255 * np.minimum(light / pixels.gaussian_blur(light, sigma), 1)).astype(np.uint8)
+    return np.rint(255 * np.minimum(light / gaussian_blur(light, sigma), 1)).astype(np.uint8)
 
 
 def black_share(sketch: np.ndarray) -> float:

@@ -1,4 +1,4 @@
-"""The ten masks of partial colorization: five ways to part any picture, each with its complement."""
+"""The ten masks of partial colorization: five ways to divide any picture, each with its complement."""
 
 import numpy as np
 
@@ -6,13 +6,13 @@ MASK_NAMES = (
     "left", "right", "top", "bottom",
     "columns", "other-columns", "rows", "other-rows", "checkers", "other-checkers",
 )  # fmt: skip
-BAND_COUNTS = ((1, 2), (2, 1), (1, 4), (4, 1), (4, 4))  # rows and columns of bands, of each pair
+BAND_COUNTS = ((1, 2), (2, 1), (1, 4), (4, 1), (4, 4))  # rows and columns of bands, for each pair of masks
 
 
 def make_mask(number: int, height: int, width: int) -> np.ndarray:
-    """Make the mask `NAMES[number]`, bool (height, width): True where the picture is to be colored.
+    """Make the mask `MASK_NAMES[number]`, bool (height, width): True where the picture is to be colored.
 
-    The masks 2n and 2n + 1 are complements. Bands differ by a pixel in width where the side does not divide.
+    The masks 2n and 2n + 1 are complements. Widths of bands differ by a pixel if they do not divide the side.
     """
     if number not in range(len(MASK_NAMES)):
         raise ValueError(f"number must be an integer from 0 to {len(MASK_NAMES) - 1}, got {number!r}")
@@ -22,5 +22,5 @@ def make_mask(number: int, height: int, width: int) -> np.ndarray:
 
 
 def band_numbers(side: int, count: int) -> np.ndarray:
-    """Tell in which band each pixel of a side lies."""
+    """Return the number of the band in which each pixel of a side lies."""
     return np.arange(side) * count // side

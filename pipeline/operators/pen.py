@@ -1,22 +1,21 @@
-"""What is done to lines once they are found: black lines on white, uint8 (H, W), in and out.
+"""The finish of a sketch: black lines on white, uint8 (H, W), in and out.
 
-Each option has a value that changes nothing. They follow one another in the order of `apply_pen`: how thick
-the lines are, hatching (of one pixel), and then how black, how sharp and how clean it all is.
+Each option has a value that changes nothing. `apply_pen` applies them in order: first the width of the lines,
+then hatching, whose lines are one pixel wide, and then gray, blur and noise over everything.
 """
 
 import cv2
 import numpy as np
 
 from pipeline.chance import generator
-from pipeline.images import pixels
-from pipeline.images.pixels import grayscale
+from pipeline.images.pixels import gaussian_blur, grayscale, resize
 from pipeline.params import Sketch
 
 DARK, DARKEST = 96, 48  # levels below which the picture is hatched one way, and both ways
 
 
 def apply_pen(lines: np.ndarray, image: np.ndarray, sketch: Sketch, key: str) -> np.ndarray:
-    """Go over the lines of a picture with the pen of `sketch`; `key` decides the noise."""
+    """Finish the lines of a picture with the options of `sketch`; `key` decides the noise."""
     if sketch.thin:
         lines = thin(lines)
     if sketch.weight:
@@ -26,15 +25,15 @@ def apply_pen(lines: np.ndarray, image: np.ndarray, sketch: Sketch, key: str) ->
     if sketch.gray:
         lines = fade(lines, sketch.gray)
     if sketch.blur:
-        lines = np.rint(pixels.gaussian_blur(lines.astype(np.float32), sketch.blur)).astype(np.uint8)
+        lines = np.rint(gaussian_blur(lines.astype(np.float32), sketch.blur)).astype(np.uint8)
     if sketch.noise:
         lines = add_noise(lines, sketch.noise, generator(sketch.seed, "sketchify", key, "noise"))
     return lines
 
 
 def thin(lines: np.ndarray) -> np.ndarray:
-    """Thin what is darker than 128 to lines one pixel wide, connected as before."""
-    from skimage.morphology import skeletonize  # it takes a while, and few ask for it
+    """Thin everything darker than 128 to lines one pixel wide, connected as before."""
+    from skimage.morphology import skeletonize  # imported here, since the import is slow and rarely needed
 
     return np.where(skeletonize(lines < 128), 0, 255).astype(np.uint8)
 
@@ -46,10 +45,10 @@ def widen(lines: np.ndarray, weight: int) -> np.ndarray:
 
 
 def hatch(lines: np.ndarray, image: np.ndarray, distance: int) -> np.ndarray:
-    """Hatch the dark of `image` with slanting lines, `distance` pixels apart along a row."""
+    """Hatch the dark parts of `image` with slanting lines, `distance` pixels apart along a row."""
     height, width = lines.shape
-    gray = pixels.resize(grayscale(image), width, height).astype(np.float32)
-    tone = pixels.gaussian_blur(gray, distance / 2)  # no smaller speck than the hatching is hatched
+    gray = resize(grayscale(image), width, height).astype(np.float32)
+    tone = gaussian_blur(gray, distance / 2)  # so that specks smaller than the distance are not hatched
     down, across = np.ogrid[:height, :width]
     strokes = ((across + down) % distance == 0) & (tone < DARK)
     strokes |= ((across - down) % distance == 0) & (tone < DARKEST)
@@ -57,11 +56,11 @@ def hatch(lines: np.ndarray, image: np.ndarray, distance: int) -> np.ndarray:
 
 
 def fade(lines: np.ndarray, level: float) -> np.ndarray:
-    """Raise black to `level`, and all between it and white in proportion."""
+    """Raise black to `level`, and the levels between it and white in proportion."""
     return np.rint(level + lines.astype(np.float32) * np.float32(1 - level / 255)).astype(np.uint8)
 
 
 def add_noise(lines: np.ndarray, deviation: float, random: np.random.Generator) -> np.ndarray:
-    """Add normal noise, of a standard deviation in levels."""
+    """Add normal noise whose standard deviation is given in levels."""
     noise = random.standard_normal(lines.shape, np.float32) * np.float32(deviation)
     return np.rint(np.clip(lines + noise, 0, 255)).astype(np.uint8)

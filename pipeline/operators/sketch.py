@@ -1,10 +1,10 @@
-"""Color -> sketch, and how complex a sketch is. A sketch is uint8 gray (H, W): black lines on white."""
+"""Color -> sketch, and its complexity. A sketch is uint8 gray (H, W): black lines on white."""
 
 from dataclasses import Field, fields, replace
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
-import cv2
 import numpy as np
 
 from pipeline.chance import fraction
@@ -17,32 +17,33 @@ from pipeline.operators.lines import CANON_SIDE, black_share
 from pipeline.operators.pen import apply_pen
 from pipeline.params import Sketch
 
-EXTRACTOR_MODULE = (
-    "pipeline.operators.anime2sketch"  # imported by name: only learned sketches depend on it, and on torch
-)
+# Imported by name, so that only learned sketches depend on it, and on torch.
+EXTRACTOR_MODULE = "pipeline.operators.anime2sketch"
 RANGE_DECIMALS = 6  # decimals of a number drawn from a range
 
 
 def draw_sketch(image: np.ndarray, sketch: Sketch, key: str = "") -> np.ndarray:
-    """Draw a sketch (H, W) of an RGB or gray picture as `sketch` says; its method may not be own.
+    """Draw a sketch (H, W) of an RGB or gray picture; the method may not be own.
 
-    `key` decides what is drawn from ranges, and the noise. Raise Halt if weights cannot be used.
+    `key` seeds the noise and the numbers drawn from ranges. Raise Halt if weights cannot be used.
     """
-    fixed = resolve(sketch, key)
-    return apply_pen(trace(image, fixed), image, fixed, key)
+    resolved = resolve(sketch, key)
+    return apply_pen(trace(image, resolved), image, resolved, key)
 
 
 def trace(image: np.ndarray, sketch: Sketch) -> np.ndarray:
-    """Draw the lines of an RGB or gray picture by the method that `sketch` names, but not by own.
+    """Draw the lines of an RGB or gray picture by the method of a resolved sketch.
 
-    Raise Halt if that is learned and its weights cannot be used.
+    Raise ValueError if the method is own, Halt if it is learned and its weights cannot be used.
     """
     if sketch.method == "learned":
         return import_module(EXTRACTOR_MODULE).extract_lines(image, sketch.weights, sketch.sha256)
     gray = pixels.grayscale(image)
     match sketch.method:
-        case "threshold" | "mean":
-            return lines.threshold(gray, sketch.blocksize, sketch.c, mean=sketch.method == "mean")
+        case "threshold":
+            return lines.threshold(gray, sketch.blocksize, sketch.c)
+        case "mean":
+            return lines.threshold(gray, sketch.blocksize, sketch.c, mean=True)
         case "xdog-a":
             return lines.xdog(gray, sketch.sigma, sketch.k, 1, sketch.gamma, sketch.eps, sketch.phi)
         case "xdog-p":
@@ -57,19 +58,20 @@ def trace(image: np.ndarray, sketch: Sketch) -> np.ndarray:
 
 
 def resolve(sketch: Sketch, key: str) -> Sketch:
-    """Put numbers in place of a preset and of ranges, which are drawn for the picture `key`."""
+    """Replace the preset by its settings, and each range by a number drawn for the picture `key`."""
+    numbers: dict[str, Any] = {}
     if sketch.preset != "none":
-        sketch = replace(sketch, preset="none", **PRESETS[sketch.preset])
-    drawn = {
-        field.name: number_in_range(field, span, fraction(sketch.seed, "sketchify", key, field.name))
-        for field in fields(sketch)
-        if isinstance(value := getattr(sketch, field.name), str) and (span := parse_range(field, value))
-    }
-    return replace(sketch, **drawn) if drawn else sketch
+        numbers = {"preset": "none"} | PRESETS[sketch.preset]
+    for field in fields(sketch):
+        value = getattr(sketch, field.name)
+        if isinstance(value, str) and (span := parse_range(field, value)):
+            part = fraction(sketch.seed, "sketchify", key, field.name)
+            numbers[field.name] = number_in_range(field, span, part)
+    return replace(sketch, **numbers)
 
 
 def number_in_range(field: Field, span: tuple[float, float], part: float) -> float:
-    """Return the number that lies at `part`, in [0, 1), of a range: an integer where the ends are."""
+    """Return the number at the share `part`, in [0, 1), of a range: an integer if its ends are integers."""
     low, high = span
     if isinstance(low, float):
         return min(max(round(low + part * (high - low), RANGE_DECIMALS), low), high)
@@ -78,45 +80,47 @@ def number_in_range(field: Field, span: tuple[float, float], part: float) -> flo
 
 
 def complexity(image: np.ndarray, sketch: Sketch, key: str = "") -> float:
-    """Measure the share of black in the lines of a square picture at 256 px, before the pen, in percent."""
+    """Return the share of black in the lines of a square picture at 256 px, before the pen, in percent."""
     return black_share(trace(pixels.resize(image, CANON_SIDE, CANON_SIDE), resolve(sketch, key)))
 
 
 def extra_modules(sketch: Sketch) -> tuple[str, ...]:
-    """Name the modules, beside this one, that decide a sketch of these parameters."""
+    """Name the modules besides this one that decide a sketch with these parameters."""
     return (EXTRACTOR_MODULE,) if sketch.method == "learned" else ()
 
 
 def make_sketch(picture: bytes, key: str, params: Sketch, sketch: bytes | None = None) -> Result:
     """Draw the sketch of an encoded picture, or use `sketch`, the artist's own, if the method is own.
 
-    The metadata are the parameters used, with the numbers drawn from ranges, and the complexity in percent.
-    Of the weights they hold the name alone, since their folder changes no pixel. Raise BadImage.
+    The metadata are the parameters, with the numbers drawn from ranges, and the complexity in percent. Of the
+    path of the weights they have only the name, since the folder changes no pixel. Raise BadImage if a file
+    cannot be decoded, or if the artist's own sketch is missing.
     """
-    fixed = resolve(params, key)
-    if fixed.method == "own":
-        drawn, measured = decode_own_sketch(sketch)
-        image = codec.decode(picture) if fixed.hatch else drawn
+    resolved = resolve(params, key)
+    if resolved.method == "own":
+        drawn = decode_own_sketch(sketch)
+        percent = black_share(pixels.resize(drawn, CANON_SIDE, CANON_SIDE))
+        image = codec.decode(picture) if resolved.hatch else drawn
     else:
         image = codec.decode(picture)
-        drawn = trace(image, fixed)
-        measured = black_share(drawn) if drawn.shape == (CANON_SIDE, CANON_SIDE) else complexity(image, fixed)
-    reported = {"preset": params.preset, "weights": Path(params.weights).name, "complexity": measured}
-    return Result(apply_pen(drawn, image, fixed, key), vars(fixed) | reported)
+        drawn = trace(image, resolved)
+        canonical = drawn.shape == (CANON_SIDE, CANON_SIDE)
+        percent = black_share(drawn) if canonical else complexity(image, resolved)
+    metadata = {"preset": params.preset, "weights": Path(params.weights).name, "complexity": percent}
+    return Result(apply_pen(drawn, image, resolved, key), vars(resolved) | metadata)
 
 
-def decode_own_sketch(sketch: bytes | None) -> tuple[np.ndarray, float]:
-    """Decode a sketch that came with its picture, and measure its complexity. Raise BadImage("no sketch")."""
+def decode_own_sketch(sketch: bytes | None) -> np.ndarray:
+    """Decode a sketch that came with its picture, to gray. Raise BadImage("no sketch") if there is none."""
     if sketch is None:
         raise BadImage("no sketch")
-    drawn = cv2.cvtColor(codec.decode(sketch), cv2.COLOR_RGB2GRAY)
-    return drawn, black_share(pixels.resize(drawn, CANON_SIDE, CANON_SIDE))
+    return pixels.grayscale(codec.decode(sketch))
 
 
 def pin_weights(sketch: Sketch) -> Sketch:
-    """Put the SHA-256 of the weights beside their path, so that other weights are another step.
+    """Fill in the SHA-256 of the weights, so that other weights have another fingerprint.
 
-    Raise Halt if there is no such file, or its hash is not `sketch.sha256`.
+    Raise Halt if the file is missing, or its hash is not `sketch.sha256`.
     """
     if sketch.method != "learned":
         return sketch
@@ -124,12 +128,12 @@ def pin_weights(sketch: Sketch) -> Sketch:
 
 
 def xdog_form_a(sigma: float, k: float, gamma: float, eps: float, phi: float) -> dict:
-    """Name the settings of a form A."""
+    """Return the settings of an XDoG in form A."""
     return {"method": "xdog-a", "sigma": sigma, "k": k, "gamma": gamma, "eps": eps, "phi": phi}
 
 
 def xdog_form_p(sigma: float, k: float, p: float) -> dict:
-    """Name the settings of a form P; those in use agree on the threshold."""
+    """Return the settings of an XDoG in form P; the published ones share eps and phi."""
     return {"method": "xdog-p", "sigma": sigma, "k": k, "p": p, "eps": 0.01, "phi": 1e9}
 
 

@@ -1,4 +1,4 @@
-"""One picture drawn in every way, for a sheet that compares them as the literature does."""
+"""One picture drawn by every sketch method, for a sheet that compares them."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -9,14 +9,14 @@ from pipeline.operators.sketch import PRESETS, complexity, draw_sketch
 from pipeline.params import Sketch
 
 BLOCKSIZES = (3, 5, 7, 9, 11, 13)  # those that the literature compares
-PLAIN_METHODS = ("canny", "dog", "pencil")  # methods that have no preset
-TILES_PER_ROW = 7  # the original and the usual blocksizes
+PLAIN_METHODS = ("canny", "dog", "pencil")  # methods without presets
+TILES_PER_ROW = 7  # the original and BLOCKSIZES
 
 
 def list_methods(thresholds: Iterable[int] = BLOCKSIZES, weights: str = "") -> list[dict[str, Sketch]]:
-    """Name the sketches to compare: a threshold per blocksize, and then all others.
+    """Return two groups of sketches to compare, by name: a threshold per blocksize, and all other methods.
 
-    With `weights`, the learned one is among them. Raise ValueError for a blocksize out of its bounds.
+    With `weights`, the learned method is among them. Raise ValueError if a blocksize is out of bounds.
     """
     mean = Sketch(method="mean")
     others = {f"mean-b{mean.blocksize}": mean}
@@ -30,20 +30,22 @@ def list_methods(thresholds: Iterable[int] = BLOCKSIZES, weights: str = "") -> l
 def draw_swatches(
     name: str, picture: bytes, groups: Sequence[Mapping[str, Sketch]], side: int
 ) -> list[Strip]:
-    """Draw a picture in all ways, cropped to a square around its center; each group begins a row.
+    """Draw all sketches of a picture, cropped to a square around its center; each group starts a row.
 
-    The captions tell the complexity, at 256 px whatever `side` is, in percent. Raise BadImage, or Halt if
-    weights cannot be used.
+    `name` is the title of the first row. The captions give the complexity at 256 px, whatever `side` is, in
+    percent. Raise BadImage if the picture cannot be decoded, Halt if weights cannot be used.
     """
     image = codec.decode(picture, least=max(side, CANON_SIDE))
-    shown, measured = (pixels.square(image, length) for length in (side, CANON_SIDE))
-    drawn = [
+    original, canon = pixels.square(image, side), pixels.square(image, CANON_SIDE)
+    rows = [
         [
-            (draw_sketch(shown, way), f"{label}  {complexity(measured, way):.1f} %")
-            for label, way in group.items()
+            (draw_sketch(original, sketch), f"{label}  {complexity(canon, sketch):.1f} %")
+            for label, sketch in group.items()
         ]
         for group in groups
     ]
-    drawn[0].insert(0, (shown, "original"))
-    lines = [tiles[at : at + TILES_PER_ROW] for tiles in drawn for at in range(0, len(tiles), TILES_PER_ROW)]
+    rows[0].insert(0, (original, "original"))
+    lines = [
+        row[start : start + TILES_PER_ROW] for row in rows for start in range(0, len(row), TILES_PER_ROW)
+    ]
     return [Strip("" if number else name, tiles) for number, tiles in enumerate(lines)]

@@ -1,8 +1,7 @@
 """Color -> reference: a thin-plate spline bends the picture, a jitter tints it, a flip may mirror it.
 
-The facts tell what was drawn, and from them the flow and the reference can be rebuilt.
-
-Points are (x, y) in [0, 1] of the picture; pixel i of n lies at (i + 0.5) / n.
+The metadata have all random numbers, so that the flow and the reference can be rebuilt from them. Points are
+(x, y) in [0, 1] of the picture; the center of pixel i of n is at (i + 0.5) / n.
 """
 
 from functools import lru_cache
@@ -15,11 +14,11 @@ from pipeline.images import codec
 from pipeline.images.result import Result
 from pipeline.params import Reference
 
-LATTICE_SIDE = 256  # beyond this side the displacement is computed at fewer points and enlarged
+LATTICE_SIDE = 256  # for larger pictures the displacement is computed at this size and enlarged
 
 
 def draw_displacements(key: str, params: Reference, variant: str = "") -> tuple[np.ndarray, np.ndarray]:
-    """Draw the displacements (grid * grid, 2) of the points, and the shift of each channel in levels."""
+    """Draw the displacements (grid * grid, 2) of the control points and the shift (3) of the channels."""
     random = chance.generator(params.seed, "reference", key, variant)
     points = random.uniform(-params.strength, params.strength, (params.grid**2, 2))
     shift = random.uniform(-params.jitter, params.jitter, 3)
@@ -27,33 +26,33 @@ def draw_displacements(key: str, params: Reference, variant: str = "") -> tuple[
 
 
 def is_flipped(key: str, params: Reference, variant: str = "") -> bool:
-    """Tell whether a reference is mirrored; raising `flip` only adds such references."""
+    """Return whether a reference is mirrored; raising `flip` only adds such references."""
     return chance.fraction(params.seed, "reference", key, variant, "flip") < params.flip
 
 
 def spline_flow(points: np.ndarray, height: int, width: int, flip: bool = False) -> np.ndarray:
     """Compute where each pixel of the reference comes from: (height, width, 2), x and y in [0, 1].
 
-    `points` are the displacements of the control points, row by row: what lies at a control point plus its
-    displacement comes to lie at the control point. Between runs the thin-plate spline (Bookstein, 1989).
-    With `flip` the bent picture is mirrored, left to right.
+    `points` are the displacements (grid * grid, 2) of the control points, row by row. A control point takes
+    its pixel from itself plus its displacement; between them a thin-plate spline interpolates (Bookstein,
+    1989). With `flip` the bent picture is mirrored, left to right.
     """
     points = np.asarray(points, np.float64)
     side = min(max(height, width), LATTICE_SIDE)
-    moved = (points.T @ spline_basis(round(len(points) ** 0.5), side)).reshape(2, side, side)
+    planes = (points.T @ spline_basis(round(len(points) ** 0.5), side)).reshape(2, side, side)
     if (height, width) != (side, side):
-        moved = np.stack(
-            [cv2.resize(plane, (width, height), interpolation=cv2.INTER_CUBIC) for plane in moved]
+        planes = np.stack(
+            [cv2.resize(each, (width, height), interpolation=cv2.INTER_CUBIC) for each in planes]
         )
-    moved[0] += pixel_centers(width)
-    moved[1] += pixel_centers(height)[:, None]
-    at = moved.transpose(1, 2, 0)
-    return at[:, ::-1] if flip else at
+    planes[0] += pixel_centers(width)
+    planes[1] += pixel_centers(height)[:, None]
+    flow = planes.transpose(1, 2, 0)
+    return flow[:, ::-1] if flip else flow
 
 
 @lru_cache(maxsize=4)
 def spline_basis(grid: int, side: int) -> np.ndarray:
-    """Compute (grid * grid, side * side): the displacement of each pixel is linear in that of the points.
+    """Compute the matrix (grid * grid, side * side) that takes displacements of points to those of pixels.
 
     The spline through values v at control points c is f(x) = sum w U(|x - c|) + a . (1, x), with
     U(r) = r^2 log r; w and a solve a linear system whose right side is v. So f at fixed pixels is v
@@ -64,60 +63,60 @@ def spline_basis(grid: int, side: int) -> np.ndarray:
     system = np.zeros((n + 3, n + 3))
     system[:n] = spline_terms(control, control)
     system[n:, :n] = system[:n, n:].T
-    return np.ascontiguousarray(
-        (spline_terms(lattice_points(pixel_centers(side)), control) @ np.linalg.inv(system)[:, :n]).T
-    )
+    terms = spline_terms(lattice_points(pixel_centers(side)), control)
+    return np.ascontiguousarray((terms @ np.linalg.inv(system)[:, :n]).T)
 
 
-def spline_terms(at: np.ndarray, control: np.ndarray) -> np.ndarray:
-    """Evaluate the functions of which a spline is the sum, at points (m, 2): (m, n + 3)."""
-    squared = ((at[:, None] - control) ** 2).sum(axis=2)
+def spline_terms(points: np.ndarray, control: np.ndarray) -> np.ndarray:
+    """Evaluate the n + 3 terms of a spline with control points (n, 2) at points (m, 2): (m, n + 3)."""
+    squared = ((points[:, None] - control) ** 2).sum(axis=2)
     radial = 0.5 * squared * np.log(np.where(squared > 0, squared, 1))
-    return np.hstack([radial, np.ones((len(at), 1)), at])
+    return np.hstack([radial, np.ones((len(points), 1)), points])
 
 
-def lattice_points(along: np.ndarray) -> np.ndarray:
-    """List the points (n * n, 2) of a square lattice, row by row."""
-    return np.stack(np.meshgrid(along, along), axis=2).reshape(-1, 2)
+def lattice_points(coordinates: np.ndarray) -> np.ndarray:
+    """Return the points (n * n, 2) of the square lattice with these coordinates, row by row."""
+    return np.stack(np.meshgrid(coordinates, coordinates), axis=2).reshape(-1, 2)
 
 
 def pixel_centers(side: int) -> np.ndarray:
-    """List the centers of `side` pixels in [0, 1]."""
+    """Return the centers of `side` pixels in [0, 1]."""
     return (np.arange(side) + 0.5) / side
 
 
-def warp(image: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """Take each pixel (H, W, 3) from where a flow says, bilinearly, reflected at the border."""
+def warp(image: np.ndarray, flow: np.ndarray) -> np.ndarray:
+    """Warp a picture (H, W, 3) by a flow (H, W, 2), bilinearly, reflected at the border."""
     height, width = image.shape[:2]
-    x, y = ((at[..., axis] * side - 0.5).astype(np.float32) for axis, side in enumerate((width, height)))
+    x = (flow[..., 0] * width - 0.5).astype(np.float32)
+    y = (flow[..., 1] * height - 0.5).astype(np.float32)
     return cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
 
 
 def tint_picture(image: np.ndarray, shift: np.ndarray) -> np.ndarray:
     """Add a shift in levels to each channel, within [0, 255]."""
-    levels = np.arange(256)[None, :, None]  # all that there are: what becomes of them is a short table
+    levels = np.arange(256)[None, :, None]  # a lookup table is faster than arithmetic on all pixels
     return cv2.LUT(image, np.clip(np.rint(levels + shift), 0, 255).astype(np.uint8))
 
 
 def draw_reference(key: str, params: Reference, variant: str = "") -> dict:
-    """Draw all that makes the reference of a sample, and tell by which parameters."""
+    """Draw the random numbers of the reference of a sample; return them with the parameters, as metadata."""
     points, shift = draw_displacements(key, params, variant)
-    facts = {name: getattr(params, name) for name in ("grid", "order", "strength", "jitter")}
-    facts |= {"points": points.tolist(), "shift": shift.tolist(), "flip": is_flipped(key, params, variant)}
-    return facts | {"subject": "own"}
+    metadata = {name: getattr(params, name) for name in ("grid", "order", "strength", "jitter")}
+    metadata |= {"points": points.tolist(), "shift": shift.tolist()}
+    return metadata | {"flip": is_flipped(key, params, variant), "subject": "own"}
 
 
-def bend_picture(image: np.ndarray, facts: dict) -> np.ndarray:
-    """Make the reference of a picture from what the facts of its column tell.
+def bend_picture(image: np.ndarray, metadata: dict) -> np.ndarray:
+    """Make the reference of a picture from its metadata.
 
-    Tinted before, it is exactly the warp of the tinted picture, which some systems train to reach. Tinted
-    after, what is clipped is the mixture of pixels and not each of them.
+    With the order before, the reference is exactly the warp of the tinted picture, which some systems take as
+    their target. With after, the interpolated colors are clipped instead of the color of each pixel.
     """
-    at = spline_flow(facts["points"], image.shape[0], image.shape[1], facts["flip"])
-    shift = np.array(facts["shift"])
-    if facts["order"] == "before":
-        return warp(tint_picture(image, shift), at)
-    return tint_picture(warp(image, at), shift)
+    flow = spline_flow(metadata["points"], image.shape[0], image.shape[1], metadata["flip"])
+    shift = np.array(metadata["shift"])
+    if metadata["order"] == "before":
+        return warp(tint_picture(image, shift), flow)
+    return tint_picture(warp(image, flow), shift)
 
 
 def make_reference(picture: bytes, key: str, params: Reference, relative: bytes | None = None) -> Result:

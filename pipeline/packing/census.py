@@ -10,7 +10,15 @@ HUB_SPLITS = {"train": "train", "val": "validation", "test": "test"}  # our name
 HOST_PATTERN = re.compile(
     r"https?://(?:[^/?#@]*@)?((?:[a-z0-9_-]+\.)+[a-z][a-z0-9-]*)(?=[:/?#]|$)", re.IGNORECASE
 )
-PRIVATE_DOMAINS = (".local", ".localhost", ".lan", ".home", ".internal", ".corp", ".test")
+PRIVATE_DOMAINS = (
+    ".local",
+    ".localhost",
+    ".lan",
+    ".home",
+    ".internal",
+    ".corp",
+    ".test",
+)  # suffixes of private hosts
 
 
 @dataclass
@@ -24,21 +32,22 @@ class Census:
     licenses: Counter[str] = field(default_factory=Counter)
     hosts: Counter[str] = field(default_factory=Counter)
     members: Counter[str] = field(default_factory=Counter)
-    fields: Counter[str] = field(default_factory=Counter)  # of the JSON members
+    facts: Counter[str] = field(default_factory=Counter)
 
-    def add(self, metadata: Mapping[str, Any], split: str, members: Iterable[str]) -> None:
+    def add(self, facts: Mapping[str, Any], split: str, members: Iterable[str]) -> None:
         """Count a sample by its metadata, its split, and the suffixes of its members."""
-        artists = set(split_names(metadata.get("artist")))
+        artists = set(split_names(facts.get("artist")))
         self.splits[split] += 1
-        self.ratings[str(metadata.get("rating") or "")] += 1
-        self.tags.update(set(split_names(metadata.get("tags"))) - artists)
+        self.ratings[str(facts.get("rating") or "")] += 1
+        self.tags.update(set(split_names(facts.get("tags"))) - artists)
         self.artists.update(artists or {""})
-        self.licenses[str(metadata.get("license") or "unknown")] += 1
-        self.hosts[host_of(metadata.get("source"))] += 1
+        self.licenses[str(facts.get("license") or "unknown")] += 1
+        self.hosts[host_of(facts.get("source"))] += 1
         self.members.update(list(members))  # Counter would add the values of a mapping
-        self.fields.update({*metadata, "split"})
+        self.facts.update({*facts, "split"})
 
     def __len__(self) -> int:
+        """Return the number of samples."""
         return self.splits.total()
 
     @property
@@ -53,12 +62,12 @@ class Census:
         return sorted(names, key=lambda name: (name != "color", name))
 
 
-def split_names(value: object) -> list[str]:
+def split_names(value: Any) -> list[str]:
     """Return the names in a list, or in a string that separates them by spaces."""
     return [str(each) for each in value] if isinstance(value, list) else str(value or "").split()
 
 
-def host_of(address: object) -> str:
+def host_of(address: Any) -> str:
     """Return the host of a web address; "" for anything else and for a private host."""
     found = HOST_PATTERN.match(str(address))
     host = found.group(1).lower() if found else ""

@@ -23,7 +23,7 @@ from pipeline.images import codec, png
 from pipeline.progress import Tick, quiet
 from pipeline.shards.column import Shard, check_destination, open_column, write_shard
 from pipeline.shards.ledger import LEDGER, write_ledger
-from pipeline.shards.tar import Row, StagedSample
+from pipeline.shards.tar import Row, Sample
 from pipeline.sources.checks import FileRejected, Folder, StoredFile, WantedFile, choose_file
 from pipeline.sources.posts import Post, count_posts, post_key, read_posts, tags_of
 from pipeline.sources.store import Store
@@ -73,7 +73,7 @@ class PostBatch:
     posts: list[Post]
     path: Path
     note: Path | None  # where to remember the shard
-    samples: list[Future[StagedSample | FileRejected]] = field(default_factory=list)
+    samples: list[Future[Sample | FileRejected]] = field(default_factory=list)
     rejects: list[tuple[str, str, str]] = field(default_factory=list)
     shard: Shard | None = None
 
@@ -177,7 +177,7 @@ def finish(batch: PostBatch, tally: FetchReport, tick: Tick) -> Shard:
     return batch.shard
 
 
-def arriving_samples(batch: PostBatch, tally: FetchReport, tick: Tick) -> Iterator[StagedSample]:
+def arriving_samples(batch: PostBatch, tally: FetchReport, tick: Tick) -> Iterator[Sample]:
     """Yield the samples of a batch as their files arrive; collect the rejects."""
     for post, waiting in zip(batch.posts, batch.samples, strict=True):
         made = waiting.result()
@@ -204,7 +204,7 @@ def recall(batch: PostBatch, again: bool) -> bool:
     if again and known["rejects"]:
         return False
     batch.rejects = [tuple(row) for row in known["rejects"]]
-    batch.shard = Shard(batch.path, **known["shard"], known_rows=tuple(map(Row.parse, known["rows"])))
+    batch.shard = Shard(batch.path, **known["shard"], made=tuple(map(Row.parse, known["rows"])))
     return True
 
 
@@ -224,7 +224,7 @@ def remember(batch: PostBatch, shard: Shard) -> None:
 # ---------------------------------------------------------------- samples
 
 
-def make_sample(files: Files, post: Post) -> StagedSample | FileRejected:
+def make_sample(files: Files, post: Post) -> Sample | FileRejected:
     """Fetch the files of a post and make its sample, or return why not. Raise Halt."""
     try:
         return gather(files, post)
@@ -232,7 +232,7 @@ def make_sample(files: Files, post: Post) -> StagedSample | FileRejected:
         return FileRejected(reject.reason, reject.detail)  # without the traceback, which would hold memory
 
 
-def gather(files: Files, post: Post) -> StagedSample:
+def gather(files: Files, post: Post) -> Sample:
     """Fetch the files of a post and make its sample. Raise Reject or Halt."""
     file = choose_file(post, files.params)
     kept = files.obtain(file)
@@ -242,7 +242,7 @@ def gather(files: Files, post: Post) -> StagedSample:
     elif sketch := post.get("sketch_url"):
         ext = PurePath(sketch).suffix[1:].lower()
         members[f"sketch.{ext}"] = files.obtain(WantedFile(sketch, ext)).path
-    return StagedSample(post_key(post), members | {"json": dumps(post_metadata(post, kept))})
+    return Sample(post_key(post), members | {"json": dumps(post_metadata(post, kept))})
 
 
 def post_metadata(post: Post, kept: StoredFile) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from PIL import ImageFont
 from safetensors.torch import save_file
 from typer.testing import CliRunner
 
-from pipeline import files, params
+from pipeline import files
 from pipeline.images import codec, pixels, png, sheets
 from pipeline.images.sheets import (
     HAIRLINE,
@@ -23,7 +23,7 @@ from pipeline.images.sheets import (
     wrap_words,
 )
 from pipeline.operators.anime2sketch import Extractor
-from pipeline.operators.sketch import complexity, draw_sketch
+from pipeline.operators.sketch import draw_sketch
 from pipeline.operators.swatches import draw_swatches, list_methods
 from pipeline.params import Sketch
 from stages import prep
@@ -183,42 +183,6 @@ def test_a_page_of_nothing_is_white_but_for_its_titles(rows):
     assert (sheet.dtype, sheet.shape[2]) == (np.uint8, 3)
     assert (sheet == 255).all() == (not rows or not rows[0].title)
     png.encode_png(sheet)
-
-
-def test_the_ways_are_every_blocksize_preset_and_method_that_draws():
-    methods = Sketch.__dataclass_fields__["method"].metadata["names"]
-    drawn = [way for group in list_methods((3, 7), "netG.pth") for way in group.values()]
-    assert [way.blocksize for way in drawn if (way.method, way.preset) == ("threshold", "none")] == [3, 7]
-    assert [way.preset for way in drawn if way.preset != "none"] == list(params.PRESET_NAMES)
-    others = [way.method for way in drawn if way.preset == "none" and way.method != "threshold"]
-    assert sorted(others) == sorted(set(methods) - {"threshold", "own", *params.XDOG_METHODS})
-    assert not [way for group in list_methods() for way in group.values() if way.method == "learned"]
-
-
-def labels(rows):
-    """List the captions, and the pictures by the name that the caption begins with."""
-    tiles = [tile for row in rows for tile in row.tiles]
-    return [caption for _, caption in tiles], {caption.split("  ")[0]: shown for shown, caption in tiles}
-
-
-@pytest.mark.parametrize("side", [64, 256])
-def test_a_comparison_holds_the_original_and_every_sketch_once_with_its_complexity(side):
-    image = picture(1, 300, 280)
-    groups = list_methods((5, 9))
-    captions, shown = labels(draw_swatches("girl", png.encode_png(image), groups, side))
-    square, canon = pixels.square(image, side), pixels.square(image, 256)
-    np.testing.assert_array_equal(shown.pop("original"), square)
-    named = groups[0] | groups[1]
-    assert list(shown) == list(named)
-    assert captions[1:] == [f"{name}  {complexity(canon, way):.1f} %" for name, way in named.items()]
-    for name, way in named.items():
-        np.testing.assert_array_equal(shown[name], draw_sketch(square, way))
-
-
-def test_rows_are_no_wider_than_the_usual_comparison_and_the_first_alone_is_titled():
-    rows = draw_swatches("girl", png.encode_png(picture(1)), list_methods(range(3, 29, 2)), SIDE)
-    assert [row.title for row in rows] == ["girl"] + [""] * (len(rows) - 1)
-    assert [len(row.tiles) for row in rows] == [7, 7, 7, 6]
 
 
 def run(*arguments):

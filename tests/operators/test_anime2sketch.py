@@ -1,4 +1,4 @@
-"""The learned extractor is the published network, and takes only weights that fit it."""
+"""The extractor of lines is the published network, and loads only weights that fit it."""
 
 import hashlib
 from pathlib import Path
@@ -24,14 +24,14 @@ WIDTH = 4  # the published one has 64
 
 @pytest.fixture
 def network():
-    """Make a small network of random weights."""
+    """A small network with random weights."""
     torch.manual_seed(1)
     return Extractor(WIDTH).eval()
 
 
 @pytest.fixture
 def weights(network, tmp_path):
-    """Save them."""
+    """The path of a file with its weights."""
     path = tmp_path / "netG.safetensors"
     save_file(network.state_dict(), path)
     return str(path)
@@ -74,13 +74,13 @@ def by_hand(tensors, x):
     return F.conv_transpose2d(F.relu(x), *layer(prefixes[0] + "3"), 2, 1).tanh()
 
 
-def test_the_network_is_the_one_written_by_hand(network):
+def test_the_network_computes_what_the_layers_written_out_compute(network):
     x = torch.rand(1, 3, 256, 512) * 2 - 1
     with torch.inference_mode():
         assert (network(x) - by_hand(network.state_dict(), x)).abs().max() < 1e-4
 
 
-def test_a_picture_is_drawn_as_the_network_draws_it(network, weights):
+def test_the_lines_are_the_output_of_the_network_in_levels(network, weights):
     image = picture(2, 512, 256)
     pixels = torch.from_numpy(image / 127.5 - 1).float().permute(2, 0, 1)[None]
     with torch.inference_mode():
@@ -92,14 +92,14 @@ def test_a_picture_is_drawn_as_the_network_draws_it(network, weights):
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (100, 60), (300, 420)])
-def test_a_picture_of_any_size_keeps_it_and_a_gray_one_is_drawn_as_if_colored(weights, shape):
+def test_lines_have_the_size_of_the_picture_and_gray_counts_as_rgb(weights, shape):
     gray = cv2.cvtColor(picture(3, shape[1], shape[0]), cv2.COLOR_RGB2GRAY)
     drawn = extract_lines(gray, weights)
     assert (drawn.shape, drawn.dtype) == (shape, np.uint8)
     np.testing.assert_array_equal(drawn, extract_lines(np.dstack([gray] * 3), weights))
 
 
-def test_the_number_of_threads_changes_no_pixel_and_is_left_as_it_was(image, weights):
+def test_the_number_of_threads_changes_no_pixel_and_is_restored(image, weights):
     before = torch.get_num_threads()
     drawn = []
     try:
@@ -112,7 +112,7 @@ def test_the_number_of_threads_changes_no_pixel_and_is_left_as_it_was(image, wei
     np.testing.assert_array_equal(*drawn)
 
 
-def test_weights_are_taken_from_both_kinds_of_files_and_from_a_parallel_training(network, weights, tmp_path):
+def test_weights_load_from_both_file_formats_and_from_a_data_parallel_training(network, weights, tmp_path):
     tensors = {f"module.{name}": tensor for name, tensor in network.state_dict().items()}
     save_file(tensors, tmp_path / "parallel.safetensors")
     torch.save(tensors, tmp_path / "parallel.pth")
@@ -132,15 +132,14 @@ def test_the_weights_are_loaded_once(weights, image, monkeypatch):
 
 
 class Evil:
-    """Run code when it is unpickled."""
+    """An object that runs code when it is unpickled."""
 
     def __reduce__(self):
-        """Fail the test."""
         return exec, ("raise SystemExit('code was run')",)
 
 
-def spoil(tensors):
-    """Yield what does not fit, by name."""
+def misfits(tensors):
+    """Yield names of files and contents that do not fit the network."""
     first = "model.model.0.weight"
     yield "missing.pth", {name: tensor for name, tensor in tensors.items() if name != "model.model.3.bias"}
     yield "without.pth", {name: tensor for name, tensor in tensors.items() if name != first}
@@ -154,10 +153,10 @@ def spoil(tensors):
     yield "code.pth", {"model": Evil()}
 
 
-def test_a_file_that_does_not_fit_is_refused_in_one_sentence_and_no_code_in_it_runs(
+def test_a_file_that_does_not_fit_is_rejected_in_one_sentence_and_no_code_in_it_runs(
     network, weights, tmp_path
 ):
-    for name, tensors in spoil(network.state_dict()):
+    for name, tensors in misfits(network.state_dict()):
         torch.save(tensors, tmp_path / name)
     whole = Path(weights).read_bytes()
     torch.save(network.state_dict(), tmp_path / "whole.pth")
@@ -178,7 +177,7 @@ def test_a_file_that_does_not_fit_is_refused_in_one_sentence_and_no_code_in_it_r
 
 
 @pytest.mark.parametrize("name", ["nowhere.pth", "."])
-def test_a_missing_file_is_said_before_a_picture_is_drawn(tmp_path, name):
+def test_a_missing_file_is_reported_before_a_picture_is_drawn(tmp_path, name):
     sketch = Sketch(method="learned", weights=str(tmp_path / name))
     with pytest.raises(Halt, match=r"^.* is missing: download the weights, and name their file$"):
         pin_weights(sketch)
@@ -186,7 +185,7 @@ def test_a_missing_file_is_said_before_a_picture_is_drawn(tmp_path, name):
         make_sketch(png.encode_png(picture(1)), "1", sketch)
 
 
-def test_other_weights_at_the_same_place_make_other_work(weights):
+def test_other_weights_at_the_same_path_have_another_fingerprint(weights):
     sketch = Sketch(method="learned", weights=weights)
     pinned = pin_weights(sketch)
     assert pinned.sha256 == hashlib.sha256(Path(weights).read_bytes()).hexdigest()
@@ -198,9 +197,8 @@ def test_other_weights_at_the_same_place_make_other_work(weights):
     assert pin_weights(Sketch()) == Sketch()
 
 
-def test_the_facts_tell_the_weights_by_hash_and_not_where_they_lie(weights, image):
-    facts = make_sketch(
-        png.encode_png(image), "1", pin_weights(Sketch(method="learned", weights=weights))
-    ).metadata
-    assert facts["weights"] == "netG.safetensors"
-    assert len(facts["sha256"]) == 64
+def test_the_metadata_have_the_name_and_the_hash_of_the_weights_but_not_their_folder(weights, image):
+    sketch = pin_weights(Sketch(method="learned", weights=weights))
+    metadata = make_sketch(png.encode_png(image), "1", sketch).metadata
+    assert metadata["weights"] == "netG.safetensors"
+    assert len(metadata["sha256"]) == 64

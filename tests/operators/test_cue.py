@@ -1,4 +1,4 @@
-"""A cue is the blurred picture, hints on transparent ground, its main colors, or nothing at all."""
+"""A cue is the blurred picture, hints on transparent ground, a palette, or empty."""
 
 import io
 import json
@@ -37,7 +37,7 @@ def test_a_cue_is_within_one_level_of_scipy_in_float64(side):
 
 @pytest.mark.parametrize("size", [(256, 256), (100, 333), (512, 200), (3, 50), (13, 40)])
 @pytest.mark.parametrize("sigma", [5.0, 20.0, 60.0])
-def test_the_harshest_picture_too_is_blurred_within_one_level(size, sigma):
+def test_even_noise_and_checkers_are_blurred_within_one_level(size, sigma):
     noise = np.random.default_rng(1).integers(0, 2, (*size, 3), np.uint8) * 255
     half = noise[: size[0] // 2]
     half[:] = np.indices(half.shape[:2]).sum(axis=0)[..., None] % 2 * 255  # checkered
@@ -54,26 +54,26 @@ def test_sigma_is_scaled_with_the_side():
     assert np.abs(shrunk.astype(int) - draw_cue(image, Cue())).max() <= 1
 
 
-def test_a_flat_color_stays_itself_to_the_border():
+def test_a_flat_color_does_not_change_up_to_the_border():
     flat = np.full((40, 50, 3), (200, 10, 90), np.uint8)
     np.testing.assert_array_equal(draw_cue(flat, Cue()), flat)
 
 
-def test_none_gives_all_ones(image):
+def test_none_is_all_white(image):
     assert draw_cue(image, Cue(method="none")).min() == 255
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_the_picture_is_left_as_it_was(method, image):
+def test_the_picture_is_not_changed(method, image):
     before = image.copy()
     draw_cue(image, Cue(method=method), "1")
     np.testing.assert_array_equal(image, before)
 
 
 @pytest.mark.parametrize("method", ["gaussian", "none"])
-def test_a_blur_and_none_tell_method_and_sigma_alone(method, image):
-    made, facts = unpacked(cues.make_cue(png.encode_png(image), "1", Cue(method=method)))
-    assert facts == {"method": method, "sigma": 20.0}
+def test_the_metadata_of_a_blur_and_of_none_are_method_and_sigma(method, image):
+    made, metadata = unpacked(cues.make_cue(png.encode_png(image), "1", Cue(method=method)))
+    assert metadata == {"method": method, "sigma": 20.0}
     np.testing.assert_array_equal(made, draw_cue(image, Cue(method=method)))
 
 
@@ -96,7 +96,7 @@ def test_a_gray_picture_has_a_gray_cue(method):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_a_cue_depends_on_picture_key_and_seed_alone(method, image):
+def test_a_cue_depends_only_on_picture_key_and_seed(method, image):
     params = Cue(method=method)
     first = draw_cue(image, params, "1")
     others = [draw_cue(image, params, "2"), draw_cue(image, Cue(method=method, seed=1), "1")]
@@ -104,25 +104,25 @@ def test_a_cue_depends_on_picture_key_and_seed_alone(method, image):
     assert [np.array_equal(first, other) for other in others] == [method not in cues.HINT_METHODS] * 2
 
 
-@pytest.mark.parametrize("method", cues.DRAWN_METHODS)
-def test_a_cue_can_be_laid_again_from_its_facts(method, image):
-    made, facts = unpacked(cues.make_cue(png.encode_png(image), "7", Cue(method=method, seed=3)))
-    facts = json.loads(json.dumps(facts))
+@pytest.mark.parametrize("method", cues.MARK_METHODS)
+def test_a_cue_can_be_rendered_again_from_its_metadata(method, image):
+    made, metadata = unpacked(cues.make_cue(png.encode_png(image), "7", Cue(method=method, seed=3)))
+    metadata = json.loads(json.dumps(metadata))
     np.testing.assert_array_equal(
-        made, cues.render_marks(image, facts["drawn"], cues.params_from_metadata(facts))
+        made, cues.render_marks(image, metadata["drawn"], cues.params_from_metadata(metadata))
     )
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_the_facts_hold_the_parameters_that_decide_the_cue(method, image):
+def test_the_metadata_have_the_parameters_that_decide_the_cue(method, image):
     given = {"sigma": 9.0, "fewest": 3, "most": 4, "thin": 2, "thick": 3, "short": 5, "long": 6}
     params = Cue(method=method, **given, points=3.0, size=4, colors=2, seed=8)
-    made, facts = unpacked(cues.make_cue(png.encode_png(image), "1", params))
-    np.testing.assert_array_equal(made, draw_cue(image, cues.params_from_metadata(facts), "1"))
+    made, metadata = unpacked(cues.make_cue(png.encode_png(image), "1", params))
+    np.testing.assert_array_equal(made, draw_cue(image, cues.params_from_metadata(metadata), "1"))
 
 
 @pytest.mark.parametrize("method", cues.HINT_METHODS)
-def test_hints_lie_on_white_and_alpha_is_their_mask(method, image):
+def test_hints_are_on_white_and_alpha_is_their_mask(method, image):
     made = draw_cue(image, Cue(method=method), "1")
     assert made.shape == (64, 64, 4)
     assert set(np.unique(made[..., 3])) == {0, 255}
@@ -133,7 +133,7 @@ def test_hints_lie_on_white_and_alpha_is_their_mask(method, image):
     np.testing.assert_array_equal(codec.decode(png.encode_png(made)), made[..., :3])
 
 
-def test_a_stroke_along_the_rows_is_as_long_and_thick_as_it_says():
+def test_a_stroke_along_the_rows_has_its_length_and_thickness():
     spot = np.zeros((256, 256), bool)
     rows, columns, inside = cues.stroke_spot([0.5, 0.5, 0.0, 0.0, 20, 6], 256, 256)
     spot[rows, columns] = inside
@@ -200,7 +200,7 @@ def test_hints_are_scaled_with_the_short_side():
     assert stroke.sum() == 10 * 3
 
 
-def test_each_stroke_has_the_mean_color_of_the_picture_below_it_and_later_ones_lie_on_top():
+def test_each_stroke_has_the_mean_color_of_the_picture_below_it_and_later_strokes_lie_on_top():
     image = picture(2, 128, 128)
     rows = cues.draw_marks(image, "1", Cue(method="strokes"))
     expected = np.zeros((128, 128, 3))
@@ -222,7 +222,7 @@ def test_hints_cover_the_same_share_of_a_picture_of_any_size(method):
     assert covered[0] == pytest.approx(covered[1], rel=0.1)
 
 
-def test_strokes_are_as_many_and_as_large_as_asked_and_lie_everywhere():
+def test_strokes_have_the_numbers_and_sizes_asked_for_and_cover_the_picture():
     drawn = [cues.draw_marks(FLAT, key, Cue(method="strokes")) for key in KEYS]
     numbers = [len(rows) for rows in drawn]
     rows = np.concatenate(drawn)
@@ -247,11 +247,11 @@ def test_the_number_of_points_is_geometric_with_a_mean_of_eight():
     np.testing.assert_allclose(np.bincount(sizes.astype(int))[1:] / len(sizes), 1 / 9, atol=0.02)
 
 
-def test_one_point_can_be_asked_for():
+def test_a_mean_of_one_point_is_always_one_point():
     assert {len(cues.draw_marks(FLAT, key, Cue(method="points", points=1.0))) for key in KEYS[:50]} == {1}
 
 
-def test_a_palette_of_flat_colors_is_those_colors_the_most_frequent_first():
+def test_a_palette_of_flat_colors_has_these_colors_the_most_frequent_first():
     image = np.full((10, 10, 3), (250, 250, 250), np.uint8)
     image[:3], image[3:5, :5] = (200, 30, 40), (10, 20, 230)
     np.testing.assert_array_equal(
@@ -262,13 +262,13 @@ def test_a_palette_of_flat_colors_is_those_colors_the_most_frequent_first():
     assert (made == made[:1]).all()
 
 
-def test_where_the_pixels_lie_does_not_change_the_palette(image):
+def test_the_order_of_the_pixels_does_not_change_the_palette(image):
     mixed = np.random.default_rng(0).permutation(image.reshape(-1, 3)).reshape(image.shape)
     np.testing.assert_array_equal(cues.dominant_colors(image, 5), cues.dominant_colors(mixed, 5))
 
 
 @pytest.mark.parametrize("number", range(1, 6))
-def test_a_palette_is_about_as_near_to_the_pixels_as_those_of_scipy(number):
+def test_a_palette_has_about_the_error_of_k_means_in_scipy(number):
     image = picture(number, 48, 48)
     pixels = image.reshape(-1, 3).astype(float)
     ours = cues.dominant_colors(image, 6).astype(float)
@@ -281,7 +281,7 @@ def test_a_palette_is_about_as_near_to_the_pixels_as_those_of_scipy(number):
     assert error < 1.02 * further
 
 
-def test_more_colors_than_columns_leave_the_most_frequent():
+def test_with_more_colors_than_columns_the_most_frequent_remain():
     image = np.zeros((9, 1, 3), np.uint8)
     image[:6] = (0, 250, 0)
     assert (draw_cue(image, Cue(method="palette", colors=256)) == (0, 250, 0)).all()
@@ -289,23 +289,23 @@ def test_more_colors_than_columns_leave_the_most_frequent():
 
 @pytest.mark.parametrize("method", METHODS)
 def test_a_dropped_cue_is_white_and_its_mask_empty(method, image):
-    made, facts = unpacked(cues.make_cue(png.encode_png(image), "1", Cue(method=method, drop=1.0)))
-    assert facts["dropped"] is True
-    assert facts.get("drawn", []) == []
+    made, metadata = unpacked(cues.make_cue(png.encode_png(image), "1", Cue(method=method, drop=1.0)))
+    assert metadata["dropped"] is True
+    assert metadata.get("drawn", []) == []
     assert (made[..., :3] == 255).all()
     assert (made[..., 3:] == 0).all()
     assert made.shape[2] == (4 if method in cues.HINT_METHODS else 3)
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_a_cue_that_is_not_dropped_is_the_same_whatever_the_probability(method, image):
+def test_a_cue_that_is_not_dropped_does_not_depend_on_the_probability(method, image):
     key = next(key for key in KEYS if not cues.is_dropped(key, Cue(drop=0.5)))
-    made, facts = unpacked(cues.make_cue(png.encode_png(image), key, Cue(method=method, drop=0.5)))
-    assert (facts["drop"], facts["dropped"]) == (0.5, False)
+    made, metadata = unpacked(cues.make_cue(png.encode_png(image), key, Cue(method=method, drop=0.5)))
+    assert (metadata["drop"], metadata["dropped"]) == (0.5, False)
     np.testing.assert_array_equal(made, draw_cue(image, Cue(method=method), key))
 
 
-def test_as_many_are_dropped_as_asked_and_more_only_add_to_them():
+def test_the_share_of_dropped_cues_is_as_asked_and_a_larger_one_only_adds_some():
     before = set()
     for share in (0.0, 0.1, 0.5, 0.9, 1.0):
         gone = {key for key in KEYS if cues.is_dropped(key, Cue(drop=share))}
@@ -314,7 +314,7 @@ def test_as_many_are_dropped_as_asked_and_more_only_add_to_them():
         before = gone
 
 
-def test_which_are_dropped_depends_on_the_seed_and_on_no_other_draw():
+def test_dropping_depends_on_the_seed_and_on_no_other_random_number():
     gone = [[cues.is_dropped(key, Cue(drop=0.5, seed=seed)) for key in KEYS] for seed in (0, 1)]
     assert 0.4 < np.mean(np.equal(*gone)) < 0.6
     first = [chance.generator(0, "cue", key).random() < 0.5 for key in KEYS]

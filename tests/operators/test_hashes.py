@@ -1,4 +1,4 @@
-"""Pictures that look alike have near hashes, and so have drawings in other colors."""
+"""Pictures that look alike have near hashes, and so do drawings in other colors."""
 
 import io
 
@@ -44,7 +44,7 @@ def sketch(image):
     return lines.threshold(pixels.grayscale(canon(image)), 7, 2.0)
 
 
-def apart(one, other):
+def bits_apart(one, other):
     return (int.from_bytes(one) ^ int.from_bytes(other)).bit_count()
 
 
@@ -57,8 +57,8 @@ def drawings():
 def test_an_edit_keeps_both_hashes_near(drawings, edit):
     for drawing in drawings:
         edited = EDITS[edit](drawing)
-        assert apart(color_hash(canon(edited)), color_hash(canon(drawing))) <= HAMMING_RADIUS
-        assert apart(line_hash(sketch(edited)), line_hash(sketch(drawing))) <= HAMMING_RADIUS
+        assert bits_apart(color_hash(canon(edited)), color_hash(canon(drawing))) <= HAMMING_RADIUS
+        assert bits_apart(line_hash(sketch(edited)), line_hash(sketch(drawing))) <= HAMMING_RADIUS
 
 
 def test_other_drawings_of_the_same_subject_are_far(drawings):
@@ -66,17 +66,17 @@ def test_other_drawings_of_the_same_subject_are_far(drawings):
         [color_hash(canon(drawing)) for drawing in drawings],
         [line_hash(sketch(drawing)) for drawing in drawings],
     ):
-        assert all(apart(a, b) > HAMMING_RADIUS for n, a in enumerate(hashes) for b in hashes[:n])
+        assert all(bits_apart(a, b) > HAMMING_RADIUS for n, a in enumerate(hashes) for b in hashes[:n])
 
 
 def test_the_same_lines_in_other_colors_are_near():
     for number in SITTERS:
         sitter = artist.portrait(number)
         first, second = (artist.draw(p) for p in (sitter, artist.recolor(sitter, number)))
-        assert apart(line_hash(sketch(first)), line_hash(sketch(second))) <= HAMMING_RADIUS
+        assert bits_apart(line_hash(sketch(first)), line_hash(sketch(second))) <= HAMMING_RADIUS
 
 
-def test_fills_whose_order_of_brightness_turns_keep_the_lines_near_and_the_colors_far():
+def test_fills_in_reverse_order_of_brightness_keep_the_lines_near_and_the_colors_far():
     random = np.random.default_rng(0)
     ink = np.full((256, 256), 255, np.uint8)
     for _ in range(12):
@@ -88,8 +88,8 @@ def test_fills_whose_order_of_brightness_turns_keep_the_lines_near_and_the_color
         np.where(ink == 0, 0, levels[regions]).astype(np.uint8)[..., None].repeat(3, axis=2)
         for levels in (fills, 320 - fills.astype(int))
     )
-    assert apart(line_hash(sketch(light)), line_hash(sketch(dark))) <= HAMMING_RADIUS
-    assert apart(color_hash(light), color_hash(dark)) > HAMMING_RADIUS
+    assert bits_apart(line_hash(sketch(light)), line_hash(sketch(dark))) <= HAMMING_RADIUS
+    assert bits_apart(color_hash(light), color_hash(dark)) > HAMMING_RADIUS
 
 
 def test_hues_alone_change_little(drawings):
@@ -97,7 +97,7 @@ def test_hues_alone_change_little(drawings):
         hues = cv2.cvtColor(drawing, cv2.COLOR_RGB2HSV)
         hues[..., 0] = (hues[..., 0] + 30) % 180
         turned = cv2.cvtColor(hues, cv2.COLOR_HSV2RGB)
-        assert apart(line_hash(sketch(turned)), line_hash(sketch(drawing))) <= HAMMING_RADIUS
+        assert bits_apart(line_hash(sketch(turned)), line_hash(sketch(drawing))) <= HAMMING_RADIUS
 
 
 @pytest.mark.parametrize("level", [0, 128, 255])
@@ -117,15 +117,15 @@ def test_a_picture_with_faint_noise_has_no_hash():
     assert color_hash(faint) == NO_HASH
 
 
-def test_noise_on_blanks_does_not_bring_them_near():
+def test_blank_pictures_with_noise_are_not_near_each_other():
     random = np.random.default_rng(0)
     noisy = [np.clip(random.normal(128, 12, (256, 256, 3)), 0, 255).astype(np.uint8) for _ in range(20)]
     for hashes in ([color_hash(n) for n in noisy], [line_hash(sketch(n)) for n in noisy]):
         assert NO_HASH not in hashes
-        assert all(apart(a, b) > HAMMING_RADIUS for n, a in enumerate(hashes) for b in hashes[:n])
+        assert all(bits_apart(a, b) > HAMMING_RADIUS for n, a in enumerate(hashes) for b in hashes[:n])
 
 
-def test_the_bits_are_those_of_another_transform(drawings):
+def test_the_bits_are_those_of_the_transform_of_scipy(drawings):
     gray = pixels.grayscale(canon(drawings[0]))
     means = gray.reshape(64, 4, 64, 4).mean(axis=(1, 3))
     low = np.rint(dctn(means, norm="ortho")[1:12, 1:12])
@@ -141,7 +141,7 @@ def test_frequencies_that_a_symmetric_picture_lacks_set_no_bits(drawings):
     assert bits[:, 1::2].sum() > 10
 
 
-def test_gray_and_color_inputs_stay_as_they_are(drawings):
+def test_the_inputs_are_not_changed(drawings):
     image = canon(drawings[0])
     black, before = sketch(image), image.copy()
     kept = black.copy()

@@ -16,14 +16,14 @@ EIGHT = {
 
 
 @pytest.mark.parametrize("name", EIGHT)
-def test_masks_of_eight_by_eight_are_those_drawn_by_hand(name):
+def test_masks_of_eight_by_eight_are_as_drawn_by_hand(name):
     expected = np.array([[digit == "1" for digit in row] for row in EIGHT[name]])
     np.testing.assert_array_equal(make_mask(MASK_NAMES.index(name), 8, 8), expected)
 
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("pair", range(5))
-def test_the_two_of_a_pair_share_no_pixel_and_leave_none_out(pair, size):
+def test_the_two_masks_of_a_pair_are_complements(pair, size):
     first, second = make_mask(2 * pair, *size), make_mask(2 * pair + 1, *size)
     assert first.shape == size
     assert first.dtype == bool
@@ -44,7 +44,7 @@ def test_the_ten_differ_and_each_has_a_name():
 
 
 @pytest.mark.parametrize("number", range(10))
-def test_a_mask_enlarged_is_the_mask_of_the_larger_size(number):
+def test_an_enlarged_mask_is_the_mask_of_the_larger_size(number):
     blown = np.kron(make_mask(number, 8, 12), np.ones((5, 5), bool))
     np.testing.assert_array_equal(make_mask(number, 40, 60), blown)
 

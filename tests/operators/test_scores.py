@@ -1,4 +1,4 @@
-"""Scores are what their names say, and those of the published formulas."""
+"""Scores measure what their names say, and follow the published formulas."""
 
 import warnings
 
@@ -38,23 +38,23 @@ TRIVIAL = {
 
 @pytest.fixture(scope="module")
 def image():
-    """Return an RGB picture of 256 x 256: sharp discs on a slope of colors."""
+    """An RGB picture of 256 x 256: sharp discs on a gradient."""
     return picture(1, SIDE, SIDE)
 
 
 def jpeg(image, quality=75):
-    """Store a picture as JPEG, and read it."""
+    """Compress a picture as JPEG and decode it."""
     return cv2.imdecode(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1], cv2.IMREAD_COLOR)
 
 
 def print_in(image, ink, paper):
-    """Print the light and shade of a picture with ink on paper of some colors."""
+    """Print the brightness of a picture with one ink on paper; both are RGB."""
     light = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[..., None] / 255
     return np.rint(light * paper + (1 - light) * ink).astype(np.uint8)
 
 
 def figure(ground=255, end=SIDE):
-    """Draw a round head on shoulders, down to a row, on a flat ground."""
+    """Draw a round head on shoulders that end at a row, on a flat ground."""
     image = np.full((SIDE, SIDE, 3), ground, np.uint8)
     cv2.circle(image, (128, 90), 50, (240, 190, 160), -1)
     cv2.ellipse(image, (128, end), (90, 110), 0, 180, 360, (60, 90, 200), -1)
@@ -62,7 +62,7 @@ def figure(ground=255, end=SIDE):
 
 
 def letter(image, size, lines, ink=0, paper=255):
-    """Write lines of text on a sheet in a picture, with the font that Pillow brings."""
+    """Write lines of text on a box of paper in a picture, in the font that comes with Pillow."""
     page = Image.fromarray(image)
     draw, font = ImageDraw.Draw(page), ImageFont.load_default(size)
     box = draw.textbbox((16, 16), lines, font)
@@ -74,12 +74,12 @@ def letter(image, size, lines, ink=0, paper=255):
 # ---------------------------------------------------------------- all of them
 
 
-def test_measure_tells_every_score(image):
+def test_measure_scores_has_every_score(image):
     functions = (colorfulness, saturation, monochrome, borders, text, blur, blank)
     assert measure_scores(image) == {function.__name__: function(image) for function in functions}
 
 
-def test_scores_leave_the_picture_alone_and_have_four_decimals(image):
+def test_scores_have_four_decimals_and_do_not_change_the_picture(image):
     before = image.copy()
     scores = measure_scores(image)
     np.testing.assert_array_equal(image, before)
@@ -94,7 +94,7 @@ def test_scores_of_trivial_pictures_are_finite(name):
 
 
 @pytest.mark.parametrize("name", ["black", "white", "red", "gray"])
-def test_a_picture_of_one_color_is_blank_frame_without_edges_letters_and_other_hues(name):
+def test_a_picture_of_one_color_is_blank_and_all_frame_without_edges_text_and_hues(name):
     scores = measure_scores(TRIVIAL[name])
     assert (scores["blank"], scores["borders"], scores["blur"], scores["text"]) == (100, 100, 0, 0)
     assert scores["monochrome"] == 0
@@ -130,7 +130,7 @@ def test_red_is_as_saturated_as_can_be():
     assert saturation(TRIVIAL["red"]) == 100
 
 
-def test_monochrome_is_what_a_parabola_over_lightness_leaves():
+def test_monochrome_is_the_residual_of_a_parabola_over_lightness():
     blocks = RANDOM.integers(0, 256, (16, 16, 3), np.uint8)
     light, *color = rgb2lab(blocks).reshape(-1, 3).T
     rest = [channel - np.polyval(np.polyfit(light, channel, 2), light) for channel in color]
@@ -187,11 +187,11 @@ def test_borders_are_the_share_of_bars_and_frames(level, top, bottom, left, righ
 
 
 @pytest.mark.parametrize("ground", [0, 200, 255])
-def test_the_ground_around_a_figure_is_no_frame(ground):
+def test_the_ground_around_a_figure_is_not_a_frame(ground):
     assert borders(jpeg(figure(ground))) == 0
 
 
-def test_a_bust_that_ends_in_a_straight_line_is_no_frame():
+def test_a_bust_that_ends_in_a_straight_line_has_no_frame():
     assert borders(jpeg(figure(end=200))) == 0
 
 
@@ -203,7 +203,7 @@ def test_a_picture_without_frame_has_no_borders(image):
 
 
 @pytest.mark.parametrize("sigma", [1, 2, 4])
-def test_blur_tells_the_sigma_of_a_step(sigma):
+def test_blur_measures_the_sigma_of_a_step(sigma):
     step = cv2.GaussianBlur(TRIVIAL["halves"], (0, 0), sigma)
     assert blur(step) == pytest.approx(np.sqrt(2 * (sigma**2 + 1)), rel=0.06)  # 1 is of the blur within
 
@@ -239,7 +239,7 @@ WORDS = "One morning the fox\nwent out to look for\nthe lazy brown dog,\nand nob
 
 @pytest.mark.parametrize("size", [7, 9, 12, 16, 22])
 @pytest.mark.parametrize(("ink", "paper"), [(0, 255), (255, 0), (60, 220)])
-def test_lettering_is_text_at_every_size_dark_or_light(image, size, ink, paper):
+def test_letters_are_text_at_every_size_dark_or_light(image, size, ink, paper):
     plain, lettered = text(image), text(jpeg(letter(image, size, WORDS, ink, paper)))
     box = ImageDraw.Draw(Image.new("L", (1, 1))).textbbox((0, 0), WORDS, ImageFont.load_default(size))
     covers = 100 * min(box[2], SIDE) * min(box[3], SIDE) / SIDE**2
@@ -247,7 +247,7 @@ def test_lettering_is_text_at_every_size_dark_or_light(image, size, ink, paper):
     assert 0.25 * covers < lettered < 1.1 * covers
 
 
-def test_strokes_of_opencv_are_text(image):
+def test_the_stroke_font_of_opencv_is_text(image):
     lettered = image // 2
     for line, base in zip(WORDS.upper().split("\n"), (40, 80, 120, 160), strict=True):
         cv2.putText(lettered, line, (8, base), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (255, 255, 255), 1, cv2.LINE_AA)
@@ -265,12 +265,12 @@ def test_trivial_pictures_hold_no_text(name):
     assert text(TRIVIAL[name]) == 0
 
 
-def test_faces_discs_and_hatching_are_no_text(image):
+def test_faces_discs_and_hatching_are_not_text(image):
     hatched = figure()
     hatched[60:120:6] = 0
     assert text(figure()) == text(image) == text(hatched) == 0
 
 
-def test_a_short_word_is_not_counted_since_four_spots_in_a_row_are_common(image):
+def test_a_short_word_is_not_text_since_four_spots_in_a_row_are_common(image):
     assert text(letter(image, 20, "hand")) == 0
     assert text(letter(image, 20, "hands up")) > 0

@@ -96,11 +96,11 @@ def test_originals_arrive_byte_for_byte_in_the_order_of_their_ids(serve, tmp_pat
     assert [sample.key for sample in made] == [f"{post['id']:09d}" for post in held]
     assert [sample.picture for sample in made] == [read(post) for post in held]
     assert list(made[4].members) == ["jpg", "json"]
-    assert made[4].metadata == {
+    assert made[4].facts == {
         "id": 15, "family": 3, "rating": "s", "score": 4, "source": "here", "artist": "ann",
         "license": "unknown", "tags": ["ann", "hat", "highres", "solo"], "md5": held[4]["md5"],
     }  # fmt: skip
-    assert made[0].metadata["family"] == 3
+    assert made[0].facts["family"] == 3
 
 
 def test_shards_hold_about_as_many_posts_as_asked_for_and_one_post_more_changes_one_shard():
@@ -142,8 +142,8 @@ def test_other_parameters_write_the_shards_again(serve, tmp_path):
         sample = laid_down(tmp_path / "out")[0]
     assert list(sample.members) == ["webp", "json"]
     assert codec.read_size(sample.picture) == (720, 432)
-    assert sample.metadata["md5"] == held["md5"]
-    assert {"file_md5", "file_sha256"} <= set(sample.metadata)
+    assert sample.facts["md5"] == held["md5"]
+    assert {"file_md5", "file_sha256"} <= set(sample.facts)
 
 
 def test_only_new_posts_are_downloaded_when_the_search_grows(serve, traffic, tmp_path):

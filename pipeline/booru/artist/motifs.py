@@ -1,11 +1,29 @@
-"""Small motifs, each around the origin: locks, braids, bows, flowers, clouds, trees, windows."""
+"""Small motifs that are drawn more than once, or apart from a sitter; each around its origin."""
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pipeline.booru.artist.colors import GOLD, IVORY, LINE, LIP, WHITE, WOOD, Color, mix, rgb, shade
-from pipeline.booru.artist.ink import Ink
-from pipeline.booru.artist.paths import band, bezier, blob, curve, normals, oval, symmetric, taper
+from pipeline.booru.artist.ink import (
+    GOLD,
+    IVORY,
+    LINE,
+    LIP,
+    WHITE,
+    WOOD,
+    Color,
+    Ink,
+    band,
+    blob,
+    bow,
+    curve,
+    mix,
+    normals,
+    oval,
+    rgb,
+    shade,
+    symmetric,
+    taper,
+)
 
 
 def draw_lock(ink: Ink, points: ArrayLike, width: float, color: Color, strands: int = 0) -> None:
@@ -28,27 +46,32 @@ def draw_braid(ink: Ink, path: np.ndarray, color: Color, ribbon: Color) -> None:
         for lean in (-1, 1):
             lobe = ink.at(x + 0.042 * lean, y, degrees=-52 * lean)
             lobe.cel(oval(0, 0, 0.092, 0.056), color, (-0.012, -0.016))
-            crease = bezier((-0.05, 0), (0, -0.012 * lean), (0.05, 0))
-            lobe.stroke(crease, 0.6, mix(LINE, color, 0.3), ends=(0, 0))
+            lobe.stroke(
+                bow((-0.05, 0), (0, -0.012 * lean), (0.05, 0)), 0.6, mix(LINE, color, 0.3), ends=(0, 0)
+            )
 
 
 def draw_bow(ink: Ink, color: Color) -> None:
+    """Draw a ribbon tied in a bow."""
     tail = blob((0.02, 0), (0.14, 0.2), (0.08, 0.22), (0.05, 0.25), (-0.01, 0.02))
     ink.pair(tail, shade(color, 0.4), weight=0.9)
     ink.pair(blob((0, 0), (0.13, -0.12), (0.22, -0.08), (0.2, 0.08), (0.1, 0.08)), color, weight=0.9)
-    ink.strokes(bezier((0.04, 0), (0.1, -0.01), (0.13, -0.03)), 0.7, ends=(0.6, 0))
+    ink.strokes(bow((0.04, 0), (0.1, -0.01), (0.13, -0.03)), 0.7, ends=(0.6, 0))
     ink.cel(oval(0, 0.01, 0.045, 0.05), color, (-0.01, -0.012), 0.9)
 
 
 def draw_flower(ink: Ink, color: Color) -> None:
+    """Draw a flower of five petals."""
     for degrees in range(0, 360, 72):
         ink.at(degrees=degrees).cel(oval(0, -0.085, 0.058, 0.07), color, (-0.008, -0.01), 0.8)
     ink.cel(oval(0, 0, 0.045, 0.045), GOLD, (-0.008, -0.01), 0.8)
 
 
 def draw_crown(ink: Ink) -> None:
-    half = [(0, -0.22), (0.12, -0.05), (0.26, -0.16), (0.22, 0.06), (0.1, 0.085), (0, 0.09)]
-    ink.cel(symmetric(half), GOLD)
+    """Draw a small golden crown with three points."""
+    ink.cel(
+        symmetric([(0, -0.22), (0.12, -0.05), (0.26, -0.16), (0.22, 0.06), (0.1, 0.085), (0, 0.09)]), GOLD
+    )
     for x, y in ((-0.26, -0.17), (0, -0.23), (0.26, -0.17)):
         ink.cel(oval(x, y, 0.03, 0.03), LIP, (-0.008, -0.008), 0.8)
     ink.cel(oval(0, 0, 0.035, 0.045), rgb("#4c9ad6"), (-0.008, -0.01), 0.8)
@@ -84,5 +107,5 @@ def draw_window(ink: Ink, cloth: Color) -> None:
     hem = curve([(0.12, 0), (0.15, 0.28), (0.235, 0.44), (0.19, 0.7)])
     middle.pair(np.concatenate([hem, [(0.3, 0.7), (0.3, 0)]]), cloth, (-0.01, 0))
     for x in (0.25, 0.205):
-        middle.strokes(bezier((x, 0), (x, 0.3), (0.26 - (0.25 - x) * 0.3, 0.44)), 0.7)
+        middle.strokes(bow((x, 0), (x, 0.3), (0.26 - (0.25 - x) * 0.3, 0.44)), 0.7)
     middle.stroke([(-0.33, 0), (0.33, 0)], 3, WOOD, ends=(1, 1))

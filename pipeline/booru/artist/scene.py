@@ -1,4 +1,4 @@
-"""The scene behind the sitter. Lengths are in widths of the picture."""
+"""The scene behind a sitter. Lengths are in widths of the picture."""
 
 from dataclasses import replace
 from random import Random
@@ -6,14 +6,27 @@ from random import Random
 import numpy as np
 
 from pipeline.booru.artist.choices import BACKDROP, BUSY_SCENES
-from pipeline.booru.artist.colors import WHITE, Color, mix, rgb, shade, tint
-from pipeline.booru.artist.ink import FINENESS, Ink
+from pipeline.booru.artist.ink import (
+    FINENESS,
+    WHITE,
+    Color,
+    Ink,
+    blob,
+    bow,
+    curve,
+    mix,
+    oval,
+    rgb,
+    shade,
+    star,
+    tint,
+)
 from pipeline.booru.artist.motifs import draw_cloud, draw_tree, draw_window
-from pipeline.booru.artist.paths import bezier, blob, curve, oval, star
 from pipeline.booru.artist.sitter import Portrait, between
 
 
 def draw_scene(canvas: Ink, sitter: Portrait) -> None:
+    """Draw the background."""
     tall, color = sitter.height / sitter.width, rgb(BACKDROP[sitter.scene_color])
     dice = Random(f"scene {sitter.seed}")
     page = np.array([(0, 0), (1, 0), (1, tall), (0, tall)])
@@ -37,6 +50,7 @@ def draw_scene(canvas: Ink, sitter: Portrait) -> None:
 
 
 def draw_pattern(canvas: Ink, kind: str, tall: float, color: Color, dice: Random) -> None:
+    """Draw dots, stripes or rays of a color."""
     if kind == "dots":
         step = between(dice, 0.11, 0.16)
         for i, j in np.ndindex(int(1 / step) + 2, int(tall / step) + 2):
@@ -51,11 +65,13 @@ def draw_pattern(canvas: Ink, kind: str, tall: float, color: Color, dice: Random
 
 
 def draw_sky(canvas: Ink, sitter: Portrait, page: np.ndarray, color: Color, dice: Random) -> None:
-    """Draw the sky by day, at dusk or at night, above hills or the sea."""
-    tall, scene = page[2, 1], sitter.scene
-    skies = {"sunset": ("#7d63a8", "#fbb873"), "night": ("#1d2350", "#4d4f8e")}
-    top, bottom = skies.get(scene, ("#6fb1ea", "#dff2fb"))
-    canvas.wash(page, mix(rgb(top), color, 0.2), mix(rgb(bottom), color, 0.2))
+    """Draw the sky by day, dusk or night, with hills or the sea under it."""
+    tall, scene, skies = (
+        page[2, 1],
+        sitter.scene,
+        {"sunset": ("#7d63a8", "#fbb873"), "night": ("#1d2350", "#4d4f8e")},
+    )
+    canvas.wash(page, *(mix(rgb(tone), color, 0.2) for tone in skies.get(scene, ("#6fb1ea", "#dff2fb"))))
     spot = (0.5 - 0.38 * sitter.side, between(dice, 0.13, 0.26) * tall)
     if scene in ("night", "sunset"):
         canvas.glow(spot, (0.2, 0.2), rgb("#fff0b8"), 0.6)
@@ -89,7 +105,7 @@ def draw_sea(canvas: Ink, tall: float, color: Color, dice: Random) -> None:
     canvas.wash(sea, mix(rgb("#3f8fd0"), color, 0.2), mix(rgb("#8fd6e6"), color, 0.2))
     for _ in range(12):
         x, y = dice.random(), (0.63 + 0.35 * dice.random()) * tall
-        canvas.stroke(bezier((x, y), (x + 0.04, y - 0.012), (x + 0.08, y)), 1, WHITE, ends=(0, 0))
+        canvas.stroke(bow((x, y), (x + 0.04, y - 0.012), (x + 0.08, y)), 1, WHITE, ends=(0, 0))
 
 
 def draw_hatching(canvas: Ink, sitter: Portrait, tall: float, color: Color) -> None:
