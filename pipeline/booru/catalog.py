@@ -43,8 +43,7 @@ class Catalog:
 
 def folder_catalog(path: Path) -> Catalog:
     """Make a catalog of the pictures below a folder (see folders.py). Raise Halt."""
-    files, posts = {}, []
-    for file, post in folder_posts(path):
-        files[post["id"]] = file
-        posts.append(post)
-    return Catalog(sorted(posts, key=itemgetter("id")), lambda post: files[post["id"]].read_bytes())
+    found = list(folder_posts(path))
+    files = {post["id"]: file for file, post in found}
+    posts = sorted((post for _, post in found), key=itemgetter("id"))
+    return Catalog(posts, lambda post: files[post["id"]].read_bytes())

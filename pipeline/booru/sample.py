@@ -1,4 +1,4 @@
-"""The embedded sample: posts of a site with the faults of a real one, their pictures drawn by the artist.
+"""The embedded sample: posts with the flaws of a real site's, and pictures drawn by the artist.
 
 Post N depends on N alone, so a larger sample begins with the smaller one.
 """
@@ -29,10 +29,11 @@ from pipeline.run.spread import spread
 from pipeline.sources.posts import FullPost, describe_post
 
 SAMPLE_SIZE = 480
-POST_KINDS = {  # of posts, in percent
+POST_KINDS = {  # in percent
     "plain": 64, "variant": 12, "gray": 4, "complex": 4, "broken": 3, "duplicate": 3, "small": 2, "banner": 2,
     "transparent": 3, "turned": 3,
 }  # fmt: skip
+ARTISTS = {"hatch": 4, "nib": 3, "gouache": 2, "sumi": 1}
 FILE_TYPES = {"png": 70, "jpg": 20, "webp": 10}
 SAVE_OPTIONS = {"png": {}, "jpg": {"quality": 92, "subsampling": 0}, "webp": {"quality": 90, "method": 2}}
 COLOR_TAGS = tuple(f"{name}_" for name in HAIR | EYES | CLOTH | BACKDROP)
@@ -41,9 +42,9 @@ COLOR_TAGS = tuple(f"{name}_" for name in HAIR | EYES | CLOTH | BACKDROP)
 def sample_catalog(
     home: Path, count: int = SAMPLE_SIZE, workers: int = os.cpu_count() or 1, tick: Tick = quiet
 ) -> Catalog:
-    """Draw the posts 1 to `count` of the embedded sample into the folder `home`, except those already there.
+    """Draw the posts 1 to `count` of the sample into the folder `home`, except those already there.
 
-    The JSON file of a post is written after its picture, so a run that was killed continues where it stopped.
+    The JSON file of a post is written after its picture, so a killed run continues where it stopped.
     After each picture `tick` gets the number of those that exist and `count`.
     """
     home = home / sample_fingerprint()
@@ -61,24 +62,22 @@ def sample_fingerprint() -> str:
 
 
 def picture_path(home: Path, post: FullPost) -> Path:
-    """Return the path of the file of a post."""
     return home / f"{post['id']:06d}.{post['file_ext']}"
 
 
 def draw_post(home: Path, number: int) -> None:
-    """Draw one post, and write its picture and then its fields into the folder `home`."""
     post, data = make_post(number)
     write(picture_path(home, post), data)
     write(home / f"{number:06d}.json", dumps(post))
 
 
 def weighted_choice(number: int, purpose: str, weights: dict[str, int]) -> str:
-    """Draw one of the weighted names for a post; draws for different purposes are independent."""
+    """Draw one of the weighted names for a post, independently for each purpose."""
     return Random(f"{purpose} {number}").choices(tuple(weights), tuple(weights.values()))[0]
 
 
 def kind_of(number: int) -> str:
-    """Return the kind of a post, one of KINDS; the first post is plain."""
+    """Return the kind of a post, a key of POST_KINDS; the first post is plain."""
     return "plain" if number == 1 else weighted_choice(number, "kind", POST_KINDS)
 
 
@@ -88,7 +87,7 @@ def previous_plain(number: int) -> int:
 
 
 def has_variant(number: int) -> bool:
-    """Tell whether a variant comes before the next plain post, even beyond the sample's end."""
+    """Tell whether a variant follows before the next plain post, even beyond the sample's end."""
     kind = kind_of(number + 1)
     return kind == "variant" or (kind != "plain" and has_variant(number + 1))
 
@@ -99,11 +98,7 @@ def make_post(number: int) -> tuple[FullPost, bytes]:
     if kind == "duplicate":
         return make_duplicate(number)
     owner = previous_plain(number) if kind == "variant" else number
-    sitter = artist.portrait(owner)
-    if kind == "variant":
-        sitter = artist.recolor(sitter, number)
-    if kind == "complex":
-        sitter = artist.complicate(sitter)
+    sitter = make_sitter(number, kind, owner)
     image = alter_drawing(artist.draw(sitter), kind)
     ext = {"transparent": "png", "turned": "jpg"}.get(kind) or weighted_choice(number, "type", FILE_TYPES)
     data = encode_drawing(image, kind, ext)
@@ -116,17 +111,22 @@ def make_post(number: int) -> tuple[FullPost, bytes]:
         "has_children": kind == "plain" and has_variant(number),
         "source": f"inkwash, drawing {owner}",
         "media_asset": {"pixel_hash": pixel_hash(data)},
-        "tag_string_artist": weighted_choice(
-            owner, "artist", {"hatch": 4, "nib": 3, "gouache": 2, "sumi": 1}
-        ),
+        "tag_string_artist": weighted_choice(owner, "artist", ARTISTS),
         "tag_string_copyright": "original",
         "tag_string_general": " ".join(drawing_tags(sitter, kind)),
     }
     return describe_post(number, data, ext, **fields, **rate_post(number)), data
 
 
+def make_sitter(number: int, kind: str, owner: int) -> artist.Portrait:
+    sitter = artist.portrait(owner)
+    if kind == "variant":
+        return artist.recolor(sitter, number)
+    return artist.complicate(sitter) if kind == "complex" else sitter
+
+
 def make_duplicate(number: int) -> tuple[FullPost, bytes]:
-    """Encode the pixels of an earlier post again; the distance puts the two into different shards."""
+    """Encode the pixels of an earlier post again, far enough away to be in another shard."""
     twin, data = make_post(previous_plain(number // 2 + 1))
     data = encode_drawing(decode(data), "duplicate", "png")
     own = {"id", "file_ext", "file_size", "md5", "created_at", "has_children", "tag_string"}
@@ -135,7 +135,7 @@ def make_duplicate(number: int) -> tuple[FullPost, bytes]:
 
 
 def alter_drawing(image: np.ndarray, kind: str) -> np.ndarray:
-    """Make a drawing gray, shrink it to 200 pixels or cut a banner out of it, depending on its kind."""
+    """Make a drawing gray, shrink it to 200 pixels or crop it to a banner, if its kind is one of these."""
     height, width = image.shape[:2]
     if kind == "gray":
         return np.repeat(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
@@ -149,14 +149,13 @@ def alter_drawing(image: np.ndarray, kind: str) -> np.ndarray:
 
 
 def encode_drawing(image: np.ndarray, kind: str, ext: str) -> bytes:
-    """Encode a drawing, depending on its kind cut out in an oval, stored rotated, or compressed harder."""
+    """Encode a drawing; some kinds are cut out in an oval, stored rotated or compressed otherwise."""
     picture, options = Image.fromarray(image), dict[str, Any](SAVE_OPTIONS[ext])
     if kind == "transparent":
         center = picture.width // 2, picture.height // 2
-        oval = cv2.ellipse(
-            np.zeros(image.shape[:2], np.uint8), center, center, 0, 0, 360, 255, -1, cv2.LINE_AA
-        )
-        picture.putalpha(Image.fromarray(oval))
+        opacity = np.zeros(image.shape[:2], np.uint8)
+        cv2.ellipse(opacity, center, center, 0, 0, 360, 255, -1, cv2.LINE_AA)
+        picture.putalpha(Image.fromarray(opacity))
     if kind == "turned":
         picture, exif = picture.transpose(Image.Transpose.ROTATE_90), Image.Exif()
         exif[EXIF_ORIENTATION] = 6
@@ -169,7 +168,6 @@ def encode_drawing(image: np.ndarray, kind: str, ext: str) -> bytes:
 
 
 def damage_bytes(data: bytes, dice: Random) -> bytes:
-    """Truncate a file, or replace it by noise."""
     return data[: len(data) * 6 // 10] if dice.random() < 0.6 else dice.randbytes(len(data))
 
 
@@ -190,7 +188,6 @@ def drawing_tags(sitter: artist.Portrait, kind: str) -> list[str]:
 
 
 def rate_post(number: int) -> dict[str, Any]:
-    """Draw rating, score, deletion and ban of a post."""
     dice = Random(f"opinion {number}")
     return {
         "rating": "g" if dice.random() < 0.85 else "s",

@@ -1,6 +1,6 @@
 """An HTTP server on loopback for a function from request to answer.
 
-An answer may also fail in transfer: part of its body is sent, and nothing follows for some time.
+An answer may fail in transfer: the server sends part of its body, pauses, and closes the connection.
 """
 
 import re
@@ -17,10 +17,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 @dataclass(frozen=True)
 class Request:
-    """A request: path and query as sent, headers, and the address of the server.
-
-    Names of headers have capitals as in User-Agent.
-    """
+    """A request: path and query as sent, headers (capitalized as in User-Agent), address of the server."""
 
     target: str
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -29,12 +26,11 @@ class Request:
 
     @cached_property
     def path(self) -> str:
-        """Return the target without its query."""
         return urlsplit(self.target).path
 
     @cached_property
     def query(self) -> dict[str, str]:
-        """Return the parameters of the target; the last of equal names counts."""
+        """Return the parameters of the target; the last one of equal names counts."""
         return dict(parse_qsl(urlsplit(self.target).query, keep_blank_values=True))
 
 
@@ -42,12 +38,12 @@ class Request:
 class Answer:
     """A response: status, content type, body, and additional headers.
 
-    With `keep` below 1 only that share of the body is sent, although Content-Length counts all of it; then
-    nothing follows for `pause` seconds, and the connection closes.
+    With `keep` below 1 the server sends only that share of the body, although Content-Length counts all of
+    it, waits for `pause` seconds and closes the connection.
     """
 
     status: int
-    kind: str
+    content_type: str
     body: bytes
     headers: Mapping[str, str] = field(default_factory=dict)
     keep: float = 1.0
@@ -55,7 +51,7 @@ class Answer:
 
 
 def apply_range(answer: Answer, request: Request) -> Answer:
-    """Reduce an answer that accepts ranges to the requested one: `bytes=5-` or `bytes=5-9`."""
+    """Reduce an answer that accepts ranges to the requested one, such as `bytes=5-` or `bytes=5-9`."""
     match = re.fullmatch(r"bytes=(\d+)-(\d*)", request.headers.get("Range", ""))
     if not match or answer.status != 200 or "Accept-Ranges" not in answer.headers:
         return answer
@@ -70,12 +66,11 @@ def apply_range(answer: Answer, request: Request) -> Answer:
 
 
 class Server(ThreadingHTTPServer):
-    """Serve a function on a port of 127.0.0.1, each connection in its own thread."""
+    """Serve a function on a port of 127.0.0.1 (0: a free one), each connection in its own thread."""
 
     request_queue_size = 128
 
     def __init__(self, port: int, respond: Callable[[Request], Answer]):
-        """Listen on `port`, or for 0 on a free one."""
         self.respond, self.closing = respond, threading.Event()
         super().__init__(("127.0.0.1", port), Handler)
         self.address = f"http://127.0.0.1:{self.server_port}"
@@ -86,7 +81,6 @@ class Server(ThreadingHTTPServer):
         super().server_close()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Report an error, unless the client closed the connection."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
@@ -99,11 +93,10 @@ class Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True  # else a body waits 40 ms for the acknowledgment of its head
 
     def do_GET(self) -> None:
-        """Answer a request, of HEAD too."""
         headers = {name.title(): value for name, value in self.headers.items()}
         answer = self.server.respond(Request(self.path, headers, self.server.address, self.command))
         self.send_response(answer.status)
-        usual = {"Content-Type": answer.kind, "Content-Length": str(len(answer.body))}
+        usual = {"Content-Type": answer.content_type, "Content-Length": str(len(answer.body))}
         for name, value in {**usual, **answer.headers}.items():
             self.send_header(name, value)
         self.end_headers()
@@ -113,14 +106,13 @@ class Handler(BaseHTTPRequestHandler):
     do_HEAD = do_GET
 
     def send_body(self, answer: Answer) -> None:
-        """Send as much of the body as the answer says, and then pause."""
         self.wfile.write(answer.body[: int(len(answer.body) * answer.keep)])
         if answer.keep < 1 or answer.pause:
             self.server.closing.wait(answer.pause)
             self.close_connection = True
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Log nothing."""
+        pass  # log nothing
 
 
 @contextmanager

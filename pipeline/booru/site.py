@@ -1,7 +1,6 @@
 """A Danbooru-compatible site on loopback, for tests, the embedded sample and folders of pictures.
 
-`respond` is the site as a function of catalog and request, and `serve` connects it to a socket. catalog.py
-has its content, variants.py the sizes of a picture, faults.py the errors that it makes on demand.
+`respond` is the site as a function of catalog and request; `serve` connects it to a socket.
 """
 
 import re
@@ -11,16 +10,9 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
+from pipeline.booru import search
 from pipeline.booru.catalog import Catalog
-from pipeline.booru.search import (
-    ApiError,
-    bad_request,
-    browse_page,
-    count_matches,
-    list_tags,
-    newest_id,
-    posts_between,
-)
+from pipeline.booru.search import ApiError
 from pipeline.booru.server import Answer, Request, Server, apply_range, run_server
 from pipeline.booru.variants import BOXES, list_variants, render_variant, variant_path
 from pipeline.errors import BadImage, Halt
@@ -28,10 +20,10 @@ from pipeline.files import dumps
 from pipeline.sources import query
 from pipeline.sources.posts import FullPost
 
-Tree = dict[str, Any]  # of names of fields
+Tree = dict[str, Any]  # of field names
 Accounts = Mapping[str, tuple[str, str]]  # login: (api_key, level), a key of query.TAG_LIMITS
 Respond = Callable[[Request], Answer]
-FaultHandler = Callable[[Request, int, Respond], Answer]  # (request, newest id, the site) -> its answer
+FaultHandler = Callable[[Request, int, Respond], Answer]  # (request, newest id, the site) -> answer
 
 BANNED_AGENTS = ("python-requests", "Mozilla")
 EDGE_CHALLENGE = Answer(
@@ -48,13 +40,10 @@ TRUSTED_LEVELS = ("gold", "platinum")  # levels that may see restricted posts
 HIDDEN_FIELDS = ("md5", "file_url", "large_file_url")  # fields that lead to the picture
 
 
-def error_answer(status: int, error: str, message: str, **headers: str) -> Answer:
+def error_answer(status: int, error: str, message: str) -> Answer:
     """Return an error in Danbooru's form."""
     body = {"success": False, "error": error, "message": message, "backtrace": []}
-    return Answer(status, "application/json", dumps(body), headers)
-
-
-# ---------------------------------------------------------------- requests and answers
+    return Answer(status, "application/json", dumps(body))
 
 
 def respond(catalog: Catalog, accounts: Accounts, request: Request) -> Answer:
@@ -68,15 +57,14 @@ def respond(catalog: Catalog, accounts: Accounts, request: Request) -> Answer:
     try:
         level = log_in(accounts, request.headers.get("Authorization", ""))
         only = parse_only(request.query.get("only", ""))
-        return Answer(
-            200, "application/json", dumps(select_fields(answer_api(catalog, level, request), only))
-        )
-    except ApiError as refusal:
-        return error_answer(*refusal.args)
+        value = select_fields(answer_api(catalog, level, request), only)
+        return Answer(200, "application/json", dumps(value))
+    except ApiError as error:
+        return error_answer(*error.args)
 
 
 def log_in(accounts: Accounts, credentials: str) -> str:
-    """Return the level of the account in an Authorization header. Raise Refusal."""
+    """Return the level of the account in an Authorization header. Raise ApiError."""
     if not credentials:
         return "anonymous"
     try:
@@ -89,12 +77,12 @@ def log_in(accounts: Accounts, credentials: str) -> str:
 
 
 def send_file(catalog: Catalog, md5: str, kind: str, path: str) -> Answer:
-    """Answer with the file at a path: a size of the post with an MD5, unless that is banned.
+    """Return the file at a path: a size of a post that has this MD5 and is not banned.
 
-    It needs no account, as on Danbooru, where the files lie on another host.
+    It needs no account, as on Danbooru, where the files are on another host.
     """
     for post in catalog.by_md5.get(md5, []):
-        variant = {variant.type: variant for variant in list_variants(post)}.get(kind)
+        variant = next((variant for variant in list_variants(post) if variant.type == kind), None)
         if post["is_banned"] or not variant or variant_path(md5, variant) != path:
             continue
         try:
@@ -108,18 +96,19 @@ def send_file(catalog: Catalog, md5: str, kind: str, path: str) -> Answer:
 
 
 def answer_api(catalog: Catalog, level: str, request: Request) -> Any:
-    """Return the JSON value that the API answers an account of some level. Raise Refusal."""
-    path, asked = request.path, request.query
+    """Return the JSON value that the API answers to an account of this level. Raise ApiError."""
+    path, params = request.path, request.query
     if path == "/counts/posts.json":
-        return {"counts": {"posts": count_matches(catalog.posts, asked, level)}}
+        return {"counts": {"posts": search.count_matches(catalog.posts, params, level)}}
     if path == "/tags.json":
-        return list_tags(catalog, asked)
-    if path == "/posts.json" and "md5" not in asked:
-        return [show_post(post, request.address, level) for post in browse_page(catalog.posts, asked, level)]
+        return search.list_tags(catalog, params)
+    if path == "/posts.json" and "md5" not in params:
+        page = search.browse_page(catalog.posts, params, level)
+        return [show_post(post, request.address, level) for post in page]
     if path == "/posts.json":
-        found = [post for post in catalog.by_md5.get(asked["md5"], []) if not is_hidden(post, level)]
+        found = [post for post in catalog.by_md5.get(params["md5"], []) if not is_hidden(post, level)]
     elif match := re.fullmatch(r"/posts/(\d{1,18})\.json", path):
-        found = posts_between(catalog.posts, int(match[1]), int(match[1]))
+        found = search.posts_between(catalog.posts, int(match[1]), int(match[1]))
     else:
         raise ApiError(404, "ActionController::RoutingError", f"No route matches {path}.")
     if not found:
@@ -127,32 +116,26 @@ def answer_api(catalog: Catalog, level: str, request: Request) -> Any:
     return show_post(found[0], request.address, level)
 
 
-# ---------------------------------------------------------------- posts as accounts see them
-
-
 def is_hidden(post: FullPost, level: str) -> bool:
-    """Tell whether an account of some level may not see the picture of a post."""
+    """Tell whether an account of this level may not see the picture of a post."""
     return post["is_banned"] or (post.get("is_restricted", False) and level not in TRUSTED_LEVELS)
 
 
 def show_post(post: FullPost, address: str, level: str) -> dict[str, Any]:
-    """Return a post as an account of some level sees it; addresses of files only if it may see them."""
-    shown, asset = dict[str, Any](post), dict(post["media_asset"] or {})
-    shown.pop("is_restricted", None)  # not a field of Danbooru
-    asset.pop("variants", None)
+    """Return a post as an account of this level sees it, with URLs only of files that it may see."""
+    asset = {name: value for name, value in (post["media_asset"] or {}).items() if name != "variants"}
+    fields = {name: value for name, value in post.items() if name != "is_restricted"}  # not of Danbooru
     if is_hidden(post, level):
-        return {name: shown[name] for name in shown if name not in HIDDEN_FIELDS} | {"media_asset": asset}
-    listed = [
-        variant._asdict() | {"url": address + variant_path(post["md5"], variant)}
-        for variant in list_variants(post)
-    ]
-    urls = {variant["type"]: variant["url"] for variant in listed}
+        return {name: fields[name] for name in fields if name not in HIDDEN_FIELDS} | {"media_asset": asset}
+    listed = list_variants(post)
+    urls = {variant.type: address + variant_path(post["md5"], variant) for variant in listed}
     files = {"file_url": urls["original"], "large_file_url": urls.get("sample", urls["original"])}
-    return shown | files | {"media_asset": asset | {"variants": listed}}
+    variants = [variant._asdict() | {"url": urls[variant.type]} for variant in listed]
+    return fields | files | {"media_asset": asset | {"variants": variants}}
 
 
 def parse_only(text: str) -> Tree:
-    """Parse the fields of only=, such as id,media_asset[pixel_hash], to a tree of names. Raise Refusal."""
+    """Parse the fields of only=, such as id,media_asset[pixel_hash], to a tree of names. Raise ApiError."""
     branches: list[Tree] = [{}]
     name = ""
     for token in re.findall(r"\w+|\[|\]", text):
@@ -161,25 +144,22 @@ def parse_only(text: str) -> Tree:
         elif token == "]" and len(branches) > 1:
             branches.pop()
         elif token in "[]":
-            raise bad_request("only has a bracket too many.")
+            raise search.bad_request("only has a bracket too many.")
         else:
             name = token
             branches[-1][name] = {}
     if len(branches) > 1:
-        raise bad_request("only lacks a bracket.")
+        raise search.bad_request("only lacks a bracket.")
     return branches[0]
 
 
 def select_fields(value: Any, tree: Tree) -> Any:
-    """Reduce an object, or each one in a list, to the fields of a tree; an empty tree keeps all fields."""
+    """Reduce an object, or each in a list, to the fields of a tree; an empty tree keeps all."""
     if isinstance(value, list):
         return [select_fields(each, tree) for each in value]
     if not tree or not isinstance(value, dict):
         return value
     return {name: select_fields(value[name], branch) for name, branch in tree.items() if name in value}
-
-
-# ---------------------------------------------------------------- the socket
 
 
 def read_accounts(texts: Iterable[str]) -> Accounts:
@@ -190,17 +170,17 @@ def read_accounts(texts: Iterable[str]) -> Accounts:
         key, _, level = rest.rpartition(":")
         if not login or not key or level not in query.TAG_LIMITS:
             levels = ", ".join(query.TAG_LIMITS)
-            raise ValueError(f"account must be LOGIN:API_KEY:LEVEL, the level one of {levels}, got another")
+            raise ValueError(f"account must be LOGIN:API_KEY:LEVEL, and its level one of {levels}")
         accounts[login] = (key, level)
     return accounts
 
 
 def make_site(catalog: Catalog, accounts: Accounts | None, faults: FaultHandler | None) -> Respond:
-    """Return a catalog as a function from request to answer."""
-    proper = partial(respond, catalog, accounts or {})
+    """Return a site as a function from request to answer."""
+    site = partial(respond, catalog, accounts or {})
     if faults is None:
-        return proper
-    return lambda request: faults(request, newest_id(catalog.posts), proper)
+        return site
+    return lambda request: faults(request, search.newest_id(catalog.posts), site)
 
 
 @contextmanager
@@ -212,8 +192,8 @@ def serve(
     faults: FaultHandler | None = None,
 ) -> Iterator[str]:
     """Run the site in the background and yield its address; `instead` may answer in its place."""
-    proper = make_site(catalog, accounts, faults)
-    with run_server(lambda request: instead(request) or proper(request)) as address:
+    site = make_site(catalog, accounts, faults)
+    with run_server(lambda request: instead(request) or site(request)) as address:
         yield address
 
 

@@ -1,4 +1,4 @@
-"""The sizes in which a Danbooru offers a picture: which ones, their paths and their pixels."""
+"""The sizes in which a Danbooru offers a picture: their dimensions, paths and pixels."""
 
 import io
 from functools import lru_cache
@@ -44,19 +44,16 @@ def fit_box(kind: str, width: int, height: int) -> tuple[int, int]:
 
 
 def variant_path(md5: str, variant: Variant) -> str:
-    """Return the path on the site of a size of the file with this MD5."""
     prefix = "sample-" if variant.type == "sample" else ""
     return f"/{variant.type}/{md5[:2]}/{md5[2:4]}/{prefix}{md5}.{variant.file_ext}"
 
 
 @lru_cache(16)
 def render_variant(data: bytes, variant: Variant) -> bytes:
-    """Draw a size of a picture from the bytes of its original. Raise BadImage if they cannot be decoded."""
+    """Resize the original and encode it. Raise BadImage if they cannot be decoded."""
     image = Image.fromarray(decode(data))
     image = image.resize(fit_box(variant.type, *image.size), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
-    if variant.file_ext == "webp":
-        image.save(buffer, "webp", quality=75)
-    else:
-        image.save(buffer, "jpeg", quality=85)
+    kind, quality = ("webp", 75) if variant.file_ext == "webp" else ("jpeg", 85)
+    image.save(buffer, kind, quality=quality)
     return buffer.getvalue()

@@ -14,7 +14,9 @@ import pytest
 
 from pipeline.booru.artist import SIDE, Portrait, complicate, draw, portrait, recolor, tags
 from pipeline.booru.artist.choices import EYES, HAIR, PALETTES
-from pipeline.booru.artist.ink import LINE, Ink, curve, oval
+from pipeline.booru.artist.colors import LINE
+from pipeline.booru.artist.ink import Ink
+from pipeline.booru.artist.paths import curve, oval
 
 FINGERPRINT = """
 import hashlib

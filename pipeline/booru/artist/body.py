@@ -1,33 +1,16 @@
-"""The body of a sitter: neck, shoulders, neckwear, and the hand that holds a staff."""
+"""The body: neck, shoulders, neckwear, and a staff with the arm that holds it."""
 
 import numpy as np
 
 from pipeline.booru.artist.choices import CLOTH
 from pipeline.booru.artist.clothes import draw_clothes, torso
-from pipeline.booru.artist.ink import (
-    GOLD,
-    IVORY,
-    LINE,
-    WHITE,
-    WOOD,
-    Color,
-    Ink,
-    band,
-    blob,
-    bow,
-    curve,
-    oval,
-    rgb,
-    shade,
-    star,
-    symmetric,
-    tint,
-)
+from pipeline.booru.artist.colors import GOLD, IVORY, LINE, WHITE, WOOD, Color, rgb, shade, tint
+from pipeline.booru.artist.ink import Ink
+from pipeline.booru.artist.paths import band, bezier, blob, curve, oval, star, symmetric
 from pipeline.booru.artist.sitter import Portrait
 
 
 def draw_body(body: Ink, sitter: Portrait) -> None:
-    """Draw neck, shoulders, clothes and neckwear."""
     skin = rgb(sitter.skin)
     if sitter.clothes == "hoodie":
         body.cel(oval(0, 0.62, 0.46, 0.24), shade(rgb(CLOTH[sitter.clothes_color]), 0.6))
@@ -36,32 +19,29 @@ def draw_body(body: Ink, sitter: Portrait) -> None:
     body.cel(bust, skin)
     with body.inside(bust) as part:
         part.fill(oval(0, 0.43, 0.23, 0.25), shade(skin, 0.85))
-    body.strokes(bow((0.05, 0.80), (0.16, 0.76), (0.33, 0.78)), 0.8, ends=(0.8, 0))
+    body.strokes(bezier((0.05, 0.80), (0.16, 0.76), (0.33, 0.78)), 0.8, ends=(0.8, 0))
     draw_clothes(body, sitter)
     draw_neckwear(body, sitter, rgb(CLOTH[sitter.accent_color]))
 
 
 def draw_neckwear(body: Ink, sitter: Portrait, color: Color) -> None:
-    """Draw scarf, choker or necklace."""
     if sitter.neckwear == "scarf":
-        body.cel(
-            blob((0.10, 0.8), (0.26, 0.82), (0.33, 1.3), (0.14, 1.36)) * (sitter.side, 1), shade(color, 0.3)
-        )
+        end = blob((0.10, 0.8), (0.26, 0.82), (0.33, 1.3), (0.14, 1.36))
+        body.cel(end * (sitter.side, 1), shade(color, 0.3))
         wrap = curve([(0, 0.56), (0.2, 0.5), (0.31, 0.6), (0.29, 0.8), (0.12, 0.92), (0, 0.94)])
         body.cel(symmetric(wrap), color, (-0.03, -0.06))
         for y in (0.66, 0.77):
-            fold = bow((-0.27, y - 0.07), (0.02, y + 0.12), (0.28, y))
+            fold = bezier((-0.27, y - 0.07), (0.02, y + 0.12), (0.28, y))
             body.stroke(fold * (sitter.side, 1), 0.9, ends=(0.3, 0.3))
     elif sitter.neckwear == "choker":
-        body.cel(band(bow((-0.15, 0.585), (0, 0.67), (0.15, 0.585)), 0.05), LINE, (0, -0.01), 0.8)
+        body.cel(band(bezier((-0.15, 0.585), (0, 0.67), (0.15, 0.585)), 0.05), LINE, (0, -0.01), 0.8)
         body.cel(oval(0, 0.665, 0.03, 0.035), GOLD, (-0.006, -0.008), 0.8)
     elif sitter.neckwear == "necklace":
-        body.stroke(bow((-0.18, 0.63), (0, 1.1), (0.18, 0.63)), 1.4, shade(GOLD, 1.2), ends=(1, 1))
+        body.stroke(bezier((-0.18, 0.63), (0, 1.1), (0.18, 0.63)), 1.4, shade(GOLD, 1.2), ends=(1, 1))
         body.cel(star(0, 0.89, 0.07, 4), rgb("#5cc3d8"), (-0.01, -0.01), 0.8)
 
 
 def draw_staff(body: Ink, sitter: Portrait) -> None:
-    """Draw a staff beside the sitter and the hand that holds it."""
     if not sitter.staff:
         return
     pole = body.at(0.80 * sitter.side, 1.25, degrees=4 * sitter.side)
@@ -82,15 +62,12 @@ def draw_staff(body: Ink, sitter: Portrait) -> None:
 
 
 def draw_arm(body: Ink, sitter: Portrait) -> None:
-    """Draw the forearm that reaches for the staff, and fingers around it."""
     skin, cloth, s = rgb(sitter.skin), rgb(CLOTH[sitter.clothes_color]), sitter.shoulder
     other = {"serafuku": IVORY, "overalls": rgb(CLOTH[sitter.trim_color]), "dress": skin, "t-shirt": skin}
-    arm = blob(
-        (s - 0.06, 1.75), (s + 0.02, 1.5), (0.68, 1.32), (0.82, 1.42), (s + 0.24, 1.85), (s + 0.12, 2.1)
-    )
-    body.cel(arm * (sitter.side, 1), other.get(sitter.clothes, cloth))
+    inside, outside = [(s - 0.06, 1.75), (s + 0.02, 1.5), (0.68, 1.32)], [(s + 0.24, 1.85), (s + 0.12, 2.1)]
+    body.cel(blob(*inside, (0.82, 1.42), *outside) * (sitter.side, 1), other.get(sitter.clothes, cloth))
     hand = body.at(0.79 * sitter.side, 1.27)
     fist = blob((-0.10, -0.10), (0.07, -0.12), (0.11, -0.02), (0.10, 0.10), (-0.02, 0.14), (-0.11, 0.08))
     hand.cel(fist * (sitter.side, 1), skin)
     for y in (-0.055, 0.005, 0.06):
-        hand.stroke(bow((-0.01, y), (0.05, y - 0.01), (0.105, y)) * (sitter.side, 1), 0.8, ends=(0.2, 0.8))
+        hand.stroke(bezier((-0.01, y), (0.05, y - 0.01), (0.105, y)) * (sitter.side, 1), 0.8, ends=(0.2, 0.8))

@@ -1,4 +1,4 @@
-"""The vocabulary of the artist: words, each with its colors, its shape or its Danbooru tags.
+"""The vocabulary of the artist: words, each with its color, its parts or its Danbooru tags.
 
 {hair}, {eye}, {clothes}, {trim}, {accent} and {scene} in a tag stand for the name of that color.
 """
@@ -87,17 +87,11 @@ CLOTHES = {
 }  # fmt: skip
 GLASSES = {"": "", "round": "glasses round_eyewear", "square": "glasses"}
 NECKWEAR = {
-    "": "",
-    "scarf": "scarf {accent}_scarf",
-    "choker": "choker",
-    "necklace": "necklace jewelry pendant",
-}
+    "": "", "scarf": "scarf {accent}_scarf", "choker": "choker", "necklace": "necklace jewelry pendant",
+}  # fmt: skip
 STAFFS = {
-    "": "",
-    "orb": "staff holding_staff orb",
-    "moon": "staff holding_staff",
-    "star": "staff holding_staff",
-}
+    "": "", "orb": "staff holding_staff orb", "moon": "staff holding_staff", "star": "staff holding_staff",
+}  # fmt: skip
 MARKS = {"": "", "freckles": "freckles", "mole": "mole mole_under_eye"}
 SCENES = {
     "plain": "simple_background {scene}_background", "gradient": "gradient_background",

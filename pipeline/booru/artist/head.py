@@ -1,35 +1,16 @@
-"""The head of a sitter: ears, face, eyes, brows, nose, mouth and glasses.
-
-Lengths are heads, with the middle of the skull at (0, 0) and the chin near (0, 0.5); y grows downward.
-"""
+"""The head: ears, face, eyes, brows, nose, mouth and glasses."""
 
 import numpy as np
 
 from pipeline.booru.artist.choices import EYES, HAIR, MOODS
-from pipeline.booru.artist.hair import fringe
-from pipeline.booru.artist.ink import (
-    GOLD,
-    LINE,
-    LIP,
-    WHITE,
-    Color,
-    Ink,
-    blob,
-    bow,
-    curve,
-    mix,
-    moved,
-    oval,
-    rgb,
-    shade,
-    symmetric,
-    tint,
-)
+from pipeline.booru.artist.colors import GOLD, LINE, LIP, WHITE, Color, mix, rgb, shade, tint
+from pipeline.booru.artist.hair import front_hair
+from pipeline.booru.artist.ink import Ink
+from pipeline.booru.artist.paths import bezier, blob, curve, moved, oval, symmetric
 from pipeline.booru.artist.sitter import Portrait
 
 
 def draw_head(head: Ink, sitter: Portrait) -> None:
-    """Draw ears, face, eyes, nose, mouth and glasses."""
     draw_ears(head, sitter)
     draw_face(head, sitter)
     for side in (-1, 1):
@@ -41,31 +22,25 @@ def draw_head(head: Ink, sitter: Portrait) -> None:
 def face_shape(sitter: Portrait) -> np.ndarray:
     """Return the contour of the face: a girl's chin is short, a boy's longer."""
     narrow, long = 0.04 * sitter.chin, 0 if sitter.girl else 0.03
-    cheek = [
-        (0, -0.5),
-        (0.25, -0.46),
-        (0.40, -0.28),
-        (0.432, -0.05),
-        (0.42, 0.12),
-        (0.372 - narrow / 2, 0.275),
-    ]
-    jaw = [(0.255 - narrow, 0.405 + long), (0.10 - narrow, 0.492 + long), (0, 0.51 + long + narrow / 3)]
-    return curve(symmetric(cheek + jaw), closed=True)
+    temple = [(0, -0.5), (0.25, -0.46), (0.40, -0.28), (0.432, -0.05), (0.42, 0.12)]
+    cheek = [(0.372 - narrow / 2, 0.275), (0.255 - narrow, 0.405 + long)]
+    chin = [(0.10 - narrow, 0.492 + long), (0, 0.51 + long + narrow / 3)]
+    return curve(symmetric(temple + cheek + chin), closed=True)
 
 
 def draw_face(head: Ink, sitter: Portrait) -> None:
-    """Draw the skin of the face, the shadow of the hair on it, blush and marks."""
     skin, shape = rgb(sitter.skin), face_shape(sitter)
     shadow = mix(shade(skin, 0.55), rgb("#e08a80"), 0.15)
     head.fill(shape, shadow)
     with head.inside(shape) as part:
         part.wash(moved(shape, -0.035, -0.03), tint(skin, 0.1), skin)
-        part.fill(moved(np.concatenate(fringe(sitter)), 0.02, 0.06), shadow)
+        part.fill(moved(front_hair(sitter), 0.02, 0.06), shadow)
         for x in (-0.27, 0.27):
             part.glow((x, 0.27), (0.11, 0.07), rgb("#f2746b"), 0.5 if sitter.blush else 0.14)
     head.outline(shape)
-    for x in (0.23, 0.27, 0.31) if sitter.blush else ():
-        head.strokes([(x + 0.012, 0.25), (x - 0.012, 0.285)], 0.6, mix(rgb("#e0524f"), skin, 0.25))
+    if sitter.blush:
+        for x in (0.23, 0.27, 0.31):
+            head.strokes([(x + 0.012, 0.25), (x - 0.012, 0.285)], 0.6, mix(rgb("#e0524f"), skin, 0.25))
     if sitter.mark == "freckles":
         for x, y in ((0.19, 0.25), (0.24, 0.27), (0.29, 0.25), (0.22, 0.295), (0.275, 0.30)):
             head.strokes([(x - 0.006, y), (x + 0.006, y)], 1.6, shade(skin, 1.6), ends=(1, 1))
@@ -74,7 +49,6 @@ def draw_face(head: Ink, sitter: Portrait) -> None:
 
 
 def draw_ears(head: Ink, sitter: Portrait) -> None:
-    """Draw both ears, and earrings."""
     tip = (0.66, -0.10) if sitter.pointy_ears else (0.505, 0.03)
     head.pair(blob((0.40, 0.0), tip, (0.52, 0.14), (0.46, 0.26), (0.39, 0.27)), rgb(sitter.skin))
     head.strokes(curve([(0.485, 0.06), (0.455, 0.12), (0.46, 0.20)]), 0.8)
@@ -87,9 +61,10 @@ def draw_eye(head: Ink, sitter: Portrait, side: int) -> None:
     lids, height = MOODS[sitter.mood][1], 0.115 if sitter.girl else 0.094
     middle, size = np.array((0.195 * side, 0.115)), np.array((0.108, height)) * sitter.eye_size
     if lids == "closed" or (lids == "wink" and side != sitter.side):
-        for lid, weight in ((curve([(-1, 0.35), (-0.5, -0.1), (0.1, -0.2), (0.7, 0.05), (1.05, 0.45)]), 2.2),
-                            (bow((0.75, 0.1), (1.0, 0.1), (1.2, 0)), 1.2)):  # fmt: skip
-            head.stroke(lid * (side, 1) * size + middle, weight, ends=(0.3, 0.5))
+        lid = curve([(-1, 0.35), (-0.5, -0.1), (0.1, -0.2), (0.7, 0.05), (1.05, 0.45)])
+        lash = bezier((0.75, 0.1), (1.0, 0.1), (1.2, 0))
+        head.stroke(lid * (side, 1) * size + middle, 2.2, ends=(0.3, 0.5))
+        head.stroke(lash * (side, 1) * size + middle, 1.2, ends=(0.3, 0.5))
         return
     upper, lower = (lid * (side, 1) * size + middle for lid in eyelids(sitter.eyes, lids))
     white = np.concatenate([upper, lower[::-1]])
@@ -130,42 +105,48 @@ def draw_lashes(head: Ink, upper: np.ndarray, lower: np.ndarray, side: int, long
     head.stroke(lower[len(lower) // 2 :], 1.0, ends=(0.1, 0.8))
     fold = upper[len(upper) // 4 : -len(upper) // 5]
     head.stroke(fold * (1, 0.8) + (0, fold[:, 1].min() * 0.2 - 0.03), 0.7, mix(LINE, LIP, 0.4), ends=(0, 0))
-    for x, y, back in ((0.04, -0.015, 1), (0.035, -0.045, 5)) if long else ((0.025, 0, 1),):
+    lashes = [(0.04, -0.015, 1), (0.035, -0.045, 5)] if long else [(0.025, 0, 1)]
+    for x, y, back in lashes:
         root, tip = upper[-back], upper[-1] + np.array((x * side, y))
-        head.stroke(bow(root, root + np.array((x * side * 0.6, y * 0.2)), tip), 1.8, ends=(1, 0))
+        head.stroke(bezier(root, root + np.array((x * side * 0.6, y * 0.2)), tip), 1.8, ends=(1, 0))
 
 
 def draw_brows(head: Ink, sitter: Portrait) -> None:
-    """Draw the brows, over the hair as cartoonists do."""
-    heights = {"raised": (-0.10, -0.085), "level": (-0.065, -0.06), "angry": (-0.02, -0.10),
-               "worried": (-0.11, -0.045)}  # fmt: skip
-    inner, outer = heights[MOODS[sitter.mood][0]]
+    inner, outer = {
+        "raised": (-0.10, -0.085), "level": (-0.065, -0.06), "angry": (-0.02, -0.10),
+        "worried": (-0.11, -0.045),
+    }[MOODS[sitter.mood][0]]  # fmt: skip
     color = mix(shade(rgb(HAIR[sitter.hair_color]), 1.3), LINE, 0.6)
-    brow = bow((0.10, inner), (0.21, min(inner, outer) - 0.035), (0.31, outer))
+    brow = bezier((0.10, inner), (0.21, min(inner, outer) - 0.035), (0.31, outer))
     head.strokes(brow, 1.6 if sitter.girl else 2.6, color, ends=(0.7, 0.1))
 
 
 def draw_nose_and_mouth(head: Ink, sitter: Portrait) -> None:
-    """Draw the nose as a touch of the pen, and the mouth in its mood."""
     mouth = MOODS[sitter.mood][2]
-    head.stroke(bow((0.008, 0.235), (0.025, 0.262), (-0.004, 0.268)), 0.9)
+    head.stroke(bezier((0.008, 0.235), (0.025, 0.262), (-0.004, 0.268)), 0.9)
     if mouth == "laugh":
         lips = blob((-0.11, 0.335), (0, 0.35), (0.11, 0.335), (0.07, 0.41), (0, 0.435), (-0.07, 0.41))
-        return draw_open_mouth(head, lips)
-    if mouth == "gasp":
-        return draw_open_mouth(head, oval(0, 0.37, 0.04, 0.05))
-    head.stroke([(-0.025, 0.425), (0.025, 0.425)], 0.6, shade(rgb(sitter.skin), 1.2))
+        draw_open_mouth(head, lips)
+    elif mouth == "gasp":
+        draw_open_mouth(head, oval(0, 0.37, 0.04, 0.05))
+    else:
+        head.stroke([(-0.025, 0.425), (0.025, 0.425)], 0.6, shade(rgb(sitter.skin), 1.2))
+        draw_closed_mouth(head, mouth)
+
+
+def draw_closed_mouth(head: Ink, mouth: str) -> None:
     if mouth == "cat":
-        return head.strokes(bow((0, 0.35), (0.055, 0.41), (0.10, 0.345)), 1.2)
-    heights = {"smile": (0.345, 0.40, 0.345), "closed": (0.362, 0.368, 0.362), "frown": (0.385, 0.345, 0.385),
-               "smirk": (0.372, 0.388, 0.335)}  # fmt: skip
-    left, middle, right = heights[mouth]
+        head.strokes(bezier((0, 0.35), (0.055, 0.41), (0.10, 0.345)), 1.2)
+        return
+    left, middle, right = {
+        "smile": (0.345, 0.40, 0.345), "closed": (0.362, 0.368, 0.362), "frown": (0.385, 0.345, 0.385),
+        "smirk": (0.372, 0.388, 0.335),
+    }[mouth]  # fmt: skip
     wide = 0.06 if mouth == "closed" else 0.095
-    head.stroke(bow((-wide, left), (0, middle), (wide, right)), 1.3)
+    head.stroke(bezier((-wide, left), (0, middle), (wide, right)), 1.3)
 
 
 def draw_open_mouth(head: Ink, lips: np.ndarray) -> None:
-    """Draw an open mouth with its tongue and upper teeth."""
     top, bottom = lips[:, 1].min(), lips[:, 1].max()
     head.fill(lips, LIP)
     with head.inside(lips) as part:
@@ -175,7 +156,6 @@ def draw_open_mouth(head: Ink, lips: np.ndarray) -> None:
 
 
 def draw_glasses(head: Ink, sitter: Portrait) -> None:
-    """Draw glasses: frames, bridge, and a gleam on each lens."""
     if not sitter.glasses:
         return
     square = blob((-0.15, -0.10), (0.15, -0.10), (0.15, 0.04), (0.10, 0.115), (-0.10, 0.115), (-0.15, 0.04))
@@ -184,4 +164,4 @@ def draw_glasses(head: Ink, sitter: Portrait) -> None:
         head.outline(moved(lens, x, 0.125), 1.5)
         head.stroke([(x - 0.10, 0.20), (x - 0.03, 0.06)], 1.2, WHITE)
     head.strokes([(0.345, 0.09), (0.44, 0.06)], 1.4)
-    head.stroke(bow((-0.05, 0.11), (0, 0.085), (0.05, 0.11)), 1.5)
+    head.stroke(bezier((-0.05, 0.11), (0, 0.085), (0.05, 0.11)), 1.5)

@@ -1,4 +1,4 @@
-"""The picture of a sitter, put together from back to front."""
+"""The picture of a sitter, drawn from back to front."""
 
 from dataclasses import replace
 
@@ -13,24 +13,24 @@ from pipeline.booru.artist.ink import FINENESS, Ink
 from pipeline.booru.artist.scene import draw_scene
 from pipeline.booru.artist.sitter import Portrait
 
-HEADROOM = {  # how far what is worn rises above the hair
+HEADROOM = {  # how far headwear and buns rise above the hair
     "witch_hat": 0.66, "top_hat": 0.42, "straw_hat": 0.2, "beret": 0.16, "cap": 0.14, "beanie": 0.28,
     "ears": 0.22, "crown": 0.2, "horns": 0.25, "bun": 0.3, "double_bun": 0.1,
 }  # fmt: skip
 
 
-def draw(portrait: Portrait) -> np.ndarray:
+def draw(sitter: Portrait) -> np.ndarray:
     """Draw a portrait, uint8 RGB (H, W, 3)."""
-    across = portrait.width * FINENESS
-    page = np.full((portrait.height * FINENESS, across, 3), 255, np.uint8)
-    canvas = Ink(page, np.diag((across, across, 1.0))[:2], portrait.pen * FINENESS)
-    draw_scene(canvas, portrait)
-    draw_figure(canvas, portrait)
-    return cv2.resize(page, (portrait.width, portrait.height), interpolation=cv2.INTER_AREA)
+    across = sitter.width * FINENESS
+    page = np.full((sitter.height * FINENESS, across, 3), 255, np.uint8)
+    canvas = Ink(page, np.diag((across, across, 1.0))[:2], sitter.pen * FINENESS)
+    draw_scene(canvas, sitter)
+    draw_figure(canvas, sitter)
+    return cv2.resize(page, (sitter.width, sitter.height), interpolation=cv2.INTER_AREA)
 
 
 def draw_figure(canvas: Ink, sitter: Portrait) -> None:
-    """Draw the sitter from back to front, placed so that the hat stays in the picture."""
+    """Draw the sitter, placed so that the hat stays in the picture."""
     tall = sitter.height / sitter.width
     room = 0.66 + max(HEADROOM.get(worn, 0) for worn in (sitter.hat, sitter.ornament, sitter.hairstyle))
     nominal, middle = (0.53, 0.40) if sitter.framing == "portrait" else (0.41, 0.33)

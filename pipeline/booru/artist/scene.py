@@ -1,4 +1,4 @@
-"""The scene behind a sitter. Lengths are in widths of the picture."""
+"""The scene behind the sitter. Lengths are in widths of the picture."""
 
 from dataclasses import replace
 from random import Random
@@ -6,27 +6,13 @@ from random import Random
 import numpy as np
 
 from pipeline.booru.artist.choices import BACKDROP, BUSY_SCENES
-from pipeline.booru.artist.ink import (
-    FINENESS,
-    WHITE,
-    Color,
-    Ink,
-    blob,
-    bow,
-    curve,
-    mix,
-    oval,
-    rgb,
-    shade,
-    star,
-    tint,
-)
-from pipeline.booru.artist.motifs import draw_cloud, draw_tree, draw_window
+from pipeline.booru.artist.colors import IVORY, WHITE, WOOD, Color, mix, rgb, shade, tint
+from pipeline.booru.artist.ink import FINENESS, Ink
+from pipeline.booru.artist.paths import bezier, blob, curve, oval, star
 from pipeline.booru.artist.sitter import Portrait, between
 
 
 def draw_scene(canvas: Ink, sitter: Portrait) -> None:
-    """Draw the background."""
     tall, color = sitter.height / sitter.width, rgb(BACKDROP[sitter.scene_color])
     dice = Random(f"scene {sitter.seed}")
     page = np.array([(0, 0), (1, 0), (1, tall), (0, tall)])
@@ -50,7 +36,6 @@ def draw_scene(canvas: Ink, sitter: Portrait) -> None:
 
 
 def draw_pattern(canvas: Ink, kind: str, tall: float, color: Color, dice: Random) -> None:
-    """Draw dots, stripes or rays of a color."""
     if kind == "dots":
         step = between(dice, 0.11, 0.16)
         for i, j in np.ndindex(int(1 / step) + 2, int(tall / step) + 2):
@@ -65,13 +50,10 @@ def draw_pattern(canvas: Ink, kind: str, tall: float, color: Color, dice: Random
 
 
 def draw_sky(canvas: Ink, sitter: Portrait, page: np.ndarray, color: Color, dice: Random) -> None:
-    """Draw the sky by day, dusk or night, with hills or the sea under it."""
-    tall, scene, skies = (
-        page[2, 1],
-        sitter.scene,
-        {"sunset": ("#7d63a8", "#fbb873"), "night": ("#1d2350", "#4d4f8e")},
-    )
-    canvas.wash(page, *(mix(rgb(tone), color, 0.2) for tone in skies.get(scene, ("#6fb1ea", "#dff2fb"))))
+    tall, scene = page[2, 1], sitter.scene
+    skies = {"sunset": ("#7d63a8", "#fbb873"), "night": ("#1d2350", "#4d4f8e")}
+    top, bottom = skies.get(scene, ("#6fb1ea", "#dff2fb"))
+    canvas.wash(page, mix(rgb(top), color, 0.2), mix(rgb(bottom), color, 0.2))
     spot = (0.5 - 0.38 * sitter.side, between(dice, 0.13, 0.26) * tall)
     if scene in ("night", "sunset"):
         canvas.glow(spot, (0.2, 0.2), rgb("#fff0b8"), 0.6)
@@ -91,7 +73,6 @@ def draw_sky(canvas: Ink, sitter: Portrait, page: np.ndarray, color: Color, dice
 
 
 def draw_hills(canvas: Ink, tall: float, green: Color, dice: Random) -> None:
-    """Draw two ranges of hills, and a tree on either side."""
     for height, tone in ((0.55, tint(green, 0.35)), (0.68, green)):
         ridge = curve([(x, (height + between(dice, -0.07, 0.07)) * tall) for x in (-0.1, 0.2, 0.5, 0.8, 1.1)])
         canvas.cel(np.concatenate([ridge, [(1.1, tall + 0.1), (-0.1, tall + 0.1)]]), tone, (0, -0.01), 0.7)
@@ -100,12 +81,11 @@ def draw_hills(canvas: Ink, tall: float, green: Color, dice: Random) -> None:
 
 
 def draw_sea(canvas: Ink, tall: float, color: Color, dice: Random) -> None:
-    """Draw the sea up to the horizon, with a few crests."""
     sea = np.array([(0, 0.6), (1, 0.6), (1, 1), (0, 1)]) * (1, tall)
     canvas.wash(sea, mix(rgb("#3f8fd0"), color, 0.2), mix(rgb("#8fd6e6"), color, 0.2))
     for _ in range(12):
         x, y = dice.random(), (0.63 + 0.35 * dice.random()) * tall
-        canvas.stroke(bow((x, y), (x + 0.04, y - 0.012), (x + 0.08, y)), 1, WHITE, ends=(0, 0))
+        canvas.stroke(bezier((x, y), (x + 0.04, y - 0.012), (x + 0.08, y)), 1, WHITE, ends=(0, 0))
 
 
 def draw_hatching(canvas: Ink, sitter: Portrait, tall: float, color: Color) -> None:
@@ -127,3 +107,36 @@ def draw_hatching(canvas: Ink, sitter: Portrait, tall: float, color: Color) -> N
             twig.fill(leaf, dark)
             for size in (1, 0.68, 0.36):
                 twig.outline(leaf * size, 0.9, tint(color, 0.3))
+
+
+def draw_cloud(ink: Ink, color: Color) -> None:
+    """Draw a cloud with a flat base, in two tones and without a line."""
+    for tone, rise in ((mix(color, rgb("#9db4d8"), 0.35), 0.0), (color, -0.25)):
+        for x, y, r in ((-1.6, 0, 0.8), (-0.7, -0.6, 1.0), (0.5, -0.8, 1.2), (1.6, -0.1, 0.9)):
+            ink.fill(oval(x, y + rise, r * 1.1, r * 0.75), tone)
+
+
+def draw_tree(ink: Ink, green: Color) -> None:
+    ink.cel([(-0.018, -0.12), (0.018, -0.12), (0.025, 0.06), (-0.025, 0.06)], WOOD, (-0.005, 0), 0.7)
+    angle = np.radians(np.arange(0, 360, 4))
+    reach = 0.11 + 0.012 * np.cos(angle * 7)
+    top = np.stack([reach * np.cos(angle), 1.15 * reach * np.sin(angle) - 0.2], axis=1)
+    ink.cel(top, green, (-0.02, -0.025), 0.7)
+
+
+def draw_window(ink: Ink, cloth: Color) -> None:
+    """Draw a window, its upper left corner at the origin, 0.46 wide and 0.6 high, with curtains."""
+    frame = np.array([(0, 0), (0.46, 0), (0.46, 0.6), (0, 0.6)])
+    ink.wash(frame, rgb("#8fc4ee"), rgb("#e8f5fb"))
+    draw_cloud(ink.at(0.15, 0.2, 0.05), WHITE)
+    ink.outline(frame, 3, IVORY)
+    ink.outline(frame + 0.004, 0.8)
+    for bar in ([(0.23, 0), (0.23, 0.6)], [(0, 0.3), (0.46, 0.3)]):
+        ink.stroke(bar, 5, ends=(1, 1))
+        ink.stroke(bar, 3.5, IVORY, ends=(1, 1))
+    middle = ink.at(0.23, -0.03)
+    hem = curve([(0.12, 0), (0.15, 0.28), (0.235, 0.44), (0.19, 0.7)])
+    middle.pair(np.concatenate([hem, [(0.3, 0.7), (0.3, 0)]]), cloth, (-0.01, 0))
+    for x in (0.25, 0.205):
+        middle.strokes(bezier((x, 0), (x, 0.3), (0.26 - (0.25 - x) * 0.3, 0.44)), 0.7)
+    middle.stroke([(-0.33, 0), (0.33, 0)], 3, WOOD, ends=(1, 1))
