@@ -13,8 +13,7 @@ from stages.options import unfold
 from stages.site import Rate, is_site, open_host
 
 if TYPE_CHECKING:
-    from pipeline.sources.checks import Folder
-    from pipeline.sources.store import Store
+    from pipeline.sources.store import Folder, Store
 
 
 @contextmanager
@@ -25,9 +24,8 @@ def open_files(
 
     The files of a list may lie on any sites.
     """
-    from pipeline.sources.checks import Folder
-    from pipeline.sources.places import open_source
-    from pipeline.sources.store import Store
+    from pipeline.sources.source import open_source
+    from pipeline.sources.store import Folder, Store
 
     root = None if is_site(host) else open_source(host).root
     if root:

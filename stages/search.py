@@ -48,8 +48,9 @@ def search(
     so that later searches find the same posts; remove the line of the site to
     find newer ones.
     """
-    from pipeline.sources import places, query, selection
+    from pipeline.sources import query, selection
     from pipeline.sources import search as searching
+    from pipeline.sources.source import open_source
 
     online = is_site(search.host)
     with usage_errors():
@@ -57,9 +58,9 @@ def search(
         if not online:
             query.parse_search(tags)
     ceilings = None if search.host == "sample" else dest.with_name("ceilings.json")
-    opened = open_host(search.host, cache, rate) if online else nullcontext(places.open_source(search.host))
-    with opened as place, progress("search", "post") as tick:
-        counts = searching.search_posts(place, dest, search, level=level, ceilings=ceilings, tick=tick)
+    opened = open_host(search.host, cache, rate) if online else nullcontext(open_source(search.host))
+    with opened as source, progress("search", "post") as tick:
+        counts = searching.search_posts(source, dest, search, level=level, ceilings=ceilings, tick=tick)
     if metrics:
         files.write_json(metrics, counts)
     skipped = summarize_counts(counts["skipped"])

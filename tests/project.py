@@ -149,10 +149,10 @@ def warm() -> None:
     from pipeline.booru import site
     from pipeline.operators import clean, cue, sketch, warp
     from pipeline.run import step
-    from pipeline.sources import fetch, places, search
+    from pipeline.sources import fetch, search, source
     from stages import prep
 
-    for module in (site, clean, cue, fetch, search, sketch, places, step, warp):
+    for module in (site, clean, cue, fetch, search, sketch, source, step, warp):
         codehash.source_files(module.__name__)
     Image.init()
     sys.argv = ["prep", "gc", "--help"]

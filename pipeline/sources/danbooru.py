@@ -18,14 +18,11 @@ def browse_posts(site: Site, tags: str, ceiling: int) -> Iterator[Post]:
 
     If a search takes the site's database too long, search smaller ranges of ids. Raise Halt.
     """
-    high = width = ceiling  # of the range of ids that the next request searches
+    high = width = ceiling  # end and length of the range of ids that the next request searches
     while high > 0:
         low = max(high - width, 0) + 1
-        words = f"{tags} id:{low}..{ceiling}"
         try:
-            page = ask_page(
-                site, {"tags": words, "limit": PAGE_SIZE, "only": ONLY_FIELDS, "page": f"b{high + 1}"}
-            )
+            page = ask_page(site, {"tags": f"{tags} id:{low}..{ceiling}", "page": f"b{high + 1}"})
         except SearchCanceled as error:
             if low == high:
                 raise Halt(f"{site.host} cannot even search one id ({error}): ask for fewer tags") from None
@@ -40,23 +37,22 @@ def browse_posts(site: Site, tags: str, ceiling: int) -> Iterator[Post]:
 
 
 def ask_newest_id(site: Site) -> int:
-    """Request the newest id. Raise Halt."""
     page = ask_page(site, {"limit": 1, "only": "id"})
     if not page:
         raise Halt(f"{site.host} has no posts: check that host names a Danbooru")
     return page[0]["id"]
 
 
-def ask_page(site: Site, asked: dict[str, str | int]) -> list[FullPost]:
-    """Request a page of posts. Raise Halt if the response is not one."""
-    page = site.ask("/posts.json", **asked)
+def ask_page(site: Site, query: dict[str, str | int]) -> list[FullPost]:
+    """Request a page of posts, by default a full one. Raise Halt if the response is not one."""
+    full: dict[str, str | int] = {"limit": PAGE_SIZE, "only": ONLY_FIELDS}
+    page = site.ask("/posts.json", **(full | query))
     if not isinstance(page, list) or not all(map(is_post, page)):
         raise Halt(f"{site.host} answered a search with no list of posts: check that host names a Danbooru")
     return page
 
 
 def is_post(value: object) -> bool:
-    """Tell whether a JSON value is a post."""
     return isinstance(value, dict) and type(value.get("id")) is int
 
 
@@ -64,13 +60,13 @@ def id_ceiling(site: Site, path: Path) -> int:
     """Return the id up to which to search a site: the newest when it was first searched, kept in `path`."""
     try:
         known = json.loads(path.read_bytes()) if path.is_file() else {}
-        found = int(known.get(site.host, 0))
+        ceiling = int(known.get(site.host, 0))
     except (ValueError, TypeError, AttributeError):
         raise Halt(f"{path} does not hold the newest id of each site: repair it or remove it") from None
-    if not found:
-        found = ask_newest_id(site)
-        write_json(path, known | {site.host: found})
-    return found
+    if not ceiling:
+        ceiling = ask_newest_id(site)
+        write_json(path, known | {site.host: ceiling})
+    return ceiling
 
 
 def ask_count(site: Site, tags: str) -> int | None:

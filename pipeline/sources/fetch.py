@@ -24,27 +24,27 @@ from pipeline.progress import Tick, quiet
 from pipeline.shards.column import Shard, check_destination, open_column, write_shard
 from pipeline.shards.ledger import LEDGER, write_ledger
 from pipeline.shards.tar import Row, Sample
-from pipeline.sources.checks import FileRejected, Folder, StoredFile, WantedFile, choose_file
+from pipeline.sources.checks import FileRejected, WantedFile, choose_file
 from pipeline.sources.posts import Post, count_posts, post_key, read_posts, tags_of
-from pipeline.sources.store import Store
+from pipeline.sources.store import Folder, Store, StoredFile
 
 DOWNLOAD_THREADS = 4
 FILES_IN_FLIGHT = 128  # posts whose files are on their way
 
 Files = Folder | Store
+Rejects = list[tuple[str, str, str]]  # rows of the ledger: (key, reason, detail)
 
 
 @dataclass
 class FetchReport:
-    """How many of `total` posts are done, and the rows of the ledger: (key, reason, detail)."""
+    """How many of `total` posts are done, and those without a file."""
 
     total: int
     taken: int = 0
-    rejects: list[tuple[str, str, str]] = field(default_factory=list)
+    rejects: Rejects = field(default_factory=list)
 
     @property
     def written(self) -> int:
-        """The number of posts whose file was written."""
         return self.taken - len(self.rejects)
 
     @property
@@ -53,7 +53,6 @@ class FetchReport:
         return dict(sorted(Counter(reason for _, reason, _ in self.rejects).items()))
 
     def metrics(self) -> dict[str, Any]:
-        """Summarize the counts for `metrics/`."""
         return {"taken": self.taken, "written": self.written, "rejected": self.rejected}
 
     def require(self, tolerance: float) -> None:
@@ -74,7 +73,7 @@ class PostBatch:
     path: Path
     note: Path | None  # where to remember the shard
     samples: list[Future[Sample | FileRejected]] = field(default_factory=list)
-    rejects: list[tuple[str, str, str]] = field(default_factory=list)
+    rejects: Rejects = field(default_factory=list)
     shard: Shard | None = None
 
 
@@ -92,22 +91,22 @@ def fetch_files(
     The ledger, by default a file in `dest`, gives the reason for each post without a file. Raise Halt if no
     file can be obtained, or if more than `files.params.tolerance` percent of the posts failed for now.
     """
-    tally, tolerance = FetchReport(count_posts(source)), files.params.tolerance
+    report, tolerance = FetchReport(count_posts(source)), files.params.tolerance
     ledger = ledger or dest / LEDGER
     check_destination(source, dest)
     try:
         with open_column(dest) as column, ThreadPoolExecutor(threads) as pool, stopping(files, pool):
             for batch in ahead(make_batches(files, source, dest), partial(start, files, pool)):
-                column.add(finish(batch, tally, tick))
+                column.add(finish(batch, report, tick))
                 if files.closed:
-                    tally.require(tolerance)
+                    report.require(tolerance)
     finally:
-        write_ledger(ledger, tally.rejects, "reason", "detail")
-    tally.require(tolerance)
-    if not tally.written:
+        write_ledger(ledger, report.rejects, "reason", "detail")
+    report.require(tolerance)
+    if not report.written:
         raise Halt(f"no file could be fetched: see {ledger}")
-    column.seal(tally.taken, tally.rejected)
-    return tally
+    column.seal(report.taken, report.rejected)
+    return report
 
 
 @contextmanager
@@ -125,7 +124,7 @@ def stopping(files: Files, pool: ThreadPoolExecutor) -> Iterator[None]:
 
 
 def make_batches(files: Files, source: Path, dest: Path) -> Iterator[PostBatch]:
-    """Yield a batch for each shard, with the place of its note: a hash of all that decides its bytes."""
+    """Yield a batch for each shard, with the path of its note: a hash of all that decides its bytes."""
     terms = [asdict(files.params), files.host, *code_hashes(__name__)]
     for number, posts in enumerate(cut_batches(read_posts(source), files.params.shard)):
         name = hashlib.sha256(dumps([terms, posts])).hexdigest()
@@ -149,7 +148,7 @@ def cut_batches(posts: Iterable[Post], size: int) -> Iterator[list[Post]]:
 
 
 def ahead(batches: Iterable[PostBatch], start: Callable[[PostBatch], None]) -> Iterator[PostBatch]:
-    """Yield the batches in order, each after `start` was called for those of the next AHEAD posts."""
+    """Yield the batches in order, each after `start` was called for the next FILES_IN_FLIGHT posts."""
     waiting: deque[PostBatch] = deque()
     for batch in batches:
         start(batch)
@@ -165,32 +164,32 @@ def start(files: Files, pool: ThreadPoolExecutor, batch: PostBatch) -> None:
         batch.samples = [pool.submit(make_sample, files, post) for post in batch.posts]
 
 
-def finish(batch: PostBatch, tally: FetchReport, tick: Tick) -> Shard:
-    """Write the shard of a batch as its files arrive, unless an earlier run did. Update the tally."""
+def finish(batch: PostBatch, report: FetchReport, tick: Tick) -> Shard:
+    """Write the shard of a batch as its files arrive, unless an earlier run did, and count its posts."""
     if batch.shard is None:
-        batch.shard = write_shard(batch.path, arriving_samples(batch, tally, tick))
+        batch.shard = write_shard(batch.path, arriving_samples(batch, report, tick))
         remember(batch, batch.shard)
     else:
-        tally.taken += len(batch.posts)
-        tick(tally.taken, tally.total)
-    tally.rejects += batch.rejects
+        report.taken += len(batch.posts)
+        tick(report.taken, report.total)
+    report.rejects += batch.rejects
     return batch.shard
 
 
-def arriving_samples(batch: PostBatch, tally: FetchReport, tick: Tick) -> Iterator[Sample]:
+def arriving_samples(batch: PostBatch, report: FetchReport, tick: Tick) -> Iterator[Sample]:
     """Yield the samples of a batch as their files arrive; collect the rejects."""
-    for post, waiting in zip(batch.posts, batch.samples, strict=True):
-        made = waiting.result()
-        if isinstance(made, FileRejected):
-            batch.rejects.append((post_key(post), made.reason, made.detail))
+    for post, future in zip(batch.posts, batch.samples, strict=True):
+        result = future.result()
+        if isinstance(result, FileRejected):
+            batch.rejects.append((post_key(post), result.reason, result.detail))
         else:
-            yield made
-        tally.taken += 1
-        tick(tally.taken, tally.total)
+            yield result
+        report.taken += 1
+        tick(report.taken, report.total)
 
 
 def recall(batch: PostBatch, again: bool) -> bool:
-    """Tell whether an earlier run wrote the shard, and nothing touched it since; fill in the batch if so.
+    """Fill in a batch and return True if an earlier run wrote its shard and nothing touched it since.
 
     With `again` a shard that lacks rejected posts does not count.
     """
@@ -211,9 +210,8 @@ def recall(batch: PostBatch, again: bool) -> bool:
 def remember(batch: PostBatch, shard: Shard) -> None:
     """Write the note on a shard, unless a file of it failed for now."""
     if batch.note and not any(reason == "transient" for _, reason, _ in batch.rejects):
-        made = {name: getattr(shard, name) for name in ("samples", "bytes", "sha256")}
         known = {
-            "shard": made,
+            "shard": {"samples": shard.samples, "bytes": shard.bytes, "sha256": shard.sha256},
             "rows": [row.line("") for row in shard.rows],
             "rejects": batch.rejects,
             "mtime": batch.path.stat().st_mtime_ns,
@@ -233,25 +231,24 @@ def make_sample(files: Files, post: Post) -> Sample | FileRejected:
 
 
 def gather(files: Files, post: Post) -> Sample:
-    """Fetch the files of a post and make its sample. Raise Reject or Halt."""
     file = choose_file(post, files.params)
-    kept = files.obtain(file)
-    members: dict[str, bytes | Path] = {file.ext: kept.path}
+    stored = files.obtain(file)
+    members: dict[str, bytes | Path] = {file.ext: stored.path}
     if post.get("sketch_half"):
-        members = split_halves(kept.path)
+        members = split_halves(stored.path)
     elif sketch := post.get("sketch_url"):
         ext = PurePath(sketch).suffix[1:].lower()
         members[f"sketch.{ext}"] = files.obtain(WantedFile(sketch, ext)).path
-    return Sample(post_key(post), members | {"json": dumps(post_metadata(post, kept))})
+    return Sample(post_key(post), members | {"json": dumps(post_metadata(post, stored))})
 
 
-def post_metadata(post: Post, kept: StoredFile) -> dict[str, Any]:
+def post_metadata(post: Post, stored: StoredFile) -> dict[str, Any]:
     """Return the JSON member of a sample; the id of the parent names the family.
 
     `md5` is the published one, or else that of the file. For a file without a published md5, `file_md5` and
     `file_sha256` are those of the file.
     """
-    member = {
+    metadata = {
         "id": post["id"],
         "family": post.get("parent_id") or post["id"],
         "rating": post.get("rating", ""),
@@ -260,17 +257,17 @@ def post_metadata(post: Post, kept: StoredFile) -> dict[str, Any]:
         "artist": post.get("tag_string_artist", ""),
         "license": post.get("license", "unknown"),
         "tags": sorted(tags_of(post)),
-        "md5": post.get("md5") or kept.md5,
+        "md5": post.get("md5") or stored.md5,
     }
     if "pixel_hash" in post:
-        member["pixel_hash"] = post["pixel_hash"]
-    if kept.own:
-        member |= {"file_md5": kept.md5, "file_sha256": kept.own}
-    return member
+        metadata["pixel_hash"] = post["pixel_hash"]
+    if stored.sha256:
+        metadata |= {"file_md5": stored.md5, "file_sha256": stored.sha256}
+    return metadata
 
 
 def split_halves(path: Path) -> dict[str, bytes | Path]:
-    """Cut a picture into color, on the left, and sketch. Raise Reject if it cannot be decoded."""
+    """Cut a picture into color, on the left, and sketch. Raise FileRejected if it cannot be decoded."""
     try:
         image = codec.decode(path.read_bytes())
     except BadImage as error:

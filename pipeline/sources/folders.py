@@ -1,4 +1,8 @@
-"""A folder of pictures -> posts."""
+"""Pictures in folders -> posts: any folder, and paired sets, whose pictures come with their sketches.
+
+`file_url` is the path of a picture from the folder of the source, and `sketch_url` that of its sketch; or
+else `sketch_half` names the half of the picture that is the sketch.
+"""
 
 import json
 import re
@@ -8,8 +12,43 @@ from typing import Any
 
 from pipeline.errors import BadImage, Halt
 from pipeline.images.codec import read_size
-from pipeline.shards.loose import LooseBatch, list_parts
+from pipeline.shards.loose import LooseBatch, list_parts, loose_key
 from pipeline.sources.posts import FullPost, describe_post
+
+
+def read_folder(path: Path) -> Iterator[FullPost]:
+    """Yield the posts of a folder of pictures."""
+    return located_posts(path, path)
+
+
+def read_halves(path: Path) -> Iterator[FullPost]:
+    """Yield the posts of a folder of pictures with the color on the left and the sketch on the right."""
+    for post in located_posts(path, path):
+        yield {**post, "image_width": post["image_width"] // 2, "sketch_half": "right"}
+
+
+def read_pairs(path: Path) -> Iterator[FullPost]:
+    """Yield the posts of color/NAME.* and sketch/NAME.*. Raise Halt if one of them lacks the other."""
+    colors, sketches = map_names(path / "color"), map_names(path / "sketch")
+    for name in sorted(colors.keys() ^ sketches.keys()):
+        there, lacks = (colors, "sketch") if name in colors else (sketches, "color")
+        raise Halt(
+            f"{path / there[name]} has no counterpart in {path / lacks}: add it, or remove the picture"
+        )
+    sketch_of = {color: sketches[name] for name, color in colors.items()}
+    for post in located_posts(path, path / "color"):
+        yield {**post, "sketch_url": sketch_of[post["file_url"]]}
+
+
+def map_names(path: Path) -> dict[str, str]:
+    """Map the names of the pictures below a folder to their paths from its parent. Raise Halt."""
+    return {loose_key(file, path): file.relative_to(path.parent).as_posix() for file in list_pictures(path)}
+
+
+def located_posts(root: Path, path: Path) -> Iterator[FullPost]:
+    """Yield the posts of the pictures below `path`, with their paths from `root`."""
+    for file, post in folder_posts(path):
+        yield {**post, "file_url": file.relative_to(root).as_posix()}
 
 
 def folder_posts(path: Path) -> Iterator[tuple[Path, FullPost]]:
@@ -18,22 +57,22 @@ def folder_posts(path: Path) -> Iterator[tuple[Path, FullPost]]:
     NAME.json next to a picture overrides its fields, except md5, file_size and file_ext, which come from the
     file. Raise Halt if there are no pictures, or if two posts have one id.
     """
-    listed = picture_batches(path)
     files: dict[int, Path] = {}
-    for number, file in enumerate((file for batch in listed for file in batch.paths), 1):
-        post = read_post(number, file, listed[0].root)
+    root = path.parent if path.is_file() else path
+    for number, file in enumerate(list_pictures(path), 1):
+        post = read_post(number, file, root)
         twin = files.setdefault(post["id"], file)
         if twin is not file:
             raise Halt(f"{twin} and {file} both have the id {post['id']}: change it in a JSON file")
         yield file, post
 
 
-def picture_batches(path: Path) -> list[LooseBatch]:
+def list_pictures(path: Path) -> list[Path]:
     """List the pictures below a folder in the order of their names. Raise Halt if there are none."""
-    units = list_parts(path)
-    if not isinstance(units[0], LooseBatch):
+    parts = list_parts(path)
+    if not isinstance(parts[0], LooseBatch):
         raise Halt(f"{path} holds shards: name a folder of pictures")
-    return units
+    return [file for batch in parts for file in batch.paths]
 
 
 def read_post(number: int, path: Path, root: Path) -> FullPost:

@@ -8,10 +8,10 @@ from typing import TypedDict
 
 from pipeline import params
 from pipeline.sources import danbooru
-from pipeline.sources.checks import FileRejected, Folder, WantedFile, choose_file
+from pipeline.sources.checks import FileRejected, WantedFile, choose_file
 from pipeline.sources.posts import Post, read_posts, reduce_post
 from pipeline.sources.selection import compose_search, select_posts
-from pipeline.sources.store import Store
+from pipeline.sources.store import Folder, Store
 from pipeline.web.client import Site
 from pipeline.web.ratelimit import RateLimiter
 
@@ -34,20 +34,20 @@ def plan_search(site: Site, search: params.Search, fetch: params.Fetch, level: s
     """
     tags = compose_search(search, level)
     found = danbooru.ask_count(site, tags)
-    page = danbooru.ask_page(site, {"tags": tags, "limit": danbooru.PAGE_SIZE, "only": danbooru.ONLY_FIELDS})
+    page = danbooru.ask_page(site, {"tags": tags})
     chosen = [reduce_post(post) for post in select_posts(page, search, Counter())]
     share = len(chosen) / len(page) if page else 0
     known = search.limit if found is None else found
     posts = min(round(known * share), search.limit)
-    pages = (
-        math.ceil(min(known, posts / share) / danbooru.PAGE_SIZE) + 2 if posts else 2
-    )  # the newest id, the end
+    searches = 2  # for the newest id, and for the empty page at the end
+    if posts:
+        searches += math.ceil(min(known, posts / share) / danbooru.PAGE_SIZE)
     taken = min(posts, search.sample or posts)
     files = [file for post in chosen if (file := reachable_file(post, fetch))]
     count = round(taken * len(files) / len(chosen)) if chosen else 0
     size = fmean(file.size for file in files) if files else 0
-    seconds = (pages + count) * site.bucket(site.host).interval
-    return make_plan(pages, count, round(count * size), seconds, exact=False)
+    seconds = (searches + count) * site.limiter(site.host).interval
+    return make_plan(searches, count, round(count * size), seconds, exact=False)
 
 
 def plan_fetch(files: Folder | Store, source: Path) -> Plan:
@@ -55,20 +55,18 @@ def plan_fetch(files: Folder | Store, source: Path) -> Plan:
 
     Hosts of different domains are asked at the same time. Files in a folder take no request.
     """
-    if isinstance(files, Folder):
-        return make_plan(0, 0, 0, 0, exact=True)
     turns, size = Counter[RateLimiter](), 0
-    for post in read_posts(source):
-        file = reachable_file(post, files.params)
-        if file and not files.knows(file):
-            turns[files.site.bucket(files.address(file))] += 1
-            size += file.size
-    seconds = max((count * bucket.interval for bucket, count in turns.items()), default=0)
+    if isinstance(files, Store):
+        for post in read_posts(source):
+            file = reachable_file(post, files.params)
+            if file and not files.knows(file):
+                turns[files.site.limiter(files.address(file))] += 1
+                size += file.size
+    seconds = max((count * limiter.interval for limiter, count in turns.items()), default=0)
     return make_plan(0, turns.total(), size, seconds, exact=True)
 
 
 def reachable_file(post: Post, fetch: params.Fetch) -> WantedFile | None:
-    """Return the file to take of a post; None if it has none."""
     try:
         return choose_file(post, fetch)
     except FileRejected:
@@ -76,7 +74,6 @@ def reachable_file(post: Post, fetch: params.Fetch) -> WantedFile | None:
 
 
 def make_plan(searches: int, files: int, size: int, seconds: float, exact: bool) -> Plan:
-    """Add up the requests of a plan."""
     return {
         "searches": searches,
         "files": files,
@@ -92,7 +89,8 @@ def describe_plan(plan: Plan) -> str:
     about = "" if plan["exact"] else "about "
     kinds = f"{plan['searches']:,} for posts and {plan['files']:,} for files"
     size = f"{plan['bytes'] / 1e6:,.0f} MB" if plan["bytes"] else "an unknown number of bytes"
-    hours, rest = divmod(plan["seconds"], 3600)
-    least = f"at least {hours} h {rest // 60:02} min {rest % 60:02} s"
-    time = least if plan["seconds"] else "no rate limit"
+    time = "no rate limit"
+    if plan["seconds"]:
+        hours, rest = divmod(plan["seconds"], 3600)
+        time = f"at least {hours} h {rest // 60:02} min {rest % 60:02} s"
     return f"{about}{plan['requests']:,} requests, {kinds}; {size}; {time}"

@@ -20,19 +20,14 @@ from pipeline.files import dumps, open_atomic, remove_partials
 
 CATEGORIES = ("artist", "character", "copyright", "general", "meta")  # of tags
 TAG_FIELDS = tuple(f"tag_string_{category}" for category in CATEGORIES)
-DANBOORU_FIELDS = (  # fields of a Danbooru
+DANBOORU_FIELDS = (
     "id", "md5", "rating", "score", "file_ext", "file_size", "image_width", "image_height", "parent_id",
     "source", "file_url", "is_banned", *TAG_FIELDS,
 )  # fmt: skip
-POST_FIELDS = (
-    *DANBOORU_FIELDS,
-    "sha256",
-    "license",
-    "sketch_url",
-    "sketch_half",
-)  # the last four of other sources
+POST_FIELDS = (*DANBOORU_FIELDS, "sha256", "license", "sketch_url", "sketch_half")  # four of other sources
 KEPT_VARIANTS = ("sample", "720x720")
 MAX_ID = 2**53  # JSON keeps smaller ids exactly
+Draw = Callable[[np.ndarray], np.ndarray]  # takes all ids, sorted; returns the indices of those to keep
 
 
 class SizedFile(TypedDict):
@@ -47,7 +42,7 @@ class SizedFile(TypedDict):
 class Post(TypedDict, total=False):
     """A post as `posts.jsonl` keeps it; a field that is unknown or empty is absent."""
 
-    id: Required[int]  # from 0 to LARGEST - 1
+    id: Required[int]  # from 0 to MAX_ID - 1
     md5: str  # of the original file, as published
     sha256: str  # of the file, as a list gives it
     rating: str  # g (general), s (sensitive), q (questionable) or e (explicit)
@@ -69,7 +64,7 @@ class Post(TypedDict, total=False):
     tag_string_general: str
     tag_string_meta: str
     pixel_hash: str  # MD5 of the decoded pixels, as published
-    variants: dict[str, SizedFile]  # by type, one of VARIANTS
+    variants: dict[str, SizedFile]  # by type, one of KEPT_VARIANTS
 
 
 class FullPost(Post, total=False):
@@ -101,7 +96,6 @@ def describe_post(number: int, data: bytes, ext: str, **fields: Any) -> FullPost
 
 
 def tags_of(post: Post) -> list[str]:
-    """List the tags of all categories."""
     return " ".join(str(post.get(name, "")) for name in TAG_FIELDS).split()
 
 
@@ -126,21 +120,17 @@ def reduce_post(post: FullPost, host: str = "") -> Post:
 
 
 def post_key(post: Post) -> str:
-    """Return the key of a post's sample."""
     return f"{post['id']:09d}"
 
 
 # ---------------------------------------------------------------- the file
 
 
-def write_posts(
-    path: Path, posts: Iterable[Post], draw: Callable[[np.ndarray], np.ndarray] | None = None
-) -> int:
+def write_posts(path: Path, posts: Iterable[Post], draw: Draw | None = None) -> int:
     """Write posts, which may come in any order, sorted by id, and return their number.
 
-    `draw` gets all ids, sorted, and returns the indices of those to keep; without it all are kept. The first
-    of several posts with one id counts. Memory holds their ids alone: posts wait on disk. If none is left, no
-    file is written.
+    Without `draw` all are kept. The first of several posts with one id counts. Memory holds their ids alone:
+    posts wait on disk. If none is left, no file is written.
     """
     ids, ends = array("q"), array("Q", [0])
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -178,7 +168,6 @@ def read_posts(path: Path) -> Iterator[Post]:
 
 
 def count_posts(path: Path) -> int:
-    """Count the posts of a file. Raise Halt if it does not exist."""
     with open_posts(path) as file:
         return sum(1 for _ in file)
 

@@ -18,12 +18,7 @@ FREE_METATAGS = (  # metatags that do not count towards the limit of tags
     "width", "height", "duration", "mpixels", "ratio", "score", "favcount", "tagcount", "pixiv",
 )  # fmt: skip
 COUNTED_METATAGS = ("order", "random", "source", "user", "pool")  # metatags that count
-TAG_LIMITS = {
-    "anonymous": 2,
-    "member": 2,
-    "gold": 6,
-    "platinum": math.inf,
-}  # tags in a search, by account level
+TAG_LIMITS = {"anonymous": 2, "member": 2, "gold": 6, "platinum": math.inf}  # of a search, by account level
 COMPARISONS = {  # the longer ones first
     ">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt,
     "=": operator.eq, "": operator.eq,
@@ -56,7 +51,6 @@ def parse_term(word: str) -> PostTest:
 
 
 def one_of(name: str, text: str) -> PostTest:
-    """Test whether a field is one of several words."""
     words = text.split(",")
     return lambda post: post.get(name) in words
 
@@ -83,7 +77,7 @@ def parse_span(text: str, read: Callable[[str], Any]) -> Callable[[Any], bool]:
 
 
 def split_sign(text: str) -> tuple[str, str]:
-    """Split ">=5" into one of SIGNS and the rest."""
+    """Split a range such as ">=5" into a key of COMPARISONS and the rest."""
     sign = next(filter(text.startswith, COMPARISONS))
     return sign, text.removeprefix(sign)
 
@@ -98,8 +92,7 @@ def as_number(text: str) -> float:
 
 
 def as_ratio(text: str) -> float:
-    """Read a ratio such as 4:3, to two decimals as the site keeps it. Raise ValueError."""
-    return round(as_number(text), 2)
+    return round(as_number(text), 2)  # the site keeps two decimals
 
 
 def as_date(text: str) -> date:
@@ -110,13 +103,7 @@ def as_date(text: str) -> date:
         raise ValueError(f"{text!r} is not a date such as 2024-05-31") from None
 
 
-def ratio(post: FullPost) -> float:
-    """Return width divided by height, to two decimals as the site keeps it."""
-    return round(post["image_width"] / max(post["image_height"], 1), 2)
-
-
 def has_status(text: str) -> PostTest:
-    """Test whether a post is active, deleted, banned or any of these."""
     tests = {
         "active": lambda post: not post["is_deleted"],
         "deleted": lambda post: post["is_deleted"],
@@ -141,8 +128,7 @@ def number_in(name: str) -> Callable[[str], PostTest]:
 
 
 def number_of(name: str) -> Callable[[FullPost], Any]:
-    """Return a function that reads a field of a post, None if it is unknown."""
-    return lambda post: post.get(name)
+    return lambda post: post.get(name)  # None if it is unknown
 
 
 METATAGS: dict[str, Callable[[str], PostTest]] = {
@@ -156,7 +142,9 @@ METATAGS: dict[str, Callable[[str], PostTest]] = {
     "width": number_in("image_width"),
     "height": number_in("image_height"),
     "filesize": number_in("file_size"),
-    "ratio": partial(in_range, ratio, as_ratio),
+    "ratio": partial(
+        in_range, lambda post: round(post["image_width"] / max(post["image_height"], 1), 2), as_ratio
+    ),
     "mpixels": partial(in_range, lambda post: post["image_width"] * post["image_height"] / 1e6, as_number),
     "date": partial(in_range, lambda post: as_date(post["created_at"][:10]), as_date),
     "order": lambda text: lambda post: True,  # it sorts the page

@@ -1,4 +1,4 @@
-"""A search -> posts.jsonl, from a site, a dump, a folder or a list."""
+"""A search -> posts.jsonl, from a site or from any other source."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -11,14 +11,14 @@ from pipeline import params
 from pipeline.errors import Halt
 from pipeline.progress import Tick, quiet
 from pipeline.sources import danbooru
-from pipeline.sources.places import PostSource
 from pipeline.sources.posts import Post, reduce_post, write_posts
 from pipeline.sources.selection import compose_search, draw_posts, match_posts, select_posts
+from pipeline.sources.source import PostSource
 from pipeline.web.client import Site
 
 
 def search_posts(
-    place: Site | PostSource,
+    source: Site | PostSource,
     dest: Path,
     search: params.Search,
     *,
@@ -32,25 +32,28 @@ def search_posts(
     default the newest id of all. After each post `tick` gets the number found and the limit. Raise ValueError
     for a search that the site would refuse, before sending it, and Halt if nothing is found.
     """
-    tally, ceiling = Counter[str](), {}
+    counts: dict[str, Any] = {}
+    tally = Counter[str]()
     chosen: Iterable[Post]
-    if isinstance(place, Site):
+    if isinstance(source, Site):
         tags = compose_search(search, level)
-        newest = danbooru.id_ceiling(place, ceilings) if ceilings else danbooru.ask_newest_id(place)
-        ceiling = {"ceiling": newest}
-        chosen = islice(select_posts(danbooru.browse_posts(place, tags, newest), search, tally), search.limit)
+        ceiling = danbooru.id_ceiling(source, ceilings) if ceilings else danbooru.ask_newest_id(source)
+        counts["ceiling"] = ceiling
+        found = danbooru.browse_posts(source, tags, ceiling)
+        chosen = islice(select_posts(found, search, tally), search.limit)
     else:
-        chosen = map(reduce_post, select_posts(match_posts(place.posts(), search), search, tally))
+        chosen = map(reduce_post, select_posts(match_posts(source.posts(), search), search, tally))
     written = write_posts(dest, reporting(chosen, search.limit, tick), partial(draw_posts, search=search))
     skipped = dict(sorted(tally.items()))
     if not written:
-        why = ", ".join(f"{reason} {count}" for reason, count in skipped.items()) or "not one was found"
-        raise Halt(f"{search.host} has no post for this search ({why}): ask for less")
-    return ceiling | {"skipped": skipped, "posts": written}
+        reasons = ", ".join(f"{reason} {count}" for reason, count in skipped.items())
+        raise Halt(
+            f"{search.host} has no post for this search ({reasons or 'not one was found'}): ask for less"
+        )
+    return counts | {"skipped": skipped, "posts": written}
 
 
 def reporting(posts: Iterable[Post], limit: int, tick: Tick) -> Iterator[Post]:
-    """Yield the posts, and report each one to `tick`."""
     for number, post in enumerate(posts, 1):
         yield post
         tick(number, max(number, limit))

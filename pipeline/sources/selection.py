@@ -23,10 +23,7 @@ NOT_TAG2PIX = {
 
 
 def compose_search(search: Search, level: str = "platinum") -> str:
-    """Write a search in the site's language, for an account of some level.
-
-    Raise ValueError for one that the site would refuse.
-    """
+    """Write a search in the site's language. Raise ValueError if it is refused to accounts of `level`."""
     limit = query.TAG_LIMITS[level]
     if len(query.counted_words(search.tags)) > limit:
         hint = "what to exclude belongs into blacklist"
@@ -74,16 +71,16 @@ def select_posts(posts: Iterable[AnyPost], search: Search, tally: Counter[str]) 
 
 
 def is_forgotten(post: Post, names: set[str]) -> bool:
-    """Tell whether a post is among IDs and artist:NAME."""
+    """Return whether `names` holds the id of a post, or artist:NAME for one of its artists."""
     artists = {f"artist:{name}" for name in post.get("tag_string_artist", "").split()}
     return not {str(post["id"]), *artists}.isdisjoint(names)
 
 
 def is_tag2pix(post: Post, tags: set[str]) -> bool:
-    """Tell whether a post shows one person with one hair color and one eye color on a simple background.
+    """Return whether Tag2Pix (Kim et al., ICCV 2019) takes a post with these tags.
 
-    The selection of Kim et al., Tag2Pix (ICCV 2019): the longer side at least 512 px, the ratio of the sides
-    from 3:4 to 4:3.
+    It shows one person with one hair color and one eye color on a simple background; its longer side has at
+    least 512 pixels, and the ratio of its sides is from 3:4 to 4:3.
     """
     width, height = post.get("image_width", 0), post.get("image_height", 0)
     return (

@@ -1,14 +1,14 @@
-"""Files of a site, each downloaded once, checked, and kept in the cache.
+"""The files of posts: checked in their folder, or downloaded once and kept in the cache.
 
-In the cache folder, `files` holds them by their md5; `names` maps the addresses of files without a published
-md5 to that of their bytes; `rejects` remembers files that are rejected for good, with the reason. A download
+In the cache, `files` holds them by their md5; `names` maps the addresses of files without a published md5 to
+the hashes of their bytes; `rejects` remembers files that are rejected for good, with the reason. A download
 is a `.part` until it is checked, and resumes after an interruption.
 """
 
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
 from urllib.parse import urljoin
@@ -21,15 +21,15 @@ from pipeline.params import Fetch
 from pipeline.sources.checks import (
     FileDamaged,
     FileRejected,
-    StoredFile,
     WantedFile,
     check_bytes,
     check_file,
     check_header,
     hash_file,
 )
-from pipeline.web.client import Site, is_web_page
+from pipeline.web.client import Site
 from pipeline.web.ratelimit import SiteUnavailable
+from pipeline.web.responses import is_web_page
 
 FINAL_STATUSES = {404: "gone", 410: "gone", 451: "banned"}
 ADDRESS_ERRORS = (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema)
@@ -38,6 +38,37 @@ MAX_REDIRECTS = 5  # redirects within a host
 FILE_TRIES = 3  # of a request; fewer than for the API, since other files can be fetched meanwhile
 DOWNLOAD_CHUNK = 1 << 16  # bytes
 FILE_LOCKS = [Lock() for _ in range(1024)]  # by the hash of a file: two threads must not write the same .part
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """A checked file; its `sha256` too if no md5 was published, so that changes are noticed."""
+
+    path: Path
+    md5: str
+    sha256: str = ""
+
+
+@dataclass(frozen=True)
+class Folder:
+    """The files in a folder; those of the posts of a source that has its pictures on disk."""
+
+    root: Path
+    params: Fetch
+
+    host, notes, again, closed = "", None, False, False  # see Store
+
+    def obtain(self, file: WantedFile) -> StoredFile:
+        """Return a file of the folder. Raise FileRejected if it is not the wanted one."""
+        path = self.root / file.url
+        if not path.resolve().is_relative_to(self.root.resolve()) or not path.is_file():
+            raise FileRejected("gone", "not in the folder")
+        check_bytes(path.stat().st_size, self.params)
+        check_file(replace(file, width=0, height=0), path, self.params)  # a dump may give the original's size
+        return StoredFile(path, *hashes_of(file, path))
+
+    def stop(self) -> None:
+        """Do nothing, since nothing is downloaded."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +82,6 @@ class Store:
 
     @property
     def host(self) -> str:
-        """The address of the site."""
         return self.site.host
 
     @property
@@ -66,28 +96,24 @@ class Store:
 
     def stop(self) -> None:
         """End all downloads and waits."""
-        self.site.hang_up()
+        self.site.stop()
 
     def obtain(self, file: WantedFile) -> StoredFile:
-        """Return a file, downloaded if necessary. Raise Reject. Several threads may call this."""
+        """Return a file, downloaded if necessary. Raise FileRejected. Several threads may call this."""
         with FILE_LOCKS[hash(file.md5 or file.url) % len(FILE_LOCKS)]:
-            return self.find_or_download(file)
-
-    def find_or_download(self, file: WantedFile) -> StoredFile:
-        """Return a file that no other thread is downloading. Raise Reject."""
-        if kept := self.find(file):
-            return kept
-        rejected = self.record("rejects", file)
-        if rejected.is_file() and not self.again:
-            raise FileRejected(*json.loads(rejected.read_bytes()))
-        try:
-            kept = self.download(file)
-        except FileRejected as reject:
-            if reject.reason != "transient":
-                write(rejected, dumps(reject.args))
-            raise
-        rejected.unlink(missing_ok=True)
-        return kept
+            if stored := self.find(file):
+                return stored
+            rejected = self.record("rejects", file)
+            if rejected.is_file() and not self.again:
+                raise FileRejected(*json.loads(rejected.read_bytes()))
+            try:
+                stored = self.download(file)
+            except FileRejected as reject:
+                if reject.reason != "transient":
+                    write(rejected, dumps(reject.args))
+                raise
+            rejected.unlink(missing_ok=True)
+            return stored
 
     def record(self, shelf: str, file: WantedFile) -> Path:
         """Return the path of the record about an address on a shelf, `names` or `rejects`."""
@@ -95,34 +121,31 @@ class Store:
         return self.cache / shelf / name[:2] / name
 
     def address(self, file: WantedFile) -> str:
-        """Return the address of a file."""
         return urljoin(f"{self.site.host}/", file.url)
 
     def path(self, md5: str, ext: str) -> Path:
-        """Return the path of the file with an md5."""
         return self.cache / "files" / md5[:2] / f"{md5}.{ext}"
 
     def knows(self, file: WantedFile) -> bool:
-        """Tell whether a file was received, or rejected for good, without reading it."""
+        """Return whether a file was received, or rejected for good, without reading it."""
         path = self.path(file.md5, file.ext) if file.md5 else self.record("names", file)
         return path.is_file() or self.record("rejects", file).is_file()
 
     def find(self, file: WantedFile) -> StoredFile | None:
         """Return a file that was received earlier, unless it is missing or its bytes changed since."""
-        kept = StoredFile(self.path(file.md5, file.ext), file.md5)
+        known = {"md5": file.md5}
         if not file.md5:
-            name = self.record("names", file)
-            if not name.is_file():
+            record = self.record("names", file)
+            if not record.is_file():
                 return None
-            known = json.loads(name.read_bytes())
-            kept = StoredFile(self.path(known["md5"], file.ext), known["md5"], known["sha256"])
-        if not kept.path.is_file():
-            return None
-        intact = hash_file(kept.path, "sha256") == kept.own if kept.own else hash_file(kept.path) == kept.md5
-        return kept if intact else None
+            known = json.loads(record.read_bytes())
+        stored = StoredFile(self.path(known["md5"], file.ext), **known)
+        kind = "sha256" if stored.sha256 else "md5"
+        intact = stored.path.is_file() and hash_file(stored.path, kind) == known[kind]
+        return stored if intact else None
 
     def download(self, file: WantedFile) -> StoredFile:
-        """Download a file; again, up to ROUNDS times, if it is damaged. Raise Reject."""
+        """Download a file, several times if it is damaged. Raise FileRejected."""
         part = self.path(file.md5, file.ext) if file.md5 else self.record("names", file)
         part = part.with_name(f"{part.name}.part")
         part.parent.mkdir(parents=True, exist_ok=True)
@@ -131,7 +154,7 @@ class Store:
             rounds += 1
             try:
                 self.receive(file, part)
-                check_file(file, part, self.params)
+                self.check(file, part)
                 return self.adopt(file, part)
             except FileDamaged:
                 if rounds == DOWNLOAD_ROUNDS:
@@ -142,7 +165,7 @@ class Store:
                 raise
 
     def receive(self, file: WantedFile, part: Path) -> None:
-        """Append to `part` the bytes it lacks. Raise Reject, or Damage if some do not arrive."""
+        """Append to `part` the bytes it lacks. Raise FileRejected, or FileDamaged if some do not arrive."""
         have = part.stat().st_size if part.is_file() else 0
         if file.size and have >= file.size:
             return
@@ -154,28 +177,28 @@ class Store:
                 raise FileDamaged("truncated", f"nothing after {have} bytes")
             self.require_file(response)
             with part.open("ab" if resumes else "wb", buffering=0) as out:
-                for piece in read_chunks(response):
+                for chunk in read_chunks(response):
                     if not out.tell():
-                        check_header(piece, self.params)
-                    if self.site.hung_up:
+                        check_header(chunk, self.params)
+                    if self.site.stopped:
                         raise FileRejected("transient", "not waited for")
-                    out.write(piece)
+                    out.write(chunk)
                     check_bytes(out.tell(), self.params)
 
     def require_file(self, response: requests.Response) -> None:
-        """Raise Reject if a response is not a file, by its status and type."""
+        """Raise FileRejected if a response is not a file, by its status and type."""
         status = response.status_code
         if status in FINAL_STATUSES:
             raise FileRejected(FINAL_STATUSES[status], str(status))
         if status == 403:
-            raise FileRejected("transient", self.site.why)
+            raise FileRejected("transient", self.site.reason)
         if status not in (200, 206):
             raise FileRejected("moved" if response.is_redirect else "gone", str(status))
         if is_web_page(response):
             raise FileRejected("wrong type", "a web page")
 
     def request(self, file: WantedFile, have: int) -> requests.Response:
-        """Request the bytes of a file after the first `have`. Raise Reject if the site does not answer."""
+        """Request the bytes of a file after the first `have`. Raise FileRejected if there is no response."""
         headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
         try:
             return self.site.get(self.address(file), headers=headers, tries=FILE_TRIES, hops=MAX_REDIRECTS)
@@ -184,28 +207,39 @@ class Store:
         except ADDRESS_ERRORS as error:
             raise FileRejected("gone", "no address") from error
 
+    def check(self, file: WantedFile, part: Path) -> None:
+        """Raise FileRejected for a wrong download, and remove it unless more bytes can follow."""
+        try:
+            check_file(file, part, self.params)
+        except FileRejected:
+            if not 0 < part.stat().st_size < file.size:
+                part.unlink()
+            raise
+
     def adopt(self, file: WantedFile, part: Path) -> StoredFile:
         """Move a checked file to its place in `files`."""
-        if file.md5:
-            kept = StoredFile(self.path(file.md5, file.ext), file.md5)
-        else:
-            md5, own = hash_file(part), hash_file(part, "sha256")
-            kept = StoredFile(self.path(md5, file.ext), md5, own)
-            kept.path.parent.mkdir(parents=True, exist_ok=True)
-        part.replace(kept.path)
-        if kept.own:
-            write(self.record("names", file), dumps({"md5": kept.md5, "sha256": kept.own}))
-        return kept
+        md5, sha256 = hashes_of(file, part)
+        stored = StoredFile(self.path(md5, file.ext), md5, sha256)
+        stored.path.parent.mkdir(parents=True, exist_ok=True)
+        part.replace(stored.path)
+        if sha256:
+            write(self.record("names", file), dumps({"md5": md5, "sha256": sha256}))
+        return stored
+
+
+def hashes_of(file: WantedFile, path: Path) -> tuple[str, str]:
+    """Return the md5 of a checked file, and its SHA-256 if no md5 was published, else ""."""
+    return (file.md5, "") if file.md5 else (hash_file(path), hash_file(path, "sha256"))
 
 
 def read_chunks(response: requests.Response) -> Iterator[bytes]:
-    """Yield the body of a response as it arrives. Raise Damage if the connection breaks or stalls.
+    """Yield the body of a response as it arrives. Raise FileDamaged if the connection breaks or stalls.
 
-    `iter_content` would wait until a piece is full, and lose it if the connection breaks.
+    `iter_content` would wait until a chunk is full, and lose it if the connection breaks.
     """
     try:
-        while piece := response.raw.read1(DOWNLOAD_CHUNK):
-            yield piece
+        while chunk := response.raw.read1(DOWNLOAD_CHUNK):
+            yield chunk
     except ReadTimeoutError as error:
         raise FileDamaged("transient", "the connection stalled") from error
     except HTTPError as error:

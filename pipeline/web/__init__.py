@@ -1,1 +1,6 @@
-"""The HTTP client, its manners and its pace: the only socket out."""
+"""Requests to other machines: the only ones that the library sends.
+
+client.py      which address is asked, as whom, how often; what follows a 429 (Retry-After), a 403 and a 5xx
+ratelimit.py   when the next request to a domain may start, and after how many failures there is none
+responses.py   what a response means, as a sentence with advice; redirects; hosts, domains and loopback
+"""

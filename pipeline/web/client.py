@@ -1,9 +1,9 @@
 """The HTTP client: the only code that connects to other machines.
 
-It decides how fast and how often a site is asked, and as whom. danbooru.py requests posts, store.py files.
+It decides which addresses are asked, how fast and how often, and as whom. In the room `sources`, danbooru.py
+requests posts with it, and store.py files.
 """
 
-import ipaddress
 import re
 import threading
 from collections.abc import Iterator
@@ -12,33 +12,27 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from random import Random
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
+from requests.exceptions import ChunkedEncodingError, ContentDecodingError
 
 from pipeline.errors import Halt
-from pipeline.web.ratelimit import (
-    FORBIDDEN_STRIKES,
-    MAX_STRIKES,
-    STOPPED_WAITING,
-    Clock,
-    RateLimiter,
-    SiteUnavailable,
-)
+from pipeline.web.ratelimit import MAX_STRIKES, STOPPED_WAITING, Clock, RateLimiter, SiteUnavailable
+from pipeline.web.responses import describe_error, domain, is_loopback, refusal, same_host_redirect
 
 API_TRIES = 5  # of a request to the API
 BUSY_STATUSES = (500, 502, 503, 504, *range(520, 528))  # from 520 on, a proxy cannot reach the site
-NETWORK_ERRORS = (
-    requests.ConnectionError,
-    requests.Timeout,
-    requests.exceptions.ChunkedEncodingError,
-    requests.exceptions.ContentDecodingError,
-)
+NETWORK_ERRORS = (requests.ConnectionError, requests.Timeout, ChunkedEncodingError, ContentDecodingError)
+FORBIDDEN_STRIKES = 4  # for a 403: three in a row mean that the site does not want us
 MAX_REFUSALS = 8  # responses 429 to one request
-MAX_WAIT = 600  # seconds of a pause that a site asks for
-RUN_LATER = "run again later, what was fetched is kept"
+MAX_WAIT = 600  # seconds; a site that asks for a longer pause is left alone
 MAX_RATE = 10.0  # requests per second to a site off loopback
+RUN_LATER = "run again later, what was fetched is kept"
+
+Query = dict[str, str | int] | None
+Headers = dict[str, str] | None
 
 
 class SearchCanceled(Exception):
@@ -56,72 +50,72 @@ class Site:
     session: requests.Session
     host: str
     rate: float | None = None
-    # login and key, for the API alone: files may lie on other hosts
-    auth: tuple[str, str] | None = field(default=None, repr=False)
+    auth: tuple[str, str] | None = field(default=None, repr=False)  # login and key, for the API alone
     contact: str = ""  # address in the User-Agent; without it only loopback is asked
     clock: Clock = field(default_factory=Clock)
     timeout: tuple[float, float] = (10, 30)  # seconds to connect, and between two packets
-    why: str = ""  # reason for the last failure
-    hung_up: bool = False
-    buckets: dict[str, RateLimiter] = field(default_factory=dict)
+    reason: str = ""  # of the last strike
+    stopped: bool = False
+    limiters: dict[str, RateLimiter] = field(default_factory=dict)  # by domain
     lock: threading.Lock = field(default_factory=threading.Lock)
-    dice: Random = field(default_factory=Random)
+    random: Random = field(default_factory=Random)
 
     def ask(self, path: str, **query: str | int) -> Any:
-        """Request JSON from the API. Raise Halt, or Canceled if a search takes too long."""
-        with self.get(f"{self.host}{path}", query=query, auth=self.auth, stream=False) as response:
+        """Request JSON from the API. Raise Halt, or SearchCanceled if a search takes too long."""
+        with self.get(f"{self.host}{path}", query=query) as response:
             if response.status_code != 200:
-                raise self.refusal(response)
+                raise refusal(response)
             try:
                 return response.json()
             except requests.JSONDecodeError:
                 raise Halt(f"{response.url} is no JSON: check that host names a Danbooru") from None
 
     def get(
-        self,
-        url: str,
-        *,
-        query: dict[str, str | int] | None = None,
-        auth: tuple[str, str] | None = None,
-        headers: dict[str, str] | None = None,
-        tries: int = API_TRIES,
-        hops: int = 0,
-        stream: bool = True,
+        self, url: str, query: Query = None, headers: Headers = None, tries: int = API_TRIES, hops: int = 0
     ) -> requests.Response:
         """Send a request, again if the site is busy, and follow up to `hops` redirects within the host.
 
-        With `stream` the caller reads the body. Raise Overload after the last try or once the site is closed,
-        Halt for an address that must not be asked, or Canceled.
+        With a `query` it goes to the API, with the credentials, and the body is read at once; without one the
+        caller reads the body as it arrives. Raise SiteUnavailable after the last try or once the site is
+        closed, Halt for an address that must not be asked, or SearchCanceled.
         """
-        self.check(url)
-        bucket, failed, refused = self.bucket(url), 0, 0
+        self.require_allowed(url)
+        limiter, failed, refused = self.limiter(url), 0, 0
         while True:
-            if self.hung_up or bucket.closed:
-                raise SiteUnavailable(STOPPED_WAITING if self.hung_up else bucket.why)
-            bucket.wait()
-            answer = self.once(url, params=query, auth=auth or without_login, headers=headers, stream=stream)
-            if isinstance(answer, str):
-                if query and "QueryCanceled" in answer:
-                    raise SearchCanceled(answer)
+            if self.stopped or limiter.closed:
+                raise SiteUnavailable(STOPPED_WAITING if self.stopped else limiter.reason)
+            limiter.wait()
+            response = self.send(url, query, headers)
+            if isinstance(response, str):
+                if query and "QueryCanceled" in response:
+                    raise SearchCanceled(response)
                 failed += 1
                 if failed == tries:
-                    raise self.strike(bucket, f"{url} failed {tries} times ({answer}): {RUN_LATER}")
+                    raise self.strike(limiter, f"{url} failed {tries} times ({response}): {RUN_LATER}")
                 self.clock.sleep(self.delay(failed))
-            elif answer.status_code == 429:
+            elif response.status_code == 429:
                 refused += 1
-                self.slow_down(answer, refused)
-            elif hops and answer.is_redirect and (there := same_host_redirect(answer)):
-                answer.close()
-                url, query, hops = there, None, hops - 1
+                self.obey_retry_after(response, refused)
+            elif hops and response.is_redirect and (target := same_host_redirect(response)):
+                response.close()
+                url, hops = target, hops - 1
             else:
-                self.note(answer)
-                return answer
+                self.count_strikes(response)
+                return response
 
-    def once(self, url: str, **given: Any) -> requests.Response | str:
-        """Send a request and return the response, or the reason for having none."""
-        given |= {"proxies": without_proxies(url), "timeout": self.timeout, "allow_redirects": False}
+    def send(self, url: str, query: Query, headers: Headers) -> requests.Response | str:
+        """Send a request once and return the response, or the reason why there is none."""
         try:
-            response = self.session.get(url, **given)
+            response = self.session.get(
+                url,
+                params=query,
+                headers=headers,
+                auth=self.auth if self.auth and query is not None else without_login,
+                stream=query is None,
+                timeout=self.timeout,
+                proxies=dict.fromkeys(("http", "https", "all"), "") if is_loopback(url) else None,
+                allow_redirects=False,
+            )
         except NETWORK_ERRORS as error:
             return type(error).__name__
         if response.status_code not in BUSY_STATUSES:
@@ -129,7 +123,7 @@ class Site:
         with response:
             return describe_error(response)
 
-    def check(self, url: str) -> None:
+    def require_allowed(self, url: str) -> None:
         """Raise Halt for an address that must not be asked."""
         if self.host and is_loopback(self.host) != is_loopback(url):
             raise Halt(f"{self.host} points to {url}: name that site as the host to ask it")
@@ -138,76 +132,61 @@ class Site:
                 f"{urlsplit(url).hostname} must know whom to write to: set PREP_CONTACT to your address"
             )
 
-    def bucket(self, url: str) -> RateLimiter:
+    def limiter(self, url: str) -> RateLimiter:
         """Return the rate limiter of an address, which all hosts of its domain share."""
-        near, name = is_loopback(url), domain(url)
+        name = domain(url)
         with self.lock:
-            if name not in self.buckets:
-                rate = self.rate or (0 if near else 1)
-                self.buckets[name] = RateLimiter(1 / rate if rate else 0, self.clock)
-            return self.buckets[name]
+            if name not in self.limiters:
+                rate = self.rate or (0 if is_loopback(url) else 1)
+                self.limiters[name] = RateLimiter(1 / rate if rate else 0, self.clock)
+            return self.limiters[name]
 
-    def slow_down(self, response: requests.Response, times: int) -> None:
+    def obey_retry_after(self, response: requests.Response, times: int) -> None:
         """After a 429, pause for as long as Retry-After says, else for 1, 2, 4... seconds.
 
-        `times` counts the responses 429 to this request. Raise Overload if they do not end.
+        `times` counts the responses 429 to this request. Raise SiteUnavailable if they do not end.
         """
-        after, bucket = response.headers.get("Retry-After", ""), self.bucket(response.url)
+        after, limiter = response.headers.get("Retry-After", ""), self.limiter(response.url)
         response.close()
         seconds = int(after) if after.isdecimal() else self.delay(times)
         said = f"{domain(response.url)} answered 429, too many requests,"
         if seconds > MAX_WAIT:
-            raise self.strike(bucket, f"{said} for the next {seconds} seconds: {RUN_LATER}", MAX_STRIKES)
+            raise self.strike(limiter, f"{said} for the next {seconds} seconds: {RUN_LATER}", MAX_STRIKES)
         if times > MAX_REFUSALS:
-            raise self.strike(
-                bucket, f"{said} however long it was left alone: {RUN_LATER}, more slowly", MAX_STRIKES
-            )
-        bucket.pause(seconds)
+            said = f"{said} however long it was left alone: {RUN_LATER}, more slowly"
+            raise self.strike(limiter, said, MAX_STRIKES)
+        limiter.pause(seconds)
 
     def delay(self, times: int) -> float:
         """Return 1, 2, 4... seconds, and up to as many more at random to keep clients apart."""
-        return 2 ** (times - 1) * (1 + self.dice.random())
+        return 2 ** (times - 1) * (1 + self.random.random())
 
-    def note(self, response: requests.Response) -> None:
-        """Reset the strikes after a success; count those for a 403."""
-        bucket = self.bucket(response.url)
+    def count_strikes(self, response: requests.Response) -> None:
+        """Count the strikes for a 403; after any other response begin at zero."""
+        limiter = self.limiter(response.url)
         if response.status_code == 403:
-            self.strike(bucket, str(self.refusal(response)), FORBIDDEN_STRIKES)
+            self.strike(limiter, str(refusal(response)), FORBIDDEN_STRIKES)
         else:
-            bucket.strikes = 0
+            limiter.strikes = 0
 
-    def strike(self, bucket: RateLimiter, why: str, count: int = 1) -> SiteUnavailable:
-        """Count strikes, and return an exception that says why."""
-        with bucket.lock:
-            bucket.strikes += count
-            bucket.why = self.why = why
-        return SiteUnavailable(why)
+    def strike(self, limiter: RateLimiter, reason: str, count: int = 1) -> SiteUnavailable:
+        """Count strikes, and return an exception with the reason."""
+        with limiter.lock:
+            limiter.strikes += count
+            limiter.reason = self.reason = reason
+        return SiteUnavailable(reason)
 
-    def hang_up(self) -> None:
+    def stop(self) -> None:
         """Send no more requests, and end all waiting."""
-        self.hung_up = True
+        self.stopped = True
         self.clock.stop()
 
     @property
     def closed(self) -> bool:
-        """Whether every site that was asked failed too often, or `hang_up` was called."""
+        """Whether every site that was asked failed too often, or `stop` was called."""
         with self.lock:
-            buckets = list(self.buckets.values())
-        return self.hung_up or (bool(buckets) and all(bucket.closed for bucket in buckets))
-
-    def refusal(self, response: requests.Response) -> Halt:
-        """Return an exception that says why the site refused, and what to do."""
-        said = f"{domain(response.url)} refused {response.request.path_url} ({describe_error(response)})"
-        if response.status_code == 401:
-            return Halt(f"{said}: check PREP_LOGIN and PREP_API_KEY")
-        if response.status_code == 403 and is_web_page(response):
-            agent = self.session.headers["User-Agent"]
-            return Halt(f"{said}, its edge turned away the agent {agent!r}: check PREP_CONTACT, ask later")
-        if response.status_code == 403:
-            return Halt(f"{said}: ask for less, or with an account that may")
-        if response.status_code == 422:
-            return Halt(f"{said}: ask for fewer tags, or set PREP_LEVEL to what the account is")
-        return Halt(f"{said}: check host and tags")
+            limiters = list(self.limiters.values())
+        return self.stopped or (bool(limiters) and all(limiter.closed for limiter in limiters))
 
 
 @contextmanager
@@ -224,17 +203,16 @@ def open_site(
 
     Raise ValueError for a bad address, contact or rate, and Halt if the site needs a contact that is missing.
     """
-    host = host.rstrip("/")
-    near, secure = is_loopback(host), urlsplit(host).scheme == "https"
+    host, local = host.rstrip("/"), is_loopback(host)
     if "@" in host:
         raise ValueError("host must not hold a login: set PREP_LOGIN and PREP_API_KEY")
     if host and not re.match(r"https?://[^\s/?#]", host):
         raise ValueError(f"host must be an address such as https://danbooru.donmai.us, got {host!r}")
     if bool(login) != bool(api_key):
         raise ValueError("PREP_LOGIN and PREP_API_KEY must be set together, got one of them")
-    if host and api_key and not near and not secure:
+    if host and api_key and not local and urlsplit(host).scheme != "https":
         raise ValueError(f"host must begin with https:// where an API key is set, got {host!r}")
-    if rate is not None and not near and not 0 < rate <= MAX_RATE:
+    if rate is not None and not local and not 0 < rate <= MAX_RATE:
         raise ValueError(f"rate must be above 0 and at most {MAX_RATE:g} off loopback, got {rate:g}")
     agent = f"inkwash/{version('inkwash')} (user {login or 'anonymous'}; {contact or 'loopback'})"
     if not (agent + api_key).isascii() or not (agent + api_key).isprintable():
@@ -246,54 +224,10 @@ def open_site(
         auth = (login, api_key) if login else None
         site = Site(session, host, rate, auth, contact, clock or Clock())
         if host:
-            site.check(host)
+            site.require_allowed(host)
         yield site
 
 
 def without_login(request: requests.PreparedRequest) -> requests.PreparedRequest:
     """Send no credentials, not even those for this host in the user's .netrc."""
     return request
-
-
-def without_proxies(url: str) -> dict[str, str | None]:
-    """Return settings that keep requests to loopback from the proxies of the environment."""
-    return dict.fromkeys(("http", "https", "all")) if is_loopback(url) else {}
-
-
-def is_loopback(url: str) -> bool:
-    """Tell whether an address is on this machine."""
-    name = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return name == "localhost"
-
-
-def same_host_redirect(response: requests.Response) -> str:
-    """Return the target of a redirect if it is on the same host, else ""; http may become https."""
-    there = urljoin(response.url, response.headers["Location"])
-    before, after = urlsplit(response.url), urlsplit(there)
-    if (before.scheme, before.netloc) == (after.scheme, after.netloc):
-        return there
-    raised = (before.scheme, after.scheme) == ("http", "https") and before.port == after.port is None
-    return there if raised and before.netloc == after.netloc else ""
-
-
-def domain(url: str) -> str:
-    """Return the part of the name that all hosts of a site share: the last two labels, or an IP address."""
-    name = urlsplit(url).hostname or ""
-    return name if re.fullmatch(r"[\d.]+|.*:.*", name) else ".".join(name.split(".")[-2:])
-
-
-def is_web_page(response: requests.Response) -> bool:
-    """Tell whether a response is a web page."""
-    return response.headers.get("Content-Type", "").startswith("text/html")
-
-
-def describe_error(response: requests.Response) -> str:
-    """Return the status of a response, with the error and the message of Danbooru if there are any."""
-    try:
-        error = response.json()
-        return f"{response.status_code} {error['error']}: {error['message']}"
-    except (requests.RequestException, ValueError, KeyError, TypeError):
-        return str(response.status_code)

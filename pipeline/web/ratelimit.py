@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pipeline.errors import Halt
 
 MAX_STRIKES = 12  # failed requests in a row, after which a site counts as down
-FORBIDDEN_STRIKES = 4  # strikes for a 403: three in a row mean that the site does not want us
 STOPPED_WAITING = "stopped while waiting for the site: run again to go on"
 
 
@@ -24,46 +23,45 @@ class Clock:
         self.stopped = threading.Event()
 
     def sleep(self, seconds: float) -> None:
-        """Wait. Raise Overload if stopped."""
+        """Wait. Raise SiteUnavailable once stopped."""
         if self.stopped.wait(seconds):
             raise SiteUnavailable(STOPPED_WAITING)
 
     def stop(self) -> None:
-        """End all sleep, now and later."""
         self.stopped.set()
 
 
 @dataclass(eq=False)
 class RateLimiter:
-    """The hosts of one domain: requests of all threads start at least `interval` seconds apart."""
+    """The turns of one domain: requests of all threads start at least `interval` seconds apart."""
 
     interval: float
     clock: Clock
-    free: float = 0.0  # when the next request may start
-    opens: float = 0.0  # when the pause ends that the site asked for
+    next_start: float = 0.0  # when the next request may start
+    pause_end: float = 0.0  # until when the site asked to be left alone
     strikes: int = 0  # failed requests since the last success
-    why: str = ""  # of the last strike
+    reason: str = ""  # of the last strike
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def wait(self) -> None:
-        """Wait for a turn; after a pause that began meanwhile, wait for another."""
+        """Wait for a turn; if a pause began meanwhile, wait for another."""
         while True:
             with self.lock:
                 now = self.clock.monotonic()
-                start = max(now, self.free)
-                self.free = start + self.interval
+                start = max(now, self.next_start)
+                self.next_start = start + self.interval
             if start > now:
                 self.clock.sleep(start - now)
-            if start >= self.opens:
+            if start >= self.pause_end:
                 return
 
     def pause(self, seconds: float) -> None:
-        """Start no request for some seconds."""
+        """Start no request for some seconds; a longer pause goes on."""
         with self.lock:
-            self.opens = max(self.opens, self.clock.monotonic() + seconds)
-            self.free = max(self.free, self.opens)
+            self.pause_end = max(self.pause_end, self.clock.monotonic() + seconds)
+            self.next_start = max(self.next_start, self.pause_end)
 
     @property
     def closed(self) -> bool:
-        """Whether to send no more requests to these hosts."""
+        """Whether the domain failed so often that no more requests are sent to it."""
         return self.strikes >= MAX_STRIKES

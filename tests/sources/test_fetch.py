@@ -27,10 +27,9 @@ from pipeline.images import codec, png
 from pipeline.params import Fetch
 from pipeline.shards.column import list_shards
 from pipeline.sources import danbooru, fetch, posts
-from pipeline.sources.checks import Folder
-from pipeline.sources.places import open_source
 from pipeline.sources.posts import describe_post
-from pipeline.sources.store import Store
+from pipeline.sources.source import open_source
+from pipeline.sources.store import Folder, Store
 from pipeline.web.client import open_site
 
 FETCH = """
@@ -39,7 +38,7 @@ from pathlib import Path
 from pipeline.sources import fetch
 from pipeline.web import client
 from pipeline.params import Fetch
-from pipeline.sources.store import Store
+from pipeline.sources.store import Folder, Store
 host, posts, dest, cache = sys.argv[1:]
 with client.open_site(host) as place:
     fetch.fetch_files(Store(place, Path(cache), Fetch(shard=8)), Path(posts), Path(dest), threads=2)

@@ -8,8 +8,7 @@ from rig import ALL, Clock, find, make_post, make_posts
 from pipeline.booru.server import Answer
 from pipeline.params import Fetch
 from pipeline.sources import fetch, plan
-from pipeline.sources.checks import Folder
-from pipeline.sources.store import Store
+from pipeline.sources.store import Folder, Store
 from pipeline.web.client import open_site
 
 

@@ -13,9 +13,9 @@ from pipeline.booru.site import show_post
 from pipeline.errors import Halt
 from pipeline.images import png
 from pipeline.params import Search
-from pipeline.sources.places import PostSource, open_source
 from pipeline.sources.posts import read_posts
 from pipeline.sources.search import search_posts
+from pipeline.sources.source import PostSource, open_source
 from pipeline.web.client import open_site
 
 

@@ -24,9 +24,9 @@ from pipeline.booru.site import serve
 from pipeline.images import codec
 from pipeline.params import Fetch
 from pipeline.sources import posts
-from pipeline.sources.checks import FileDamaged, FileRejected, Folder, WantedFile, choose_file
+from pipeline.sources.checks import FileDamaged, FileRejected, WantedFile, choose_file
 from pipeline.sources.posts import describe_post
-from pipeline.sources.store import FILE_LOCKS, Store
+from pipeline.sources.store import FILE_LOCKS, Folder, Store
 from pipeline.web.client import open_site
 
 POST = make_post(1)
@@ -72,7 +72,7 @@ def test_an_original_is_kept_by_its_md5_and_never_requested_again(opened, traffi
     kept = store.obtain(FILE)
     assert kept.path.read_bytes() == read(POST)
     assert kept.path.relative_to(store.cache).as_posix() == f"files/{POST['md5'][:2]}/{POST['md5']}.png"
-    assert (kept.md5, kept.own) == (POST["md5"], "")
+    assert (kept.md5, kept.sha256) == (POST["md5"], "")
     assert store.obtain(FILE) == kept
     assert len(traffic.targets) == 1
 
@@ -327,7 +327,7 @@ def test_a_variant_is_decoded_whole_and_kept_with_our_own_hash(opened, traffic, 
     kept = store.obtain(file)
     assert codec.read_size(kept.path) == size
     assert kept.md5 != post["md5"]
-    assert len(kept.own) == 64
+    assert len(kept.sha256) == 64
     before = len(traffic.targets)
     assert store.obtain(file) == kept
     assert len(traffic.targets) == before
@@ -366,7 +366,7 @@ def test_a_file_of_a_list_is_checked_by_its_sha256_or_decoded(opened, traffic):
     store, data = opened(), encoded(3)
     traffic.troubles["/a.jpg"] = Answer(200, "image/jpeg", data)
     sha256 = hashlib.sha256(data).hexdigest()
-    assert store.obtain(WantedFile("/a.jpg?1", "jpg", sha256=sha256)).own == sha256
+    assert store.obtain(WantedFile("/a.jpg?1", "jpg", sha256=sha256)).sha256 == sha256
     assert store.obtain(WantedFile("/a.jpg?2", "jpg")).md5 == hashlib.md5(data).hexdigest()
     assert refused(store, WantedFile("/a.jpg?3", "jpg", sha256="0" * 64)) == ("mismatch", "another SHA-256")
 

@@ -16,8 +16,9 @@ from rig import Clock, answers, make_posts, refuse
 from pipeline.booru.server import Answer, run_server
 from pipeline.booru.site import EDGE_CHALLENGE
 from pipeline.errors import Halt
-from pipeline.web.client import API_TRIES, MAX_REFUSALS, SearchCanceled, domain, open_site
+from pipeline.web.client import API_TRIES, MAX_REFUSALS, SearchCanceled, open_site
 from pipeline.web.ratelimit import MAX_STRIKES, RateLimiter, SiteUnavailable
+from pipeline.web.responses import domain
 
 API = "https://danbooru.donmai.us"
 FILE = "https://cdn.donmai.us/original/a.png"
@@ -236,8 +237,8 @@ def test_no_site_off_loopback_gets_more_than_ten_requests_a_second(host, rate):
 def test_threads_take_turns():
     waits, clock = [], Clock()
     clock.sleep = waits.append  # time stands still: all ask at once
-    bucket = RateLimiter(1, clock)
-    threads = [threading.Thread(target=bucket.wait) for _ in range(4)]
+    limiter = RateLimiter(1, clock)
+    threads = [threading.Thread(target=limiter.wait) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -247,16 +248,16 @@ def test_threads_take_turns():
 
 def test_a_pause_also_delays_threads_that_already_had_a_turn():
     clock = Clock()
-    bucket = RateLimiter(1, clock)
-    clock.sleep, sleep = lambda seconds: (sleep(seconds), clock.now == 1 and bucket.pause(30)), clock.sleep
+    limiter = RateLimiter(1, clock)
+    clock.sleep, sleep = lambda seconds: (sleep(seconds), clock.now == 1 and limiter.pause(30)), clock.sleep
     for _ in range(2):
-        bucket.wait()
+        limiter.wait()
     assert clock.slept == [1, 30]
-    bucket.wait()
+    limiter.wait()
     assert clock.now == 32
     for seconds in (20, 5):  # a short one ends no longer one
-        bucket.pause(seconds)
-    bucket.wait()
+        limiter.pause(seconds)
+    limiter.wait()
     assert clock.now == 52
 
 
@@ -339,9 +340,9 @@ def test_hanging_up_ends_all_waiting_at_once_and_all_asking(serve, traffic):
         threads = [threading.Thread(target=ask) for _ in range(3)]
         for thread in threads:
             thread.start()
-        while site.bucket(host).opens == 0:
+        while site.limiter(host).pause_end == 0:
             time.sleep(0.001)
-        site.hang_up()
+        site.stop()
         for thread in threads:
             thread.join(5)
         assert ends == ["stopped while waiting for the site: run again to go on"] * 3
@@ -447,9 +448,9 @@ def test_failed_requests_in_a_row_close_the_site(loopback, traffic, answer, time
         assert not loopback.closed
     strike()
     assert loopback.closed
-    assert loopback.why
+    assert loopback.reason
     asked = len(traffic.targets)
-    with pytest.raises(SiteUnavailable, match=re.escape(loopback.why)):
+    with pytest.raises(SiteUnavailable, match=re.escape(loopback.reason)):
         loopback.get(url)
     assert len(traffic.targets) == asked
 

@@ -13,9 +13,9 @@ from pipeline import files
 from pipeline.booru import catalog
 from pipeline.errors import Halt
 from pipeline.images import png
-from pipeline.sources import places, query
-from pipeline.sources.places import open_source
+from pipeline.sources import query, records
 from pipeline.sources.posts import CATEGORIES, POST_DEFAULTS
+from pipeline.sources.source import open_source
 
 WIDE = png.encode_png(picture(1, 40, 30))
 EVERYTHING = "status:any rating:g,s,q,e score:>=-9 width:>=0 height:>=0 id:>0 date:2000-01-01.. ratio:>=0 -x"
@@ -213,7 +213,7 @@ def test_a_damaged_or_incomplete_dump_is_refused(tmp_path):
 
 def test_a_dump_is_read_line_by_line(tmp_path, monkeypatch):
     host = make_dump(tmp_path)
-    monkeypatch.setattr(places, "read_records", lambda path: ((n, NEW | {"id": n}) for n in count(1)))
+    monkeypatch.setattr(records, "read_json_lines", lambda path: ((n, NEW | {"id": n}) for n in count(1)))
     assert [post["id"] for post in islice(open_source(host).posts(), 3)] == [1, 2, 3]
 
 
