@@ -6,7 +6,7 @@ import re
 import pytest
 
 from pipeline.fields import Section
-from pipeline.params import Clean, Pack, Reference, Search, Sketch
+from pipeline.params import Clean, Cue, Pack, Reference, Search, Sketch
 
 SECTIONS = Section.__subclasses__()
 
@@ -95,6 +95,12 @@ def test_a_bound_is_allowed_itself_and_an_integer_serves_as_a_number():
 def test_splits_must_leave_something_to_train_on():
     with pytest.raises(ValueError, match=r"val \+ test must be below 100, got 100"):
         Pack(val=60.0, test=40.0)
+
+
+@pytest.mark.parametrize(("low", "high"), [("fewest", "most"), ("thin", "thick"), ("short", "long")])
+def test_the_least_of_a_cue_must_not_exceed_the_largest(low, high):
+    with pytest.raises(ValueError, match=f"^{low} must be at most {high}, got 9$"):
+        Cue(**{low: 9, high: 8})
 
 
 def test_a_section_cannot_be_changed():

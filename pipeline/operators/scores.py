@@ -89,8 +89,8 @@ def blank(image: np.ndarray) -> float:
 
     Colors within 12 levels of it in each channel count as the same.
     """
-    sparse = np.ascontiguousarray(image[::2, ::2])
-    bins = ((sparse >> 4) @ np.array([256, 16, 1], np.float32)).astype(np.int32)
+    sparse = cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_NEAREST)
+    bins = ((sparse // 16) @ np.array([256, 16, 1], np.float32)).astype(np.int32)
     commonest = np.bincount(bins.ravel()).argmax()
     common = np.array(cv2.mean(sparse, (bins == commonest).astype(np.uint8))[:3])
     return round(cv2.mean(cv2.inRange(image, common - FLAT_TOLERANCE, common + FLAT_TOLERANCE))[0] / 2.55, 4)

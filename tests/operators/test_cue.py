@@ -321,12 +321,6 @@ def test_dropping_depends_on_the_seed_and_on_no_other_random_number():
     assert 0.4 < np.mean(np.equal(gone[0], first)) < 0.6
 
 
-@pytest.mark.parametrize(("low", "high"), [("fewest", "most"), ("thin", "thick"), ("short", "long")])
-def test_the_least_must_not_exceed_the_largest(low, high):
-    with pytest.raises(ValueError, match=f"^{low} must be at most {high}, got 9$"):
-        Cue(**{low: 9, high: 8})
-
-
 @pytest.mark.parametrize("method", cues.HINT_METHODS)
 def test_a_packed_dataset_shows_hints_on_white(method, tmp_path):
     keys = [f"{number:09d}" for number in range(1, 9)]
