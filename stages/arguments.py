@@ -1,6 +1,6 @@
 """Arguments and options that several commands share, the progress bar, and the line that ends a command.
 
-Options that change how a command runs, and not its result, have environment variables and stay out of
+Options that change how a command runs, but not its result, have environment variables and stay out of
 params.yaml.
 """
 
@@ -20,17 +20,43 @@ from pipeline.errors import Halt
 from pipeline.progress import Tick
 from pipeline.upkeep.report import summarize_counts
 
-if TYPE_CHECKING:  # it imports what only a few commands need
+if TYPE_CHECKING:  # only a few commands need what it imports
     from pipeline.run.report import Report
     from pipeline.sources.fetch import FetchReport
 
 
-def path_argument(help: str) -> Any:
+def path_or_url(help: str) -> Any:
     """Declare an argument that is a path or a URL."""
-    return typer.Argument(help=help, show_default=False, parser=files.to_path)
+    return typer.Argument(help=help, parser=files.to_path)
 
 
-def connected(command: Callable) -> Callable:
+Source = Annotated[Path, path_or_url("A picture, a folder of pictures or of shards, or the URL of one.")]
+Target = Annotated[Path, path_or_url("The folder to write, or its URL.")]
+Dest = Annotated[Path, typer.Argument(help="The folder to write.")]
+Columns = Annotated[Path, typer.Argument(help="A folder of shards, or a folder of such folders.")]
+DatasetFolder = Annotated[Path, typer.Argument(help="The folder of the packed dataset.")]
+ModelFolder = Annotated[Path, typer.Argument(help="The folder of a trained model.")]
+Data = Annotated[Path, typer.Option(help="The folder of the columns.")]
+Params = Annotated[Path, typer.Option(help="The YAML file with the parameters of all stages.")]
+Metrics = Annotated[Path | None, typer.Option(help="Write counts and means to this JSON file.")]
+Sheet = Annotated[Path | None, typer.Option(help="Draw the first results side by side to this PNG file.")]
+Cache = Annotated[Path, typer.Option(envvar="PREP_CACHE", help="Folder of downloads and finished work.")]
+Workers = Annotated[
+    int, typer.Option(min=1, envvar="PREP_WORKERS", help="Processes to use.", show_default="one per core")
+]
+On = Annotated[
+    Literal["processes", "ray"], typer.Option(envvar="PREP_ON", help="Use this machine, or a Ray cluster.")
+]
+Device = Annotated[
+    Literal["auto", "cpu", "cuda"], typer.Option(envvar="PREP_DEVICE", help="Device to compute on.")
+]
+CACHE = Path(".prep")
+DATA = Path("data")
+PARAMS = Path("params.yaml")
+WORKERS = os.cpu_count() or 1
+
+
+def report_disconnect(command: Callable) -> Callable:
     """Make a command end with one sentence if a URL among its arguments stops answering."""
 
     @wraps(command)
@@ -39,39 +65,6 @@ def connected(command: Callable) -> Callable:
             command(**given)
 
     return wrapper
-
-
-Source = Annotated[
-    Path, path_argument("A picture, a folder of pictures, or a folder of shards; or a URL of one.")
-]
-Target = Annotated[Path, path_argument("The folder to write, or its URL.")]
-Dest = Annotated[Path, typer.Argument(help="The folder to write.", show_default=False)]
-Columns = Annotated[Path, typer.Argument(help="A folder of shards, or one above such folders.")]
-Metrics = Annotated[
-    Path | None, typer.Option(help="Write the counts and means to this JSON file.", show_default=False)
-]
-Sheet = Annotated[
-    Path | None,
-    typer.Option(help="Draw the first results side by side to this PNG file.", show_default=False),
-]
-Workers = Annotated[
-    int, typer.Option(min=1, envvar="PREP_WORKERS", help="Processes to use.", show_default="one per core")
-]
-On = Annotated[
-    Literal["processes", "ray"],
-    typer.Option(envvar="PREP_ON", help="Compute in processes of this machine, or on a Ray cluster."),
-]
-Cache = Annotated[
-    Path, typer.Option(envvar="PREP_CACHE", help="Folder of downloads, finished shards and checkpoints.")
-]
-DatasetFolder = Annotated[Path, typer.Argument(help="The folder of the packed dataset.", show_default=False)]
-ModelFolder = Annotated[Path, typer.Argument(help="The folder of a trained model.", show_default=False)]
-Device = Annotated[
-    Literal["auto", "cpu", "cuda"], typer.Option(envvar="PREP_DEVICE", help="Where to compute.")
-]
-Params = Annotated[Path, typer.Option(help="The YAML file with the parameters of all stages.")]
-CACHE = Path(".prep")
-WORKERS = os.cpu_count() or 1
 
 
 @contextmanager
@@ -87,8 +80,11 @@ def progress(name: str, unit: str = "img") -> Iterator[Tick]:
 
 
 def read_params(path: Path) -> dict:
-    """Read the parameters of all stages. Raise Halt if the file is missing or is no YAML."""
-    from ruamel.yaml import YAML, YAMLError  # takes a tenth of a second, which few commands need
+    """Read the parameters of all stages. Raise Halt if the file is missing or is not YAML."""
+    from ruamel.yaml import (
+        YAML,
+        YAMLError,
+    )  # importing it takes a tenth of a second, and few commands need it
 
     try:
         return YAML(typ="safe").load(path) or {}
@@ -103,7 +99,7 @@ def read_params(path: Path) -> dict:
 def conclude(
     name: str, report: "Report | FetchReport", dest: Path, metrics: Path | None, numbers: Sequence[str] = ()
 ) -> None:
-    """Write the metrics, with mean and median of `numbers`, and print the counts on one line."""
+    """Write the metrics, with the mean and median of `numbers`, and print the counts on one line."""
     if metrics:
         files.write_json(metrics, report.metrics(*numbers))
     reasons = summarize_counts(report.rejected)

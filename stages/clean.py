@@ -23,23 +23,17 @@ from stages.options import unfold
 def clean(
     source: Source,
     dest: Target,
-    clean: Clean,
     run: Run,
-    examples: Annotated[
-        Path | None,
-        typer.Option(help="Draw ten rejected pictures per reason to this PNG file.", show_default=False),
-    ] = None,
-    histogram: Annotated[
-        Path | None, typer.Option(help="Write the pictures per percent of complexity here.")
-    ] = None,
+    clean: Clean,
+    examples: Annotated[Path | None, typer.Option(help="Draw ten rejects per reason to this PNG.")] = None,
+    histogram: Annotated[Path | None, typer.Option(help="Write a histogram of complexity here.")] = None,
 ) -> None:
-    """Decode, crop, resize and score every original; reject those of no use, each with its reason."""
+    """Decode, crop, resize and score every original; reject unusable ones, each with its reason."""
     take, scores = cleaning.PixelParams.of(clean), cleaning.reported_scores(clean)
     step = Step(cleaning.make_color, take, carry=True, report=scores, extra="sketch")
     policy = Policy(partial(limits.rejection_reason, params=clean), "pixels", clean.tolerance)
     complexity = f"complexity{clean.blocksize}"
-    numbers = [complexity, "gray", "colorfulness"]
-    report = run.column("clean", step, source, dest, policy, numbers=numbers)
+    report = run.column("clean", step, source, dest, policy, numbers=[complexity, "gray", "colorfulness"])
     if histogram:
         files.write(histogram, cleaning.complexity_histogram(report.counts[complexity]).encode())
     if examples:
@@ -47,7 +41,7 @@ def clean(
 
 
 def example_rows(report: Report) -> list[sheets.Strip]:
-    """Make a row of examples for each reason, with their keys; a picture that cannot be decoded has none."""
+    """Make a row of captioned examples for each reason whose pictures can be decoded."""
     rows = []
     for reason, count in report.rejected.items():
         tiles = [(codec.decode(data), key) for key, data in report.examples.get(reason, ())]

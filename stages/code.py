@@ -6,23 +6,23 @@ from pathlib import Path
 from pipeline import codehash, files
 from pipeline.operators.sketch import extra_modules
 from pipeline.params import Sketch
-from stages.arguments import Dest, Params, read_params
+from stages.arguments import PARAMS, Dest, Params, read_params
 from stages.options import usage_errors
 
-NAME = re.compile(r"[A-Za-z0-9_-]+")
+SKETCH_NAME = re.compile(r"[A-Za-z0-9_-]+")
 
 
-def code(dest: Dest = Path("data/code"), params: Params = Path("params.yaml")) -> None:
-    """List the code that decides each stage: a file a stage, with the hash of every module.
+def code(dest: Dest = Path("data/code"), params: Params = PARAMS) -> None:
+    """List the code that decides each stage: one file per stage, with the hash of every module.
 
     Comments, docstrings and layout do not count. DVC runs a stage again when its file changes.
     """
-    for name, decisive in deciding(read_params(params)).items():
-        files.write(dest / f"{name}.txt", codehash.listing(*decisive).encode())
+    for name, modules in deciding(read_params(params)).items():
+        files.write(dest / f"{name}.txt", codehash.listing(*modules).encode())
 
 
 def deciding(params: dict) -> dict[str, list[str]]:
-    """Name, for every stage, its module and those that it imports by name because the parameters say so."""
+    """Return for every stage its module, and the modules that it imports by name because of a parameter."""
     sample = ["stages.sample"] if params["search"]["host"] == "sample" else []
     system = f"pipeline.systems.{params['model']['system']}"
     stages = {name: [f"stages.{name}"] for name in ("clean", "cue", "reference", "pack")}
@@ -30,7 +30,7 @@ def deciding(params: dict) -> dict[str, list[str]]:
     stages |= {name: [f"stages.{name}", system] for name in ("train", "evaluate")}
     for name, given in params["sketches"].items():
         with usage_errors():
-            if not NAME.fullmatch(name):
+            if not SKETCH_NAME.fullmatch(name):
                 raise ValueError(f"the name of a sketch must be letters, digits, - and _, got {name!r}")
             stages[f"sketchify-{name}"] = ["stages.sketchify", *extra_modules(Sketch(**given))]
     return stages

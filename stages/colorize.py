@@ -15,35 +15,24 @@ def colorize(
     dest: Target,
     model: Annotated[Path, typer.Option(help="The folder of a trained model.")] = Path("data/model"),
     cue: Annotated[
-        Path | None,
-        typer.Option(
-            help="The colors, where they belong: any picture, or strokes on transparent ground; for pix2pix, "
-            "all white without it.",
-            show_default=False,
-        ),
+        Path | None, typer.Option(help="pix2pix: colors, as a picture or strokes.", show_default="all white")
     ] = None,
     reference: Annotated[
-        Path | None,
-        typer.Option(help="A picture whose colors to take; for nerk, liu and scft.", show_default=False),
+        Path | None, typer.Option(help="nerk, liu, scft: a picture whose colors to use.")
     ] = None,
     mask: Annotated[
-        Path | None,
-        typer.Option(
-            help="White where to color, black where to stay gray; for mask, all white without it.",
-            show_default=False,
-        ),
+        Path | None, typer.Option(help="mask: white where to color, else black.", show_default="all white")
     ] = None,
     tile: Annotated[
-        int,
-        typer.Option(
-            min=0,
-            help="Color larger pictures in tiles of this many pixels a side; 0 always colors all at once.",
-        ),
+        int, typer.Option(min=0, help="Color larger pictures in tiles of this side; 0 for one piece.")
     ] = 2048,
     device: Device = "auto",
     cache: Cache = CACHE,
 ) -> None:
-    """Color sketches or gray pictures of any size: a picture, a folder of pictures or a folder of shards."""
+    """Color sketches or gray pictures of any size.
+
+    The strokes of a cue lie on a transparent background.
+    """
     from pipeline.models import colorize as coloring
 
     guides = {"cue": cue, "reference": reference, "mask": mask}

@@ -13,12 +13,12 @@ from stages.options import unfold
 @unfold
 def compare(
     pairs: DatasetFolder,
-    models: Annotated[list[Path], typer.Argument(help="The folders of trained models.", show_default=False)],
+    models: Annotated[list[Path], typer.Argument(help="The folders of trained models.")],
     evaluate: Evaluate,
-    to: Annotated[Path, typer.Option(help="The folder for table and picture.")] = Path("comparison"),
+    to: Annotated[Path, typer.Option(help="The folder for the tables and the picture.")] = Path("comparison"),
     device: Device = "auto",
 ) -> None:
-    """Measure several colorizers on the same test split: table.md, table.json and pictures.png."""
+    """Measure several colorizers on the same test split; write table.md, table.json and pictures.png."""
     from pipeline.evaluation import compare as comparing
 
     with progress("compare") as tick:

@@ -9,6 +9,6 @@ from stages.options import unfold
 
 
 @unfold
-def cue(source: Source, dest: Target, cue: Cue, run: Run) -> None:
-    """Make a color cue of every picture: a blur, strokes, points, a palette, or none."""
+def cue(source: Source, dest: Target, run: Run, cue: Cue) -> None:
+    """Derive a color cue from every picture: a blur, strokes, points, a palette, or none."""
     run.column("cue", Step(cues.make_cue, cue), source, dest)

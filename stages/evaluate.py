@@ -1,4 +1,4 @@
-"""A trained colorizer -> what it is worth."""
+"""A trained colorizer -> its scores on the test split."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,18 +12,6 @@ from pipeline.upkeep import report
 from stages.arguments import DatasetFolder, Device, Metrics, ModelFolder, Sheet, progress
 from stages.options import unfold
 
-Table = Annotated[
-    Path | None,
-    typer.Option(help="Write the numbers of every picture to this Parquet file.", show_default=False),
-]
-Scatter = Annotated[
-    Path | None,
-    typer.Option(
-        help="Write the PSNR of every picture, and of its best baseline, to this TSV file.",
-        show_default=False,
-    ),
-]
-
 
 @unfold
 def evaluate(
@@ -31,25 +19,23 @@ def evaluate(
     model: ModelFolder,
     evaluate: Evaluate,
     metrics: Metrics = None,
-    table: Table = None,
-    scatter: Scatter = None,
+    table: Annotated[Path | None, typer.Option(help="Write all scores to this Parquet file.")] = None,
+    scatter: Annotated[Path | None, typer.Option(help="Write PSNR by picture to this TSV file.")] = None,
     sheet: Sheet = None,
     device: Device = "auto",
 ) -> None:
-    """Measure a colorizer on the test split, beside what needs no model: its cue or reference, or gray."""
+    """Measure a colorizer on the test split, next to baselines that need no model."""
     from pipeline.evaluation import protocol
 
     with progress("evaluate") as tick:
-        found = protocol.evaluate_model(pairs, model, evaluate, device=device, tick=tick)
+        result = protocol.evaluate_model(pairs, model, evaluate, device=device, tick=tick)
     if metrics:
-        files.write_json(metrics, found.summary)
+        files.write_json(metrics, result.summary)
     if table:
-        files.write(table, protocol.to_parquet(found.rows))
+        files.write(table, protocol.to_parquet(result.rows))
     if scatter:
-        files.write(scatter, protocol.scatter_table(found.rows).encode())
+        files.write(scatter, protocol.scatter_table(result.rows).encode())
     if sheet:
-        rows = [
-            sheets.Strip("", [(p, name) for name, p in shown.items()]) for shown in found.pictures.values()
-        ]
-        files.write(sheet, png.encode_png(sheets.contact_sheet(rows, side=found.summary["side"])))
-    typer.echo(f"evaluate: {report.describe_scores(found.summary)}")
+        rows = [sheets.Strip("", [(p, name) for name, p in row.items()]) for row in result.pictures.values()]
+        files.write(sheet, png.encode_png(sheets.contact_sheet(rows, side=result.summary["side"])))
+    typer.echo(f"evaluate: {report.describe_scores(result.summary)}")

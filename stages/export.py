@@ -6,23 +6,17 @@ from typing import Annotated
 import typer
 
 from pipeline import files
-from stages.arguments import ModelFolder
+from stages.arguments import ModelFolder, path_or_url
 
 
 def export(
-    model: ModelFolder,
-    dest: Annotated[
-        Path,
-        typer.Argument(
-            help="The file to write, NAME.onnx, or its URL.", show_default=False, parser=files.to_path
-        ),
-    ],
+    model: ModelFolder, dest: Annotated[Path, path_or_url("The file to write, NAME.onnx, or its URL.")]
 ) -> None:
-    """Write a trained colorizer as one ONNX file: pictures of any size in, a picture out.
+    """Write a trained colorizer as one ONNX file that colors pictures of any size.
 
-    All are floats in [-1, 1] of the shape (batch, channels, height, width). The inputs are sketch and cue,
-    sketch and reference, or gray and mask, which is 1 where to color and 0 elsewhere; the output is picture.
-    Sketch, gray and mask have one channel, the others three; only a reference may have another size.
+    The inputs are sketch and cue, sketch and reference, or gray and mask (1 where to color, 0 elsewhere); the
+    output is picture. All are floats in [-1, 1] of shape (batch, channels, height, width). Sketch, gray and
+    mask have one channel, the others three; only a reference may have another size.
     """
     from pipeline.models import export as exporting
 

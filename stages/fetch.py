@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 def open_files(
     host: str, cache: Path, rate: float | None, params: Fetch, again: bool = False
 ) -> Iterator["Folder | Store"]:
-    """Open the files of the posts of `host`: a folder, or a store of what a site sends.
+    """Open the files of the posts of `host`: a folder on disk, or a store of downloads.
 
-    The files of a list may lie on any sites.
+    The files of a list may be on any site.
     """
     from pipeline.sources.source import open_source
     from pipeline.sources.store import Folder, Store
@@ -37,42 +37,30 @@ def open_files(
 
 @unfold
 def fetch(
-    posts: Annotated[Path, typer.Argument(help="The posts that search wrote.", show_default=False)],
+    posts: Annotated[Path, typer.Argument(help="The file of posts that search wrote.")],
     dest: Dest,
     fetch: Fetch,
-    host: Annotated[
-        str, typer.Option(help="Where search found the posts.", rich_help_panel="Parameters")
-    ] = "sample",
-    params: Annotated[
-        Path | None,
-        typer.Option(help="Take the host from the section `search` of this YAML file.", show_default=False),
-    ] = None,
+    host: Annotated[str, typer.Option(help="The host searched.", rich_help_panel="Parameters")] = "sample",
+    params: Annotated[Path | None, typer.Option(help="Read search.host from this YAML file.")] = None,
     ledger: Annotated[
-        Path | None,
-        typer.Option(
-            help="File for the key of each post without a file, and the reason.  "
-            "[default: rejects.tsv in DEST]",
-            show_default=False,
-        ),
+        Path | None, typer.Option(help="List missing files in this TSV.", show_default="rejects.tsv in DEST")
     ] = None,
     metrics: Metrics = None,
-    again: Annotated[
-        bool, typer.Option("--again", help="Ask again for files that were rejected for good.")
-    ] = False,
+    again: Annotated[bool, typer.Option("--again", help="Request finally rejected files once more.")] = False,
     rate: Rate = None,
     cache: Cache = CACHE,
 ) -> None:
-    """Download the files of the posts, each once, checked by md5 or decoded whole.
+    """Download the files of the posts, each once, and verify them by md5 or by decoding.
 
-    Files that failed for now (transient) stop the command at the end, unless
-    they are tolerated; run it again to ask for them alone. Files that are
-    hidden, gone, banned, moved, of a wrong type, truncated, a mismatch or too
-    big are asked for again only with --again.
+    Transient failures stop the command at its end, unless they are tolerated;
+    run it again to request only those files. Files that are hidden, gone,
+    banned, moved, of a wrong type, truncated, mismatched or too big are
+    requested again only with --again.
     """
     from pipeline.sources import fetch as fetching
 
     if params:
         host = read_params(params)["search"]["host"]
     with open_files(host, cache, rate, fetch, again) as files, progress("fetch") as tick:
-        tally = fetching.fetch_files(files, posts, dest, ledger=ledger, tick=tick)
-    conclude("fetch", tally, dest, metrics)
+        report = fetching.fetch_files(files, posts, dest, ledger=ledger, tick=tick)
+    conclude("fetch", report, dest, metrics)

@@ -1,38 +1,35 @@
-"""Names -> a project without them."""
+"""Posts and artists -> a project without them."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from stages.arguments import CACHE, Cache, progress
+from stages.arguments import CACHE, DATA, PARAMS, Cache, Data, Params, progress
 from stages.options import usage_errors
 
 NEXT_STEPS = (
-    "dvc repro renews metrics, sheets and the model, which was trained on what is gone; then "
-    "dvc gc --workspace --cloud empties DVC's cache and remote of it"
+    "dvc repro renews metrics, sheets and the model, which was trained on these pictures; then "
+    "dvc gc --workspace --cloud removes them from DVC's cache and remote"
 )
 
 
 def forget(
     names: Annotated[
-        list[str],
-        typer.Argument(metavar="ID|artist:NAME", help="Posts and artists to forget.", show_default=False),
+        list[str], typer.Argument(metavar="ID|artist:NAME", help="Posts and artists to forget.")
     ],
-    posts: Annotated[Path, typer.Option(help="The posts that search wrote.")] = Path("data/posts.jsonl"),
-    data: Annotated[Path, typer.Option(help="Folder below which the columns lie.")] = Path("data"),
-    params: Annotated[Path, typer.Option(help="Parameters, to keep the posts out.")] = Path("params.yaml"),
+    posts: Annotated[Path, typer.Option(help="The file of posts that search wrote.")] = DATA / "posts.jsonl",
+    data: Data = DATA,
+    params: Params = PARAMS,
     cache: Cache = CACHE,
 ) -> None:
-    """Remove posts from the project: list, columns, packed shards, cache. They never come back."""
-    from pipeline.upkeep import forget as forgetting
+    """Remove posts from the list, the columns, the packed shards and the cache, and keep them out."""
+    from pipeline.upkeep.forget import forget_posts, parse_names
 
     with usage_errors():
-        words = forgetting.parse_names(names)
+        words = parse_names(names)
     with progress("forget", "shard") as tick:
-        removed = forgetting.forget_posts(
-            words, params=params, posts=posts, data=data, cache=cache, tick=tick
-        )
+        removed = forget_posts(words, params=params, posts=posts, data=data, cache=cache, tick=tick)
     if not removed:
         typer.echo(f"forget: {' '.join(words)} not found in this project; {params} keeps it out")
         return

@@ -1,4 +1,4 @@
-"""The cache -> one of bounded size."""
+"""The cache -> a cache of bounded size."""
 
 from typing import Annotated
 
@@ -9,15 +9,13 @@ from stages.arguments import CACHE, Cache
 
 
 def gc(
-    gigabytes: Annotated[
-        float, typer.Option(min=0, help="What the cache may hold, in gigabytes; 0 empties it.")
-    ] = 20.0,
+    gigabytes: Annotated[float, typer.Option(min=0, help="Largest size of the cache; 0 empties it.")] = 20.0,
     downloads: Annotated[
-        bool, typer.Option("--downloads", help="Count and remove downloads too; a site must give them again.")
+        bool, typer.Option("--downloads", help="Include downloads; the site must send them again.")
     ] = False,
     cache: Cache = CACHE,
 ) -> None:
-    """Remove from the cache what was used least recently, until it is small enough; all can be made again."""
+    """Remove the least recently used entries until the cache is small enough; all can be computed again."""
     freed = collect_garbage(cache, int(gigabytes * 1e9), downloads)
     removed, left = freed.bytes / 1e6, freed.left / 1e6
     typer.echo(f"gc: {freed.entries} entries, {removed:.1f} MB removed; {left:.1f} MB left in {cache}")

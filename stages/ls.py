@@ -1,19 +1,15 @@
-"""Columns -> what they hold, by their indexes."""
-
-from pathlib import Path
+"""Columns -> their contents, read from the indexes."""
 
 import typer
 
 from pipeline.errors import Halt
 from pipeline.shards.column import SEAL, list_shards
 from pipeline.upkeep import verify
-from stages.arguments import Columns
+from stages.arguments import DATA, Columns
 
 
-def ls(
-    folder: Columns = Path("data"),
-) -> None:
-    """List the samples of a column, or the columns below a folder; no shard is opened."""
+def ls(folder: Columns = DATA) -> None:
+    """List the samples of a column, or the columns in a folder, without opening a shard."""
     if (folder / SEAL).is_file():
         for shard in list_shards(folder):
             for row in shard.rows:
@@ -22,9 +18,9 @@ def ls(
         return
     for column in verify.require_columns(folder):
         try:
-            listed = list_shards(column)
+            shards = list_shards(column)
         except Halt as fault:
             typer.echo(f"{column}  {fault}")
             continue
-        size = sum(shard.bytes for shard in listed) / 1e6
-        typer.echo(f"{column}  {sum(map(len, listed))} samples  {len(listed)} shards  {size:.1f} MB")
+        size = sum(shard.bytes for shard in shards) / 1e6
+        typer.echo(f"{column}  {sum(map(len, shards))} samples  {len(shards)} shards  {size:.1f} MB")

@@ -1,4 +1,4 @@
-"""The commands and their options -> docs/commands.md. `make docs` runs this file."""
+"""The commands and their options -> docs/commands.md; `make docs` runs this file."""
 
 from pathlib import Path
 from textwrap import TextWrapper, fill
@@ -12,7 +12,7 @@ from pipeline import files
 from stages.prep import app
 
 MANUAL = Path(__file__).parent.parent / "docs" / "commands.md"
-WIDTH = 110  # columns of the text, whatever the terminal has
+WIDTH = 110  # characters in a line, whatever the terminal has
 HEAD = """\
 # Commands
 
@@ -41,11 +41,8 @@ def section(name: str, command: TyperCommand) -> str:
     summary, details = parts(command)
     usage = " ".join(["prep", name, *command.collect_usage_pieces(typer.Context(command))])
     blocks = [usage, details] if details else [usage]
-    return (
-        f"\n## prep {name}\n\n{fill(summary, WIDTH)}\n\n"
-        + "".join(f"```text\n{block}\n```\n\n" for block in blocks)
-        + options(command)
-    )
+    text = "".join(f"```text\n{block}\n```\n\n" for block in blocks)
+    return f"\n## prep {name}\n\n{fill(summary, WIDTH)}\n\n{text}{options(command)}"
 
 
 def options(command: TyperCommand | TyperGroup) -> str:

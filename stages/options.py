@@ -1,44 +1,39 @@
-"""Parameter class -> command-line options, so that a parameter is declared once."""
+"""Dataclasses -> command-line options, so that a parameter is declared once."""
 
 import dataclasses
-import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial, wraps
+from inspect import Parameter, signature
 from typing import Annotated, Any
 
 import typer
 
-from pipeline.fields import Section, describe_rule
+from pipeline.fields import describe_rule
 
 
 def unfold(command: Callable) -> Callable:
     """Replace each argument annotated with a dataclass by one option per field.
 
-    A parameter class is checked: a value out of bounds is a usage error, exit code 2. The fields of any other
-    dataclass, such as `arguments.Run`, are annotated with their Typer options.
+    The fields of a parameter class carry their rule: a value out of bounds is a usage error, exit code 2. The
+    fields of any other dataclass, such as `column.Run`, are annotated with their Typer options.
     """
-    signature = inspect.signature(command)
-    classes: dict[str, Any] = {
-        name: given.annotation
-        for name, given in signature.parameters.items()
-        if dataclasses.is_dataclass(given.annotation)
-    }
+    declared = signature(command)
+    types = {name: given.annotation for name, given in declared.parameters.items()}
+    classes: dict[str, Any] = {name: kind for name, kind in types.items() if dataclasses.is_dataclass(kind)}
 
     @wraps(command)
     def wrapper(**given: Any) -> None:
-        for name, folded in classes.items():
-            values = {field.name: given.pop(field.name) for field in dataclasses.fields(folded)}
+        for name, unfolded in classes.items():
+            values = {field.name: given.pop(field.name) for field in dataclasses.fields(unfolded)}
             with usage_errors():
-                given[name] = folded(**values)
+                given[name] = unfolded(**values)
         command(**given)
 
-    plain = [keyword(given) for name, given in signature.parameters.items() if name not in classes]
-    fields = [(folded, field) for folded in classes.values() for field in dataclasses.fields(folded)]
-    plain += [run_option(field) for folded, field in fields if not issubclass(folded, Section)]
-    options = [option(field) for folded, field in fields if issubclass(folded, Section)]
-    unfolded = signature.replace(parameters=[*plain, *options])
-    wrapper.__signature__ = unfolded  # type: ignore[attr-defined]
+    plain = [given for name, given in declared.parameters.items() if name not in classes]
+    options = [option(field) for unfolded in classes.values() for field in dataclasses.fields(unfolded)]
+    keywords = [given.replace(kind=Parameter.KEYWORD_ONLY) for given in (*plain, *options)]
+    wrapper.__signature__ = declared.replace(parameters=keywords)  # type: ignore[attr-defined]
     return wrapper
 
 
@@ -51,35 +46,26 @@ def usage_errors() -> Iterator[None]:
         raise typer.BadParameter(str(error)) from None
 
 
-def keyword(given: inspect.Parameter) -> inspect.Parameter:
-    """Make a parameter keyword-only, as Typer passes it."""
-    return given.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+def option(field: dataclasses.Field) -> Parameter:
+    """Make the option of one field: as its rule says, or as it is annotated."""
+    annotation = rule_option(field) if field.metadata else field.type
+    return Parameter(field.name, Parameter.KEYWORD_ONLY, default=field.default, annotation=annotation)
 
 
-def run_option(field: dataclasses.Field) -> inspect.Parameter:
-    """Make the option of one field that is annotated with it."""
-    return inspect.Parameter(
-        field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=field.type
-    )
-
-
-def option(field: dataclasses.Field) -> inspect.Parameter:
-    """Make the option of one parameter; one that may be a range takes any text, and its class checks it."""
+def rule_option(field: dataclasses.Field) -> Any:
+    """Make the Typer option of a parameter; a range passes as text, and the class checks it."""
     rule = field.metadata
     kind: Any = type(field.default)
-    words = kind is str and "names" not in rule
-    text = rule["help"] if words else f"{rule['help']} ({describe_rule(field)})"
-    given = {"help": text, "rich_help_panel": "Parameters"}
+    is_text = kind is str and "names" not in rule
+    text = rule["help"] if is_text else f"{rule['help']} ({describe_rule(field)})"
+    given: dict[str, Any] = {"help": text, "rich_help_panel": "Parameters"}
     if rule.get("range"):
         given |= {"parser": partial(read_number, kind), "metavar": f"{kind.__name__.upper()}|LOW..HIGH"}
-    annotation = Annotated[kind, typer.Option(f"--{field.name}", **given)]
-    return inspect.Parameter(
-        field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=annotation
-    )
+    return Annotated[kind, typer.Option(f"--{field.name}", **given)]
 
 
 def read_number(kind: type[int] | type[float], text: str) -> float | str:
-    """Read a number; return any other text, such as a range, as it is."""
+    """Read a number; return any other text, such as a range, unchanged."""
     try:
         return kind(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Estimates of a search and a fetch, for people and scripts."""
+"""A search and its fetch -> how much they take."""
 
 import json
 from pathlib import Path
@@ -18,11 +18,7 @@ def plan(
     search: Search,
     fetch: Fetch,
     posts: Annotated[
-        Path | None,
-        typer.Argument(
-            help="The posts that search wrote, to be exact.  [default: ask the site for an estimate]",
-            show_default=False,
-        ),
+        Path | None, typer.Argument(help="The posts that search wrote.", show_default="ask the site")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
     rate: Rate = None,

@@ -12,7 +12,7 @@ from stages.options import unfold
 
 
 @unfold
-def reference(source: Source, dest: Target, reference: Reference, run: Run) -> None:
-    """Bend, tint and perhaps mirror every picture into a reference of itself."""
+def reference(source: Source, dest: Target, run: Run, reference: Reference) -> None:
+    """Warp, tint and perhaps flip every picture into a reference for itself."""
     view = partial(relatives.pair_relatives, seed=reference.seed) if reference.subject == "family" else list
     run.column("reference", Step(warp.make_reference, reference, extra="relative"), source, dest, view=view)

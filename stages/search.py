@@ -16,9 +16,7 @@ from stages.site import Level, Rate, is_site, open_host
 
 @unfold
 def search(
-    dest: Annotated[
-        Path, typer.Argument(help="The file to write, one post a line, sorted by id.", show_default=False)
-    ],
+    dest: Annotated[Path, typer.Argument(help="The file to write: one post per line, sorted by id.")],
     search: Search,
     metrics: Metrics = None,
     rate: Rate = None,
@@ -30,22 +28,23 @@ def search(
     \b
     --host says where to look:
       sample                 pictures that this program draws itself
-      https://danbooru...    a Danbooru; safebooru.donmai.us has rating g alone
+      https://danbooru...    a Danbooru; safebooru.donmai.us has rating g only
       PATH                   a folder of pictures; NAME.json next to one may
                              hold Danbooru's fields
       dump:PATH              a Danbooru20xx dump, old or new: metadata/*.json
                              next to original/0123/ or 512px/0123/
-      list:PATH.csv          addresses in a column url, also .tsv, .jsonl and
-                             .parquet; md5 or sha256 are checked; id, width,
+      list:PATH.csv          URLs in a column url; also .tsv, .jsonl and
+                             .parquet; md5 or sha256 are verified; id, width,
                              height, rating, score, artist, tags, source and
                              license are kept
       pairs:PATH             color/NAME and sketch/NAME
-      halves:PATH            pictures with color left, sketch right
+      halves:PATH            pictures with the color left, the sketch right
 
-    The sketches of pairs and halves become a column by sketchify --method own.
+    `prep sketchify --method own` turns the sketches of pairs and halves into a
+    column.
 
-    A search of a Danbooru writes its newest id to ceilings.json next to DEST,
-    so that later searches find the same posts; remove the line of the site to
+    A search of a Danbooru writes the site's newest id to ceilings.json next to
+    DEST, so that later searches find the same posts; remove the site's line to
     find newer ones.
     """
     from pipeline.sources import query, selection
@@ -64,6 +63,5 @@ def search(
     if metrics:
         files.write_json(metrics, counts)
     skipped = summarize_counts(counts["skipped"])
-    typer.echo(
-        f"search: {counts['posts']} posts written to {dest}" + (f"; skipped: {skipped}" if skipped else "")
-    )
+    written = f"{counts['posts']} posts written to {dest}"
+    typer.echo(f"search: {written}" + (f"; skipped: {skipped}" if skipped else ""))

@@ -1,4 +1,4 @@
-"""One sample of a column -> what it holds, for people."""
+"""One sample of a column -> its members and its JSON."""
 
 import json
 from pathlib import Path
@@ -11,13 +11,11 @@ from pipeline.shards import column, loose
 
 
 def show(
-    key: Annotated[str, typer.Argument(help="The key of a sample.", show_default=False)],
+    key: Annotated[str, typer.Argument(help="The key of a sample.")],
     folder: Annotated[Path, typer.Argument(help="A folder of shards.")] = Path("data/pairs"),
-    to: Annotated[
-        Path | None, typer.Option(help="Also write the members as files to this folder.", show_default=False)
-    ] = None,
+    to: Annotated[Path | None, typer.Option(help="Also write the members as files to this folder.")] = None,
 ) -> None:
-    """Show what a sample is made of and what its JSON says; only its bytes are read."""
+    """Show the members and the JSON of a sample, reading only its own bytes."""
     if (found := column.find_sample(folder, key)) is None:
         raise Halt(f"{folder} holds no sample with the key {key}: `prep ls {folder}` lists its samples")
     shard, row = found

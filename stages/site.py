@@ -1,4 +1,4 @@
-"""Sites that `host` may name, how to open them, and the options for asking them."""
+"""The sites that `host` may name: how to open them, and the options for requests to them."""
 
 import os
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ import typer
 
 from stages.options import usage_errors
 
-if TYPE_CHECKING:  # importing requests takes a tenth of a second, which --help need not wait for
+if TYPE_CHECKING:  # it imports requests, which takes a tenth of a second that --help can spare
     from pipeline.web.client import Site
 
 Rate = Annotated[
@@ -19,20 +19,18 @@ Rate = Annotated[
     typer.Option(
         envvar="PREP_RATE",
         min=0,
-        help="Requests per second to the hosts of one domain together, at most 10 off loopback.",
+        help="Requests per second to all hosts of one domain, at most 10 off loopback.",
         show_default="1, and no limit on loopback",
     ),
 ]
 Level = Annotated[
     Literal["anonymous", "member", "gold", "platinum"],
-    typer.Option(
-        envvar="PREP_LEVEL", help="Level of the account, which decides how many tags it may search."
-    ),
+    typer.Option(envvar="PREP_LEVEL", help="The account's level, which limits the tags of a search."),
 ]
 
 
 def is_site(host: str) -> bool:
-    """Tell whether `host` names a site, and not a source on disk."""
+    """Return whether `host` names a site, not a source on disk."""
     return host == "sample" or host.startswith(("http://", "https://"))
 
 
@@ -40,7 +38,7 @@ def is_site(host: str) -> bool:
 def open_host(host: str, cache: Path, rate: float | None) -> Iterator["Site"]:
     """Open a site as the account in PREP_LOGIN, PREP_API_KEY and PREP_CONTACT, or serve and open the sample.
 
-    A lock in the cache lets one command at a time ask, so that two do not ask twice as fast.
+    A lock in the cache lets only one command at a time send requests, so that two do not send twice as many.
     """
     from filelock import FileLock
 

@@ -9,14 +9,8 @@ from stages.options import unfold
 
 
 @unfold
-def sketchify(source: Source, dest: Target, sketch: Sketch, run: Run) -> None:
-    """Draw a sketch of every picture, or take the one that came with it."""
-    modules = sketches.extra_modules(sketch)
-    step = Step(
-        sketches.make_sketch,
-        sketches.pin_weights(sketch),
-        report=("complexity",),
-        extra="sketch",
-        modules=modules,
-    )
+def sketchify(source: Source, dest: Target, run: Run, sketch: Sketch) -> None:
+    """Draw a sketch of every picture, or use the one that came with it."""
+    params, modules = sketches.pin_weights(sketch), sketches.extra_modules(sketch)
+    step = Step(sketches.make_sketch, params, report=("complexity",), extra="sketch", modules=modules)
     run.column("sketchify", step, source, dest, numbers=["complexity"])

@@ -1,18 +1,13 @@
-"""Columns -> whether they are whole, for people and scripts."""
-
-from pathlib import Path
+"""Columns -> whether every byte is as sealed."""
 
 import typer
 
 from pipeline.errors import Halt
 from pipeline.upkeep import verify as verifying
-from stages.arguments import WORKERS, Columns, Workers, progress
+from stages.arguments import DATA, WORKERS, Columns, Workers, progress
 
 
-def verify(
-    folder: Columns = Path("data"),
-    workers: Workers = WORKERS,
-) -> None:
+def verify(folder: Columns = DATA, workers: Workers = WORKERS) -> None:
     """Read every shard and compare it with its seal and its index."""
     with progress("verify", "B") as tick:
         audit = verifying.verify_columns(folder, workers=workers, tick=tick)
@@ -20,7 +15,5 @@ def verify(
         typer.echo(f"verify: {fault}", err=True)
     if audit.faults:
         raise Halt(f"{len(audit.faults)} faults in {folder}: run the stages that write these columns again")
-    typer.echo(
-        f"verify: {audit.columns} columns, {audit.shards} shards, {audit.samples} samples, "
-        f"{audit.bytes / 1e6:.1f} MB, all as sealed"
-    )
+    counts = f"{audit.columns} columns, {audit.shards} shards, {audit.samples} samples"
+    typer.echo(f"verify: {counts}, {audit.bytes / 1e6:.1f} MB, all as sealed")

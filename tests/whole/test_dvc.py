@@ -26,7 +26,7 @@ SECTIONS |= {"pack": [*TOLD, "pack"], "code": ["search.host", "sketches", "model
 
 
 def test_every_stage_is_a_command_and_every_command_of_the_pipeline_a_stage():
-    assert list(STAGES) == [command.__name__ for command in prep.STAGES]
+    assert list(STAGES) == prep.STAGES
     for name, stage in STAGES.items():
         assert stage["cmd"].startswith(f"prep {name} ")
 
