@@ -28,7 +28,6 @@ from pipeline.sources.checks import FileRejected, WantedFile, choose_file
 from pipeline.sources.posts import Post, count_posts, post_key, read_posts, tags_of
 from pipeline.sources.store import Folder, Store, StoredFile
 
-DOWNLOAD_THREADS = 4
 FILES_IN_FLIGHT = 128  # posts whose files are on their way
 
 Files = Folder | Store
@@ -78,18 +77,12 @@ class PostBatch:
 
 
 def fetch_files(
-    files: Files,
-    source: Path,
-    dest: Path,
-    *,
-    ledger: Path | None = None,
-    tick: Tick = quiet,
-    threads: int = DOWNLOAD_THREADS,
+    files: Files, source: Path, dest: Path, ledger: Path | None = None, tick: Tick = quiet, threads: int = 4
 ) -> FetchReport:
     """Write the files of the posts in `source` to shards in `dest`, in their order.
 
-    The ledger, by default a file in `dest`, gives the reason for each post without a file. Raise Halt if no
-    file can be obtained, or if more than `files.params.tolerance` percent of the posts failed for now.
+    The ledger, by default in `dest`, gives the reason for each post without a file. Raise Halt if there is no
+    file at all, or if more than `files.params.tolerance` percent of the posts failed for now.
     """
     report, tolerance = FetchReport(count_posts(source)), files.params.tolerance
     ledger = ledger or dest / LEDGER
@@ -120,15 +113,13 @@ def stopping(files: Files, pool: ThreadPoolExecutor) -> Iterator[None]:
         raise
 
 
-# ---------------------------------------------------------------- batches
-
-
 def make_batches(files: Files, source: Path, dest: Path) -> Iterator[PostBatch]:
     """Yield a batch for each shard, with the path of its note: a hash of all that decides its bytes."""
     terms = [asdict(files.params), files.host, *code_hashes(__name__)]
+    notes = files.cache / "laid" if isinstance(files, Store) else None
     for number, posts in enumerate(cut_batches(read_posts(source), files.params.shard)):
         name = hashlib.sha256(dumps([terms, posts])).hexdigest()
-        note = files.notes / name[:2] / f"{name}.json" if files.notes else None
+        note = notes / name[:2] / f"{name}.json" if notes else None
         yield PostBatch(posts, dest / f"{number:06d}.tar", note)
 
 
@@ -217,9 +208,6 @@ def remember(batch: PostBatch, shard: Shard) -> None:
             "mtime": batch.path.stat().st_mtime_ns,
         }
         write(batch.note, dumps(known), sync=False)
-
-
-# ---------------------------------------------------------------- samples
 
 
 def make_sample(files: Files, post: Post) -> Sample | FileRejected:

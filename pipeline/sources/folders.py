@@ -16,14 +16,15 @@ from pipeline.shards.loose import LooseBatch, list_parts, loose_key
 from pipeline.sources.posts import FullPost, describe_post
 
 
-def read_folder(path: Path) -> Iterator[FullPost]:
-    """Yield the posts of a folder of pictures."""
-    return located_posts(path, path)
+def read_folder(path: Path, below: str = "") -> Iterator[FullPost]:
+    """Yield the posts of the pictures in a folder, or only of those in the folder `below` in it."""
+    for file, post in folder_posts(path / below):
+        yield {**post, "file_url": file.relative_to(path).as_posix()}
 
 
 def read_halves(path: Path) -> Iterator[FullPost]:
     """Yield the posts of a folder of pictures with the color on the left and the sketch on the right."""
-    for post in located_posts(path, path):
+    for post in read_folder(path):
         yield {**post, "image_width": post["image_width"] // 2, "sketch_half": "right"}
 
 
@@ -36,19 +37,13 @@ def read_pairs(path: Path) -> Iterator[FullPost]:
             f"{path / there[name]} has no counterpart in {path / lacks}: add it, or remove the picture"
         )
     sketch_of = {color: sketches[name] for name, color in colors.items()}
-    for post in located_posts(path, path / "color"):
+    for post in read_folder(path, "color"):
         yield {**post, "sketch_url": sketch_of[post["file_url"]]}
 
 
 def map_names(path: Path) -> dict[str, str]:
     """Map the names of the pictures below a folder to their paths from its parent. Raise Halt."""
     return {loose_key(file, path): file.relative_to(path.parent).as_posix() for file in list_pictures(path)}
-
-
-def located_posts(root: Path, path: Path) -> Iterator[FullPost]:
-    """Yield the posts of the pictures below `path`, with their paths from `root`."""
-    for file, post in folder_posts(path):
-        yield {**post, "file_url": file.relative_to(root).as_posix()}
 
 
 def folder_posts(path: Path) -> Iterator[tuple[Path, FullPost]]:

@@ -20,11 +20,6 @@ from pipeline.files import dumps, open_atomic, remove_partials
 
 CATEGORIES = ("artist", "character", "copyright", "general", "meta")  # of tags
 TAG_FIELDS = tuple(f"tag_string_{category}" for category in CATEGORIES)
-DANBOORU_FIELDS = (
-    "id", "md5", "rating", "score", "file_ext", "file_size", "image_width", "image_height", "parent_id",
-    "source", "file_url", "is_banned", *TAG_FIELDS,
-)  # fmt: skip
-POST_FIELDS = (*DANBOORU_FIELDS, "sha256", "license", "sketch_url", "sketch_half")  # four of other sources
 KEPT_VARIANTS = ("sample", "720x720")
 MAX_ID = 2**53  # JSON keeps smaller ids exactly
 Draw = Callable[[np.ndarray], np.ndarray]  # takes all ids, sorted; returns the indices of those to keep
@@ -65,6 +60,12 @@ class Post(TypedDict, total=False):
     tag_string_meta: str
     pixel_hash: str  # MD5 of the decoded pixels, as published
     variants: dict[str, SizedFile]  # by type, one of KEPT_VARIANTS
+
+
+POST_FIELDS = tuple(name for name in Post.__annotations__ if name not in ("pixel_hash", "variants"))
+DANBOORU_FIELDS = tuple(
+    name for name in POST_FIELDS if name not in ("sha256", "license", "sketch_url", "sketch_half")
+)
 
 
 class FullPost(Post, total=False):
@@ -121,9 +122,6 @@ def reduce_post(post: FullPost, host: str = "") -> Post:
 
 def post_key(post: Post) -> str:
     return f"{post['id']:09d}"
-
-
-# ---------------------------------------------------------------- the file
 
 
 def write_posts(path: Path, posts: Iterable[Post], draw: Draw | None = None) -> int:

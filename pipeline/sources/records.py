@@ -29,9 +29,6 @@ FIELD_ALIASES = {  # other names of fields that a list may use
 }  # fmt: skip
 
 
-# ---------------------------------------------------------------- one record
-
-
 def complete_post(given: Mapping[str, Any]) -> FullPost:
     """Make a post of fields in any spelling, and fill in the defaults. Raise ValueError or TypeError.
 
@@ -89,9 +86,6 @@ def halt_naming(path: Path, unit: str, number: int) -> Iterator[None]:
         raise Halt(f"{path} {unit} {number} is no post ({error}): repair it or remove it") from error
 
 
-# ---------------------------------------------------------------- dumps
-
-
 def read_dump(path: Path) -> Iterator[FullPost]:
     """Yield the posts of metadata/*.json next to pictures in original/, or else in 512px/. Raise Halt."""
     home = path / "metadata"
@@ -144,9 +138,6 @@ def post_of_record(record: dict[str, Any], folder: str) -> FullPost:
     return post
 
 
-# ---------------------------------------------------------------- lists
-
-
 def read_list(path: Path) -> Iterator[FullPost]:
     """Yield the posts of a list of addresses. Raise Halt if it does not exist or has another form."""
     readers = {
@@ -192,7 +183,8 @@ def read_parquet(path: Path) -> Iterator[dict[str, Any]]:
 
 def post_of_row(number: int, row: dict[str, Any]) -> FullPost:
     """Make a post of a row. Raise ValueError, KeyError or TypeError if it is none."""
-    given = {name: value for name, value in row.items() if not is_empty(value)}
+    # NaN, which Parquet has for a missing number, differs from itself
+    given = {name: value for name, value in row.items() if value not in (None, "") and value == value}
     url = str(given.get("url", ""))
     if not re.match(r"https?://[^/\s]+", url):
         raise ValueError(f"url must begin with http:// or https://, got {url!r}")
@@ -205,7 +197,3 @@ def post_of_row(number: int, row: dict[str, Any]) -> FullPost:
     post = complete_post(default | {FIELD_ALIASES.get(name, name): given[name] for name in given})
     post["file_url"] = url
     return post
-
-
-def is_empty(value: object) -> bool:
-    return value in (None, "") or value != value  # NaN differs from itself

@@ -28,9 +28,8 @@ def search_posts(
 ) -> dict[str, Any]:
     """Write the posts that match `search` to `dest`; return their number, and that of the others by reason.
 
-    A site is searched as an account of `level`, up to the id that the file `ceilings` remembers for it, by
-    default the newest id of all. After each post `tick` gets the number found and the limit. Raise ValueError
-    for a search that the site would refuse, before sending it, and Halt if nothing is found.
+    A site is searched as an account of `level`, up to the id that the file `ceilings` remembers for it, else
+    up to the newest. Raise ValueError for a search that the site would refuse, and Halt if nothing is found.
     """
     counts: dict[str, Any] = {}
     tally = Counter[str]()

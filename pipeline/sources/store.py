@@ -29,7 +29,7 @@ from pipeline.sources.checks import (
 )
 from pipeline.web.client import Site
 from pipeline.web.ratelimit import SiteUnavailable
-from pipeline.web.responses import is_web_page
+from pipeline.web.responses import is_web_page, refusal
 
 FINAL_STATUSES = {404: "gone", 410: "gone", 451: "banned"}
 ADDRESS_ERRORS = (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema)
@@ -56,7 +56,7 @@ class Folder:
     root: Path
     params: Fetch
 
-    host, notes, again, closed = "", None, False, False  # see Store
+    host, again, closed = "", False, False  # see Store
 
     def obtain(self, file: WantedFile) -> StoredFile:
         """Return a file of the folder. Raise FileRejected if it is not the wanted one."""
@@ -85,13 +85,7 @@ class Store:
         return self.site.host
 
     @property
-    def notes(self) -> Path:
-        """The folder of notes on finished shards."""
-        return self.cache / "laid"
-
-    @property
     def closed(self) -> bool:
-        """Whether the site should not be asked any more."""
         return self.site.closed
 
     def stop(self) -> None:
@@ -175,7 +169,7 @@ class Store:
             if status == 416 or (status == 206 and not resumes):
                 part.unlink()
                 raise FileDamaged("truncated", f"nothing after {have} bytes")
-            self.require_file(response)
+            require_file(response)
             with part.open("ab" if resumes else "wb", buffering=0) as out:
                 for chunk in read_chunks(response):
                     if not out.tell():
@@ -184,18 +178,6 @@ class Store:
                         raise FileRejected("transient", "not waited for")
                     out.write(chunk)
                     check_bytes(out.tell(), self.params)
-
-    def require_file(self, response: requests.Response) -> None:
-        """Raise FileRejected if a response is not a file, by its status and type."""
-        status = response.status_code
-        if status in FINAL_STATUSES:
-            raise FileRejected(FINAL_STATUSES[status], str(status))
-        if status == 403:
-            raise FileRejected("transient", self.site.reason)
-        if status not in (200, 206):
-            raise FileRejected("moved" if response.is_redirect else "gone", str(status))
-        if is_web_page(response):
-            raise FileRejected("wrong type", "a web page")
 
     def request(self, file: WantedFile, have: int) -> requests.Response:
         """Request the bytes of a file after the first `have`. Raise FileRejected if there is no response."""
@@ -230,6 +212,19 @@ class Store:
 def hashes_of(file: WantedFile, path: Path) -> tuple[str, str]:
     """Return the md5 of a checked file, and its SHA-256 if no md5 was published, else ""."""
     return (file.md5, "") if file.md5 else (hash_file(path), hash_file(path, "sha256"))
+
+
+def require_file(response: requests.Response) -> None:
+    """Raise FileRejected if a response is not a file, by its status and type."""
+    status = response.status_code
+    if status in FINAL_STATUSES:
+        raise FileRejected(FINAL_STATUSES[status], str(status))
+    if status == 403:
+        raise FileRejected("transient", str(refusal(response)))
+    if status not in (200, 206):
+        raise FileRejected("moved" if response.is_redirect else "gone", str(status))
+    if is_web_page(response):
+        raise FileRejected("wrong type", "a web page")
 
 
 def read_chunks(response: requests.Response) -> Iterator[bytes]:

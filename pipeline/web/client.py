@@ -1,7 +1,6 @@
 """The HTTP client: the only code that connects to other machines.
 
-It decides which addresses are asked, how fast and how often, and as whom. In the room `sources`, danbooru.py
-requests posts with it, and store.py files.
+It decides which addresses are asked, how fast and how often, and as whom.
 """
 
 import re
@@ -54,7 +53,6 @@ class Site:
     contact: str = ""  # address in the User-Agent; without it only loopback is asked
     clock: Clock = field(default_factory=Clock)
     timeout: tuple[float, float] = (10, 30)  # seconds to connect, and between two packets
-    reason: str = ""  # of the last strike
     stopped: bool = False
     limiters: dict[str, RateLimiter] = field(default_factory=dict)  # by domain
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -91,7 +89,7 @@ class Site:
                     raise SearchCanceled(response)
                 failed += 1
                 if failed == tries:
-                    raise self.strike(limiter, f"{url} failed {tries} times ({response}): {RUN_LATER}")
+                    raise limiter.strike(f"{url} failed {tries} times ({response}): {RUN_LATER}")
                 self.clock.sleep(self.delay(failed))
             elif response.status_code == 429:
                 refused += 1
@@ -99,8 +97,11 @@ class Site:
             elif hops and response.is_redirect and (target := same_host_redirect(response)):
                 response.close()
                 url, hops = target, hops - 1
+            elif response.status_code == 403:
+                limiter.strike(str(refusal(response)), FORBIDDEN_STRIKES)
+                return response
             else:
-                self.count_strikes(response)
+                limiter.strikes = 0
                 return response
 
     def send(self, url: str, query: Query, headers: Headers) -> requests.Response | str:
@@ -151,30 +152,15 @@ class Site:
         seconds = int(after) if after.isdecimal() else self.delay(times)
         said = f"{domain(response.url)} answered 429, too many requests,"
         if seconds > MAX_WAIT:
-            raise self.strike(limiter, f"{said} for the next {seconds} seconds: {RUN_LATER}", MAX_STRIKES)
+            raise limiter.strike(f"{said} for the next {seconds} seconds: {RUN_LATER}", MAX_STRIKES)
         if times > MAX_REFUSALS:
-            said = f"{said} however long it was left alone: {RUN_LATER}, more slowly"
-            raise self.strike(limiter, said, MAX_STRIKES)
+            reason = f"{said} however long it was left alone: {RUN_LATER}, more slowly"
+            raise limiter.strike(reason, MAX_STRIKES)
         limiter.pause(seconds)
 
     def delay(self, times: int) -> float:
         """Return 1, 2, 4... seconds, and up to as many more at random to keep clients apart."""
         return 2 ** (times - 1) * (1 + self.random.random())
-
-    def count_strikes(self, response: requests.Response) -> None:
-        """Count the strikes for a 403; after any other response begin at zero."""
-        limiter = self.limiter(response.url)
-        if response.status_code == 403:
-            self.strike(limiter, str(refusal(response)), FORBIDDEN_STRIKES)
-        else:
-            limiter.strikes = 0
-
-    def strike(self, limiter: RateLimiter, reason: str, count: int = 1) -> SiteUnavailable:
-        """Count strikes, and return an exception with the reason."""
-        with limiter.lock:
-            limiter.strikes += count
-            limiter.reason = self.reason = reason
-        return SiteUnavailable(reason)
 
     def stop(self) -> None:
         """Send no more requests, and end all waiting."""

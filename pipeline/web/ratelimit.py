@@ -61,6 +61,13 @@ class RateLimiter:
             self.pause_end = max(self.pause_end, self.clock.monotonic() + seconds)
             self.next_start = max(self.next_start, self.pause_end)
 
+    def strike(self, reason: str, count: int = 1) -> SiteUnavailable:
+        """Count strikes, and return an exception with the reason."""
+        with self.lock:
+            self.strikes += count
+            self.reason = reason
+        return SiteUnavailable(reason)
+
     @property
     def closed(self) -> bool:
         """Whether the domain failed so often that no more requests are sent to it."""

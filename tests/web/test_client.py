@@ -448,9 +448,9 @@ def test_failed_requests_in_a_row_close_the_site(loopback, traffic, answer, time
         assert not loopback.closed
     strike()
     assert loopback.closed
-    assert loopback.reason
+    assert loopback.limiter(url).reason
     asked = len(traffic.targets)
-    with pytest.raises(SiteUnavailable, match=re.escape(loopback.reason)):
+    with pytest.raises(SiteUnavailable, match=re.escape(loopback.limiter(url).reason)):
         loopback.get(url)
     assert len(traffic.targets) == asked
 
