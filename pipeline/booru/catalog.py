@@ -1,6 +1,6 @@
 """The content of a site: its posts and their files."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,10 +25,10 @@ class Catalog:
     @cached_property
     def by_md5(self) -> dict[str, list[FullPost]]:
         """Return the posts with each MD5."""
-        found = defaultdict(list)
+        found: dict[str, list[FullPost]] = {}
         for post in self.posts:
-            found[post["md5"]].append(post)
-        return dict(found)
+            found.setdefault(post["md5"], []).append(post)
+        return found
 
     @cached_property
     def tags(self) -> Counter[tuple[str, str]]:

@@ -182,20 +182,15 @@ def refuse_request(rule: FaultRule, request: Request, wait: int) -> Answer | Non
         case "status" if request.path.endswith(".json"):
             name = ERROR_NAMES.get(rule.status, "StandardError")
             return error_answer(rule.status, name, "A fault on demand.")
-        case "status":
-            return web_page(rule.status)
+        case "status" | "page":
+            status = rule.status if rule.fault == "status" else 200
+            text = f"<!DOCTYPE html><title>{status}</title><p>A fault on demand.</p>"
+            return Answer(status, "text/html", text.encode())
         case "edge":
             return EDGE_CHALLENGE
-        case "page":
-            return web_page(200)
         case "redirect":
             return Answer(302, "text/html", b"", {"Location": rule.location})
     return None
-
-
-def web_page(status: int) -> Answer:
-    text = f"<!DOCTYPE html><title>{status}</title><p>A fault on demand.</p>"
-    return Answer(status, "text/html", text.encode())
 
 
 def spoil_answer(rule: FaultRule, request: Request, respond: Respond) -> Answer:

@@ -47,18 +47,14 @@ def sample_catalog(
     The JSON file of a post is written after its picture, so a killed run continues where it stopped.
     After each picture `tick` gets the number of those that exist and `count`.
     """
-    home = home / sample_fingerprint()
+    version = [code_hashes(__name__), library_versions(__name__)]  # what decides the sample
+    home = home / hashlib.sha256(dumps(version)).hexdigest()[:16]
     paths = [home / f"{number:06d}.json" for number in range(1, count + 1)]
     missing = [number for number, path in enumerate(paths, 1) if not path.is_file()]
     for done, _ in enumerate(spread(partial(draw_post, home), missing, workers), count - len(missing) + 1):
         tick(done, count)
     posts = [json.loads(path.read_bytes()) for path in paths]
     return Catalog(posts, lambda post: picture_path(home, post).read_bytes())
-
-
-def sample_fingerprint() -> str:
-    """Return a hash of the code and the versions of the libraries that decide the sample."""
-    return hashlib.sha256(dumps([code_hashes(__name__), library_versions(__name__)])).hexdigest()[:16]
 
 
 def picture_path(home: Path, post: FullPost) -> Path:
@@ -98,12 +94,17 @@ def make_post(number: int) -> tuple[FullPost, bytes]:
     if kind == "duplicate":
         return make_duplicate(number)
     owner = previous_plain(number) if kind == "variant" else number
-    sitter = make_sitter(number, kind, owner)
+    sitter = artist.portrait(owner)
+    if kind == "variant":
+        sitter = artist.recolor(sitter, number)
+    if kind == "complex":
+        sitter = artist.complicate(sitter)
     image = alter_drawing(artist.draw(sitter), kind)
     ext = {"transparent": "png", "turned": "jpg"}.get(kind) or weighted_choice(number, "type", FILE_TYPES)
     data = encode_drawing(image, kind, ext)
-    if kind == "broken":
-        data = damage_bytes(data, Random(f"damage {number}"))
+    if kind == "broken":  # truncated or noise
+        dice = Random(f"damage {number}")
+        data = data[: len(data) * 6 // 10] if dice.random() < 0.6 else dice.randbytes(len(data))
     fields = {
         "image_width": image.shape[1],
         "image_height": image.shape[0],
@@ -116,13 +117,6 @@ def make_post(number: int) -> tuple[FullPost, bytes]:
         "tag_string_general": " ".join(drawing_tags(sitter, kind)),
     }
     return describe_post(number, data, ext, **fields, **rate_post(number)), data
-
-
-def make_sitter(number: int, kind: str, owner: int) -> artist.Portrait:
-    sitter = artist.portrait(owner)
-    if kind == "variant":
-        return artist.recolor(sitter, number)
-    return artist.complicate(sitter) if kind == "complex" else sitter
 
 
 def make_duplicate(number: int) -> tuple[FullPost, bytes]:
@@ -165,10 +159,6 @@ def encode_drawing(image: np.ndarray, kind: str, ext: str) -> bytes:
     buffer = io.BytesIO()
     picture.save(buffer, "jpeg" if ext == "jpg" else ext, **options)
     return buffer.getvalue()
-
-
-def damage_bytes(data: bytes, dice: Random) -> bytes:
-    return data[: len(data) * 6 // 10] if dice.random() < 0.6 else dice.randbytes(len(data))
 
 
 def pixel_hash(data: bytes) -> str | None:

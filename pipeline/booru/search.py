@@ -128,10 +128,7 @@ def read_limit(params: Mapping[str, str], most: int) -> int:
 
 
 def list_tags(catalog: Catalog, params: Mapping[str, str]) -> list[dict[str, Any]]:
-    """List the named tags, or all, those with the most posts first. Raise ApiError.
-
-    Every tag has a post here, so search[hide_empty] changes nothing.
-    """
+    """List the named tags, or all, the most used first; none is empty. Raise ApiError."""
     side, number = read_page(params.get("page", "1"))
     if side:
         raise bad_request("tags have no cursors here.")

@@ -100,16 +100,14 @@ class Handler(BaseHTTPRequestHandler):
         for name, value in {**usual, **answer.headers}.items():
             self.send_header(name, value)
         self.end_headers()
-        if self.command == "GET":
-            self.send_body(answer)
-
-    do_HEAD = do_GET
-
-    def send_body(self, answer: Answer) -> None:
+        if self.command == "HEAD":
+            return
         self.wfile.write(answer.body[: int(len(answer.body) * answer.keep)])
         if answer.keep < 1 or answer.pause:
             self.server.closing.wait(answer.pause)
             self.close_connection = True
+
+    do_HEAD = do_GET
 
     def log_message(self, format: str, *args: Any) -> None:
         pass  # log nothing

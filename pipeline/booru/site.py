@@ -4,7 +4,7 @@
 """
 
 import re
-from base64 import b64decode
+from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
@@ -26,9 +26,8 @@ Respond = Callable[[Request], Answer]
 FaultHandler = Callable[[Request, int, Respond], Answer]  # (request, newest id, the site) -> answer
 
 BANNED_AGENTS = ("python-requests", "Mozilla")
-EDGE_CHALLENGE = Answer(
-    403, "text/html", b"<!DOCTYPE html><title>Just a moment...</title>", {"cf-mitigated": "challenge"}
-)
+WAIT_PAGE = b"<!DOCTYPE html><title>Just a moment...</title>"
+EDGE_CHALLENGE = Answer(403, "text/html", WAIT_PAGE, {"cf-mitigated": "challenge"})
 ROBOTS = b"User-agent: *\nDisallow: /*.json\nAllow: /original\nAllow: /sample\n"
 NOT_FOUND = Answer(404, "text/html", b"<!DOCTYPE html><title>404 Not Found</title>")
 FILE_PATH = re.compile(rf"/(original|{'|'.join(BOXES)})/(..)/(..)/(?:sample-)?(\2\3[0-9a-f]{{28}})\.\w+")
@@ -67,13 +66,10 @@ def log_in(accounts: Accounts, credentials: str) -> str:
     """Return the level of the account in an Authorization header. Raise ApiError."""
     if not credentials:
         return "anonymous"
-    try:
-        login, _, key = b64decode(credentials.removeprefix("Basic ")).decode().partition(":")
-    except ValueError:
-        login, key = "", ""
-    if login not in accounts or accounts[login][0] != key:
-        raise ApiError(401, "SessionLoader::AuthenticationFailure", "Invalid API key.")
-    return accounts[login][1]
+    for login, (key, level) in accounts.items():
+        if credentials == "Basic " + b64encode(f"{login}:{key}".encode()).decode():
+            return level
+    raise ApiError(401, "SessionLoader::AuthenticationFailure", "Invalid API key.")
 
 
 def send_file(catalog: Catalog, md5: str, kind: str, path: str) -> Answer:

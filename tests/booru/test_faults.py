@@ -1,4 +1,4 @@
-"""Faults happen to the requests that their rules name, in the way that they say, and to no others."""
+"""A fault hits the requests that its rule names, as the rule says, and no others."""
 
 import dataclasses
 import hashlib
@@ -6,10 +6,11 @@ import json
 import re
 import socket
 import time
-from http.client import HTTPConnection, IncompleteRead
+from http.client import IncompleteRead
 from urllib.parse import quote, urlsplit
 
 import pytest
+from loopback import get
 
 from pipeline.booru import catalog, faults, site
 from pipeline.booru.server import Answer, Request
@@ -17,7 +18,6 @@ from pipeline.errors import Halt
 from pipeline.sources import posts
 from stages.booru import booru as command
 
-AGENT = {"User-Agent": "inkwash/test (user tester; nobody@example.org)"}
 POSTS = [posts.describe_post(number, b"%03d" % number * 200, "png") for number in range(1, 201)]
 DATA = b"050" * 200
 
@@ -41,24 +41,13 @@ def rules(tmp_path, *given, clock=time.monotonic):
 
 @pytest.fixture
 def serve(tmp_path):
-    """Return what serves 200 posts with faults."""
+    """Return a function that serves 200 posts with faults."""
 
     def start(*given, clock=time.monotonic):
-        held = catalog.Catalog(POSTS, lambda post: b"%03d" % post["id"] * 200)
-        return site.serve(held, faults=rules(tmp_path, *given, clock=clock))
+        served = catalog.Catalog(POSTS, lambda post: b"%03d" % post["id"] * 200)
+        return site.serve(served, faults=rules(tmp_path, *given, clock=clock))
 
     return start
-
-
-def get(address, target, method="GET", **headers):
-    """Return status, headers and body of an answer."""
-    connection = HTTPConnection(urlsplit(address).netloc, timeout=5)
-    try:
-        connection.request(method, target, headers=AGENT | headers)
-        answer = connection.getresponse()
-        return answer.status, dict(answer.getheaders()), answer.read()
-    finally:
-        connection.close()
 
 
 def original(number):
@@ -68,7 +57,7 @@ def original(number):
 
 
 def broken(address, target, **headers):
-    """Return what arrived of a body that broke off, and how much was missing."""
+    """Return the part of a body that arrived before it broke off, and the number of missing bytes."""
     with pytest.raises(IncompleteRead) as end:
         get(address, target, **headers)
     return end.value.partial, end.value.expected
@@ -246,7 +235,7 @@ def test_a_short_file_is_short_in_every_range(serve):
         assert get(address, FILE, Range="bytes=100-")[::2] == (206, DATA[100:300])
         status, headers, _ = get(address, FILE, Range="bytes=300-")
         assert (status, headers["Content-Range"]) == (416, "bytes */300")
-        assert get(address, FILE, "HEAD")[1]["Content-Length"] == "300"
+        assert get(address, FILE, method="HEAD")[1]["Content-Length"] == "300"
 
 
 def test_an_empty_answer_has_no_byte(serve):
@@ -304,7 +293,7 @@ def test_with_keep_0_no_byte_of_the_body_is_sent(serve):
 
 def test_faults_leave_accounts_and_agents_to_the_site(serve):
     with serve({"fault": "corrupt"}) as address:
-        assert get(address, "/posts/1.json", **{"user-agent": "python-requests/2"})[0] == 403
+        assert get(address, "/posts/1.json", agent="python-requests/2")[0] == 403
 
 
 # ---------------------------------------------------------------- files of faults

@@ -52,26 +52,26 @@ def test_the_sample_holds_its_kinds_in_about_their_shares():
     for kind, percent in sample.POST_KINDS.items():
         expected = sample.SAMPLE_SIZE * percent / 100
         assert abs(counts[kind] - expected) < 3 * expected**0.5 + 1, kind
-    facts = [sample.rate_post(number) for number in range(1, sample.SAMPLE_SIZE + 1)]
-    assert 0.1 < np.mean([fact["rating"] == "s" for fact in facts]) < 0.2
-    assert np.mean([fact["score"] > 5 for fact in facts]) > 0.75
-    assert max(fact["score"] for fact in facts) <= 200
-    assert 0 < sum(fact["is_deleted"] for fact in facts) < 20
-    assert 0 < sum(fact["is_banned"] for fact in facts) < 10
+    ratings = [sample.rate_post(number) for number in range(1, sample.SAMPLE_SIZE + 1)]
+    assert 0.1 < np.mean([rating["rating"] == "s" for rating in ratings]) < 0.2
+    assert np.mean([rating["score"] > 5 for rating in ratings]) > 0.75
+    assert max(rating["score"] for rating in ratings) <= 200
+    assert 0 < sum(rating["is_deleted"] for rating in ratings) < 20
+    assert 0 < sum(rating["is_banned"] for rating in ratings) < 10
 
 
-def test_parents_stand_before_their_children_and_know_of_them():
+def test_parents_come_before_their_children_and_know_of_them():
     for number in range(2, sample.SAMPLE_SIZE + 1):
         if sample.kind_of(number) == "variant":
             assert sample.previous_plain(number) < number
             assert sample.has_variant(sample.previous_plain(number))
-    fathers = {
+    parents = {
         sample.previous_plain(number)
         for number in range(2, sample.SAMPLE_SIZE + 1)
         if sample.kind_of(number) == "variant"
     }
     plain = [number for number in range(1, sample.SAMPLE_SIZE - 20) if sample.kind_of(number) == "plain"]
-    assert {number for number in plain if sample.has_variant(number)} == {n for n in fathers if n in plain}
+    assert {number for number in plain if sample.has_variant(number)} == {n for n in parents if n in plain}
 
 
 def test_a_variant_is_its_parent_in_other_colors(tmp_path):

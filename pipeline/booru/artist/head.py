@@ -57,7 +57,6 @@ def draw_ears(head: Ink, sitter: Portrait) -> None:
 
 
 def draw_eye(head: Ink, sitter: Portrait, side: int) -> None:
-    """Draw the eye on one side, as open as the mood makes it."""
     lids, height = MOODS[sitter.mood][1], 0.115 if sitter.girl else 0.094
     middle, size = np.array((0.195 * side, 0.115)), np.array((0.108, height)) * sitter.eye_size
     if lids == "closed" or (lids == "wink" and side != sitter.side):
@@ -86,7 +85,6 @@ def eyelids(eyes: str, lids: str) -> list[np.ndarray]:
 
 
 def draw_iris(part: Ink, color: Color, middle: np.ndarray, size: np.ndarray) -> None:
-    """Draw iris, pupil and highlights: dark above, bright below."""
 
     def spot(x: float, y: float, rx: float, ry: float) -> np.ndarray:
         return oval(*(middle + size * (x, y)), *(size * (rx, ry)))

@@ -82,17 +82,13 @@ def draw_brimmed_hat(head: Ink, kind: str, color: Color, side: int) -> None:
         part.cel(np.concatenate([foot, foot[::-1] * (1.1, 1) - (0, 0.13)]), trim, (0, -0.02))
     head.outline(shape)
     if kind == "straw_hat":
-        draw_straw(head, shade(color, 1.2))
+        for y in (-0.56, -0.63, -0.70):
+            head.stroke(bezier((-0.43, y), (0, y + 0.12), (0.43, y)), 0.6, shade(color, 1.2), ends=(0, 0))
+        for x in (0.52, 0.66, 0.8):
+            plait = bezier((x, -0.40 + 0.05 * x), (x + 0.03, -0.33), (x - 0.02, -0.26))
+            head.strokes(plait, 0.6, shade(color, 1.2), ends=(0, 0))
     elif kind == "witch_hat":
         head.outline([(-0.07, -0.42), (0.07, -0.42), (0.07, -0.31), (-0.07, -0.31)], 2.2, GOLD)
-
-
-def draw_straw(head: Ink, color: Color) -> None:
-    for y in (-0.56, -0.63, -0.70):
-        head.stroke(bezier((-0.43, y), (0, y + 0.12), (0.43, y)), 0.6, color, ends=(0, 0))
-    for x in (0.52, 0.66, 0.8):
-        plait = bezier((x, -0.40 + 0.05 * x), (x + 0.03, -0.33), (x - 0.02, -0.26))
-        head.strokes(plait, 0.6, color, ends=(0, 0))
 
 
 def draw_beret(ink: Ink, color: Color, side: int) -> None:

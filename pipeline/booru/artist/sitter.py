@@ -101,7 +101,7 @@ def recolor(sitter: Portrait, number: int) -> Portrait:
 
 def complicate(sitter: Portrait) -> Portrait:
     """Return the same sitter before dense hatching; almost half of its sketch is black."""
-    scene = tuple(choices.BUSY_SCENES)[sitter.seed % 2]
+    scene = "crosshatch" if sitter.seed % 2 else "thicket"
     return replace(sitter, scene=scene, framing="upper_body", size=0.66)
 
 
