@@ -1,31 +1,37 @@
-"""A site on loopback whose traffic is watched, for the tests of the client."""
+"""A site whose requests are recorded, its posts, a clock, and sources, for the tests of web and sources."""
 
+import json
 from random import Random
+
+import pytest
 
 from pipeline import files
 from pipeline.booru.server import Answer
+from pipeline.errors import Halt
 from pipeline.params import Search
-from pipeline.sources.posts import describe_post, read_posts
+from pipeline.sources import query
+from pipeline.sources.posts import POST_DEFAULTS, describe_post, read_posts
 from pipeline.sources.search import search_posts as search_site
+from pipeline.sources.source import open_source
 from pipeline.web import ratelimit
 from pipeline.web.client import open_site
 
 ALL = Search(rating="g,s,q,e", score=-100, size=1)
+EVERY_METATAG = (
+    "status:any rating:g,s,q,e score:>=-9 width:>=0 height:>=0 id:>0 date:2000-01-01.. ratio:>=0 -x"
+)
 
 
 class Clock(ratelimit.Clock):
-    """Time that passes only while somebody sleeps."""
+    """A clock whose time passes only in `sleep`."""
 
     def __init__(self):
-        """Begin at zero."""
         self.now, self.slept = 0.0, []
 
     def monotonic(self):
-        """Return the time in seconds."""
         return self.now
 
     def sleep(self, seconds):
-        """Let time pass."""
         self.slept.append(seconds)
         self.now += seconds
 
@@ -34,14 +40,13 @@ class Clock(ratelimit.Clock):
 
 
 class Traffic:
-    """See every request that a site gets, and answer those in its place that hold a name in `troubles`."""
+    """Record every request to a site; answer in its place those whose target holds a name in `troubles`."""
 
     def __init__(self):
-        """See nothing yet."""
         self.requests, self.targets, self.troubles = [], [], {}
 
     def __call__(self, request):
-        """Return an answer in the site's place, or nothing."""
+        """Return an answer in the site's place, or None."""
         self.requests.append(request)
         self.targets.append(request.target)
         for name, answer in self.troubles.items():
@@ -51,7 +56,6 @@ class Traffic:
 
     @property
     def files(self):
-        """List the files that were asked for."""
         return [target for target in self.targets if target.startswith("/original/")]
 
 
@@ -79,7 +83,7 @@ def find(host, path, search=ALL):
 
 
 def answers(*given):
-    """Return what gives one answer after the other, then lets the site answer."""
+    """Return a function that gives one answer after the other, then lets the site answer."""
     rest = list(given)
     return lambda target: rest.pop(0) if rest else None
 
@@ -88,3 +92,25 @@ def refuse(status, error="Some::Error", **headers):
     """Make an error in Danbooru's form."""
     body = files.dumps({"success": False, "error": error, "message": "no", "backtrace": []})
     return Answer(status, "application/json", body, headers)
+
+
+def source_posts(host):
+    """Read all posts of a source; check that each one is complete and can be searched."""
+    posts = list(open_source(str(host)).posts())
+    assert all(map(query.parse_search(EVERY_METATAG), posts))
+    for post in posts:
+        assert {*POST_DEFAULTS, "id", "file_ext", "created_at", "tag_string", "file_url"} <= post.keys()
+    return posts
+
+
+def source_error(host):
+    """Return the sentence with which a source is refused."""
+    with pytest.raises(Halt) as caught:
+        list(open_source(str(host)).posts())
+    return str(caught.value)
+
+
+def write_lines(path, *records):
+    """Write JSON lines."""
+    files.write(path, b"".join(json.dumps(record).encode() + b"\n" for record in records))
+    return path

@@ -1,4 +1,4 @@
-"""Posts become shards of their files: in order, each asked for once, each missing one with its reason."""
+"""Posts -> shards of their files: in order, each downloaded once, each missing one with its reason."""
 
 import hashlib
 import itertools
@@ -46,7 +46,7 @@ with client.open_site(host) as place:
 
 
 def fetch_found(host, folder, name="out", tick=lambda *_: None, threads=4, **terms):
-    """Fetch the posts that `find` wrote to `folder`; return what became of them."""
+    """Fetch the posts that `find` wrote to `folder`; return the report."""
     source, dest, cache = folder / "posts.jsonl", folder / name, folder / "cache"
     params = Fetch(**({"shard": 4} | terms))
     with open_site(host, clock=Clock()) as site:
@@ -58,8 +58,8 @@ def content(column):
     return {path.name: path.read_bytes() for path in column.iterdir() if path.suffix != ".part"}
 
 
-def laid_down(column):
-    """Return the samples of a sealed column."""
+def read_samples(column):
+    """Read the samples of a sealed column."""
     return [sample for shard in list_shards(column) for sample in shard]
 
 
@@ -82,36 +82,36 @@ def test_a_site_on_loopback_cannot_send_the_client_elsewhere(tmp_path):
 
 
 def test_originals_arrive_byte_for_byte_in_the_order_of_their_ids(serve, tmp_path):
-    held = make_posts(9)
+    uploads = make_posts(9)
     fields = {"parent_id": 3, "rating": "s", "score": 4, "source": "here", "tag_string_artist": "ann"}
-    held[4] = make_post(15, ext="jpg", tag_string_general="solo hat", tag_string_meta="highres", **fields)
+    uploads[4] = make_post(15, ext="jpg", tag_string_general="solo hat", tag_string_meta="highres", **fields)
     seen = []
-    with serve(held) as host:
+    with serve(uploads) as host:
         find(host, tmp_path / "posts.jsonl")
-        tally = fetch_found(host, tmp_path, tick=lambda *numbers: seen.append(numbers))
-    assert tally.metrics() == {"taken": 9, "written": 9, "rejected": {}}
+        report = fetch_found(host, tmp_path, tick=lambda *numbers: seen.append(numbers))
+    assert report.metrics() == {"taken": 9, "written": 9, "rejected": {}}
     assert seen == [(number, 9) for number in range(1, 10)]
-    made = laid_down(tmp_path / "out")
-    assert [sample.key for sample in made] == [f"{post['id']:09d}" for post in held]
-    assert [sample.picture for sample in made] == [read(post) for post in held]
-    assert list(made[4].members) == ["jpg", "json"]
-    assert made[4].facts == {
+    samples = read_samples(tmp_path / "out")
+    assert [sample.key for sample in samples] == [f"{post['id']:09d}" for post in uploads]
+    assert [sample.picture for sample in samples] == [read(post) for post in uploads]
+    assert list(samples[4].members) == ["jpg", "json"]
+    assert samples[4].facts == {
         "id": 15, "family": 3, "rating": "s", "score": 4, "source": "here", "artist": "ann",
-        "license": "unknown", "tags": ["ann", "hat", "highres", "solo"], "md5": held[4]["md5"],
+        "license": "unknown", "tags": ["ann", "hat", "highres", "solo"], "md5": uploads[4]["md5"],
     }  # fmt: skip
-    assert made[0].facts["family"] == 3
+    assert samples[0].facts["family"] == 3
 
 
 def test_shards_hold_about_as_many_posts_as_asked_for_and_one_post_more_changes_one_shard():
-    held = [{"id": number} for number in range(1, 4001)]
-    cut = list(fetch.cut_batches(held, 40))
-    assert [post for batch in cut for post in batch] == held
+    uploads = [{"id": number} for number in range(1, 4001)]
+    cut = list(fetch.cut_batches(uploads, 40))
+    assert [post for batch in cut for post in batch] == uploads
     assert 75 < len(cut) < 133  # 100 and three times its deviation
     for victim in (1, 777, 4000):
-        less = list(fetch.cut_batches(held[: victim - 1] + held[victim:], 40))
+        less = list(fetch.cut_batches(uploads[: victim - 1] + uploads[victim:], 40))
         assert len([batch for batch in cut if batch not in less]) <= 2
         assert len([batch for batch in less if batch not in cut]) <= 1
-    assert [len(batch) for batch in fetch.cut_batches(held[:5], 1)] == [1] * 5
+    assert [len(batch) for batch in fetch.cut_batches(uploads[:5], 1)] == [1] * 5
 
 
 def test_a_second_fetch_requests_no_file_and_keeps_whole_shards(serve, traffic, tmp_path):
@@ -122,7 +122,7 @@ def test_a_second_fetch_requests_no_file_and_keeps_whole_shards(serve, traffic, 
         assert len(traffic.files) == 30
         before = {path: path.stat().st_mtime_ns for path in (tmp_path / "one").glob("*.tar")}
         victim = next(iter(before))
-        os.utime(victim, ns=(0, 0))  # not as it was left
+        os.utime(victim, ns=(0, 0))  # as if touched by another program
         assert fetch_found(host, tmp_path, "one").written == 30
         assert {path for path in before if path.stat().st_mtime_ns != before[path]} == {victim}
         fetch_found(host, tmp_path, "two", threads=8)
@@ -132,16 +132,16 @@ def test_a_second_fetch_requests_no_file_and_keeps_whole_shards(serve, traffic, 
 
 def test_other_parameters_write_the_shards_again(serve, tmp_path):
     data = png.encode_png(picture(1, 1000, 600))
-    held = describe_post(1, data, "png", image_width=1000, image_height=600)
-    with serve([held], lambda _: data) as host:
+    uploads = describe_post(1, data, "png", image_width=1000, image_height=600)
+    with serve([uploads], lambda _: data) as host:
         find(host, tmp_path / "posts.jsonl")
         fetch_found(host, tmp_path)
-        assert codec.read_size(laid_down(tmp_path / "out")[0].picture) == (1000, 600)
+        assert codec.read_size(read_samples(tmp_path / "out")[0].picture) == (1000, 600)
         fetch_found(host, tmp_path, variant="720x720")
-        sample = laid_down(tmp_path / "out")[0]
+        sample = read_samples(tmp_path / "out")[0]
     assert list(sample.members) == ["webp", "json"]
     assert codec.read_size(sample.picture) == (720, 432)
-    assert sample.facts["md5"] == held["md5"]
+    assert sample.facts["md5"] == uploads["md5"]
     assert {"file_md5", "file_sha256"} <= set(sample.facts)
 
 
@@ -151,10 +151,10 @@ def test_only_new_posts_are_downloaded_when_the_search_grows(serve, traffic, tmp
             find(host, tmp_path / "posts.jsonl")
             fetch_found(host, tmp_path)
     assert len(traffic.files) == 7
-    assert len(laid_down(tmp_path / "out")) == 7
+    assert len(read_samples(tmp_path / "out")) == 7
 
 
-RULES = {  # by the id of the post that meets it
+RULES = {  # by the id of the post that it makes fail: the reason, and how the site fails
     4: ("gone", FaultRule("status", status=404)), 6: ("banned", FaultRule("status", status=451)),
     10: ("wrong type", FaultRule("page")), 11: ("truncated", FaultRule("short")),
     12: ("truncated", FaultRule("empty")),
@@ -169,37 +169,38 @@ REASONS = {2: "banned", 3: "hidden", 8: "wrong type", 9: "too big"}
 REASONS |= {number: reason for number, (reason, _) in RULES.items()}
 
 
-def unfortunate(traffic):
-    """Serve sixteen posts of which each meets its own misfortune."""
-    held = [make_post(number, **FIELDS.get(number, {})) for number in range(1, 17)]
+def serve_with_faults(traffic):
+    """Serve sixteen posts, twelve of which cannot be fetched, each for its own reason."""
+    uploads = [make_post(number, **FIELDS.get(number, {})) for number in range(1, 17)]
     rules = [
-        FaultRule(**(vars(rule) | {"match": held[number - 1]["md5"]})) for number, (_, rule) in RULES.items()
+        FaultRule(**(vars(rule) | {"match": uploads[number - 1]["md5"]}))
+        for number, (_, rule) in RULES.items()
     ]
-    return held, booru_site.serve(Catalog(held, read), traffic, faults=Faults(rules))
+    return uploads, booru_site.serve(Catalog(uploads, read), traffic, faults=Faults(rules))
 
 
 def test_each_failure_has_its_reason_in_the_ledger_and_other_posts_survive(traffic, tmp_path):
-    held, serving = unfortunate(traffic)
+    uploads, serving = serve_with_faults(traffic)
     with serving as host:
         find(host, tmp_path / "posts.jsonl", replace(ALL, types="png,mp4"))
-        tally = fetch_found(host, tmp_path, tolerance=10.0)
-        assert tally.rejected == dict(sorted(Counter(REASONS.values()).items()))
+        report = fetch_found(host, tmp_path, tolerance=10.0)
+        assert report.rejected == dict(sorted(Counter(REASONS.values()).items()))
         rows = [line.split("\t") for line in (tmp_path / "out" / "rejects.tsv").read_text().splitlines()]
         assert rows[0] == ["key", "reason", "detail"]
         assert [(key, reason) for key, reason, _ in rows[1:]] == [
             (f"{number:09d}", REASONS[number]) for number in sorted(REASONS)
         ]
-        assert [int(sample.key) for sample in laid_down(tmp_path / "out")] == [1, 5, 7, 16]
+        assert [int(sample.key) for sample in read_samples(tmp_path / "out")] == [1, 5, 7, 16]
         traffic.targets.clear()
         again = fetch_found(host, tmp_path, tolerance=10.0)
-        assert again.rejects == tally.rejects
-        assert {target.rpartition("/")[2] for target in traffic.files} == {f"{held[12]['md5']}.png"}
+        assert again.rejects == report.rejects
+        assert {target.rpartition("/")[2] for target in traffic.files} == {f"{uploads[12]['md5']}.png"}
 
 
 def test_files_that_failed_for_now_stop_the_run_and_the_next_requests_them_alone(serve, traffic, tmp_path):
-    held = make_posts(30)
-    traffic.troubles[held[7]["md5"]] = Answer(503, "text/html", b"")
-    with serve(held) as host:
+    uploads = make_posts(30)
+    traffic.troubles[uploads[7]["md5"]] = Answer(503, "text/html", b"")
+    with serve(uploads) as host:
         find(host, tmp_path / "posts.jsonl")
         with pytest.raises(Halt, match=r"1 of 30 files failed for now \(.*503.*run again"):
             fetch_found(host, tmp_path)
@@ -208,11 +209,11 @@ def test_files_that_failed_for_now_stop_the_run_and_the_next_requests_them_alone
         traffic.troubles = {}
         traffic.targets.clear()
         assert fetch_found(host, tmp_path).written == 30
-        assert [target.rpartition("/")[2] for target in traffic.files] == [f"{held[7]['md5']}.png"]
+        assert [target.rpartition("/")[2] for target in traffic.files] == [f"{uploads[7]['md5']}.png"]
 
 
 @pytest.mark.parametrize(
-    ("rule", "said", "asked"),
+    ("rule", "sentence", "asked"),
     [
         (FaultRule("edge", "/original/"), "check PREP_CONTACT", 3),
         (FaultRule("status", "/original/", status=403), "403", 3),
@@ -221,21 +222,21 @@ def test_files_that_failed_for_now_stop_the_run_and_the_next_requests_them_alone
     ],
 )
 def test_a_site_that_keeps_refusing_is_left_alone_and_the_next_run_continues(
-    traffic, tmp_path, rule, said, asked
+    traffic, tmp_path, rule, sentence, asked
 ):
-    held, faults = make_posts(30), []
+    uploads, faults = make_posts(30), []
 
     def failing(*given):
         return (faults or [Faults([])])[0](*given)
 
-    with booru_site.serve(Catalog(held, read), traffic, faults=failing) as host:
+    with booru_site.serve(Catalog(uploads, read), traffic, faults=failing) as host:
         find(host, tmp_path / "posts.jsonl")
         fetch_found(host, tmp_path, "other", shard=4, tolerance=100.0)
         for path in list((tmp_path / "cache" / "files").rglob("*.png"))[10:]:
             path.unlink()
         faults.append(Faults([rule]))
         traffic.targets.clear()
-        with pytest.raises(Halt, match=said):
+        with pytest.raises(Halt, match=sentence):
             fetch_found(host, tmp_path, threads=1)
         assert len(traffic.files) == asked
         kept = {path.name for path in (tmp_path / "cache" / "files").rglob("*.png")}
@@ -267,7 +268,7 @@ def test_memory_does_not_grow_with_the_number_of_posts(tmp_path):
     files.write(tmp_path / "in" / "a.png", data)
     post = {"file_url": "a.png", "file_ext": "png", "md5": hashlib.md5(data).hexdigest()}
     source, peaks = tmp_path / "posts.jsonl", []
-    for count in (200, 800, 2000):  # the first also loads what is loaded once
+    for count in (200, 800, 2000):  # the first also imports modules
         posts.write_posts(source, [post | {"id": number} for number in range(count)])
         tracemalloc.start()
         fetch.fetch_files(Folder(tmp_path / "in", Fetch(shard=16)), source, tmp_path / "out", threads=1)
@@ -284,9 +285,9 @@ def test_a_pair_is_written_with_its_own_sketch(tmp_path):
         files.write(tmp_path / "in" / name, png.encode_png(picture(number)))
     post = {"id": 5, "file_url": "color/a.png", "file_ext": "png", "sketch_url": "sketch/a.jpg"}
     posts.write_posts(tmp_path / "posts.jsonl", [post, post | {"id": 6, "sketch_url": "sketch/b.jpg"}])
-    tally = fetch.fetch_files(Folder(tmp_path / "in", Fetch()), tmp_path / "posts.jsonl", tmp_path / "out")
-    assert tally.rejected == {"gone": 1}
-    sample = laid_down(tmp_path / "out")[0]
+    report = fetch.fetch_files(Folder(tmp_path / "in", Fetch()), tmp_path / "posts.jsonl", tmp_path / "out")
+    assert report.rejected == {"gone": 1}
+    sample = read_samples(tmp_path / "out")[0]
     assert list(sample.members) == ["png", "sketch.jpg", "json"]
     assert sample.members["sketch.jpg"] == (tmp_path / "in/sketch/a.jpg").read_bytes()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "out", "posts.jsonl"]  # no cache
@@ -299,9 +300,9 @@ def test_a_small_copy_in_a_dump_is_fetched_though_its_post_describes_the_origina
     files.write(home / "metadata/posts.json", files.dumps({"id": 5, "rating": "g"} | size))
     source = open_source(f"dump:{home}")
     posts.write_posts(tmp_path / "posts.jsonl", map(posts.reduce_post, source.posts()))
-    tally = fetch.fetch_files(Folder(source.root, Fetch()), tmp_path / "posts.jsonl", tmp_path / "out")
-    assert (tally.written, tally.rejects) == (1, [])
-    assert laid_down(tmp_path / "out")[0].picture == png.encode_png(picture(1))
+    report = fetch.fetch_files(Folder(source.root, Fetch()), tmp_path / "posts.jsonl", tmp_path / "out")
+    assert (report.written, report.rejects) == (1, [])
+    assert read_samples(tmp_path / "out")[0].picture == png.encode_png(picture(1))
 
 
 def test_a_picture_of_color_and_sketch_is_cut_in_two(tmp_path):
@@ -310,11 +311,11 @@ def test_a_picture_of_color_and_sketch_is_cut_in_two(tmp_path):
     files.write(tmp_path / "in" / "b.png", b"nonsense")
     md5 = hashlib.md5(b"nonsense").hexdigest()
     post = {"file_ext": "png", "sketch_half": "right"}
-    held = [post | {"id": 1, "file_url": "a.png"}, post | {"id": 2, "file_url": "b.png", "md5": md5}]
-    posts.write_posts(tmp_path / "posts.jsonl", held)
-    tally = fetch.fetch_files(Folder(tmp_path / "in", Fetch()), tmp_path / "posts.jsonl", tmp_path / "out")
-    assert tally.rejected == {"wrong type": 1}
-    members = laid_down(tmp_path / "out")[0].members
+    uploads = [post | {"id": 1, "file_url": "a.png"}, post | {"id": 2, "file_url": "b.png", "md5": md5}]
+    posts.write_posts(tmp_path / "posts.jsonl", uploads)
+    report = fetch.fetch_files(Folder(tmp_path / "in", Fetch()), tmp_path / "posts.jsonl", tmp_path / "out")
+    assert report.rejected == {"wrong type": 1}
+    members = read_samples(tmp_path / "out")[0].members
     assert (codec.decode(members["png"]) == both[:, :64]).all()
     assert (codec.decode(members["sketch.png"]) == both[:, 64:]).all()
 
@@ -323,7 +324,7 @@ def test_a_picture_of_color_and_sketch_is_cut_in_two(tmp_path):
 
 
 def killed_and_resumed(serve, traffic, tmp_path, kills, count):
-    """Kill a fetch `kills` times at random moments; check that what was there is not asked for again."""
+    """Kill a fetch `kills` times at random moments; check that no stored file is requested again."""
     dice, stored = random.Random(kills), set()
 
     def slowly(target):
@@ -346,7 +347,7 @@ def killed_and_resumed(serve, traffic, tmp_path, kills, count):
                 child.send_signal(signal.SIGKILL)
                 child.wait()
                 assert not (tmp_path / "killed" / "seal.json").exists()
-            time.sleep(0.05)  # the site answers what it was asked
+            time.sleep(0.05)  # the site answers the last requests
             asked = Counter(target.rpartition("/")[2] for target in traffic.files)
             assert set(asked).isdisjoint(stored)
             assert set(asked.values()) <= {1}

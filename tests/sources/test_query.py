@@ -106,9 +106,9 @@ def test_tags_count_towards_the_limit_and_free_metatags_do_not():
 
 
 def test_the_free_metatags_are_those_that_danbooru_names():
-    said = """status rating limit is id date age filesize filetype parent child md5 width height duration
+    names = """status rating limit is id date age filesize filetype parent child md5 width height duration
               mpixels ratio score favcount tagcount pixiv"""
-    assert set(query.FREE_METATAGS) == set(said.split())
+    assert set(query.FREE_METATAGS) == set(names.split())
 
 
 def test_an_account_of_a_higher_level_may_use_more_tags():

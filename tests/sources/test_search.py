@@ -1,4 +1,4 @@
-"""A search writes the same posts for the same question, whatever has them."""
+"""A search writes the same posts whichever source it searches."""
 
 from dataclasses import replace
 from random import Random
@@ -24,8 +24,8 @@ def ids(path):
     return [post["id"] for post in read_posts(path)]
 
 
-def mixed():
-    """Make posts for which different things speak against."""
+def mixed_posts():
+    """Make posts, some of which are rejected, for different reasons."""
     return [
         make_post(1),
         make_post(2, tag_string_general="comic"),
@@ -39,8 +39,8 @@ def mixed():
     ]
 
 
-def local(posts):
-    """Make a source of posts as a site would show them, in any order."""
+def local_source(posts):
+    """Make a source of posts as a site shows them, in random order."""
     shown = [show_post(post, "", "anonymous") for post in posts]
     Random(0).shuffle(shown)
     return PostSource(None, lambda: iter(shown))
@@ -50,20 +50,20 @@ WANTED = Search(forget="artist:ann")
 
 
 def test_a_search_of_a_site_counts_what_it_took_and_skipped_and_has_its_ceiling(serve, tmp_path):
-    with serve(mixed()) as host, open_site(host) as site:
-        told = search_posts(site, tmp_path / "a", WANTED)
-    assert told == {"posts": 3, "ceiling": 9, "skipped": {"blacklist": 1, "forgotten": 3}}
+    with serve(mixed_posts()) as host, open_site(host) as site:
+        counts = search_posts(site, tmp_path / "a", WANTED)
+    assert counts == {"posts": 3, "ceiling": 9, "skipped": {"blacklist": 1, "forgotten": 3}}
     assert ids(tmp_path / "a") == [1, 6, 8]
 
 
 @pytest.mark.parametrize("wanted", [WANTED, Search(sample=2), Search(limit=3), ALL])
 def test_a_source_on_disk_is_searched_to_the_same_bytes(serve, tmp_path, wanted):
-    with serve(mixed()) as host, open_site(host) as site:
-        told = search_posts(site, tmp_path / "a", wanted)
-    here = search_posts(local(mixed()), tmp_path / "b", wanted)
+    with serve(mixed_posts()) as host, open_site(host) as site:
+        counts = search_posts(site, tmp_path / "a", wanted)
+    local_counts = search_posts(local_source(mixed_posts()), tmp_path / "b", wanted)
     assert (tmp_path / "b").read_bytes() == (tmp_path / "a").read_bytes()
-    assert here["posts"] == told["posts"]
-    assert wanted.limit < 9 or here == {name: told[name] for name in ("posts", "skipped")}
+    assert local_counts["posts"] == counts["posts"]
+    assert wanted.limit < 9 or local_counts == {name: counts[name] for name in ("posts", "skipped")}
 
 
 def test_a_folder_of_pictures_is_searched(tmp_path):
@@ -82,10 +82,10 @@ def test_a_folder_of_pictures_is_searched(tmp_path):
 def test_the_limit_counts_what_is_taken_not_what_is_found(serve, traffic, tmp_path):
     posts = [make_post(number, tag_string_general="comic" * (number % 2)) for number in range(1, 501)]
     with serve(posts) as host, open_site(host) as site:
-        told = search_posts(site, tmp_path / "a", Search(limit=120))
-    assert told["posts"] == 120
+        counts = search_posts(site, tmp_path / "a", Search(limit=120))
+    assert counts["posts"] == 120
     assert ids(tmp_path / "a") == list(range(262, 501, 2))
-    assert len(traffic.targets) == 3  # the newest id, and two pages: a third would be of no use
+    assert len(traffic.targets) == 3  # the newest id, and two pages: no third is needed
 
 
 def test_equal_posts_give_equal_bytes_whatever_the_port(serve, tmp_path):
@@ -98,7 +98,7 @@ def test_equal_posts_give_equal_bytes_whatever_the_port(serve, tmp_path):
 
 
 def test_later_uploads_do_not_change_the_answer_once_it_was_given(traffic, tmp_path):
-    posts, ceilings = mixed(), tmp_path / "ceilings.json"
+    posts, ceilings = mixed_posts(), tmp_path / "ceilings.json"
     with booru_site.serve(Catalog(posts, read), traffic) as host, open_site(host) as site:
         first = search_posts(site, tmp_path / "a", ALL, ceilings=ceilings)
         posts.append(make_post(10))
@@ -110,7 +110,7 @@ def test_later_uploads_do_not_change_the_answer_once_it_was_given(traffic, tmp_p
 
 
 def test_a_search_that_finds_nothing_stops_with_the_counts_of_skipped_posts(serve, tmp_path):
-    with serve(mixed()) as host, open_site(host) as site:
+    with serve(mixed_posts()) as host, open_site(host) as site:
         for wanted, outcome in (
             (Search(host=host, tags="nobody"), "not one was found"),
             (Search(host=host, tags="comic"), "blacklist 1"),
@@ -125,11 +125,13 @@ def test_a_search_that_finds_nothing_stops_with_the_counts_of_skipped_posts(serv
 
 def test_progress_is_reported_after_each_post(serve, tmp_path):
     seen = []
-    with serve(mixed()) as host, open_site(host) as site:
+    with serve(mixed_posts()) as host, open_site(host) as site:
         search_posts(site, tmp_path / "a", WANTED, tick=lambda *numbers: seen.append(numbers))
     assert seen == [(1, 1000), (2, 1000), (3, 1000)]
     seen.clear()
-    search_posts(local(mixed()), tmp_path / "a", replace(WANTED, limit=2), tick=lambda *n: seen.append(n))
+    search_posts(
+        local_source(mixed_posts()), tmp_path / "a", replace(WANTED, limit=2), tick=lambda *n: seen.append(n)
+    )
     assert seen == [(1, 2), (2, 2), (3, 3)]
 
 
@@ -198,5 +200,5 @@ def test_a_published_selection_is_applied_to_a_site(serve, tmp_path):
     tags = "1girl blue_eyes red_hair simple_background"
     posts = [make_post(1, tag_string_general=tags), make_post(2, tag_string_general=f"{tags} 1boy")]
     with serve(posts) as host, open_site(host) as site:
-        told = search_posts(site, tmp_path / "a", Search(recipe="tag2pix"))
-    assert (ids(tmp_path / "a"), told["skipped"]) == ([1], {"recipe": 1})
+        counts = search_posts(site, tmp_path / "a", Search(recipe="tag2pix"))
+    assert (ids(tmp_path / "a"), counts["skipped"]) == ([1], {"recipe": 1})

@@ -1,4 +1,4 @@
-"""A site is asked in our name alone, in turns, and left alone once it had enough."""
+"""The client names itself to a site, keeps its pace, and leaves it alone when it refuses."""
 
 import io
 import re
@@ -17,7 +17,7 @@ from pipeline.booru.server import Answer, run_server
 from pipeline.booru.site import EDGE_CHALLENGE
 from pipeline.errors import Halt
 from pipeline.web.client import API_TRIES, MAX_REFUSALS, SearchCanceled, open_site
-from pipeline.web.ratelimit import MAX_STRIKES, RateLimiter, SiteUnavailable
+from pipeline.web.ratelimit import MAX_STRIKES, SiteUnavailable
 from pipeline.web.responses import domain
 
 API = "https://danbooru.donmai.us"
@@ -25,16 +25,15 @@ FILE = "https://cdn.donmai.us/original/a.png"
 
 
 class Wire(BaseAdapter):
-    """What lies between us and sites elsewhere: every request is seen, none leaves."""
+    """An adapter in place of the network: it records every request and sends none."""
 
     def __init__(self, clock=None, **respond):
-        """Answer with nothing but the answers to some hosts."""
+        """Answer 200, or as `respond` gives it by domain, such as donmai_us=(403, {})."""
         super().__init__()
         self.clock, self.respond, self.requests, self.starts = clock, respond, [], []
         self.proxies = None
 
     def send(self, request, proxies=None, **kwargs):
-        """Answer a request."""
         self.requests.append(request)
         self.starts.append(self.clock.now if self.clock else 0)
         self.proxies = proxies
@@ -48,17 +47,17 @@ class Wire(BaseAdapter):
         return response
 
     def close(self):
-        """Do nothing."""
+        pass
 
     @property
     def credentials(self):
-        """List what the requests said of who asks."""
+        """List the Authorization headers of the requests."""
         return [request.headers.get("Authorization") for request in self.requests]
 
 
 @pytest.fixture
 def elsewhere():
-    """Return what opens sites that lie elsewhere, but for a wire."""
+    """Return a function that opens a site off loopback, with a wire in place of the network."""
 
     with ExitStack() as stack:
 
@@ -73,12 +72,12 @@ def elsewhere():
 
 @pytest.fixture
 def loopback(serve):
-    """Serve three posts and open a site of them whose time passes only in sleep."""
+    """Serve three posts and open the site, with a clock whose time passes only in `sleep`."""
     with serve(make_posts(3)) as host, open_site(host, clock=Clock()) as site:
         yield site
 
 
-# ---------------------------------------------------------------- in whose name
+# ---------------------------------------------------------------- contact and credentials
 
 
 def test_no_socket_is_opened_off_loopback_without_a_contact(monkeypatch):
@@ -187,7 +186,7 @@ def test_a_site_on_loopback_cannot_redirect_off_loopback_nor_the_reverse(elsewhe
         elsewhere(Wire()).get("http://localhost/a")
 
 
-# ---------------------------------------------------------------- how fast
+# ---------------------------------------------------------------- rate
 
 
 def test_the_hosts_of_a_domain_share_a_rate_limiter_and_domains_do_not(elsewhere):
@@ -196,20 +195,6 @@ def test_the_hosts_of_a_domain_share_a_rate_limiter_and_domains_do_not(elsewhere
     for url in (API, FILE, API, "https://example.org/a", FILE):
         site.get(url)
     assert wire.starts == [0, 1, 2, 2, 3]
-
-
-@pytest.mark.parametrize(
-    ("url", "name"),
-    [
-        ("https://cdn.donmai.us/a", "donmai.us"),
-        ("https://donmai.us:8080", "donmai.us"),
-        ("http://localhost:1", "localhost"),
-        ("http://127.0.0.1:1", "127.0.0.1"),
-        ("http://[::1]:1", "::1"),
-    ],
-)
-def test_a_domain_is_the_end_of_a_name_or_an_address_of_numbers(url, name):
-    assert domain(url) == name
 
 
 def test_a_rate_applies_off_loopback_and_on_loopback_where_the_default_is_none(elsewhere, serve):
@@ -232,33 +217,6 @@ def test_no_site_off_loopback_gets_more_than_ten_requests_a_second(host, rate):
     sentence = "rate must be above 0 and at most 10 off loopback"
     with pytest.raises(ValueError, match=sentence), open_site(host, "me", rate=rate):
         pass
-
-
-def test_threads_take_turns():
-    waits, clock = [], Clock()
-    clock.sleep = waits.append  # time stands still: all ask at once
-    limiter = RateLimiter(1, clock)
-    threads = [threading.Thread(target=limiter.wait) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(waits) == [1, 2, 3]
-
-
-def test_a_pause_also_delays_threads_that_already_had_a_turn():
-    clock = Clock()
-    limiter = RateLimiter(1, clock)
-    clock.sleep, sleep = lambda seconds: (sleep(seconds), clock.now == 1 and limiter.pause(30)), clock.sleep
-    for _ in range(2):
-        limiter.wait()
-    assert clock.slept == [1, 30]
-    limiter.wait()
-    assert clock.now == 32
-    for seconds in (20, 5):  # a short one ends no longer one
-        limiter.pause(seconds)
-    limiter.wait()
-    assert clock.now == 52
 
 
 # ---------------------------------------------------------------- patience
@@ -349,7 +307,9 @@ def test_hanging_up_ends_all_waiting_at_once_and_all_asking(serve, traffic):
         assert site.closed
         asked = len(traffic.targets)
         with pytest.raises(SiteUnavailable, match="stopped"):
-            site.get(f"{host.replace('127.0.0.1', 'localhost')}/robots.txt")  # which is not paused
+            site.get(
+                f"{host.replace('127.0.0.1', 'localhost')}/robots.txt"
+            )  # another domain, without a pause
         assert len(traffic.targets) == asked
 
 
