@@ -49,7 +49,7 @@ def prepare_ours(data: bytes) -> bytes:
     """Prepare a picture with the library: each stage decodes the color picture again, and a tar joins all."""
     color, _ = CLEAN(Sample("1", {"jpg": data}))
     made = {"color": color} | {name: step(color)[0] for name, step in COLUMN_STEPS.items()}
-    facts = color.facts | {name: column.facts for name, column in made.items() if column is not color}
+    facts = color.metadata | {name: column.metadata for name, column in made.items() if column is not color}
     members = {f"{name}.png": column.picture for name, column in made.items()}
     tar = io.BytesIO()
     Writer(tar).add(Sample("1", members | {"json": dumps(facts)}))

@@ -23,7 +23,7 @@ def show(
     typer.echo(f"{key} in {shard.path}")
     for suffix, (offset, size) in row.places.items():
         typer.echo(f"  {suffix:16} {size} bytes from {offset}")
-    typer.echo(json.dumps(sample.facts, ensure_ascii=False, indent=2))
+    typer.echo(json.dumps(sample.metadata, ensure_ascii=False, indent=2))
     if to:
         loose.write_loose(to, [sample])
         typer.echo(f"show: {len(sample.members)} files written to {to}")

@@ -32,6 +32,11 @@ def picture(number: int, width: int = 64, height: int = 64) -> np.ndarray:
     return paint.astype(np.uint8)
 
 
+def some_samples(count: int = 3) -> list[Sample]:
+    """Make small samples whose pictures are no pictures."""
+    return [Sample(f"{n:09d}", {"png": bytes([n]) * 700, "json": b'{"n":%d}' % n}) for n in range(count)]
+
+
 def make_column(folder, keys, per_shard=3, suffix="png", **facts):
     """Write and seal a column of pictures, `per_shard` to a shard."""
     listed = []

@@ -33,6 +33,7 @@ from pipeline.shards.column import (
     open_column,
     read_seal,
 )
+from pipeline.shards.metadata import Metadata
 from pipeline.shards.tar import Sample, Writer
 
 
@@ -54,7 +55,7 @@ def pack_columns(
     rows = align_shards(columns)
     for column in columns.values():
         check_destination(column, dest)
-    looks = [links_of(row.key, facts) for shard, *_ in rows for row, facts in shard.facts()]
+    looks = [links_of(row.key, metadata) for shard, *_ in rows for row, metadata in shard.read_metadata()]
     found = groups.find_links(looks, params.near)
     names = groups.name_groups(looks, found)
     splits = [assign_split(name, params) for name in names]
@@ -90,14 +91,14 @@ def stage_of(column: str) -> str:
     return "clean" if column == "color" else column.replace("sketch-", "sketchify-")
 
 
-def links_of(key: str, facts: dict) -> LinkKeys:
+def links_of(key: str, metadata: Metadata) -> LinkKeys:
     """Return the properties that link a sample to others, from the metadata of its color column."""
     return LinkKeys(
-        id=str(facts.get("id", key)),
-        family=str(facts["family"]),
-        pixels=facts.get("pixel_hash") or facts.get("pixels", ""),
-        colors=bytes.fromhex(facts["colors"]) if "colors" in facts else NO_HASH,
-        lines=bytes.fromhex(facts["lines"]) if "lines" in facts else NO_HASH,
+        id=str(metadata.get("id", key)),
+        family=str(metadata["family"]),
+        pixels=metadata.get("pixel_hash") or metadata.get("pixels", ""),
+        colors=bytes.fromhex(metadata["colors"]) if "colors" in metadata else NO_HASH,
+        lines=bytes.fromhex(metadata["lines"]) if "lines" in metadata else NO_HASH,
     )
 
 
@@ -175,9 +176,9 @@ def join_samples(
                 f"{' and '.join(str(shard.path) for shard in row)} hold other samples: run their stages again"
             )
         group, name = next(assigned)
-        facts = cells[0].facts | {"group": group, "split": name}
+        facts = cells[0].metadata | {"group": group, "split": name}
         facts |= {
-            column: cell.facts for column, cell in zip(columns, cells, strict=True) if cell is not cells[0]
+            column: cell.metadata for column, cell in zip(columns, cells, strict=True) if cell is not cells[0]
         }
         members = {f"{column}.png": cell.picture for column, cell in zip(columns, cells, strict=True)}
         yield Sample(cells[0].key, members | {"json": dumps(facts)}), facts

@@ -131,7 +131,7 @@ def load_made(path: Path) -> MadeShard | None:
         path.stat()
     except (FileNotFoundError, json.JSONDecodeError):
         return None
-    shard = Shard(path, entry["samples"], entry["bytes"], entry["sha256"], made=rows)
+    shard = Shard(path, entry["samples"], entry["bytes"], entry["sha256"], known_rows=rows)
     return MadeShard(shard, entry["told"], [tuple(reject) for reject in entry["rejects"]])
 
 

@@ -42,7 +42,7 @@ class Step:
         others = [data for suffix, data in sample.members.items() if suffix.split(".")[0] == self.extra]
         given = {self.extra: others[0]} if others else {}
         result = self.function(sample.picture, sample.key, self.params, **given)
-        metadata = sample.facts | result.metadata if self.carry else result.metadata
+        metadata = sample.metadata | result.metadata if self.carry else result.metadata
         members = {"png": encode_png(result.picture)}
         if result.sketch is not None:
             members["sketch.png"] = encode_png(result.sketch)

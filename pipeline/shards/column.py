@@ -1,8 +1,7 @@
-"""Columns, folders and single pictures as units of work; the seals and indexes of columns.
+"""Columns: folders of shards, each with a seal and an index.
 
-A column is a folder of shards, closed by `seal.json`: which shards, how long, with which hash, and how many
-samples were rejected. `index.tsv` tells where every sample lies. A folder of loose pictures is a column
-unpacked.
+`seal.json` marks a finished column. It lists the shards with their sizes and hashes, and counts the rejects.
+`index.tsv` has a row for each sample.
 """
 
 import hashlib
@@ -18,7 +17,8 @@ from typing import BinaryIO
 from pipeline.errors import Halt
 from pipeline.files import list_sizes, open_atomic, open_for_reading, read_lines, remove_partials, write_json
 from pipeline.shards import tar
-from pipeline.shards.tar import END_OF_TAR, Row, Sample
+from pipeline.shards.metadata import Metadata
+from pipeline.shards.tar import END_OF_TAR, Row, Sample, StagedSample
 
 SHARD_NAME = re.compile(r"([a-z]+-)?\d{6}\.tar")
 SEAL = "seal.json"
@@ -31,7 +31,7 @@ CARD_FILE = "README.md"
 class Shard:
     """A finished tar file of a column, as its seal describes it.
 
-    Its rows begin `place` bytes into the index of its column; those of a shard just made come with it.
+    Its rows begin `place` bytes into the index of its column, unless they are here as `known_rows`.
     """
 
     path: Path
@@ -39,24 +39,23 @@ class Shard:
     bytes: int
     sha256: str
     place: int = 0
-    made: tuple[Row, ...] | None = field(default=None, repr=False, compare=False)
+    known_rows: tuple[Row, ...] | None = field(default=None, repr=False, compare=False)
 
     @property
     def name(self) -> str:
-        """Return the file's name, by which columns are joined."""
+        """The name of the file; shards of the same name in other columns have the same samples."""
         return self.path.name
 
     @property
     def rows(self) -> tuple[Row, ...]:
-        """Tell where the samples lie. Raise Halt if the index does not fit the shard."""
-        return tuple(read_rows(self)) if self.made is None else self.made
+        """A row for each sample. Raises Halt if the index does not fit the shard."""
+        return tuple(read_rows(self)) if self.known_rows is None else self.known_rows
 
     def __len__(self) -> int:
-        """Count the samples."""
         return self.samples
 
     def __iter__(self) -> Iterator[Sample]:
-        """Yield the samples; raise Halt at the first byte that is not the one that was sealed."""
+        """Yield all samples. Raise Halt at the first that differs from its row, or if the end is cut off."""
         with open_for_reading(self.path) as file:
             for row in self.rows:
                 yield tar.parse_sample(tar.read_sample(file, row, self.path), row, self.path)
@@ -64,8 +63,8 @@ class Shard:
             if file.read() != END_OF_TAR:
                 raise Halt(f"{self.path} differs from its seal: run the stage that writes it again")
 
-    def facts(self) -> Iterator[tuple[Row, dict]]:
-        """Yield the rows, each with what the JSON member of its sample says, and read nothing else."""
+    def read_metadata(self) -> Iterator[tuple[Row, Metadata]]:
+        """Yield each row with the metadata of its sample; read no other members and check no hash."""
         with open_for_reading(self.path) as file:
             for row in self.rows:
                 offset, size = row.places["json"]
@@ -73,7 +72,7 @@ class Shard:
                 yield row, json.loads(file.read(size))
 
     def read(self, rows: Iterable[Row]) -> Iterator[Sample]:
-        """Yield the samples of some rows, and read no others."""
+        """Yield the samples of `rows`; read no others. Raise Halt if one differs from its row."""
         with open_for_reading(self.path) as file:
             for row in rows:
                 yield tar.parse_sample(tar.read_sample(file, row, self.path), row, self.path)
@@ -105,25 +104,25 @@ def read_seal(column: Path) -> dict:
             f"{column} has no {SEAL}, so it is not whole: run the stage that writes it again"
         ) from None
     if any(not re.fullmatch(r"[^/\\]+\.tar", name) for name in seal["shards"]):
-        raise Halt(f"{column / SEAL} names what is no shard of its folder")
+        raise Halt(f"{column / SEAL} lists a file that is no shard of its folder")
     return seal
 
 
 def find_columns(folder: Path) -> list[Path]:
-    """List the folders of shards at or below a folder, those without a seal too."""
+    """List the folders of shards at or below a folder, even those without a seal."""
     ours = [path for path in folder.rglob("*") if path.name == SEAL or SHARD_NAME.fullmatch(path.name)]
     return sorted({path.parent for path in ours})
 
 
 def count_rejects(column: Path) -> dict[str, int]:
-    """Count the rejects of a whole column by reason."""
+    """Return the number of rejects of a column by reason. Raise Halt if it has no seal."""
     return read_seal(column)["rejected"]
 
 
 def read_rows(shard: Shard) -> Iterator[Row]:
-    """Read from the index of its column where the samples of a shard lie.
+    """Read the rows of a shard from the index of its column.
 
-    Raise Halt if the rows do not account for every byte of the shard, one key once.
+    Raise Halt if they do not account for every byte of the shard, or if a key comes twice.
     """
     index, end, seen = shard.path.parent / INDEX, 0, set()
     try:
@@ -143,7 +142,7 @@ def read_rows(shard: Shard) -> Iterator[Row]:
 
 
 def find_sample(column: Path, key: str) -> tuple[Shard, Row] | None:
-    """Find a sample by its key, by reading the index alone. Raise Halt if there is none."""
+    """Find a sample in the index by its key; None if it is not there. Raise Halt if there is no index."""
     listed = {shard.name: shard for shard in list_shards(column)}
     if not (column / INDEX).is_file():
         raise Halt(f"{column} has no {INDEX}: run the stage that writes it again")
@@ -154,7 +153,7 @@ def find_sample(column: Path, key: str) -> tuple[Shard, Row] | None:
 
 
 def check_destination(source: Path, dest: Path) -> None:
-    """Raise Halt if writing to `dest` could touch what is read from `source`."""
+    """Raise Halt if writing to `dest` could change files that are read from `source`."""
     home = source.resolve().parent if source.is_file() else source.resolve()
     inside = not source.is_file() and home in dest.resolve().parents
     if dest.resolve() == home or inside:
@@ -164,8 +163,8 @@ def check_destination(source: Path, dest: Path) -> None:
 # ---------------------------------------------------------------- writing
 
 
-def write_shard(path: Path, samples: Iterable[Sample]) -> Shard:
-    """Write samples to a shard."""
+def write_shard(path: Path, samples: Iterable[StagedSample]) -> Shard:
+    """Write samples to a new shard."""
     with tar.open_writer(path) as shard:
         for sample in samples:
             shard.add(sample)
@@ -173,7 +172,7 @@ def write_shard(path: Path, samples: Iterable[Sample]) -> Shard:
 
 
 def copy_shard(shard: Shard, path: Path, wanted: Callable[[str], bool]) -> Shard:
-    """Copy the samples of a shard whose keys are wanted, byte for byte."""
+    """Copy the samples of a shard whose keys are `wanted`, byte for byte. Raise Halt if one is damaged."""
     with open_for_reading(shard.path) as file, tar.open_writer(path) as out:
         for row in shard.rows:
             if wanted(row.key):
@@ -182,20 +181,19 @@ def copy_shard(shard: Shard, path: Path, wanted: Callable[[str], bool]) -> Shard
 
 
 def finished_shard(path: Path, shard: tar.Writer) -> Shard:
-    """Describe the shard that a writer has written."""
-    return Shard(path, len(shard.rows), shard.bytes, shard.whole.hexdigest(), made=tuple(shard.rows))
+    """Describe the shard that a writer has written to `path`."""
+    return Shard(path, len(shard.rows), shard.bytes, shard.whole.hexdigest(), known_rows=tuple(shard.rows))
 
 
 def unseal(column: Path) -> None:
-    """Mark a column as not whole, before anything in it changes."""
+    """Mark a column as unfinished, before anything in it changes."""
     (column / SEAL).unlink(missing_ok=True)
 
 
 class ColumnWriter:
-    """A column in the making: shards are added in order, then it is sealed."""
+    """Writes the index and the seal of a column: add its shards in order, then seal it."""
 
     def __init__(self, path: Path, index: BinaryIO):
-        """Note the shards of the folder `path`, and their rows in an open index."""
         self.path, self.index = path, index
         self.digest = hashlib.sha256()
         self.place = 0
@@ -203,19 +201,19 @@ class ColumnWriter:
         self.note(INDEX_HEADER)
 
     def note(self, text: str) -> None:
-        """Write to the index."""
+        """Write a text to the index."""
         data = text.encode()
         self.digest.update(data)
         self.place += self.index.write(data)
 
     def add(self, shard: Shard) -> None:
         """Add a finished shard."""
-        known = {"samples": shard.samples, "bytes": shard.bytes, "sha256": shard.sha256}
-        self.entries[shard.name] = known | {"place": self.place}
+        entry = {"samples": shard.samples, "bytes": shard.bytes, "sha256": shard.sha256}
+        self.entries[shard.name] = entry | {"place": self.place}
         self.note("".join(row.line(shard.name) for row in shard.rows))
 
     def seal(self, taken: int, rejected: dict[str, int]) -> None:
-        """Check the counts, remove what is not listed or was left half-made, and write the seal."""
+        """Check the counts, remove stale shards and partial files, and write the seal."""
         written = sum(entry["samples"] for entry in self.entries.values())
         assert taken == written + sum(rejected.values()), "a sample was lost"
         for stale in self.path.iterdir():
@@ -228,7 +226,7 @@ class ColumnWriter:
 
 @contextmanager
 def open_column(path: Path) -> Iterator[ColumnWriter]:
-    """Open a column for shards to be added; it has an index at the end, and no seal before `Column.seal`."""
+    """Open a column to add shards; it gets its index at the end, and its seal by `ColumnWriter.seal`."""
     unseal(path)
     with open_atomic(path / INDEX) as index:
         column = ColumnWriter(path, index)
@@ -236,7 +234,7 @@ def open_column(path: Path) -> Iterator[ColumnWriter]:
 
 
 def seal_column(path: Path, listed: Iterable[Shard], taken: int, rejected: dict[str, int]) -> None:
-    """Close a column of these shards."""
+    """Write the index and the seal of a column that has these shards."""
     with open_column(path) as column:
         for shard in listed:
             column.add(shard)

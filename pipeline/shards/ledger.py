@@ -1,4 +1,4 @@
-"""Ledgers: tables that list rejected samples by key, with the reason and, in some, more columns."""
+"""Ledgers: tables of rejected samples, with the key, the reason and, in some, more columns."""
 
 import csv
 import io

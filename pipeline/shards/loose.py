@@ -1,4 +1,4 @@
-"""Loose pictures in folders as units of work, each with its JSON file of the same name."""
+"""Loose pictures: files in folders instead of members in shards, in batches as units of work."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -10,7 +10,7 @@ from pipeline.files import PICTURE_SUFFIXES, list_files, write
 from pipeline.shards.column import SEAL, Shard, list_shards
 from pipeline.shards.tar import Sample
 
-PICTURES_PER_BATCH = 64  # loose pictures to a part
+PICTURES_PER_BATCH = 64
 
 
 @dataclass(frozen=True)
@@ -22,11 +22,10 @@ class LooseBatch:
     paths: tuple[Path, ...]
 
     def __len__(self) -> int:
-        """Count the samples."""
         return len(self.paths)
 
     def __iter__(self) -> Iterator[Sample]:
-        """Yield a sample per picture."""
+        """Yield a sample for each picture."""
         for path in self.paths:
             members = {path.suffix[1:].lower(): path.read_bytes()}
             with suppress(FileNotFoundError, IsADirectoryError):  # `is_file` takes a URL's silence for a no
@@ -35,9 +34,9 @@ class LooseBatch:
 
 
 def list_parts(source: Path) -> list[Shard] | list[LooseBatch]:
-    """List the units of work of a column, of a folder of pictures, or of one picture.
+    """List the shards of a column, or the batches of a folder of pictures or of a single picture.
 
-    Raise Halt if there is nothing to work on, or if a column has no seal.
+    Raise Halt if there are none, or if a column has no seal or lacks a shard.
     """
     if source.is_file():
         return [LooseBatch(source.stem, source.parent, (source,))]
@@ -63,12 +62,12 @@ def check_unique_keys(paths: list[Path], root: Path) -> None:
 
 
 def loose_key(path: Path, root: Path) -> str:
-    """Make a key from a path: its place below `root`, without suffix, slashes and dots."""
+    """Make a key from the path of a picture below `root`: without its suffix, slashes and dots become _."""
     return "_".join(path.with_suffix("").relative_to(root).parts).replace(".", "_")
 
 
 def write_loose(folder: Path, samples: Iterable[Sample]) -> None:
-    """Write each member of each sample to a file of its own; thousands of them are too many to sync."""
+    """Write each member to its own file KEY.SUFFIX, without syncing each of the many files."""
     for sample in samples:
         for suffix, data in sample.members.items():
             write(folder / f"{sample.key}.{suffix}", data, sync=False)

@@ -23,7 +23,7 @@ from pipeline.images import codec, png
 from pipeline.progress import Tick, quiet
 from pipeline.shards.column import Shard, check_destination, open_column, write_shard
 from pipeline.shards.ledger import LEDGER, write_ledger
-from pipeline.shards.tar import Row, Sample
+from pipeline.shards.tar import Row, StagedSample
 from pipeline.sources.checks import FileRejected, WantedFile, choose_file
 from pipeline.sources.posts import Post, count_posts, post_key, read_posts, tags_of
 from pipeline.sources.store import Folder, Store, StoredFile
@@ -71,7 +71,7 @@ class PostBatch:
     posts: list[Post]
     path: Path
     note: Path | None  # where to remember the shard
-    samples: list[Future[Sample | FileRejected]] = field(default_factory=list)
+    samples: list[Future[StagedSample | FileRejected]] = field(default_factory=list)
     rejects: Rejects = field(default_factory=list)
     shard: Shard | None = None
 
@@ -167,7 +167,7 @@ def finish(batch: PostBatch, report: FetchReport, tick: Tick) -> Shard:
     return batch.shard
 
 
-def arriving_samples(batch: PostBatch, report: FetchReport, tick: Tick) -> Iterator[Sample]:
+def arriving_samples(batch: PostBatch, report: FetchReport, tick: Tick) -> Iterator[StagedSample]:
     """Yield the samples of a batch as their files arrive; collect the rejects."""
     for post, future in zip(batch.posts, batch.samples, strict=True):
         result = future.result()
@@ -194,7 +194,7 @@ def recall(batch: PostBatch, again: bool) -> bool:
     if again and known["rejects"]:
         return False
     batch.rejects = [tuple(row) for row in known["rejects"]]
-    batch.shard = Shard(batch.path, **known["shard"], made=tuple(map(Row.parse, known["rows"])))
+    batch.shard = Shard(batch.path, **known["shard"], known_rows=tuple(map(Row.parse, known["rows"])))
     return True
 
 
@@ -210,7 +210,7 @@ def remember(batch: PostBatch, shard: Shard) -> None:
         write(batch.note, dumps(known), sync=False)
 
 
-def make_sample(files: Files, post: Post) -> Sample | FileRejected:
+def make_sample(files: Files, post: Post) -> StagedSample | FileRejected:
     """Fetch the files of a post and make its sample, or return why not. Raise Halt."""
     try:
         return gather(files, post)
@@ -218,7 +218,7 @@ def make_sample(files: Files, post: Post) -> Sample | FileRejected:
         return FileRejected(reject.reason, reject.detail)  # without the traceback, which would hold memory
 
 
-def gather(files: Files, post: Post) -> Sample:
+def gather(files: Files, post: Post) -> StagedSample:
     file = choose_file(post, files.params)
     stored = files.obtain(file)
     members: dict[str, bytes | Path] = {file.ext: stored.path}
@@ -227,7 +227,7 @@ def gather(files: Files, post: Post) -> Sample:
     elif sketch := post.get("sketch_url"):
         ext = PurePath(sketch).suffix[1:].lower()
         members[f"sketch.{ext}"] = files.obtain(WantedFile(sketch, ext)).path
-    return Sample(post_key(post), members | {"json": dumps(post_metadata(post, stored))})
+    return StagedSample(post_key(post), members | {"json": dumps(post_metadata(post, stored))})
 
 
 def post_metadata(post: Post, stored: StoredFile) -> dict[str, Any]:

@@ -96,7 +96,7 @@ def find_metadata(key: str, folder: Path) -> tuple[Path, dict] | None:
         return None
     shard, row = found
     [sample] = shard.read([row])
-    return shard.path, sample.facts
+    return shard.path, dict(sample.metadata)
 
 
 def describe_rules(facts: dict, clean: Clean) -> tuple[str, ...]:

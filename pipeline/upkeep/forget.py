@@ -123,7 +123,7 @@ def find_targets(words: list[str], posts: Path, columns: list[Path], tick: Tick)
     shards = [shard for column in columns for shard in list_shards(column)]
     for number, shard in enumerate(shards, 1):
         for sample in shard:
-            facts = sample.facts
+            facts = sample.metadata
             md5s = f"{facts.get('md5')} {facts.get('file_md5')}"
             note(sample.key, {"id": -1, "tag_string_artist": facts.get("artist", "")}, md5s)
         tick(number, len(shards))

@@ -21,6 +21,7 @@ from pipeline.packing.census import Census
 from pipeline.packing.pack import pack_columns
 from pipeline.params import Pack
 from pipeline.shards import column
+from pipeline.shards.metadata import Metadata
 from pipeline.shards.tar import Sample
 
 ROOT = Path(__file__).parent.parent.parent
@@ -66,7 +67,7 @@ def census_of(folder):
     census = Census()
     for shard in column.list_shards(folder):
         for sample in shard:
-            census.add(sample.facts, sample.facts["split"], sample.members)
+            census.add(sample.metadata, sample.metadata["split"], sample.members)
     return census
 
 
@@ -159,7 +160,7 @@ def execute(home, monkeypatch, capsys):
 def packed(home, split):
     """Return the samples of a split by key."""
     shards = column.list_shards(home / card_text.DATASET_FOLDER)
-    return {s.key: s for shard in shards for s in shard if s.facts["split"] == split}
+    return {s.key: s for shard in shards for s in shard if s.metadata["split"] == split}
 
 
 @pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")  # webdataset leaves that to the collector
@@ -167,7 +168,7 @@ def packed(home, split):
 def test_webdataset_reads_a_split_as_the_card_shows(home, execute, split):
     found, printed = execute(0, split)
     assert {sample["__key__"]: sample["json"] for sample in found} == {
-        key: sample.facts for key, sample in packed(home, split).items()
+        key: sample.metadata for key, sample in packed(home, split).items()
     }
     for sample in found:
         for name in COLUMNS:
@@ -251,6 +252,10 @@ def test_every_member_and_every_field_has_its_line(home):
     assert "| `score` | votes of the site's users (10 of 30 samples have it) |" in text
 
 
+def test_every_field_of_the_metadata_has_a_meaning_in_the_card():
+    assert card.FIELDS.keys() == Metadata.__annotations__.keys()
+
+
 def test_ratings_tags_artists_licenses_and_hosts_are_counted(home):
     text = read(home)
     assert "- **Ratings**: `general` 15, `sensitive` 15" in text
@@ -277,7 +282,7 @@ def test_the_order_of_samples_changes_nothing(home):
     for order in (packed, packed[::-1]):
         census = Census()
         for sample in order:
-            census.add(sample.facts, sample.facts["split"], sample.members)
+            census.add(sample.metadata, sample.metadata["split"], sample.members)
         texts.add(card.dataset_card(census, HISTORY, PARAMS))
     assert texts == {read(home)}
 
@@ -440,7 +445,8 @@ def test_hugging_face_datasets_reads_every_split_as_the_card_shows(home, hub):
     assert by_header == {split: len(rows) for split, rows in wanted.items()}
     assert found == {
         split: {
-            key: [sample.facts, {name: hashed(name, key) for name in COLUMNS}] for key, sample in rows.items()
+            key: [sample.metadata, {name: hashed(name, key) for name in COLUMNS}]
+            for key, sample in rows.items()
         }
         for split, rows in wanted.items()
     }

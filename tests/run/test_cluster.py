@@ -126,7 +126,7 @@ def test_workers_are_other_processes_of_one_thread_each(cores, column, notes, tm
     process(
         Step(surroundings, notes), column, tmp_path / "out", cache=tmp_path / "cache", workers=2, on="ray"
     )
-    facts = [sample.facts for shard in list_shards(tmp_path / "out") for sample in shard]
+    facts = [sample.metadata for shard in list_shards(tmp_path / "out") for sample in shard]
     assert {fact["threads"] for fact in facts} == {"1 1 1 1"}
     assert os.getpid() not in {fact["process"] for fact in facts}
 

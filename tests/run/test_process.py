@@ -91,7 +91,7 @@ def test_a_step_is_the_library_call_on_every_sample(column, tmp_path):
     for sample in made:
         drawn = sketch.draw_sketch(picture(int(sample.key)), Sketch())
         np.testing.assert_array_equal(codec.decode(sample.picture)[..., 0], drawn)
-    told = [round(sample.facts["complexity"], 2) for sample in made]
+    told = [round(sample.metadata["complexity"], 2) for sample in made]
     assert sorted(report.counts["complexity"].elements()) == sorted(told)
 
 
@@ -111,7 +111,10 @@ def test_facts_are_carried_only_when_asked_for(column, tmp_path):
         step = Step(cue.make_cue, Cue(), carry=carry)
         process(step, column, tmp_path / "out", cache=tmp_path / "cache")
         first = next(iter(list_shards(tmp_path / "out")[0]))
-        assert first.facts == ({"family": first.key} if carry else {}) | {"method": "gaussian", "sigma": 20.0}
+        assert first.metadata == ({"family": first.key} if carry else {}) | {
+            "method": "gaussian",
+            "sigma": 20.0,
+        }
 
 
 def test_bad_pictures_are_counted_and_named_and_their_neighbors_survive(column, tmp_path):
@@ -425,7 +428,7 @@ def test_own_sketches_go_through_to_a_column_of_their_own(tmp_path):
     assert len(colors) == len(sketches) == 2
     for number, (color, own, other) in enumerate(zip(colors, sketches, cues, strict=True), 1):
         assert list(color.members) == ["png", "sketch.png", "json"]
-        assert color.facts["family"] == "1"
+        assert color.metadata["family"] == "1"
         np.testing.assert_array_equal(codec.decode(color.picture), pixels.square(picture(number), 16))
         assert list(own.members) == list(other.members) == ["png", "json"]
         assert own.picture == color.members["sketch.png"] != other.picture
@@ -441,7 +444,7 @@ def test_own_sketches_leave_no_trace_in_the_pictures_beside_them(tmp_path):
         )
     beside, alone = (next(iter(list_shards(tmp_path / name)[0])) for name in ("with", "without"))
     assert alone.members["png"] == beside.members["png"]
-    assert alone.facts == beside.facts | {"lines": alone.facts["lines"]}
+    assert alone.metadata == beside.metadata | {"lines": alone.metadata["lines"]}
 
 
 def test_a_picture_without_its_own_sketch_is_not_in_their_column(tmp_path):

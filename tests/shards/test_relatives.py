@@ -1,4 +1,4 @@
-"""A reference may be another picture of the family: never the sample's own, and never a stranger's."""
+"""A relative is another picture of the same family, never the sample itself."""
 
 import numpy as np
 import pytest
@@ -32,10 +32,11 @@ def make(folder, numbers, paint=picture):
 
 
 def references(column, tmp_path, step=STEP, **settings):
-    """Make references and return the pictures by number, and what their facts tell."""
+    """Make references and return the pictures and the subjects in their metadata, by number."""
     process(step, column, tmp_path / "out", cache=tmp_path / "cache", view=relatives, **settings)
     made = [sample for shard in list_shards(tmp_path / "out") for sample in shard]
-    return {int(s.key): codec.decode(s.picture) for s in made}, {int(s.key): s.facts["subject"] for s in made}
+    subjects = {int(each.key): each.metadata["subject"] for each in made}
+    return {int(each.key): codec.decode(each.picture) for each in made}, subjects
 
 
 def relatives(units):
@@ -43,15 +44,15 @@ def relatives(units):
     return pair_relatives(units, SAME.seed)
 
 
-def shown(image):
-    """Return whose picture this is."""
+def number_of(image):
+    """Return the number of the picture that an image shows."""
     return next(n for n in FAMILIES if np.abs(image.astype(int) - picture(n)).max() <= 1)
 
 
-def test_the_picture_of_a_relative_is_taken_and_ones_own_where_there_is_none(tmp_path):
+def test_a_sample_gets_a_relative_of_its_family_or_its_own_picture(tmp_path):
     made, subjects = references(make(tmp_path / "in", FAMILIES), tmp_path)
     for number, image in made.items():
-        other = shown(image)
+        other = number_of(image)
         assert FAMILIES[other] == FAMILIES[number]
         assert (other != number) == (number != 3)
     assert subjects == {n: "own" if n == 3 else "family" for n in FAMILIES}
@@ -65,15 +66,15 @@ def test_a_relative_is_bent_and_tinted_like_any_picture(tmp_path):
     np.testing.assert_array_equal(made[5], own)
 
 
-def test_a_new_picture_of_a_relative_is_noticed_by_the_memo(tmp_path):
+def test_the_memo_notices_a_changed_relative(tmp_path):
     references(make(tmp_path / "in", FAMILIES), tmp_path)
     changed, _ = references(make(tmp_path / "in", FAMILIES, lambda n: picture(n)[::-1].copy()), tmp_path)
-    assert {shown(image[::-1]) for image in changed.values()} <= set(FAMILIES)
+    assert {number_of(image[::-1]) for image in changed.values()} <= set(FAMILIES)
     fresh, _ = references(tmp_path / "in", tmp_path / "anew")
     np.testing.assert_array_equal([*changed.values()], [*fresh.values()])
 
 
-def test_workers_and_memo_leave_no_trace(tmp_path):
+def test_workers_and_memo_change_no_picture(tmp_path):
     column = make(tmp_path / "in", FAMILIES)
     inline, _ = references(column, tmp_path)
     again, _ = references(column, tmp_path)
@@ -85,7 +86,7 @@ def test_workers_and_memo_leave_no_trace(tmp_path):
 def test_the_choice_depends_on_the_seed(tmp_path):
     units = list_shards(make(tmp_path / "in", FAMILIES))
     drawn = [
-        {key: row.key for unit in pair_relatives(units, seed) for key, (_, row) in unit.kin.items()}
+        {key: row.key for unit in pair_relatives(units, seed) for key, (_, row) in unit.relatives.items()}
         for seed in range(9)
     ]
     assert len({str(each) for each in drawn}) > 1

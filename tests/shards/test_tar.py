@@ -1,13 +1,13 @@
-"""Nothing hides in a shard: what is no member of a sample is refused by whoever reads it."""
+"""The bytes of a shard depend on its samples alone, and anything but members of samples is refused."""
 
 import io
 import pickle
 import tarfile
 
 import pytest
-from made import make_column
+from made import make_column, some_samples
 
-from pipeline.errors import Halt
+from pipeline.errors import BadImage, Halt
 from pipeline.shards import tar
 from pipeline.shards.column import INDEX, INDEX_HEADER, Shard, list_shards, write_shard
 from pipeline.shards.tar import Row, Sample
@@ -34,6 +34,45 @@ def packed(*members):
 def scan(data, tmp_path):
     """List the samples of a tar file."""
     return list(tar.scan(io.BytesIO(data), tmp_path / "a.tar"))
+
+
+def test_equal_samples_give_equal_bytes(tmp_path):
+    written = [write_shard(tmp_path / name, some_samples()).path.read_bytes() for name in ("a.tar", "b.tar")]
+    assert written[0] == written[1]
+
+
+def test_any_tar_reader_opens_a_shard(tmp_path):
+    shard = write_shard(tmp_path / "a.tar", some_samples(1))
+    with tarfile.open(shard.path) as tar:
+        assert tar.getnames() == ["000000000.png", "000000000.json"]
+        assert {(info.mtime, info.uid, info.uname) for info in tar} == {(0, 0, "")}
+
+
+def test_webdataset_reads_the_same_samples(tmp_path):
+    from webdataset import tariterators
+
+    shard = write_shard(tmp_path / "a.tar", some_samples())
+    with shard.path.open("rb") as file:
+        opened = [{"url": "a.tar", "stream": file}]
+        read = list(tariterators.group_by_keys(tariterators.tar_file_expander(opened)))
+    assert [(s["__key__"], s["png"], s["json"]) for s in read] == [
+        (s.key, s.members["png"], s.members["json"]) for s in some_samples()
+    ]
+
+
+def test_an_exception_leaves_no_shard(tmp_path):
+    def fail():
+        yield from some_samples()
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        write_shard(tmp_path / "a.tar", fail())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_sample_without_a_picture_is_bad():
+    with pytest.raises(BadImage, match="no picture"):
+        _ = Sample("1", {"txt": b""}).picture
 
 
 def test_a_scan_finds_the_rows_that_were_written(tmp_path):

@@ -95,11 +95,11 @@ def test_originals_arrive_byte_for_byte_in_the_order_of_their_ids(serve, tmp_pat
     assert [sample.key for sample in samples] == [f"{post['id']:09d}" for post in uploads]
     assert [sample.picture for sample in samples] == [read(post) for post in uploads]
     assert list(samples[4].members) == ["jpg", "json"]
-    assert samples[4].facts == {
+    assert samples[4].metadata == {
         "id": 15, "family": 3, "rating": "s", "score": 4, "source": "here", "artist": "ann",
         "license": "unknown", "tags": ["ann", "hat", "highres", "solo"], "md5": uploads[4]["md5"],
     }  # fmt: skip
-    assert samples[0].facts["family"] == 3
+    assert samples[0].metadata["family"] == 3
 
 
 def test_shards_hold_about_as_many_posts_as_asked_for_and_one_post_more_changes_one_shard():
@@ -141,8 +141,8 @@ def test_other_parameters_write_the_shards_again(serve, tmp_path):
         sample = read_samples(tmp_path / "out")[0]
     assert list(sample.members) == ["webp", "json"]
     assert codec.read_size(sample.picture) == (720, 432)
-    assert sample.facts["md5"] == uploads["md5"]
-    assert {"file_md5", "file_sha256"} <= set(sample.facts)
+    assert sample.metadata["md5"] == uploads["md5"]
+    assert {"file_md5", "file_sha256"} <= set(sample.metadata)
 
 
 def test_only_new_posts_are_downloaded_when_the_search_grows(serve, traffic, tmp_path):

@@ -208,7 +208,7 @@ def test_a_paired_set_goes_through_to_a_column_of_its_own_sketches(capsys):
     sample = next(iter(column.list_shards(Path("pairs"))[0]))
     expected = pixels.square(picture(0, 300, 300)[..., 0], 256)
     np.testing.assert_array_equal(codec.decode(sample.members["sketch-own.png"])[..., 0], expected)
-    assert sample.facts["license"] == "unknown"
+    assert sample.metadata["license"] == "unknown"
 
 
 def test_a_plan_is_told_to_people_and_to_scripts(capsys):

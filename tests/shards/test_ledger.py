@@ -1,0 +1,19 @@
+"""Ledgers: tables of rejected samples."""
+
+from pipeline.shards.ledger import LEDGER, find_reject, read_ledger, write_ledger
+
+
+def test_a_ledger_names_keys_and_reasons(tmp_path):
+    write_ledger(tmp_path / LEDGER, [("1", "gray"), ("2", "too small")], "reason")
+    assert (tmp_path / LEDGER).read_text() == "key\treason\n1\tgray\n2\ttoo small\n"
+
+
+def test_a_reject_is_found_by_its_key(tmp_path):
+    write_ledger(tmp_path / LEDGER, [("1", "gray"), ("2", "too small")], "reason")
+    assert find_reject(tmp_path / LEDGER, "2") == ["2", "too small"]
+    assert find_reject(tmp_path / LEDGER, "3") == find_reject(tmp_path / "none.tsv", "1") == []
+
+
+def test_another_table_is_no_ledger(tmp_path):
+    (tmp_path / "a.tsv").write_text("name\treason\n1\tgray\n")
+    assert read_ledger(tmp_path / "a.tsv") == []

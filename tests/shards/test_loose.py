@@ -1,0 +1,53 @@
+"""Loose pictures become samples in batches, and members become files."""
+
+import pytest
+from made import picture, some_samples
+
+from pipeline import files
+from pipeline.errors import Halt
+from pipeline.images import png
+from pipeline.shards import loose
+from pipeline.shards.tar import Sample
+
+
+def test_one_picture_is_a_sample(tmp_path):
+    files.write(tmp_path / "Girl.v2.PNG", b"data")
+    [part] = loose.list_parts(tmp_path / "Girl.v2.PNG")
+    assert list(part) == [Sample("Girl_v2", {"png": b"data"})]
+
+
+def test_a_folder_gives_its_pictures_in_order_with_the_json_beside_them(tmp_path):
+    for name in ("b.jpg", "a.png", "a.json", "sub/c.webp", "notes.txt"):
+        files.write(tmp_path / name, name.encode())
+    [part] = loose.list_parts(tmp_path)
+    assert list(part) == [
+        Sample("a", {"png": b"a.png", "json": b"a.json"}),
+        Sample("b", {"jpg": b"b.jpg"}),
+        Sample("sub_c", {"webp": b"sub/c.webp"}),
+    ]
+
+
+def test_a_large_folder_comes_in_batches(tmp_path):
+    data = png.encode_png(picture(1))
+    for number in range(loose.PICTURES_PER_BATCH + 1):
+        files.write(tmp_path / f"{number:03d}.png", data)
+    assert [len(part) for part in loose.list_parts(tmp_path)] == [loose.PICTURES_PER_BATCH, 1]
+
+
+def test_two_pictures_that_would_get_one_name_are_refused(tmp_path):
+    for name in ("a.png", "a.jpg"):
+        files.write(tmp_path / name, b"")
+    with pytest.raises(Halt, match=r"a.jpg and .*a.png would get the same name: rename one"):
+        loose.list_parts(tmp_path)
+
+
+def test_nothing_to_work_on_is_said(tmp_path):
+    with pytest.raises(Halt, match="holds no pictures: looked for png"):
+        loose.list_parts(tmp_path)
+    with pytest.raises(Halt, match="does not exist"):
+        loose.list_parts(tmp_path / "nowhere")
+
+
+def test_loose_members_are_files_of_their_own(tmp_path):
+    loose.write_loose(tmp_path, some_samples(1))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["000000000.json", "000000000.png"]
