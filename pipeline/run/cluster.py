@@ -1,8 +1,8 @@
-"""Work in the workers of a Ray cluster. Ray is an optional package, imported only when asked for.
+"""Units of work in the workers of a Ray cluster. Ray is an optional package, imported only when it is used.
 
-A worker may live on another machine, with another release of this program or of a library, whose results
-would differ: before it works, it compares what decides them with what the caller has. What is sent is pickled
-here and not by Ray, so that a machine that cannot even read it says so in our words.
+A worker may be on another machine that has another release of this program or of a library, whose results
+would differ. So it first compares a hash of the step and its code with that of the caller. Work is pickled
+here and not by Ray, so that a machine that cannot unpickle it can say why in our words.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from functools import lru_cache, partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from pipeline.codehash import code_hashes
@@ -24,21 +24,22 @@ from pipeline.errors import Halt
 from pipeline.memory import THREAD_VARIABLES, prepare_process
 from pipeline.run.processes import UNITS_PER_WORKER
 
+if TYPE_CHECKING:  # it imports NumPy, which a worker may only do after `unpack_order` has limited its threads
+    from pipeline.run.step import Transform
+
 RETRIES = 3  # of a unit whose worker was lost
-CLUSTER_TIMEOUT = (
-    5  # seconds to wait for a cluster to answer, or to end work; Ray itself would wait for minutes
-)
+CLUSTER_TIMEOUT = 5  # seconds to wait for a cluster to answer, or to end work; Ray would wait for minutes
 OTHER_CODE = (
     "{} has another inkwash, or other libraries: install the same on every machine of the Ray cluster"
 )
 
 
-def spread_on_cluster(work: Callable, units: list, workers: int, step: Any) -> Generator:
+def spread_on_cluster(work: Callable, units: list, workers: int, step: "Transform") -> Generator:
     """Yield `work(unit)` for each unit in order, computed by all cores of a cluster.
 
     The cluster is that of RAY_ADDRESS, or one that `ray start` has started here, or else a new one of
-    `workers` processes that ends with the work. A unit whose worker is lost is done again. Raise Halt if
-    there is no such cluster, other code on it, or a unit that kills every worker.
+    `workers` processes that ends with the work. A unit whose worker is lost is computed again. Raise Halt if
+    the cluster cannot be joined or has other code, or if a unit kills every worker.
     """
     ray = import_ray()
     with joined_cluster(ray, workers):
@@ -66,7 +67,7 @@ def import_ray() -> Any:
 
 @contextmanager
 def joined_cluster(ray: Any, workers: int) -> Iterator[None]:
-    """Join a cluster for a while, or start one; stay in the one that the caller has joined."""
+    """Join a cluster, or start one, for the body; stay in the one that the caller has joined."""
     if ray.is_initialized():
         yield
         return
@@ -81,7 +82,7 @@ def joined_cluster(ray: Any, workers: int) -> Iterator[None]:
 
 
 def join_cluster(ray: Any, workers: int) -> None:
-    """Join the cluster that is there, or start one. Raise Halt if it cannot be joined."""
+    """Join the running cluster, or start one. Raise Halt if it cannot be joined."""
     address = os.environ.get("RAY_ADDRESS", "")
     quiet = partial(ray.init, logging_level=logging.ERROR, log_to_driver=False)
     try:
@@ -98,7 +99,7 @@ def join_cluster(ray: Any, workers: int) -> None:
 
 
 def check_listening(address: str) -> None:
-    """Raise OSError or ValueError if there is an address at which nobody listens."""
+    """Raise OSError or ValueError if nothing listens at a given address."""
     if address not in ("", "auto", "local"):
         parts = urlsplit(address if "://" in address else f"//{address}")
         socket.create_connection((parts.hostname, parts.port), CLUSTER_TIMEOUT).close()
@@ -110,7 +111,7 @@ def count_cores(ray: Any) -> int:
 
 
 def wait_for_result(ray: Any, unit: Any) -> Any:
-    """Wait for a result. Raise what the worker raised; Halt if Ray gave up."""
+    """Return the result of a unit. Raise the exception of the worker, or Halt if Ray gave up."""
     try:
         return ray.get(unit)
     except ray.exceptions.RayTaskError as error:
@@ -126,7 +127,7 @@ def wait_for_result(ray: Any, unit: Any) -> Any:
 
 
 def cancel_units(ray: Any, units: list) -> None:
-    """End units that nobody waits for; Ray may take one that ends so for lost, and try it again."""
+    """Cancel units; again and again, because Ray may take a canceled one for lost and restart it."""
     for _ in range(CLUSTER_TIMEOUT):
         for unit in units:
             ray.cancel(unit, force=True)
@@ -139,7 +140,7 @@ def cancel_units(ray: Any, units: list) -> None:
 
 
 def worker_function() -> Callable[[bytes, bytes], Any]:
-    """Return what a worker runs: a closure, which travels whole and needs nothing of ours to be read."""
+    """Return the function that a worker runs: a closure, as Ray pickles it whole, without imports of ours."""
 
     def run(order: bytes, unit: bytes) -> Any:
         from pipeline.run import cluster
@@ -150,14 +151,14 @@ def worker_function() -> Callable[[bytes, bytes], Any]:
 
 
 def run_unit(order: bytes, unit: bytes) -> Any:
-    """Do one unit of work."""
+    """Compute one unit of work in a worker."""
     work = unpack_order(order)
     return work(pickle.loads(unit))
 
 
 @lru_cache(maxsize=1)
 def unpack_order(order: bytes) -> Callable:
-    """Prepare this process and return the work to do. Raise Halt if it would be done otherwise here."""
+    """Prepare this process and return the function to apply. Raise Halt if the code here is another."""
     os.environ |= dict.fromkeys(THREAD_VARIABLES, "1")  # before NumPy is imported
     prepare_process()
     try:
@@ -169,8 +170,7 @@ def unpack_order(order: bytes) -> Callable:
     return work
 
 
-def sign_step(step: Any) -> str:
-    """Hash what decides the bytes of shards here: the step, its libraries, and our code on the way."""
-    return hashlib.sha256(
-        "".join([step.fingerprint(), *code_hashes("pipeline.run.process")]).encode()
-    ).hexdigest()
+def sign_step(step: "Transform") -> str:
+    """Hash the step, its libraries and the code that runs it, as they are here."""
+    parts = [step.fingerprint(), *code_hashes("pipeline.run.process")]
+    return hashlib.sha256("".join(parts).encode()).hexdigest()

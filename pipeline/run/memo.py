@@ -1,8 +1,8 @@
-"""What steps have made before, kept by all that decides it: whole shards, and the samples in them.
+"""Earlier results of steps: whole shards and the samples in them, found by a hash of all that decides them.
 
-Beside each shard lies a JSON file that tells its rows, what was told of its samples and which were rejected.
-A table finds the shard in which a sample was made. So nothing is made twice: neither after a kill, nor when
-shards grow by a few samples, nor on the way back to an earlier parameter.
+Next to each shard is a JSON file with its rows, the reported metadata and the rejects. A table finds the
+shard in which a sample was made. So nothing is computed twice: not after a kill, not when shards grow by a
+few samples, and not when a parameter returns to an earlier value.
 """
 
 import errno
@@ -13,41 +13,38 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import Halt
 from pipeline.files import dumps, write
+from pipeline.run.report import Reject
 from pipeline.shards import tar
 from pipeline.shards.column import Shard
+from pipeline.shards.relatives import PairedShard
 from pipeline.shards.tar import Row
 
 MEMO_TABLE = "made.sqlite"
 TABLE_TIMEOUT = 60  # seconds to wait for another process that writes to the table
-DISK_FULL_ERRORS = (
-    sqlite3.SQLITE_FULL,
-    sqlite3.SQLITE_IOERR_WRITE,
-    sqlite3.SQLITE_IOERR_SHMSIZE,
-)  # said of a full disk
+DISK_FULL_ERRORS = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE)
 
 
-@dataclass
+@dataclass(frozen=True)
 class MadeShard:
-    """What a step made of a shard: a shard in the memo, what is told by key, and the rejects."""
+    """The result of a step for a shard: a shard in the memo, reported metadata by key, and the rejects."""
 
     shard: Shard
-    told: dict[str, dict] = field(default_factory=dict)
-    rejects: list[tuple[str, str]] = field(default_factory=list)
+    reported: dict[str, dict]
+    rejects: list[Reject]
 
 
 @dataclass(frozen=True)
 class MadeSample:
-    """A sample made before: its bytes in a shard, where they lay, what is told; or why it was rejected."""
+    """The result of a step for a sample: its bytes in a shard of the memo, their row, reported metadata."""
 
-    data: bytes = b""
-    row: Row | None = None
-    told: dict | None = None
-    reason: str = ""
+    data: bytes
+    row: Row
+    reported: dict
 
 
 @dataclass(frozen=True)
@@ -57,74 +54,74 @@ class Memo:
     folder: Path
     fingerprint: str
 
-    def path(self, shard: Shard) -> Path:
-        """Return where that is kept which is made of a shard."""
+    def path(self, shard: Shard | PairedShard) -> Path:
+        """Return the path of the result for a shard."""
         return memo_path(self.folder, self.name(shard.sha256))
 
     def name(self, sha256: str) -> str:
-        """Name what is made of bytes with this hash."""
+        """Name the result for a shard or sample with this hash."""
         return hashlib.sha256(f"{self.fingerprint} {sha256}".encode()).hexdigest()
 
-    def missing(self, shards: list[Shard], enough: int) -> int:
-        """Count the samples that were not made before, as far as names tell; stop counting at `enough`."""
+    def missing(self, shards: list[Shard] | list[PairedShard], enough: int) -> int:
+        """Count the samples without a result, without opening any shard; stop counting at `enough`."""
         count = 0
-        with open_table(self.folder) as made:
+        with open_table(self.folder) as table:
             for shard in shards:
                 if count >= enough:
                     break
                 if not self.path(shard).with_suffix(".json").is_file():
-                    count += len(shard) - len(self.homes(made, shard.rows))
+                    count += len(shard) - len(self.find_homes(table, shard.rows))
         return count
 
-    def recall(self, shard: Shard) -> MadeShard | None:
-        """Find what was made of a shard; if its bytes have changed since, it does not count."""
+    def recall_shard(self, shard: Shard | PairedShard) -> MadeShard | None:
+        """Return the result for a shard; None if there is none, or if its bytes have changed since."""
         path = self.path(shard)
         if (made := load_made(path)) is None:
             return None
         with path.open("rb") as file:
-            intact = hashlib.file_digest(file, "sha256").hexdigest() == made.shard.sha256
-        if intact:
-            os.utime(path.with_suffix(".json"))  # the least recently used go first
-        return made if intact else None
+            if hashlib.file_digest(file, "sha256").hexdigest() != made.shard.sha256:
+                return None
+        os.utime(path.with_suffix(".json"))  # the least recently used are removed first
+        return made
 
-    def known(self, rows: tuple[Row, ...]) -> dict[str, MadeSample]:
-        """Find what was made of samples, by key, as parts of any shards."""
+    def recall_samples(self, rows: tuple[Row, ...]) -> dict[str, MadeSample | Reject]:
+        """Return the results for samples by key, as far as any shard of the memo has them."""
         homes = defaultdict(list)
-        with open_table(self.folder) as made:
-            for key, home in self.homes(made, rows).items():
+        with open_table(self.folder) as table:
+            for key, home in self.find_homes(table, rows).items():
                 homes[home].append(key)
         return {
-            key: old
+            key: result
             for home, keys in homes.items()
-            for key, old in read_made_samples(memo_path(self.folder, home), keys)
+            for key, result in read_made_samples(memo_path(self.folder, home), keys)
         }
 
-    def homes(self, made: sqlite3.Connection, rows: tuple[Row, ...]) -> dict[str, str]:
-        """Name the shards in which samples were made, by key, as the open table tells."""
+    def find_homes(self, table: sqlite3.Connection, rows: tuple[Row, ...]) -> dict[str, str]:
+        """Return the names of the shards that have the results for samples, by key."""
         names = {bytes.fromhex(self.name(row.sha256)): row.key for row in rows}
         marks = ",".join("?" * len(names))
-        found = made.execute(f"SELECT name, shard FROM made WHERE name IN ({marks})", [*names])
+        found = table.execute(f"SELECT name, shard FROM made WHERE name IN ({marks})", [*names])
         return {names[name]: shard.hex() for name, shard in found}
 
-    def keep(self, shard: Shard, rows: tuple[Row, ...], made: MadeShard) -> None:
-        """Keep what was made of a shard that has these rows."""
-        entry = {"told": made.told, "rejects": made.rejects}
+    def keep(self, shard: Shard | PairedShard, rows: tuple[Row, ...], made: MadeShard) -> None:
+        """Remember the result for a shard that has these rows."""
+        entry = {"told": made.reported, "rejects": [(reject.key, reject.reason) for reject in made.rejects]}
         entry["rows"] = [row.line("") for row in made.shard.rows]
         entry |= {name: getattr(made.shard, name) for name in ("samples", "bytes", "sha256")}
         write(made.shard.path.with_suffix(".json"), dumps(entry))
         home = bytes.fromhex(self.name(shard.sha256))
         names = [(bytes.fromhex(self.name(row.sha256)), home) for row in rows]
-        with open_table(self.folder) as lines:
-            lines.executemany("INSERT OR REPLACE INTO made VALUES (?, ?)", names)
+        with open_table(self.folder) as table:
+            table.executemany("INSERT OR REPLACE INTO made VALUES (?, ?)", names)
 
 
 def memo_path(folder: Path, name: str) -> Path:
-    """Return where a shard of the memo lies."""
+    """Return the path of a shard of the memo."""
     return folder / name[:2] / f"{name}.tar"
 
 
 def load_made(path: Path) -> MadeShard | None:
-    """Read what is kept of a shard of the memo; nothing, if it is not whole."""
+    """Read the JSON file of a shard of the memo; None if the file or the shard is missing or damaged."""
     try:
         entry = json.loads(path.with_suffix(".json").read_bytes())
         rows = tuple(map(Row.parse, entry["rows"]))
@@ -132,20 +129,21 @@ def load_made(path: Path) -> MadeShard | None:
     except (FileNotFoundError, json.JSONDecodeError):
         return None
     shard = Shard(path, entry["samples"], entry["bytes"], entry["sha256"], known_rows=rows)
-    return MadeShard(shard, entry["told"], [tuple(reject) for reject in entry["rejects"]])
+    return MadeShard(shard, entry["told"], [Reject(*reject) for reject in entry["rejects"]])
 
 
-def read_made_samples(path: Path, keys: list[str]) -> Iterator[tuple[str, MadeSample]]:
-    """Yield samples of a shard of the memo by key; those whose bytes have changed since do not count."""
+def read_made_samples(path: Path, keys: list[str]) -> Iterator[tuple[str, MadeSample | Reject]]:
+    """Yield results from a shard of the memo by key; skip those whose bytes have changed since."""
     if (made := load_made(path)) is None:
         return
-    rows, reasons = {row.key: row for row in made.shard.rows}, dict(made.rejects)
+    rows = {row.key: row for row in made.shard.rows}
+    rejects = {reject.key: reject for reject in made.rejects}
     with path.open("rb") as file:
         for key in keys:
-            if key in reasons:
-                yield key, MadeSample(reason=reasons[key])
+            if key in rejects:
+                yield key, rejects[key]
             elif data := tar.read_if_intact(file, rows[key]):
-                yield key, MadeSample(data, rows[key], made.told[key])
+                yield key, MadeSample(data, rows[key], made.reported[key])
 
 
 @contextmanager
@@ -165,6 +163,6 @@ def open_table(folder: Path) -> Iterator[sqlite3.Connection]:
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode in DISK_FULL_ERRORS:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
-        raise Halt(f"{path} cannot be used ({error}): delete it, it is made anew") from error
+        raise Halt(f"{path} cannot be used ({error}): delete it, the next run makes it again") from error
     except sqlite3.DatabaseError as error:
-        raise Halt(f"{path} is damaged ({error}): delete it, it is made anew") from error
+        raise Halt(f"{path} is damaged ({error}): delete it, the next run makes it again") from error

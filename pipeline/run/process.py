@@ -1,10 +1,10 @@
-"""A step over every sample of a column, part by part, in as many processes as one likes.
+"""Apply a step to every sample of a column, in any number of processes.
 
-The part (a shard, or a batch of loose pictures) is the unit of work and of report. The result depends on the
-samples, the step and its parameters alone: not on the number of workers, nor on the memo.
+A part (a shard, or a batch of loose pictures) is the unit of work and of reports. The result depends only on
+the samples, the step and its parameters: not on the number of workers, nor on the memo.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -18,16 +18,15 @@ from pipeline.progress import Tick, quiet
 from pipeline.run.memo import MadeShard, Memo
 from pipeline.run.report import Part, Reject, Report
 from pipeline.run.spread import spread
-from pipeline.run.step import Output, Step
+from pipeline.run.step import Output, Transform
 from pipeline.shards import loose, tar
 from pipeline.shards.column import Shard, check_destination, copy_shard, finished_shard, open_column
 from pipeline.shards.ledger import LEDGER, open_ledger
 from pipeline.shards.loose import LooseBatch
+from pipeline.shards.relatives import PairedShard
 from pipeline.shards.tar import Sample
 
-SAMPLES_PER_WORKER = (
-    256  # samples to make for which a worker is worth its start, which takes half a second of a core
-)
+SAMPLES_PER_WORKER = 256  # a worker takes half a second to start, as long as it takes to make so many
 
 Judge = Callable[[dict], str]  # the metadata reported for a sample -> the reason to reject it, or ""
 
@@ -39,11 +38,11 @@ def accept_all(reported: dict) -> str:
 
 @dataclass(frozen=True)
 class Policy:
-    """Which samples of a new column are rejected.
+    """Which samples of a new column to reject.
 
-    `judge` finds the reason to reject a sample in its reported metadata. Of samples with the same value of
-    the metadata `distinct` the first stays, and the others are rejected as "duplicate". More rejects than
-    `tolerance` percent are an error.
+    `judge` returns the reason to reject a sample, given its reported metadata. Of samples with the same value
+    of the metadata `distinct`, the first is kept and the others are rejected as "duplicate". More rejects
+    than `tolerance` percent are an error.
     """
 
     judge: Judge = accept_all
@@ -56,10 +55,11 @@ TOLERANT = Policy()
 
 @dataclass(frozen=True)
 class Execution:
-    """How a run is computed, which changes no byte of its result.
+    """How to compute a run; this changes no byte of its result.
 
-    `cache` is the folder of the memo, on each machine. Work is done in `workers` processes, or, `on` "ray",
-    in as many as a Ray cluster has cores. After each part `tick` gets the number of samples done, and of all.
+    `cache` is the folder of the memo, on each machine. `workers` is the number of processes; a Ray cluster
+    (`on` "ray") has as many as it has cores. After each part, `tick` gets the number of samples done and of
+    all.
     """
 
     cache: Path
@@ -69,7 +69,7 @@ class Execution:
 
 
 def run_step(
-    step: Step,
+    step: Transform,
     source: Path,
     dest: Path,
     execution: Execution,
@@ -79,9 +79,9 @@ def run_step(
     """Apply a step to every sample of `source` and write `dest`: shards to shards, loose pictures to loose.
 
     `source` and `dest` may be URLs, see `files.to_path`; all machines of a Ray cluster must see both. `view`
-    may replace the parts of `source`, by parts with one more member in each sample for example. Samples made
-    before come from the memo, if nothing has changed that decides them. Raise Halt if more samples are
-    rejected than the policy tolerates, or all of them; `dest` then has a ledger and no seal.
+    may replace the parts of `source`, for example by parts with one more member in each sample. Results come
+    from the memo unless something that decides them has changed. Raise Halt if all samples are rejected, or
+    more than the policy tolerates; `dest` then has a ledger and no seal.
     """
     cache, workers, on = execution.cache, execution.workers, execution.on
     if on == "ray":  # its workers run in other folders
@@ -89,22 +89,25 @@ def run_step(
     units = view(loose.list_parts(source))
     sealed, total = not isinstance(units[0], LooseBatch), sum(map(len, units))
     check_destination(source, dest)
-    memo = Memo(cache / "steps", step.fingerprint())
-    work = partial(run_shard, step, memo, policy.judge, dest)
-    if not sealed:
+    if sealed:
+        memo = Memo(cache / "steps", step.fingerprint())
+        work = partial(run_shard, step, memo, policy.judge, dest)
+        if not is_remote(source):
+            needed = memo.missing(units, workers * SAMPLES_PER_WORKER) // SAMPLES_PER_WORKER + 1
+            workers = min(workers, needed)
+    else:
         work = partial(run_loose, step, policy.judge, dest)
-    elif not is_remote(source):  # a worker takes longer to start than to make a few samples
-        workers = min(workers, memo.missing(units, workers * SAMPLES_PER_WORKER) // SAMPLES_PER_WORKER + 1)
-    report, seen, ledger = Report(), set(), dest / LEDGER
+    report, ledger = Report(), dest / LEDGER
+    seen: set[object] = set()  # values of the metadata `distinct`
     with ExitStack() as stack:
-        log = stack.enter_context(open_ledger(ledger, "reason", "told"))
+        add_rejects = stack.enter_context(open_ledger(ledger, "reason", "told"))
         column = stack.enter_context(open_column(dest)) if sealed else None
         for part in stack.enter_context(closing(spread(work, units, workers, on, step))):
             if policy.distinct:
                 part = remove_duplicates(part, policy.distinct, seen, dest)
             if column:
                 column.add(part.shard)
-            log(ledger_rows(part))
+            add_rejects(ledger_rows(part))
             report.add(part)
             execution.tick(report.taken, total)
     check_tolerance(report, policy.tolerance, ledger)
@@ -117,61 +120,62 @@ def run_step(
     return report
 
 
-def run_shard(step: Step, memo: Memo, judge: Judge, dest: Path, shard: Shard) -> Part:
-    """Make one shard, or find it in the memo; put it in its place without the samples that are rejected."""
-    made = memo.recall(shard) or make_shard(step, memo, shard)
-    part = Part(made.shard, made.told, tuple(Reject(*reject) for reject in made.rejects))
-    return place_shard(part.reject(rejection_reasons(part.kept, judge)), dest / shard.name)
+# ---------------------------------------------------------------- one part
 
 
-def make_shard(step: Step, memo: Memo, shard: Shard) -> MadeShard:
-    """Make the samples of a shard that were not made before, as part of another."""
+def run_shard(step: Transform, memo: Memo, judge: Judge, dest: Path, shard: Shard | PairedShard) -> Part:
+    """Apply a step to a shard, or take the result from the memo, and write what is not rejected to `dest`."""
+    made = memo.recall_shard(shard) or make_shard(step, memo, shard)
+    part = Part(kept=made.reported, rejects=tuple(made.rejects))
+    return place_shard(part.reject(rejection_reasons(part.kept, judge)), made.shard, dest / shard.name)
+
+
+def make_shard(step: Transform, memo: Memo, shard: Shard | PairedShard) -> MadeShard:
+    """Apply a step to a shard, except to samples whose result the memo has from another, and remember it."""
     rows, path = shard.rows, memo.path(shard)
-    known = memo.known(rows)
-    fresh = shard.read(row for row in rows if row.key not in known)
+    known = memo.recall_samples(rows)
+    samples = shard.read(row for row in rows if row.key not in known)
     reported, rejects = {}, []
     with tar.open_writer(path) as out:
         for row in rows:
-            if (old := known.get(row.key)) is None:
-                for output in try_samples(step, [next(fresh)], rejects):
-                    out.add(output.sample)
-                    reported[row.key] = output.reported
-            elif old.row is None:
-                rejects.append((row.key, old.reason))
+            result = known.get(row.key) or try_sample(step, next(samples))
+            if isinstance(result, Reject):
+                rejects.append(result)
+                continue
+            if isinstance(result, Output):
+                out.add(result.sample)
             else:
-                out.copy(old.data, old.row)
-                reported[row.key] = old.told
+                out.copy(result.data, result.row)
+            reported[row.key] = result.reported
     made = MadeShard(finished_shard(path, out), reported, rejects)
     memo.keep(shard, rows, made)
     return made
 
 
-def run_loose(step: Step, judge: Judge, dest: Path, batch: LooseBatch) -> Part:
-    """Make one batch of loose pictures, and write those that are not rejected."""
+def run_loose(step: Transform, judge: Judge, dest: Path, batch: LooseBatch) -> Part:
+    """Apply a step to a batch of loose pictures, and write what is not rejected to `dest`."""
     kept, rejects, rejected = {}, [], []
-    for output in try_samples(step, batch, rejects):
-        kept[output.sample.key] = output.reported
-        if judge(output.reported):
-            rejected.append(output.sample)
-        else:
-            loose.write_loose(dest, [output.sample])
-    part = Part(kept=kept, rejects=tuple(Reject(*reject) for reject in rejects))
-    return part.reject(rejection_reasons(kept, judge)).show(rejected)
-
-
-def try_samples(step: Step, batch: Iterable[Sample], rejects: list[tuple[str, str]]) -> Iterator[Output]:
-    """Yield the results of a step; add the key and the reason of each bad picture to `rejects`.
-
-    Raise Halt if there is not enough memory for a sample.
-    """
     for sample in batch:
-        try:
-            with enough_memory(sample.key):
-                output = step(sample)
-        except BadImage as reason:
-            rejects.append((sample.key, str(reason)))
+        result = try_sample(step, sample)
+        if isinstance(result, Reject):
+            rejects.append(result)
+            continue
+        kept[sample.key] = result.reported
+        if judge(result.reported):
+            rejected.append(result.sample)
         else:
-            yield output
+            loose.write_loose(dest, [result.sample])
+    part = Part(kept=kept, rejects=tuple(rejects))
+    return part.reject(rejection_reasons(kept, judge)).add_examples(rejected)
+
+
+def try_sample(step: Transform, sample: Sample) -> Output | Reject:
+    """Apply a step to a sample; a bad picture is a reject. Raise Halt if there is not enough memory."""
+    try:
+        with enough_memory(sample.key):
+            return step(sample)
+    except BadImage as reason:
+        return Reject(sample.key, str(reason))
 
 
 @contextmanager
@@ -187,36 +191,38 @@ def enough_memory(key: str) -> Iterator[None]:
         ) from error
 
 
+# ---------------------------------------------------------------- rejects
+
+
 def rejection_reasons(kept: Mapping[str, dict], judge: Judge) -> dict[str, str]:
     """Return the reason to reject a sample, by key, for those that have one."""
     judged = {key: judge(reported) for key, reported in kept.items()}
     return {key: reason for key, reason in judged.items() if reason}
 
 
-def place_shard(part: Part, path: Path) -> Part:
-    """Put the shard of a part in its place, without the rejected samples, which become examples."""
-    shard = part.shard
+def place_shard(part: Part, shard: Shard, path: Path) -> Part:
+    """Write the kept samples of a shard to `path`, and make the others examples of the part."""
     if len(part.kept) == len(shard):
         link_or_copy(shard.path, path)
         return replace(part, shard=replace(shard, path=path))
-    part = part.show(shard.read(row for row in shard.rows if row.key not in part.kept))
+    part = part.add_examples(shard.read(row for row in shard.rows if row.key not in part.kept))
     return replace(part, shard=copy_shard(shard, path, part.kept.__contains__))
 
 
-def remove_duplicates(part: Part, name: str, seen: set, dest: Path) -> Part:
+def remove_duplicates(part: Part, name: str, seen: set[object], dest: Path) -> Part:
     """Reject the samples of a part whose metadata `name` are in `seen`; add those of the others."""
-    twins = {}
+    duplicates = {}
     for key, reported in part.kept.items():
         if reported[name] in seen:
-            twins[key] = "duplicate"
+            duplicates[key] = "duplicate"
         seen.add(reported[name])
-    if not twins:
+    if not duplicates:
         return part
-    part = part.reject(twins)
+    part = part.reject(duplicates)
     if part.shard:
-        return place_shard(part, part.shard.path)
-    part = part.show(Sample(key, {"png": (dest / f"{key}.png").read_bytes()}) for key in twins)
-    for key in twins:
+        return place_shard(part, part.shard, part.shard.path)
+    part = part.add_examples(Sample(key, {"png": (dest / f"{key}.png").read_bytes()}) for key in duplicates)
+    for key in duplicates:
         for suffix in ("png", "json", "sketch.png"):
             (dest / f"{key}.{suffix}").unlink(missing_ok=True)
     return part

@@ -1,4 +1,4 @@
-"""Units of work -> their results, in order: computed here, in several processes, or on a cluster."""
+"""Worker processes: each computes in one thread, and ends with its parent."""
 
 import multiprocessing
 import os
@@ -9,12 +9,12 @@ from multiprocessing.process import BaseProcess
 
 from pipeline.memory import THREAD_VARIABLES, prepare_process
 
-UNITS_PER_WORKER = 4  # units handed out per worker; more would hold memory
+UNITS_PER_WORKER = 4  # units sent ahead to each worker; more would take memory
 
 
 @contextmanager
 def single_threaded() -> Iterator[None]:
-    """Let the processes that start meanwhile do linear algebra in one thread, or they wait for each other."""
+    """Let processes started in the body do linear algebra in one thread, or they wait for each other."""
     before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
     os.environ |= dict.fromkeys(THREAD_VARIABLES, "1")
     try:
@@ -27,7 +27,7 @@ def single_threaded() -> Iterator[None]:
 
 
 def start_worker() -> None:
-    """Prepare a worker, which has no life after its parent."""
+    """Prepare a worker, and end it when its parent ends."""
     prepare_process()
     if parent := multiprocessing.parent_process():
         threading.Thread(target=die_after, args=(parent,), daemon=True).start()

@@ -1,9 +1,11 @@
-"""The outcome of one unit of work, and the report that sums all of them up."""
+"""The outcome of one unit of work, and the report that sums up all of them."""
 
 import math
+from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import accumulate
 
 from pipeline.shards.column import Shard
 from pipeline.shards.tar import Sample
@@ -15,7 +17,7 @@ Example = tuple[str, bytes]  # the key of a rejected sample, and its encoded pic
 
 @dataclass(frozen=True)
 class Reject:
-    """A rejected sample: its key, the reason, and what was reported of it before."""
+    """A rejected sample: its key, the reason, and the reported metadata if its picture could be processed."""
 
     key: str
     reason: str
@@ -24,7 +26,10 @@ class Reject:
 
 @dataclass(frozen=True)
 class Part:
-    """The outcome of one unit of work: the metadata reported for each key that is kept, and the rejects."""
+    """The outcome of one unit of work: the reported metadata of the samples to keep, by key, and the rejects.
+
+    `shard` is None for loose pictures. `examples` are pictures of rejects by reason.
+    """
 
     shard: Shard | None = None
     kept: Mapping[str, dict] = field(default_factory=dict)
@@ -33,24 +38,24 @@ class Part:
 
     def reject(self, reasons: Mapping[str, str]) -> "Part":
         """Return the part with the keys of `reasons` among the rejects; its files stay as they are."""
-        lost = tuple(Reject(key, reason, self.kept[key]) for key, reason in reasons.items())
+        rejects = tuple(Reject(key, reason, self.kept[key]) for key, reason in reasons.items())
         kept = {key: reported for key, reported in self.kept.items() if key not in reasons}
-        return replace(self, kept=kept, rejects=self.rejects + lost)
+        return replace(self, kept=kept, rejects=self.rejects + rejects)
 
-    def show(self, samples: Iterable[Sample]) -> "Part":
+    def add_examples(self, samples: Iterable[Sample]) -> "Part":
         """Return the part with the pictures of these rejected samples among its examples."""
         reasons = {reject.key: reject.reason for reject in self.rejects}
-        pictures = defaultdict(list, {reason: [*shown] for reason, shown in self.examples.items()})
+        examples = defaultdict(list, {reason: [*pictures] for reason, pictures in self.examples.items()})
         for sample in samples:
-            shown = pictures[reasons[sample.key]]
-            if len(shown) < EXAMPLES_PER_REASON:
-                shown.append((sample.key, sample.picture))
-        return replace(self, examples=dict(pictures))
+            pictures = examples[reasons[sample.key]]
+            if len(pictures) < EXAMPLES_PER_REASON:
+                pictures.append((sample.key, sample.picture))
+        return replace(self, examples=dict(examples))
 
 
 @dataclass
 class Report:
-    """Counts of a whole column, examples of its rejects by reason, and the numbers reported for its samples.
+    """Counts of a whole column, examples of its rejects by reason, and statistics of the reported numbers.
 
     Numbers are counted after rounding to two decimals, so that a million samples take no more memory.
     """
@@ -72,7 +77,7 @@ class Report:
         return dict(sorted(self.reasons.items()))
 
     def add(self, part: Part) -> None:
-        """Count one more part."""
+        """Add the counts and the examples of a part."""
         self.written += len(part.kept)
         self.reasons.update(reject.reason for reject in part.rejects)
         for reason, pictures in part.examples.items():
@@ -87,7 +92,7 @@ class Report:
             self.counts[name].update(round(value, 2) for value in values)
 
     def metrics(self, *names: str) -> dict:
-        """Return the counts, and mean and median of the named numbers, as `metrics/` holds them."""
+        """Return the counts, and the mean and the median of the named numbers, as in `metrics/`."""
         summary = {"taken": self.taken, "written": self.written, "rejected": self.rejected}
         if self.written:
             for name in names:
@@ -97,11 +102,8 @@ class Report:
 
 
 def median_of_counts(counts: Counter) -> float:
-    """Return the median of numbers that were counted, rounded to four decimals."""
-    values, low, high = sorted(counts), (counts.total() - 1) // 2, counts.total() // 2
-    seen, found = 0, []
-    for value in values:
-        seen += counts[value]
-        while len(found) < 2 and (low, high)[len(found)] < seen:
-            found.append(value)
-    return round(sum(found) / 2, 4)
+    """Return the median of counted numbers, rounded to four decimals. Raise IndexError if there are none."""
+    values, total = sorted(counts), counts.total()
+    ends = [*accumulate(counts[value] for value in values)]
+    low, high = (values[bisect_right(ends, place)] for place in ((total - 1) // 2, total // 2))
+    return round((low + high) / 2, 4)

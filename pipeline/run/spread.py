@@ -1,20 +1,30 @@
-"""Units of work -> their results, in order: computed here, in processes or on a Ray cluster."""
+"""Units of work -> their results, in order: computed in this process, in several, or on a Ray cluster."""
 
 import multiprocessing
 from collections import deque
 from collections.abc import Callable, Generator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from typing import Any
+from typing import TYPE_CHECKING
 
 from pipeline.errors import Halt
 from pipeline.memory import keep_freed_memory
 from pipeline.run.processes import UNITS_PER_WORKER, single_threaded, start_worker
 
+if TYPE_CHECKING:
+    from pipeline.run.step import Transform
 
-def spread(work: Callable, units: list, workers: int, on: str = "processes", step: Any = None) -> Generator:
-    """Yield `work(unit)` for each unit in order, computed in up to `workers` processes, or on a cluster."""
+
+def spread(
+    work: Callable, units: list, workers: int, on: str = "processes", step: "Transform | None" = None
+) -> Generator:
+    """Yield `work(unit)` for each unit in order, computed in up to `workers` processes.
+
+    With `on` "ray", all cores of a Ray cluster compute instead, if their code for `step` is the same as here.
+    Raise Halt if a worker is killed.
+    """
     if on == "ray":
+        assert step is not None
         from pipeline.run import cluster
 
         yield from cluster.spread_on_cluster(work, units, workers, step)

@@ -1,4 +1,4 @@
-"""A Ray cluster is one more way to do the same work: equal bytes, whatever becomes of a worker."""
+"""A Ray cluster makes the same bytes as processes do, even if workers are lost."""
 
 import os
 import signal
@@ -13,8 +13,7 @@ from pathlib import Path
 import cv2
 import pytest
 from made import make_column, process, run_prep
-from store import content as content_of
-from store import upload
+from store import content, upload
 
 from pipeline import codehash, files
 from pipeline.errors import BadImage, Halt
@@ -33,7 +32,7 @@ HERE = Path(__file__).parent.parent
 
 @pytest.fixture(scope="module")
 def cores(store):
-    """Start a cluster of two cores that finds this file, and stay in it."""
+    """Start a cluster of two cores that can import this file, and stay in it."""
     before = signal.getsignal(signal.SIGTERM)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", os.pathsep.join([str(HERE.parent), str(HERE)]))
@@ -45,13 +44,8 @@ def cores(store):
             yield 2
 
 
-def content(folder):
-    """Return the bytes of every file of a folder by name."""
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
-
-
 def picky(data, key, params):
-    """Reject every third sample; tell which of four colors the others have."""
+    """Reject every third sample; report one of four colors for the others."""
     if int(key) % 3 == 0:
         raise BadImage("gray")
     return Result(codec.decode(data)[::2, ::2], {"color": int(key) % 4})
@@ -61,7 +55,7 @@ PICKY = Step(picky, Cue(), report=("color",))
 
 
 @pytest.mark.parametrize("source", ["column", "loose"])
-def test_in_line_by_processes_and_by_ray_the_bytes_are_equal(cores, column, source, tmp_path, monkeypatch):
+def test_in_line_processes_and_ray_make_equal_bytes(cores, column, source, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for shard in list_shards(column):
         loose.write_loose(Path("loose"), shard)
@@ -72,14 +66,14 @@ def test_in_line_by_processes_and_by_ray_the_bytes_are_equal(cores, column, sour
     assert content(Path("in line")) == content(Path("processes")) == content(Path("ray"))
 
 
-def test_from_and_to_a_store_of_objects_the_bytes_are_equal_too(cores, column, bucket, tmp_path):
+def test_object_stores_get_equal_bytes(cores, column, bucket, tmp_path):
     process(PICKY, column, tmp_path / "here", cache=tmp_path / "cache", distinct="color")
     afar, dest = upload(column, f"{bucket}/in"), files.to_path(f"{bucket}/out")
     process(PICKY, afar, dest, cache=tmp_path / "other", distinct="color", on="ray")
-    assert content_of(dest) == content(tmp_path / "here")
+    assert content(dest) == content(tmp_path / "here")
 
 
-def test_commands_take_it_as_an_option_or_from_the_environment(cores, column, tmp_path, capsys, monkeypatch):
+def test_commands_choose_ray_by_an_option_or_the_environment(cores, column, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PREP_WORKERS", "1")
     run_prep(capsys, "cue", column, "here", "--cache", "one")
@@ -92,12 +86,12 @@ def test_commands_take_it_as_an_option_or_from_the_environment(cores, column, tm
 
 @dataclass(frozen=True)
 class Notes:
-    """A folder in which workers leave notes, which outlast them."""
+    """A folder in which workers leave notes that outlast them."""
 
     folder: str
 
     def leave(self, name):
-        """Leave a note; tell whether it is the first of this name."""
+        """Leave a note; return whether it is the first of this name."""
         path = Path(self.folder, name)
         first = not path.exists()
         with path.open("a") as file:
@@ -117,7 +111,7 @@ def notes(tmp_path):
 
 
 def surroundings(data, key, notes):
-    """Tell how many threads there are for pixels and for linear algebra, and in which process this is."""
+    """Report the numbers of threads for pixels and for linear algebra, and the process."""
     threads = [cv2.getNumThreads(), *(os.environ[name] for name in cluster.THREAD_VARIABLES)]
     return Result(codec.decode(data), {"threads": " ".join(map(str, threads)), "process": os.getpid()})
 
@@ -126,19 +120,19 @@ def test_workers_are_other_processes_of_one_thread_each(cores, column, notes, tm
     process(
         Step(surroundings, notes), column, tmp_path / "out", cache=tmp_path / "cache", workers=2, on="ray"
     )
-    facts = [sample.metadata for shard in list_shards(tmp_path / "out") for sample in shard]
-    assert {fact["threads"] for fact in facts} == {"1 1 1 1"}
-    assert os.getpid() not in {fact["process"] for fact in facts}
+    metadata = [sample.metadata for shard in list_shards(tmp_path / "out") for sample in shard]
+    assert {each["threads"] for each in metadata} == {"1 1 1 1"}
+    assert os.getpid() not in {each["process"] for each in metadata}
 
 
 def dies_once(data, key, notes):
-    """Die of the fourth sample as a worker does that the system kills, but only once."""
+    """Die at the fourth sample like a worker that the system kills, but only once."""
     if notes.leave(key) and int(key) == 4:
         os.kill(os.getpid(), signal.SIGKILL)
     return Result(codec.decode(data), {})
 
 
-def test_the_shards_of_a_lost_worker_are_done_again(cores, column, notes, tmp_path):
+def test_the_shards_of_a_lost_worker_are_made_again(cores, column, notes, tmp_path):
     process(Step(dies_once, notes), column, tmp_path / "out", cache=tmp_path / "cache", on="ray")
     assert notes.count("000000004") == 2
     process(Step(dies_once, notes), column, tmp_path / "inline", cache=tmp_path / "other")
@@ -150,7 +144,7 @@ def dies(data, key, notes):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def test_a_shard_that_kills_every_worker_is_given_up_in_a_sentence(cores, notes, tmp_path, monkeypatch):
+def test_a_shard_that_kills_every_worker_is_given_up_with_advice(cores, notes, tmp_path, monkeypatch):
     monkeypatch.setattr(cluster, "RETRIES", 1)
     column = make_column(tmp_path / "one", ["000000001"])
     with pytest.raises(Halt, match="a worker was lost 2 times over the same pictures"):
@@ -164,7 +158,7 @@ def buggy(data, key, notes):
     return Result(codec.decode(data), {"ratio": 1 / 0})
 
 
-def test_a_bug_is_not_tried_again_and_is_shown_where_it_happened(cores, notes, tmp_path):
+def test_a_bug_is_not_retried_and_has_its_traceback(cores, notes, tmp_path):
     column = make_column(tmp_path / "one", ["000000001"])
     with pytest.raises(ZeroDivisionError) as caught:
         process(Step(buggy, notes), column, tmp_path / "out", cache=tmp_path / "cache", on="ray")
@@ -176,11 +170,11 @@ def test_a_bug_is_not_tried_again_and_is_shown_where_it_happened(cores, notes, t
 
 
 def halts(data, key, notes):
-    """Say that the disk is full."""
+    """Halt for a full disk."""
     raise Halt("the disk is full: free some space")
 
 
-def test_what_stops_a_worker_is_the_same_sentence_here(cores, column, notes, tmp_path):
+def test_the_halt_of_a_worker_is_raised_here(cores, column, notes, tmp_path):
     with pytest.raises(Halt) as caught:
         process(Step(halts, notes), column, tmp_path / "out", cache=tmp_path / "cache", on="ray")
     assert str(caught.value) == "the disk is full: free some space"
@@ -196,7 +190,7 @@ def test_a_worker_with_other_code_refuses_to_work(cores, column, tmp_path, monke
     assert not (tmp_path / "out" / SEAL).exists()
 
 
-def test_a_worker_without_the_code_says_so(cores, column, tmp_path, monkeypatch):
+def test_a_worker_that_lacks_the_code_reports_it(cores, column, tmp_path, monkeypatch):
     files.write(tmp_path / "code" / "only_here.py", b"def draw(data, key, params): ...")
     monkeypatch.syspath_prepend(tmp_path / "code")
     import only_here
@@ -211,7 +205,7 @@ def interrupt(done, total):
 
 
 def slow(data, key, notes):
-    """Take too long for anybody to wait for, from the second sample on."""
+    """Take 20 seconds for each sample but the first."""
     if int(key) > 1:
         time.sleep(20)
         notes.leave("survived")
@@ -235,7 +229,7 @@ def double(number):
     return 2 * number
 
 
-def test_results_come_in_order_and_few_units_are_handed_out_before(cores):
+def test_results_come_in_order_and_few_units_are_sent_ahead(cores):
     drawn = []
     results = cluster.spread_on_cluster(double, (drawn.append(n) or n for n in range(100)), 2, PICKY)
     assert next(results) == 0
@@ -243,7 +237,7 @@ def test_results_come_in_order_and_few_units_are_handed_out_before(cores):
     assert list(results) == list(range(2, 200, 2))
 
 
-def test_a_cluster_that_does_not_answer_is_said_in_a_sentence(monkeypatch):
+def test_a_cluster_that_does_not_answer_is_reported_with_advice(monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as free:
         address = f"127.0.0.1:{free.getsockname()[1]}"
     for given in (address, f"ray://{address}", "nonsense"):
@@ -252,7 +246,7 @@ def test_a_cluster_that_does_not_answer_is_said_in_a_sentence(monkeypatch):
             cluster.join_cluster(cluster.import_ray(), 1)
 
 
-def test_a_missing_package_is_said_in_a_sentence(column, tmp_path, capsys, monkeypatch):
+def test_a_missing_package_is_reported_with_advice(column, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(sys.modules, "ray", None)
     code, _, said = run_prep(capsys, "cue", column, "out", "--on", "ray")
@@ -262,6 +256,6 @@ def test_a_missing_package_is_said_in_a_sentence(column, tmp_path, capsys, monke
     assert not (tmp_path / "out" / SEAL).exists()
 
 
-def test_nothing_of_it_is_imported_before_it_is_needed():
+def test_optional_packages_are_imported_only_when_needed():
     code = "import sys, stages.prep; sys.exit(bool({'ray', 'upath', 'fsspec'} & set(sys.modules)))"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=HERE.parent)

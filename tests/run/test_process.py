@@ -1,48 +1,46 @@
-"""What a step makes depends on samples, code and parameters alone; every sample is accounted for."""
+"""A run depends on samples, code and parameters alone, accounts for every sample, and survives a kill."""
 
 import json
 import os
 import shutil
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
-from dataclasses import replace
-from pathlib import Path
 
 import cv2
 import numpy as np
 import psutil
 import pytest
 from made import make_column, picture, process
+from store import content
 
-from pipeline import codehash, files
+from pipeline import files
 from pipeline.errors import BadImage, Halt
-from pipeline.images import codec, pixels, png
+from pipeline.images import codec
 from pipeline.images.result import Result
-from pipeline.operators import clean, cue, sketch
-from pipeline.params import Clean, Cue, Sketch
-from pipeline.run.memo import open_table
-from pipeline.run.process import accept_all
+from pipeline.operators import sketch
+from pipeline.params import Cue, Sketch
 from pipeline.run.step import Step
-from pipeline.shards.column import INDEX, SEAL, list_shards, seal_column, write_shard
-from pipeline.shards.ledger import LEDGER
+from pipeline.shards.column import INDEX, SEAL, list_shards
+from pipeline.shards.ledger import LEDGER, read_ledger
 from pipeline.shards.loose import list_parts, write_loose
-from pipeline.shards.tar import Sample
 
 DRAW = Step(sketch.make_sketch, Sketch(), report=("complexity",))
 
 
 def picky(data, key, params):
-    """Reject every third sample; tell which of four colors the others have."""
+    """Reject every third sample; report one of four colors for the others."""
     if int(key) % 3 == 0:
         raise BadImage("gray")
     return Result(codec.decode(data), {"color": int(key) % 4})
 
 
+PICKY = Step(picky, Cue(), report=("color",))
+
+
 def tell_color(data, key, params):
-    """Tell which of four colors a sample has."""
+    """Report one of four colors for a sample."""
     return Result(codec.decode(data), {"color": int(key) % 4})
 
 
@@ -51,9 +49,6 @@ def unpacked(column, tmp_path):
     for shard in list_shards(column):
         write_loose(tmp_path / "loose", shard)
     return tmp_path / "loose"
-
-
-PICKY = Step(picky, Cue(), report=("color",))
 
 
 def everything(folder):
@@ -67,16 +62,11 @@ def keys(folder):
 
 
 def ledger(folder):
-    """List the rejects of a column or of a folder."""
-    return [line.split("\t")[:2] for line in (folder / LEDGER).read_text().splitlines()[1:]]
+    """List the key and the reason of each reject of a column or of a folder."""
+    return [row[:2] for row in read_ledger(folder / LEDGER)[1:]]
 
 
-def content(folder):
-    """Return the bytes of every file of a folder by name."""
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
-
-
-def test_workers_and_memo_leave_no_trace_in_the_bytes(column, tmp_path):
+def test_workers_and_memo_change_no_byte(column, tmp_path):
     cache = tmp_path / "cache"
     process(DRAW, column, tmp_path / "inline", cache=cache)
     process(DRAW, column, tmp_path / "memo", cache=cache)
@@ -84,15 +74,15 @@ def test_workers_and_memo_leave_no_trace_in_the_bytes(column, tmp_path):
     assert content(tmp_path / "inline") == content(tmp_path / "memo") == content(tmp_path / "workers")
 
 
-def test_a_step_is_the_library_call_on_every_sample(column, tmp_path):
+def test_a_run_applies_the_operator_to_every_sample(column, tmp_path):
     report = process(DRAW, column, tmp_path / "out", cache=tmp_path / "cache")
     made = everything(tmp_path / "out")
     assert [int(sample.key) for sample in made] == list(range(1, 9))
     for sample in made:
         drawn = sketch.draw_sketch(picture(int(sample.key)), Sketch())
         np.testing.assert_array_equal(codec.decode(sample.picture)[..., 0], drawn)
-    told = [round(sample.metadata["complexity"], 2) for sample in made]
-    assert sorted(report.counts["complexity"].elements()) == sorted(told)
+    reported = [round(sample.metadata["complexity"], 2) for sample in made]
+    assert sorted(report.counts["complexity"].elements()) == sorted(reported)
 
 
 def test_folders_of_pictures_give_the_same_pictures_as_shards(column, tmp_path):
@@ -106,18 +96,7 @@ def test_folders_of_pictures_give_the_same_pictures_as_shards(column, tmp_path):
             assert (tmp_path / "drawn" / f"{sample.key}.png").read_bytes() == sample.picture
 
 
-def test_facts_are_carried_only_when_asked_for(column, tmp_path):
-    for carry in (False, True):
-        step = Step(cue.make_cue, Cue(), carry=carry)
-        process(step, column, tmp_path / "out", cache=tmp_path / "cache")
-        first = next(iter(list_shards(tmp_path / "out")[0]))
-        assert first.metadata == ({"family": first.key} if carry else {}) | {
-            "method": "gaussian",
-            "sigma": 20.0,
-        }
-
-
-def test_bad_pictures_are_counted_and_named_and_their_neighbors_survive(column, tmp_path):
+def test_bad_pictures_are_counted_and_listed_and_the_others_kept(column, tmp_path):
     report = process(PICKY, column, tmp_path / "out", cache=tmp_path / "cache")
     assert (report.taken, report.written, report.rejected) == (8, 6, {"gray": 2})
     assert ledger(tmp_path / "out") == [["000000003", "gray"], ["000000006", "gray"]]
@@ -126,13 +105,13 @@ def test_bad_pictures_are_counted_and_named_and_their_neighbors_survive(column, 
     assert (seal["taken"], seal["written"], seal["rejected"]) == (8, 6, {"gray": 2})
 
 
-def fussy(told):
-    """Judge by what is told: the third color is out of fashion."""
-    return "odd" if told["color"] == 2 else ""
+def fussy(reported):
+    """Reject one color."""
+    return "odd" if reported["color"] == 2 else ""
 
 
 @pytest.mark.parametrize("loose", [False, True])
-def test_what_is_judged_by_what_is_told_is_left_out_with_its_reason_and_shown(column, tmp_path, loose):
+def test_a_judged_sample_is_in_the_ledger_and_among_the_examples(column, tmp_path, loose):
     source = unpacked(column, tmp_path) if loose else column
     for dest in ("fresh", "from memo"):
         report = process(PICKY, source, tmp_path / dest, cache=tmp_path / "cache", judge=fussy, workers=2)
@@ -145,7 +124,7 @@ def test_what_is_judged_by_what_is_told_is_left_out_with_its_reason_and_shown(co
         np.testing.assert_array_equal(codec.decode(shown), picture(2))
 
 
-def test_only_ten_pictures_are_shown_of_a_reason(tmp_path):
+def test_a_reason_has_ten_examples(tmp_path):
     column = make_column(tmp_path / "in", [f"{4 * n + 2:09d}" for n in range(1, 40)])
     keep = Step(tell_color, Cue(), report=("color",))
     with pytest.raises(Halt, match="odd 39"):
@@ -164,7 +143,7 @@ def test_only_ten_pictures_are_shown_of_a_reason(tmp_path):
 
 
 @pytest.mark.parametrize("loose", [False, True])
-def test_of_duplicates_the_first_stays(column, tmp_path, loose):
+def test_the_first_of_several_duplicates_is_kept(column, tmp_path, loose):
     source = unpacked(column, tmp_path) if loose else column
     report = process(PICKY, source, tmp_path / "out", cache=tmp_path / "cache", distinct="color", workers=2)
     assert keys(tmp_path / "out") == ["000000001", "000000002", "000000004", "000000007"]
@@ -174,7 +153,7 @@ def test_of_duplicates_the_first_stays(column, tmp_path, loose):
     )
 
 
-def test_too_many_rejects_stop_the_run_without_a_seal_and_say_where_to_look(column, tmp_path):
+def test_too_many_rejects_leave_no_seal_and_an_error_that_names_the_ledger(column, tmp_path):
     with pytest.raises(
         Halt, match=r"2 of 8 pictures were rejected \(gray 2\), .* of 20 %: see .*rejects.tsv"
     ):
@@ -184,7 +163,7 @@ def test_too_many_rejects_stop_the_run_without_a_seal_and_say_where_to_look(colu
     process(PICKY, column, tmp_path / "out", cache=tmp_path / "cache", tolerance=25.0)
 
 
-def test_a_run_that_keeps_nothing_is_a_failure(tmp_path):
+def test_a_run_that_rejects_everything_fails(tmp_path):
     files.write(tmp_path / "in" / "1.png", b"broken")
     with pytest.raises(Halt, match=r"1 of 1 pictures were rejected \(cannot decode 1\): see .*rejects.tsv"):
         process(DRAW, tmp_path / "in", tmp_path / "out", cache=tmp_path / "cache")
@@ -197,130 +176,6 @@ def test_a_column_is_not_written_over_itself(column, tmp_path):
     assert content(column) == before
 
 
-def noted(data, key, params):
-    """Note on disk that a sample is made; every fifth is bad."""
-    with Path(os.environ["NOTES"]).open("a") as notes:
-        notes.write(f"{key}\n")
-    if int(key) % 5 == 0:
-        raise BadImage("gray")
-    return Result(codec.decode(data), {"key": key})
-
-
-@pytest.fixture
-def made(tmp_path, monkeypatch):
-    """Return what lists the samples that were made since it was last asked."""
-    monkeypatch.setenv("NOTES", str(tmp_path / "notes"))
-
-    def since():
-        notes = (tmp_path / "notes").read_text().split() if (tmp_path / "notes").exists() else []
-        (tmp_path / "notes").unlink(missing_ok=True)
-        return sorted(map(int, notes))
-
-    return since
-
-
-def test_only_what_is_new_is_made_when_shards_grow_split_or_move(tmp_path, made):
-    step, cache = Step(noted, Cue()), tmp_path / "cache"
-    few = make_column(tmp_path / "few", [f"{n:09d}" for n in range(2, 30, 2)], per_shard=4)
-    more = make_column(tmp_path / "more", [f"{n:09d}" for n in range(1, 30)], per_shard=7)
-    process(step, few, tmp_path / "out", cache=cache)
-    assert made() == list(range(2, 30, 2))
-    process(step, more, tmp_path / "out", cache=cache, workers=2)
-    assert made() == list(range(1, 30, 2))
-    process(step, more, tmp_path / "anew", cache=tmp_path / "other")
-    assert content(tmp_path / "out") == content(tmp_path / "anew")
-    made()
-    process(step, few, tmp_path / "out", cache=cache)
-    process(replace(step, params=Cue(sigma=3.0)), few, tmp_path / "out", cache=cache)
-    process(step, few, tmp_path / "out", cache=cache)
-    assert made() == list(range(2, 30, 2))  # for the other parameter alone
-
-
-def test_a_judge_that_changes_makes_nothing_again(column, tmp_path, made):
-    cache = tmp_path / "cache"
-    for judge, written in ((accept_all, 7), (nobody_but_the_first, 1), (accept_all, 7)):
-        report = process(
-            Step(noted, Cue(), report=("key",)), column, tmp_path / "out", cache=cache, judge=judge
-        )
-        assert report.written == written
-    assert made() == list(range(1, 9))
-
-
-def nobody_but_the_first(told):
-    """Judge by the key."""
-    return "late" if int(told["key"]) > 1 else ""
-
-
-def test_a_sample_of_the_memo_whose_bytes_have_changed_is_made_again(tmp_path, made):
-    step, cache = Step(noted, Cue()), tmp_path / "cache"
-    process(step, make_column(tmp_path / "few", ["000000001", "000000002"]), tmp_path / "out", cache=cache)
-    [path] = cache.rglob("*.tar")
-    data = bytearray(path.read_bytes())
-    data[600] ^= 1  # in the picture of the first
-    path.write_bytes(data)
-    made()
-    more = make_column(tmp_path / "more", ["000000001", "000000002", "000000003"])
-    process(step, more, tmp_path / "out", cache=cache)
-    assert made() == [1, 3]
-    process(step, more, tmp_path / "anew", cache=tmp_path / "other")
-    assert content(tmp_path / "out") == content(tmp_path / "anew")
-
-
-def test_a_damaged_table_of_the_memo_is_said_in_a_sentence(column, tmp_path):
-    files.write(tmp_path / "cache" / "steps" / "made.sqlite", b"nonsense" * 1000)
-    with pytest.raises(Halt, match=r"made.sqlite is damaged .*: delete it, it is made anew"):
-        process(DRAW, column, tmp_path / "out", cache=tmp_path / "cache")
-
-
-@pytest.mark.parametrize(
-    "code", [sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE]
-)
-def test_a_full_disk_under_the_table_of_the_memo_is_no_damage(monkeypatch, tmp_path, code):
-    def fail(*given, **settings):
-        error = sqlite3.OperationalError("disk I/O error")
-        error.sqlite_errorcode = code
-        raise error
-
-    monkeypatch.setattr(sqlite3, "connect", fail)
-    with pytest.raises(OSError, match=r"No space left on device: .*made\.sqlite"), open_table(tmp_path):
-        pass
-
-
-def test_parameters_and_code_are_part_of_the_fingerprint(monkeypatch, tmp_path):
-    assert DRAW.fingerprint() == Step(sketch.make_sketch, Sketch(), report=("complexity",)).fingerprint()
-    assert (
-        DRAW.fingerprint()
-        != Step(sketch.make_sketch, Sketch(blocksize=9), report=("complexity",)).fingerprint()
-    )
-    before = DRAW.fingerprint()
-    edited = tmp_path / "edited.py"
-    edited.write_text("changed = True")
-    monkeypatch.setattr(codehash, "source_files", lambda module: (edited,))
-    assert DRAW.fingerprint() != before
-
-
-def test_a_damaged_memo_is_made_again(column, tmp_path):
-    cache = tmp_path / "cache"
-    process(DRAW, column, tmp_path / "out", cache=cache)
-    whole = content(tmp_path / "out")
-    for path in cache.rglob("*.tar"):
-        data = path.read_bytes()
-        path.unlink()
-        path.write_bytes(data[:-100])
-    process(DRAW, column, tmp_path / "out", cache=cache)
-    assert content(tmp_path / "out") == whole
-
-
-def test_metrics_summarize_what_is_told(column, tmp_path):
-    report = process(PICKY, column, tmp_path / "out", cache=tmp_path / "cache")
-    assert report.metrics("color") == {
-        "taken": 8,
-        "written": 6,
-        "rejected": {"gray": 2},
-        "color": {"mean": 1.1667, "median": 1.0},
-    }
-
-
 def test_ticks_count_up_to_every_sample(column, tmp_path):
     ticks = []
     process(DRAW, column, tmp_path / "out", cache=tmp_path / "cache", tick=lambda *t: ticks.append(t))
@@ -328,18 +183,18 @@ def test_ticks_count_up_to_every_sample(column, tmp_path):
 
 
 def mortal(data, key, params):
-    """Die as a worker does that the system kills."""
+    """Die like a worker that the system kills."""
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def test_a_killed_worker_is_said_in_a_sentence(column, tmp_path):
+def test_a_killed_worker_is_reported(column, tmp_path):
     with pytest.raises(Halt, match="a worker was killed"):
         process(Step(mortal, Cue()), column, tmp_path / "out", cache=tmp_path / "cache", workers=2)
     assert not (tmp_path / "out" / SEAL).exists()
 
 
 def greedy(data, key, params):
-    """Ask for more memory than there is for the seventh sample, of the library that the caller names."""
+    """Ask a library for more memory than there is, for the seventh sample."""
     if int(key) == 7 and os.environ["GREED"] == "NumPy":
         np.empty(1 << 50, np.uint8)
     if int(key) == 7 and os.environ["GREED"] == "OpenCV":
@@ -348,9 +203,7 @@ def greedy(data, key, params):
 
 
 @pytest.mark.parametrize(("library", "workers"), [("NumPy", 1), ("OpenCV", 1), ("NumPy", 2)])
-def test_out_of_memory_is_said_in_a_sentence_and_the_next_run_goes_on(
-    column, tmp_path, monkeypatch, library, workers
-):
+def test_out_of_memory_is_reported_and_the_next_run_goes_on(column, tmp_path, monkeypatch, library, workers):
     monkeypatch.setenv("GREED", library)
     with pytest.raises(Halt, match=r"^out of memory on 000000007: use fewer --workers, or more memory, then"):
         process(Step(greedy, Cue()), column, tmp_path / "out", cache=tmp_path / "cache", workers=workers)
@@ -370,7 +223,7 @@ def test_another_failure_of_opencv_is_a_bug(column, tmp_path):
 
 
 def blunder(data, key, params):
-    """Give OpenCV what it cannot work on."""
+    """Give OpenCV an empty picture."""
     return cv2.cvtColor(np.empty((0, 0, 3), np.uint8), cv2.COLOR_RGB2GRAY), {}
 
 
@@ -392,7 +245,7 @@ def test_a_killed_run_leaves_no_seal_and_no_worker_and_the_next_run_completes_it
     assert content(tmp_path / "out") == content(tmp_path / "whole")
 
 
-def test_what_an_earlier_run_left_behind_is_gone(column, tmp_path):
+def test_files_of_an_earlier_run_are_removed(column, tmp_path):
     process(DRAW, column, tmp_path / "out", cache=tmp_path / "cache")
     few = make_column(tmp_path / "few", ["000000001"])
     process(DRAW, few, tmp_path / "out", cache=tmp_path / "cache")
@@ -401,53 +254,3 @@ def test_what_an_earlier_run_left_behind_is_gone(column, tmp_path):
     files.write(tmp_path / "out" / "000009.tar", b"stale")
     process(DRAW, few, tmp_path / "out", cache=tmp_path / "cache")
     assert not (tmp_path / "out" / "000009.tar").exists()
-
-
-CLEAN = Step(clean.make_color, clean.PixelParams.of(Clean(side=16)), carry=True, extra="sketch")
-OWN = Step(sketch.make_sketch, Sketch(method="own"), report=("complexity",), extra="sketch")
-
-
-def make_pairs(folder, suffixes):
-    """Write and seal a column of one shard: a picture for each suffix of an own sketch, which may be none."""
-    listed = []
-    for number, suffix in enumerate(suffixes, 1):
-        members = {"png": png.encode_png(picture(number)), "json": files.dumps({"family": "1"})}
-        if suffix:
-            members[suffix] = png.encode_png(picture(number)[..., 0])
-        listed.append(Sample(f"{number:09d}", members))
-    seal_column(folder, [write_shard(folder / "000000.tar", listed)], len(listed), {})
-    return folder
-
-
-def test_own_sketches_go_through_to_a_column_of_their_own(tmp_path):
-    column = make_pairs(tmp_path / "in", ["sketch.png", "sketch.jpg"])
-    process(CLEAN, column, tmp_path / "color", cache=tmp_path / "cache")
-    process(OWN, tmp_path / "color", tmp_path / "own", cache=tmp_path / "cache")
-    process(Step(cue.make_cue, Cue()), tmp_path / "color", tmp_path / "cue", cache=tmp_path / "cache")
-    colors, sketches, cues = (list(list_shards(tmp_path / name)[0]) for name in ("color", "own", "cue"))
-    assert len(colors) == len(sketches) == 2
-    for number, (color, own, other) in enumerate(zip(colors, sketches, cues, strict=True), 1):
-        assert list(color.members) == ["png", "sketch.png", "json"]
-        assert color.metadata["family"] == "1"
-        np.testing.assert_array_equal(codec.decode(color.picture), pixels.square(picture(number), 16))
-        assert list(own.members) == list(other.members) == ["png", "json"]
-        assert own.picture == color.members["sketch.png"] != other.picture
-        np.testing.assert_array_equal(
-            codec.decode(own.picture)[..., 0], pixels.square(picture(number)[..., 0], 16)
-        )
-
-
-def test_own_sketches_leave_no_trace_in_the_pictures_beside_them(tmp_path):
-    for name, suffix in (("with", "sketch.png"), ("without", "")):
-        process(
-            CLEAN, make_pairs(tmp_path / f"{name}-in", [suffix]), tmp_path / name, cache=tmp_path / "cache"
-        )
-    beside, alone = (next(iter(list_shards(tmp_path / name)[0])) for name in ("with", "without"))
-    assert alone.members["png"] == beside.members["png"]
-    assert alone.metadata == beside.metadata | {"lines": alone.metadata["lines"]}
-
-
-def test_a_picture_without_its_own_sketch_is_not_in_their_column(tmp_path):
-    column = make_pairs(tmp_path / "in", ["sketch.png", "", "sketch-b7.png"])
-    process(OWN, column, tmp_path / "own", cache=tmp_path / "cache")
-    assert ledger(tmp_path / "own") == [["000000002", "no sketch"], ["000000003", "no sketch"]]

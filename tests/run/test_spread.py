@@ -1,4 +1,4 @@
-"""Units of work: what is done elsewhere comes back in order, and leaves the caller as it was."""
+"""Results come back in the order of the units, and workers leave the caller as it was."""
 
 import os
 import sys
@@ -12,20 +12,20 @@ import pytest
 from pipeline.run.spread import spread
 
 
-def late(seconds):
-    """Take some time."""
+def sleep(seconds):
+    """Sleep."""
     time.sleep(seconds)
     return seconds
 
 
 def threads(unit):
-    """Tell how many threads linear algebra and OpenCV may use here."""
+    """Return the numbers of threads that linear algebra and OpenCV may use here."""
     return os.environ.get("OPENBLAS_NUM_THREADS"), cv2.getNumThreads()
 
 
 def faults(unit):
-    """Fill and free the memory of a picture's arrays; count the pages that this process ever got."""
-    import resource  # which not every system has
+    """Fill and free the memory of a picture's arrays; return the page faults of this process so far."""
+    import resource  # not every system has it
 
     arrays = [np.ones(3 << 19, np.uint8) for _ in range(8)]
     del arrays
@@ -35,7 +35,7 @@ def faults(unit):
 @pytest.mark.parametrize("workers", [1, 2])
 def test_results_come_in_the_order_of_the_units(workers):
     units = [0.3, 0.0, 0.2, 0.1]
-    assert [*spread(late, units, workers)] == units
+    assert [*spread(sleep, units, workers)] == units
 
 
 def test_workers_compute_in_one_thread_and_the_caller_as_before(monkeypatch):
@@ -46,7 +46,7 @@ def test_workers_compute_in_one_thread_and_the_caller_as_before(monkeypatch):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have another malloc")
 @pytest.mark.parametrize("workers", [1, 2])
-def test_memory_that_was_freed_is_used_again_without_asking_the_system(workers):
+def test_freed_memory_is_reused_without_page_faults(workers):
     got = defaultdict(list)
     for process, pages in spread(faults, [None] * 12, workers):
         got[process].append(pages)
