@@ -19,9 +19,10 @@ test: .venv  ## run the tests
 proof: .venv  ## run the slow proofs: kills at random, ten thousand mutilated files, pictures learned by heart
 	pytest -q -m slow
 
-lint: .venv  ## check style and formatting
+lint: .venv  ## check style, formatting and types
 	ruff check
 	ruff format --check
+	mypy
 
 docs: .venv  ## write docs/commands.md from the commands
 	python -m stages.manual
