@@ -35,7 +35,7 @@ def main() -> None:
     results = compare.compare_models(given.pairs, folders, params, device=given.device)
     compare.write_comparison(results, given.dest)
     print((given.dest / compare.TABLE_FILE).read_text())
-    behind = [result.name for result in results if result.found.summary["gain"]["mean"] <= 0]
+    behind = [result.name for result in results if result.evaluation.summary["gain"]["mean"] <= 0]
     sys.exit(f"below its own baseline: {', '.join(behind)}" if behind else 0)
 
 

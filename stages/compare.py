@@ -24,5 +24,5 @@ def compare(
     with progress("compare") as tick:
         results = comparing.compare_models(pairs, models, evaluate, device=device, tick=tick)
     comparing.write_comparison(results, to)
-    gains = ", ".join(f"{result.name} {result.found.summary['gain']['mean']:+.2f} dB" for result in results)
+    gains = ", ".join(f"{each.name} {each.evaluation.summary['gain']['mean']:+.2f} dB" for each in results)
     typer.echo(f"compare: {len(results)} models against their best baselines: {gains}; see {to}")

@@ -25,16 +25,16 @@ def evaluate(
     device: Device = "auto",
 ) -> None:
     """Measure a colorizer on the test split, next to baselines that need no model."""
-    from pipeline.evaluation import protocol
+    from pipeline.evaluation import protocol, summary
 
     with progress("evaluate") as tick:
         result = protocol.evaluate_model(pairs, model, evaluate, device=device, tick=tick)
     if metrics:
         files.write_json(metrics, result.summary)
     if table:
-        files.write(table, protocol.to_parquet(result.rows))
+        files.write(table, summary.to_parquet(result.rows))
     if scatter:
-        files.write(scatter, protocol.scatter_table(result.rows).encode())
+        files.write(scatter, summary.scatter_table(result.rows).encode())
     if sheet:
         rows = [sheets.Strip("", [(p, name) for name, p in row.items()]) for row in result.pictures.values()]
         files.write(sheet, png.encode_png(sheets.contact_sheet(rows, side=result.summary["side"])))

@@ -11,6 +11,7 @@ import pytest
 from pipeline import files
 from pipeline.images import png
 from pipeline.operators import warp
+from pipeline.operators.hashes import NO_HASH
 from pipeline.params import Reference
 from pipeline.run.process import Execution, Policy, run_step
 from pipeline.shards import column
@@ -50,6 +51,15 @@ def make_column(folder, keys, per_shard=3, suffix="png", **facts):
         listed.append(column.write_shard(folder / f"{start // per_shard:06d}.tar", made))
     column.seal_column(folder, listed, len(keys), {})
     return folder
+
+
+def clustered_hashes(seed, centers, copies, flips):
+    """Make distinct hashes, uint8 (N, B): copies of random centers, each with up to `flips` bits flipped."""
+    random = np.random.default_rng(seed)
+    made = random.integers(0, 256, (centers, len(NO_HASH)), np.uint8).repeat(copies, axis=0)
+    ranks = random.random((len(made), 8 * len(NO_HASH))).argsort(axis=1)
+    made ^= np.packbits(ranks < random.integers(0, flips + 1, (len(made), 1)), axis=1)
+    return np.unique(made, axis=0)
 
 
 def sample(number: int, side: int = SIDE, reference: Reference | None = None) -> Sample:

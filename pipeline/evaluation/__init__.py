@@ -1,1 +1,1 @@
-"""The protocol of evaluation, its measures, and the comparison of models."""
+"""The evaluation protocol, its measures, and the comparison of models."""

@@ -1,50 +1,49 @@
-"""The protocol: measure a colorizer, and baselines that need no model, in up to three conditions.
+"""The protocol: measure a colorizer, and baselines that need no model, under up to three conditions.
 
-`paired`: the guide is made from the picture itself, as it was packed. `different`, for systems that take a
-reference: the reference is another picture of the test split. `unseen`: paired, with a kind of sketches on
+`paired`: the guide is made from the picture itself, as packed. `different`, for systems that take a
+reference: the reference is another picture of the test split. `unseen`: paired, with a kind of sketch on
 which the model was not trained.
 """
 
 import json
-import math
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from io import BytesIO
-from itertools import chain, count
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
-import pyarrow
 import torch
-from pyarrow import parquet
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from pipeline import systems
 from pipeline.batches.dataset import Pairs, to_array
 from pipeline.batches.loader import single_pass
-from pipeline.evaluation import learned, measures
-from pipeline.evaluation.learned import LearnedMeasures
+from pipeline.evaluation import measures
+from pipeline.evaluation.learned import POOL_LEAST, LearnedMeasures, load_measures
+from pipeline.evaluation.summary import GOAL, MODEL, Features, Row, psnr_gain, summarize
 from pipeline.models.folder import load_model
 from pipeline.models.tiles import infer_tiled
-from pipeline.operators import cue
-from pipeline.params import Evaluate
+from pipeline.operators.cue import params_from_metadata
+from pipeline.params import Cue, Evaluate
 from pipeline.progress import Tick, quiet
 
-MODEL, GOAL = "model", "goal"  # who made pictures; all others are baselines
 GUIDES = ("cue", "reference", "mask")
 TINTED_GOAL = "tinted original"  # the goal where references were tinted before they were bent
+
+Pictures = dict[str, np.ndarray]  # uint8, by name
 
 
 @dataclass
 class Evaluation:
     """The result: rows of numbers, their summary, and some of the pictures by key and name."""
 
-    rows: list[dict] = field(default_factory=list)
-    summary: dict = field(default_factory=dict)
-    pictures: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
+    rows: list[Row] = field(default_factory=list)
+    summary: dict[str, Any] = field(default_factory=dict)
+    pictures: dict[str, Pictures] = field(default_factory=lambda: defaultdict(dict))
 
 
 @dataclass(frozen=True)
@@ -53,8 +52,8 @@ class ColoredSample:
 
     key: str
     goal: np.ndarray
-    given: dict[str, np.ndarray]
-    pictures: dict[str, np.ndarray]
+    given: Pictures
+    pictures: Pictures
 
 
 class OtherReferences(Dataset):
@@ -66,107 +65,80 @@ class OtherReferences(Dataset):
     def __len__(self) -> int:
         return len(self.pairs)
 
-    def __getitem__(self, number: int) -> dict:
-        """Read a sample in levels, as packed; its goal is its own color."""
+    def __getitem__(self, number: int) -> dict[str, Tensor | str]:
+        """Read a sample as uint8, as packed; its goal is its own color."""
         own, other = self.pairs.entries[number], self.pairs.entries[self.order[number]]
-        found = {"color": own.picture("color"), "sketch": own.picture(self.pairs.sketches[0])[..., 0]}
-        found["reference"] = other.picture("color")
-        return {"key": own.key} | {name: torch.from_numpy(levels) for name, levels in found.items()}
-
-
-@dataclass
-class Condition:
-    """A condition: its samples, and what was measured on them so far.
-
-    `features` are those of Inception, each (1, 2048), by who made the picture; `pictures` are those to show.
-    """
-
-    name: str
-    samples: Dataset
-    rows: list[dict] = field(default_factory=list)
-    features: dict[str, list[Tensor]] = field(default_factory=lambda: defaultdict(list))
-    pictures: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
+        levels = {"color": own.picture("color"), "sketch": own.picture(self.pairs.sketches[0])[..., 0]}
+        levels["reference"] = other.picture("color")
+        return {"key": own.key} | {name: torch.from_numpy(each) for name, each in levels.items()}
 
 
 def evaluate_model(
-    data: Path,
-    folder: Path,
-    params: Evaluate,
-    *,
-    batch: int = 8,
-    device: str = "cpu",
-    tick: Tick = quiet,
+    data: Path, folder: Path, params: Evaluate, *, batch: int = 8, device: str = "cpu", tick: Tick = quiet
 ) -> Evaluation:
     """Measure the model in `folder`, and the baselines, on the test split of the packed dataset `data`.
 
-    Each row holds the numbers of one picture, by the model or by a baseline (`by`), in one condition, and the
-    artist of the original, or "" if unknown: see measures.py. The summary holds, for each condition and for
-    each `by`, the mean of each measure with its 95 % bootstrap interval, and FID and KID of all pictures;
-    `psnr_gain`, with its interval, is by how many dB the paired PSNR of the model exceeds that of the best
-    baseline. `own` says whether the model was trained on this dataset, `vgg` with whose features;
-    `lpips_sha256` and `inception_sha256` name the weights of those measures; `absent` gives the reason for
-    each condition and measure that is missing. After each picture `tick` gets how many are done, and of how
-    many. Raise Halt if the model or the dataset cannot be used.
+    Each row holds the measures of one picture, by the model or by a baseline (`by`), under one condition, and
+    the artist of the original ("" if unknown). The summary holds, for each condition and each `by`, the mean
+    of each measure with its 95 % bootstrap interval, and FID and KID of all pictures. `gain` is by how many
+    dB the paired PSNR of the model exceeds that of the best baseline. `own` says whether the model was
+    trained on this dataset, `vgg` with which VGG; `lpips_sha256` and `inception_sha256` name the weights of
+    those measures; `absent` gives the reason for each condition and measure that is missing. After each
+    picture `tick` gets the number done and the total. Raise Halt if the model or the dataset cannot be used.
     """
     generator, config = load_model(folder, device)
-    columns = systems.system(config["system"]).columns
-    pairs = Pairs(data, "test", config["sketch"].split(",")[0], columns)
-    judges = learned.load_measures(params.lpips, params.inception, device)
+    pairs = Pairs(data, "test", config["sketch"].split(",")[0], systems.system(config["system"]).columns)
+    learned = load_measures(params.lpips, params.inception, device)
     conditions, absent = plan_conditions(pairs, data, config, params)
-    absent |= missing_measures(pairs, judges)
-    cued = pairs.facts.get("cue", {})
+    absent |= missing_measures(pairs, learned)
+    cue = params_from_metadata(pairs.metadata.get("cue", {}))
     artists = {entry.key: json.loads(entry.read("json")).get("artist", "") for entry in pairs.entries}
     picked = {pairs.entries[int(number)].key for number in np.linspace(0, len(pairs) - 1, params.rows)}
     done, total = count(1), len(pairs) * len(conditions)
-    for condition in conditions:
-        for shot in color_samples(generator, config, condition.samples, batch):
-            facts = {"condition": condition.name, "key": shot.key, "artist": artists[shot.key]}
-            condition.rows += [facts | row for row in measure_sample(shot, judges, cued)]
+    result = Evaluation(summary=describe_evaluation(config, pairs, learned))
+    for condition, samples in conditions.items():
+        rows: list[Row] = []
+        features: Features = defaultdict(list)
+        for sample in color_samples(generator, config, samples, batch):
+            origin = {"condition": condition, "key": sample.key, "artist": artists[sample.key]}
+            rows += [origin | row for row in measure_sample(sample, learned, cue)]
             if "fid" not in absent:
-                for by, picture in ({GOAL: shot.goal} | shot.pictures).items():
-                    condition.features[by].append(judges.describe([picture]))
-            if shot.key in picked:
-                condition.pictures[shot.key] = pictures_to_show(condition.name, shot)
+                for by, picture in ({GOAL: sample.goal} | sample.pictures).items():
+                    features[by].append(learned.inception_features([picture]))
+            if sample.key in picked:
+                result.pictures[sample.key] |= pictures_to_show(condition, sample)
             tick(next(done), total)
-    rows = [row for condition in conditions for row in condition.rows]
-    summary = {condition.name: summarize(condition, params) for condition in conditions}
-    summary |= description(config, pairs, judges) | {"gain": psnr_gain(rows, params), "absent": absent}
-    return Evaluation(rows, summary, gathered(conditions))
+        result.rows += rows
+        result.summary[condition] = summarize(rows, features, params)
+    result.summary |= {"gain": psnr_gain(result.rows, params), "absent": absent}
+    return result
 
 
-def gathered(conditions: list[Condition]) -> dict[str, dict[str, np.ndarray]]:
-    """Join the pictures to show of all conditions, by key."""
-    found: dict[str, dict[str, np.ndarray]] = defaultdict(dict)
-    for condition in conditions:
-        for key, pictures in condition.pictures.items():
-            found[key] |= pictures
-    return dict(found)
-
-
-def description(config: dict, pairs: Pairs, judges: LearnedMeasures) -> dict:
-    """Return what was measured, on what, and by which weights."""
-    facts = {
+def describe_evaluation(config: dict[str, Any], pairs: Pairs, learned: LearnedMeasures) -> dict[str, Any]:
+    """Return what was evaluated, on which dataset, and by which weights."""
+    vgg = {"": "published", "none": "none"}.get(config["train"]["vgg"], "file")
+    return {
         "system": config["system"],
         "variant": config["variant"],
         "images": len(pairs),
         "side": pairs.side,
-        "vgg": vgg_origin(config),
+        "vgg": vgg if systems.system(config["system"]).vgg else "not in this system",
         "own": config["dataset"] == pairs.fingerprint,
-    }
-    return facts | {f"{name}_sha256": weights for name, weights in judges.weights.items()}
+    } | {f"{name}_sha256": weights for name, weights in learned.weights.items()}
 
 
 def plan_conditions(
-    pairs: Pairs, data: Path, config: dict, params: Evaluate
-) -> tuple[list[Condition], dict[str, str]]:
-    """Return the conditions that a system allows, and the reasons why others are absent."""
-    conditions, absent, columns = [Condition("paired", pairs)], {}, pairs.columns
+    pairs: Pairs, data: Path, config: dict[str, Any], params: Evaluate
+) -> tuple[dict[str, Dataset], dict[str, str]]:
+    """Return the samples of each condition that a system allows, and the reasons why others are absent."""
+    conditions: dict[str, Dataset] = {"paired": pairs}
+    absent, columns = {}, pairs.columns
     if "reference" not in columns:
         absent["different"] = f"{config['system']} takes no reference"
     elif len(pairs) < 2:
         absent["different"] = "the test split has one picture"
     else:
-        conditions.append(Condition("different", OtherReferences(pairs, params.seed)))
+        conditions["different"] = OtherReferences(pairs, params.seed)
     if "mask" in columns:
         absent["unseen"] = f"{config['system']} takes no sketch"
     elif not params.unseen:
@@ -176,14 +148,24 @@ def plan_conditions(
     elif not all(f"sketch-{params.unseen}.png" in entry.members for entry in pairs.entries):
         absent["unseen"] = f"the dataset has no sketches {params.unseen}"
     else:
-        conditions.append(Condition("unseen", Pairs(data, "test", params.unseen, columns)))
+        conditions["unseen"] = Pairs(data, "test", params.unseen, columns)
     return conditions, absent
 
 
+def missing_measures(pairs: Pairs, learned: LearnedMeasures) -> dict[str, str]:
+    """Return the reason for each measure that is absent."""
+    absent = dict(learned.absent)
+    if pairs.side < measures.MS_SSIM_LEAST:
+        absent["ms_ssim"] = f"a side of {pairs.side} is below {measures.MS_SSIM_LEAST}"
+    if len(pairs) < POOL_LEAST:
+        absent |= dict.fromkeys(("fid", "kid"), "the test split has one picture")
+    return absent
+
+
 def color_samples(
-    generator: nn.Module, config: dict, dataset: Dataset, batch: int
+    generator: nn.Module, config: dict[str, Any], dataset: Dataset, batch: int
 ) -> Iterator[ColoredSample]:
-    """Color the samples of a condition."""
+    """Color samples with the model, and with the baselines."""
     system = systems.system(config["system"])
     for samples in single_pass(dataset, batch, workers=0):
         results, goals = infer_tiled(generator, config, samples), system.goal(samples)
@@ -196,146 +178,57 @@ def color_samples(
             yield ColoredSample(key, to_array(goals[number]), given, pictures)
 
 
-def baselines(given: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Return what needs no model: the guide as it is, the guide under the lines, the picture in gray."""
+def baselines(given: Pictures) -> Pictures:
+    """Return results that need no model: the guide itself, the guide under the lines, the picture in gray."""
     lines = given["sketch"][..., None] / 255
-    rivals: dict[str, np.ndarray] = {}
+    results: Pictures = {}
     for name in ("cue", "reference"):
         if name in given:
-            rivals |= {
-                name: given[name],
-                f"{name}_times_sketch": np.rint(given[name] * lines).astype(np.uint8),
-            }
+            results[name] = given[name]
+            results[f"{name}_times_sketch"] = np.rint(given[name] * lines).astype(np.uint8)
     if "mask" in given:
-        rivals["gray"] = np.repeat(cv2.cvtColor(given["color"], cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
-    return rivals
+        results["gray"] = np.repeat(cv2.cvtColor(given["color"], cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
+    return results
 
 
-def measure_sample(shot: ColoredSample, judges: LearnedMeasures, cued: dict) -> list[dict]:
-    """Compare each picture with the goal and the inputs: a row of numbers each.
+def measure_sample(sample: ColoredSample, learned: LearnedMeasures, cue: Cue) -> list[Row]:
+    """Compare each picture with the goal and the inputs, and return a row of measures for each.
 
-    A measure that is not defined for the sample is None. `colors` are compared with the reference if there is
-    one, else with the goal. `cued` are the parameters of the cues in the dataset.
+    A measure that is not defined for the sample is None. `colors` compares with the reference if there is
+    one, otherwise with the goal. `cue` holds the parameters of the cues in the dataset.
     """
-    rows, given, goal = [], shot.given, shot.goal
-    for by, picture in shot.pictures.items():
-        numbers: dict[str, float | None] = {
+    rows, given, goal = [], sample.given, sample.goal
+    for by, picture in sample.pictures.items():
+        row: Row = {
+            "by": by,
             "psnr": measures.psnr(goal, picture),
             "ssim": measures.ssim(goal, picture),
             "edges": measures.edge_f1(goal, picture),
             "colors": measures.color_distance(picture, given.get("reference", goal)),
         }
         if min(goal.shape[:2]) >= measures.MS_SSIM_LEAST:
-            numbers["ms_ssim"] = measures.ms_ssim(goal, picture)
-        if "lpips" in judges.networks:
-            numbers["lpips"] = judges.distance(goal, picture)
+            row["ms_ssim"] = measures.ms_ssim(goal, picture)
+        if "lpips" in learned.networks:
+            row["lpips"] = learned.lpips(goal, picture)
         if "cue" in given:
-            numbers["adherence"] = cue_adherence(picture, shot, cued)
+            row["adherence"] = measures.adherence(picture, given["cue"], cue, sample.key)
         if "mask" in given:
-            numbers["inside"] = measures.psnr_inside(goal, picture, given["mask"])
-            numbers["leakage"] = measures.leakage(picture, given["mask"])
-        rows.append({"by": by} | numbers)
+            row["inside"] = measures.psnr_inside(goal, picture, given["mask"])
+            row["leakage"] = measures.leakage(picture, given["mask"])
+        rows.append(row)
     return rows
 
 
-def cue_adherence(picture: np.ndarray, shot: ColoredSample, cued: dict) -> float | None:
-    """Return how well a picture follows its cue; None for a sample whose cue says nothing."""
-    made_by = cue.params_from_metadata(cued)
-    if not measures.is_adherent(made_by, shot.key):
-        return None
-    return measures.adherence(picture, shot.given["cue"], made_by, shot.key)
-
-
-def pictures_to_show(condition: str, shot: ColoredSample) -> dict[str, np.ndarray]:
-    """Return the pictures of a condition for people to see, by caption, in order."""
-    sketch, result = shot.given["sketch"], shot.pictures[MODEL]
+def pictures_to_show(condition: str, sample: ColoredSample) -> Pictures:
+    """Return the pictures of a sample for the contact sheet by caption, in order."""
+    sketch, result = sample.given["sketch"], sample.pictures[MODEL]
     if condition == "different":
-        return {"another reference": shot.given["reference"], "colored by it": result}
+        return {"another reference": sample.given["reference"], "colored by it": result}
     if condition == "unseen":
         return {"another kind of sketch": sketch, "colored from it": result}
-    read = {"gray": shot.pictures["gray"]} if "mask" in shot.given else {"sketch": sketch}
-    guides = {name: shot.given[name] for name in GUIDES if name in shot.given}
-    shown = read | guides | {"colored": result, "original": shot.given["color"]}
-    if np.array_equal(shot.goal, shot.given["color"]):
+    source = {"gray": sample.pictures["gray"]} if "mask" in sample.given else {"sketch": sketch}
+    guides = {name: sample.given[name] for name in GUIDES if name in sample.given}
+    shown = source | guides | {"colored": result, "original": sample.given["color"]}
+    if np.array_equal(sample.goal, sample.given["color"]):
         return shown
-    return shown | {TINTED_GOAL if "reference" in shot.given else GOAL: shot.goal}
-
-
-def summarize(condition: Condition, params: Evaluate) -> dict[str, dict]:
-    """Return, for the model and each baseline, each mean with its interval, and FID and KID."""
-    values: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for row in condition.rows:
-        for name, value in row.items():
-            if type(value) is float:
-                values[row["by"]][name].append(value)
-    summary: dict[str, dict] = {
-        by: {name: estimate(each, params) for name, each in columns.items()} for by, columns in values.items()
-    }
-    if condition.features:
-        for by, numbers in summary.items():
-            numbers |= pooled_distances(condition.features[GOAL], condition.features[by])
-    return summary
-
-
-def estimate(values: list[float], params: Evaluate) -> dict[str, float]:
-    """Return the mean of values and the ends of its interval, to four decimals."""
-    ends = measures.bootstrap_interval(values, params.seed, params.resamples)
-    return dict(zip(("mean", "low", "high"), (round(end, 4) for end in ends), strict=True))
-
-
-def pooled_distances(goals: list[Tensor], made: list[Tensor]) -> dict[str, float]:
-    """Measure FID and KID of all pictures together."""
-    distances = learned.fid_and_kid(torch.cat(goals), torch.cat(made))
-    return {name: round(value, 6) for name, value in distances.items()}
-
-
-def missing_measures(pairs: Pairs, judges: LearnedMeasures) -> dict[str, str]:
-    """Return the reason for each measure that is absent."""
-    absent = dict(judges.absent)
-    if pairs.side < measures.MS_SSIM_LEAST:
-        absent["ms_ssim"] = f"a side of {pairs.side} is below {measures.MS_SSIM_LEAST}"
-    if len(pairs) < learned.POOL_LEAST:
-        absent |= dict.fromkeys(("fid", "kid"), "the test split has one picture")
-    return absent
-
-
-def psnr_gain(rows: list[dict], params: Evaluate) -> dict[str, float]:
-    """Return by how many dB the paired PSNR of the model exceeds that of the best baseline.
-
-    Its interval is that of the differences of each picture, which vary less than the pictures do.
-    """
-    psnr = defaultdict(list)
-    for row in rows:
-        if row["condition"] == "paired":
-            psnr[row["by"]].append(row["psnr"])
-    own = psnr.pop(MODEL)
-    best = max(psnr.values(), key=math.fsum)
-    return estimate([one - other for one, other in zip(own, best, strict=True)], params)
-
-
-def vgg_origin(config: dict) -> str:
-    """Say whose VGG the losses compared: none, the published one, a file, or that the system has none."""
-    if not systems.system(config["system"]).vgg:
-        return "not in this system"
-    return {"": "published", "none": "none"}.get(config["train"]["vgg"], "file")
-
-
-def to_parquet(rows: list[dict]) -> bytes:
-    """Write rows as a Parquet table, each with all columns."""
-    columns = {name: [row.get(name) for row in rows] for name in dict.fromkeys(chain(*rows))}
-    file = BytesIO()
-    parquet.write_table(pyarrow.table(columns), file)
-    return file.getvalue()
-
-
-def scatter_table(rows: list[dict]) -> str:
-    """Write the paired PSNR of every picture, and that of its best baseline, as tab-separated text."""
-    best: dict[str, float] = {}
-    own: dict[str, float] = {}
-    for row in rows:
-        if row["condition"] == "paired" and row["by"] == MODEL:
-            own[row["key"]] = row["psnr"]
-        elif row["condition"] == "paired":
-            best[row["key"]] = max(best.get(row["key"], 0.0), row["psnr"])
-    lines = [f"{key}\t{best[key]:.4f}\t{psnr:.4f}\n" for key, psnr in own.items()]
-    return "key\tbaseline\tpsnr\n" + "".join(lines)
+    return shown | {TINTED_GOAL if "reference" in sample.given else GOAL: sample.goal}

@@ -197,11 +197,11 @@ def describe_splits(census: Census, metrics: Mapping[str, Any]) -> str:
 
 def describe_members(census: Census, params: Mapping[str, dict]) -> str:
     """Describe each member of a sample, and each field of its JSON."""
-    columns = [name for name in census.columns if name in census.facts]
+    columns = [name for name in census.columns if name in census.fields]
     files = [(f"`KEY.{name}.png`", column_meaning(name, params)) for name in census.columns]
     fields = [
         (inline_code(name), field_meaning(name, census))
-        for name in sorted(census.facts)
+        for name in sorted(census.fields)
         if name not in columns
     ]
     if columns:
@@ -235,7 +235,7 @@ def column_meaning(column: str, params: Mapping[str, dict]) -> str:
 
 def field_meaning(name: str, census: Census) -> str:
     """Describe a field of the JSON, with the number of samples that have it if not all do."""
-    count = census.facts[name]
+    count = census.fields[name]
     few = f" ({count:,} of {len(census):,} samples have it)" if count < len(census) else ""
     if found := re.fullmatch(r"complexity(\d+)", name):
         return f"share of black in the threshold sketch at 256 px and blocksize {found[1]}, in percent{few}"

@@ -10,15 +10,7 @@ HUB_SPLITS = {"train": "train", "val": "validation", "test": "test"}  # our name
 HOST_PATTERN = re.compile(
     r"https?://(?:[^/?#@]*@)?((?:[a-z0-9_-]+\.)+[a-z][a-z0-9-]*)(?=[:/?#]|$)", re.IGNORECASE
 )
-PRIVATE_DOMAINS = (
-    ".local",
-    ".localhost",
-    ".lan",
-    ".home",
-    ".internal",
-    ".corp",
-    ".test",
-)  # suffixes of private hosts
+PRIVATE_DOMAINS = (".local", ".localhost", ".lan", ".home", ".internal", ".corp", ".test")
 
 
 @dataclass
@@ -32,22 +24,21 @@ class Census:
     licenses: Counter[str] = field(default_factory=Counter)
     hosts: Counter[str] = field(default_factory=Counter)
     members: Counter[str] = field(default_factory=Counter)
-    facts: Counter[str] = field(default_factory=Counter)
+    fields: Counter[str] = field(default_factory=Counter)  # of the JSON members
 
-    def add(self, facts: Mapping[str, Any], split: str, members: Iterable[str]) -> None:
+    def add(self, metadata: Mapping[str, Any], split: str, members: Iterable[str]) -> None:
         """Count a sample by its metadata, its split, and the suffixes of its members."""
-        artists = set(split_names(facts.get("artist")))
+        artists = set(split_names(metadata.get("artist")))
         self.splits[split] += 1
-        self.ratings[str(facts.get("rating") or "")] += 1
-        self.tags.update(set(split_names(facts.get("tags"))) - artists)
+        self.ratings[str(metadata.get("rating") or "")] += 1
+        self.tags.update(set(split_names(metadata.get("tags"))) - artists)
         self.artists.update(artists or {""})
-        self.licenses[str(facts.get("license") or "unknown")] += 1
-        self.hosts[host_of(facts.get("source"))] += 1
+        self.licenses[str(metadata.get("license") or "unknown")] += 1
+        self.hosts[host_of(metadata.get("source"))] += 1
         self.members.update(list(members))  # Counter would add the values of a mapping
-        self.facts.update({*facts, "split"})
+        self.fields.update({*metadata, "split"})
 
     def __len__(self) -> int:
-        """Return the number of samples."""
         return self.splits.total()
 
     @property
@@ -62,12 +53,12 @@ class Census:
         return sorted(names, key=lambda name: (name != "color", name))
 
 
-def split_names(value: Any) -> list[str]:
+def split_names(value: object) -> list[str]:
     """Return the names in a list, or in a string that separates them by spaces."""
     return [str(each) for each in value] if isinstance(value, list) else str(value or "").split()
 
 
-def host_of(address: Any) -> str:
+def host_of(address: object) -> str:
     """Return the host of a web address; "" for anything else and for a private host."""
     found = HOST_PATTERN.match(str(address))
     host = found.group(1).lower() if found else ""

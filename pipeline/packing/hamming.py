@@ -17,42 +17,44 @@ PAIRS_PER_BLOCK = 1 << 20  # about how many pairs are compared at once
 IndexPairs = tuple[np.ndarray, np.ndarray]  # the first and the second index of each pair, int64 (P,)
 
 
-def near_pairs(hashes: np.ndarray, reach: int) -> Iterator[IndexPairs]:
-    """Yield all pairs of rows of `hashes`, distinct uint8 (N, B), that differ in at most `reach` bits.
+def near_pairs(hashes: np.ndarray, radius: int) -> Iterator[IndexPairs]:
+    """Yield all pairs of rows of `hashes`, distinct uint8 (N, B), that differ in at most `radius` bits.
 
-    Each pair comes once, with either index first. Pairs come in blocks of about BLOCK, so that they need not
-    be in memory together: a thousand hashes near each other make half a million.
+    Each pair comes once, with either index first. The pairs come in blocks of about PAIRS_PER_BLOCK, because
+    they may not fit in memory together: a thousand hashes near each other make half a million pairs.
     """
-    yield from regroup_blocks(compare_candidates(hashes, reach))
+    yield from regroup_blocks(compare_candidates(hashes, radius))
 
 
-def compare_candidates(hashes: np.ndarray, reach: int) -> Iterator[IndexPairs]:
+def compare_candidates(hashes: np.ndarray, radius: int) -> Iterator[IndexPairs]:
     """Yield the near pairs in blocks of any size, without those that an earlier band has yielded."""
     words = hash_words(hashes)
     earlier: list[tuple[np.ndarray, int]] = []
-    for keys, radius in candidate_bands(hashes, reach):
-        for left, right in key_neighbors(keys, radius):
-            close = np.flatnonzero(hamming_distance(words, left, right) <= reach)
+    for keys, band_radius in candidate_bands(hashes, radius):
+        for left, right in key_neighbors(keys, band_radius):
+            close = np.flatnonzero(hamming_distance(words, left, right) <= radius)
             left, right = left[close], right[close]
-            for others, reached in earlier:
-                fresh = np.flatnonzero(np.bitwise_count(others[left] ^ others[right]) > reached)
+            for earlier_keys, earlier_radius in earlier:
+                fresh = np.flatnonzero(
+                    np.bitwise_count(earlier_keys[left] ^ earlier_keys[right]) > earlier_radius
+                )
                 left, right = left[fresh], right[fresh]
             yield left, right
-        earlier.append((keys, radius))
+        earlier.append((keys, band_radius))
 
 
 def regroup_blocks(blocks: Iterable[IndexPairs]) -> Iterator[IndexPairs]:
-    """Concatenate small blocks of pairs into blocks of at least BLOCK pairs; the last may be smaller."""
-    held: list[IndexPairs] = []
+    """Concatenate small blocks of pairs into blocks of at least PAIRS_PER_BLOCK; the last may be smaller."""
+    pending: list[IndexPairs] = []
     size = 0
     for block in blocks:
-        held.append(block)
+        pending.append(block)
         size += len(block[0])
         if size >= PAIRS_PER_BLOCK:
-            yield join_blocks(held)
-            held, size = [], 0
+            yield join_blocks(pending)
+            pending, size = [], 0
     if size:
-        yield join_blocks(held)
+        yield join_blocks(pending)
 
 
 def join_blocks(blocks: list[IndexPairs]) -> IndexPairs:
@@ -69,28 +71,29 @@ def hash_words(hashes: np.ndarray) -> list[np.ndarray]:
 
 def hamming_distance(words: list[np.ndarray], left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """Return the Hamming distances (P,) of the pairs left-right of hashes, given as words."""
-    return sum(
-        (np.bitwise_count(word[left] ^ word[right]) for word in words), start=np.zeros(len(left), np.uint16)
-    )
+    distances = np.zeros(len(left), np.uint16)
+    for word in words:
+        distances += np.bitwise_count(word[left] ^ word[right])
+    return distances
 
 
-def candidate_bands(hashes: np.ndarray, reach: int) -> list[tuple[np.ndarray, int]]:
+def candidate_bands(hashes: np.ndarray, radius: int) -> list[tuple[np.ndarray, int]]:
     """List the bands (N,), each with its radius: how many of its bits may differ for hashes to be compared.
 
-    With B bands, a near pair differs in at most reach // B bits in one of the first (reach mod B) + 1 bands,
-    or in at most one bit less in one of the others. The most selective bands come first: they get the larger
+    With B bands, a near pair differs in at most radius // B bits in one of the first (radius mod B) + 1, or
+    in at most one bit less in one of the others. The most selective bands come first: they get the larger
     radius, which costs most. If the bands would compare more pairs than there are, as they do when most
     hashes are near each other, one empty band compares each pair once.
     """
-    keys, size = hash_bands(hashes), len(hashes)
-    share, rest = divmod(reach, len(keys))
-    everything = [(np.zeros(size, np.int64), 0)]
+    bands, size = hash_bands(hashes), len(hashes)
+    share, rest = divmod(radius, len(bands))
+    all_pairs = [(np.zeros(size, np.int64), 0)]
     if sum(comb(BAND_BITS, ones) for ones in range(share + 1)) > size:
-        return everything  # comparing all pairs costs less than that many masks
-    keys.sort(key=lambda band: np.sum(np.square(np.bincount(band))))
-    chosen = [(band, share if rank <= rest else share - 1) for rank, band in enumerate(keys)]
-    chosen = [(band, radius) for band, radius in chosen if radius >= 0]
-    return everything if sum(band_cost(*each) for each in chosen) > size * (size - 1) // 2 else chosen
+        return all_pairs  # comparing all pairs costs less than trying that many masks
+    bands.sort(key=lambda keys: np.sum(np.square(np.bincount(keys))))
+    chosen = [(keys, share if rank <= rest else share - 1) for rank, keys in enumerate(bands)]
+    chosen = [(keys, band_radius) for keys, band_radius in chosen if band_radius >= 0]
+    return all_pairs if sum(band_cost(*band) for band in chosen) > size * (size - 1) // 2 else chosen
 
 
 def band_cost(keys: np.ndarray, radius: int) -> int:
@@ -107,7 +110,7 @@ def key_bits(keys: np.ndarray) -> int:
 
 
 def hash_bands(hashes: np.ndarray) -> list[np.ndarray]:
-    """Divide the bits that vary between hashes into bands of at most WIDTH bits, each int64 (N,).
+    """Divide the bits that vary between hashes into bands of at most BAND_BITS bits, each int64 (N,).
 
     The bands are interleaved, because neighboring bits are correlated.
     """
@@ -138,9 +141,9 @@ def bit_masks(width: int, radius: int) -> list[int]:
 
 
 def expand_rows(rows: np.ndarray, first: np.ndarray, sizes: np.ndarray) -> Iterator[IndexPairs]:
-    """Pair each row with the `sizes` numbers that begin at its `first`; yield the pairs in blocks of BLOCK.
+    """Pair each row with the `sizes` numbers that begin at its `first`.
 
-    A block is larger by up to the size of one row.
+    Yield the pairs in blocks of PAIRS_PER_BLOCK; a block may exceed that by the size of one row.
     """
     ends = np.cumsum(sizes)
     total = int(ends[-1]) if len(ends) else 0

@@ -1,4 +1,4 @@
-"""Assignment of groups of samples to splits. Adding a group never moves another."""
+"""Assignment of groups to splits by their names: adding a group never moves another."""
 
 from pipeline import chance
 from pipeline.params import Pack
@@ -7,7 +7,7 @@ SPLITS = ("train", "val", "test")
 
 
 def assign_split(group: str, params: Pack) -> str:
-    """Return the split of a group, drawn by the hash of its name: `test`, `val` or `train`."""
+    """Return the split of a group, drawn by a hash of its name."""
     draw = 100 * chance.fraction(params.seed, "split", group)
     if draw < params.test:
         return "test"

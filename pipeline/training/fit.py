@@ -171,7 +171,7 @@ def augmentation(system: System, pairs: Pairs, train: Train) -> AugmentationPoli
     """Return what each epoch draws: references are bent as the system was published, or as the dataset's."""
     reference = system.reference if train.fresh == "published" else None
     if train.fresh == "dataset" and "reference" in system.columns:
-        facts = pairs.facts["reference"]
+        facts = pairs.metadata["reference"]
         reference = Reference(**{name: facts[name] for name in ("grid", "strength", "jitter", "order")})
     return AugmentationPolicy(train.seed, reference, train.flip, train.drop)
 
@@ -182,7 +182,7 @@ def model_config(session: Session, model: Model) -> dict:
     start = learner.train.start
     return asdict(model) | {
         "dataset": pairs.fingerprint,
-        "columns": pairs.facts,
+        "columns": pairs.metadata,
         "side": pairs.side,
         "parameters": {name: count_parameters(network) for name, network in learner.plain._asdict().items()},
         "train": asdict(learner.train),

@@ -65,7 +65,7 @@ def test_webdataset_reads_the_same_keys_and_bytes(pairs):
 
 def test_the_dataset_tells_its_side_and_how_its_columns_were_made(pairs):
     assert pairs.side == SIDE
-    assert pairs.facts == {"cue": {"sigma": 20.0}, "sketch-b7": {"blocksize": 7}}
+    assert pairs.metadata == {"cue": {"sigma": 20.0}, "sketch-b7": {"blocksize": 7}}
 
 
 def test_the_fingerprint_is_that_of_all_shards(tmp_path, pairs):

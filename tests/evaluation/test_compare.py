@@ -1,4 +1,4 @@
-"""Several models on the same pictures: names, one table, one picture, and nothing that is not so."""
+"""Several models on the same pictures: their names, the table, the numbers and the contact sheet."""
 
 import json
 from dataclasses import asdict
@@ -21,7 +21,8 @@ from pipeline.evaluation.compare import (
     comparison_table,
     write_comparison,
 )
-from pipeline.evaluation.protocol import MODEL, Evaluation, evaluate_model
+from pipeline.evaluation.protocol import Evaluation, evaluate_model
+from pipeline.evaluation.summary import MODEL
 from pipeline.images import codec
 from pipeline.models.folder import save_model
 from pipeline.params import Evaluate, Model
@@ -41,7 +42,7 @@ def folder(tmp_path_factory):
         shape = Model(system=name, width=4, depth=4)
         torch.manual_seed(0)
         networks = system(name).networks(shape)
-        told = {
+        trained = {
             "dataset": "another" if name == "nerk" else Pairs(data, "test", "b7").fingerprint,
             "side": SIDE,
             "columns": {},
@@ -49,7 +50,7 @@ def folder(tmp_path_factory):
             "validation": {"step": 500, "val_psnr": 20.0, "val_l1": 0.1},
             "parameters": {"generator": 1_234_567},
         }
-        save_model(folder / name, networks[0].state_dict(), asdict(shape) | told, "")
+        save_model(folder / name, networks[0].state_dict(), asdict(shape) | trained, "")
     return folder
 
 
@@ -68,32 +69,32 @@ def cells(text, label):
 def test_models_are_named_by_their_folders_and_measured_as_evaluate_does(results, folder):
     assert [result.name for result in results] == list(SYSTEMS)
     alone = evaluate_model(folder / "pairs", folder / "liu", PARAMS)
-    assert results[list(SYSTEMS).index("liu")].found.summary == alone.summary
+    assert results[list(SYSTEMS).index("liu")].evaluation.summary == alone.summary
 
 
 def test_the_table_has_a_row_for_each_model_in_each_of_its_conditions(results):
     text = comparison_table(results)
     for result in results:
         rows = cells(text, result.name)
-        conditions = [name for name in ("paired", "different") if name in result.found.summary]
+        conditions = [name for name in ("paired", "different") if name in result.evaluation.summary]
         assert len(rows) == 1 + len(conditions)
         assert rows[0][1:] == [
             "1.23 M",
             "2,000",
-            "{mean:+.2f} [{low:+.2f}, {high:+.2f}]".format(**result.found.summary["gain"]),
+            "{mean:+.2f} [{low:+.2f}, {high:+.2f}]".format(**result.evaluation.summary["gain"]),
         ]
         for row, condition in zip(rows[1:], conditions, strict=True):
-            told = result.found.summary[condition][MODEL]["psnr"]
-            assert row[0] == f"{told['mean']:.2f} [{told['low']:.2f}, {told['high']:.2f}]"
+            psnr = result.evaluation.summary[condition][MODEL]["psnr"]
+            assert row[0] == f"{psnr['mean']:.2f} [{psnr['low']:.2f}, {psnr['high']:.2f}]"
 
 
-def test_a_baseline_that_systems_share_stands_once_in_each_condition(results):
+def test_a_baseline_that_systems_share_has_one_row_in_each_condition(results):
     text = comparison_table(results)
     assert len(cells(text, "*cue*")) == len(cells(text, "*gray*")) == 1
     assert len(cells(text, "*reference*")) == 2  # paired and different
 
 
-def test_the_table_tells_what_is_absent_without_vgg_and_trained_elsewhere(results):
+def test_the_table_names_absent_measures_and_models_without_vgg_or_of_another_dataset(results):
     text = comparison_table(results)
     assert "- no `different`: pix2pix takes no reference (pix2pix)" in text
     assert f"- no `lpips`: evaluate.lpips is none: set it to a file of weights ({', '.join(SYSTEMS)})" in text
@@ -102,62 +103,51 @@ def test_the_table_tells_what_is_absent_without_vgg_and_trained_elsewhere(result
     assert cells(text, "mask")[0][0] == "mask"
 
 
-def test_the_numbers_of_each_artist_stand_by_themselves_if_there_are_several(results):
-    def drawn(nib, other):
-        return [{"artist": "nib", "psnr": psnr} for psnr in nib] + [{"artist": "a|b", "psnr": other}]
+def test_the_table_has_the_psnr_of_each_artist_if_there_are_several(results):
+    def with_psnr(result, *psnr):
+        artists = zip(("nib", "nib", "a|b"), psnr, strict=True)
+        rows = [
+            {"condition": "paired", "by": MODEL, "artist": artist, "psnr": value} for artist, value in artists
+        ]
+        return ModelResult(result.name, result.config, Evaluation(rows, result.evaluation.summary))
 
-    assert "by artist" not in comparison_table(results)  # nobody is told
-    row = {"condition": "paired", "by": MODEL}
-    shared = [
-        ModelResult(
-            result.name, result.config, Evaluation([row | each for each in rows], result.found.summary)
-        )
-        for result, rows in zip(
-            results[:2],
-            (
-                [{"artist": "nib", "psnr": psnr} for psnr in (10.0, 11.0)]
-                + [{"artist": "a|b", "psnr": 30.0}],
-                [{"artist": "nib", "psnr": psnr} for psnr in (20.0, 22.0)] + [{"artist": "a|b", "psnr": 5.0}],
-            ),
-            strict=True,
-        )
-    ]
-    text = comparison_table(shared)
+    assert "by artist" not in comparison_table(results)  # the rows name none
+    text = comparison_table([with_psnr(results[0], 10.0, 11.0, 30.0), with_psnr(results[1], 20.0, 22.0, 5.0)])
     assert cells(text, "`nib`") == [["2", "10.50", "21.00"]]
     assert "| 1 | 30.00 | 5.00 |" in text
 
 
-def test_the_picture_has_a_row_for_each_sketch_and_a_column_for_each_model(results):
+def test_the_contact_sheet_shows_the_result_of_each_model_for_each_sketch(results):
     page = comparison_sheet(results)
     assert page.ndim == 3
     for result in results:
-        for shown in result.found.pictures.values():
+        for shown in result.evaluation.pictures.values():
             tile = shown["colored"]
             windows = np.lib.stride_tricks.sliding_window_view(page, tile.shape)[:, :, 0]
             corners = np.argwhere((windows[:, :, 0, 0] == tile[0, 0]).all(-1))
             assert any((page[y : y + SIDE, x : x + SIDE] == tile).all() for y, x in corners)
 
 
-def test_what_is_written_can_be_read_again_and_plotted(results, tmp_path):
+def test_the_written_files_can_be_read_again_and_plotted(results, tmp_path):
     write_comparison(results, tmp_path)
     assert (tmp_path / TABLE_FILE).read_text() == comparison_table(results)
     assert (codec.decode((tmp_path / PICTURES_FILE).read_bytes()) == comparison_sheet(results)).all()
-    told = json.loads((tmp_path / NUMBERS_FILE).read_bytes())
-    assert [row["model"] for row in told["rows"]] == list(SYSTEMS)
-    assert len({tuple(row) for row in told["rows"]}) == 1  # or DVC plots none
-    for row, result in zip(told["rows"], results, strict=True):
-        assert row["paired_psnr"] == result.found.summary["paired"][MODEL]["psnr"]["mean"]
-        assert told["found"][result.name] == result.found.summary
+    numbers = json.loads((tmp_path / NUMBERS_FILE).read_bytes())
+    assert [row["model"] for row in numbers["rows"]] == list(SYSTEMS)
+    assert len({tuple(row) for row in numbers["rows"]}) == 1  # or DVC plots none
+    for row, result in zip(numbers["rows"], results, strict=True):
+        assert row["paired_psnr"] == result.evaluation.summary["paired"][MODEL]["psnr"]["mean"]
+        assert numbers["found"][result.name] == result.evaluation.summary
 
 
-def test_two_models_of_one_name_are_refused(folder):
+def test_two_models_with_the_same_name_are_refused(folder):
     with pytest.raises(Halt, match="two of the models are named alike"):
         compare_models(folder / "pairs", [folder / "liu", folder / "." / "liu"], PARAMS)
 
 
-def test_the_command_writes_all_three_and_says_the_gains(folder, tmp_path):
-    given = ["compare", str(folder / "pairs"), str(folder / "mask"), str(folder / "pix2pix")]
-    run = CliRunner().invoke(app, [*given, "--to", str(tmp_path / "out"), "--device", "cpu"])
+def test_the_command_writes_three_files_and_prints_the_gains(folder, tmp_path):
+    words = ["compare", str(folder / "pairs"), str(folder / "mask"), str(folder / "pix2pix")]
+    run = CliRunner().invoke(app, [*words, "--to", str(tmp_path / "out"), "--device", "cpu"])
     assert run.exit_code == 0, run.output
     assert "compare: 2 models against their best baselines: mask " in run.output
     assert {path.name for path in (tmp_path / "out").iterdir()} == {TABLE_FILE, NUMBERS_FILE, PICTURES_FILE}

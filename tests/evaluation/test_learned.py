@@ -1,4 +1,4 @@
-"""The learned measures against formulas of their own, with weights that are made here, and without any."""
+"""The learned measures against their formulas, with weights that are made here, and without weights."""
 
 import hashlib
 import socket
@@ -22,7 +22,7 @@ ALEXNET, INCEPTION = "alexnet-owt-7be5be79.pth", "weights-inception-2015-12-05-6
 
 @pytest.fixture(autouse=True)
 def offline(tmp_path, monkeypatch):
-    """Let torch's cache be empty, and let nothing open a socket."""
+    """Empty torch's cache, and let nothing open a socket."""
 
     def refuse(*args, **kwargs):
         raise AssertionError("a socket was opened")
@@ -33,7 +33,7 @@ def offline(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="module")
 def weights() -> dict:
-    """Draw the weights of AlexNet, named as torchvision names them."""
+    """Draw weights of AlexNet, named as torchvision names them."""
     random, made = torch.Generator().manual_seed(0), {"classifier.1.weight": torch.zeros(1)}
     for number, (outputs, inputs, size) in SHAPES.items():
         drawn = torch.randn(outputs, inputs, size, size, generator=random)
@@ -74,12 +74,12 @@ def maps(image: np.ndarray, weights: dict) -> list[torch.Tensor]:
 
 
 def gammas(number: int, seed: int) -> np.ndarray:
-    """Make features that are never below 0, as those of Inception."""
+    """Make features that are never below 0, like those of Inception."""
     return np.random.default_rng(seed).gamma(1 + seed / 10, 0.5, (number, 24))
 
 
-def cache(folder, name: str):
-    """Name a file in torch's cache, and make its folder."""
+def cached(folder: Path, name: str) -> Path:
+    """Return the path of a file in torch's cache, after making its folder."""
     file = folder / "hub" / "checkpoints" / name
     file.parent.mkdir(parents=True, exist_ok=True)
     return file
@@ -94,46 +94,41 @@ def test_lpips_equals_its_formula(network, weights, side):
         for a, b, line in zip(maps(first, weights), maps(second, weights), linear, strict=True)
     )
     assert float(expected) > 0.01
-    assert network.distance(first, second) == pytest.approx(float(expected), rel=1e-4)
+    assert network.lpips(first, second) == pytest.approx(float(expected), rel=1e-4)
 
 
-def test_the_linear_weights_are_those_that_were_trained(network):
-    assert [line.model[-1].weight.shape[1] for line in network.networks["lpips"].lins] == [
-        64,
-        192,
-        384,
-        256,
-        256,
-    ]
-    assert all((line.model[-1].weight >= 0).all() for line in network.networks["lpips"].lins)
+def test_the_linear_layers_of_lpips_have_the_published_weights(network):
+    weights = [line.model[-1].weight for line in network.networks["lpips"].lins]
+    assert [weight.shape[1] for weight in weights] == [64, 192, 384, 256, 256]
+    assert all((weight >= 0).all() for weight in weights)
     assert not any(parameter.requires_grad for parameter in network.networks["lpips"].parameters())
 
 
-def test_the_distance_of_equal_pictures_is_0_and_of_others_symmetric(network):
+def test_lpips_of_equal_pictures_is_0_and_does_not_depend_on_their_order(network):
     first, second = picture(40, 40, 3), np.full((40, 40, 3), 255, np.uint8)
-    assert network.distance(first, first) == network.distance(second, second) == 0
-    assert network.distance(first, second) == pytest.approx(network.distance(second, first))
+    assert network.lpips(first, first) == network.lpips(second, second) == 0
+    assert network.lpips(first, second) == pytest.approx(network.lpips(second, first))
 
 
 def test_tiny_and_unequal_pictures_are_refused(network):
     with pytest.raises(ValueError, match="at least 31 pixels a side"):
-        network.distance(picture(30, 31, 3), picture(30, 31, 3))
+        network.lpips(picture(30, 31, 3), picture(30, 31, 3))
     with pytest.raises(ValueError, match="of one shape"):
-        network.distance(picture(31, 32, 3), picture(32, 31, 3))
+        network.lpips(picture(31, 32, 3), picture(32, 31, 3))
 
 
 def test_safetensors_and_the_cache_give_the_same_distance(network, weights, tmp_path):
     first, second = picture(40, 40, 3), picture(40, 40, 3, seed=1)
     save_file(weights, tmp_path / "alexnet.safetensors")
-    torch.save(weights, cache(tmp_path, ALEXNET))
+    torch.save(weights, cached(tmp_path, ALEXNET))
     for file in (str(tmp_path / "alexnet.safetensors"), ""):
         found = load_measures(file, "none")
-        assert found.distance(first, second) == network.distance(first, second)
-        read = Path(file) if file else cache(tmp_path, ALEXNET)
+        assert found.lpips(first, second) == network.lpips(first, second)
+        read = Path(file) if file else cached(tmp_path, ALEXNET)
         assert found.weights == {"lpips": hashlib.sha256(read.read_bytes()).hexdigest()}
 
 
-def test_measures_without_weights_are_absent_and_say_how_to_have_them(tmp_path):
+def test_measures_without_weights_are_absent_and_say_what_to_do(tmp_path):
     found = load_measures()
     assert found.networks == found.weights == {}
     assert found.absent["lpips"] == (
@@ -149,10 +144,10 @@ def test_none_leaves_measures_out():
     found = load_measures("none", "none")
     assert set(found.absent) == {"lpips", "fid", "kid"}
     assert found.absent["lpips"] == "evaluate.lpips is none: set it to a file of weights"
-    with pytest.raises(ValueError, match="lpips must be there, got none: evaluate"):
-        found.distance(picture(40, 40, 3), picture(40, 40, 3))
-    with pytest.raises(ValueError, match="inception must be there"):
-        found.describe([picture(40, 40, 3)])
+    with pytest.raises(ValueError, match="lpips is not loaded: evaluate"):
+        found.lpips(picture(40, 40, 3), picture(40, 40, 3))
+    with pytest.raises(ValueError, match="inception is not loaded"):
+        found.inception_features([picture(40, 40, 3)])
 
 
 @pytest.mark.parametrize("option", ["lpips", "inception"])
@@ -184,48 +179,45 @@ def test_a_file_of_another_network_halts_and_one_in_the_cache_is_left_out(tmp_pa
             Halt, match=rf"other\.pth does not hold the weights of {name}: set evaluate\.{option}"
         ):
             load_measures(**{"lpips": "none", "inception": "none"} | {option: str(tmp_path / "other.pth")})
-    torch.save(content, cache(tmp_path, ALEXNET))
-    assert (
-        load_measures("", "none")
-        .absent["lpips"]
-        .startswith(f"{ALEXNET} in torch's cache does not hold the weights of alexnet")
-    )
+    torch.save(content, cached(tmp_path, ALEXNET))
+    reason = load_measures("", "none").absent["lpips"]
+    assert reason.startswith(f"{ALEXNET} in torch's cache does not hold the weights of alexnet")
 
 
-def test_a_file_that_would_run_code_is_not_read(tmp_path):
+def test_a_file_that_contains_code_is_refused(tmp_path):
     torch.save({"features.0.weight": pytest.approx(1)}, tmp_path / "code.pth")
     for option in ("lpips", "inception"):
         with pytest.raises(Halt, match="does not hold the weights of"):
             load_measures(**{"lpips": "none", "inception": "none"} | {option: str(tmp_path / "code.pth")})
 
 
-def test_inception_sees_pictures_of_any_size_as_it_does_alone_and_is_read_without_a_download(
+def test_inception_reads_pictures_of_any_size_in_any_batch_and_is_loaded_without_a_download(
     tmp_path, monkeypatch
 ):
     from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3, FeatureExtractorInceptionV3
 
     assert URL_INCEPTION_V3.endswith(f"/{INCEPTION}")
     torch.manual_seed(0)
-    with monkeypatch.context() as patch:  # build it with fresh weights, and write these
+    with monkeypatch.context() as patch:  # so that it keeps its random weights
         patch.setattr("torch.load", lambda *args, **kwargs: None)
         patch.setattr(FeatureExtractorInceptionV3, "load_state_dict", lambda *args: None)
         fresh = FeatureExtractorInceptionV3("inception", ["2048"], "nowhere")
     torch.save(
         {name: 2 * x if x.ndim == 4 else x for name, x in fresh.state_dict().items()},
-        cache(tmp_path, INCEPTION),
+        cached(tmp_path, INCEPTION),
     )
     found = load_measures("none")
     assert set(found.absent) == {"lpips"}
     small, blank = picture(1, 5, 3), np.full((320, 300, 3), 255, np.uint8)
-    features = found.describe([small, 255 - small, small])
+    features = found.inception_features([small, 255 - small, small])
     assert features.shape == (3, 2048)
     assert features.dtype == torch.float32
     assert (features[0] - features[1]).norm() > 0.01 * features[0].norm() > 0
     torch.testing.assert_close(features[[2]], features[[0]])
-    torch.testing.assert_close(found.describe([small]), features[[0]])
-    assert torch.isfinite(found.describe([blank])).all()
+    torch.testing.assert_close(found.inception_features([small]), features[[0]])
+    assert torch.isfinite(found.inception_features([blank])).all()
     with pytest.raises(ValueError, match="pictures must be one or more"):
-        found.describe([])
+        found.inception_features([])
 
 
 @pytest.mark.parametrize("number", [2, 8, 100])
@@ -253,7 +245,7 @@ def test_kid_equals_its_formula():
     assert found == pytest.approx(expected, rel=1e-9)
 
 
-def test_equal_sets_have_a_fid_of_0_and_neither_measure_depends_on_the_order_or_on_chance():
+def test_equal_sets_have_a_fid_of_0_and_neither_measure_depends_on_order_or_chance():
     reals, fakes = (torch.from_numpy(gammas(40, seed)) for seed in (1, 5))
     assert fid_and_kid(reals, reals)["fid"] == pytest.approx(0, abs=1e-5)
     assert fid_and_kid(reals, reals)["kid"] < 0
@@ -263,6 +255,6 @@ def test_equal_sets_have_a_fid_of_0_and_neither_measure_depends_on_the_order_or_
 
 
 @pytest.mark.parametrize("numbers", [(1, 1), (3, 4), (0, 0)])
-def test_sets_without_a_spread_and_sets_of_unequal_size_are_refused(numbers):
+def test_sets_of_one_picture_and_sets_of_unequal_sizes_are_refused(numbers):
     with pytest.raises(ValueError, match="sets must have 2 or more pictures"):
         fid_and_kid(*(torch.zeros(number, 24) for number in numbers))

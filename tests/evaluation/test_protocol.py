@@ -1,4 +1,4 @@
-"""The protocol: conditions, baselines by hand, intervals, and what is absent and why."""
+"""The protocol: its conditions, baselines computed by hand, intervals, reasons for absent measures."""
 
 import io
 from dataclasses import asdict, replace
@@ -14,14 +14,8 @@ from pipeline.batches.loader import single_pass
 from pipeline.errors import Halt
 from pipeline.evaluation import measures
 from pipeline.evaluation.learned import LearnedMeasures
-from pipeline.evaluation.protocol import (
-    MODEL,
-    OtherReferences,
-    baselines,
-    evaluate_model,
-    scatter_table,
-    to_parquet,
-)
+from pipeline.evaluation.protocol import OtherReferences, baselines, evaluate_model
+from pipeline.evaluation.summary import MODEL, to_parquet
 from pipeline.images import codec
 from pipeline.models.folder import load_model, save_model
 from pipeline.models.tiles import colorize_picture
@@ -50,9 +44,9 @@ def model(data, tmp_path_factory):
         network, _ = system(name).networks(shape)
         for parameter in network.parameters():
             parameter.data *= 2
-        told = {"dataset": Pairs(data, "test", "b7").fingerprint, "side": 32, "columns": {}}
-        told["train"] = {"vgg": "none"}
-        save_model(folder, network.state_dict(), asdict(shape) | told, "")
+        trained = {"dataset": Pairs(data, "test", "b7").fingerprint, "side": 32, "columns": {}}
+        config = asdict(shape) | trained | {"train": {"vgg": "none"}}
+        save_model(folder, network.state_dict(), config, "")
         return folder
 
     return make
@@ -96,13 +90,13 @@ def test_the_test_split_is_measured_against_the_originals(data, model):
         ("mask", {"paired"}),
     ],
 )
-def test_each_system_is_measured_in_the_conditions_that_it_has(data, model, name, conditions):
+def test_each_system_is_measured_under_the_conditions_that_it_allows(data, model, name, conditions):
     found = evaluate_model(data, model(name), UNSEEN)
     assert {row["condition"] for row in found.rows} == conditions
     assert conditions == {"paired", "different", "unseen"} - set(found.summary["absent"])
     assert found.summary["system"] == name
     assert found.summary["vgg"] == ("none" if system(name).vgg else "not in this system")
-    assert all(len(found.summary[condition]) > 1 for condition in conditions)  # beside baselines
+    assert all(len(found.summary[condition]) > 1 for condition in conditions)  # the model and baselines
 
 
 def test_the_summary_is_the_mean_of_the_rows_with_its_interval(data, model):
@@ -111,10 +105,10 @@ def test_the_summary_is_the_mean_of_the_rows_with_its_interval(data, model):
         for by in (MODEL, "reference", "reference_times_sketch"):
             values = [row["colors"] for row in found.rows if (row["condition"], row["by"]) == (condition, by)]
             ends = measures.bootstrap_interval(values, PARAMS.seed, PARAMS.resamples)
-            told = found.summary[condition][by]["colors"]
-            assert [told["mean"], told["low"], told["high"]] == pytest.approx(ends, abs=1e-4)
+            colors = found.summary[condition][by]["colors"]
+            assert [colors["mean"], colors["low"], colors["high"]] == pytest.approx(ends, abs=1e-4)
             assert len(values) == 3
-    means = {by: told["psnr"]["mean"] for by, told in found.summary["paired"].items()}
+    means = {by: scores["psnr"]["mean"] for by, scores in found.summary["paired"].items()}
     best = max(value for by, value in means.items() if by != MODEL)
     gain = found.summary["gain"]
     assert gain["mean"] == pytest.approx(means[MODEL] - best, abs=2e-4)
@@ -168,7 +162,7 @@ def test_an_unseen_sketch_is_what_the_model_gets(data, model):
         assert (shown["colored from it"] != shown["colored"]).any()
 
 
-def test_a_sketch_that_was_trained_on_is_not_called_unseen(data, model):
+def test_a_sketch_column_that_was_trained_on_does_not_count_as_unseen(data, model):
     found = evaluate_model(data, model(sketch="b7,b5"), UNSEEN)
     assert found.summary["absent"]["unseen"] == "b5 was trained on"
     assert "unseen" not in found.summary
@@ -191,7 +185,7 @@ def test_a_mask_model_is_measured_inside_and_outside(data, model):
         assert (np.ptp(shown["goal"][shown["mask"] == 0].astype(int), axis=1) <= 1).all()
 
 
-def test_measures_that_cannot_be_had_are_absent_and_named(data, model):
+def test_measures_that_cannot_be_computed_are_absent_and_named(data, model):
     found = evaluate_model(data, model(), PARAMS)
     assert found.summary["absent"].keys() == {"different", "unseen", "ms_ssim", "lpips", "fid", "kid"}
     assert found.summary["absent"]["ms_ssim"] == f"a side of 32 is below {measures.MS_SSIM_LEAST}"
@@ -199,24 +193,24 @@ def test_measures_that_cannot_be_had_are_absent_and_named(data, model):
     assert all(set(row) == {"condition", "key", "artist", "by"} | numbers for row in found.rows)
 
 
-def test_with_weights_the_learned_measures_are_there_for_every_picture_and_pooled(data, model, monkeypatch):
-    class Seeing(LearnedMeasures):
-        def distance(self, first, second):
+def test_with_weights_lpips_is_measured_for_every_picture_and_fid_and_kid_for_all(data, model, monkeypatch):
+    class SimpleMeasures(LearnedMeasures):
+        def lpips(self, first, second):
             return float(np.abs(first / 1.0 - second).mean())
 
-        def describe(self, pictures):
+        def inception_features(self, pictures):
             return torch.tensor(np.stack([image.mean((0, 1)) / 255 for image in pictures])).float()
 
-    judges = Seeing({"lpips": None, "inception": None}, {}, {"lpips": "ab", "inception": "cd"})
-    monkeypatch.setattr("pipeline.evaluation.learned.load_measures", lambda *given: judges)
+    learned = SimpleMeasures({"lpips": None, "inception": None}, {}, {"lpips": "ab", "inception": "cd"})
+    monkeypatch.setattr("pipeline.evaluation.protocol.load_measures", lambda *given: learned)
     found = evaluate_model(data, model(), PARAMS)
     assert not {"lpips", "fid", "kid"} & set(found.summary["absent"])
     assert (found.summary["lpips_sha256"], found.summary["inception_sha256"]) == ("ab", "cd")
-    for by, told in found.summary["paired"].items():
+    for by, scores in found.summary["paired"].items():
         values = [row["lpips"] for row in found.rows if row["by"] == by]
-        assert told["lpips"]["mean"] == pytest.approx(sum(values) / 3, abs=1e-4)
-        assert told["fid"] >= -1e-6
-        assert "kid" in told
+        assert scores["lpips"]["mean"] == pytest.approx(sum(values) / 3, abs=1e-4)
+        assert scores["fid"] >= -1e-6
+        assert "kid" in scores
     # a flat cue has the mean color of its picture
     assert found.summary["paired"]["cue"]["fid"] < found.summary["paired"][MODEL]["fid"]
 
@@ -225,18 +219,18 @@ def test_the_baselines_are_the_guide_the_guide_under_the_lines_and_gray():
     sketch, color = picture(4, 4), picture(4, 4, 3)
     for name in ("cue", "reference"):
         guide = picture(4, 4, 3, seed=1)
-        made = baselines({"sketch": sketch, name: guide, "color": color})
-        assert list(made) == [name, f"{name}_times_sketch"]
-        assert (made[name] == guide).all()
+        results = baselines({"sketch": sketch, name: guide, "color": color})
+        assert list(results) == [name, f"{name}_times_sketch"]
+        assert (results[name] == guide).all()
         under = np.round(guide / 255 * sketch[..., None])
-        assert np.abs(made[f"{name}_times_sketch"] - under).max() <= 1
-    made = baselines({"sketch": sketch, "mask": picture(4, 4), "color": color})
-    assert list(made) == ["gray"]
-    assert (np.ptp(made["gray"], axis=2) == 0).all()
-    assert np.abs(made["gray"][..., 0] - color @ (0.299, 0.587, 0.114)).max() <= 1
+        assert np.abs(results[f"{name}_times_sketch"] - under).max() <= 1
+    results = baselines({"sketch": sketch, "mask": picture(4, 4), "color": color})
+    assert list(results) == ["gray"]
+    assert (np.ptp(results["gray"], axis=2) == 0).all()
+    assert np.abs(results["gray"][..., 0] - color @ (0.299, 0.587, 0.114)).max() <= 1
 
 
-def test_whose_dataset_it_was_is_told(data, model, tmp_path):
+def test_the_summary_says_whether_the_model_was_trained_on_this_dataset(data, model, tmp_path):
     folder = model()
     assert evaluate_model(data, folder, PARAMS).summary["own"]
     assert not evaluate_model(packed(tmp_path, train=5), folder, PARAMS).summary["own"]
@@ -248,25 +242,14 @@ def test_numbers_do_not_depend_on_the_batch(data, model):
     assert one[MODEL]["psnr"]["mean"] == pytest.approx(three[MODEL]["psnr"]["mean"], abs=0.01)
 
 
-def test_the_table_holds_every_row_and_every_column(data, model):
+def test_rows_can_be_written_to_a_table_and_read_again(data, model):
     rows = evaluate_model(data, model("liu"), PARAMS).rows
     assert parquet.read_table(io.BytesIO(to_parquet(rows))).to_pylist() == rows
-    rows = [{"key": "a", "psnr": 1.0}, {"key": "b", "psnr": 2.0, "adherence": None}]
-    read = parquet.read_table(io.BytesIO(to_parquet(rows))).to_pylist()
-    assert read == [rows[0] | {"adherence": None}, rows[1]]
-    assert to_parquet(rows) == to_parquet(rows)
 
 
-def test_the_scatter_has_the_best_baseline_of_every_picture_beside_the_model():
-    row = {"condition": "paired", "key": "a"}
-    rows = [row | {"by": by, "psnr": psnr} for by, psnr in ((MODEL, 15), ("cue", 10), ("gray", 1 / 3))]
-    rows.append(row | {"condition": "unseen", "by": "cue", "psnr": 99.0})
-    assert scatter_table(rows) == "key\tbaseline\tpsnr\na\t10.0000\t15.0000\n"
-
-
-def test_ticks_count_every_picture_in_every_condition(data, model):
+def test_ticks_count_every_picture_under_every_condition(data, model):
     ticks = []
-    evaluate_model(data, model("liu"), PARAMS, tick=lambda *given: ticks.append(given))
+    evaluate_model(data, model("liu"), PARAMS, tick=lambda *progress: ticks.append(progress))
     assert ticks == [(done, 6) for done in range(1, 7)]
 
 

@@ -333,4 +333,4 @@ def test_a_packed_dataset_shows_hints_on_white(method, tmp_path):
     for key in keys:
         made = cues.make_cue(png.encode_png(picture(int(key))), key, step.params).picture
         np.testing.assert_array_equal(read[key], made[..., :3])
-    assert cues.params_from_metadata(pairs.facts["cue"]) == step.params
+    assert cues.params_from_metadata(pairs.metadata["cue"]) == step.params

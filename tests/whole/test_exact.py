@@ -55,20 +55,22 @@ TRAIN = {f"train {system}" for system in SYSTEMS}
 EVALUATE = {f"evaluate {system}" for system in SYSTEMS}
 END = "\n"  # of the last line of a file, where an edit adds one
 EDITS = {  # file, text, what is put in its place, what is redone
-    "a level in the pen": ("pen.py", "255", "254", SKETCHES),
-    "a reworded reason": ("limits.py", '"too small"', '"tiny"', {"clean"}),
-    "the code of a limit": ("limits.py", "round(max(sides)", "round(1 + max(sides)", {"clean"}),
-    "a sentence of the dataset's card": ("card.md", "illustrations", "pictures", {"pack"}),
-    "a sentence of the model's card": ("modelcard.md", "This network", "The network", TRAIN),
+    "a level in the pen": ("operators/pen.py", "255", "254", SKETCHES),
+    "a reworded reason": ("operators/limits.py", '"too small"', '"tiny"', {"clean"}),
+    "the code of a limit": ("operators/limits.py", "round(max(sides)", "round(1 + max(sides)", {"clean"}),
+    "a sentence of the dataset's card": ("packing/card.md", "illustrations", "pictures", {"pack"}),
+    "a sentence of the model's card": ("models/card.md", "This network", "The network", TRAIN),
     "a space in one system": ("systems/scft.py", END, "\nSPACE = ' '\n", SCFT),
     "a comment in one system": ("systems/scft.py", END, "\n# A comment.\n", set()),
-    "a hair of the artist": ("artist/hair.py", END, "\nHAIR = 1\n", SAMPLE),
-    "the network of the extractor": ("extractor.py", "DEPTH = 8", "DEPTH = 9", {"memo of learned sketch"}),
-    "the blur of cues": ("cue.py", "UNIT = 256", "UNIT = 255", {"memo of cue", "cue"} | EVALUATE),
-    "the client of sites": ("site.py", END, "\nTRIED = 1\n", SAMPLE | SITE),
-    "how work is spread": ("workers.py", "AHEAD = 4", "AHEAD = 5", set()),
+    "a hair of the artist": ("booru/artist/hair.py", END, "\nHAIR = 1\n", SAMPLE),
+    "the network of the extractor": (
+        "operators/anime2sketch.py", "DEPTH = 8", "DEPTH = 9", {"memo of learned sketch"},
+    ),
+    "the blur of cues": ("operators/cue.py", END, "\nUNIT = 255\n", {"memo of cue", "cue"} | EVALUATE),
+    "the client of sites": ("web/client.py", END, "\nTRIED = 1\n", SAMPLE | SITE),
+    "how work is spread": ("run/processes.py", END, "\nWORKERS = 5\n", set()),
     "a parameter class": ("params.py", END, "\nBOUND = 1\n", set()),
-    "the profile of a training step": ("trial.py", END, "\nSTEPS = 3\n", set()),
+    "the profile of a training step": ("training/profile.py", END, "\nSTEPS = 3\n", set()),
 }  # fmt: skip
 
 
@@ -114,9 +116,9 @@ def test_a_release_of_torch_redoes_no_picture(stage, copy):
     libraries = (
         "from pipeline.codehash import library_versions; import sys; print(library_versions(*sys.argv[1:]))"
     )
-    modules = {"reference": "warp"}.get(stage, stage)
+    module = {"reference": "warp"}.get(stage, stage)
     done = subprocess.run(
-        [sys.executable, "-c", libraries, f"pipeline.{modules}", "pipeline.run.step"],
+        [sys.executable, "-c", libraries, f"pipeline.operators.{module}", "pipeline.run.step"],
         cwd=ROOT, capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert "numpy" in done.stdout

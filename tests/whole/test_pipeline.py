@@ -111,8 +111,8 @@ def clone(tmp_path_factory, pictures):
     clone = make_tiny(tmp_path_factory.mktemp("one"), pictures, workers=2)
     stages = set(clone.stages_run("repro"))
     assert stages == {
-        "search", "fetch", "clean", "sketchify@b7", "sketchify@b11", "cue", "reference", "pack", "train",
-        "evaluate",
+        "code", "search", "fetch", "clean", "sketchify@b7", "sketchify@b11", "cue", "reference", "pack",
+        "train", "evaluate",
     }  # fmt: skip
     clone.run("git", "add", ".")
     clone.run("git", "commit", "-qm", "run")
@@ -175,7 +175,7 @@ def test_a_clone_with_other_workers_and_another_cache_makes_the_same_bytes(clone
 
 def test_an_experiment_runs_what_its_parameter_touches_and_the_diff_says_what_changed(clone):
     ran = clone.stages_run("exp", "run", "pack", "-S", "sketches.b7.blocksize=9")
-    assert ran == ["sketchify@b7", "pack"]
+    assert ran == ["code", "sketchify@b7", "pack"]
     assert set(json.loads(clone.run("dvc", "status", "--json"))) == {"train", "evaluate"}
     params = json.loads(clone.run("dvc", "params", "diff", "--json"))
     assert params["params.yaml"] == {"sketches.b7.blocksize": {"old": 7, "new": 9, "diff": 2}}
@@ -201,12 +201,13 @@ def test_a_forgotten_post_is_gone_at_once_and_stays_away(clone):
 
 
 def test_the_list_of_posts_lies_in_git(clone):
-    assert clone.run("git", "ls-files", "data").split() == ["data/posts.jsonl"]
+    listed = clone.run("git", "ls-files", "data").split()
+    assert [path for path in listed if not path.startswith("data/code/")] == ["data/posts.jsonl"]
 
 
 def test_a_sketch_that_is_no_longer_listed_leaves_nothing_in_the_dataset(clone):
     clone.write_params(lambda params: params["sketches"].pop("b11"))
-    assert clone.stages_run("repro", "pack") == ["pack"]
+    assert clone.stages_run("repro", "pack") == ["code", "pack"]
     assert not (clone.path / "data/sketch/b11").exists()
     sample = next(iter(list_shards(clone.path / "data/pairs")[0]))
     assert [name for name in sample.members if name.startswith("sketch")] == ["sketch-b7.png"]

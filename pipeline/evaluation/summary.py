@@ -1,0 +1,94 @@
+"""Rows of measures of single pictures -> means with intervals, pooled distances, and tables."""
+
+import math
+from collections import defaultdict
+from io import BytesIO
+from itertools import chain
+from typing import Any, TypedDict
+
+import pyarrow
+import torch
+from pyarrow import parquet
+from torch import Tensor
+
+from pipeline.evaluation.learned import fid_and_kid
+from pipeline.evaluation.measures import bootstrap_interval
+from pipeline.params import Evaluate
+
+MODEL, GOAL = "model", "goal"  # values of `by`; every other value names a baseline
+
+Row = dict[str, Any]  # `condition`, `key`, `artist` and `by` of a picture, and its measures by name
+Features = dict[str, list[Tensor]]  # of Inception, (1, 2048) for each picture, by who made the pictures
+
+
+class Interval(TypedDict):
+    """A mean and the ends of its 95 % bootstrap interval."""
+
+    mean: float
+    low: float
+    high: float
+
+
+Scores = dict[str, Interval | float]  # by measure; FID and KID, of all pictures together, have no interval
+
+
+def summarize(rows: list[Row], features: Features, params: Evaluate) -> dict[str, Scores]:
+    """Return the scores of the model and of each baseline in one condition.
+
+    FID and KID are left out if there are no features.
+    """
+    values: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for row in rows:
+        for name, value in row.items():
+            if isinstance(value, float):
+                values[row["by"]][name].append(value)
+    summary: dict[str, Scores] = {
+        by: {name: estimate(each, params) for name, each in columns.items()} for by, columns in values.items()
+    }
+    if features:
+        for by, scores in summary.items():
+            pooled = fid_and_kid(torch.cat(features[GOAL]), torch.cat(features[by]))
+            scores |= {name: round(value, 6) for name, value in pooled.items()}
+    return summary
+
+
+def estimate(values: list[float], params: Evaluate) -> Interval:
+    """Return the mean of values with its interval, to four decimals."""
+    mean, low, high = bootstrap_interval(values, params.seed, params.resamples)
+    return {"mean": round(mean, 4), "low": round(low, 4), "high": round(high, 4)}
+
+
+def paired_psnr(rows: list[Row]) -> dict[str, dict[str, float]]:
+    """Return the PSNR of every picture in the condition `paired`, by who made it and by key."""
+    psnr: dict[str, dict[str, float]] = defaultdict(dict)
+    for row in rows:
+        if row["condition"] == "paired":
+            psnr[row["by"]][row["key"]] = row["psnr"]
+    return psnr
+
+
+def psnr_gain(rows: list[Row], params: Evaluate) -> Interval:
+    """Return by how many dB the paired PSNR of the model exceeds that of the best baseline.
+
+    The interval is that of the differences per picture, which vary less than the pictures do.
+    """
+    psnr = paired_psnr(rows)
+    own = psnr.pop(MODEL)
+    best = max(psnr.values(), key=lambda column: math.fsum(column.values()))
+    return estimate([own[key] - best[key] for key in own], params)
+
+
+def to_parquet(rows: list[Row]) -> bytes:
+    """Write rows as a Parquet table with all columns."""
+    columns = {name: [row.get(name) for row in rows] for name in dict.fromkeys(chain(*rows))}
+    file = BytesIO()
+    parquet.write_table(pyarrow.table(columns), file)
+    return file.getvalue()
+
+
+def scatter_table(rows: list[Row]) -> str:
+    """Write the paired PSNR of every picture, and that of its best baseline, as tab-separated text."""
+    psnr = paired_psnr(rows)
+    own = psnr.pop(MODEL)
+    best = {key: max(column[key] for column in psnr.values()) for key in own}
+    return "key\tbaseline\tpsnr\n" + "".join(f"{key}\t{best[key]:.4f}\t{own[key]:.4f}\n" for key in own)
