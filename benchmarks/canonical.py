@@ -1,15 +1,13 @@
-"""pix2pix as everybody writes it: what the benchmark of training compares with.
+"""pix2pix as tutorials write it: the loop with which the training benchmark compares.
 
-A dataset decodes three PNGs by Pillow and makes float32 of them, a DataLoader shuffles, batches move by
-`.to(device)`, all is computed in float32 with the library's defaults, and every loss is asked for at every
-step. The shards, which are made here, the networks and their first weights are the same as ours, but all
-transposed convolutions are the library's.
+A dataset decodes three PNGs with Pillow into float32, a DataLoader shuffles, batches move by `.to(device)`,
+all is computed in float32 with the library's defaults, and every loss is read at every step. The shards, the
+networks and their first weights are those of this project, but all transposed convolutions are the library's.
 """
 
 import io
 from collections.abc import Iterable, Iterator
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -18,68 +16,55 @@ from torch import Tensor, nn
 from torch.optim import Adam
 from torch.utils.data import DataLoader, Dataset
 
-from pipeline import files
 from pipeline.batches.dataset import Pairs
-from pipeline.booru import artist
 from pipeline.errors import Halt
-from pipeline.images import pixels, png
-from pipeline.operators import cue, sketch, warp
-from pipeline.params import Cue, Model, Reference, Sketch
-from pipeline.shards.column import seal_column, write_shard
-from pipeline.shards.tar import Sample
+from pipeline.params import Model
 from pipeline.systems.layers import Doubling
 from pipeline.systems.pix2pix import SYSTEM as PIX2PIX
 
-PICTURES, HELD_OUT = 32, 4  # different ones that are drawn; those of validation
 L1_WEIGHT = 100.0
-FLAGS = (torch.backends.cuda.matmul, "allow_tf32"), (torch.backends.cudnn, "allow_tf32")
-FLAGS += ((torch.backends.cudnn, "benchmark"),)
-DEFAULTS = [getattr(place, name) for place, name in FLAGS]  # read before anything sets them
 
 
-def defaults() -> None:
-    """Compute by the library's defaults again: on a GPU, TF32 in convolutions and float32 elsewhere."""
-    for (place, name), value in zip(FLAGS, DEFAULTS, strict=True):
-        setattr(place, name, value)
+def restore_defaults() -> None:
+    """Compute with torch's defaults: on a GPU, TF32 in convolutions and float32 elsewhere."""
+    torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = False, True
+    torch.backends.cudnn.benchmark = False
 
 
-class Pictures(Dataset):
+class PlainPairs(Dataset):
     """Sketch, cue and color of every sample, as float32 (C, H, W) in [-1, 1]."""
 
     def __init__(self, pairs: Pairs):
-        """Read the samples of a split where they are packed."""
         self.entries = pairs.entries
         self.columns = ((pairs.sketches[0], "L"), ("cue", "RGB"), ("color", "RGB"))
 
     def __len__(self) -> int:
-        """Count the samples."""
         return len(self.entries)
 
     def __getitem__(self, number: int) -> tuple[Tensor, ...]:
-        """Decode a sample."""
         entry = self.entries[number]
-        return tuple(tensor(entry.read(f"{column}.png"), mode) for column, mode in self.columns)
+        return tuple(plain_tensor(entry.read(f"{column}.png"), mode) for column, mode in self.columns)
 
 
-def tensor(data: bytes, mode: str) -> Tensor:
-    """Decode a picture by Pillow."""
+def plain_tensor(data: bytes, mode: str) -> Tensor:
     image = np.asarray(Image.open(io.BytesIO(data)).convert(mode), dtype=np.float32)
     planes = image[None] if image.ndim == 2 else image.transpose(2, 0, 1)
     return torch.from_numpy(planes / 127.5 - 1)
 
 
-def loader(pairs: Pairs, batch: int, workers: int) -> Iterator[list[Tensor]]:
-    """Yield shuffled batches without end. The processes stay, since only steps are timed, not their start.
+def plain_batches(pairs: Pairs, batch: int, workers: int) -> Iterator[list[Tensor]]:
+    """Yield shuffled batches without end. The processes persist: steps are timed, not their start.
 
     Raise Halt if there are fewer samples than fill a batch.
     """
     if len(pairs) < batch:
         raise Halt(f"{len(pairs)} training samples do not fill a batch of {batch}: name smaller batches")
     # not by fork, which may hang after threads have run
-    kept = {"persistent_workers": True, "multiprocessing_context": "spawn"} if workers else {}
-    told = DataLoader(Pictures(pairs), batch, shuffle=True, drop_last=True, num_workers=workers, **kept)
+    options = {"persistent_workers": True, "multiprocessing_context": "spawn"} if workers else {}
+    samples = PlainPairs(pairs)
+    loader = DataLoader(samples, batch, shuffle=True, drop_last=True, num_workers=workers, **options)
     while True:
-        yield from told
+        yield from loader
 
 
 def plain_networks(model: Model, seed: int = 0) -> tuple[nn.Module, nn.Module]:
@@ -94,21 +79,21 @@ def plain_networks(model: Model, seed: int = 0) -> tuple[nn.Module, nn.Module]:
 
 def train_canonical(
     networks: tuple[nn.Module, nn.Module],
-    feed: Iterable[tuple[Tensor, ...]],
+    batches: Iterable[tuple[Tensor, ...]],
     device: torch.device | str,
     freeze: bool,
 ) -> Iterator[dict[str, float]]:
-    """Take a step for every batch, and yield its losses, weighted.
+    """Take a step for every batch, and yield its weighted losses.
 
-    Unless `freeze`, the update of the generator computes the gradients of the discriminator's weights too,
-    which nobody uses.
+    Unless `freeze`, the update of the generator also computes gradients of the discriminator's weights, which
+    nothing uses.
     """
     generator, discriminator = (network.to(device) for network in networks)
     g_optimizer = Adam(generator.parameters(), PIX2PIX.lr, betas=(0.5, 0.999))
     d_optimizer = Adam(discriminator.parameters(), PIX2PIX.lr, betas=(0.5, 0.999))
     cross_entropy, distance = nn.BCEWithLogitsLoss(), nn.L1Loss()
 
-    for batch in feed:
+    for batch in batches:
         sketch, cue, color = (values.to(device) for values in batch)
         fake = generator(sketch, cue)
 
@@ -124,39 +109,11 @@ def train_canonical(
             discriminator.requires_grad_(False)
         g_optimizer.zero_grad()
         logits = discriminator(sketch, cue, fake)
-        passing = cross_entropy(logits, torch.ones_like(logits))
-        close = L1_WEIGHT * distance(fake, color)
-        (passing + close).backward()
+        adversarial = cross_entropy(logits, torch.ones_like(logits))
+        l1 = L1_WEIGHT * distance(fake, color)
+        (adversarial + l1).backward()
         g_optimizer.step()
         discriminator.requires_grad_(True)
 
-        losses = {"adversarial": passing, "l1": close, "real": real_loss / 2, "fake": fake_loss / 2}
+        losses = {"adversarial": adversarial, "l1": l1, "real": real_loss / 2, "fake": fake_loss / 2}
         yield {name: loss.item() for name, loss in losses.items()}
-
-
-def drawn(folder: Path, count: int, side: int) -> Path:
-    """Draw portraits and pack `count` training samples of them, the same ones again where there are more."""
-    made = [members(number, side) for number in range(min(count, PICTURES))]
-    listed = [
-        write_shard(
-            folder / f"{name}-000000.tar",
-            (Sample(f"{start + number:06d}", made[number % len(made)]) for number in range(size)),
-        )
-        for name, start, size in (("train", 0, count), ("val", count, HELD_OUT))
-    ]
-    seal_column(folder, listed, count + HELD_OUT, {})
-    return folder
-
-
-def members(number: int, side: int) -> dict[str, bytes]:
-    """Draw a portrait and make its columns."""
-    color = pixels.resize(artist.draw(artist.portrait(number)), side, side)
-    facts = warp.draw_reference(str(number), Reference())
-    made = {
-        "color": color,
-        "sketch-b7": sketch.draw_sketch(color, Sketch()),
-        "cue": cue.draw_cue(color, Cue()),
-    }
-    made["reference"] = warp.bend_picture(color, facts)
-    pictures = {f"{name}.png": png.encode_png(image) for name, image in made.items()}
-    return pictures | {"json": files.dumps({"reference": facts})}

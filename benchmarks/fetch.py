@@ -1,4 +1,4 @@
-"""Speed, memory and truth of search and fetch, against a site on loopback; the speed beside img2dataset's.
+"""Speed, memory and correctness of search and fetch on a loopback site; the speed next to img2dataset's.
 
 The site runs in a process of its own, and every measurement in a fresh one. img2dataset downloads the same
 files from the same site with as many processes as there are cores, into WebDataset shards, without resizing;
@@ -25,7 +25,8 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory, mkdtemp
 
-from loopback import Contents, Loopback, running_site, target
+from loopback import Contents, Loopback, file_path, running_site
+from tables import print_head, print_row
 
 from pipeline.params import Fetch, Search
 from pipeline.shards.column import list_shards
@@ -39,48 +40,44 @@ FETCH_HOME = Path(".bench")
 CORES = os.cpu_count() or 1
 LARGE = Contents(2000, side=1448, quality=98)  # files of 300 KB
 SMALL = 80, 85  # side and quality of files of 3 KB
+FEW, MANY, FAULTY = 2_000, 20_000, 10_000  # posts
 ALL = Search(score=-100, size=1, types="jpg,mp4", limit=10**6)
 THREADS = (16, 64, 256)  # of each process of img2dataset
-TIMEOUT = 10, 0.5  # seconds to connect, and between two packets: a stall shall not take long
-MODES = {  # of img2dataset: files as they are, checked as ours; or its default
-    "as they are": {"disable_all_reencoding": True, "verify_hash": '["md5","md5"]'},
-    "encoded anew": {},
+TIMEOUT = 10, 0.5  # seconds to connect, and between two packets, so that a stall ends soon
+MODES = {  # of img2dataset: files unchanged and checked as ours are; or its default
+    "unchanged": {"disable_all_reencoding": True, "verify_hash": '["md5","md5"]'},
+    "reencoded": {},
 }
 FETCH_ROUNDS = 3
 
 
-# ---------------------------------------------------------------- one run in a fresh process
-
-
-def fresh(function: Callable, *args):
-    """Call a function in a process of its own; its peak of memory counts from nothing."""
-    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-        return pool.submit(function, *args).result()
-
-
-def find(address: str, home: Path) -> dict:
+def search_all(address: str, home: Path) -> None:
     """Search a site."""
     with open_site(address) as site:
-        return measure_call(search.search_posts, site, home / "posts.jsonl", ALL)
+        search.search_posts(site, home / "posts.jsonl", ALL)
 
 
-def take(address: str, home: Path, params: Fetch, dest: Path) -> dict:
-    """Fetch what was found in `home` to `dest`."""
+def fetch_all(address: str, home: Path, params: Fetch, dest: Path) -> None:
+    """Fetch the posts in `home` to `dest`."""
     with open_site(address) as site:
         site.timeout = TIMEOUT
-        posts, original, cache = home / "posts.jsonl", dest / "original", dest / "cache"
-        return measure_call(fetch.fetch_files, Store(site, cache, params), posts, original)
+        fetch.fetch_files(Store(site, dest / "cache", params), home / "posts.jsonl", dest / "original")
 
 
-def measure_call(function: Callable, *args, **named) -> dict:
-    """Call a function; return its seconds, and the peak of this process in megabytes."""
+def measure_fresh(function: Callable, *args) -> tuple[float, float]:
+    """Call a function in a process of its own; return its seconds, and its peak memory in megabytes."""
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        return pool.submit(measure_call, function, *args).result()
+
+
+def measure_call(function: Callable, *args) -> tuple[float, float]:
     start = time.perf_counter()
-    function(*args, **named)
-    return {"seconds": time.perf_counter() - start, "peak": peak()}
+    function(*args)
+    return time.perf_counter() - start, peak_memory()
 
 
-def peak() -> float:
-    """Return the most memory that this process ever held, in megabytes.
+def peak_memory() -> float:
+    """Return the peak memory of this process in megabytes.
 
     On Linux getrusage would begin with the peak of the process that started this one.
     """
@@ -91,37 +88,35 @@ def peak() -> float:
 
 
 @contextmanager
-def searched(contents: Contents) -> Iterator[tuple[Loopback, Path, dict]]:
-    """Run a site and search it from a new folder; yield both, and the measures of the search."""
+def searched_site(contents: Contents) -> Iterator[tuple[Loopback, Path, float]]:
+    """Run a site and search it from a new folder; yield both, and the peak memory of the search."""
     with running_site(contents) as site, TemporaryDirectory(dir=FETCH_HOME) as home:
-        yield site, Path(home), fresh(find, site.address, Path(home))
+        yield site, Path(home), measure_fresh(search_all, site.address, Path(home))[1]
 
 
-# ---------------------------------------------------------------- speed
+def print_speed(rival: Path) -> None:
+    """Print the files per second of both, and the seconds of their processes including their start.
 
-
-def race_downloaders(rival: Path) -> None:
-    """Print the files per second of both, and the seconds of their processes with all that starting takes.
-
-    What a run leaves lies there until the end, since a file system is slow for a while after thousands of
-    files are removed, and only one of the two writes so many.
+    The files of a run stay until the end: a file system is slow for a while after thousands of files are
+    removed, and only one of the two writes so many.
     """
-    with searched(LARGE) as (site, home, _):
-        files = list_served(site, home)
-        threads = max(THREADS, key=lambda number: fetch_theirs(rival, home, "as they are", number, files)[0])
+    with searched_site(LARGE) as (site, home, _):
+        files = list_files(site, home)
+        threads = max(THREADS, key=lambda number: fetch_theirs(rival, home, "unchanged", number, files)[0])
         runs = {"inkwash": lambda: fetch_ours(site, home, files)}
         for mode in MODES:
             name = f"img2dataset {mode}, {CORES} x {threads} threads"
             runs[name] = partial(fetch_theirs, rival, home, mode, threads, files)
-        laps = [{name: run() for name, run in runs.items()} for _ in range(FETCH_ROUNDS)]
-    print(f"{len(files)} files of 300 KB, {CORES} cores, median of {FETCH_ROUNDS}: files/s, s in all, intact")
+        rounds = [{name: run() for name, run in runs.items()} for _ in range(FETCH_ROUNDS)]
+    print(f"\n{len(files)} files of 300 KB, {CORES} cores, median of {FETCH_ROUNDS}\n")
+    print_head("", "files/s", "s in all", "intact", "inkwash is as many times that")
     for name in runs:
-        rate, seconds, whole = (median(lap[name][column] for lap in laps) for column in range(3))
-        ratio = median(lap["inkwash"][0] / lap[name][0] for lap in laps)
-        print(f"  {name:44} {rate:7.1f} {seconds:7.1f} {whole:6.0f}   inkwash: {ratio:5.2f} times this")
+        rate, seconds, intact = (median(each[name][column] for each in rounds) for column in range(3))
+        ratio = median(each["inkwash"][0] / each[name][0] for each in rounds)
+        print_row(name, f"{rate:.1f}", f"{seconds:.1f}", f"{intact:.0f}", f"{ratio:.2f}")
 
 
-def list_served(site: Loopback, home: Path) -> set[str]:
+def list_files(site: Loopback, home: Path) -> set[str]:
     """Write the address and the md5 of each file that was found to a table; return the md5s."""
     posts = [(site.address + post["file_url"], post["md5"]) for post in read_posts(home / "posts.jsonl")]
     with (home / "files.csv").open("w", newline="") as file:
@@ -130,37 +125,37 @@ def list_served(site: Loopback, home: Path) -> set[str]:
 
 
 def fetch_ours(site: Loopback, home: Path, files: set[str]) -> tuple[float, float, int]:
-    """Fetch: files per second, the seconds of the process, and the number of intact files."""
-    lap = Path(mkdtemp(dir=home))
+    """Fetch; return files per second, the seconds of the process, and the number of intact files."""
+    dest = Path(mkdtemp(dir=home))
     os.sync()
     start = time.perf_counter()
-    rate = len(files) / fresh(take, site.address, home, Fetch(), lap)["seconds"]
-    return rate, time.perf_counter() - start, intact(lap / "original", files)
+    rate = len(files) / measure_fresh(fetch_all, site.address, home, Fetch(), dest)[0]
+    return rate, time.perf_counter() - start, count_intact(dest / "original", files)
 
 
 def fetch_theirs(
     rival: Path, home: Path, mode: str, threads: int, files: set[str]
 ) -> tuple[float, float, int]:
-    """Download by img2dataset; its rate counts from the start of its first shard to the end of its last."""
-    lap = Path(mkdtemp(dir=home))
+    """Download with img2dataset; its rate counts from the start of its first shard to the end of its last."""
+    dest = Path(mkdtemp(dir=home), "original")
     os.sync()
     options = {
-        "url_list": home / "files.csv", "input_format": "csv", "output_folder": lap / "original",
+        "url_list": home / "files.csv", "input_format": "csv", "output_folder": dest,
         "output_format": "webdataset", "processes_count": CORES, "thread_count": threads,
         "number_sample_per_shard": -(-len(files) // CORES), "resize_mode": "no", "compute_hash": "md5",
         "extract_exif": False, **MODES[mode],
     }  # fmt: skip
     words = [str(word) for name, value in options.items() for word in (f"--{name}", value)]
-    quiet = {"NO_PROXY": "127.0.0.1", "NO_ALBUMENTATIONS_UPDATE": "1"}
+    environment = os.environ | {"NO_PROXY": "127.0.0.1", "NO_ALBUMENTATIONS_UPDATE": "1"}
     start = time.perf_counter()
-    subprocess.run([rival, *words], env=os.environ | quiet, check=True, capture_output=True)
+    subprocess.run([rival, *words], env=environment, check=True, capture_output=True)
     seconds = time.perf_counter() - start
-    stats = [json.loads(path.read_bytes()) for path in (lap / "original").glob("*_stats.json")]
+    stats = [json.loads(path.read_bytes()) for path in dest.glob("*_stats.json")]
     span = max(each["end_time"] for each in stats) - min(each["start_time"] for each in stats)
-    return sum(each["successes"] for each in stats) / span, seconds, intact(lap / "original", files)
+    return sum(each["successes"] for each in stats) / span, seconds, count_intact(dest, files)
 
 
-def intact(folder: Path, files: set[str]) -> int:
+def count_intact(folder: Path, files: set[str]) -> int:
     """Count the files, given by md5, that are in the shards of a folder."""
     found = set()
     for shard in folder.glob("*.tar"):
@@ -169,8 +164,8 @@ def intact(folder: Path, files: set[str]) -> int:
     return len(files & found)
 
 
-def install() -> Path:
-    """Return the command of img2dataset, after installing it where no other package meets it."""
+def install_rival() -> Path:
+    """Return the command of img2dataset, after installing it in an environment of its own."""
     home = FETCH_HOME / "img2dataset"
     if not (home / "bin" / "img2dataset").is_file():
         subprocess.run(["uv", "venv", "--quiet", "--clear", "--python", "3.11", home], check=True)
@@ -178,78 +173,76 @@ def install() -> Path:
     return home / "bin" / "img2dataset"
 
 
-# ---------------------------------------------------------------- memory, and a second run
+def print_memory() -> None:
+    """Print the peaks of search and fetch for few and for many posts, and the cost of a second run."""
+    peaks = []
+    for posts in (FEW, MANY):
+        with searched_site(Contents(posts, *SMALL)) as (site, home, peak):
+            peaks.append((peak, measure_fresh(fetch_all, site.address, home, Fetch(), home)[1]))
+            site.read_log()
+            seconds, _ = measure_fresh(fetch_all, site.address, home, Fetch(), home)
+            requests = len(site.read_log())
+    print()
+    print_head("peak memory, MB", f"{FEW} posts", f"{MANY} posts", "times")
+    for name, few, many in zip(("search", "fetch"), *peaks, strict=True):
+        print_row(name, f"{few:.1f}", f"{many:.1f}", f"{many / few:.2f}")
+    print(f"\nA second fetch takes {1e4 * seconds / MANY:.2f} s per 10,000 posts, and {requests} requests.")
 
 
-def memory() -> None:
-    """Print the peaks of search and fetch at 2,000 and at 20,000 posts, and what a second run takes."""
-    peaks = {}
-    for posts in (2_000, 20_000):
-        with searched(Contents(posts, *SMALL)) as (site, home, found):
-            taken = fresh(take, site.address, home, Fetch(), home)
-            peaks[posts] = {"search": found["peak"], "fetch": taken["peak"]}
-            site.log()
-            second = fresh(take, site.address, home, Fetch(), home)
-            requests = len(site.log())
-    print("peak memory in MB at 2,000 and at 20,000 posts")
-    for name in ("search", "fetch"):
-        few, many = peaks[2_000][name], peaks[20_000][name]
-        print(f"  {name:40} {few:8.1f} {many:8.1f}   {many / few:5.2f} times")
-    print("second run over a complete set: s per 10,000 posts, requests for files")
-    print(f"  {'fetch':40} {second['seconds'] / 2:8.2f} {requests:8d}")
-
-
-# ---------------------------------------------------------------- truth
-
-
-def faults() -> None:
-    """Print what became of 10,000 posts of which 5 % fail in every way that a site can."""
-    contents = Contents(10_000, *SMALL, faulty=True)
-    with searched(contents) as (site, home, _):
+def print_faults() -> None:
+    """Print the outcome for posts of which 5 % fail in every way that a site can."""
+    contents = Contents(FAULTY, *SMALL, faulty=True)
+    print(f"\n{FAULTY} posts with faults\n")
+    print_head("run", "fetched", "rejected", "wrong", "sent twice", "requests", "needless", "s")
+    with searched_site(contents) as (site, home, _):
         sound, transient = Counter(), set()
-        print("10,000 posts with faults: fetched, rejected, wrong, sent twice, asked for, amiss, s")
         for run in (1, 2):
-            seconds = fresh(take, site.address, home, Fetch(tolerance=100), home)["seconds"]
-            log = site.log()
+            seconds, _ = measure_fresh(fetch_all, site.address, home, Fetch(tolerance=100), home)
+            log = site.read_log()
             sound.update(path for path, whole in log if whole)
-            asked = {path for path, _ in log}
-            verdict = fresh(judge, contents, home, run, sound)
-            amiss = (
-                len(asked ^ transient) if run == 2 else 0
-            )  # the second asks for what failed for now, no more
-            transient = verdict.pop("transient")
-            print(f"  {f'run {run}':40}", *verdict.values(), len(asked), amiss, f"{seconds:.1f}")
+            requested = {path for path, _ in log}
+            # the second run must request what failed for now in the first, and nothing else
+            needless = len(requested ^ transient) if run == 2 else 0
+            counts, transient = check_outcome(contents, home, run, sound)
+            print_row(run, *counts, len(requested), needless, f"{seconds:.1f}")
 
 
-def judge(contents: Contents, home: Path, run: int, sound: Counter[str]) -> dict:
-    """Compare shards, ledger and what the site sent with what must become of each post."""
+def check_outcome(
+    contents: Contents, home: Path, run: int, sound: Counter[str]
+) -> tuple[tuple[int, ...], set[str]]:
+    """Compare shards, ledger and log with the right outcome for each post.
+
+    Return how many are fetched, rejected, wrong, and sent twice, and the files that failed for now.
+    """
     catalog = contents.catalog()
     rows = [(key, reason) for key, reason, _ in read_ledger(home / "original" / LEDGER)[1:]]
-    laid = [each for shard in list_shards(home / "original") for each in shard]
-    kept, refused = {each.key: each.picture for each in laid}, dict(rows)
-    wrong = len(laid) + len(rows) - len(kept | refused)  # twice, or both there and rejected
+    samples = [each for shard in list_shards(home / "original") for each in shard]
+    fetched, rejected = {each.key: each.picture for each in samples}, dict(rows)
+    wrong = len(samples) + len(rows) - len(fetched | rejected)  # twice in one of them, or in both
+    transient = set()
     for post in catalog.posts:
-        key, fate = f"{post['id']:09d}", contents.fate(post, run)
-        wrong += refused.get(key, "") != fate or kept.get(key) != (None if fate else catalog.read(post))
-        wrong += sound[target(post)] != (not fate)
-    gone = {target(post) for post in catalog.posts if refused.get(f"{post['id']:09d}") == "transient"}
+        key, reason, path = f"{post['id']:09d}", contents.rejection(post, run), file_path(post)
+        expected = None if reason else catalog.read(post)
+        wrong += rejected.get(key, "") != reason or fetched.get(key) != expected
+        wrong += sound[path] != (not reason)
+        if rejected.get(key) == "transient":
+            transient.add(path)
     twice = sum(times > 1 for times in sound.values())
-    return {"fetched": len(kept), "rejected": len(refused), "wrong": wrong, "twice": twice, "transient": gone}
+    return (len(fetched), len(rejected), wrong, twice), transient
 
 
 def main() -> None:
-    """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("figures", nargs="*", default=["speed", "memory", "faults"], help="what to measure")
     parser.add_argument("--img2dataset", type=Path, help="its command, if it need not be installed")
-    given = parser.parse_args()
+    options = parser.parse_args()
     FETCH_HOME.mkdir(exist_ok=True)
-    if "speed" in given.figures:
-        race_downloaders(given.img2dataset or install())
-    if "memory" in given.figures:
-        memory()
-    if "faults" in given.figures:
-        faults()
+    if "speed" in options.figures:
+        print_speed(options.img2dataset or install_rival())
+    if "memory" in options.figures:
+        print_memory()
+    if "faults" in options.figures:
+        print_faults()
 
 
 if __name__ == "__main__":

@@ -1,10 +1,9 @@
-"""A site on loopback in a process of its own, with as many posts as one likes and a log of what it sent.
+"""A site on loopback in a process of its own, with any number of posts and a log of what it sent.
 
-A post's file is one of a few drawings with a comment of its own: a picture that any decoder opens, and of
-which a site need not keep a copy. `TROUBLES` is what can go wrong with a file, and what must become of it.
+A post's file is one of a few drawings with its own comment: a picture that any decoder opens, and of which
+the site need not keep a copy. `TROUBLES` lists what can go wrong with a file, and the outcome.
 """
 
-import io
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,19 +11,18 @@ from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 
-from PIL import Image
+from portraits import draw_jpeg
 
-from pipeline.booru import artist, site
+from pipeline.booru import site
 from pipeline.booru.catalog import Catalog
 from pipeline.booru.faults import FaultRule, Faults
 from pipeline.booru.server import Answer, Request, run_server
 from pipeline.chance import fraction
-from pipeline.images import pixels
 from pipeline.sources.posts import describe_post
 
-BASES = 8  # drawings
-SHARE = 0.7  # of the files whose md5 begins with the number of a trouble, one in 256, which it strikes
-TROUBLES = (  # what a site does with a file, and what becomes of that in the first run and in the second
+DRAWINGS = 8
+SHARE = 0.7  # of the files that a trouble may strike: those whose md5 begins with its number, one in 256
+TROUBLES = (  # the fault of a file, and the reason for its rejection in the first run and in the second
     (FaultRule("status", status=404), "gone", "gone"),
     (FaultRule("status", status=410), "gone", "gone"),
     (FaultRule("status", status=451), "banned", "banned"),
@@ -44,22 +42,22 @@ TROUBLES = (  # what a site does with a file, and what becomes of that in the fi
     (FaultRule("edge", times=1), "transient", ""),
     (FaultRule("limit", seconds=1, every=10), "", ""),
 )
-FAULT_RULES = tuple(
+FAULT_RULES = [
     replace(rule, share=SHARE * rule.share, match=f"^/original/{number:02x}/")
     for number, (rule, *_) in enumerate(TROUBLES)
-)
-OUTCASTS = (  # what a post may say of itself, and the reason why there is no file then
+]
+OUTCASTS = (  # fields of a post that leave it without a file, and the reason
     ({"is_banned": True}, "banned"),
     ({"is_restricted": True}, "hidden"),
     ({"image_width": 20_000, "image_height": 20_000}, "too big"),
     ({"file_ext": "mp4"}, "wrong type"),
 )
-EVERY = 512  # posts, of which one is an outcast of each sort
+OUTCAST_PERIOD = 512  # posts, with one outcast of each sort
 
 
 @dataclass(frozen=True)
 class Contents:
-    """What a site holds: how many posts, how large their pictures are, and whether anything goes wrong."""
+    """The contents of a site: how many posts, the size of their pictures, and whether anything goes wrong."""
 
     posts: int
     side: int  # pixels
@@ -68,66 +66,55 @@ class Contents:
 
     def catalog(self) -> Catalog:
         """Make the posts, numbered from 1."""
-        bases = [draw_base(number, self.side, self.quality) for number in range(BASES)]
+        drawings = [draw_jpeg(number, self.side, self.quality) for number in range(DRAWINGS)]
 
         def read(post: dict) -> bytes:
-            return label(bases[post["id"] % BASES], post["id"])
+            return add_comment(drawings[post["id"] % DRAWINGS], b"post %09d" % post["id"])
 
         return Catalog([self.post(number, read({"id": number})) for number in range(1, self.posts + 1)], read)
 
     def post(self, number: int, data: bytes) -> dict:
         """Describe the post of a file."""
-        size = {"image_width": self.side, "image_height": self.side}
-        fields = size | (OUTCASTS[number % EVERY][0] if self.is_outcast(number) else {})
+        fields = {"image_width": self.side, "image_height": self.side} | self.outcast(number)[0]
         return describe_post(number, data, "jpg", **fields) | fields
 
-    def is_outcast(self, number: int) -> bool:
-        """Tell whether there is no file to have of a post, whatever the site does."""
-        return self.faulty and number % EVERY < len(OUTCASTS)
+    def outcast(self, number: int) -> tuple[dict, str]:
+        """Return the fields that leave a post without a file, and the reason; ({}, "") for most posts."""
+        sort = number % OUTCAST_PERIOD
+        return OUTCASTS[sort] if self.faulty and sort < len(OUTCASTS) else ({}, "")
 
-    def fate(self, post: dict, run: int) -> str:
-        """Return the reason why a post has no file after the run 1 or 2, or nothing if it has one."""
-        if self.is_outcast(post["id"]):
-            return OUTCASTS[post["id"] % EVERY][1]
-        path = target(post)
-        struck = (
-            outcome[run - 1]
-            for rule, (_, *outcome) in zip(FAULT_RULES, TROUBLES, strict=True)
-            if re.search(rule.match, path) and fraction(0, rule.fault, path) < rule.share
-        )
-        return next(struck, "") if self.faulty else ""
-
-
-def draw_base(number: int, side: int, quality: int) -> bytes:
-    """Draw a JPEG."""
-    picture = Image.fromarray(pixels.resize(artist.draw(artist.portrait(number)), side, side))
-    buffer = io.BytesIO()
-    picture.save(buffer, "jpeg", quality=quality)
-    return buffer.getvalue()
+    def rejection(self, post: dict, run: int) -> str:
+        """Return the reason why a post must be rejected in run 1 or 2, or "" if it must be fetched."""
+        if reason := self.outcast(post["id"])[1]:
+            return reason
+        path = file_path(post)
+        for rule, (_, *outcomes) in zip(FAULT_RULES, TROUBLES, strict=True):
+            if self.faulty and re.search(rule.match, path) and fraction(0, rule.fault, path) < rule.share:
+                return outcomes[run - 1]
+        return ""
 
 
-def label(data: bytes, number: int) -> bytes:
-    """Put a comment into a JPEG: one that no other post has."""
-    comment = b"post %09d" % number
-    return b"".join((data[:2], b"\xff\xfe", (len(comment) + 2).to_bytes(2, "big"), comment, data[2:]))
+def add_comment(jpeg: bytes, comment: bytes) -> bytes:
+    """Put a comment into a JPEG."""
+    return b"".join((jpeg[:2], b"\xff\xfe", (len(comment) + 2).to_bytes(2, "big"), comment, jpeg[2:]))
 
 
-def target(post: dict) -> str:
-    """Return where a site has the file of a post."""
+def file_path(post: dict) -> str:
+    """Return the path of the file of a post on the site."""
     return f"/original/{post['md5'][:2]}/{post['md5'][2:4]}/{post['md5']}.{post['file_ext']}"
 
 
 @dataclass
 class Loopback:
-    """A running site: its address, and the line to its process."""
+    """A running site: its address, and the connection to its process."""
 
     address: str
-    line: Connection
+    connection: Connection
 
-    def log(self) -> list[tuple[str, bool]]:
-        """List the files asked for since the last look, each with whether all its rest went out."""
-        self.line.send(True)
-        return self.line.recv()
+    def read_log(self) -> list[tuple[str, bool]]:
+        """List the files requested since the last call, each with whether all the rest of it was sent."""
+        self.connection.send(True)
+        return self.connection.recv()
 
 
 @contextmanager
@@ -135,7 +122,7 @@ def running_site(contents: Contents) -> Iterator[Loopback]:
     """Run a site in a process of its own."""
     context = get_context("spawn")
     here, there = context.Pipe()
-    process = context.Process(target=host, args=(contents, there), daemon=True)
+    process = context.Process(target=serve_contents, args=(contents, there), daemon=True)
     process.start()
     try:
         yield Loopback(here.recv(), here)
@@ -144,26 +131,26 @@ def running_site(contents: Contents) -> Iterator[Loopback]:
         process.join()
 
 
-def host(contents: Contents, line: Connection) -> None:
-    """Serve until the other end of the line says no more; whoever asks is let in, whatever the name."""
+def serve_contents(contents: Contents, connection: Connection) -> None:
+    """Serve until the other end sends False; accept clients of any name."""
     catalog, log = contents.catalog(), []
-    proper = site.make_site(catalog, None, Faults(list(FAULT_RULES)) if contents.faulty else None)
+    strict = site.make_site(catalog, None, Faults(FAULT_RULES) if contents.faulty else None)
 
     def respond(request: Request) -> Answer:
-        nameless = {name: value for name, value in request.headers.items() if name != "User-Agent"}
-        answer = proper(replace(request, headers=nameless))
+        headers = {name: value for name, value in request.headers.items() if name != "User-Agent"}
+        answer = strict(replace(request, headers=headers))
         if request.path.startswith("/original/"):
             log.append((request.target, is_sound(catalog, request, answer)))
         return answer
 
     with run_server(respond) as address:
-        line.send(address)
-        while line.recv():
-            line.send(log.copy())
+        connection.send(address)
+        while connection.recv():
+            connection.send(log.copy())
             log.clear()
 
 
 def is_sound(catalog: Catalog, request: Request, answer: Answer) -> bool:
-    """Tell whether an answer brings all that is still asked for of a file, undamaged."""
+    """Return whether an answer holds all the rest of a file that is requested, undamaged."""
     post = catalog.by_md5[request.path.rpartition("/")[2].partition(".")[0]][0]
     return bool(answer.body) and answer.keep == 1 and catalog.read(post).endswith(answer.body)

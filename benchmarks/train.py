@@ -1,13 +1,12 @@
-"""Speed of training beside the loop that everybody writes, from the same weights and the same shards.
+"""Speed of training compared with the loop of tutorials, from the same weights and the same shards.
 
 On a CPU all take turns, step by step, in one process, and the medians are printed; `--check` compares the
-losses too. On a GPU (`--device cuda`) there is a row for each system, way and batch, then what the loader
-delivers, what an epoch takes, and what a full training would. `--quality` trains by fp32 and by bf16.
+losses too. On a GPU (`--device cuda`) there is a row for each system, way and batch, then the speed of the
+loader, of an epoch, and of a full training. `--quality` trains in fp32 and in bf16.
 """
 
 import argparse
 import os
-import shutil
 import statistics
 import subprocess
 import sys
@@ -22,132 +21,124 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import canonical
+import contest
 import torch
 import train_gpu
-from contest import (
-    EXACTLY,
-    PLAIN,
-    feeding,
-    head,
-    learner,
-    matrix_rate,
-    needed,
-    opened,
-    row,
-    timed,
-    train_ours,
-    train_plain,
-)
+from contest import FLOAT32, PLAIN
+from portraits import pack_portraits
+from tables import print_head, print_row
 
 from pipeline.params import Model
+from pipeline.systems import SYSTEMS
 from pipeline.training.update import part_seed
 
-STEPS, FIRST = 50, 10  # whose losses are compared: in float64, and in fp32
+Losses = list[tuple[float, float]]  # of each step: the plain loop's and ours
+
+STEPS, FIRST = 50, 10  # steps whose losses are compared; the first of them count singly in fp32
 TOLERANCE, EXACT = 1e-3, 1e-9  # relative, of fp32 and of float64
 TINY = {"width": 4, "depth": 4, "side": 32, "batches": [1, 2], "epoch": 8, "seconds": 0.01}
 
 
 def race_steps(runs: dict[str, Iterator], steps: int, warm: int = 1) -> dict[str, float]:
-    """Let all take turns, step by step, and return the median seconds of a step of each."""
-    spent: dict = {name: [] for name in runs}
-    for number in range(warm + steps):
+    """Let all runs take turns, step by step, and return the median seconds of a step of each."""
+    seconds: dict = {name: [] for name in runs}
+    for _ in range(warm + steps):
         for name, run in runs.items():
-            seconds = timed(partial(next, run), 1, "cpu")
-            if number >= warm:
-                spent[name].append(seconds)
-    return {name: statistics.median(each) for name, each in spent.items()}
+            seconds[name].append(contest.time_runs(partial(next, run), 1, "cpu"))
+    return {name: statistics.median(each[warm:]) for name, each in seconds.items()}
 
 
-def compare_speed(given: argparse.Namespace, data: Path) -> None:
-    """Print a row for each batch and way of a CPU."""
-    model = Model(width=given.width, depth=given.depth)
-    pairs = opened(data, model)
-    rate, work = matrix_rate("cpu"), needed(pairs, model, "cpu")
-    print(
-        f"\nA product of matrices has {rate / 1e9:.0f} GFLOPS; MFU is the share of these that a step needs.\n"
-    )
-    head("pix2pix, side", "batch", "way", "s/step", "images/s", *(f"x {name}" for name in PLAIN), "MFU")
-    for batch in given.batches:
-        runs = {name: train_plain(pairs, model, name, batch, given.workers, "cpu") for name in PLAIN}
-        feed = feeding(pairs, batch, 0, "cpu")
-        runs["inkwash"] = train_ours(learner(model, EXACTLY, batch, "cpu"), feed)
-        seconds = race_steps(runs, given.steps)
+def compare_speed(options: argparse.Namespace, data: Path) -> None:
+    """Print a row for each batch and way on a CPU."""
+    model = Model(width=options.width, depth=options.depth)
+    pairs = contest.open_split(data, model)
+    rate, work = contest.matrix_rate("cpu"), contest.flops_per_image(pairs, model, "cpu")
+    print(f"\nA matrix product has {rate / 1e9:.0f} GFLOPS; MFU is the share of these that a step needs.\n")
+    print_head("pix2pix, side", "batch", "way", "s/step", "images/s", *(f"x {name}" for name in PLAIN), "MFU")
+    for batch in options.batches:
+        runs = {}
+        for name in PLAIN:
+            batches = canonical.plain_batches(pairs, batch, options.workers)
+            networks = canonical.plain_networks(model)
+            runs[name] = canonical.train_canonical(networks, batches, "cpu", PLAIN[name])
+        learner = contest.build_learner(model, FLOAT32, batch, "cpu")
+        runs["inkwash"] = contest.train_ours(learner, contest.load_batches(pairs, batch, 0, "cpu"))
+        seconds = race_steps(runs, options.steps)
         for name, each in seconds.items():
-            times = [f"{seconds[other] / each:.2f}" for other in PLAIN]
-            share = f"{work * batch / each / rate:.0%}"
-            row(pairs.side, batch, name, f"{each:.3f}", f"{batch / each:.2f}", *times, share)
+            ratios = [f"{seconds[other] / each:.2f}" for other in PLAIN]
+            mfu = f"{work * batch / each / rate:.0%}"
+            print_row(pairs.side, batch, name, f"{each:.3f}", f"{batch / each:.2f}", *ratios, mfu)
 
 
-def check(
+def compare_losses(
     data: Path, model: Model, kind: torch.dtype = torch.float32, batch: int = 4, steps: int = STEPS
-) -> dict[str, list[tuple[float, float]]]:
-    """Train both ways on the same batches, and list what each loss was step by step: theirs and ours.
+) -> dict[str, Losses]:
+    """Train both ways on the same batches, and list each loss step by step: theirs and ours.
 
-    Both draw the same dropout: on a CPU maps are laid out alike.
+    Both draw the same dropout, because on a CPU both lay out their maps alike.
     """
-    pairs = opened(data, model)
-    feed = [cast(each, kind) for each in islice(feeding(pairs, batch, 0, "cpu"), steps)]
+    pairs = contest.open_split(data, model)
+    loaded = islice(contest.load_batches(pairs, batch, 0, "cpu"), steps)
+    batches = [cast_batch(each, kind) for each in loaded]
     networks = [network.to(kind) for network in canonical.plain_networks(model)]
-    given = ((each["sketch"], each["cue"], each["color"]) for each in feed)
-    theirs = canonical.train_canonical(networks, given, "cpu", freeze=True)
-    made = learner(model, EXACTLY, batch, "cpu")
-    for network in made.plain:
+    triples = ((each["sketch"], each["cue"], each["color"]) for each in batches)
+    theirs = canonical.train_canonical(networks, triples, "cpu", freeze=True)
+    learner = contest.build_learner(model, FLOAT32, batch, "cpu")
+    for network in learner.plain:
         network.to(kind)
-    own, listed = train_ours(made, iter(feed)), {}
+    ours, losses = contest.train_ours(learner, iter(batches)), {}
     for step in range(steps):
         torch.manual_seed(part_seed(0, step, 0, 0))
-        expected, found = next(theirs), next(own)
+        expected, actual = next(theirs), next(ours)
         for name, value in expected.items():
-            listed.setdefault(name, []).append((value, float(found[name])))
-    return listed
+            losses.setdefault(name, []).append((value, float(actual[name])))
+    return losses
 
 
-def cast(batch: dict, kind: torch.dtype) -> dict:
-    """Turn the pictures of a batch into another kind of numbers."""
+def cast_batch(batch: dict, kind: torch.dtype) -> dict:
     return {name: values if name == "key" else values.to(kind) for name, values in batch.items()}
 
 
-def relative(losses: list[tuple[float, float]]) -> float:
-    """Return the largest difference, as a share of what is expected."""
-    return max(abs(found - expected) / abs(expected) for expected, found in losses)
+def worst_error(losses: Losses) -> float:
+    return max(abs(actual - expected) / abs(expected) for expected, actual in losses)
 
 
-def overall(losses: list[tuple[float, float]]) -> float:
-    """Return the difference of the means, as a share of what is expected."""
-    return relative([tuple(map(statistics.fmean, zip(*losses, strict=True)))])
+def mean_error(losses: Losses) -> float:
+    return worst_error([tuple(map(statistics.fmean, zip(*losses, strict=True)))])
 
 
-def checked(data: Path, model: Model, steps: int = STEPS) -> bool:
-    """Print how far the losses are apart, and tell whether they are the same.
+def losses_agree(data: Path, model: Model, steps: int = STEPS) -> bool:
+    """Print how far the losses are apart, and return whether they are the same.
 
-    In float32 the last bits differ, and the networks, which compete, make more of that at every step: so the
-    first steps count, and the mean of all; in float64 each of all.
+    In float32 the last bits differ, and the competing networks amplify that at every step: so the first steps
+    count, and the mean of all. In float64 every step counts.
     """
-    single, double = (check(data, model, kind, steps=steps) for kind in (torch.float32, torch.float64))
-    print(f"\n{steps} steps of plain, D frozen, and of inkwash: how far each loss is off, as a share of it\n")
-    head("loss", "fp32: mean of all", f"worst of the first {FIRST}", "worst of all", "float64: worst of all")
+    single, double = (
+        compare_losses(data, model, kind, steps=steps) for kind in (torch.float32, torch.float64)
+    )
+    print(f"\n{steps} steps of plain, D frozen, and of inkwash: the relative difference of each loss\n")
+    print_head("loss", "fp32: mean", f"worst of the first {FIRST}", "worst of all", "float64: worst of all")
     same = True
     for name, losses in single.items():
-        mean, (early, late, exact) = overall(losses), map(relative, (losses[:FIRST], losses, double[name]))
-        row(name, *(f"{value:.1e}" for value in (mean, early, late, exact)))
+        mean, early = mean_error(losses), worst_error(losses[:FIRST])
+        late, exact = worst_error(losses), worst_error(double[name])
+        print_row(name, *(f"{value:.1e}" for value in (mean, early, late, exact)))
         same = same and max(mean, early) <= TOLERANCE and exact <= EXACT
     return same
 
 
-def machine(device: str) -> str:
-    """Say on what, with what and how this was measured."""
-    told = [f"{date.today()}: {' '.join(sys.argv)}", f"torch {torch.__version__}"]
-    if device == "cuda":
-        driver = "unknown"
-        if tool := shutil.which("nvidia-smi"):
-            asked = [tool, "--query-gpu=driver_version", "--format=csv,noheader"]
-            driver = subprocess.run(asked, capture_output=True, text=True).stdout.strip() or driver
-        return "; ".join([*told, f"CUDA {torch.version.cuda}, driver {driver}", torch.cuda.get_device_name()])
-    return "; ".join([*told, f"{torch.get_num_threads()} threads"])
+def describe_machine(device: str) -> str:
+    """Return the date, the command, the versions and the device."""
+    parts = [f"{date.today()}: {' '.join(sys.argv)}", f"torch {torch.__version__}"]
+    if device != "cuda":
+        return "; ".join([*parts, f"{torch.get_num_threads()} threads"])
+    command = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
+    driver = subprocess.run(command, capture_output=True, text=True).stdout.strip()
+    return "; ".join([*parts, f"CUDA {torch.version.cuda}, driver {driver}", torch.cuda.get_device_name()])
 
 
 def alias_fabric() -> None:
-    """Let `lightning` stand for `lightning_fabric`, which is the same where only the larger is installed."""
+    """Use `lightning.fabric` as `lightning_fabric`, the same code, where only the larger package is there."""
     if find_spec("lightning_fabric"):
         return
     for name in ("", ".strategies", ".plugins.precision"):
@@ -155,12 +146,11 @@ def alias_fabric() -> None:
 
 
 def train_parser() -> argparse.ArgumentParser:
-    """Declare the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    add, many = parser.add_argument, {"type": lambda text: text.split(",")}
-    add("--pairs", type=Path, help="a packed dataset; portraits are drawn without")
+    add = parser.add_argument
+    add("--pairs", type=Path, help="a packed dataset; by default portraits are drawn")
     add("--device", default="cpu", help="cpu or cuda")
-    add("--side", type=int, default=256, help="of what is drawn")
+    add("--side", type=int, default=256, help="pixels a side of the portraits")
     add("--width", type=int, default=0, help="as model.width; 0 is published")
     add("--depth", type=int, default=8, help="as model.depth")
     add("--batches", type=lambda text: [*map(int, text.split(","))], help="1,4; 64,16,128,1 on a GPU")
@@ -168,47 +158,49 @@ def train_parser() -> argparse.ArgumentParser:
     add("--steps", type=int, default=5, help="CPU: turns that are timed; 0 for no table")
     add("--threads", type=int, default=os.cpu_count(), help="CPU: threads that compute")
     add("--check", action="store_true", help="CPU: compare the losses too; exit code 1 if they differ")
-    add("--systems", default=["pix2pix", "nerk", "liu", "scft", "mask"], help="GPU: by commas", **many)
-    add("--budget", type=float, default=500.0, help="GPU: seconds for all; rows beyond are skipped")
+    add("--systems", type=lambda text: text.split(","), default=SYSTEMS, help="GPU: separated by commas")
+    add("--budget", type=float, default=500.0, help="GPU: seconds for everything; later rows are skipped")
     add("--seconds", type=float, default=0.7, help="GPU: length of each of three blocks of steps")
-    add("--epoch", type=int, default=train_gpu.TRAINED[0], help="GPU: samples of an epoch")
-    add("--full", action="store_true", help="GPU: run what is otherwise computed")
+    add("--epoch", type=int, default=train_gpu.PICTURES, help="GPU: samples of an epoch")
+    add("--full", action="store_true", help="GPU: run the full training instead of estimating it")
     add("--quick", action="store_true", help="the tables of a GPU with tiny networks, on any device")
     add("--quality", action="store_true", help="compare the quality of fp32 and bf16, and nothing else")
     add("--samples", type=int, default=4800, help="quality: how many samples each run sees")
     return parser
 
 
-def settled(words: list[str] | None) -> argparse.Namespace:
-    """Read the command line, and fill in what depends on the device."""
-    given = train_parser().parse_args(words)
-    if given.quick:
-        vars(given).update(TINY)
-    gpu = given.device == "cuda"
-    given.batches = given.batches or ([64, 16, 128, 1] if gpu else [1, 4])
-    given.workers = (os.cpu_count() if gpu else 0) if given.workers is None else given.workers
-    return given
+def parse_options(words: list[str] | None) -> argparse.Namespace:
+    """Read the command line, and fill in the defaults that depend on the device."""
+    options = train_parser().parse_args(words)
+    if options.quick:
+        vars(options).update(TINY)
+    gpu = options.device == "cuda"
+    options.batches = options.batches or ([64, 16, 128, 1] if gpu else [1, 4])
+    if options.workers is None:
+        options.workers = os.cpu_count() if gpu else 0
+    return options
 
 
 def main(words: list[str] | None = None) -> int:
     """Print the tables; return 1 if the losses were compared and differ."""
-    given, begun = settled(words), time.monotonic()
-    torch.set_num_threads(given.threads)
+    options, begun = parse_options(words), time.monotonic()
+    torch.set_num_threads(options.threads)
     alias_fabric()
-    print(machine(given.device))
+    print(describe_machine(options.device))
     with TemporaryDirectory() as folder:
-        data = given.pairs or canonical.drawn(Path(folder), max(16, 2 * max(given.batches)), given.side)
-        if given.quality:
-            train_gpu.quality(given, data)
-        elif given.quick or given.device == "cuda":
-            train_gpu.tables(given, data, begun)
-        elif given.steps:
-            compare_speed(given, data)
-    if not given.check:
+        samples = max(16, 2 * max(options.batches))
+        data = options.pairs or pack_portraits(Path(folder), samples, options.side)
+        if options.quality:
+            train_gpu.compare_precisions(options, data)
+        elif options.quick or options.device == "cuda":
+            train_gpu.print_tables(options, data, begun)
+        elif options.steps:
+            compare_speed(options, data)
+    if not options.check:
         return 0
-    torch.set_num_threads(1)  # several wait for each other on small maps
+    torch.set_num_threads(1)  # on small maps threads wait for each other
     with TemporaryDirectory() as folder:
-        return int(not checked(canonical.drawn(Path(folder), 12, 64), Model(width=8, depth=5)))
+        return int(not losses_agree(pack_portraits(Path(folder), 12, 64), Model(width=8, depth=5)))
 
 
 if __name__ == "__main__":

@@ -4,226 +4,206 @@ import argparse
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from itertools import cycle, islice, repeat
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import canonical
+import contest
 import torch
-from contest import (
-    EXACTLY,
-    PLAIN,
-    USUAL,
-    Way,
-    clear,
-    feeding,
-    head,
-    learner,
-    loaders,
-    matrix_rate,
-    median,
-    needed,
-    opened,
-    row,
-    timed,
-    train_ours,
-)
+from contest import FLOAT32, PLAIN, USUAL, Way
+from tables import print_head, print_row
 from torch.utils.data import DataLoader
 
 from pipeline.batches.dataset import Pairs
-from pipeline.batches.loader import PREFETCH, BatchOrder, loader_options, prepare_ahead
+from pipeline.batches.loader import PREFETCH, loader_options, prepare_ahead
 from pipeline.params import Model, Train
 from pipeline.training import fit
 from pipeline.training.hardware import Hardware, Log
 
-PUBLISHED, TRAINED = 5, (9000, 30)  # samples per step; pictures and epochs of a full training
-KEPT = 4  # decoded batches that a row uses
-REST = 120.0  # seconds of the budget for what comes after the rows
+PUBLISHED_BATCH = 5
+PICTURES, EPOCHS = 9000, 30  # of a full training
+DECODED_BATCHES = 4  # batches that a row uses again and again
+RESERVE = 120.0  # seconds of the budget for what follows the rows
 COMPILED = Way("bf16, compiled", "bf16", True)
 GRAPHS = Way("bf16, compiled, graphs", "bf16", True, True)
-WAYS = [COMPILED, GRAPHS, Way("bf16", "bf16"), Way("tf32", "tf32"), EXACTLY]  # in the order of the rows
+WAYS = [COMPILED, GRAPHS, Way("bf16", "bf16"), Way("tf32", "tf32"), FLOAT32]  # the best first
+
+Speeds = dict[tuple[str, str, int], float]  # images per second by system, way and batch
 
 
-@dataclass(frozen=True)
-class Found:
-    """What was measured of a row."""
-
-    system: str
-    way: str
-    batch: int
-    rate: float  # images per second
-
-
-def plan_rows(given: argparse.Namespace) -> Iterator[tuple[str, int, str | Way]]:
-    """Say what is measured, batch by batch: pix2pix in every way, and the others in the best."""
-    ways, best = (WAYS, COMPILED) if given.device == "cuda" else ([EXACTLY], EXACTLY)
-    if "pix2pix" in given.systems:
-        yield from (("pix2pix", PUBLISHED, name) for name in PLAIN)
-    for batch in given.batches:
-        for system in given.systems:
-            yield from ((system, batch, way) for way in ((*ways, USUAL) if system == "pix2pix" else [best]))
+def plan_rows(options: argparse.Namespace) -> Iterator[tuple[str, int, Way]]:
+    """Yield system, batch and way of each row: pix2pix in every way, the other systems in the best."""
+    ways = WAYS if options.device == "cuda" else [FLOAT32]
+    if "pix2pix" in options.systems:
+        yield from (("pix2pix", PUBLISHED_BATCH, Way(name)) for name in PLAIN)
+    for batch in options.batches:
+        for system in options.systems:
+            chosen = [*ways, Way(USUAL)] if system == "pix2pix" else ways[:1]
+            yield from ((system, batch, way) for way in chosen)
 
 
-def contest(given: argparse.Namespace, data: Path, end: float) -> list[Found]:
+def print_speeds(options: argparse.Namespace, data: Path, end: float) -> Speeds:
     """Print a row for each system, batch and way that fits into the time until `end`."""
-    device, found, work = given.device, [], {}
-    rate = matrix_rate(device)
-    print(f"\nA product of matrices has {rate / 1e12:.2f} TFLOPS; MFU is the share of these that steps need.")
+    device, speeds, work = options.device, {}, {}
+    matrix_rate = contest.matrix_rate(device)
+    print(
+        f"\nA matrix product has {matrix_rate / 1e12:.2f} TFLOPS; MFU is the share of these that steps need."
+    )
     print("No row decodes: batches wait on the host, and are moved and prepared as in training.")
     print("The plain loop is fp32 by torch's defaults, which on a GPU means TF32 in convolutions.\n")
-    head("system", "batch", "way", "images/s", f"x {USUAL}, {PUBLISHED}", "MFU", "peak GB", "remarks")
-    cost = {False: 10.0, True: 45.0}  # seconds that a row took at most so far, without and with torch.compile
-    for system, batch, way in plan_rows(given):
-        name, heavy = (way, False) if isinstance(way, str) else (way.name, way.compile)
-        begun, said = time.monotonic(), []
-        if begun + cost[heavy] > end:
-            row(system, batch, name, *["-"] * 4, "skipped: no time is left")
+    baseline = f"x {USUAL}, {PUBLISHED_BATCH}"
+    print_head("system", "batch", "way", "images/s", baseline, "MFU", "peak GB", "remarks")
+    cost = {False: 10.0, True: 45.0}  # most seconds of a row so far, without and with torch.compile
+    for system, batch, way in plan_rows(options):
+        begun, remarks = time.monotonic(), []
+        if begun + cost[way.compile] > end:
+            print_row(system, batch, way.name, *["-"] * 4, "skipped: no time is left")
             continue
-        model = Model(system=system, width=given.width, depth=given.depth)
-        pairs = opened(data, model)
+        model = Model(system=system, width=options.width, depth=options.depth)
+        pairs = contest.open_split(data, model)
         if system not in work:
-            work[system] = attempt(partial(needed, pairs, model, device), device, said)
-        speed = attempt(partial(measure_row, pairs, model, batch, way, given, said.append), device, said)
+            work[system] = attempt(partial(contest.flops_per_image, pairs, model, device), device, remarks)
+        measure = partial(measure_row, pairs, model, batch, way, options, remarks.append)
+        rate = attempt(measure, device, remarks)
         peak = torch.cuda.max_memory_allocated() / 1e9 if device == "cuda" else math.nan
-        found.append(Found(system, name, batch, speed))
-        base = usual(found) if system == "pix2pix" else math.nan
-        shown = (f"{speed:.1f}", f"{speed / base:.2f}", f"{speed * work[system] / rate:.1%}", f"{peak:.1f}")
-        row(system, batch, name, *("-" if "nan" in cell else cell for cell in shown), "; ".join(said))
-        cost[heavy] = max(cost[heavy], time.monotonic() - begun)
-    return found
+        speeds[system, way.name, batch] = rate
+        ratio = rate / baseline_rate(speeds) if system == "pix2pix" else math.nan
+        numbers = (f"{rate:.1f}", f"{ratio:.2f}", f"{rate * work[system] / matrix_rate:.1%}", f"{peak:.1f}")
+        cells = ["-" if "nan" in number else number for number in numbers]
+        print_row(system, batch, way.name, *cells, "; ".join(remarks))
+        cost[way.compile] = max(cost[way.compile], time.monotonic() - begun)
+    return speeds
 
 
-def usual(found: list[Found]) -> float:
-    """Return the images per second of the plain loop at its own batch, or NaN."""
-    return next((each.rate for each in found if (each.way, each.batch) == (USUAL, PUBLISHED)), math.nan)
+def baseline_rate(speeds: Speeds) -> float:
+    """Return the images per second of the plain loop at the published batch, or NaN."""
+    return speeds.get(("pix2pix", USUAL, PUBLISHED_BATCH), math.nan)
 
 
-def attempt(work: Callable[[], float], device: str, said: list[str]) -> float:
-    """Return what is measured, or NaN where memory ends or the library fails: the other rows still count."""
-    clear(device)
+def attempt(work: Callable[[], float], device: str, remarks: list[str]) -> float:
+    """Return a measurement; or NaN, after a remark, if memory runs out or the library fails."""
+    contest.free_memory(device)
     try:
         return work()
     except torch.OutOfMemoryError:
-        said.append("out of memory")
+        remarks.append("out of memory")
     except RuntimeError as error:
-        said.append(f"failed: {str(error).partition(chr(10))[0]}")
+        remarks.append(f"failed: {str(error).partition(chr(10))[0]}")
     return math.nan
 
 
 def measure_row(
-    pairs: Pairs, model: Model, batch: int, way: str | Way, given: argparse.Namespace, say: Log
+    pairs: Pairs, model: Model, batch: int, way: Way, options: argparse.Namespace, say: Log
 ) -> float:
-    """Return images per second of a way, from batches that are decoded."""
-    if isinstance(way, str):
-        canonical.defaults()
-        feed = cycle(list(islice(canonical.loader(pairs, batch, 0), KEPT)))
-        run = canonical.train_canonical(canonical.plain_networks(model), feed, given.device, PLAIN[way])
+    """Return images per second of a way, from decoded batches."""
+    device = options.device
+    if way.name in PLAIN:
+        canonical.restore_defaults()
+        batches = cycle(list(islice(canonical.plain_batches(pairs, batch, 0), DECODED_BATCHES)))
+        networks = canonical.plain_networks(model)
+        run = canonical.train_canonical(networks, batches, device, PLAIN[way.name])
     else:
-        run = train_ours(learner(model, way, batch, given.device, say), decoded(pairs, batch, given.device))
-    return batch / median(partial(next, run), given.seconds, given.device)
+        learner = contest.build_learner(model, way, batch, device, say)
+        run = contest.train_ours(learner, repeat_batches(pairs, batch, device))
+    return batch / contest.median_time(partial(next, run), options.seconds, device)
 
 
-def decoded(pairs: Pairs, batch: int, device: str) -> Iterator[dict]:
-    """Yield a few batches again and again, as the real feed does once they are decoded."""
-    order = BatchOrder([entry.key for entry in pairs.entries], batch, 0, 0)
+def repeat_batches(pairs: Pairs, batch: int, device: str) -> Iterator[dict]:
+    """Yield a few decoded batches again and again, prepared as in training."""
+    order = contest.batch_order(pairs, batch)
     loader = DataLoader(pairs, batch_sampler=order, **loader_options(0, device))
-    return prepare_ahead(cycle(list(islice(loader, KEPT))), torch.device(device))
+    return prepare_ahead(cycle(list(islice(loader, DECODED_BATCHES))), torch.device(device))
 
 
-def loading(given: argparse.Namespace, data: Path, found: list[Found]) -> None:
-    """Print what the loader alone delivers, from its first batch on, beside what the fastest row takes."""
-    fastest = max((each for each in found if each.rate > 0), key=lambda each: each.rate, default=None)
+def print_loading(options: argparse.Namespace, data: Path, speeds: Speeds) -> None:
+    """Print the speed of the loader alone, for the first system and that of the fastest row."""
+    first = (options.systems[0], "", 0)
+    measured = {row: speed for row, speed in speeds.items() if speed > 0} or {first: math.nan}
+    fastest = max(measured, key=measured.get)
     print("\nThe loader alone, prepared on the device\n")
-    head("system", "batch", "processes", "samples/s", "x the fastest row")
-    for system in dict.fromkeys([given.systems[0], fastest.system if fastest else given.systems[0]]):
-        pairs = opened(data, Model(system=system, width=given.width, depth=given.depth))
-        batch = max(given.batches)
-        count = loaders(pairs, batch, given.workers)
-        feed = feeding(pairs, batch, count, given.device)
-        next(feed)
-        steps = max(3, 2 * PREFETCH * count)  # what was loaded while the first came is a small part
-        speed = batch * steps / timed(partial(next, feed), steps, given.device)
-        row(system, batch, count, f"{speed:.0f}", f"{speed / fastest.rate:.2f}" if fastest else "-")
+    print_head("system", "batch", "processes", "samples/s", "x the fastest row")
+    for system in dict.fromkeys([options.systems[0], fastest[0]]):
+        pairs = contest.open_split(data, Model(system=system, width=options.width, depth=options.depth))
+        batch = max(options.batches)
+        workers = contest.count_loaders(pairs, batch, options.workers)
+        batches = contest.load_batches(pairs, batch, workers, options.device)
+        next(batches)
+        steps = max(3, 2 * PREFETCH * workers)  # batches loaded before the clock runs are a small part
+        rate = batch * steps / contest.time_runs(partial(next, batches), steps, options.device)
+        print_row(system, batch, workers, f"{rate:.0f}", f"{rate / measured[fastest]:.2f}")
 
 
-def epoch(given: argparse.Namespace, data: Path, end: float) -> float:
-    """Print what an epoch of pix2pix takes from shards and from one batch on the device; return images/s."""
-    batch, device = given.batches[0], given.device
-    model = Model(width=given.width, depth=given.depth)
-    pairs = opened(data, model)
-    way = COMPILED if device == "cuda" else EXACTLY
-    made = learner(model, way, batch, device)
-    run = train_ours(made, repeat(next(decoded(pairs, batch, device))))
-    one = median(partial(next, run), given.seconds, device)
-    steps = min(math.ceil(given.epoch / batch), max(3, int((end - time.monotonic()) / 4 / one)))
-    alone = timed(partial(next, run), steps, device)
-    count = loaders(pairs, batch, given.workers)
-    run = train_ours(made, feeding(pairs, batch, count, device))
+def print_epoch(options: argparse.Namespace, data: Path, end: float) -> float:
+    """Print the time of an epoch of pix2pix from shards and from one batch on the device; return images/s."""
+    batch, device = options.batches[0], options.device
+    model = Model(width=options.width, depth=options.depth)
+    pairs = contest.open_split(data, model)
+    way = COMPILED if device == "cuda" else FLOAT32
+    learner = contest.build_learner(model, way, batch, device)
+    run = contest.train_ours(learner, repeat(next(repeat_batches(pairs, batch, device))))
+    step = contest.median_time(partial(next, run), options.seconds, device)
+    steps = min(math.ceil(options.epoch / batch), max(3, int((end - time.monotonic()) / 4 / step)))
+    alone = contest.time_runs(partial(next, run), steps, device)
+    workers = contest.count_loaders(pairs, batch, options.workers)
+    run = contest.train_ours(learner, contest.load_batches(pairs, batch, workers, device))
     next(run)
-    shards = timed(partial(next, run), steps, device)
-    print(f"\nAn epoch of pix2pix, {way.name}, {steps} steps of {batch}, {count} processes that load\n")
-    head("from", "seconds", "images/s")
-    row("one batch on the device", f"{alone:.2f}", f"{steps * batch / alone:.1f}")
-    row("shards", f"{shards:.2f}", f"{steps * batch / shards:.1f}")
+    shards = contest.time_runs(partial(next, run), steps, device)
+    print(f"\nAn epoch of pix2pix, {way.name}, {steps} steps of {batch}, {workers} processes that load\n")
+    print_head("from", "seconds", "images/s")
+    for source, seconds in (("one batch on the device", alone), ("shards", shards)):
+        print_row(source, f"{seconds:.2f}", f"{steps * batch / seconds:.1f}")
     print(f"\nFrom shards it takes {shards / alone:.3f} times as long.")
     return steps * batch / shards
 
 
-def whole(rate: float) -> float:
-    """Compute how many minutes a full training takes at a number of images per second."""
-    return math.prod(TRAINED) / rate / 60
+def training_minutes(rate: float) -> float:
+    """Return the minutes of a full training at `rate` images per second."""
+    return PICTURES * EPOCHS / rate / 60
 
 
-def full(given: argparse.Namespace, data: Path, batch: int) -> float:
-    """Train pix2pix in full, and return the minutes."""
-    steps = math.ceil(math.prod(TRAINED) / batch)
-    begun = time.monotonic()
-    fitted(given, data, Train(steps=steps, batch=batch, precision="bf16", validate=steps, vgg="none"), None)
-    return (time.monotonic() - begun) / 60
-
-
-def fitted(given: argparse.Namespace, data: Path, train: Train, compiled: bool | None) -> float:
-    """Train pix2pix as a user does, and return the PSNR on the held out pictures."""
-    hardware = Hardware(given.device, workers=given.workers, compile=compiled)
-    model = Model(width=given.width, depth=given.depth)
+def train_pix2pix(options: argparse.Namespace, data: Path, train: Train, compiled: bool | None) -> float:
+    """Train pix2pix as a user does, and return the PSNR of the validation pictures."""
+    hardware = Hardware(options.device, workers=options.workers, compile=compiled)
+    model = Model(width=options.width, depth=options.depth)
     with TemporaryDirectory() as folder:
-        checkpoint = Path(folder, "run")
-        records = list(
-            fit.train_model(data, model, train, checkpoint=checkpoint, hardware=hardware, say=print)
-        )
-    return records[-1]["val_psnr"]
+        file = Path(folder, "run")
+        run = fit.train_model(data, model, train, checkpoint=file, hardware=hardware, say=print)
+        return list(run)[-1]["val_psnr"]
 
 
-def tables(given: argparse.Namespace, data: Path, begun: float) -> None:
+def print_tables(options: argparse.Namespace, data: Path, begun: float) -> None:
     """Print all tables of a GPU."""
-    end = begun + given.budget
-    found = contest(given, data, end - min(REST, given.budget / 2))
-    rates = {f"{USUAL}, batch {PUBLISHED}, without its loader": usual(found)}
-    said: list[str] = []
-    shards = attempt(partial(epoch, given, data, end), given.device, said)
-    rates[f"inkwash, batch {given.batches[0]}, from shards"] = shards
-    print(*said, sep="\n", end="")
-    loading(given, data, found)
-    print(f"\nComputed, not run: {TRAINED[0]:,} pictures, {TRAINED[1]} epochs of pix2pix")
+    end, batch = begun + options.budget, options.batches[0]
+    speeds = print_speeds(options, data, end - min(RESERVE, options.budget / 2))
+    remarks: list[str] = []
+    shards = attempt(partial(print_epoch, options, data, end), options.device, remarks)
+    print(*remarks, sep="\n", end="")
+    print_loading(options, data, speeds)
+    print(f"\nComputed, not run: {PICTURES:,} pictures, {EPOCHS} epochs of pix2pix")
+    rates = {f"{USUAL}, batch {PUBLISHED_BATCH}, without its loader": baseline_rate(speeds)}
+    rates[f"inkwash, batch {batch}, from shards"] = shards
     for name, rate in rates.items():
-        print(
-            f"- {name}, {rate:.1f} images/s: {whole(rate):.1f} minutes" if rate > 0 else f"- {name}: unknown"
-        )
-    if given.full:
-        minutes = full(given, data, given.batches[0])
+        minutes = f", {rate:.1f} images/s: {training_minutes(rate):.1f} minutes" if rate > 0 else ": unknown"
+        print(f"- {name}{minutes}")
+    if options.full:
+        steps, begun = math.ceil(PICTURES * EPOCHS / batch), time.monotonic()
+        train = Train(steps=steps, batch=batch, precision="bf16", validate=steps, vgg="none")
+        train_pix2pix(options, data, train, None)
+        minutes = (time.monotonic() - begun) / 60
         print(f"- run, with its start, compilation and validation: {minutes:.1f} minutes")
 
 
-def quality(given: argparse.Namespace, data: Path) -> None:
-    """Print the PSNR of held out pictures after equal training in fp32 and in bf16, for three seeds."""
-    batch = given.batches[0]
-    steps = max(1, given.samples // batch)
-    print(f"\npix2pix after {steps} steps of {batch}: PSNR (dB) of held out pictures\n")
-    head("seed", "fp32", "bf16, compiled", "difference")
+def compare_precisions(options: argparse.Namespace, data: Path) -> None:
+    """Print the PSNR of validation pictures after equal training in fp32 and in bf16, for three seeds."""
+    batch = options.batches[0]
+    steps = max(1, options.samples // batch)
+    print(f"\npix2pix after {steps} steps of {batch}: PSNR (dB) of validation pictures\n")
+    print_head("seed", "fp32", "bf16, compiled", "difference")
     for seed in range(3):
         train = Train(steps=steps, batch=batch, decay="linear", validate=steps, vgg="none", seed=seed)
-        exact = fitted(given, data, train, False)
-        fast = fitted(given, data, replace(train, precision="bf16"), True)
-        row(seed, f"{exact:.2f}", f"{fast:.2f}", f"{fast - exact:+.2f}")
+        exact = train_pix2pix(options, data, train, False)
+        fast = train_pix2pix(options, data, replace(train, precision="bf16"), True)
+        print_row(seed, f"{exact:.2f}", f"{fast:.2f}", f"{fast - exact:+.2f}")
