@@ -1,17 +1,27 @@
 """The dataset card: the README.md of a packed dataset, for people and for the Hugging Face Hub.
 
 It is Markdown below a YAML header that the Hub reads. The prose is in card.md; this module adds the counts of
-a `Census`, the metrics of the earlier stages and the parameters. Nothing in a card says when or on which
-machine the dataset was made, and text from outside can never become markup.
+a `Census`, the metrics of the earlier stages and the parameters. A card never says when or on which machine
+the dataset was made, and text from outside can never become markup.
 """
 
 import re
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from pipeline.markdown import code_block, definitions, dump_yaml, inline_code, printable, rank_counts, table
-from pipeline.packing.card_text import DATASET_FOLDER, TERMS_TEXT, adult_pictures, loading_text, rights
+from pipeline.packing.card_text import (
+    CARD_TEXT,
+    DATASET_FOLDER,
+    SOURCE_NAMES,
+    adult_pictures,
+    describe_dataset,
+    is_own,
+    loading_text,
+    rights,
+)
 from pipeline.packing.census import HUB_SPLITS, Census, host_of
 
 DATA_SECTIONS = ("search", "fetch", "clean", "sketches", "cue", "reference", "pack")  # parameters of the data
@@ -23,15 +33,14 @@ HUB_LICENSES = {  # some of the licenses that the Hub has a name for
 }  # fmt: skip
 HUB_SIZES = ("1K", "10K", "100K", "1M", "10M", "100M", "1B", "10B", "100B", "1T")
 LEFT_OUT = "(left out)"
-SOURCE_NAMES, CUE_MEANINGS, FIELDS = (definitions(TERMS_TEXT[part]) for part in ("places", "cues", "fields"))
+CUE_MEANINGS, FIELD_MEANINGS = (definitions(CARD_TEXT[part]) for part in ("cues", "fields"))
 
 
 def dataset_card(census: Census, history: Mapping[str, dict], params: Mapping[str, dict]) -> str:
     """Return the card of a dataset that has samples.
 
-    `history` maps stages to their metrics. Those of pack may count the `groups`, the `linked` pairs by kind,
-    those that splitting samples one by one would have `torn`, and those that the split `leaks`. `params` maps
-    sections of params.yaml to their fields. What is not given is left out of the card.
+    `history` maps stages to their metrics; those of pack are what `pack_columns` returns. `params` maps
+    sections of params.yaml to their fields. The card leaves out what is missing from either.
     """
     parts = [
         front_matter(census),
@@ -41,7 +50,7 @@ def dataset_card(census: Census, history: Mapping[str, dict], params: Mapping[st
         describe_members(census, params),
         describe_pictures(census, params),
         *loading_text(census),
-        TERMS_TEXT["checking"].substitute(folder=DATASET_FOLDER),
+        CARD_TEXT["checking"].substitute(folder=DATASET_FOLDER),
         rights(census, own=is_own(census, params)),
     ]
     return "\n\n".join(parts) + "\n"
@@ -77,88 +86,70 @@ def size_category(count: int) -> str:
     return "n<1K" if digits < 4 else f"{HUB_SIZES[digits - 4]}<n<{HUB_SIZES[digits - 3]}"
 
 
-def describe_dataset(census: Census, params: Mapping[str, dict]) -> str:
-    """Introduce the dataset."""
-    side = params.get("clean", {}).get("side")
-    origin = describe_source(params)
-    return TERMS_TEXT["about"].substitute(
-        count=f"{len(census):,}",
-        size=f" of {side} x {side} pixels" if side else "",
-        origin=f" The originals come from {origin}." if origin else "",
-        number=len(census.columns),
-        columns=", ".join(f"`{name}`" for name in census.columns),
-    )
-
-
-def describe_source(params: Mapping[str, dict]) -> str:
-    """Say where the originals come from without naming a path or a machine; "" if it is not known."""
-    host = str(params.get("search", {}).get("host", ""))
-    kind = host.partition(":")[0]
-    if kind in ("http", "https"):
-        return f"`{host_of(host)}`" if host_of(host) else "a site without a public name"
-    return SOURCE_NAMES.get(kind, "a folder of pictures") if host else ""
-
-
-def is_own(census: Census, params: Mapping[str, dict]) -> bool:
-    """Return whether inkwash drew the pictures itself."""
-    return params.get("search", {}).get("host") == "sample" and set(census.hosts) <= {""}
-
-
 # ---------------------------------------------------------------- how it was made
 
-StageCounts = tuple[int, int, dict[str, int]]  # in, out, left out by reason
+
+@dataclass(frozen=True)
+class StageCounts:
+    """How many samples a stage took and wrote, and how many it left out, by reason."""
+
+    taken: int
+    written: int
+    left_out: dict[str, int]
 
 
 def describe_making(census: Census, history: Mapping[str, dict], params: Mapping[str, dict]) -> str:
-    """Say how many samples each stage took, why others were left out, and by which parameters."""
-    steps = count_stages(census, history)
+    """Say how many samples each stage took and left out, and by which parameters."""
+    stages = count_stages(census, history)
     text = ["## How it was made"]
-    if len(steps) == 1:
-        text += [TERMS_TEXT["counts unknown"].substitute()]
+    if len(stages) == 1:
+        text += [CARD_TEXT["counts unknown"].substitute()]
     else:
         rows = [
-            (name.replace("-", " ", 1), taken, out, rank_counts(left) or "none")
-            for name, (taken, out, left) in steps.items()
+            (name.replace("-", " ", 1), stage.taken, stage.written, rank_counts(stage.left_out) or "none")
+            for name, stage in stages.items()
         ]
-        text += [table(("stage", "in", "out", "left out, by reason"), rows), *describe_gaps(steps)]
-        if may_have_more(steps, params):
-            text += [TERMS_TEXT["more posts"].substitute()]
+        text += [table(("stage", "in", "out", "left out, by reason"), rows), *describe_gaps(stages)]
+        if may_have_more(stages, params):
+            text += [CARD_TEXT["more posts"].substitute()]
     if settings := shown_params(params):
-        text += [TERMS_TEXT["parameters"].substitute(yaml=code_block("yaml", dump_yaml(settings)))]
+        text += [CARD_TEXT["parameters"].substitute(yaml=code_block("yaml", dump_yaml(settings)))]
     return "\n\n".join(text)
 
 
 def count_stages(census: Census, history: Mapping[str, dict]) -> dict[str, StageCounts]:
-    """Return what came into each stage from search to pack, what went out, and what was left out."""
-    steps = {}
+    """Return the counts of each stage from search to pack."""
+    stages = {}
     for name, metrics in history.items():
         if name == "search":
-            skipped = metrics["skipped"]
-            steps[name] = metrics["posts"] + sum(skipped.values()), metrics["posts"], skipped
+            taken = metrics["posts"] + sum(metrics["skipped"].values())
+            stages[name] = StageCounts(taken, metrics["posts"], metrics["skipped"])
         elif name != "pack":
-            steps[name] = metrics["taken"], metrics["written"], metrics["rejected"]
-    return steps | {"pack": (len(census), len(census), {})}
+            stages[name] = StageCounts(metrics["taken"], metrics["written"], metrics["rejected"])
+    return stages | {"pack": StageCounts(len(census), len(census), {})}
 
 
-def describe_gaps(steps: Mapping[str, StageCounts]) -> list[str]:
-    """Say where a stage took another number than the stage before it gave."""
+def describe_gaps(stages: Mapping[str, StageCounts]) -> list[str]:
+    """Say where a stage took another number than the stage before it wrote."""
     text = []
-    for after, (taken, *_) in steps.items():
+    for after, stage in stages.items():
         before = {"search": "", "fetch": "search", "clean": "fetch"}.get(after, "clean")
-        if before in steps and steps[before][1] != taken:
-            numbers = {"out": f"{steps[before][1]:,}", "taken": f"{taken:,}"}
-            text += [TERMS_TEXT["counts differ"].substitute(numbers, before=before, after=after)]
+        if before in stages and stages[before].written != stage.taken:
+            numbers = {"out": f"{stages[before].written:,}", "taken": f"{stage.taken:,}"}
+            text += [CARD_TEXT["counts differ"].substitute(numbers, before=before, after=after)]
     return text
 
 
-def may_have_more(steps: Mapping[str, StageCounts], params: Mapping[str, dict]) -> bool:
+def may_have_more(stages: Mapping[str, StageCounts], params: Mapping[str, dict]) -> bool:
     """Return whether the search may have left out posts that match."""
     search = params.get("search", {})
-    return "search" in steps and (bool(search.get("sample")) or steps["search"][1] == search.get("limit"))
+    if "search" not in stages:
+        return False
+    return bool(search.get("sample")) or stages["search"].written == search.get("limit")
 
 
 def shown_params(params: Mapping[str, dict]) -> dict[str, dict]:
-    """Return the parameters that decide the data, without paths, machines and names of forgotten posts."""
+    """Return the parameters that decide the data, without paths, machines and forgotten posts."""
     shown = {name: redact_section(params[name]) for name in DATA_SECTIONS if name in params}
     host = shown.get("search", {}).get("host", "sample")
     if host != "sample":
@@ -169,21 +160,20 @@ def shown_params(params: Mapping[str, dict]) -> dict[str, dict]:
 
 
 def redact_section(section: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a section of parameters with its private values hidden."""
-    kept = dict(section)
+    """Return a section of parameters without its private values."""
+    shown = dict(section)
     for name, value in section.items():
         if isinstance(value, dict):
-            kept[name] = redact_section(value)
+            shown[name] = redact_section(value)
         elif isinstance(value, str):
-            kept[name] = LEFT_OUT if value and name in ("forget", "weights") else printable(value)
-    return kept
+            shown[name] = LEFT_OUT if value and name in ("forget", "weights") else printable(value)
+    return shown
 
 
 # ---------------------------------------------------------------- what is in it
 
 
 def describe_splits(census: Census, metrics: Mapping[str, Any]) -> str:
-    """Describe the splits and the groups."""
     rows = [
         (f"`{name}`", census.splits[name], f"{census.splits[name] / len(census):.1%}", f"`{name}-*.tar`")
         for name in census.present
@@ -191,7 +181,7 @@ def describe_splits(census: Census, metrics: Mapping[str, Any]) -> str:
     text = ["## Splits", table(("split", "samples", "share", "shards"), rows)]
     if "groups" in metrics:
         numbers = {name: f"{metrics[name]:,}" for name in ("groups", "torn", "leaks")}
-        text += [TERMS_TEXT["groups"].substitute(numbers, linked=rank_counts(metrics["linked"]))]
+        text += [CARD_TEXT["groups"].substitute(numbers, linked=rank_counts(metrics["linked"]))]
     return "\n\n".join(text)
 
 
@@ -199,21 +189,17 @@ def describe_members(census: Census, params: Mapping[str, dict]) -> str:
     """Describe each member of a sample, and each field of its JSON."""
     columns = [name for name in census.columns if name in census.fields]
     files = [(f"`KEY.{name}.png`", column_meaning(name, params)) for name in census.columns]
-    fields = [
-        (inline_code(name), field_meaning(name, census))
-        for name in sorted(census.fields)
-        if name not in columns
-    ]
+    names = sorted(census.fields.keys() - set(columns))
+    fields = [(inline_code(name), field_meaning(name, census)) for name in names]
     if columns:
         fields += [(", ".join(map(inline_code, columns)), "how that picture was made, with its random draws")]
-    return TERMS_TEXT["sample"].substitute(
+    return CARD_TEXT["sample"].substitute(
         files=table(("file", "content"), [*files, ("`KEY.json`", "metadata, see below")]),
         fields=table(("JSON field", "meaning"), fields),
     )
 
 
 def column_meaning(column: str, params: Mapping[str, dict]) -> str:
-    """Describe the picture of a column."""
     kind, _, name = column.partition("-")
     if kind == "color":
         return "the illustration, cropped and resized"
@@ -234,12 +220,12 @@ def column_meaning(column: str, params: Mapping[str, dict]) -> str:
 
 
 def field_meaning(name: str, census: Census) -> str:
-    """Describe a field of the JSON, with the number of samples that have it if not all do."""
+    """Describe a field of the JSON; say how many samples have it if not all do."""
     count = census.fields[name]
     few = f" ({count:,} of {len(census):,} samples have it)" if count < len(census) else ""
     if found := re.fullmatch(r"complexity(\d+)", name):
         return f"share of black in the threshold sketch at 256 px and blocksize {found[1]}, in percent{few}"
-    return FIELDS.get(name, "given by the source") + few
+    return FIELD_MEANINGS.get(name, "given by the source") + few
 
 
 def describe_pictures(census: Census, params: Mapping[str, dict]) -> str:

@@ -1,28 +1,51 @@
-"""The prose of the dataset card, from card.md, and the parts of the card that are almost all prose."""
+"""The prose of the dataset card, from card.md, and the parts of the card that are mostly prose."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
-from pipeline.markdown import rank_counts, templates
-from pipeline.packing.census import HUB_SPLITS, Census
+from pipeline.markdown import definitions, rank_counts, templates
+from pipeline.packing.census import HUB_SPLITS, Census, host_of
 
-TERMS_TEXT = templates(Path(__file__).with_name("card.md"))
-DATASET_FOLDER = "data/pairs"  # where the examples look for the dataset
+CARD_TEXT = templates(Path(__file__).with_name("card.md"))
+DATASET_FOLDER = "data/pairs"  # where the examples of the card look for the dataset
+SOURCE_NAMES = definitions(CARD_TEXT["sources"])
+
+
+def describe_dataset(census: Census, params: Mapping[str, dict]) -> str:
+    side = params.get("clean", {}).get("side")
+    origin = describe_source(params)
+    return CARD_TEXT["about"].substitute(
+        count=f"{len(census):,}",
+        size=f" of {side} x {side} pixels" if side else "",
+        origin=f" The originals come from {origin}." if origin else "",
+        number=len(census.columns),
+        columns=", ".join(f"`{name}`" for name in census.columns),
+    )
+
+
+def describe_source(params: Mapping[str, dict]) -> str:
+    """Say where the originals come from without naming a path or a machine; "" if it is not known."""
+    host = str(params.get("search", {}).get("host", ""))
+    kind = host.partition(":")[0]
+    if kind in ("http", "https"):
+        return f"`{host_of(host)}`" if host_of(host) else "a site without a public name"
+    return SOURCE_NAMES.get(kind, "a folder of pictures") if host else ""
+
+
+def is_own(census: Census, params: Mapping[str, dict]) -> bool:
+    """Return whether inkwash drew the pictures itself."""
+    return params.get("search", {}).get("host") == "sample" and set(census.hosts) <= {""}
 
 
 def loading_text(census: Census) -> list[str]:
     """Show how webdataset, Hugging Face `datasets` and inkwash read the dataset."""
     files = [f'        "{HUB_SPLITS[name]}": "{DATASET_FOLDER}/{name}-*.tar",' for name in census.present]
-    text = [
-        TERMS_TEXT["loading"].substitute(
-            folder=DATASET_FOLDER,
-            first=census.columns[0],
-            names=", ".join(f'"{name}"' for name in census.columns),
-            data_files="\n".join(files),
-        )
-    ]
+    names = ", ".join(f'"{name}"' for name in census.columns)
+    fields = {"folder": DATASET_FOLDER, "first": census.columns[0], "names": names}
+    text = [CARD_TEXT["loading"].substitute(fields, data_files="\n".join(files))]
     sketches = [name.removeprefix("sketch-") for name in census.columns if name.startswith("sketch-")]
     if sketches and {"color", "cue"} <= set(census.columns):
-        text += [TERMS_TEXT["loading tensors"].substitute(folder=DATASET_FOLDER, sketch=sketches[0])]
+        text += [CARD_TEXT["loading tensors"].substitute(folder=DATASET_FOLDER, sketch=sketches[0])]
     return text
 
 
@@ -32,31 +55,30 @@ def rights(census: Census, own: bool) -> str:
     `own` pictures are those that inkwash draws itself.
     """
     if own:
-        return TERMS_TEXT["own pictures"].substitute()
-    return TERMS_TEXT["artists' pictures"].substitute(
-        licenses=licenses(census), audience=audience_text(census)
-    )
+        return CARD_TEXT["own pictures"].substitute()
+    terms, audience = license_terms(census), audience_text(census)
+    return CARD_TEXT["artists' pictures"].substitute(licenses=terms, audience=audience)
 
 
-def licenses(census: Census) -> str:
-    """Say what the licenses that the sources give mean for users of the dataset."""
-    unknown, known = census.licenses["unknown"], census.licenses.keys() - {"unknown"}
+def license_terms(census: Census) -> str:
+    """Say what users of the dataset may do under the licenses that the sources give."""
+    unknown = census.licenses["unknown"]
+    known = {name: count for name, count in census.licenses.items() if name != "unknown"}
     text = []
     if unknown:
-        text += [TERMS_TEXT["license unknown"].substitute(count=f"{unknown:,}", total=f"{len(census):,}")]
+        text += [CARD_TEXT["license unknown"].substitute(count=f"{unknown:,}", total=f"{len(census):,}")]
     if known:
-        named = rank_counts({name: census.licenses[name] for name in known}, 15)
-        text += [TERMS_TEXT["licenses given"].substitute(licenses=named)]
+        text += [CARD_TEXT["licenses given"].substitute(licenses=rank_counts(known, 15))]
     return "\n\n".join(text)
 
 
 def audience_text(census: Census) -> str:
-    """Say what the ratings mean for who may see the pictures."""
-    text = TERMS_TEXT["ratings"].substitute()
+    """Say who may see the pictures, by their ratings."""
+    text = CARD_TEXT["ratings"].substitute()
     if adult := adult_pictures(census):
-        text = TERMS_TEXT["adult ratings"].substitute(count=f"{adult:,}")
+        text = CARD_TEXT["adult ratings"].substitute(count=f"{adult:,}")
     if census.ratings["s"]:
-        text += " " + TERMS_TEXT["sensitive ratings"].substitute()
+        text += " " + CARD_TEXT["sensitive ratings"].substitute()
     return text
 
 

@@ -1,4 +1,7 @@
-"""Columns -> the packed dataset: shards by split, which any WebDataset reader opens. Bytes are copied."""
+"""Columns -> the packed dataset: shards by split, which any WebDataset reader opens.
+
+The pictures are copied byte for byte.
+"""
 
 import math
 import re
@@ -15,10 +18,9 @@ import numpy as np
 from pipeline.errors import Halt
 from pipeline.files import dumps, remove_folder, write
 from pipeline.operators.hashes import NO_HASH
-from pipeline.packing import groups
 from pipeline.packing.card import dataset_card
 from pipeline.packing.census import Census
-from pipeline.packing.groups import LinkKeys
+from pipeline.packing.groups import LinkKeys, count_links, count_torn, find_links, name_groups
 from pipeline.packing.split import SPLITS, assign_split
 from pipeline.params import Pack
 from pipeline.progress import Tick, quiet
@@ -45,54 +47,62 @@ def pack_columns(
     history: Mapping[str, dict] = MappingProxyType({}),
     settings: Mapping[str, dict] = MappingProxyType({}),
     tick: Tick = quiet,
-) -> dict:
-    """Join columns into shards `dest`/SPLIT-NNNNNN.tar, write the card, and return the counts.
+) -> dict[str, Any]:
+    """Join columns into shards `dest`/SPLIT-NNNNNN.tar, write the card, and return the metrics.
 
     `columns` maps names to folders; the first is the color column, whose metadata link samples to groups. A
     group is never split. `history` are the metrics of search and fetch, and `settings` the sections of
-    params.yaml, both for the card. Raise Halt if the columns do not have the same samples.
+    params.yaml, both for the card. Raise Halt if the columns do not have the same samples, or if none of
+    them falls to the training split.
     """
     rows = align_shards(columns)
     for column in columns.values():
         check_destination(column, dest)
-    looks = [links_of(row.key, metadata) for shard, *_ in rows for row, metadata in shard.read_metadata()]
-    found = groups.find_links(looks, params.near)
-    names = groups.name_groups(looks, found)
-    splits = [assign_split(name, params) for name in names]
-    counts = Counter(splits)
-    if not counts["train"]:
-        raise Halt(f"none of {len(looks)} samples falls to the training split: search for more")
-    limit = math.ceil(counts["train"] / shards_needed(rows, counts, params))
+    keys = [link_keys(row.key, metadata) for color, *_ in rows for row, metadata in color.read_metadata()]
+    links = find_links(keys, params.near)
+    groups = name_groups(keys, links)
+    splits = [assign_split(group, params) for group in groups]
+    limit = samples_per_shard(rows, Counter(splits), params)
+
     census = Census()
-    with open_column(dest) as made, ExitStack() as stack:
-        outputs = {name: stack.enter_context(SplitWriter(made, name, limit)) for name in SPLITS}
-        assigned = zip(names, splits, strict=True)
-        for row in rows:
-            for sample, facts in join_samples(columns, row, assigned):
-                outputs[facts["split"]].add(sample)
-                census.add(facts, facts["split"], sample.members)
-            tick(len(census), len(looks))
-    metrics = {name: counts[name] for name in SPLITS} | {
-        "shards": len(made.entries),
-        "groups": len(set(names)),
-        "largest": max(Counter(names).values()),
-        "linked": groups.count_links(found),
-        "torn": groups.count_torn(found, np.array([assign_split(look.id, params) for look in looks])),
-        "leaks": groups.count_torn(found, np.array(splits)),
+    with open_column(dest) as packed, ExitStack() as stack:
+        writers = {split: stack.enter_context(SplitWriter(packed, split, limit)) for split in SPLITS}
+        for samples, group, split in zip(align_samples(rows), groups, splits, strict=True):
+            metadata = join_metadata(columns, samples) | {"group": group, "split": split}
+            pictures = {f"{name}.png": sample.picture for name, sample in zip(columns, samples, strict=True)}
+            writers[split].add(Sample(samples[0].key, pictures | {"json": dumps(metadata)}))
+            census.add(metadata, split, [*pictures, "json"])
+            tick(len(census), len(keys))
+
+    metrics = {split: census.splits[split] for split in SPLITS} | {
+        "shards": len(packed.entries),
+        "groups": len(set(groups)),
+        "largest": max(Counter(groups).values()),
+        "linked": count_links(links),
+        "torn": count_torn(links, np.array([assign_split(key.id, params) for key in keys])),
+        "leaks": count_torn(links, np.array(splits)),
     }
-    steps = {stage_of(name): read_seal(path) for name, path in columns.items()}
-    write(dest / CARD_FILE, dataset_card(census, {**history, **steps, "pack": metrics}, settings).encode())
-    made.seal(len(looks), {})
+    stages = {stage_of(name): read_seal(path) for name, path in columns.items()}
+    card = dataset_card(census, {**history, **stages, "pack": metrics}, settings)
+    write(dest / CARD_FILE, card.encode())
+    packed.seal(len(census), {})
     return metrics
 
 
-def stage_of(column: str) -> str:
-    """Return the name of the stage that makes a column."""
-    return "clean" if column == "color" else column.replace("sketch-", "sketchify-")
+def keep_columns(folder: Path, names: Iterable[str]) -> list[Path]:
+    """Return the columns `names` in `folder` and remove all others.
+
+    Raise Halt, with nothing removed, if one of `names` is not whole.
+    """
+    columns = [folder / name for name in sorted(names)]
+    for column in columns:
+        list_shards(column)
+    for stale in {path for path in folder.iterdir() if path.is_dir()} - set(columns):
+        remove_folder(stale)
+    return columns
 
 
-def links_of(key: str, metadata: Metadata) -> LinkKeys:
-    """Return the properties that link a sample to others, from the metadata of its color column."""
+def link_keys(key: str, metadata: Metadata) -> LinkKeys:
     return LinkKeys(
         id=str(metadata.get("id", key)),
         family=str(metadata["family"]),
@@ -102,22 +112,60 @@ def links_of(key: str, metadata: Metadata) -> LinkKeys:
     )
 
 
-def keep_columns(folder: Path, names: Iterable[str]) -> list[Path]:
-    """Return the columns `names` in `folder` and remove all others, but only if each of `names` is whole."""
-    columns = [folder / name for name in sorted(names)]
-    for column in columns:
-        list_shards(column)
-    for stale in {path for path in folder.iterdir() if path.is_dir()} - set(columns):
-        remove_folder(stale)
-    return columns
+def align_shards(columns: Mapping[str, Path]) -> list[tuple[Shard, ...]]:
+    """Return the shards of equal name of all columns, row by row. Raise Halt if their names differ."""
+    for name in columns:
+        if not re.fullmatch("[a-z0-9-]+", name):
+            raise Halt(
+                f"a column must be named in lower case letters, digits and hyphens, got {name!r}: rename it"
+            )
+    rows = list(zip_longest(*map(list_shards, columns.values())))
+    for row in rows:
+        if None in row or len({shard.name for shard in row}) > 1:
+            names = ", ".join(columns)
+            raise Halt(f"the columns {names} do not hold the same shards: run their stages again")
+    return rows
+
+
+def align_samples(rows: list[tuple[Shard, ...]]) -> Iterator[tuple[Sample, ...]]:
+    """Yield the samples of equal key of all columns. Raise Halt if a column has other samples."""
+    for row in rows:
+        for samples in zip_longest(*row):
+            if None in samples or len({sample.key for sample in samples}) > 1:
+                paths = " and ".join(str(shard.path) for shard in row)
+                raise Halt(f"{paths} hold other samples: run their stages again")
+            yield samples
+
+
+def join_metadata(columns: Iterable[str], samples: tuple[Sample, ...]) -> dict[str, Any]:
+    """Return the metadata of the color column, with those of each other column under its name."""
+    (_, color), *others = zip(columns, samples, strict=True)
+    return {**color.metadata, **{column: sample.metadata for column, sample in others}}
+
+
+def stage_of(column: str) -> str:
+    """Return the name of the stage that makes a column."""
+    return "clean" if column == "color" else column.replace("sketch-", "sketchify-")
+
+
+def samples_per_shard(rows: list[tuple[Shard, ...]], counts: Counter[str], params: Pack) -> int:
+    """Return the largest number of samples in a shard.
+
+    There are at least `params.shards` training shards, for loaders to share, and none is much larger than
+    `params.megabytes`. Raise Halt if there are no training samples.
+    """
+    if not counts["train"]:
+        raise Halt(f"none of {counts.total()} samples falls to the training split: search for more")
+    size = sum(shard.bytes for row in rows for shard in row) * counts["train"] / counts.total()
+    shards = max(params.shards, math.ceil(size / (params.megabytes * 10**6)))
+    return math.ceil(counts["train"] / shards)
 
 
 class SplitWriter:
-    """A writer of the shards of one split, at most `limit` samples each."""
+    """Writes the shards of one split into a column, at most `limit` samples each; a context manager."""
 
-    def __init__(self, column: ColumnWriter, name: str, limit: int):
-        """Write shards NAME-NNNNNN.tar and add them to a column."""
-        self.column, self.name, self.limit = column, name, limit
+    def __init__(self, column: ColumnWriter, split: str, limit: int):
+        self.column, self.split, self.limit = column, split, limit
         self.count, self.stack = 0, ExitStack()
 
     def __enter__(self) -> "SplitWriter":
@@ -138,47 +186,7 @@ class SplitWriter:
     @contextmanager
     def open(self) -> Iterator[Writer]:
         """Open the next shard; once it is finished, add it to the column."""
-        path = self.column.path / f"{self.name}-{self.count // self.limit:06d}.tar"
+        path = self.column.path / f"{self.split}-{self.count // self.limit:06d}.tar"
         with tar.open_writer(path) as shard:
             yield shard
         self.column.add(finished_shard(path, shard))
-
-
-def align_shards(columns: dict[str, Path]) -> list[tuple[Shard, ...]]:
-    """Return the shards of equal number of all columns, row by row. Raise Halt if their names differ."""
-    for name in columns:
-        if not re.fullmatch("[a-z0-9-]+", name):
-            raise Halt(
-                f"a column must be named in lower case letters, digits and hyphens, got {name!r}: rename it"
-            )
-    rows = list(zip_longest(*map(list_shards, columns.values())))
-    for row in rows:
-        if None in row or len({shard.name for shard in row}) > 1:
-            raise Halt(
-                f"the columns {', '.join(columns)} do not hold the same shards: run their stages again"
-            )
-    return rows
-
-
-def shards_needed(rows: list[tuple[Shard, ...]], counts: Counter, params: Pack) -> int:
-    """Return the number of training shards: enough for loaders to share, none larger than `megabytes`."""
-    size = sum(shard.bytes for row in rows for shard in row) * counts["train"] / counts.total()
-    return max(params.shards, math.ceil(size / (params.megabytes * 10**6)))
-
-
-def join_samples(
-    columns: dict[str, Path], row: tuple[Shard, ...], assigned: Iterator[tuple[str, str]]
-) -> Iterator[tuple[Sample, dict]]:
-    """Yield the joined samples of a row of shards with their metadata; `assigned` yields group and split."""
-    for cells in zip_longest(*row):
-        if None in cells or len({cell.key for cell in cells}) > 1:
-            raise Halt(
-                f"{' and '.join(str(shard.path) for shard in row)} hold other samples: run their stages again"
-            )
-        group, name = next(assigned)
-        facts = cells[0].metadata | {"group": group, "split": name}
-        facts |= {
-            column: cell.metadata for column, cell in zip(columns, cells, strict=True) if cell is not cells[0]
-        }
-        members = {f"{column}.png": cell.picture for column, cell in zip(columns, cells, strict=True)}
-        yield Sample(cells[0].key, members | {"json": dumps(facts)}), facts

@@ -253,7 +253,7 @@ def test_every_member_and_every_field_has_its_line(home):
 
 
 def test_every_field_of_the_metadata_has_a_meaning_in_the_card():
-    assert card.FIELDS.keys() == Metadata.__annotations__.keys()
+    assert card.FIELD_MEANINGS.keys() == Metadata.__annotations__.keys()
 
 
 def test_ratings_tags_artists_licenses_and_hosts_are_counted(home):
