@@ -1,4 +1,4 @@
-"""The card describes what was packed and shows how to read it, and nothing that it quotes becomes markup."""
+"""The card describes the dataset and shows how to read it, and nothing that it quotes becomes markup."""
 
 import hashlib
 import json
@@ -43,18 +43,23 @@ HOSTILE = [
 ]  # fmt: skip
 
 
-def facts(number):
+def metadata_of(number):
     """Make the metadata of a sample; only some have a score."""
-    made = {"id": number, "family": number, "rating": "gs"[number % 2], "artist": f"ann bob_{number % 3}"}
-    made |= {
+    metadata = {
+        "id": number,
+        "family": number,
+        "rating": "gs"[number % 2],
+        "artist": f"ann bob_{number % 3}",
         "license": "CC BY 4.0",
         "source": f"https://www.Art.example/{number}",
         "tags": ["ann", "solo", "hat"],
     }
-    return made | ({"score": number} if number > 20 else {})
+    if number > 20:
+        metadata["score"] = number
+    return metadata
 
 
-def drawn(name, key):
+def draw(name, key):
     """Draw the picture of a column: RGB, with alpha in the cue, gray in the sketch."""
     image = picture(int(key) + COLUMNS[name])
     if name == "cue":
@@ -76,23 +81,19 @@ def home(tmp_path_factory):
     """Pack three columns to data/pairs below a folder, with the card."""
     home = tmp_path_factory.mktemp("home")
     for name in COLUMNS:
-        made = (
-            Sample(key, {"png": png.encode_png(drawn(name, key)), "json": files.dumps(facts(int(key)))})
+        samples = [
+            Sample(key, {"png": png.encode_png(draw(name, key)), "json": files.dumps(metadata_of(int(key)))})
             for key in KEYS
-        )
-        column.seal_column(home / name, [column.write_shard(home / name / "000000.tar", made)], len(KEYS), {})
-    pack_columns(
-        {name: home / name for name in COLUMNS},
-        home / card_text.DATASET_FOLDER,
-        Pack(val=20.0, test=20.0, shards=3),
-    )
-    text = card.dataset_card(census_of(home / card_text.DATASET_FOLDER), HISTORY, PARAMS)
-    (home / card_text.DATASET_FOLDER / "README.md").write_text(text, encoding="utf-8")
+        ]
+        shard = column.write_shard(home / name / "000000.tar", samples)
+        column.seal_column(home / name, [shard], len(KEYS), {})
+    dest = home / card_text.DATASET_FOLDER
+    pack_columns({name: home / name for name in COLUMNS}, dest, Pack(val=20.0, test=20.0, shards=3))
+    (dest / "README.md").write_text(card.dataset_card(census_of(dest), HISTORY, PARAMS), encoding="utf-8")
     return home
 
 
 def read(home):
-    """Return the text of the card."""
     return (home / card_text.DATASET_FOLDER / "README.md").read_text(encoding="utf-8")
 
 
@@ -102,11 +103,10 @@ def blocks(text, language):
 
 
 def header(text):
-    """Read the header as YAML."""
     return YAML(typ="safe").load(text.split("---\n")[1])
 
 
-def mini(**more):
+def count_one(**more):
     """Count one sample with the given metadata."""
     census = Census()
     census.add({"id": 1, "family": 1, **more}, "train", ["color.png", "json"])
@@ -129,7 +129,7 @@ json.dump([by_header, rows], open("found.json", "w"))
 
 @pytest.fixture(scope="module")
 def hub(home):
-    """Run the snippet of `datasets` in a process of its own, without a network, and save what it loaded."""
+    """Run the snippet of `datasets` in another process, without a network, and save what it loaded."""
     env = os.environ | {"HF_HOME": str(home / "hf"), "HF_HUB_OFFLINE": "1", "USE_TORCH": "0"}
     command = [sys.executable, "-c", blocks(read(home), "python")[1] + CHECK]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
@@ -140,7 +140,7 @@ def hub(home):
 
 @pytest.fixture(autouse=True)
 def _started(hub):
-    """Let that process run while the other tests do."""
+    """Let that process run during the other tests."""
 
 
 @pytest.fixture
@@ -172,7 +172,7 @@ def test_webdataset_reads_a_split_as_the_card_shows(home, execute, split):
     }
     for sample in found:
         for name in COLUMNS:
-            assert np.array_equal(np.asarray(sample[f"{name}.png"]), drawn(name, sample["__key__"]))
+            assert np.array_equal(np.asarray(sample[f"{name}.png"]), draw(name, sample["__key__"]))
     assert printed == f"{found[0]['__key__']} ['ann', 'solo', 'hat'] (64, 64)\n"
 
 
@@ -182,7 +182,7 @@ def test_inkwash_reads_a_split_as_the_card_shows(home, execute, split):
     assert {sample["key"] for sample in found} == packed(home, split).keys()
     for sample in found:
         for part, name in (("color", "color"), ("sketch", "sketch-b7")):
-            assert np.array_equal(sample[part], drawn(name, sample["key"]))
+            assert np.array_equal(sample[part], draw(name, sample["key"]))
     assert printed.startswith(f"{found[0]['key']} torch.Size([64, 64])")
 
 
@@ -203,7 +203,7 @@ def test_the_header_is_what_the_hub_reads(home):
 
 
 def test_a_split_without_samples_is_named_nowhere():
-    text = card.dataset_card(mini(), {}, {})
+    text = card.dataset_card(count_one(), {}, {})
     assert header(text)["configs"][0]["data_files"] == [{"split": "train", "path": "train-*.tar"}]
     assert not re.search(r"val-|validation|test-", text)
 
@@ -229,7 +229,7 @@ def test_counts_that_do_not_match_are_pointed_out(home):
     ("search", "said"), [({"limit": 40}, True), ({"sample": 9}, True), ({"limit": 41}, False)]
 )
 def test_a_search_that_reached_its_limit_says_that_more_may_match(search, said):
-    assert ("was asked for" in card.dataset_card(mini(), HISTORY, {"search": search})) == said
+    assert ("was asked for" in card.dataset_card(count_one(), HISTORY, {"search": search})) == said
 
 
 def test_splits_groups_and_leaks_are_shown(home):
@@ -247,7 +247,7 @@ def test_every_member_and_every_field_has_its_line(home):
     for name in ("color.png", "cue.png", "sketch-b7.png", "json"):
         assert f"| `KEY.{name}` |" in text
     assert "a gray sketch of it, drawn by `threshold`" in text
-    for name in facts(1):
+    for name in metadata_of(1):
         assert f"| `{name}` |" in text
     assert "| `score` | votes of the site's users (10 of 30 samples have it) |" in text
 
@@ -287,15 +287,6 @@ def test_the_order_of_samples_changes_nothing(home):
     assert texts == {read(home)}
 
 
-def test_a_census_grows_with_names_not_with_samples():
-    census = Census()
-    for number in range(1000):
-        census.add(facts(number % 3) | {"id": number}, "train", {"color.png": bytes(number), "json": b"{}"})
-    assert sum(len(counts) for counts in vars(census).values()) < 40
-    assert len(census) == 1000
-    assert census.members == {"color.png": len(census), "json": len(census)}
-
-
 @pytest.mark.parametrize(
     ("count", "size"),
     [(1, "n<1K"), (999, "n<1K"), (1000, "1K<n<10K"), (9999, "1K<n<10K"), (1_000_000, "1M<n<10M")],
@@ -317,13 +308,13 @@ def test_the_license_is_named_only_if_all_samples_share_one_that_the_hub_knows(l
 
 
 def test_without_metrics_and_parameters_the_card_says_so_and_stays_whole():
-    text = card.dataset_card(mini(), {}, {})
+    text = card.dataset_card(count_one(), {}, {})
     assert "The counts of the earlier stages are not available." in text
     assert not blocks(text, "yaml")
     assert len(blocks(text, "python")) == 2  # inkwash trains with a sketch and a cue
 
 
-# ---------------------------------------------------------------- what it keeps to itself
+# ---------------------------------------------------------------- what it keeps private
 
 
 @pytest.mark.parametrize(
@@ -339,7 +330,7 @@ def test_without_metrics_and_parameters_the_card_says_so_and_stays_whole():
     ],
 )
 def test_the_card_names_no_path_no_machine_and_no_credentials(host, shown):
-    text = card.dataset_card(mini(source="http://secret.local/x"), {}, {"search": {"host": host}})
+    text = card.dataset_card(count_one(source="http://secret.local/x"), {}, {"search": {"host": host}})
     assert "secret" not in text
     assert YAML(typ="safe").load(blocks(text, "yaml")[0]) == {"search": {"host": shown}}
 
@@ -347,7 +338,7 @@ def test_the_card_names_no_path_no_machine_and_no_credentials(host, shown):
 def test_neither_forgotten_posts_nor_files_of_weights_are_named():
     params = {"search": PARAMS["search"] | {"forget": "12 artist:ann"}}
     params["sketches"] = {"net": {"method": "learned", "weights": "/home/ann/netG.pth"}}
-    text = card.dataset_card(mini(), {}, params)
+    text = card.dataset_card(count_one(), {}, params)
     assert "ann" not in text
     assert text.count(card.LEFT_OUT) == 2
 
@@ -368,9 +359,9 @@ def shape(text):
     return [(token.type, token.tag, types) for token, types in zip(tokens, joined, strict=True)]
 
 
-def written(value):
-    """Write a card with a value in every place for text from outside; the fields keep their order."""
-    census = mini(
+def card_with(value):
+    """Write a card with a value in every place that quotes text from outside; the fields keep their order."""
+    census = count_one(
         tags=[value, "b"], artist=[value], rating=value, license=value, source=value, **{f"m{value}": 1}
     )
     history = {"clean": {"taken": 2, "written": 1, "rejected": {value: 1}}, "pack": {"torn": {value: 1}}}
@@ -381,9 +372,9 @@ def written(value):
 
 @pytest.mark.parametrize("value", HOSTILE)
 def test_no_text_from_outside_changes_the_shape_of_the_card(value):
-    text = written(value)
-    assert shape(text) == shape(written("letters"))
-    assert header(text) == header(written("letters"))
+    text = card_with(value)
+    assert shape(text) == shape(card_with("letters"))
+    assert header(text) == header(card_with("letters"))
     assert YAML(typ="safe").load(YAML_BLOCK.search(text)[2])["search"]["tags"] == card.printable(value)
 
 
@@ -400,7 +391,7 @@ def test_a_text_from_outside_is_shown_letter_by_letter(value):
 
 def test_pictures_of_artists_are_not_licensed_by_the_card():
     text = card.dataset_card(
-        mini(license="CC BY 4.0"), {}, {"search": {"host": "https://danbooru.donmai.us"}}
+        count_one(license="CC BY 4.0"), {}, {"search": {"host": "https://danbooru.donmai.us"}}
     )
     assert "The originals come from `danbooru.donmai.us`." in text
     for said in (
@@ -413,28 +404,30 @@ def test_pictures_of_artists_are_not_licensed_by_the_card():
         assert said in text
     assert "`CC BY 4.0` 1. Each holds for the samples whose JSON names it." in text
     assert "No license is known" not in text
-    assert "No license is known for 1 of the 1 pictures." in card.dataset_card(mini(), {}, {})
+    assert "No license is known for 1 of the 1 pictures." in card.dataset_card(count_one(), {}, {})
 
 
 def test_pictures_that_the_project_drew_are_its_own():
     sample = {"search": {"host": "sample"}}
-    text = card.dataset_card(mini(source="inkwash, drawing 1"), {}, sample)
+    text = card.dataset_card(count_one(source="inkwash, drawing 1"), {}, sample)
     assert "inkwash drew these pictures itself" in text
     assert "belong to their artists" not in text
-    assert "belong to their artists" in card.dataset_card(mini(source="https://art.example/1"), {}, sample)
+    assert "belong to their artists" in card.dataset_card(
+        count_one(source="https://art.example/1"), {}, sample
+    )
 
 
 @pytest.mark.parametrize(
     ("rating", "adult"), [("g", False), ("s", False), ("q", True), ("e", True), ("", False)]
 )
 def test_a_set_with_adult_ratings_says_so_to_people_and_to_the_hub(rating, adult):
-    text = card.dataset_card(mini(rating=rating), {}, {})
+    text = card.dataset_card(count_one(rating=rating), {}, {})
     assert ("not-for-all-audiences" in header(text)["tags"]) == adult
     assert ("keep them from minors" in text) == adult
     assert ("`s` means sensitive" in text) == (rating == "s")
 
 
-# ---------------------------------------------------------------- the snippet that ran meanwhile
+# ---------------------------------------------------------------- the snippet that ran during the others
 
 
 def test_hugging_face_datasets_reads_every_split_as_the_card_shows(home, hub):
@@ -456,4 +449,4 @@ def test_hugging_face_datasets_reads_every_split_as_the_card_shows(home, hub):
 def hashed(name, key):
     """Return mode and hash of the pixels of a picture."""
     mode = {"color": "RGB", "cue": "RGBA", "sketch-b7": "L"}[name]
-    return [mode, hashlib.sha256(drawn(name, key).tobytes()).hexdigest()]
+    return [mode, hashlib.sha256(draw(name, key).tobytes()).hexdigest()]

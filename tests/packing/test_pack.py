@@ -16,24 +16,21 @@ from pipeline.shards.tar import Sample
 KEYS = [f"{number:09d}" for number in range(40)]
 
 
+def make_sample(column, key):
+    metadata = {"family": str(int(key) // 2)} if column == "color" else {"of": column}
+    return Sample(key, {"png": f"{column} {key}".encode(), "json": files.dumps(metadata)})
+
+
 @pytest.fixture
 def columns(tmp_path):
     """Write three columns of forty samples, two to a family."""
     folders = {name: tmp_path / name for name in ("color", "cue", "sketch-b7")}
     for name, folder in folders.items():
-        listed = []
+        shards = []
         for start in range(0, 40, 7):
-            facts = [{"family": str(int(key) // 2)} if name == "color" else {"of": name} for key in KEYS]
-            listed.append(
-                write_shard(
-                    folder / f"{start:06d}.tar",
-                    (
-                        Sample(key, {"png": f"{name} {key}".encode(), "json": files.dumps(facts[int(key)])})
-                        for key in KEYS[start : start + 7]
-                    ),
-                )
-            )
-        seal_column(folder, listed, 40, {})
+            samples = [make_sample(name, key) for key in KEYS[start : start + 7]]
+            shards.append(write_shard(folder / f"{start:06d}.tar", samples))
+        seal_column(folder, shards, 40, {})
     return folders
 
 
@@ -49,23 +46,23 @@ def packed(dest):
 def test_every_sample_is_packed_once_with_all_its_members(columns, tmp_path):
     counts = pack_columns(columns, tmp_path / "pairs", Pack(val=20.0, test=20.0))
     splits = packed(tmp_path / "pairs")
-    assert sorted(sample.key for held in splits.values() for sample in held) == KEYS
-    for name, held in splits.items():
-        assert counts[name] == len(held)
-        for sample in held:
+    assert sorted(sample.key for samples in splits.values() for sample in samples) == KEYS
+    for name, samples in splits.items():
+        assert counts[name] == len(samples)
+        for sample in samples:
             expected = {f"{column}.png": f"{column} {sample.key}".encode() for column in columns}
             family = str(int(sample.key) // 2)
-            facts = {"family": family, "group": family, "split": name}
-            facts |= {"cue": {"of": "cue"}, "sketch-b7": {"of": "sketch-b7"}}
-            assert sample.members == expected | {"json": files.dumps(facts)}
+            metadata = {"family": family, "group": family, "split": name}
+            metadata |= {"cue": {"of": "cue"}, "sketch-b7": {"of": "sketch-b7"}}
+            assert sample.members == expected | {"json": files.dumps(metadata)}
 
 
 def sides(dest):
     """Return the split of each key."""
-    return {int(sample.key): name for name, held in packed(dest).items() for sample in held}
+    return {int(sample.key): name for name, samples in packed(dest).items() for sample in samples}
 
 
-def test_no_family_is_in_two_splits_and_what_a_random_split_would_leak_is_told(columns, tmp_path):
+def test_no_family_is_in_two_splits_and_what_a_random_split_would_tear_is_counted(columns, tmp_path):
     params = Pack(val=30.0, test=30.0)
     counts = pack_columns(columns, tmp_path / "pairs", params)
     splits = sides(tmp_path / "pairs")
@@ -79,23 +76,23 @@ def test_no_family_is_in_two_splits_and_what_a_random_split_would_leak_is_told(c
 
 
 def hashed(number, bits=0):
-    """Make a hash that is far from those of other numbers, with some bits turned."""
+    """Make a hash that is far from those of other numbers, with some bits flipped."""
     random = np.random.default_rng(number).integers(0, 256, 16, np.uint8)
     return bytes(random ^ np.packbits(np.arange(128) < bits)).hex()
 
 
 @pytest.mark.parametrize("kind", ["family", "pixel_hash", "colors", "lines"])
-def test_what_looks_alike_is_in_one_split_whatever_links_it(tmp_path, kind):
-    """Samples n and n + 1 belong together, for even n; another kind of link for each parameter."""
+def test_linked_samples_are_in_one_split_whatever_links_them(tmp_path, kind):
+    """Samples n and n + 1 are linked, for even n, by one kind of link."""
     links = {
         "family": lambda n: {"id": n + 1, "family": n - n % 2 + 1},
         "pixel_hash": lambda n: {"id": n, "family": n, "pixel_hash": f"{n // 2}"},
         "colors": lambda n: {"id": n, "family": n, "colors": hashed(n // 2, 10 * (n % 2))},
         "lines": lambda n: {"id": n, "family": n, "colors": hashed(n), "lines": hashed(n // 2, 10 * (n % 2))},
     }
-    made = [Sample(key, {"png": b"", "json": files.dumps(links[kind](int(key)))}) for key in KEYS]
+    samples = [Sample(key, {"png": b"", "json": files.dumps(links[kind](int(key)))}) for key in KEYS]
     column = tmp_path / "color"
-    seal_column(column, [write_shard(column / "000000.tar", made)], 40, {})
+    seal_column(column, [write_shard(column / "000000.tar", samples)], 40, {})
     counts = pack_columns({"color": column}, tmp_path / "pairs", Pack(val=30.0, test=30.0))
     splits = sides(tmp_path / "pairs")
     assert all(splits[n] == splits[n + 1] for n in range(0, 40, 2))

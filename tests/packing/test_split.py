@@ -1,4 +1,4 @@
-"""A group goes to one split, by its name alone."""
+"""The split of a group depends on its name, the seed and the shares alone."""
 
 from collections import Counter
 
