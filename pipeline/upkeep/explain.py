@@ -1,16 +1,18 @@
 """The decisions of each stage about one sample, with the numbers behind them."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pipeline.errors import Halt
 from pipeline.operators.limits import check_limits
 from pipeline.params import Clean
-from pipeline.shards import column
+from pipeline.shards.column import SEAL, find_sample
 from pipeline.shards.ledger import LEDGER, find_reject
 from pipeline.sources.posts import post_key, read_posts
+
+SUMMARY_FIELDS = ("split", "group", "complexity", "method", "md5")  # the metadata that explain the most
 
 
 @dataclass(frozen=True)
@@ -28,81 +30,73 @@ def explain_sample(key: str, data: Path, clean: Clean) -> list[Decision]:
 
     Raise Halt if no stage knows the key.
     """
-    decided = [
-        *search_decision(key, data / "posts.jsonl"),
-        *decisions_in(data / "original", data / "fetch.tsv", key, "fetch"),
-        *clean_decision(key, data / "color", clean),
-    ]
     sketches = sorted(path for path in (data / "sketch").glob("*") if path.is_dir())
-    for path in sketches:
-        decided += decisions_in(path, path / LEDGER, key, f"sketchify@{path.name}")
-    for name in ("cue", "reference"):
-        decided += decisions_in(data / name, data / name / LEDGER, key, name)
-    decided += decisions_in(data / "pairs", None, key, "pack")
-    if all(decision.outcome == "absent" for decision in decided):
+    columns = {f"sketchify@{path.name}": path for path in sketches}
+    columns |= {"cue": data / "cue", "reference": data / "reference", "pack": data / "pairs"}
+    decisions = [
+        search_decision(key, data / "posts.jsonl"),
+        column_decision("fetch", key, data / "original", data / "fetch.tsv"),
+        clean_decision(key, data / "color", clean),
+        *(column_decision(stage, key, column, column / LEDGER) for stage, column in columns.items()),
+    ]
+    made = [decision for decision in decisions if decision]
+    if all(decision.outcome == "absent" for decision in made):
         raise Halt(f"nothing in {data} knows the key {key}: `prep ls {data}/color` lists what was kept")
-    if any(decision.outcome == "rejected" for decision in decided):
-        return [decision for decision in decided if decision.outcome != "absent"]
-    return decided
+    if any(decision.outcome == "rejected" for decision in made):
+        return [decision for decision in made if decision.outcome != "absent"]
+    return made
 
 
-def search_decision(key: str, posts: Path) -> Iterator[Decision]:
-    """Yield whether the search took a post."""
+def search_decision(key: str, posts: Path) -> Decision | None:
+    """Return whether the search took a post; None if there was no search."""
     if not posts.is_file():
-        return
-    post = next((post for post in read_posts(posts) if post_key(post) == key), None)
-    if post is None:
-        yield Decision("search", "absent", f"not in {posts}: the search did not take it")
-        return
-    yield Decision("search", "taken", f"rating {post.get('rating', '?')}, score {post.get('score', '?')}")
+        return None
+    for post in read_posts(posts):
+        if post_key(post) == key:
+            why = f"rating {post.get('rating', '?')}, score {post.get('score', '?')}"
+            return Decision("search", "taken", why)
+    return Decision("search", "absent", f"not in {posts}: the search did not take it")
 
 
-def decisions_in(folder: Path, ledger: Path | None, key: str, stage: str) -> Iterator[Decision]:
-    """Yield whether a sample is in a column or in its ledger."""
-    if not (folder / column.SEAL).is_file():
-        return
-    if held := find_metadata(key, folder):
-        path, facts = held
-        yield Decision(stage, "taken", f"{path}, {summary(facts)}")
-    elif ledger and (row := find_reject(ledger, key)):
-        yield Decision(stage, "rejected", ": ".join(word for word in row[1:] if word))
-    else:
-        yield Decision(stage, "absent", "it did not get here")
+def column_decision(stage: str, key: str, column: Path, ledger: Path) -> Decision | None:
+    """Return whether a sample is in a column or in its ledger; None if the column is not whole."""
+    if not (column / SEAL).is_file():
+        return None
+    if found := find_metadata(key, column):
+        path, metadata = found
+        summary = [f"{name} {metadata[name]}" for name in SUMMARY_FIELDS if name in metadata]
+        return Decision(stage, "taken", ", ".join([str(path), *summary]))
+    if row := find_reject(ledger, key):
+        return Decision(stage, "rejected", ": ".join(word for word in row[1:] if word))
+    return Decision(stage, "absent", "it did not get here")
 
 
-def summary(facts: dict) -> str:
-    """List the metadata that explain the most."""
-    names = ("split", "group", "complexity", "method", "md5")
-    return ", ".join(f"{name} {facts[name]}" for name in names if name in facts)
+def clean_decision(key: str, column: Path, clean: Clean) -> Decision | None:
+    """Return the decision of clean about a sample, with its value for each limit."""
+    if not (column / SEAL).is_file():
+        return None
+    if found := find_metadata(key, column):
+        path, metadata = found
+        return Decision("clean", "taken", str(path), describe_rules(metadata, clean))
+    if row := find_reject(column / LEDGER, key):
+        scores = json.loads(row[2] or "{}")  # a picture that cannot be decoded has none
+        return Decision("clean", "rejected", row[1], describe_rules(scores, clean) if scores else ())
+    return Decision("clean", "absent", "it did not get here")
 
 
-def clean_decision(key: str, folder: Path, clean: Clean) -> Iterator[Decision]:
-    """Yield what clean decided about a sample, with its value for each limit."""
-    if not (folder / column.SEAL).is_file():
-        return
-    if held := find_metadata(key, folder):
-        path, facts = held
-        yield Decision("clean", "taken", str(path), describe_rules(facts, clean))
-    elif row := find_reject(folder / LEDGER, key):
-        facts = json.loads(row[2] or "{}")
-        yield Decision("clean", "rejected", row[1], describe_rules(facts, clean) if facts else ())
-    else:
-        yield Decision("clean", "absent", "it did not get here")
-
-
-def find_metadata(key: str, folder: Path) -> tuple[Path, dict] | None:
+def find_metadata(key: str, column: Path) -> tuple[Path, dict[str, Any]] | None:
     """Return the shard of a sample and its metadata; None if the column does not have it."""
-    if (found := column.find_sample(folder, key)) is None:
+    if (found := find_sample(column, key)) is None:
         return None
     shard, row = found
     [sample] = shard.read([row])
     return shard.path, dict(sample.metadata)
 
 
-def describe_rules(facts: dict, clean: Clean) -> tuple[str, ...]:
+def describe_rules(scores: dict[str, Any], clean: Clean) -> tuple[str, ...]:
     """Return a line for each limit: the score, the limit, and whether it is met."""
     return tuple(
-        f"{each.rule.reason:12} {each.value:10g} {'>=' if each.rule.least else '<='} {each.limit:<10g} "
-        f"{'fine' if each.fine else 'rejected'}"
-        for each in check_limits(facts, clean)
+        f"{verdict.rule.reason:12} {verdict.value:10g} {'>=' if verdict.rule.least else '<='} "
+        f"{verdict.limit:<10g} {'fine' if verdict.fine else 'rejected'}"
+        for verdict in check_limits(scores, clean)
     )

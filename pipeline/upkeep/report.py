@@ -1,29 +1,26 @@
-"""The metrics of all stages -> a line for each."""
+"""A line about the metrics of each stage."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from pipeline.errors import Halt
 
-DATA = ("search", "fetch", "clean", "sketchify-*", "cue", "reference", "pack")
-REPORTED_STAGES = (*DATA, "train/metrics", "evaluate")
+REPORTED_FILES = (  # in the order of the pipeline
+    "search", "fetch", "clean", "sketchify-*", "cue", "reference", "pack", "train/metrics", "evaluate"
+)  # fmt: skip
 
 
 def report_metrics(folder: Path) -> str:
     """Describe the results of the stages whose metrics are in `folder`. Raise Halt if there are none."""
-    lines = [line for line in (describe_metrics(path) for path in find_metrics(folder)) if line]
-    if not lines:
+    paths = [path for name in REPORTED_FILES for path in sorted(folder.glob(f"{name}.json"))]
+    if not paths:
         raise Halt(f"{folder} holds no metrics: run the pipeline first")
-    return "\n".join(lines)
-
-
-def find_metrics(folder: Path) -> list[Path]:
-    """List the metrics in the order of the pipeline."""
-    return [path for name in REPORTED_STAGES for path in sorted(folder.glob(f"{name}.json"))]
+    return "\n".join(map(describe_metrics, paths))
 
 
 def describe_metrics(path: Path) -> str:
-    """Describe the metrics of one stage in a line."""
     metrics = json.loads(path.read_bytes())
     name = path.parent.name if path.stem == "metrics" else path.stem
     if "rejected" in metrics:
@@ -37,12 +34,11 @@ def describe_metrics(path: Path) -> str:
     return f"{name:16} " + ", ".join(f"{round(value, 2):g} {key}" for key, value in numbers)
 
 
-def summarize_counts(counts: dict[str, int]) -> str:
-    """List the reasons with their counts."""
+def summarize_counts(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{reason} {count}" for reason, count in counts.items())
 
 
-def describe_outcome(metrics: dict) -> str:
+def describe_outcome(metrics: dict[str, Any]) -> str:
     """Say how many samples a stage wrote, why it rejected others, and the means of their scores."""
     reasons = summarize_counts(metrics["rejected"])
     scored = {key: value["mean"] for key, value in metrics.items() if type(value) is dict and "mean" in value}
@@ -51,13 +47,10 @@ def describe_outcome(metrics: dict) -> str:
     return "; ".join(part for part in parts if part)
 
 
-def describe_scores(metrics: dict) -> str:
+def describe_scores(metrics: dict[str, Any]) -> str:
     """Compare the scores of a model with those of the baselines."""
-    means = {
-        by: {name: score["mean"] for name, score in each.items() if type(score) is dict}
-        for by, each in metrics["paired"].items()
-    }
-    own = means.pop("model")
-    baselines = ", ".join(f"{by.replace('_', ' ')} {mean['psnr']:.2f} dB" for by, mean in means.items())
-    quality = f"{own['psnr']:.2f} dB PSNR, {own['ssim']:.3f} SSIM on {metrics['images']} pictures"
+    psnr = {name: scores["psnr"]["mean"] for name, scores in metrics["paired"].items()}
+    ssim = metrics["paired"]["model"]["ssim"]["mean"]
+    quality = f"{psnr.pop('model'):.2f} dB PSNR, {ssim:.3f} SSIM on {metrics['images']} pictures"
+    baselines = ", ".join(f"{name.replace('_', ' ')} {mean:.2f} dB" for name, mean in psnr.items())
     return f"{metrics['system']}: {quality}; baselines: {baselines}; gain {metrics['gain']['mean']:+.2f} dB"

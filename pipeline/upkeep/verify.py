@@ -1,8 +1,9 @@
-"""Comparison of columns with their seals, as fast as the disk can be read."""
+"""Comparison of columns with their seals, as fast as the disk delivers them."""
 
 import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from pipeline.errors import Halt
 from pipeline.progress import Tick, quiet
@@ -13,7 +14,7 @@ from pipeline.shards.column import INDEX, SHARD_NAME, Shard, find_columns, read_
 
 @dataclass
 class Audit:
-    """How much was read, and a sentence for each fault."""
+    """How much was read, and a sentence about each fault."""
 
     columns: int = 0
     shards: int = 0
@@ -28,52 +29,52 @@ def verify_columns(folder: Path, *, workers: int = 1, tick: Tick = quiet) -> Aud
     `tick` counts the bytes that were read. Raise Halt if there is no column.
     """
     audit = Audit()
-    listed: list[Shard] = []
+    shards: list[Shard] = []
     for column in require_columns(folder):
         audit.columns += 1
         try:
-            entries = read_seal(column)
-            listed += [Shard(column / name, **entry) for name, entry in entries["shards"].items()]
-            audit.faults += check_outside(column, entries)
+            seal = read_seal(column)
+            shards += [Shard(column / name, **entry) for name, entry in seal["shards"].items()]
+            audit.faults += check_outside(column, seal)
         except Halt as fault:
             audit.faults.append(str(fault))
-    total = sum(shard.bytes for shard in listed)
-    for shard, found in zip(listed, spread(check_shard, listed, workers), strict=True):
+    total = sum(shard.bytes for shard in shards)
+    for shard, faults in zip(shards, spread(check_shard, shards, workers), strict=True):
         audit.shards += 1
         audit.samples += shard.samples
         audit.bytes += shard.bytes
-        audit.faults += [found] if found else []
+        audit.faults += faults
         tick(audit.bytes, total)
     return audit
 
 
 def require_columns(folder: Path) -> list[Path]:
     """List the columns at or below a folder, even those without a seal. Raise Halt if there is none."""
-    if found := find_columns(folder):
-        return found
+    if columns := find_columns(folder):
+        return columns
     raise Halt(f"{folder} holds no shards: name a folder of shards, or one above such folders")
 
 
-def check_outside(column: Path, entries: dict) -> list[str]:
+def check_outside(column: Path, seal: dict[str, Any]) -> list[str]:
     """List the faults of a column outside its shards: a changed index, and shards that the seal lacks."""
     faults, index = [], column / INDEX
-    if not index.is_file() or hashlib.sha256(index.read_bytes()).hexdigest() != entries["index"]:
+    if not index.is_file() or hashlib.sha256(index.read_bytes()).hexdigest() != seal["index"]:
         faults.append(f"{index} is missing or differs from the seal")
-    there = {path.name for path in column.iterdir() if SHARD_NAME.fullmatch(path.name)}
-    return faults + [f"{column / name} is not in the seal" for name in sorted(there - set(entries["shards"]))]
+    present = {path.name for path in column.iterdir() if SHARD_NAME.fullmatch(path.name)}
+    return faults + [f"{column / name} is not in the seal" for name in sorted(present - set(seal["shards"]))]
 
 
-def check_shard(shard: Shard) -> str:
-    """Return a sentence that says what is wrong with a shard; "" if nothing is."""
+def check_shard(shard: Shard) -> list[str]:
+    """List the faults of a shard; no more than one is looked for."""
     try:
         with shard.path.open("rb") as file:
             if hashlib.file_digest(file, "sha256").hexdigest() != shard.sha256:
-                return f"{shard.path} differs from its seal"
+                return [f"{shard.path} differs from its seal"]
             file.seek(0)
             if [(row.key, row.offset, row.sizes) for row in shard.rows] != [*tar.scan(file, shard.path)]:
-                return f"{shard.path} holds other samples than its index tells"
+                return [f"{shard.path} holds other samples than its index lists"]
     except FileNotFoundError:
-        return f"{shard.path} is missing"
+        return [f"{shard.path} is missing"]
     except Halt as fault:
-        return str(fault)
-    return ""
+        return [str(fault)]
+    return []

@@ -57,7 +57,7 @@ def test_an_index_that_differs_is_found(data):
     index.write_text(index.read_text().replace("png=", "jpg="))
     faults = verify.verify_columns(data).faults
     assert faults[0] == f"{index} is missing or differs from the seal"
-    assert all("holds other samples than its index tells" in fault for fault in faults[1:])
+    assert all("holds other samples than its index lists" in fault for fault in faults[1:])
     assert len(faults) == 4
 
 
