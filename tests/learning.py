@@ -1,4 +1,4 @@
-"""Batches for every system, and a few steps of training on one, as the tests of systems need them."""
+"""Batches for the tests of every system, and a few steps of training on one of them."""
 
 import math
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ def still(side: int, flip: bool = False) -> torch.Tensor:
 
 
 def random_batch(side: int = 32, size: int = 2) -> dict:
-    """Make a random batch with all that any system reads."""
+    """Make a random batch with every input of any system."""
     torch.manual_seed(0)
     colored = {name: noise(size, 3, side, side) for name in ("color", "cue", "reference", "target")}
     mask = (noise(size, 1, side, side) > 0).float()
@@ -53,14 +53,14 @@ def build(model: Model) -> Networks:
 
 @dataclass
 class Learned:
-    """The PSNR in dB of the picture that is shown at each step, and the generator at the end."""
+    """The PSNR in dB of the picture at each step, and the trained generator."""
 
     psnr: list[float]
     generator: nn.Module
 
 
 def learn(model: Model, batch: dict, steps: int, lr: float) -> Learned:
-    """Train on one batch, ever more slowly; the discriminator a tenth as fast, as a fast one is noisy."""
+    """Train on one batch with a falling rate; the discriminator learns a tenth as fast, or it is noisy."""
     colorizer, networks = system(model.system), build(model)
     generator, discriminator = networks
     optimizers = colorizer.optimizers(networks, lr)
@@ -69,7 +69,7 @@ def learn(model: Model, batch: dict, steps: int, lr: float) -> Learned:
         for optimizer, rate in zip(optimizers, (lr, lr / 10), strict=True):
             optimizer.param_groups[0]["lr"] = rate * (1 - step / steps)
         output = generator(*colorizer.inputs(batch))
-        difference = colorizer.shown(output, batch) - colorizer.goal(batch)
+        difference = colorizer.picture(output, batch) - colorizer.target(batch)
         psnr.append(10 * math.log10(4 / difference.square().mean().item()))
         descend(discriminator, optimizers[1], colorizer.discriminator_loss(discriminator, batch, output))
         discriminator.requires_grad_(False)

@@ -1,4 +1,4 @@
-"""Samples in levels -> inputs of the networks: mirrored, tinted, bent and scaled, in batches, on any device.
+"""Levels -> inputs of the networks: pictures are mirrored, tinted, bent and scaled in batches, on any device.
 
 Pictures travel to the device as bytes. Nothing here waits for the device: no value is read, and an operation
 on some samples of a batch is computed for all of them and then selected. `warp` does the same to one picture
@@ -17,29 +17,30 @@ COLOR_COLUMNS = ("color", "cue", "reference")  # with three channels
 
 
 def prepare_batch(raw: dict, device: torch.device | str = "cpu") -> dict:
-    """Turn a batch of samples, as `Pairs` returns them, into the inputs of the systems: keys, and float32.
+    """Turn a batch of samples, as `Pairs` returns them, into the inputs of the systems: `key`, and float32.
 
     There are `sketch` (B, 1, H, W) and `color`, and, if the samples have them or say how to make them, `cue`,
-    `reference` and `target` (B, 3, H, W), in [-1, 1]; `mask` (B, 1, H, W) of 0 and 1; and, if asked for,
-    `batch_flow` (B, H, W, 2): the position in the target from which each pixel of the reference comes, x and
-    y in [0, 1]. The target is the color, tinted if the reference is tinted before it is bent.
+    `reference` and `target` (B, 3, H, W), all in [-1, 1]; `mask` (B, 1, H, W) of 0 and 1; and, if the samples
+    ask for it, `flow` (B, H, W, 2): the position in the target from which each pixel of the reference comes,
+    x and y in [0, 1]. The target is the color, tinted if the reference is tinted before it is bent.
     """
     device = torch.device(device)
     given = {name: values.to(device, non_blocking=True) for name, values in raw.items() if name != "key"}
-    images, made = to_planes(given), {"key": raw["key"]}
+    batch, images = {"key": raw["key"]}, to_planes(given)
     color = images["color"]
     if "points" in given:
-        tinted, at = given["tinted"][:, None], batch_flow(given, *color.shape[2:])
-        images["target"] = tint_batch(color, given["shift"] * tinted)  # by 0 where it is tinted after
+        shift, tint_first = given["shift"], given["tinted"][:, None]
+        flow = batch_flow(given, *color.shape[2:])
+        images["target"] = tint_batch(color, shift * tint_first)  # by 0 where the tint comes after
         if "reference" not in images:
-            images["reference"] = tint_batch(warp_batch(images["target"], at), given["shift"] * ~tinted)
+            images["reference"] = tint_batch(warp_batch(images["target"], flow), shift * ~tint_first)
         if "flow" in given:
-            made["flow"] = at
+            batch["flow"] = flow
     elif "reference" in images:
         images["target"] = color
     if "mask" in given:
-        made["mask"] = given["mask"][:, None].float()
-    return made | {name: scale_levels(levels) for name, levels in images.items()}
+        batch["mask"] = given["mask"][:, None].float()
+    return batch | {name: scale_levels(levels) for name, levels in images.items()}
 
 
 def to_planes(given: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -62,9 +63,9 @@ def tint_batch(levels: Tensor, shift: Tensor) -> Tensor:
     return (levels + shift[:, :, None, None]).round_().clamp_(0, 255)
 
 
-def warp_batch(levels: Tensor, at: Tensor) -> Tensor:
-    """Sample each pixel (B, 3, H, W) at its flow, bilinearly, reflected at the border; in levels."""
-    return grid_sample(levels, 2 * at - 1, padding_mode="reflection", align_corners=False).round_()
+def warp_batch(levels: Tensor, flow: Tensor) -> Tensor:
+    """Sample pictures (B, 3, H, W) where a flow says, bilinearly, reflected at the border; in levels."""
+    return grid_sample(levels, 2 * flow - 1, padding_mode="reflection", align_corners=False).round_()
 
 
 def batch_flow(given: dict[str, Tensor], height: int, width: int) -> Tensor:
@@ -77,10 +78,10 @@ def batch_flow(given: dict[str, Tensor], height: int, width: int) -> Tensor:
         moved = interpolate(moved, (height, width), mode="bicubic", align_corners=False)
     x = moved[:, 0] + device_centers(width, points.device)
     y = moved[:, 1] + device_centers(height, points.device)[:, None]
-    if "reference" in given:  # as packed: it shows the sample unmirrored
+    if "reference" in given:  # as packed: it shows the sample before it is mirrored
         x = choose_samples(given["mirrored"], 1 - x, x)
-    at = torch.stack((x, y), dim=3)
-    return choose_samples(given["flipped"], at.flip(2), at)
+    flow = torch.stack((x, y), dim=3)
+    return choose_samples(given["flipped"], flow.flip(2), flow)
 
 
 @lru_cache(maxsize=4)
@@ -90,11 +91,10 @@ def device_basis(grid: int, side: int, device: torch.device) -> Tensor:
 
 
 def device_centers(side: int, device: torch.device) -> Tensor:
-    """List the centers of `side` pixels in [0, 1]."""
     return (torch.arange(side, device=device) + 0.5) / side
 
 
 def scale_levels(levels: Tensor) -> Tensor:
     """Turn levels into float32 in [-1, 1], in the memory layout that is fastest on their device."""
-    form = torch.channels_last if levels.is_cuda else torch.contiguous_format
-    return levels.contiguous(memory_format=form).div(127.5).sub_(1)
+    layout = torch.channels_last if levels.is_cuda else torch.contiguous_format
+    return levels.contiguous(memory_format=layout).div(127.5).sub_(1)

@@ -1,7 +1,7 @@
 """Shards -> samples: pictures as they were packed, and the random augmentation of each in each epoch.
 
-The index of the dataset gives the place of every member, so that samples are read in any order. Pictures are
-only decoded here: `augment` computes the augmentation, in batches, where the networks run.
+The index of the dataset gives the place of every member, so that samples can be read in any order. Pictures
+are only decoded here; `augment` computes the augmentation.
 """
 
 import hashlib
@@ -24,6 +24,12 @@ from pipeline.operators.mask import MASK_NAMES, make_mask
 from pipeline.params import Reference
 from pipeline.shards.column import Shard, list_shards
 
+PER_SAMPLE = {  # the metadata of a column that differ from sample to sample
+    "reference": ("points", "shift", "flip", "subject"),
+    "cue": ("drawn", "dropped"),
+    "sketch": ("complexity",),
+}
+
 
 @dataclass(frozen=True)
 class SampleEntry:
@@ -34,20 +40,18 @@ class SampleEntry:
     members: dict[str, tuple[int, int]]
 
     def read(self, suffix: str) -> bytes:
-        """Read one member."""
         offset, size = self.members[suffix]
         with self.path.open("rb") as file:
             file.seek(offset)
             return file.read(size)
 
     def picture(self, column: str) -> np.ndarray:
-        """Decode the picture of a column."""
         return codec.decode(self.read(f"{column}.png"))
 
 
 @dataclass(frozen=True)
 class AugmentationPolicy:
-    """The augmentation of each sample in each epoch, drawn by a hash of seed, key and epoch.
+    """How each epoch augments each sample, drawn by a hash of seed, key and epoch.
 
     One of several sketch columns is chosen; references are bent as `reference` says (None: as packed); with
     the probability `flip` all pictures are mirrored, and with the probability `drop` the cue is left out.
@@ -59,33 +63,35 @@ class AugmentationPolicy:
     drop: float = 0.0
 
     def draw(self, key: str, epoch: int, what: str) -> float:
-        """Draw a number from [0, 1)."""
         return fraction(self.seed, what, key, str(epoch))
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """The augmentation of a sample: by default, as packed."""
+    """The augmentation of a sample in an epoch; by default it stays as packed."""
 
     mask: float  # which of the masks, as a number from [0, 1)
     sketch: int = 0  # which of the sketch columns
     dropped: bool = False  # whether the cue is left out
     mirrored: bool = False
-    bent: dict | None = None  # how the epoch bends the reference, as `warp.draw_reference` returns it
+    reference: dict | None = None  # how the epoch makes the reference, as `warp.draw_reference` returns it
+
+
+Loaded = dict[str, Tensor | str | bool]  # a sample, as `Pairs` loads it
 
 
 class Pairs(Dataset):
-    """The samples of one split: their key, pictures as levels (uint8), and their augmentation.
+    """The samples of one split (train, val or test): key, pictures as levels (uint8), and augmentation.
 
-    All have `color` (H, W, 3), `sketch` (H, W), and `mirrored`: whether to flip these and the cue. Of
-    `columns`, "cue" adds `cue` (H, W, 3), and "mask" `make_mask` (H, W) of 0 and 1. "reference" adds how it
-    is made: `points` (n, 2) and `flipped` as `warp.spline_flow` takes them, `shift` (3) in levels, and
-    `tinted`: whether the color is tinted before it is bent, and not after. Unless each epoch bends it again,
-    there is also `reference` (H, W, 3), as packed. "flow" adds `flow`, True: `augment` computes it.
+    Every sample has `key`, `color` (H, W, 3), `sketch` (H, W), and `mirrored`: whether to flip these and the
+    cue. Of `columns`, "cue" adds `cue` (H, W, 3), and "mask" adds `mask` (H, W) of 0 and 1. "reference" adds
+    `points` (n, 2) and `flipped`, as `warp.spline_flow` takes them, `shift` (3) in levels, and `tinted`:
+    whether the color is tinted before it is bent, and not after; unless the policy bends it again in each
+    epoch, also `reference` (H, W, 3), as packed. "flow" adds `flow`, True: `augment` computes it.
 
     `sketch` names one or several sketch columns, joined by commas; without augmentation the first is used.
-    Raise Halt if the folder is no sealed dataset, the split is empty, a column is missing, or references of
-    other pictures have no flow.
+    Raise Halt if the folder is no sealed dataset, the split is empty, a column is missing, or the flow of a
+    reference is asked for that shows another picture.
     """
 
     def __init__(
@@ -94,41 +100,34 @@ class Pairs(Dataset):
         split: str,
         sketch: str,
         columns: tuple[str, ...] = ("cue",),
-        fresh: AugmentationPolicy | None = None,
+        policy: AugmentationPolicy | None = None,
     ):
-        """Read the index of a split: train, val or test."""
         shards = list_shards(folder)
         self.fingerprint = dataset_fingerprint(shards)
         self.sketches = [f"sketch-{name}" for name in sketch.split(",")]
-        self.columns, self.fresh = columns, fresh
-        self.entries = [
-            SampleEntry(row.key, shard.path, row.places)
-            for shard in shards
-            if shard.name.startswith(f"{split}-")
-            for row in shard.rows
-        ]
+        self.columns, self.policy = columns, policy
+        own = [shard for shard in shards if shard.name.startswith(f"{split}-")]
+        self.entries = [SampleEntry(row.key, shard.path, row.places) for shard in own for row in shard.rows]
         if not self.entries:
-            raise Halt(
-                f"the {split} split of {folder} is empty: pack more samples, or give it a larger share"
-            )
+            advice = "pack more samples, or give it a larger share"
+            raise Halt(f"the {split} split of {folder} is empty: {advice}")
         shared = set.intersection(*(set(entry.members) for entry in self.entries))
-        there = sorted(member.removesuffix(".png") for member in shared if member.endswith(".png"))
-        for column in self.packed:
-            if column not in there:
-                raise Halt(
-                    f"{folder} has no column {column}, only {', '.join(there)}: pack it, or name another"
-                )
+        packed = sorted(member.removesuffix(".png") for member in shared if member.endswith(".png"))
+        for column in self.packed_columns:
+            if column not in packed:
+                others = ", ".join(packed)
+                raise Halt(f"{folder} has no column {column}, only {others}: pack it, or name another")
 
     @property
-    def packed(self) -> list[str]:
-        """Name the columns that are read."""
+    def packed_columns(self) -> list[str]:
+        """The columns that are read from the shards."""
         return [*self.sketches, *(name for name in ("cue", "reference") if name in self.columns), "color"]
 
     def __len__(self) -> int:
         return len(self.entries)
 
-    def __getitem__(self, place: int | tuple[int, int]) -> dict[str, Tensor | str | bool]:
-        """Read a sample: by its number as packed, by (epoch, number) with the augmentation of that epoch."""
+    def __getitem__(self, place: int | tuple[int, int]) -> Loaded:
+        """Load a sample: by its number as packed, by (epoch, number) with the augmentation of that epoch."""
         epoch, number = place if isinstance(place, tuple) else (None, place)
         entry = self.entries[number]
         drawn = self.augmentation(entry.key, epoch)
@@ -138,70 +137,61 @@ class Pairs(Dataset):
             levels["cue"] = np.full_like(color, 255) if drawn.dropped else entry.picture("cue")
         if "mask" in self.columns:
             levels["mask"] = make_mask(int(drawn.mask * len(MASK_NAMES)), *sketch.shape[:2]).astype(np.uint8)
-        made: dict[str, Tensor | str | bool] = {"key": entry.key, "mirrored": drawn.mirrored}
-        made |= {name: torch.from_numpy(each) for name, each in levels.items()}
-        return made | self.refer(entry, drawn) if "reference" in self.columns else made
+        sample: Loaded = {"key": entry.key, "mirrored": drawn.mirrored}
+        sample |= {name: torch.from_numpy(each) for name, each in levels.items()}
+        return sample | self.reference(entry, drawn) if "reference" in self.columns else sample
 
     def augmentation(self, key: str, epoch: int | None) -> Augmentation:
-        """Return the augmentation of a sample in an epoch: none if the epoch is None."""
-        if self.fresh is None or epoch is None:
+        """Draw the augmentation of a sample in an epoch; None for the epoch augments nothing."""
+        policy = self.policy
+        if policy is None or epoch is None:
             return Augmentation(mask=fraction(0, "mask", key))
-        draw = partial(self.fresh.draw, key, epoch)
+        draw = partial(policy.draw, key, epoch)
+        bends = policy.reference
         return Augmentation(
-            sketch=int(draw("sketch") * len(self.sketches)),
-            dropped=draw("drop") < self.fresh.drop,
             mask=draw("mask"),
-            mirrored=draw("flip") < self.fresh.flip,
-            bent=warp.draw_reference(key, self.fresh.reference, f"epoch {epoch}")
-            if self.fresh.reference
-            else None,
+            sketch=int(draw("sketch") * len(self.sketches)),
+            dropped=draw("drop") < policy.drop,
+            mirrored=draw("flip") < policy.flip,
+            reference=warp.draw_reference(key, bends, f"epoch {epoch}") if bends else None,
         )
 
-    def refer(self, entry: SampleEntry, drawn: Augmentation) -> dict[str, Tensor | str | bool]:
-        """Return how the reference of a sample is made; unless the epoch bends it, as packed, and itself."""
-        made: dict[str, Tensor | str | bool] = {}
-        facts = drawn.bent
-        if facts is None:
-            facts = json.loads(entry.read("json"))["reference"]
-            made["reference"] = torch.from_numpy(entry.picture("reference"))
-        own = facts["subject"] == "own"
+    def reference(self, entry: SampleEntry, drawn: Augmentation) -> Loaded:
+        """Return how the reference of a sample is made and, unless the epoch bends it, the packed one."""
+        loaded: Loaded = {}
+        metadata = drawn.reference
+        if metadata is None:
+            metadata = json.loads(entry.read("json"))["reference"]
+            loaded["reference"] = torch.from_numpy(entry.picture("reference"))
+        own = metadata["subject"] == "own"
         if "flow" in self.columns:
             if not own:
-                raise Halt(
-                    f"the reference of {entry.key} shows another picture, which has no flow: set train.fresh "
-                    "to published, or reference.subject to own"
-                )
-            made["flow"] = True
-        made |= {name: torch.tensor(facts[name], dtype=torch.float32) for name in ("points", "shift")}
-        return made | {"tinted": own and facts["order"] == "before", "flipped": facts["flip"]}
+                reason = f"the reference of {entry.key} shows another picture, which has no flow"
+                raise Halt(f"{reason}: set train.fresh to published, or reference.subject to own")
+            loaded["flow"] = True
+        loaded |= {name: torch.tensor(metadata[name], dtype=torch.float32) for name in ("points", "shift")}
+        return loaded | {"tinted": own and metadata["order"] == "before", "flipped": metadata["flip"]}
 
     @property
     def side(self) -> int:
-        """Return the side in pixels of every picture."""
+        """The side of every picture, in pixels."""
         return self.entries[0].picture("color").shape[0]
 
     @property
-    def facts(self) -> dict:
-        """Return how the columns of the first sample were made, without the facts that differ by sample."""
-        facts = json.loads(self.entries[0].read("json"))
-        return {
-            column: {
-                name: value for name, value in facts[column].items() if name not in per_sample_fields(column)
-            }
-            for column in self.packed
-            if column in facts
-        }
+    def metadata(self) -> dict:
+        """How the columns of the first sample were made, without the fields that differ by sample."""
+        sample = json.loads(self.entries[0].read("json"))
+        columns = [column for column in self.packed_columns if column in sample]
+        return {column: shared_metadata(column, sample[column]) for column in columns}
 
 
-def per_sample_fields(column: str) -> tuple[str, ...]:
-    """Name the facts of a column that differ from sample to sample."""
-    if column == "reference":
-        return ("points", "shift", "flip", "subject")
-    return ("drawn", "dropped") if column == "cue" else ("complexity",)
+def shared_metadata(column: str, metadata: dict) -> dict:
+    own = PER_SAMPLE.get(column, PER_SAMPLE["sketch"])
+    return {name: value for name, value in metadata.items() if name not in own}
 
 
 def dataset_fingerprint(shards: list[Shard]) -> str:
-    """Return a hash of the content of a dataset."""
+    """Hash the content of a dataset."""
     return hashlib.sha256(dumps([[shard.name, shard.sha256] for shard in shards])).hexdigest()
 
 

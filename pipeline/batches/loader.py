@@ -28,20 +28,18 @@ class BatchOrder:
     """
 
     def __init__(self, keys: list[str], batch: int, seed: int, step: int, rank: int = 0, world: int = 1):
-        """Order samples of these keys into batches of `batch` for all ranks together."""
+        """Order the samples of these keys; `batch` counts those of all ranks together."""
         self.samples, self.batch, self.step, self.rank, self.world = len(keys), batch, step, rank, world
-        self.ordered = lru_cache(maxsize=2)(
-            partial(shuffle_epoch, keys, seed)
-        )  # a batch may reach into the next
+        # Two epochs stay, since a batch may reach into the next.
+        self.shuffled = lru_cache(maxsize=2)(partial(shuffle_epoch, keys, seed))
 
     def at(self, step: int) -> list[tuple[int, int]]:
         """List the samples of all ranks at a step, as (epoch, number)."""
         first = step * self.batch
         places = (divmod(place, self.samples) for place in range(first, first + self.batch))
-        return [(epoch, self.ordered(epoch)[place]) for epoch, place in places]
+        return [(epoch, self.shuffled(epoch)[place]) for epoch, place in places]
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
-        """Yield the part of this rank, step by step, without end."""
         size = self.batch // self.world
         for step in count(self.step):
             yield self.at(step)[self.rank * size : (self.rank + 1) * size]
@@ -60,12 +58,10 @@ def endless_batches(
     Raise Halt if there are fewer samples than fill a batch.
     """
     if len(pairs) < order.batch:
-        raise Halt(
-            f"{len(pairs)} training samples do not fill a batch of {order.batch}: lower batch, or pack more"
-        )
-    yield from prepare_ahead(
-        DataLoader(pairs, batch_sampler=order, **loader_options(workers, device)), device
-    )
+        advice = "lower batch, or pack more"
+        raise Halt(f"{len(pairs)} training samples do not fill a batch of {order.batch}: {advice}")
+    loader = DataLoader(pairs, batch_sampler=order, **loader_options(workers, device))
+    yield from prepare_ahead(loader, device)
 
 
 class SinglePass:
@@ -86,35 +82,34 @@ def single_pass(
     rank: int = 0,
     world: int = 1,
 ) -> SinglePass:
-    """Load every `world`-th sample from the `rank`-th on, in the order of the shards; the last batch smaller.
+    """Load every `world`-th sample from the `rank`-th on, in the order of the shards.
 
-    The worker processes stay from one pass to the next.
+    The last batch may be smaller. The worker processes stay from one pass to the next.
     """
     own = range(rank, len(samples), world)  # type: ignore[arg-type]  # ours have a length
     return SinglePass(DataLoader(samples, batch, sampler=own, **loader_options(workers, device)), device)
 
 
 def loader_options(workers: int, device: torch.device | str) -> dict:
-    """Return how a loader starts its processes: not by fork, which hangs after threads have run."""
+    """Return the options of a DataLoader; it does not fork, which hangs after threads have run."""
     # With its own generator, the loader draws no random numbers from that of training.
-    told = {"num_workers": workers, "generator": torch.Generator()}
+    options = {"num_workers": workers, "generator": torch.Generator()}
     if workers:
-        told |= {"multiprocessing_context": "spawn", "persistent_workers": True, "prefetch_factor": PREFETCH}
-        told |= {"worker_init_fn": start_loader}
-    return told | {"pin_memory": torch.device(device).type == "cuda"}
+        options |= {"multiprocessing_context": "spawn", "persistent_workers": True}
+        options |= {"prefetch_factor": PREFETCH, "worker_init_fn": start_loader}
+    return options | {"pin_memory": torch.device(device).type == "cuda"}
 
 
 def start_loader(worker: int) -> None:
-    """Set up a worker process."""
     keep_freed_memory()
 
 
 def prepare_ahead(loader: DataLoader, device: torch.device | str) -> Iterator[dict]:
-    """Prepare the batches of a loader; on a GPU in a stream of its own, while it computes the step before."""
+    """Prepare the batches of a loader; a GPU does so in a second stream, while the first computes."""
     device = torch.device(device)
     side = torch.cuda.Stream(device) if device.type == "cuda" else None
     for raw in watch_loader(loader):
-        with torch.cuda.stream(side):  # a no-op for None
+        with torch.cuda.stream(side):  # None changes nothing
             batch = prepare_batch(raw, device)
         if side:
             synchronize_stream(batch, side)
@@ -128,9 +123,8 @@ def watch_loader(loader: DataLoader) -> Iterator[dict]:
     except RuntimeError as error:
         if "DataLoader worker" not in str(error):
             raise
-        raise Halt(
-            "a process that loads samples was killed, as where memory or /dev/shm ends: use fewer --workers"
-        ) from error
+        reason = "as where memory or /dev/shm ends"
+        raise Halt(f"a process that loads samples was killed, {reason}: use fewer --workers") from error
 
 
 def synchronize_stream(batch: dict, side: torch.cuda.Stream) -> None:

@@ -168,7 +168,7 @@ def color_samples(
     """Color samples with the model, and with the baselines."""
     system = systems.system(config["system"])
     for samples in single_pass(dataset, batch, workers=0):
-        results, goals = infer_tiled(generator, config, samples), system.goal(samples)
+        results, goals = infer_tiled(generator, config, samples), system.target(samples)
         images = {name: values for name, values in samples.items() if name not in ("key", "flow")}
         for number, key in enumerate(samples["key"]):
             given = {name: to_array(values[number]) for name, values in images.items()}

@@ -1,1 +1,5 @@
-"""A trained colorizer at work: its folder, its card, inference on any size, ONNX."""
+"""A trained colorizer at work.
+
+`folder` writes and reads a model; `card` makes its README.md from the prose in card.md. `tiles` runs a
+generator on pictures of any size; `colorize` colors the samples of a column by a guide; `export` writes ONNX.
+"""

@@ -1,4 +1,4 @@
-"""Sketches of any size, and a guide to their colors -> colored pictures, with a trained model."""
+"""Sketches of any size and a guide to their colors -> colored pictures, with a trained model."""
 
 import hashlib
 from dataclasses import dataclass, replace
@@ -26,9 +26,9 @@ class Colorizer:
     """A model as a step over samples, for `process.run_step`.
 
     `guide` is uint8 RGB of any size, fitted to each sketch. As a cue, its colors are blurred as in training,
-    and diffused from where `alpha` (H, W) has any; a model that saw hints in training gets them as they are.
-    As a mask, what is opaque and not black is to be colored. None is a white cue, or a mask of ones; a
-    reference must be given. With a `tile`, larger pictures are colored in tiles of that many pixels a side,
+    and diffused from where `alpha` (H, W) is opaque; a model trained on hints gets them as they are. As a
+    mask, it says to color where it is opaque and not black. None is a white cue, or a mask of ones; a
+    reference is required. With a `tile`, larger pictures are colored in tiles of that many pixels a side,
     see `tiles.infer_tiled`.
     """
 
@@ -46,7 +46,7 @@ class Colorizer:
         return Output(Sample(sample.key, {"png": png.encode_png(colored)}))
 
     def given(self, image: np.ndarray) -> dict[str, np.ndarray]:
-        """Return the inputs of `tiles.colorize_picture` for a picture: itself, and the guide fitted to it."""
+        """Return the inputs of `tiles.colorize_picture`: the picture in gray, and the guide fitted to it."""
         height, width = image.shape[:2]
         given = {"sketch": cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)}
         columns = systems.system(self.config["system"]).columns
@@ -56,7 +56,7 @@ class Colorizer:
         if "reference" in columns:
             if self.guide is None:
                 raise ValueError("reference must be a picture, got None")
-            scale = min(1, self.tile / max(height, width)) if self.tile else 1  # as large as what is colored
+            scale = min(1, self.tile / max(height, width)) if self.tile else 1  # as large as a tile
             size = max(1, round(width * scale)), max(1, round(height * scale))
             return given | {"reference": resize(self.guide, *size)}
         return given | {"cue": self.fitted(height, width)}
@@ -83,16 +83,14 @@ class Colorizer:
         return np.where(fitted >= 128, np.uint8(255), np.uint8(0))
 
     def fingerprint(self) -> str:
-        """Return a hash of the model, the guide and the code."""
         guides = [each for each in (self.guide, self.alpha) if each is not None]
         pixels = [(each.shape, hashlib.sha256(each.tobytes()).hexdigest()) for each in guides]
-        made_by = code_hashes(__name__, f"pipeline.systems.{self.config['system']}")
-        given = [self.config, self.weights, self.tile, pixels, made_by]
-        return hashlib.sha256(dumps(given)).hexdigest()
+        code = code_hashes(__name__, f"pipeline.systems.{self.config['system']}")
+        return hashlib.sha256(dumps([self.config, self.weights, self.tile, pixels, code])).hexdigest()
 
 
 def load_colorizer(model: Path, given: dict[str, Path], device: str = "cpu", tile: int = 0) -> Colorizer:
-    """Load a model and the picture of its guide: cue, reference or mask.
+    """Load a model and the picture of its guide: cue, reference or mask, named in `given`.
 
     Raise Halt if one cannot be used, ValueError if a tile is too small for the system.
     """

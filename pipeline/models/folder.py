@@ -17,10 +17,8 @@ WEIGHTS_FILE, CONFIG_FILE, MODEL_CARD_FILE = "model.safetensors", "config.json",
 
 
 def save_model(folder: Path, tensors: dict[str, Tensor], config: dict, card: str) -> None:
-    """Write a model: its weights, the config that builds it again, and its card."""
-    write(
-        folder / WEIGHTS_FILE, save_tensors({name: tensor.contiguous() for name, tensor in tensors.items()})
-    )
+    weights = save_tensors({name: tensor.contiguous() for name, tensor in tensors.items()})
+    write(folder / WEIGHTS_FILE, weights)
     write_json(folder / CONFIG_FILE, config)
     write(folder / MODEL_CARD_FILE, card.encode())
 
@@ -35,19 +33,17 @@ def load_model(folder: Path, device: str = "cpu") -> tuple[nn.Module, dict]:
     except FileNotFoundError as error:
         raise Halt(f"{error.filename} is missing: run train, or name the folder of a model") from None
     except WEIGHT_ERRORS as error:
-        raise Halt(
-            f"{folder} is no model that can be read ({type(error).__name__}): run train again"
-        ) from error
+        reason = f"{folder} is no model that can be read ({type(error).__name__})"
+        raise Halt(f"{reason}: run train again") from error
     return generator.eval().to(find_device(device)), config
 
 
 def model_params(config: dict) -> Model:
-    """Return the parameters of a model from its config."""
     return Model(**{name: config[name] for name in Model.__dataclass_fields__})
 
 
 def find_device(name: str) -> torch.device:
-    """Return a device: cpu, cuda, or auto, which is cuda if there is one. Raise Halt if it is missing."""
+    """Return a device: cpu, cuda, or auto, which is cuda if there is a GPU. Raise Halt if there is none."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name == "cuda" and not torch.cuda.is_available():

@@ -11,17 +11,17 @@ from pipeline import systems
 from pipeline.batches.dataset import to_array, to_tensor
 from pipeline.models.folder import model_params
 
-UNTILED = ("reference",)  # is not cut into tiles: any of it may color any part
+UNTILED = ("reference",)  # never cut into tiles: any part of it may color any part of the picture
 OVERLAP = 4  # a tile shares a quarter of its side with the next
 
 
 def colorize_picture(
     generator: nn.Module, config: dict, given: dict[str, np.ndarray], tile: int = 0
 ) -> np.ndarray:
-    """Color one picture of any size, uint8 (H, W, 3).
+    """Color one picture of any size, and return it as uint8 (H, W, 3).
 
     `given` is uint8: `sketch` (H, W), and the guide of the system: `cue` (H, W, 3), `reference` of any size
-    (h, w, 3), or `mask` (H, W), 255 where to color, with `color` (H, W, 3), of which the brightness counts.
+    (h, w, 3), or `mask` (H, W), 255 where to color, with `color` (H, W, 3), which gives the brightness.
     `tile` is that of `infer_tiled`. Raise ValueError for another shape or type.
     """
     height, width = given["sketch"].shape[:2]
@@ -60,14 +60,13 @@ def infer_tiled(generator: nn.Module, config: dict, batch: dict, tile: int = 0) 
 
 
 def check_tile(config: dict, tile: int) -> None:
-    """Raise ValueError if a tile is smaller than twice the number of which sides are multiples."""
+    """Raise ValueError if a tile is smaller than twice the multiple that the system needs."""
     least = 2 * systems.system(config["system"]).multiple(model_params(config))
     if tile and tile < least:
         raise ValueError(f"tile must be 0 or at least {least}, got {tile}")
 
 
 def cut_tile(name: str, values: Tensor | list, rows: slice, columns: slice) -> Tensor | list:
-    """Cut a tile out of an image, unless it is used whole."""
     return values[..., rows, columns] if isinstance(values, Tensor) and name not in UNTILED else values
 
 
@@ -93,12 +92,9 @@ def infer_padded(generator: nn.Module, config: dict, batch: dict) -> Tensor:
     multiple = system.multiple(model_params(config))
     height, width = batch["sketch"].shape[2:]
     device = next(generator.parameters()).device
-    images = {
-        name: pad_to_multiple(name, values, multiple).to(device)
-        for name, values in batch.items()
-        if name not in ("key", "flow")
-    }
-    return system.shown(generator(*system.inputs(images)), images)[..., :height, :width].cpu()
+    names = batch.keys() - {"key", "flow"}
+    images = {name: pad_to_multiple(name, batch[name], multiple).to(device) for name in names}
+    return system.picture(generator(*system.inputs(images)), images)[..., :height, :width].cpu()
 
 
 def pad_to_multiple(name: str, values: Tensor, multiple: int) -> Tensor:

@@ -1,6 +1,8 @@
-"""The colorizers, one module each, and what training and use need to know of one.
+"""The colorizers, and the contract that each of them fulfills: `System`.
 
-A module holds a subclass of `System` with its own networks and losses, as SYSTEM.
+`pix2pix`, `nerk`, `liu`, `scft` and `mask` each hold the networks and losses of one colorizer, and an
+instance of its subclass of `System`, called SYSTEM. `layers` has the layers, losses and initializations that
+several share; `features` has the pretrained VGG of the perceptual losses.
 """
 
 from abc import ABC, abstractmethod
@@ -17,7 +19,7 @@ SYSTEMS = ("pix2pix", "nerk", "liu", "scft", "mask")
 
 Batch = dict[str, Tensor]  # images (B, C, H, W) by name, as `augment.prepare_batch` returns them
 Terms = dict[str, Tensor]  # the weighted terms of a loss by name, each a map whose first axis is the batch
-FeatureMaps = Callable[[Tensor], list[Tensor]] | None  # pictures (B, 3, H, W) in [-1, 1] -> maps, if compared
+FeatureMaps = Callable[[Tensor], list[Tensor]] | None  # pictures (B, 3, H, W) in [-1, 1] -> feature maps
 
 
 class Networks(NamedTuple):
@@ -28,28 +30,28 @@ class Networks(NamedTuple):
 
 
 class Optimizers(NamedTuple):
-    """Their optimizers."""
+    """The optimizer of each network."""
 
     generator: Optimizer
     discriminator: Optimizer
 
 
 class System(ABC):
-    """A colorizer: its networks, what they read and return, and the losses that they minimize.
+    """A colorizer: its networks, their inputs and outputs, and the losses that they minimize.
 
-    The sum of the means of all terms of a loss is minimized. Everything is as published, unless a comment
-    says otherwise. The defaults are what most systems share.
+    Training minimizes the sum of the means of all terms of a loss. Everything is as published, unless a
+    comment says otherwise. Most systems share the defaults.
     """
 
     width: int  # channels of the first convolution
-    columns: tuple[str, ...]  # columns of the dataset beside the sketch; the first is the guide
+    columns: tuple[str, ...]  # what it reads of the dataset besides the sketch; the first is the guide
     lr: float  # learning rate of the generator
     discriminator_lr = 1.0  # learning rate of the discriminator, as a multiple of the generator's
     betas = (0.5, 0.999)  # of Adam
     clip = 0.0  # the largest norm of the gradients of a network; 0 does not clip
     stride = 32  # height and width must be multiples of it
     reference: Reference | None = None  # how references are bent, if it reads any
-    vgg = ""  # the network whose features the losses compare, if they compare any
+    vgg = ""  # the VGG whose features the losses compare, if they compare any
     double_backward = False  # whether a loss differentiates the discriminator twice: torch.compile cannot
 
     @abstractmethod
@@ -60,16 +62,17 @@ class System(ABC):
     def generator_loss(
         self, networks: Networks, batch: Batch, output: Any, train: Train, features: FeatureMaps
     ) -> Terms:
-        """Return the loss of the generator for its output; without features, leave out what compares them."""
+        """Return the loss of the generator; without `features`, leave out the terms that compare them."""
 
     @abstractmethod
     def discriminator_loss(self, discriminator: nn.Module, batch: Batch, output: Any) -> Terms:
         """Return the loss of the discriminator; no gradient reaches the generator."""
 
     def features(self, file: str) -> nn.Module | None:
-        """Load the network whose features the losses compare; None if they compare none.
+        """Load the VGG whose features the losses compare; None if they compare none.
 
-        `file` names its weights: "" for the published ones, "none" to go without. Raise Halt if it fails.
+        `file` names its weights: "" for the published ones, "none" to train without it. Raise Halt if that
+        fails.
         """
         return None
 
@@ -78,7 +81,7 @@ class System(ABC):
         generator.load_state_dict(tensors)
 
     def multiple(self, model: Model) -> int:
-        """Return the number of which height and width must be multiples."""
+        """Return the number of which height and width must be multiples for this model."""
         return self.stride
 
     def learning_rate(self, model: Model) -> float:
@@ -97,17 +100,17 @@ class System(ABC):
         """Return the arguments of the generator: the sketch and the guide."""
         return batch["sketch"], batch[self.columns[0]]
 
-    def shown(self, output: Any, batch: Batch) -> Tensor:
-        """Return the picture (B, 3, H, W) in [-1, 1] in the output of the generator."""
+    def picture(self, output: Any, batch: Batch) -> Tensor:
+        """Return the picture (B, 3, H, W) in [-1, 1] that the output of the generator holds."""
         return output
 
-    def goal(self, batch: Batch) -> Tensor:
-        """Return the picture (B, 3, H, W) that the generator should have made."""
+    def target(self, batch: Batch) -> Tensor:
+        """Return the picture (B, 3, H, W) in [-1, 1] that the generator should make."""
         return batch["target"]
 
 
 def system(name: str) -> System:
-    """Return a colorizer, and import no other. Raise KeyError if there is none of this name."""
+    """Return a colorizer, importing no other. Raise KeyError if there is none of this name."""
     if name not in SYSTEMS:
         raise KeyError(name)
     return import_module(f"pipeline.systems.{name}").SYSTEM

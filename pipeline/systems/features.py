@@ -13,17 +13,18 @@ from torch import Tensor, nn
 from pipeline.errors import Halt
 from pipeline.weights import halt_on_misfit, parse_weights, read_weights
 
-POOL = 0  # a max pooling of 2 among the channels of convolutions
+VGG_ADVICE = "set train.vgg: FILE, a state dict as torchvision has it, or train.vgg: none"
+POOL = 0  # in a plan: max pooling by 2; the other numbers are the channels of convolutions
 PLANS = {
     "vgg16": [64, 64, POOL, 128, 128],
     "vgg19": [64, 64, POOL, 128, 128, POOL, *4 * [256], POOL, *4 * [512], POOL, 512],
 }
-LAYERS = {"vgg16": (8,), "vgg19": (1, 6, 11, 20, 29)}  # whose output is returned, by torchvision's numbers
+LAYERS = {"vgg16": (8,), "vgg19": (1, 6, 11, 20, 29)}  # their maps are returned; numbered as in torchvision
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, RGB in [0, 1]
 
 
 class Features(nn.Module):
-    """A pretrained VGG: pictures (B, 3, H, W) in [-1, 1] -> feature maps. It is never trained here.
+    """A pretrained VGG, frozen: pictures (B, 3, H, W) in [-1, 1] -> feature maps, the largest first.
 
     vgg16 gives [relu2_2], vgg19 gives [relu1_1, relu2_1, relu3_1, relu4_1, relu5_1].
     """
@@ -35,12 +36,8 @@ class Features(nn.Module):
         """Load the published weights, or those of `file` (.pth or .safetensors). Raise Halt if it fails."""
         super().__init__()
         self.layers, self.returned = build_vgg(net), LAYERS[net]
-        with halt_on_misfit(file or "torch's cache", net, vgg_advice()):
-            weights = (
-                parse_weights(read_weights(file, advice=vgg_advice()), file)
-                if file
-                else published_weights(net)
-            )
+        with halt_on_misfit(file or "torch's cache", net, VGG_ADVICE):
+            weights = parse_weights(read_weights(file, advice=VGG_ADVICE), file) if file else published(net)
             needed = self.layers.state_dict()
             self.layers.load_state_dict({name: weights[f"features.{name}"] for name in needed})
         for name, values in (("mean", MEAN), ("deviation", DEVIATION)):
@@ -48,7 +45,6 @@ class Features(nn.Module):
         self.requires_grad_(False).eval()
 
     def forward(self, image: Tensor) -> list[Tensor]:
-        """Return the feature maps, the largest first."""
         x, maps = ((image + 1) / 2 - self.mean) / self.deviation, []
         for number, layer in enumerate(self.layers):
             x = layer(x)
@@ -70,7 +66,7 @@ def build_vgg(net: str) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
-def published_weights(net: str) -> Mapping[str, Tensor]:
+def published(net: str) -> Mapping[str, Tensor]:
     """Return torchvision's weights from torch's cache, or download them once. Raise Halt if neither works."""
     from torchvision import models  # takes seconds, and only these losses need it
 
@@ -78,11 +74,5 @@ def published_weights(net: str) -> Mapping[str, Tensor]:
     try:
         return weights.get_state_dict(progress=False, check_hash=True, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, UnpicklingError, EOFError) as error:
-        raise Halt(
-            f"could not download the weights of {net} ({type(error).__name__}): {vgg_advice()}"
-        ) from error
-
-
-def vgg_advice() -> str:
-    """Return the advice on how to train without the published weights."""
-    return "set train.vgg: FILE, a state dict as torchvision has it, or train.vgg: none"
+        reason = f"could not download the weights of {net} ({type(error).__name__})"
+        raise Halt(f"{reason}: {VGG_ADVICE}") from error

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from torch import Tensor, autograd, cat, full_like, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, fold
 
-SMALL = 64  # pixels of a map up to which one product is faster than a transposed convolution on a CPU
+SMALL = 64  # maps of up to this many pixels are doubled faster by a matrix product on a CPU
 
 
 def halve(inputs: int, outputs: int, norm: bool = True) -> nn.Sequential:
@@ -24,7 +24,7 @@ def double(inputs: int, outputs: int, norm: bool = True) -> nn.Sequential:
 class Doubling(nn.ConvTranspose2d):
     """A 4x4 transposed convolution of stride 2: (B, inputs, H, W) -> (B, outputs, 2 H, 2 W).
 
-    On small maps a CPU trains it as a matrix product and a fold, up to three times as fast: the library would
+    On a CPU, small maps are trained by a matrix product and a fold, up to three times as fast: torch would
     spend its time on reordering the weights.
     """
 
@@ -32,7 +32,6 @@ class Doubling(nn.ConvTranspose2d):
         super().__init__(inputs, outputs, 4, stride=2, padding=1, bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]  # it needs no output size
-        """Return the upsampled map."""
         height, width = x.shape[2:]
         if not self.training or x.device.type != "cpu" or height * width > SMALL:
             return super().forward(x)
@@ -44,11 +43,11 @@ class Doubling(nn.ConvTranspose2d):
 class PatchGAN(nn.Module):
     """Judge every patch of 70 x 70 pixels: (B, inputs, H, W) -> logits (B, 1, H / 8 - 2, W / 8 - 2).
 
+    Images that belong together are concatenated; the first convolution has `width` channels.
     Isola et al., Image-to-Image Translation with Conditional Adversarial Networks, 2017, section 6.1.2.
     """
 
     def __init__(self, inputs: int, width: int):
-        """Build it for `inputs` channels, all images together; the first convolution has `width`."""
         super().__init__()
         self.layers = nn.Sequential(
             halve(inputs, width, norm=False),
@@ -64,7 +63,6 @@ class PatchGAN(nn.Module):
         )
 
     def forward(self, *images: Tensor) -> Tensor:
-        """Concatenate images along their channels, and judge them together."""
         return self.layers(cat(images, dim=1))
 
 
@@ -74,7 +72,7 @@ def cross_entropy(logits: Tensor, label: int) -> Tensor:
 
 
 def r1(logits: Tensor, images: Tensor) -> Tensor:
-    """Return the squared norm of the gradient of each image's mean logit, (B,), which has a gradient itself.
+    """Return the squared norm of the gradient of each image's mean logit: (B,), differentiable.
 
     `images` must require a gradient, and the network must not be compiled: torch.compile cannot differentiate
     twice. Mescheder et al., Which Training Methods for GANs do actually Converge?, ICML 2018.
@@ -83,13 +81,14 @@ def r1(logits: Tensor, images: Tensor) -> Tensor:
     return slope.square().flatten(1).sum(1)
 
 
-def lecun_init(module: nn.Module) -> None:
+def lecun_init(module: nn.Module, slope: float = 1.0) -> None:
     """Draw the weights of convolutions so that maps keep their scale without a norm; start biases at zero.
 
-    LeCun et al., Efficient BackProp, 1998, section 4.6.
+    LeCun et al., Efficient BackProp, 1998, section 4.6; before LeakyReLUs of a `slope`, as in He et al.,
+    Delving Deep into Rectifiers, 2015.
     """
     if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-        nn.init.kaiming_normal_(module.weight, nonlinearity="linear")
+        nn.init.kaiming_normal_(module.weight, a=slope)
         if module.bias is not None:
             nn.init.zeros_(module.bias)
 
@@ -104,7 +103,7 @@ def normal_init(module: nn.Module) -> None:
 
 @contextmanager
 def frozen(network: nn.Module) -> Iterator[None]:
-    """Keep gradients of the body from the weights of a network, but not from its inputs."""
+    """Give the weights of a network no gradients in the body; its inputs still get theirs."""
     network.requires_grad_(False)
     try:
         yield
@@ -113,19 +112,17 @@ def frozen(network: nn.Module) -> Iterator[None]:
 
 
 def count_parameters(network: nn.Module) -> int:
-    """Count the trainable parameters of a network."""
     return sum(parameter.numel() for parameter in network.parameters())
 
 
 class Attention(nn.Module):
     """Cross-attention: every position of a picture attends to every position of a reference.
 
-    Scaled dot products of projections, as in Vaswani et al., Attention Is All You Need, 2017, section 3.2.1.
-    The two may differ in size.
+    Both have `channels` and may differ in size; scaled dot products compare their projections to `inner`
+    channels (Vaswani et al., Attention Is All You Need, 2017, section 3.2.1).
     """
 
     def __init__(self, channels: int, inner: int):
-        """Build it for maps of `channels`, compared by projections to `inner` channels."""
         super().__init__()
         self.query, self.key = (nn.Conv2d(channels, inner, 1, bias=False) for _ in range(2))
         self.value = nn.Conv2d(channels, channels, 1, bias=False)
@@ -133,7 +130,7 @@ class Attention(nn.Module):
     def forward(self, picture: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
         """Return the attended values (B, C, H, W), and the scores (B, H * W, positions of the reference).
 
-        The softmax of each row of scores gives the weights of the attention.
+        The weights of the attention are the softmax of each row of scores.
         """
         query, key, value = self.query(picture), self.key(reference), self.value(reference)
         scores = tokens(query) @ tokens(key).mT / query.shape[1] ** 0.5

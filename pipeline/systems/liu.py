@@ -1,7 +1,7 @@
 """liu: a sketch takes the colors of a reference, through the statistics of its feature maps.
 
 Liu et al., Reference-guided structure-aware deep sketch colorization for cartoons, Computational Visual
-Media 2022; `finetune` goes on from a trained `main` with a deeper look at the reference.
+Media 2022. The variant `finetune` starts from a trained `main` and reads the reference by a deeper network.
 """
 
 from itertools import pairwise
@@ -23,10 +23,12 @@ Style = tuple[Tensor, Tensor]  # the scale and the shift of each channel, both (
 
 
 class HalvingResidual(nn.Module):
-    """A residual block of stride 2, with a 1x1 convolution as its shortcut; a norm would lose color."""
+    """A residual block of stride 2, with a 1x1 convolution as its shortcut; a norm would lose color.
+
+    (B, inputs, H, W) -> (B, outputs, H / 2, W / 2); `slope` is that of both LeakyReLUs.
+    """
 
     def __init__(self, inputs: int, outputs: int, slope: float = 0.0):
-        """Give the LeakyReLUs a `slope`."""
         super().__init__()
         self.first = nn.Conv2d(inputs, outputs, 3, stride=2, padding=1)
         self.second = nn.Conv2d(outputs, outputs, 3, padding=1)
@@ -34,7 +36,6 @@ class HalvingResidual(nn.Module):
         self.slope = slope
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return (B, outputs, H / 2, W / 2)."""
         return leaky_relu(self.past(x) + self.second(leaky_relu(self.first(x), self.slope)), self.slope)
 
 
@@ -45,16 +46,14 @@ def residuals(width: int, blocks: int, slope: float = 0.0) -> nn.ModuleList:
 
 
 def encoder_block(inputs: int, outputs: int, kernel: int, stride: int) -> nn.Sequential:
-    """Build a convolution, InstanceNorm and ReLU."""
     convolution = nn.Conv2d(inputs, outputs, kernel, stride, padding=1, bias=False)
     return nn.Sequential(convolution, nn.InstanceNorm2d(outputs, affine=True), nn.ReLU())
 
 
 class LiuDecoder(nn.Module):
-    """Restyle a map twice, join the map of the encoder, and double the sides."""
+    """Restyle a map twice, concatenate the map of the encoder, and double the sides."""
 
     def __init__(self, inputs: int):
-        """Halve the number of channels."""
         super().__init__()
         self.first, self.second = (nn.Conv2d(inputs, inputs, 3, padding=1, bias=False) for _ in range(2))
         self.grow = nn.ConvTranspose2d(2 * inputs, inputs // 2, 4, stride=2, padding=1)
@@ -73,10 +72,12 @@ def adain(x: Tensor, style: Style) -> Tensor:
 
 
 class CodeStyles(nn.Module):
-    """The styles of main: from one code of the whole reference, by a linear layer for each AdaIN."""
+    """The styles of main: one code of the whole reference, and a linear layer for each AdaIN.
+
+    The code has 4 * width numbers, 256 as published.
+    """
 
     def __init__(self, width: int):
-        """Build a code of 4 * width numbers: 256 as published."""
         super().__init__()
         self.blocks = residuals(width, 4)
         self.code = nn.Linear(8 * width, 4 * width)
@@ -84,7 +85,7 @@ class CodeStyles(nn.Module):
         self.styles = nn.ModuleList(nn.Linear(4 * width, 2 * count) for count in channels)
 
     def forward(self, reference: Tensor) -> list[Style]:
-        """Return eight styles; the linear layers give scales as differences from 1."""
+        """Return eight styles; a linear layer gives the scale as its difference from 1."""
         for block in self.blocks:
             reference = block(reference)
         code = self.code(reference.mean((2, 3)))
@@ -96,7 +97,6 @@ class MapStyles(nn.Module):
     """The styles of finetune: the statistics of the last four of five maps of the reference."""
 
     def __init__(self, width: int):
-        """Build the blocks of main and a fifth, but no code."""
         super().__init__()
         self.blocks = residuals(width, 5)
 
@@ -110,19 +110,19 @@ class MapStyles(nn.Module):
 
 
 def statistics(x: Tensor) -> Style:
-    """Return the deviation and mean of each channel; the epsilon keeps gradients of constant ones finite."""
+    """Return the deviation and mean of each channel; an epsilon keeps the gradients of a constant finite."""
     variance, mean = torch.var_mean(x, (2, 3), correction=0, keepdim=True)
     return (variance + 1e-5).sqrt(), mean
 
 
 class LiuGenerator(nn.Module):
-    """Color a sketch (B, 1, H, W) by a reference (B, 3, ., .) of any size; H and W are multiples of 32.
+    """Color a sketch (B, 1, H, W) by a reference (B, 3, ., .) of any size: a U-Net.
 
-    The halvings need multiples of 16 only, but a norm needs more than one value.
+    The first map has `width` channels, the smallest sixteen times as many. H and W are multiples of 32: the
+    halvings need multiples of 16 only, but a norm needs more than one value.
     """
 
     def __init__(self, width: int, extractor: nn.Module):
-        """Build the U-Net; the first map has `width` channels, the smallest sixteen times as many."""
         super().__init__()
         self.extractor = extractor
         channels = [width * 2**level for level in range(5)]
@@ -149,21 +149,19 @@ class LiuGenerator(nn.Module):
 class LiuDiscriminator(nn.Module):
     """Judge patches of 59 x 59 pixels: (B, 3, H, W) -> logits (B, 1, H / 8, W / 8).
 
-    It has no norm, through whose statistics every patch would see the whole picture.
+    It has no norm: through the statistics of one, every patch would see the whole picture.
     """
 
     def __init__(self, width: int):
-        """Build three blocks, the first of `width` channels."""
         super().__init__()
         self.layers = nn.Sequential(*residuals(width, 3, 0.2), nn.Conv2d(4 * width, 1, 3, padding=1))
 
     def forward(self, image: Tensor) -> Tensor:
-        """Judge a picture of any size."""
         return self.layers(image)
 
 
-def adopt(finetune_generator: nn.Module, main_state: dict[str, Tensor]) -> None:
-    """Start finetune from the state of a trained main: all but the fifth block, which main lacks.
+def load_main(finetune_generator: nn.Module, main_state: dict[str, Tensor]) -> None:
+    """Start finetune from the state of a trained main; only the fifth block, which main lacks, stays fresh.
 
     Raise Halt if it is the state of another network or width.
     """
@@ -173,9 +171,8 @@ def adopt(finetune_generator: nn.Module, main_state: dict[str, Tensor]) -> None:
     try:
         finetune_generator.load_state_dict(fifth | shared)
     except RuntimeError:  # a name is missing, or a shape differs
-        raise Halt(
-            "the model to start from is no liu of the same width: train main with this width first"
-        ) from None
+        advice = "train main with this width first"
+        raise Halt(f"the model to start from is no liu of the same width: {advice}") from None
 
 
 def pyramid(image: Tensor) -> list[Tensor]:
@@ -203,30 +200,25 @@ class Liu(System):
     double_backward = True
 
     def networks(self, model: Model) -> Networks:
-        """Build the generator, main or finetune, and the discriminator with fresh weights."""
         width = model.width or self.width
         extractor = {"main": CodeStyles, "finetune": MapStyles}[model.variant](width)
-        return Networks(
-            LiuGenerator(width, extractor).apply(lecun_init), LiuDiscriminator(width).apply(lecun_init)
-        )
+        generator = LiuGenerator(width, extractor).apply(lecun_init)
+        return Networks(generator, LiuDiscriminator(width).apply(lecun_init))
 
     def features(self, file: str) -> Features | None:
-        """Load VGG for the perceptual losses, unless `file` is "none". Raise Halt if it fails."""
         return None if file == "none" else Features(self.vgg, file)
 
     def load(self, generator: nn.Module, tensors: dict[str, Tensor]) -> None:
         """Start from a saved model; finetune may start from main. Raise RuntimeError or Halt if it cannot."""
         if isinstance(generator.extractor, MapStyles) and "extractor.code.weight" in tensors:
-            adopt(generator, tensors)
+            load_main(generator, tensors)
         else:
             super().load(generator, tensors)
 
     def learning_rate(self, model: Model) -> float:
-        """Return the published learning rate of the generator."""
         return self.finetune_lr if model.variant == "finetune" else self.lr
 
-    def shown(self, output: list[Tensor], batch: Batch) -> Tensor:
-        """Return the largest picture (B, 3, H, W) in [-1, 1]."""
+    def picture(self, output: list[Tensor], batch: Batch) -> Tensor:
         return output[-1]
 
     def generator_loss(
@@ -244,7 +236,7 @@ class Liu(System):
         return terms
 
     def discriminator_loss(self, discriminator: nn.Module, batch: Batch, output: list[Tensor]) -> Terms:
-        """Return the hinge losses on target and fake, and the R1 penalty on the target, over the scales."""
+        """Return the hinge losses on target and fake, and the R1 penalty on the target, over all scales."""
         reals = [real.detach().requires_grad_() for real in pyramid(batch["target"])]
         logits = [discriminator(real) for real in reals]
         return {

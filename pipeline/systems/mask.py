@@ -24,36 +24,34 @@ def channel_counts(width: int) -> list[int]:
 
 
 def downsample(inputs: int, outputs: int) -> nn.Sequential:
-    """Build a 3x3 convolution of stride 2, and its LeakyReLU."""
     return nn.Sequential(nn.Conv2d(inputs, outputs, 3, stride=2, padding=1), nn.LeakyReLU(SLOPE))
 
 
 def upsample(inputs: int, outputs: int) -> nn.Sequential:
-    """Build a transposed 3x3 convolution of stride 2, and its LeakyReLU."""
     convolution = nn.ConvTranspose2d(inputs, outputs, 3, stride=2, padding=1, output_padding=1)
     return nn.Sequential(convolution, nn.LeakyReLU(SLOPE))
 
 
 class MaskGenerator(nn.Module):
-    """Color brightness (B, 1, H, W) in [-0.5, 0.5] within a mask; H and W are multiples of 32."""
+    """Color brightness (B, 1, H, W) in [-0.5, 0.5] within a mask; H and W are multiples of 32.
+
+    Brightness and mask begin with a quarter of `width` channels each.
+    """
 
     def __init__(self, width: int):
-        """Start with a quarter of `width` channels for the brightness, and as many for the mask."""
         super().__init__()
         stem = max(width // 4, 1)
         self.stems = nn.ModuleList(nn.Conv2d(1, stem, 3, padding=1) for _ in range(2))
         down = [2 * stem, *channel_counts(width)]
         self.down = nn.ModuleList(downsample(inputs, outputs) for inputs, outputs in pairwise(down))
-        self.up = nn.ModuleList(
-            upsample(inputs, outputs) for inputs, outputs in pairwise(channel_counts(width)[::-1])
-        )
+        up = channel_counts(width)[::-1]
+        self.up = nn.ModuleList(upsample(inputs, outputs) for inputs, outputs in pairwise(up))
         self.paint = nn.Sequential(upsample(channel_counts(width)[0], 2)[0], nn.Tanh())
 
     def forward(self, gray: Tensor, mask: Tensor) -> Tensor:
         """Return U and V, (B, 2, H, W) in [-1, 1]."""
-        x = torch.cat(
-            [leaky_relu(stem(x), SLOPE) for stem, x in zip(self.stems, (gray, mask), strict=True)], 1
-        )
+        stems = zip(self.stems, (gray, mask), strict=True)
+        x = torch.cat([leaky_relu(stem(image), SLOPE) for stem, image in stems], dim=1)
         maps = []
         for block in self.down:
             x = block(x)
@@ -67,12 +65,11 @@ class MaskGenerator(nn.Module):
 class MaskDiscriminator(nn.Module):
     """Judge a picture as a whole: Y, U and V, and the mask -> logits (B, 1, 1, 1).
 
-    The 7x7 convolution fits the map of a side of 224. Of any other size the map is averaged to 7x7 first, so
-    that one logit always sees everything.
+    The 7x7 convolution fits the map of a picture of 224 pixels. A map of another size is first averaged to
+    7x7, so that one logit always sees everything.
     """
 
     def __init__(self, width: int):
-        """Build five convolutions of stride 2, the first of `width` channels, and the 7x7 one."""
         super().__init__()
         channels = [4, *channel_counts(width)]
         self.down = nn.Sequential(*(downsample(inputs, outputs) for inputs, outputs in pairwise(channels)))
@@ -80,7 +77,6 @@ class MaskDiscriminator(nn.Module):
         self.last = nn.Conv2d(channels[-1], 1, 1)
 
     def forward(self, *images: Tensor) -> Tensor:
-        """Judge images that belong together, stacked along their channels."""
         x = self.down(torch.cat(images, dim=1))
         return self.last(leaky_relu(self.whole(adaptive_avg_pool2d(x, 7)), SLOPE))
 
@@ -121,20 +117,16 @@ class Mask(System):
     lr = 1e-4
 
     def networks(self, model: Model) -> Networks:
-        """Build both networks with fresh weights."""
         width = model.width or self.width
         return Networks(MaskGenerator(width).apply(lecun_init), MaskDiscriminator(width).apply(lecun_init))
 
     def inputs(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Return the arguments of the generator: brightness and mask."""
         return to_yuv(batch["color"]).gray, batch["mask"]
 
-    def shown(self, output: Tensor, batch: Batch) -> Tensor:
-        """Return the picture of the brightness and of the colors that the generator gives."""
+    def picture(self, output: Tensor, batch: Batch) -> Tensor:
         return to_rgb(to_yuv(batch["color"]).gray, output)
 
-    def goal(self, batch: Batch) -> Tensor:
-        """Return the original, gray outside the mask."""
+    def target(self, batch: Batch) -> Tensor:
         return to_rgb(*target_colors(batch))
 
     def generator_loss(
@@ -146,7 +138,6 @@ class Mask(System):
         return {"adversarial": cross_entropy(logits, 1), "squared": SQUARED * (colors - output).square()}
 
     def discriminator_loss(self, discriminator: nn.Module, batch: Batch, output: Tensor) -> Terms:
-        """Return the losses on the target and on the fake."""
         gray, colors = target_colors(batch)
         real_logits = discriminator(gray, colors, batch["mask"])
         fake_logits = discriminator(gray, output.detach(), batch["mask"])

@@ -1,4 +1,4 @@
-"""nerk: a sketch takes the colors of an exemplar, whose texture attention carries to where it belongs.
+"""nerk: a sketch takes the colors of an exemplar; attention carries its texture to where it belongs.
 
 Nerk, Generative Exemplar Based Face Sketch Colorization Using Attention for Color Transfer, 2022: a model of
 a repository (Ea0011/Nerk), without a paper.
@@ -27,16 +27,17 @@ class Textured(NamedTuple):
 
 
 class NerkEncoder(nn.Module):
-    """A picture -> five maps, each of half the side and twice the channels of the one before."""
+    """A picture -> five maps, the largest first, each of half the side and twice the channels of the last.
+
+    The first has `width` channels.
+    """
 
     def __init__(self, inputs: int, width: int):
-        """Build five blocks, the first of `width` channels, the last of 16 times as many."""
         super().__init__()
         channels = [inputs, *(width * 2**level for level in range(5))]
         self.blocks = nn.ModuleList(map(block, channels, channels[1:]))
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        """Return the maps, the largest first."""
         maps: list[Tensor] = []
         for layers in self.blocks:
             x = layers(avg_pool2d(x, 2) if maps else x)
@@ -45,10 +46,9 @@ class NerkEncoder(nn.Module):
 
 
 class Up(nn.Module):
-    """Upsample a map and a texture by 2, and join the map of the sketch (a skip connection)."""
+    """Upsample a map and a texture by 2, and join the map of the sketch by a skip connection."""
 
     def __init__(self, inputs: int, outputs: int):
-        """Build both upsamplings and the block that joins."""
         super().__init__()
         self.enlarge, self.texture = (nn.ConvTranspose2d(inputs, outputs, 2, stride=2) for _ in range(2))
         self.norm = norm(outputs)
@@ -62,17 +62,17 @@ class Up(nn.Module):
 
 
 class NerkGenerator(nn.Module):
-    """Color a sketch (B, 1, H, W) after an exemplar (B, 3, H, W), in [-1, 1]; sides are multiples of 16."""
+    """Color a sketch (B, 1, H, W) after an exemplar (B, 3, H, W), in [-1, 1]; sides are multiples of 16.
+
+    The first maps have `width` channels.
+    """
 
     def __init__(self, width: int):
-        """Build both encoders, the attention and the decoder; the first maps have `width` channels."""
         super().__init__()
         self.sketch, self.style = NerkEncoder(1, width), NerkEncoder(3, width)
         self.attention = Attention(16 * width, 4 * width)
         self.norm = norm(16 * width)
-        self.up = nn.ModuleList(
-            Up(2 * outputs, outputs) for outputs in (8 * width, 4 * width, 2 * width, width)
-        )
+        self.up = nn.ModuleList(Up(2 * count * width, count * width) for count in (8, 4, 2, 1))
         self.paint = nn.Conv2d(width, 3, 1)
 
     def forward(self, sketch: Tensor, exemplar: Tensor, structure: Tensor | None = None) -> Textured | Tensor:
@@ -92,12 +92,10 @@ class NerkDiscriminator(nn.Module):
     """Judge patches of 156 pixels: (B, 4, H, W) -> logits (B, 1, H / 32, W / 32)."""
 
     def __init__(self, width: int):
-        """Build the encoder, from `width` channels on, and the convolution that judges its last map."""
         super().__init__()
         self.encoder, self.judge = NerkEncoder(4, width), nn.Conv2d(16 * width, 1, 1)
 
     def forward(self, sketch: Tensor, picture: Tensor) -> Tensor:
-        """Judge a picture together with its sketch."""
         return self.judge(avg_pool2d(self.encoder(torch.cat([sketch, picture], dim=1))[-1], 2))
 
 
@@ -112,7 +110,7 @@ def block(inputs: int, outputs: int) -> nn.Sequential:
 def norm(channels: int) -> nn.GroupNorm:
     """Build a norm over all channels of an image together.
 
-    InstanceNorm, a norm of each channel, would lose the mean color of the exemplar; BatchNorm would make a
+    InstanceNorm normalizes each channel and would lose the mean color of the exemplar; BatchNorm would make a
     picture depend on the others in its batch.
     """
     return nn.GroupNorm(1, channels)
@@ -128,11 +126,9 @@ class Nerk(System):
     clip = 1.0
 
     def networks(self, model: Model) -> Networks:
-        """Build both networks with fresh weights."""
         width = model.width or self.width
-        return Networks(
-            NerkGenerator(width).apply(lecun_init), NerkDiscriminator(2 * width).apply(normal_init)
-        )
+        generator = NerkGenerator(width).apply(lecun_init)
+        return Networks(generator, NerkDiscriminator(2 * width).apply(normal_init))
 
     def optimizers(self, networks: Networks, lr: float) -> Optimizers:
         """Build the optimizer of each network; the discriminator learns at four times the rate."""
@@ -142,8 +138,7 @@ class Nerk(System):
             AdamW(discriminator, 4 * lr, betas=(0.0, 0.99), weight_decay=1e-5, fused=True),
         )
 
-    def shown(self, output: Textured, batch: Batch) -> Tensor:
-        """Return the picture (B, 3, H, W) in [-1, 1]."""
+    def picture(self, output: Textured, batch: Batch) -> Tensor:
         return output.picture
 
     def generator_loss(
@@ -151,9 +146,9 @@ class Nerk(System):
     ) -> Terms:
         """Return the adversarial, the L1 and the consistency loss: the picture must give the same texture.
 
-        The consistency loss trains the picture only: trained by it, the weights would learn to see the same
-        in any exemplar. The softplus of a logit, or of its negative, is its binary cross entropy with a label
-        of 0, or 1.
+        The consistency loss trains the picture only; weights trained by it would learn to see the same in any
+        exemplar. The softplus of a logit is its binary cross entropy with the label 0, that of its negative
+        with the label 1.
         """
         with frozen(networks.generator):
             again = networks.generator(batch["sketch"], output.picture, output.structure.detach())

@@ -15,12 +15,12 @@ from pipeline.systems.layers import PatchGAN, cross_entropy, double, halve, norm
 class UNet(nn.Module):
     """Color a sketch (B, 1, H, W) by a cue (B, 3, H, W), all in [-1, 1]; H and W are multiples of 2**depth.
 
-    At each halving the channels double, up to eight times `width`; skip connections join maps of equal size.
-    There is no norm on the first map, nor on the smallest, where it would erase a batch of one.
+    At each of `depth` halvings the channels double, from `width` up to eight times as many; skip connections
+    join maps of equal size. Neither the first map nor the smallest has a norm, which would erase a batch of 1
+    there.
     """
 
     def __init__(self, width: int, depth: int):
-        """Build `depth` halvings and as many doublings; the first map has `width` channels."""
         super().__init__()
         channels = [width * min(2**level, 8) for level in range(depth)]
         self.down, self.up = nn.ModuleList(), nn.ModuleList()
@@ -37,7 +37,6 @@ class UNet(nn.Module):
             self.up.append(nn.Sequential(*layers))
 
     def forward(self, sketch: Tensor, cue: Tensor) -> Tensor:
-        """Return the picture (B, 3, H, W) in [-1, 1]."""
         x = torch.cat([sketch, cue], dim=1)
         maps = []
         for block in self.down:
@@ -57,27 +56,24 @@ class Pix2Pix(System):
     lr = 2e-4
 
     def networks(self, model: Model) -> Networks:
-        """Build both networks with fresh weights."""
         width = model.width or self.width
         return Networks(UNet(width, model.depth).apply(normal_init), PatchGAN(7, width).apply(normal_init))
 
     def multiple(self, model: Model) -> int:
-        """Return the number of which height and width must be multiples."""
         return 2**model.depth
 
-    def goal(self, batch: Batch) -> Tensor:
-        """Return the original."""
+    def target(self, batch: Batch) -> Tensor:
         return batch["color"]
 
     def generator_loss(
         self, networks: Networks, batch: Batch, output: Tensor, train: Train, features: FeatureMaps
     ) -> Terms:
-        """Return the adversarial and the weighted L1 loss map of the generator."""
+        """Return the adversarial and the weighted L1 loss map."""
         logits = networks.discriminator(batch["sketch"], batch["cue"], output)
         return {"adversarial": cross_entropy(logits, 1), "l1": train.l1 * (output - batch["color"]).abs()}
 
     def discriminator_loss(self, discriminator: nn.Module, batch: Batch, output: Tensor) -> Terms:
-        """Return the losses on the original and on the fake, halved: so it learns half as fast."""
+        """Return the losses on the original and on the fake, halved so that it learns half as fast."""
         real_logits = discriminator(batch["sketch"], batch["cue"], batch["color"])
         fake_logits = discriminator(batch["sketch"], batch["cue"], output.detach())
         return {"real": cross_entropy(real_logits, 1) / 2, "fake": cross_entropy(fake_logits, 0) / 2}

@@ -1,9 +1,10 @@
-"""scft: a sketch takes the colors of a reference, by attention that learns from how that was bent.
+"""scft: a sketch takes the colors of a reference, by attention that learns from how the reference was bent.
 
 Lee et al., Reference-Based Sketch Image Colorization using Augmented-Self Reference and Dense Semantic
 Correspondence, CVPR 2020.
 """
 
+from functools import partial
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -14,10 +15,11 @@ from torch.nn.functional import avg_pool2d, interpolate
 from pipeline.params import Model, Reference, Train
 from pipeline.systems import Batch, FeatureMaps, Networks, System, Terms
 from pipeline.systems.features import Features
-from pipeline.systems.layers import Attention, PatchGAN, gram, normal_init
+from pipeline.systems.layers import Attention, PatchGAN, gram, lecun_init, normal_init
 
 L1, PERCEPTUAL, STYLE, TRIPLET = 30.0, 0.01, 50.0, 1.0  # weights of the losses
 MARGIN = 12.0  # of the triplet loss
+SLOPE = 0.2  # of each LeakyReLU
 
 
 class Matched(NamedTuple):
@@ -28,10 +30,9 @@ class Matched(NamedTuple):
 
 
 class ScftEncoder(nn.Module):
-    """A picture -> ten maps, two of each size."""
+    """A picture -> ten maps, two of each size: the first have `width` channels, the last 16 times as many."""
 
     def __init__(self, inputs: int, width: int):
-        """Build ten convolutions, the first of `width` channels, the last of 16 times as many."""
         super().__init__()
         channels = [inputs, *(width * 2 ** (number // 2) for number in range(10))]
         self.layers = nn.ModuleList(
@@ -50,38 +51,36 @@ class ScftEncoder(nn.Module):
 
 
 class ResidualPair(nn.Module):
-    """A residual block of two convolutions."""
+    """A residual block of two convolutions, which keeps the size and the number of channels."""
 
     def __init__(self, channels: int):
-        """Keep the number of channels."""
         super().__init__()
         self.layers = nn.Sequential(convolve(channels, channels), nn.Conv2d(channels, channels, 3, padding=1))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return a map of the same size."""
         return x + self.layers(x)
 
 
 class ScftGenerator(nn.Module):
-    """Color a sketch (B, 1, H, W) after a reference (B, 3, H, W), in [-1, 1]; sides are multiples of 16."""
+    """Color a sketch (B, 1, H, W) after a reference (B, 3, H, W), in [-1, 1]; sides are multiples of 16.
+
+    The first maps have `width` channels.
+    """
 
     def __init__(self, width: int):
-        """Build both encoders, the attention and the decoder; the first maps have `width` channels."""
         super().__init__()
         all_maps = 62 * width
         self.sketch, self.reference = ScftEncoder(1, width), ScftEncoder(3, width)
         self.attention = Attention(all_maps, all_maps)
-        self.blend = nn.Sequential(
-            *(ResidualPair(all_maps) for _ in range(4)), convolve(all_maps, 32 * width)
-        )
-        self.up = nn.ModuleList(
-            nn.Sequential(convolve(before + skip, skip), convolve(skip, skip))
-            for before, skip in ((32 * width, 8 * width), *((2 * n * width, n * width) for n in (4, 2, 1)))
-        )
+        pairs = [ResidualPair(all_maps) for _ in range(4)]
+        self.blend = nn.Sequential(*pairs, convolve(all_maps, 32 * width))
+        inputs, self.up = 32 * width, nn.ModuleList()
+        for skip in (8 * width, 4 * width, 2 * width, width):
+            self.up.append(nn.Sequential(convolve(inputs + skip, skip), convolve(skip, skip)))
+            inputs = skip
         self.paint = nn.Conv2d(width, 3, 3, padding=1)
 
     def forward(self, sketch: Tensor, reference: Tensor) -> Matched:
-        """Return the picture, and the similarities of the tokens of sketch and reference."""
         x, maps = self.sketch(sketch)
         carried, scores = self.attention(x, self.reference(reference)[0])
         x = self.blend(x + carried)
@@ -93,18 +92,7 @@ class ScftGenerator(nn.Module):
 
 def convolve(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
     """Build a 3x3 convolution and its LeakyReLU; a norm would lose color."""
-    return nn.Sequential(nn.Conv2d(inputs, outputs, 3, stride, padding=1), nn.LeakyReLU(0.2))
-
-
-def kaiming(module: nn.Module) -> None:
-    """Draw weights so that maps keep their scale through layers without a norm; start biases at zero.
-
-    He et al., Delving Deep into Rectifiers, 2015.
-    """
-    if isinstance(module, nn.Conv2d):
-        nn.init.kaiming_normal_(module.weight, a=0.2)
-        if module.bias is not None:
-            nn.init.zeros_(module.bias)
+    return nn.Sequential(nn.Conv2d(inputs, outputs, 3, stride, padding=1), nn.LeakyReLU(SLOPE))
 
 
 def mean_difference(a: Tensor, b: Tensor) -> Tensor:
@@ -126,7 +114,7 @@ def origins(flow: Tensor) -> Tensor:
 
 
 def triplet(scores: Tensor, origin: Tensor) -> Tensor:
-    """Return the triplet loss (B, N): a reference token should match its origin better than another does.
+    """Return the triplet loss (B, N): a reference token should match its origin better than it does another.
 
     The other token is random; where it happens to have the same origin, the loss is zero.
     """
@@ -140,7 +128,7 @@ def triplet(scores: Tensor, origin: Tensor) -> Tensor:
 
 
 class Scft(System):
-    """The generator with attention, whose triplet loss knows from the flow what belongs where."""
+    """The generator with attention, whose triplet loss takes from the flow which tokens belong together."""
 
     width = 16
     columns = ("reference", "flow")
@@ -151,18 +139,15 @@ class Scft(System):
     discriminator_lr = 2.0
 
     def networks(self, model: Model) -> Networks:
-        """Build both networks with fresh weights."""
         width = model.width or self.width
-        generator = ScftGenerator(width).apply(kaiming)
+        generator = ScftGenerator(width).apply(partial(lecun_init, slope=SLOPE))
         nn.init.normal_(generator.paint.weight, 0.0, 0.01)  # gray at first, where tanh is steep
         return Networks(generator, PatchGAN(4, 4 * width).apply(normal_init))
 
     def features(self, file: str) -> Features | None:
-        """Load VGG for the perceptual losses, unless `file` is "none". Raise Halt if it fails."""
         return None if file == "none" else Features(self.vgg, file)
 
-    def shown(self, output: Matched, batch: Batch) -> Tensor:
-        """Return the picture (B, 3, H, W) in [-1, 1]."""
+    def picture(self, output: Matched, batch: Batch) -> Tensor:
         return output.picture
 
     def generator_loss(
@@ -178,10 +163,10 @@ class Scft(System):
         if features is None:
             return terms
         with torch.no_grad():
-            goals = features(target)
-        pairs = list(zip(features(picture), goals, strict=True))
-        perceptual = sum(mean_difference(made, goal) for made, goal in pairs)
-        style = sum(mean_difference(gram(made), gram(goal)) for made, goal in pairs)
+            target_maps = features(target)
+        pairs = list(zip(features(picture), target_maps, strict=True))
+        perceptual = sum(mean_difference(fake, real) for fake, real in pairs)
+        style = sum(mean_difference(gram(fake), gram(real)) for fake, real in pairs)
         return terms | {"perceptual": PERCEPTUAL * perceptual, "style": STYLE * style}
 
     def discriminator_loss(self, discriminator: nn.Module, batch: Batch, output: Matched) -> Terms:

@@ -16,13 +16,13 @@ from pipeline.models.folder import save_model
 from pipeline.params import Model, Train
 from pipeline.shards import column
 
-RESUMING = ("generator", "discriminator", "g_optimizer", "d_optimizer")  # parts that no model is made of
+RESUMING = ("generator", "discriminator", "g_optimizer", "d_optimizer")  # only a run that goes on needs them
 
 
 def run_identity(config: dict) -> str:
-    """Return a hash of the data, the parameters, and the code and library that train."""
-    made_by = code_hashes("pipeline.training.fit", f"pipeline.systems.{config['system']}")
-    return hashlib.sha256(dumps([config, made_by, torch.__version__])).hexdigest()
+    """Hash the data, the parameters, and the code and library that train."""
+    code = code_hashes("pipeline.training.fit", f"pipeline.systems.{config['system']}")
+    return hashlib.sha256(dumps([config, code, torch.__version__])).hexdigest()
 
 
 def checkpoint_path(cache: Path, data: Path, model: Model, train: Train) -> Path:
@@ -32,18 +32,16 @@ def checkpoint_path(cache: Path, data: Path, model: Model, train: Train) -> Path
 
 
 def save_checkpoint(checkpoint: Path, state: dict[str, Any]) -> None:
-    """Write a checkpoint, whole or not at all."""
     with open_atomic(checkpoint) as file:
         torch.save(state, file)
 
 
 def read_state(checkpoint: Path) -> dict[str, Any]:
-    """Read a checkpoint."""
     return torch.load(checkpoint, map_location="cpu", weights_only=True)
 
 
 def restore_checkpoint(checkpoint: Path, identity: str) -> dict[str, Any]:
-    """Return the state of a killed run: step, records, sums, best weights and all parts; or a fresh one."""
+    """Return the state of a killed run: step, records, sums, best weights and all parts; or a fresh state."""
     if checkpoint.is_file():
         state = read_state(checkpoint)
         if state["identity"] == identity:
@@ -52,10 +50,10 @@ def restore_checkpoint(checkpoint: Path, identity: str) -> dict[str, Any]:
 
 
 def release_model(checkpoint: Path, folder: Path, card: Callable[[dict], str]) -> dict:
-    """Make a model folder of a finished checkpoint, and return its config, from which `card` writes the card.
+    """Write a model folder from a finished checkpoint, and return the config; `card` writes the card from it.
 
     `train.keep` says which weights become the model: the last, or those of the best validation. The others
-    lie in a file of that name.
+    go to a file of that name.
     """
     state = read_state(checkpoint)
     records = state["records"]
@@ -70,7 +68,7 @@ def release_model(checkpoint: Path, folder: Path, card: Callable[[dict], str]) -
 
 
 def shrink(checkpoint: Path) -> None:
-    """Keep of a finished run only what its model is made of, so that making it again trains nothing."""
+    """Reduce a finished run to what its model is made from, so that releasing it again trains nothing."""
     state = read_state(checkpoint)
     if set(RESUMING) & set(state):
         save_checkpoint(checkpoint, {name: part for name, part in state.items() if name not in RESUMING})

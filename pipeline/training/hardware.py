@@ -1,4 +1,4 @@
-"""Where training runs and how fast: devices and processes, precision, compilation, memory.
+"""Where training runs and how fast: devices, processes, precision, compilation, memory.
 
 None of this is a parameter: it decides how long a run takes, and at most the last bits of its result.
 """
@@ -28,7 +28,7 @@ Log = Callable[[str], None]
 
 
 def log_nothing(sentence: str) -> None:
-    """Say nothing."""
+    """Ignore the sentence."""
 
 
 @dataclass(frozen=True)
@@ -51,11 +51,9 @@ class Hardware:
 
     @property
     def processes(self) -> int:
-        """Count the processes of all machines."""
         return self.devices * self.nodes
 
     def compiles(self, kind: str) -> bool:
-        """Tell whether networks are compiled on a kind of device."""
         return kind == "cuda" if self.compile is None else self.compile
 
 
@@ -84,10 +82,10 @@ def launch_fabric(hardware: Hardware, precision: str) -> "Fabric":
 
 
 def import_fabric() -> type["Fabric"]:
-    """Import Fabric, which takes seconds, but not torchmetrics, which it imports to read its version."""
+    """Import Fabric without torchmetrics, which Fabric would import, in seconds, to read its version."""
     hidden = "torchmetrics" not in sys.modules
     if hidden:
-        sys.modules["torchmetrics"] = None  # type: ignore[assignment]  # which makes its import fail
+        sys.modules["torchmetrics"] = None  # type: ignore[assignment]  # lets its import fail
     try:
         from lightning_fabric import Fabric
     finally:
@@ -97,7 +95,7 @@ def import_fabric() -> type["Fabric"]:
 
 
 def check_devices(hardware: Hardware, kind: str, precision: str) -> None:
-    """Raise Halt if a kind of device lacks what is asked of it."""
+    """Raise Halt if the machine lacks the devices, or they lack the precision, that a run asks for."""
     if kind == "cuda" and hardware.devices > torch.cuda.device_count():
         raise Halt(f"there are {torch.cuda.device_count()} GPUs, not {hardware.devices}: lower --devices")
     if kind == "cuda" and precision == "bf16" and not torch.cuda.is_bf16_supported(including_emulation=False):
@@ -111,7 +109,7 @@ def check_devices(hardware: Hardware, kind: str, precision: str) -> None:
 
 
 def ddp_strategy() -> "DDPStrategy":
-    """Share gradients among processes; each keeps its own BatchNorm statistics, until `fit` averages them."""
+    """Share gradients among processes, but not the statistics of BatchNorm: `fit` averages them."""
     from lightning_fabric.strategies import DDPStrategy
 
     new = "forward_sync_buffers" in inspect.signature(DistributedDataParallel).parameters
@@ -122,7 +120,7 @@ def ddp_strategy() -> "DDPStrategy":
 def bfloat16_precision(kind: str) -> "MixedPrecision":
     """Compute in bfloat16 where it is safe.
 
-    It needs no gradient scaler: so backward is torch's own, not Fabric's, around which R1 differentiates.
+    It needs no gradient scaler; so backward is torch's own, not Fabric's, which R1 cannot differentiate.
     """
     from lightning_fabric.plugins.precision import MixedPrecision, Precision
 
@@ -144,7 +142,7 @@ def compile_network(network: nn.Module, hardware: Hardware, say: Log) -> None:
     fast = torch.compile(plain, dynamic=False, mode="reduce-overhead" if hardware.graphs else None)
 
     def forward(*given: Any) -> Any:
-        if not network.training:  # validation: other sizes and modes would be compiled again
+        if not network.training:  # in validation: its sizes and its mode would be compiled again
             return plain(*given)
         try:
             return fast(*given)
@@ -159,13 +157,12 @@ def compile_network(network: nn.Module, hardware: Hardware, say: Log) -> None:
 
 @contextmanager
 def halt_on_full_memory(train: Train) -> Iterator[None]:
-    """Raise Halt if the body runs out of memory, with advice on what to turn down."""
+    """Raise Halt, with advice, if the body runs out of memory."""
     try:
         yield
     except RuntimeError as error:
         if not isinstance(error, torch.OutOfMemoryError) and "can't allocate memory" not in str(error):
             raise
-        raise Halt(
-            f"out of memory with {train.batch} samples per update in {train.accumulate} part(s): raise "
-            "accumulate, lower batch or width, compute in bf16, or add --recompute; --fit finds the batch"
-        ) from error
+        reason = f"out of memory with {train.batch} samples per update in {train.accumulate} part(s)"
+        advice = "raise accumulate, lower batch or width, compute in bf16, or add --recompute"
+        raise Halt(f"{reason}: {advice}; --fit finds the batch") from error

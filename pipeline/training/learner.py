@@ -1,4 +1,4 @@
-"""The networks of a run with their optimizers, put where they run."""
+"""The networks of a run and their optimizers, on their device and ready for updates."""
 
 from copy import deepcopy
 from dataclasses import dataclass
@@ -25,10 +25,10 @@ GPU_LAYOUT = torch.channels_last  # what tensor cores read; on a CPU it made tra
 
 @dataclass(frozen=True)
 class Learner:
-    """Both networks, where they run, and everything that an update needs.
+    """Both networks and everything that an update needs.
 
     `networks` are the ones to call; `plain` are the same without the wrappers that distribute and convert.
-    `average` is the generator that becomes the model.
+    `average` is the generator that becomes the model: the moving average, or `plain` without one.
     """
 
     system: System
@@ -43,7 +43,7 @@ class Learner:
 
     @property
     def parts(self) -> dict[str, Any]:
-        """Return everything that has a state, by its name in the checkpoint."""
+        """Everything that has a state, by its name in the checkpoint."""
         return {
             "generator": self.networks.generator,
             "discriminator": self.networks.discriminator,
@@ -54,21 +54,18 @@ class Learner:
 
 
 def assemble(model: Model, train: Train, fabric: "Fabric", hardware: Hardware, say: Log) -> Learner:
-    """Build the networks of a run and set them up where they run.
-
-    Raise Halt if weights cannot be loaded, or if norms cannot be shared.
-    """
+    """Build the networks and optimizers of a run on its device. Raise Halt if weights or norms are unfit."""
     system = systems.system(model.system)
     torch.manual_seed(train.seed)
     networks = system.networks(model)
     if train.start:
         start_from(train.start, system, networks.generator)
     features = system.features(train.vgg)
-    plain = laid_out(networks, train, fabric)
+    plain = lay_out(networks, train, fabric)
     average = deepcopy(plain.generator) if train.ema else plain.generator
     optimizers = system.optimizers(plain, train.lr or system.learning_rate(model))
     ready = [fabric.setup(*pair) for pair in zip(plain, optimizers, strict=True)]
-    speed_up(plain, system, fabric, hardware, say)
+    wrap_forward(plain, system, fabric, hardware, say)
     (generator, g_optimizer), (discriminator, d_optimizer) = ready
     for optimizer in (g_optimizer, d_optimizer):
         for group in optimizer.param_groups:
@@ -93,12 +90,11 @@ def start_from(folder: str, system: System, generator: nn.Module) -> None:
     except FileNotFoundError:
         raise Halt(f"{folder} holds no model: name the folder of a trained one in train.start") from None
     except WEIGHT_ERRORS as error:
-        raise Halt(
-            f"the model in {folder} has other parts than the one to train: name another start"
-        ) from error
+        reason = f"the model in {folder} has other parts than the one to train"
+        raise Halt(f"{reason}: name another start") from error
 
 
-def laid_out(networks: Networks, train: Train, fabric: "Fabric") -> Networks:
+def lay_out(networks: Networks, train: Train, fabric: "Fabric") -> Networks:
     """Give networks the norms and the memory layout of a run. Raise Halt if norms cannot be shared."""
     if train.norm == "all" and fabric.world_size > 1:
         if fabric.device.type == "cpu":
@@ -109,8 +105,8 @@ def laid_out(networks: Networks, train: Train, fabric: "Fabric") -> Networks:
     return networks
 
 
-def speed_up(networks: Networks, system: System, fabric: "Fabric", hardware: Hardware, say: Log) -> None:
-    """Recompute or compile networks, in place, as the hardware asks."""
+def wrap_forward(networks: Networks, system: System, fabric: "Fabric", hardware: Hardware, say: Log) -> None:
+    """Let networks recompute, or compile them, in place, as the hardware asks."""
     if hardware.recompute:
         recompute_blocks(networks.generator)
     if hardware.compiles(fabric.device.type):
@@ -121,10 +117,10 @@ def speed_up(networks: Networks, system: System, fabric: "Fabric", hardware: Har
 
 
 def in_precision(fabric: "Fabric", features: nn.Module) -> FeatureMaps:
-    """Compute features in the precision of the run, and return them as 32 bits."""
+    """Let features be computed in the precision of the run, and returned as float32."""
 
-    def describe(image: Tensor) -> list[Tensor]:
+    def compute(image: Tensor) -> list[Tensor]:
         with fabric.autocast():
             return [maps.float() for maps in features(image)]
 
-    return describe
+    return compute

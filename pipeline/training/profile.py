@@ -1,4 +1,4 @@
-"""Train for a few steps and keep nothing: to see where a step's time goes, and how large a batch may be."""
+"""A few steps of training that leave no model: where a step's time goes, and how large a batch may be."""
 
 import gc
 import re
@@ -24,8 +24,7 @@ from pipeline.training.hardware import CPU, Hardware, Log, halt_on_full_memory, 
 from pipeline.training.learner import Learner
 from pipeline.training.update import train_step, update_networks
 
-LOAD_PHASE = "load"
-PHASE_NAME = re.compile(f"{LOAD_PHASE}|(generator|discriminator): .*")
+PHASE_NAME = re.compile("load|(generator|discriminator): .*")
 WARMUP_STEPS, PROFILED_STEPS = 3, 10  # steps before the profile, and in it
 MAX_BATCH = 4096  # the largest size of a part that is tried, in samples
 TOP_OPERATORS = 10  # in the table
@@ -33,7 +32,7 @@ TOP_OPERATORS = 10  # in the table
 
 @dataclass(frozen=True)
 class Timed:
-    """A part of the profiled steps, with its microseconds on the host and on the GPU."""
+    """A phase or an operator, with its microseconds on the host and on the GPU in all profiled steps."""
 
     name: str
     host: float
@@ -41,10 +40,10 @@ class Timed:
 
 
 class LargestBatch(NamedTuple):
-    """The largest batch that fits: its samples over all GPUs, and the peak memory of one GPU."""
+    """The largest batch that fits."""
 
-    batch: int
-    peak_bytes: int
+    batch: int  # samples over all GPUs
+    peak_bytes: int  # of memory of one GPU
 
 
 def profile_steps(
@@ -52,8 +51,8 @@ def profile_steps(
 ) -> str:
     """Profile some steps; write `trace.json`, which Perfetto opens, and `table.md`, and return the table.
 
-    Times are milliseconds per step, of the host and of the GPU if there is one: for each phase of a step, and
-    for the operators that take longest. Of several processes the first alone writes and returns its own; the
+    It gives milliseconds per step, on the host and on the GPU if there is one, of each phase of a step and of
+    the operators that take longest. Of several processes, only the first writes and returns its table; the
     others return "".
     """
     session = open_session(data, model, train, hardware, say)
@@ -64,47 +63,46 @@ def profile_steps(
 
     def run(steps: range) -> None:
         for step in steps:
-            with record_function(LOAD_PHASE):
+            with record_function("load"):
                 batch = next(batches)
             with halt_on_full_memory(train):
                 train_step(session.learner, batch, step)
 
     run(range(WARMUP_STEPS))
-    with profile(activities=activities) as found:
+    with profile(activities=activities) as profiled:
         run(range(WARMUP_STEPS, WARMUP_STEPS + PROFILED_STEPS))
         if gpu:
             torch.cuda.synchronize()
     if not fabric.is_global_zero:
         return ""
-    text = profile_table(found, gpu)
+    text = profile_table(profiled, gpu)
     folder.mkdir(parents=True, exist_ok=True)
-    found.export_chrome_trace(str(folder / "trace.json"))
+    profiled.export_chrome_trace(str(folder / "trace.json"))
     files.write(folder / "table.md", text.encode())
     return text
 
 
-def profile_table(found: profile, gpu: bool) -> str:
+def profile_table(profiled: profile, gpu: bool) -> str:
     """Write a profile as a table: the phases of a step, then the operators with the longest own time."""
-    events = [event for event in found.key_averages() if event.device_type == DeviceType.CPU]
+    events = [event for event in profiled.key_averages() if event.device_type == DeviceType.CPU]
     named = [event for event in events if event.is_user_annotation and PHASE_NAME.fullmatch(event.key)]
     phases = [Timed(event.key, event.cpu_time_total, event.device_time_total) for event in named]
-    operators = [
-        Timed(f"`{event.key}`", event.self_cpu_time_total, event.self_device_time_total)
-        for event in events
-        if event not in named
-    ]
+    others = [event for event in events if event not in named]
+    operators = [Timed(f"`{one.key}`", one.self_cpu_time_total, one.self_device_time_total) for one in others]
     operators.sort(key=lambda each: each.gpu if gpu else each.host, reverse=True)
-    shown = [*phases, *operators[:TOP_OPERATORS]]
-    whole_host, whole_gpu = sum(each.host for each in phases), sum(each.gpu for each in phases)
-    rows = [[each.name, *cells(each.host, whole_host)] for each in shown]
-    if not gpu:
-        return table(["", "host ms", "of all"], rows) + "\n"
-    rows = [[*row, *cells(each.gpu, whole_gpu)] for row, each in zip(rows, shown, strict=True)]
-    return table(["", "host ms", "of all", "GPU ms", "of all"], rows) + "\n"
+    host_total, gpu_total = sum(each.host for each in phases), sum(each.gpu for each in phases)
+    header, rows = ["", "host ms", "of all"], []
+    for each in [*phases, *operators[:TOP_OPERATORS]]:
+        rows.append([each.name, *cells(each.host, host_total)])
+        if gpu:
+            rows[-1] += cells(each.gpu, gpu_total)
+    if gpu:
+        header += ["GPU ms", "of all"]
+    return table(header, rows) + "\n"
 
 
 def cells(time: float, whole: float) -> list[str]:
-    """Write microseconds of all profiled steps as milliseconds of one, and as a share of the whole."""
+    """Write microseconds in all profiled steps as milliseconds per step, and as a share of the whole."""
     return [f"{time / PROFILED_STEPS / 1000:.2f}", f"{time / max(whole, 1):.0%}"]
 
 
@@ -113,8 +111,8 @@ def largest_batch(
 ) -> LargestBatch:
     """Find the largest batch that fits, to a sixteenth.
 
-    It is tried by updates of networks that are thrown away, and without torch.compile, which takes less
-    memory. Raise Halt on a CPU, or if not even one sample fits.
+    It tries updates of networks that are thrown away, without torch.compile, which takes less memory. Raise
+    Halt on a CPU, or if not even one sample fits.
     """
     if find_device(hardware.device).type != "cuda":
         raise Halt("a CPU that is out of memory ends the process without a word: --fit needs a GPU")
@@ -142,9 +140,7 @@ def search_size(fits: Callable[[int], bool]) -> int:
 
 
 def load_one_sample(pairs: Pairs, device: torch.device) -> dict:
-    """Load one sample as a batch."""
-    raw = torch.utils.data.default_collate([pairs[0, 0]])
-    return prepare_batch(raw, device)
+    return prepare_batch(torch.utils.data.default_collate([pairs[0, 0]]), device)
 
 
 def batch_fits(learner: Learner, one: dict, size: int) -> bool:

@@ -1,4 +1,4 @@
-"""Less memory for more time: keep less of a forward pass, and compute it again in backward."""
+"""Gradient checkpointing: keep less of a forward pass, and compute it again in backward."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -12,7 +12,7 @@ from torch.utils.checkpoint import checkpoint
 
 @contextmanager
 def forward_only(network: nn.Module) -> Iterator[None]:
-    """Run a network without keeping what backward needs, and without updating its norms."""
+    """Run a network without keeping anything for backward, and without updating its norms."""
     with torch.no_grad(), frozen_statistics(network):
         yield
 
@@ -37,18 +37,17 @@ def recompute_blocks(network: nn.Module) -> None:
     Chen et al., Training Deep Nets with Sublinear Memory Cost, 2016.
     """
     for block in find_blocks(network):
-        block.forward = partial(
-            checkpoint, block.forward, use_reentrant=False, context_fn=partial(block_contexts, block)
-        )
+        contexts = partial(block_contexts, block)
+        block.forward = partial(checkpoint, block.forward, use_reentrant=False, context_fn=contexts)
 
 
 def block_contexts(block: nn.Module) -> tuple[Any, Any]:
-    """Return the contexts in which a block runs first, and again."""
+    """Return the contexts of a block's first run and of its second, which leaves the statistics alone."""
     return nullcontext(), frozen_statistics(block)
 
 
 def find_blocks(network: nn.Module) -> Iterator[nn.Module]:
-    """List the elements of all module lists of a network, and the sequences outside of them."""
+    """Yield the elements of all module lists of a network, and the sequences outside of them."""
     for child in network.children():
         if isinstance(child, nn.ModuleList):
             yield from child

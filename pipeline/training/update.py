@@ -21,16 +21,15 @@ def train_step(learner: Learner, batch: dict, step: int) -> dict[str, Tensor]:
 
 
 def part_seed(run_seed: int, step: int, rank: int, part: int) -> int:
-    """Return the seed of the random numbers for one part of a batch."""
     return digest(run_seed, "step", *map(str, (step, rank, part))) % 2**63
 
 
 def update_networks(learner: Learner, parts: list[dict], seeds: list[int]) -> dict[str, Tensor]:
     """Update the discriminator, then the generator, on a batch in one or several equal parts.
 
-    Return the mean of each weighted loss, on the device: nothing here waits for it. The random numbers for a
-    part depend on its seed alone. With one part, the generator runs once for both updates. Of several, it
-    runs twice on each, the first time without keeping what backward needs: memory holds one part at a time.
+    Return the mean of each weighted loss, on the device: nothing here waits for it. The random numbers of a
+    part depend on its seed alone. With one part, the generator runs once for both updates. With several, it
+    runs twice on each, first without keeping anything for backward, so that memory holds one part at a time.
     """
     system, train, fabric = learner.system, learner.train, learner.fabric
     generator, discriminator = learner.networks
@@ -53,7 +52,7 @@ def update_networks(learner: Learner, parts: list[dict], seeds: list[int]) -> di
         clip_gradients(learner, discriminator, learner.optimizers.discriminator)
         learner.optimizers.discriminator.step()
 
-    # The generator learns to pass for original, and to come close to the target.
+    # The generator learns to fool it, and to come close to the target.
     learner.optimizers.generator.zero_grad()
     discriminator.requires_grad_(False)
     for number, (part, seed) in enumerate(zip(parts, seeds, strict=True)):
@@ -77,38 +76,32 @@ def update_networks(learner: Learner, parts: list[dict], seeds: list[int]) -> di
 
 
 def term_means(terms: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Reduce each term of a loss to its mean."""
     return {name: term.mean() for name, term in terms.items()}
 
 
 def total(terms: dict[str, Tensor]) -> Tensor:
-    """Add up the terms of a loss."""
     return sum(terms.values())  # type: ignore[return-value]  # a sum of tensors is one
 
 
 def averaged(parts: list[dict[str, Tensor]]) -> dict[str, Tensor]:
-    """Average each loss over the parts of a batch."""
     return {name: torch.stack([terms[name].detach() for terms in parts]).mean() for name in parts[0]}
 
 
 def equal_parts(batch: dict, count: int) -> list[dict]:
-    """Cut a batch into equal parts."""
     size = len(batch["key"]) // count
-    return [
-        {name: values[start : start + size] for name, values in batch.items()}
-        for start in range(0, size * count, size)
-    ]
+    cuts = [slice(start, start + size) for start in range(0, size * count, size)]
+    return [{name: values[cut] for name, values in batch.items()} for cut in cuts]
 
 
 def clip_gradients(learner: Learner, network: nn.Module, optimizer: Optimizer) -> None:
-    """Clip the gradients of a network to the norm that was asked for, or else to the published one."""
+    """Clip the gradients of a network to the norm of `train.clip`, or else to the published one."""
     if norm := learner.train.clip or learner.system.clip:
         learner.fabric.clip_gradients(network, optimizer, max_norm=norm, error_if_nonfinite=False)
 
 
 @torch.no_grad()
 def update_average(average: nn.Module, generator: nn.Module, past: float) -> None:
-    """Update the moving average of the weights, which keeps the share `past`; buffers are copied."""
+    """Update the moving average of the weights, of which the share `past` stays; buffers are copied."""
     get_ema_multi_avg_fn(past)(list(average.parameters()), list(generator.parameters()), None)
     for mean, now in zip(average.buffers(), generator.buffers(), strict=True):
         mean.copy_(now)

@@ -1,4 +1,4 @@
-"""What is computed in batches agrees with what `warp` makes of one picture on the host.
+"""The augmentation of a batch agrees with what `warp` does to one picture on the host.
 
 References differ a little: there OpenCV rounds each position to a 32nd of a pixel, here none is rounded.
 """
@@ -27,29 +27,29 @@ def smooth(number: int, width: int, height: int) -> np.ndarray:
 
 
 def drawn(side: int, height: int = 0, **params) -> tuple[dict, list[np.ndarray], list[dict]]:
-    """Make a batch of four whose references are drawn anew, their colors, and what was drawn."""
+    """Make a batch of four with fresh references, their colors, and the metadata of the references."""
     colors = [smooth(number, side, height or side) for number in range(4)]
-    facts = [warp.draw_reference(str(number), Reference(**{"flip": 0.5} | params)) for number in range(4)]
+    metadata = [warp.draw_reference(str(number), Reference(**{"flip": 0.5} | params)) for number in range(4)]
     made = [
         {
             "key": str(number),
             "mirrored": False,
             "color": torch.from_numpy(color),
             "sketch": torch.from_numpy(color[..., 0]),
-            "points": torch.tensor(told["points"], dtype=torch.float32),
-            "shift": torch.tensor(told["shift"], dtype=torch.float32),
-            "tinted": told["order"] == "before",
-            "flipped": told["flip"],
+            "points": torch.tensor(one["points"], dtype=torch.float32),
+            "shift": torch.tensor(one["shift"], dtype=torch.float32),
+            "tinted": one["order"] == "before",
+            "flipped": one["flip"],
             "flow": True,
         }
-        for number, (color, told) in enumerate(zip(colors, facts, strict=True))
+        for number, (color, one) in enumerate(zip(colors, metadata, strict=True))
     ]
-    assert {told["flip"] for told in facts} == {True, False} or params
-    return default_collate(made), colors, facts
+    assert {one["flip"] for one in metadata} == {True, False} or params
+    return default_collate(made), colors, metadata
 
 
 def loaded(folder, columns, place=2, **fresh) -> dict:
-    """Prepare a batch of a sample twice, drawn in epoch 1."""
+    """Prepare a batch of one sample, twice, with the augmentation of epoch 1."""
     pairs = Pairs(folder, "train", "b7", columns, AugmentationPolicy(0, **fresh))
     return prepare_batch(default_collate([pairs[(1, place)]] * 2))
 
@@ -77,7 +77,7 @@ def test_samples_as_packed_are_scaled_to_minus_one_and_one(data):
     assert torch.equal(found["mask"][:, 0], torch.stack([one["mask"] for one in raw]).float())
 
 
-def test_samples_without_draws_are_shown_with_the_color_as_target():
+def test_samples_without_augmentation_have_the_color_as_target():
     levels = torch.from_numpy(np.stack([picture(number) for number in range(2)]))
     raw = {"key": ["a", "b"], "color": levels, "reference": levels.flip(0), "sketch": levels[..., 0]}
     found = prepare_batch(raw)
@@ -88,24 +88,24 @@ def test_samples_without_draws_are_shown_with_the_color_as_target():
 
 @SIDES
 def test_the_flow_is_that_of_the_host(side):
-    raw, _, facts = drawn(side, strength=0.25)
+    raw, _, metadata = drawn(side, strength=0.25)
     found = prepare_batch(raw)["flow"]
-    for at, told in zip(found, facts, strict=True):
-        np.testing.assert_allclose(at, warp.spline_flow(told["points"], side, side, told["flip"]), atol=1e-4)
+    for at, one in zip(found, metadata, strict=True):
+        np.testing.assert_allclose(at, warp.spline_flow(one["points"], side, side, one["flip"]), atol=1e-4)
 
 
 def test_the_flow_of_an_oblong_picture_is_that_of_the_host():
-    raw, _, facts = drawn(48, 24)
-    for at, told in zip(prepare_batch(raw)["flow"], facts, strict=True):
-        np.testing.assert_allclose(at, warp.spline_flow(told["points"], 24, 48, told["flip"]), atol=1e-4)
+    raw, _, metadata = drawn(48, 24)
+    for at, one in zip(prepare_batch(raw)["flow"], metadata, strict=True):
+        np.testing.assert_allclose(at, warp.spline_flow(one["points"], 24, 48, one["flip"]), atol=1e-4)
 
 
 @SIDES
 @pytest.mark.parametrize("order", ["before", "after"])
 def test_a_reference_is_that_of_the_host_but_for_the_32nd_of_a_pixel(side, order):
-    raw, colors, facts = drawn(side, order=order)
-    for found, color, told in zip(prepare_batch(raw)["reference"], colors, facts, strict=True):
-        difference = np.abs(to_array(found).astype(int) - warp.bend_picture(color, told))
+    raw, colors, metadata = drawn(side, order=order)
+    for found, color, one in zip(prepare_batch(raw)["reference"], colors, metadata, strict=True):
+        difference = np.abs(to_array(found).astype(int) - warp.bend_picture(color, one))
         assert difference.mean() < 0.5
         assert difference.max() <= 2
 
@@ -121,23 +121,22 @@ def test_a_picture_is_tinted_level_by_level_as_on_the_host():
 
 @pytest.mark.parametrize("order", ["before", "after"])
 def test_the_target_is_tinted_if_the_reference_is_before_it_is_bent(order):
-    raw, colors, facts = drawn(32, order=order)
-    for found, color, told in zip(prepare_batch(raw)["target"], colors, facts, strict=True):
-        wanted = warp.tint_picture(color, np.array(told["shift"])) if order == "before" else color
+    raw, colors, metadata = drawn(32, order=order)
+    for found, color, one in zip(prepare_batch(raw)["target"], colors, metadata, strict=True):
+        wanted = warp.tint_picture(color, np.array(one["shift"])) if order == "before" else color
         assert (to_array(found) == wanted).all()
 
 
-def test_samples_of_a_batch_keep_to_their_own_draws():
-    raw, colors, facts = drawn(32)
+def test_each_sample_of_a_batch_keeps_its_own_augmentation():
+    raw, colors, metadata = drawn(32)
     raw["mirrored"], raw["tinted"] = torch.tensor([[True, False] * 2, [True, True, False, False]])
     found = prepare_batch(raw)
-    for number, (color, told) in enumerate(zip(colors, facts, strict=True)):
+    for number, (color, one) in enumerate(zip(colors, metadata, strict=True)):
         seen = color[:, ::-1].copy() if number % 2 == 0 else color
-        told = told | {"order": "before" if number < 2 else "after"}
+        one = one | {"order": "before" if number < 2 else "after"}
         assert (to_array(found["color"][number]) == seen).all()
         assert (
-            np.abs(to_array(found["reference"][number]).astype(int) - warp.bend_picture(seen, told)).max()
-            <= 2
+            np.abs(to_array(found["reference"][number]).astype(int) - warp.bend_picture(seen, one)).max() <= 2
         )
 
 
@@ -165,13 +164,13 @@ def test_the_flow_takes_the_target_to_the_reference_mirrored_or_not(tmp_path, pa
     assert not torch.equal(found["target"], found["color"])
 
 
-def test_a_flow_is_made_where_it_is_asked_for(data):
+def test_the_flow_is_computed_on_request(data):
     for params in (None, Reference()):
         assert "flow" in loaded(data, ("reference", "flow"), reference=params)
         assert "flow" not in loaded(data, ("reference",), reference=params)
 
 
-def test_nothing_waits_for_a_gpu_and_pictures_lie_there_with_their_channels_last():
+def test_nothing_waits_for_a_gpu_and_its_pictures_are_channels_last():
     """Fake tensors claim to lie on a GPU; they have no values, and raise if one is asked for."""
     raw, _, _ = drawn(48, 24)
     try:
@@ -198,7 +197,7 @@ def test_a_gpu_makes_the_same():
         assert (there[name].cpu() - here[name]).abs().mean() < 1e-4
 
 
-def test_what_was_loaded_is_left_as_it_was():
+def test_preparing_changes_no_loaded_tensor():
     raw, _, _ = drawn(32)
     before = {name: values.clone() for name, values in raw.items() if name != "key"}
     prepare_batch(raw)

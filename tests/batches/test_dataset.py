@@ -1,4 +1,4 @@
-"""The samples: what was packed, byte for byte, and draws that nothing but seed, key and epoch decides."""
+"""The samples: equal to the packed ones byte for byte, with augmentation by seed, key and epoch alone."""
 
 import hashlib
 import io
@@ -27,7 +27,7 @@ def pairs(tmp_path):
     return Pairs(packed(tmp_path), "train", "b7")
 
 
-def test_a_sample_is_what_was_packed(pairs):
+def test_a_sample_equals_the_packed_one(pairs):
     found, made = pairs[4], sample(4)
     assert found["key"] == made.key
     assert found["mirrored"] is False
@@ -63,7 +63,7 @@ def test_webdataset_reads_the_same_keys_and_bytes(pairs):
             assert entry.read(member) == streamed[entry.key][member]
 
 
-def test_the_dataset_tells_its_side_and_how_its_columns_were_made(pairs):
+def test_the_dataset_knows_its_side_and_the_metadata_of_its_columns(pairs):
     assert pairs.side == SIDE
     assert pairs.metadata == {"cue": {"sigma": 20.0}, "sketch-b7": {"blocksize": 7}}
 
@@ -79,7 +79,7 @@ def test_an_empty_split_is_named(tmp_path):
         Pairs(packed(tmp_path, test=0), "test", "b7")
 
 
-def test_an_unknown_sketch_is_answered_with_those_that_are_there(tmp_path):
+def test_an_unknown_sketch_is_answered_with_the_packed_columns(tmp_path):
     with pytest.raises(Halt, match="no column sketch-b9, only color, cue, reference, sketch-b5, sketch-b7:"):
         Pairs(packed(tmp_path), "train", "b9")
 
@@ -93,16 +93,16 @@ def test_a_missing_folder_and_a_missing_seal_are_named(tmp_path):
 
 
 REFERENCE = ("reference", "flow")
-DRAWN = {"points", "shift", "tinted", "flipped"}  # what tells how a reference is made
+DRAWN = {"points", "shift", "tinted", "flipped"}  # from these a reference is made
 
 
 def drawn(folder, place, columns=REFERENCE, sketch="b7", **fresh):
-    """Load a sample with fresh draws."""
+    """Load a sample with an augmentation policy."""
     return Pairs(folder, "train", sketch, columns, AugmentationPolicy(0, **fresh))[place]
 
 
 @pytest.mark.parametrize("place", [3, (1, 3)])
-def test_the_packed_reference_serves_where_none_is_drawn_anew(tmp_path, place):
+def test_without_a_bend_in_each_epoch_the_packed_reference_is_loaded(tmp_path, place):
     found = Pairs(packed(tmp_path), "train", "b7", REFERENCE, AugmentationPolicy(0))[place]
     assert np.array_equal(found["reference"], codec.decode(sample(3).members["reference.png"]))
     assert found.keys() == {"key", "mirrored", "color", "sketch", "reference", "flow"} | DRAWN
@@ -112,7 +112,7 @@ def test_the_packed_reference_serves_where_none_is_drawn_anew(tmp_path, place):
     assert (found["tinted"], found["flipped"]) == (False, False)
 
 
-def test_each_epoch_draws_a_reference_anew_and_the_same_each_time(tmp_path):
+def test_each_epoch_draws_its_own_reference_always_the_same(tmp_path):
     packed(tmp_path)
     params = Reference(strength=0.1, order="before", flip=0.5)
     one, again, other = (drawn(tmp_path, (epoch, 2), reference=params) for epoch in (1, 1, 2))
@@ -125,7 +125,7 @@ def test_each_epoch_draws_a_reference_anew_and_the_same_each_time(tmp_path):
     assert "reference" not in one
 
 
-def test_a_reference_drawn_anew_is_not_read(tmp_path, monkeypatch):
+def test_a_packed_reference_that_the_epoch_replaces_is_not_read(tmp_path, monkeypatch):
     packed(tmp_path)
     read = []
     picture = SampleEntry.picture
@@ -136,7 +136,7 @@ def test_a_reference_drawn_anew_is_not_read(tmp_path, monkeypatch):
     assert read == ["color", "sketch-b7"]
 
 
-def test_as_many_are_mirrored_as_asked_and_their_pictures_are_left_to_the_device(tmp_path):
+def test_the_given_share_is_marked_as_mirrored_and_the_device_flips_it(tmp_path):
     packed(tmp_path)
     plain, mirrored = (drawn(tmp_path, (1, 2), ("cue", "mask"), flip=flip) for flip in (0.0, 1.0))
     assert (plain["mirrored"], mirrored["mirrored"]) == (False, True)
@@ -145,7 +145,7 @@ def test_as_many_are_mirrored_as_asked_and_their_pictures_are_left_to_the_device
     assert 30 < sum(half) < 70
 
 
-def test_the_cue_is_left_out_as_often_as_asked(tmp_path):
+def test_the_given_share_of_cues_is_left_out(tmp_path):
     packed(tmp_path)
     for share in (0.0, 1.0):
         gone = {bool((drawn(tmp_path, (1, n), ("cue",), drop=share)["cue"] == 255).all()) for n in range(7)}

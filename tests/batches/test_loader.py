@@ -1,4 +1,4 @@
-"""The batches: every sample once per epoch, in an order that nothing but seed, epoch and keys decides."""
+"""The batches: every sample once per epoch, in an order that seed, epoch and keys alone decide."""
 
 import multiprocessing
 import os
@@ -80,7 +80,7 @@ def test_ranks_share_two_epochs_whatever_their_workers(eight, forked, world, wor
     assert all(len(part) == 4 // world for part in chain(*share))
 
 
-def test_all_ranks_together_take_what_the_order_tells_of_a_step(pairs):
+def test_all_ranks_together_take_the_samples_of_a_step(pairs):
     whole = order(pairs, 4)
     parts = [islice(order(pairs, 4, rank=rank, world=2), 9) for rank in range(2)]
     for step, (one, other) in enumerate(zip(*parts, strict=True)):
@@ -131,12 +131,12 @@ def test_the_order_depends_on_the_keys_and_not_on_the_shards(pairs, tmp_path):
 
 
 @pytest.mark.parametrize("step", [1, 3, 4, 11])
-def test_a_run_taken_up_at_a_step_gets_the_same_batches(pairs, step):
+def test_a_run_that_resumes_at_a_step_gets_the_same_batches(pairs, step):
     assert keys(pairs, 4, step=step) == keys(pairs, step + 4)[step:]
     assert keys(pairs, 4, step=step) != keys(pairs, 4)
 
 
-def test_taking_up_a_run_decodes_nothing_that_was_seen(pairs, monkeypatch):
+def test_resuming_decodes_no_earlier_sample(pairs, monkeypatch):
     read = []
     decode = codec.decode
     monkeypatch.setattr("pipeline.images.codec.decode", lambda data: read.append(data) or decode(data))
@@ -156,14 +156,14 @@ def test_loading_draws_no_random_numbers(pairs):
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_once_gives_every_sample_in_the_order_of_the_shards(pairs):
+def test_a_single_pass_gives_every_sample_in_the_order_of_the_shards(pairs):
     found = single_pass(pairs, 3, 0)
     for _ in range(2):
         assert [batch["key"] for batch in found] == [["000", "001", "002"], ["003", "004", "005"], ["006"]]
 
 
 @pytest.mark.parametrize("world", [2, 4, 8])
-def test_once_gives_every_sample_to_one_rank(pairs, world):
+def test_a_single_pass_gives_every_sample_to_one_rank(pairs, world):
     share = [
         list(chain(*(batch["key"] for batch in single_pass(pairs, 3, 0, rank=r, world=world))))
         for r in range(world)
@@ -171,7 +171,7 @@ def test_once_gives_every_sample_to_one_rank(pairs, world):
     assert share == [names(pairs)[rank::world] for rank in range(world)]
 
 
-def test_the_processes_of_once_stay_from_one_pass_to_the_next(pairs):
+def test_the_processes_of_a_single_pass_stay_for_the_next(pairs):
     found = single_pass(pairs, 3, 1)
     first = [batch["key"] for batch in found]
     processes = set(multiprocessing.active_children())
@@ -193,7 +193,7 @@ class Deadly(torch.utils.data.Dataset):
         return {"key": "0"}
 
 
-def test_a_process_that_was_killed_is_named_with_what_to_turn_down(forked):
+def test_a_killed_process_halts_with_advice(forked):
     loader = torch.utils.data.DataLoader(Deadly(), 1, **batches_loader.loader_options(1, "cpu"))
     with pytest.raises(Halt, match=r"a process that loads samples was killed.*: use fewer --workers"):
         list(batches_loader.watch_loader(loader))
@@ -204,7 +204,7 @@ def test_on_a_gpu_batches_are_copied_from_pinned_memory():
     assert not batches_loader.loader_options(0, "cpu")["pin_memory"]
 
 
-def test_what_is_prepared_ahead_is_asked_for_batch_by_batch():
+def test_batches_are_prepared_one_by_one_on_demand():
     taken = []
     levels = torch.zeros(1, 4, 4, 3, dtype=torch.uint8)
     loader = ({"key": [taken.append(n) or n], "color": levels, "sketch": levels[..., 0]} for n in range(3))

@@ -1,4 +1,4 @@
-"""The card says what a model is and how to use it, and nothing that it quotes becomes markup."""
+"""The card describes a model and its use, and nothing that it quotes becomes markup."""
 
 import json
 import re
@@ -128,7 +128,7 @@ def test_another_process_writes_the_same_card():
 
 
 @pytest.mark.parametrize("name", SYSTEMS)
-def test_the_header_is_what_the_hub_reads(name):
+def test_the_header_is_the_metadata_that_the_hub_reads(name):
     text = model_card(config(name))
     facts = YAML(typ="safe").load(text.split("---\n")[1])
     assert facts == {
@@ -139,7 +139,7 @@ def test_the_header_is_what_the_hub_reads(name):
 
 
 @pytest.mark.parametrize("name", SYSTEMS)
-def test_the_card_names_the_paper_and_what_the_system_takes(name):
+def test_the_card_names_the_paper_and_the_guide(name):
     text = model_card(config(name))
     assert PAPERS[name] in text
     guide = system(name).columns[0]
@@ -184,7 +184,7 @@ def test_a_system_without_perceptual_terms_does_not_mention_them(name):
     assert "perceptual" not in model_card(config(name)).lower().replace("perceptual losses", "")
 
 
-def test_paths_are_hidden_but_none_is_shown():
+def test_paths_are_hidden_but_the_word_none_is_shown():
     private = {"vgg": "/home/ann/vgg.pth", "start": "/home/ann/model"}
     given = config(train=private, columns={"sketch-b7": {"weights": "/home/ann/netG.pth"}}, start="0" * 64)
     assert "/home/ann" not in model_card(given)
@@ -207,7 +207,7 @@ def test_no_text_of_the_dataset_becomes_anything_but_text(text):
     assert "\u202e" not in hostile
 
 
-def test_parts_that_the_config_lacks_are_left_out():
+def test_sections_without_data_are_left_out():
     text = model_card(asdict(Model(width=4, depth=3)))
     headings = re.findall("^## (.*)$", text, re.MULTILINE)
     assert headings == ["How to use it", "What it is not for"]

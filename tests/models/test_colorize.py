@@ -35,7 +35,7 @@ def write_model(folder, trained: Cue):
     return folder
 
 
-def test_hints_of_ones_own_are_taken_as_they_are(tmp_path):
+def test_hints_are_used_unchanged(tmp_path):
     files.write(tmp_path / "cue.png", png.encode_png(picture(1, 16, 8)))
     model = write_model(tmp_path / "model", Cue(method="points"))
     fitted = colorize.load_colorizer(model, {"cue": tmp_path / "cue.png"}).fitted(16, 32)

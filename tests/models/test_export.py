@@ -1,4 +1,4 @@
-"""An exported model gives the pictures that it gives here, of any size, and equal models give equal bytes."""
+"""An exported model gives the same pictures as in Python, of any size; equal models give equal bytes."""
 
 import json
 import sys
@@ -41,8 +41,8 @@ def write_model(folder, name):
     for parameter in generator.parameters() if name in ("pix2pix", "nerk") else ():
         parameter.data *= 1.5
     private = asdict(Train(vgg="/home/ann/vgg.pth", start="/home/ann/model"))
-    told = {"parameters": {}, "columns": {}, "train": private}
-    save_model(folder, generator.state_dict(), asdict(MODELS[name]) | told, "")
+    metadata = {"parameters": {}, "columns": {}, "train": private}
+    save_model(folder, generator.state_dict(), asdict(MODELS[name]) | metadata, "")
     return folder
 
 
@@ -97,7 +97,7 @@ def ran(session, given):
 
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("shape", SHAPES)
-def test_pictures_are_those_of_the_model_at_any_size_and_batch(exported, name, shape):
+def test_pictures_equal_those_of_the_model_at_any_size_and_batch(exported, name, shape):
     generator, config, _, session = exported(name)
     given = pictures(config, *shape)
     expected = painted(generator, config, given)
@@ -108,7 +108,7 @@ def test_pictures_are_those_of_the_model_at_any_size_and_batch(exported, name, s
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_a_picture_of_one_pixel_is_one(exported, name):
+def test_a_picture_may_have_one_pixel(exported, name):
     generator, config, _, session = exported(name)
     given = pictures(config, 1, 1, 1)
     np.testing.assert_allclose(ran(session, given), painted(generator, config, given), atol=1e-3)
@@ -124,7 +124,7 @@ def test_a_reference_may_have_another_size(exported, name):
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_the_file_is_whole_valid_and_names_what_it_takes(exported, name):
+def test_the_file_is_complete_and_valid_and_names_its_inputs(exported, name):
     _, config, data, _ = exported(name)
     proto = onnx.load_from_string(data)
     onnx.checker.check_model(proto, full_check=True)
@@ -146,7 +146,7 @@ def shape_of(value):
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_the_metadata_tells_the_system_and_its_config(exported, name):
+def test_the_metadata_holds_the_system_and_its_config(exported, name):
     _, config, data, _ = exported(name)
     facts = {entry.key: entry.value for entry in onnx.load_from_string(data).metadata_props}
     assert list(facts) == ["system", "multiple", "sides", "config"]
@@ -182,7 +182,7 @@ def test_a_missing_model_is_named_and_nothing_written(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_model_that_no_file_holds_is_refused(folder, monkeypatch):
+def test_a_model_too_large_for_a_file_is_refused(folder, monkeypatch):
     monkeypatch.setattr(export, "MAX_ONNX_BYTES", 1000)
     with pytest.raises(Halt, match="too large for one ONNX file of 2 GB"):
         export.export_onnx(folder)

@@ -1,4 +1,4 @@
-"""A colorizer takes pictures of any size, whole or in tiles that fade into one another."""
+"""A colorizer takes pictures of any size, whole or in tiles that fade into each other."""
 
 from dataclasses import asdict
 from itertools import pairwise
@@ -57,7 +57,7 @@ def test_a_picture_of_any_size_keeps_its_size(generator, shape):
     assert result.dtype == np.uint8
 
 
-def test_a_size_that_fits_is_colored_by_the_plain_network(generator):
+def test_a_size_that_needs_no_padding_is_colored_by_the_plain_network(generator):
     images = given(32, 48)
     with torch.inference_mode():
         plain = generator(*(to_tensor(image)[None] for image in images.values()))[0]
@@ -95,7 +95,7 @@ def test_every_system_colors_a_picture_in_tiles(name):
 
 
 @pytest.mark.parametrize("shape", [(64, 65), (33, 200), (200, 33), (150, 170)])
-def test_in_tiles_a_network_that_looks_at_single_pixels_makes_the_very_same_picture(shape):
+def test_tiles_change_nothing_for_a_network_that_sees_single_pixels(shape):
     whole, tiled = (colorize_picture(Local(), CONFIG, given(*shape), tile=tile) for tile in (0, 64))
     assert whole.std() > 10
     np.testing.assert_allclose(tiled.astype(int), whole, atol=1)

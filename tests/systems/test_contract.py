@@ -1,118 +1,225 @@
-"""The networks: the published sizes, the reach that was described, and losses worked out by hand."""
-
-import math
+"""The contract of every system with training and with use."""
 
 import pytest
 import torch
+from learning import build, learn, painted, random_batch
+from safetensors.torch import load, save
 
 from pipeline.params import Model, Train
-from pipeline.systems import Networks, system
-from pipeline.systems.layers import SMALL, Doubling
+from pipeline.systems import SYSTEMS, Networks, System, system
+from pipeline.systems.layers import count_parameters
 
-PIX2PIX = system("pix2pix")
+pytestmark = pytest.mark.usefixtures("one_thread")
 
-TINY = Model(width=4, depth=4)
-
-
-def images(*channels: int, side: int = 32) -> list[torch.Tensor]:
-    """Make random images of one batch of two."""
-    torch.manual_seed(0)
-    return [torch.rand(2, c, side, side) * 2 - 1 for c in channels]
-
-
-@pytest.fixture(scope="module")
-def full():
-    """Build pix2pix at its full size, in use."""
-    return [network.eval() for network in PIX2PIX.networks(Model())]
-
-
-def test_the_discriminator_gives_30_by_30_logits_and_each_sees_70_pixels(full):
-    image = torch.rand(1, 7, 256, 256, requires_grad=True)
-    logits = full[1](image)
-    assert logits.shape == (1, 1, 30, 30)
-    logits[0, 0, 15, 15].backward()
-    for axis in ((0, 1, 2), (0, 1, 3)):
-        assert image.grad.abs().sum(axis).nonzero().numel() == 70
-
-
-def test_weights_begin_small_and_normal(full):
-    weights = full[0].down[5][1][0].weight
-    assert weights.mean().item() == pytest.approx(0, abs=1e-4)
-    assert weights.std().item() == pytest.approx(0.02, rel=0.01)
-
-
-def test_every_pixel_of_a_small_generator_depends_on_every_other_and_on_the_cue():
-    sketch, cue = (image.requires_grad_() for image in images(1, 3, side=16))
-    generator = PIX2PIX.networks(Model(width=16, depth=4))[0].eval()
-    generator(sketch, cue)[0, 0, 8, 8].backward()
-    assert (sketch.grad[0] != 0).all()
-    assert (cue.grad[0] != 0).all()
-    assert not sketch.grad[1].any()
-
-
-def test_only_the_first_three_doublings_drop_out():
-    def drops(depth: int) -> list[bool]:
-        generator = PIX2PIX.networks(Model(width=1, depth=depth))[0]
-        return [any(isinstance(layer, torch.nn.Dropout) for layer in block) for block in generator.up]
-
-    assert drops(8) == [True] * 3 + [False] * 5
-    assert drops(3) == [True, True, False]
-
-
-def test_a_batch_of_one_can_be_trained_on_down_to_a_single_pixel():
-    sketch, cue = (image[:1] for image in images(1, 3, side=16))
-    made = PIX2PIX.networks(TINY)[0].train()(sketch, cue)
-    assert made.isfinite().all()
-    assert made.std() > 0
+MODELS = {
+    "pix2pix": Model("pix2pix", 4, 4),
+    "nerk": Model("nerk", 4),
+    "liu": Model("liu", 4),
+    "finetune": Model("liu", 4, variant="finetune"),
+    "scft": Model("scft", 2),
+    "mask": Model("mask", 4),
+}
+MIXING = ("pix2pix",)  # through BatchNorm, in training
+SIZES = {  # the published ones, in millions of parameters
+    "pix2pix": (54.41, 2.77),
+    "nerk": (13.58, 18.88),
+    "finetune": (78.2, 1.19),
+    "scft": (82.1, 2.77),
+    "mask": (7.84, 16.76),
+}
+LR = {"pix2pix": 2e-4, "nerk": 1e-4, "liu": 1e-4, "finetune": 1e-3, "scft": 1e-4, "mask": 1e-4}
+OPTIMIZERS = {  # the rates in units of the generator's, and the betas
+    "pix2pix": ((1, 1), ((0.5, 0.999), (0.5, 0.999))),
+    "nerk": ((1, 4), ((0.5, 0.99), (0.0, 0.99))),
+    "liu": ((1, 1), ((0.9, 0.999), (0.9, 0.999))),
+    "finetune": ((1, 1), ((0.9, 0.999), (0.9, 0.999))),
+    "scft": ((1, 2), ((0.5, 0.999), (0.5, 0.999))),
+    "mask": ((1, 1), ((0.5, 0.999), (0.5, 0.999))),
+}
+LOSSES = {  # the shapes of the terms for two pictures of 64 x 64
+    "pix2pix": {
+        "adversarial": (2, 1, 6, 6),
+        "l1": (2, 3, 64, 64),
+        **dict.fromkeys(("real", "fake"), (2, 1, 6, 6)),
+    },
+    "nerk": {
+        "adversarial": (2, 1, 2, 2),
+        "l1": (2, 3, 64, 64),
+        "consistency": (2, 64, 4, 4),
+        **dict.fromkeys(("real", "fake"), (2, 1, 2, 2)),
+    },
+    "liu": dict.fromkeys(("adversarial", "pixel", "real", "fake", "penalty"), (2,)),
+    "finetune": dict.fromkeys(("adversarial", "pixel", "real", "fake", "penalty"), (2,)),
+    "scft": {
+        "adversarial": (2, 1, 6, 6),
+        "l1": (2, 3, 64, 64),
+        "triplet": (2, 16),
+        **dict.fromkeys(("real", "fake"), (2, 1, 6, 6)),
+    },
+    "mask": {"squared": (2, 2, 64, 64), **dict.fromkeys(("adversarial", "real", "fake"), (2, 1, 1, 1))},
+}
 
 
-@pytest.mark.parametrize("sides", [(1, 1), (5, 3), (8, 8), (8, 9)])
-@pytest.mark.parametrize("bias", [True, False])
-def test_a_map_of_any_size_is_doubled_as_the_library_does_it(sides, bias):
-    torch.manual_seed(0)
-    layer = Doubling(6, 4, bias).double()
-    image = torch.randn(2, 6, *sides, dtype=torch.float64, requires_grad=True)
-    expected = torch.nn.functional.conv_transpose2d(image, layer.weight, layer.bias, stride=2, padding=1)
-    slope, given = torch.randn_like(expected), [image, *layer.parameters()]
-    made = layer(image)
-    torch.testing.assert_close(made, expected)
-    for ours, theirs in zip(
-        *(torch.autograd.grad(each, given, slope) for each in (made, expected)), strict=True
+@pytest.fixture(params=MODELS)
+def name(request) -> str:
+    """Name each system, and the variant of liu."""
+    return request.param
+
+
+@pytest.fixture
+def model(name) -> Model:
+    """Give the parameters of a small model."""
+    return MODELS[name]
+
+
+@pytest.fixture
+def colorizer(model) -> System:
+    """Give its system."""
+    return system(model.system)
+
+
+@pytest.fixture
+def networks(model) -> Networks:
+    """Build both networks, always with the same weights."""
+    return build(model)
+
+
+def test_the_systems_are_those_that_can_be_chosen():
+    assert set(SYSTEMS) == set(Model.__dataclass_fields__["system"].metadata["names"])
+    with pytest.raises(KeyError):
+        system("layers")
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_the_networks_have_the_published_size(name):
+    """A width of zero stands for the published one."""
+    found = system(MODELS[name].system).networks(Model(MODELS[name].system, variant=MODELS[name].variant))
+    assert [count_parameters(network) / 1e6 for network in found] == pytest.approx(SIZES[name], rel=0.005)
+
+
+@pytest.mark.parametrize(("height", "width"), [(32, 32), (64, 96)])
+@torch.inference_mode()
+def test_the_picture_has_the_size_of_the_sketch(model, colorizer, networks, height, width):
+    assert height % colorizer.multiple(model) == width % colorizer.multiple(model) == 0
+    batch = {each: values[..., :height, :width] for each, values in random_batch(96, 1).items()}
+    shown = colorizer.picture(networks.generator.eval()(*colorizer.inputs(batch)), batch)
+    assert shown.shape == (1, 3, height, width)
+    assert shown.abs().max() <= 1
+    assert colorizer.target(batch).shape == shown.shape
+
+
+@torch.inference_mode()
+def test_the_picture_depends_on_every_input(colorizer, networks):
+    batch = random_batch()
+    generator, given = networks.generator.eval(), colorizer.inputs(batch)
+    first = colorizer.picture(generator(*given), batch)
+    for changed in ((-given[0], given[1]), (given[0], 1 - given[1])):
+        assert not torch.equal(colorizer.picture(generator(*changed), batch), first)
+
+
+@torch.inference_mode()
+def test_the_generator_does_not_mix_a_batch(name, colorizer, networks):
+    """In use none does, and without BatchNorm not even while it learns."""
+    batch = random_batch()
+    alone = {each: values[:1] for each, values in batch.items()}
+    generator = networks.generator.train(name not in MIXING)
+    both, one = (colorizer.picture(generator(*colorizer.inputs(each)), each) for each in (batch, alone))
+    torch.testing.assert_close(both[:1], one, rtol=0, atol=1e-5)
+
+
+def test_losses_are_maps_by_which_a_sample_can_be_found(name, colorizer, networks):
+    batch = random_batch(64)
+    output = networks.generator(*colorizer.inputs(batch))
+    terms = colorizer.generator_loss(networks, batch, output, Train(), None)
+    terms |= colorizer.discriminator_loss(networks.discriminator, batch, output)
+    assert {each: tuple(term.shape) for each, term in terms.items()} == LOSSES[name]
+
+
+def test_gradients_reach_every_weight_and_only_of_the_network_that_learns(name, colorizer, networks):
+    generator, discriminator = networks
+    batch = random_batch(64)
+    output = generator(*colorizer.inputs(batch))
+    terms = colorizer.discriminator_loss(discriminator, batch, output)
+    sum(term.mean() for term in terms.values()).backward()
+    assert all(parameter.grad is None for parameter in generator.parameters())
+    assert all(parameter.grad is not None for parameter in discriminator.parameters())
+    if name not in ("liu", "finetune"):  # whose hinge losses of real and fake cancel for the last bias
+        assert all(parameter.grad.any() for parameter in discriminator.parameters())
+    discriminator.requires_grad_(False)
+    terms = colorizer.generator_loss(networks, batch, output, Train(), None)
+    sum(term.mean() for term in terms.values()).backward()
+    silent = [each for each, p in generator.named_parameters() if p.grad is None or not p.grad.any()]
+    assert silent == []
+
+
+def test_the_optimizers_are_the_published_ones(name, model, colorizer, networks):
+    assert colorizer.learning_rate(model) == LR[name]
+    rates, betas = OPTIMIZERS[name]
+    for network, optimizer, rate, beta in zip(
+        networks, colorizer.optimizers(networks, 0.25), rates, betas, strict=True
     ):
-        torch.testing.assert_close(ours, theirs)
+        (group,) = optimizer.param_groups
+        assert (group["lr"], group["betas"]) == (0.25 * rate, beta)
+        assert group["weight_decay"] == (1e-5 if name == "nerk" else 0)
+        assert list(map(id, group["params"])) == list(map(id, network.parameters()))
+    assert colorizer.clip == (1.0 if name == "nerk" else 0.0)
 
 
-def test_only_small_maps_in_training_are_doubled_by_a_product(monkeypatch):
-    called = []
-    monkeypatch.setattr(torch.nn.ConvTranspose2d, "forward", lambda layer, x: called.append(x.shape[3]))
-    layer = Doubling(1, 1, bias=False)
-    layer(torch.zeros(1, 1, 1, SMALL))
-    assert not called
-    layer(torch.zeros(1, 1, 1, SMALL + 1))
-    layer.eval()(torch.zeros(1, 1, 1, 1))
-    assert called == [SMALL + 1, 1]
+@torch.inference_mode()
+def test_a_saved_and_loaded_generator_gives_equal_pictures(model, colorizer, networks):
+    batch = random_batch()
+    torch.manual_seed(9)
+    other = colorizer.networks(model).generator
+    colorizer.load(other, load(save(networks.generator.state_dict())))
+    one, same = (
+        colorizer.picture(each.eval()(*colorizer.inputs(batch)), batch)
+        for each in (networks.generator, other)
+    )
+    assert torch.equal(one, same)
 
 
-def test_losses_equal_those_worked_out_by_hand():
-    batch = {
-        "sketch": torch.zeros(1, 1, 2, 2),
-        "cue": torch.zeros(1, 3, 2, 2),
-        "color": torch.ones(1, 3, 2, 2),
-    }
-    fake = torch.full((1, 3, 2, 2), 0.25)
-
-    def judge(sketch, cue, image):
-        return torch.where(image.mean() > 0.5, 2.0, -1.0).reshape(1, 1, 1, 1)
-
-    terms = PIX2PIX.generator_loss(Networks(None, judge), batch, fake, Train(l1=10.0), None)
-    assert terms["adversarial"].item() == pytest.approx(math.log(1 + math.exp(1)))
-    assert terms["l1"].mean().item() == pytest.approx(10 * 0.75)
-    terms = PIX2PIX.discriminator_loss(judge, batch, fake)
-    assert terms["real"].item() == pytest.approx(math.log(1 + math.exp(-2)) / 2)
-    assert terms["fake"].item() == pytest.approx(math.log(1 + math.exp(-1)) / 2)
+@torch.no_grad()
+def test_it_compiles_whole_and_computes_in_bfloat16(name, colorizer, networks):
+    batch = random_batch()
+    generator, discriminator = networks
+    exact = colorizer.picture(generator.eval()(*colorizer.inputs(batch)), batch)
+    compiled = torch.compile(generator, backend="eager", fullgraph=True)
+    with torch.autocast("cpu", torch.bfloat16):
+        output = compiled(*colorizer.inputs(batch))
+        terms = colorizer.generator_loss(Networks(compiled, discriminator), batch, output, Train(), None)
+    tolerance = 0.1 if name in ("liu", "finetune") else 0.06
+    torch.testing.assert_close(colorizer.picture(output, batch).float(), exact, rtol=0, atol=tolerance)
+    assert all(term.isfinite().all() for term in terms.values())
 
 
-def test_torch_and_torchvision_are_a_pair_that_imports_together():
-    import torchvision
+def test_both_networks_learn_in_bfloat16(colorizer, networks):
+    batch = random_batch()
+    with torch.autocast("cpu", torch.bfloat16):
+        output = networks.generator(*colorizer.inputs(batch))
+        terms = colorizer.generator_loss(networks, batch, output, Train(), None)
+        terms |= colorizer.discriminator_loss(networks.discriminator, batch, output)
+    loss = sum(term.float().mean() for term in terms.values())
+    loss.backward()
+    assert loss.isfinite()
 
-    assert torchvision.ops.nms(torch.tensor([[0.0, 0.0, 1.0, 1.0]]), torch.ones(1), 0.5).tolist() == [0]
+
+def test_blank_pictures_have_finite_gradients(name, colorizer, networks):
+    batch = {each: torch.zeros_like(values) for each, values in random_batch(32, 1).items()}
+    batch |= {each: torch.ones_like(batch[each]) for each in ("sketch", "target", "color")}
+    output = networks.generator(*colorizer.inputs(batch))
+    terms = colorizer.generator_loss(networks, batch, output, Train(), None)
+    terms |= colorizer.discriminator_loss(networks.discriminator, batch, output)
+    sum(term.mean() for term in terms.values()).backward()
+    for network in networks:
+        assert all(parameter.grad.isfinite().all() for parameter in network.parameters())
+
+
+def test_a_few_steps_bring_the_picture_closer(model):
+    psnr = learn(model, painted(), 20, 3e-3).psnr
+    assert psnr[-1] > psnr[0] + 1
+
+
+@pytest.mark.slow
+def test_one_picture_is_learned_by_heart_by_finetune():
+    """The others are, in the tests of training."""
+    assert learn(Model("liu", 8, variant="finetune"), painted(), 450, 5e-3).psnr[-1] > 30

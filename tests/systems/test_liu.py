@@ -7,7 +7,7 @@ from learning import random_batch
 from pipeline.errors import Halt
 from pipeline.params import Model, Train
 from pipeline.systems import Networks, liu, system
-from pipeline.systems.layers import count_parameters, r1
+from pipeline.systems.layers import count_parameters
 
 LIU = system("liu")
 
@@ -21,7 +21,7 @@ def build(variant: str = "main", width: int = 4):
     return LIU.networks(Model(width=width, variant=variant))
 
 
-def test_main_has_the_published_size_and_a_linear_layer_for_each_norm_beside():
+def test_main_has_the_published_size_plus_a_linear_layer_for_each_norm():
     """The published 63.5 M know no such layers: there two numbers of the code style all channels alike."""
     generator, discriminator = LIU.networks(Model("liu"))
     assert count_parameters(generator) - count_parameters(generator.extractor.styles) == pytest.approx(
@@ -40,7 +40,7 @@ def test_pictures_are_given_at_four_scales_and_the_largest_is_shown(variant, sid
     output = build(variant)[0](*LIU.inputs(batch))
     assert [tuple(made.shape) for made in output] == [(1, 3, side // s, side // s) for s in SIDES]
     assert all(made.abs().max() <= 1 for made in output)
-    assert LIU.shown(output, batch) is output[-1]
+    assert LIU.picture(output, batch) is output[-1]
 
 
 def test_a_picture_need_not_be_square_nor_the_reference_as_large():
@@ -143,30 +143,6 @@ def test_without_features_there_is_no_perceptual_loss():
     assert all(term.shape == (2,) for term in terms.values())
 
 
-def test_r1_is_the_squared_slope_of_each_image_and_can_be_descended():
-    torch.manual_seed(0)
-    weight = torch.randn(3, 4, 4, requires_grad=True)
-    images = torch.randn(2, 3, 4, 4, requires_grad=True)
-    logits = (images * weight).sum((1, 2, 3)) ** 2
-    penalty = r1(logits[:, None], images)
-    expected = 4 * logits * weight.square().sum()
-    torch.testing.assert_close(penalty, expected)
-    (slope,) = torch.autograd.grad(penalty.sum(), weight, retain_graph=True)
-    torch.testing.assert_close(slope, torch.autograd.grad(expected.sum(), weight)[0])
-
-
-def test_r1_of_patches_equals_finite_differences():
-    _, discriminator = build()
-    discriminator.double()
-    image = torch.rand(1, 3, 32, 32, dtype=torch.float64, requires_grad=True)
-    penalty = r1(discriminator(image), image)
-    direction = torch.autograd.grad(discriminator(image).mean(), image)[0]
-    step = 1e-4 * direction / direction.norm()
-    with torch.no_grad():
-        slope = (discriminator(image + step).mean() - discriminator(image - step).mean()) / 2e-4
-    assert penalty.item() == pytest.approx(slope.item() ** 2, rel=1e-2)
-
-
 def test_generator_and_discriminator_pull_in_opposite_directions():
     generator, discriminator = build()
     batch = random_batch()
@@ -191,7 +167,7 @@ def test_finetune_starts_from_all_that_main_has_and_a_fresh_fifth_block():
     torch.manual_seed(9)
     finetune, _ = LIU.networks(Model(width=4, variant="finetune"))
     fresh = finetune.extractor.blocks[4].first.weight.clone()
-    liu.adopt(finetune, main.state_dict())
+    liu.load_main(finetune, main.state_dict())
     theirs, mine = main.state_dict(), finetune.state_dict()
     assert {name for name in mine if name not in theirs} == {n for n in mine if "blocks.4." in n}
     assert {name.split(".")[1] for name in theirs if name not in mine} == {"code", "styles"}
@@ -204,5 +180,5 @@ def test_finetune_does_not_start_from_another_network_or_width():
     before = {name: tensor.clone() for name, tensor in finetune.state_dict().items()}
     for network in (build(width=8)[0], discriminator):
         with pytest.raises(Halt, match="no liu of the same width"):
-            liu.adopt(finetune, network.state_dict())
+            liu.load_main(finetune, network.state_dict())
     assert all(torch.equal(tensor, before[name]) for name, tensor in finetune.state_dict().items())

@@ -94,8 +94,8 @@ def test_a_composite_is_colored_in_the_mask_alone_and_its_complement_elsewhere()
     """Whatever the generator gives: half a picture under a mask, the other half under its complement."""
     batch = painted()
     output = torch.rand(10, 2, 32, 32) * 2 - 1
-    made = MASK.shown(batch["mask"] * output, batch)
-    full, gray = MASK.shown(output, batch), MASK.shown(torch.zeros_like(output), batch)
+    made = MASK.picture(batch["mask"] * output, batch)
+    full, gray = MASK.picture(output, batch), MASK.picture(torch.zeros_like(output), batch)
     inside = batch["mask"].bool().expand_as(made)
     assert torch.equal(made[inside], full[inside])
     assert torch.equal(made[~inside], gray[~inside])
@@ -109,13 +109,13 @@ def test_a_mask_of_zeros_asks_for_gray_and_is_composed_gray():
     gray, colors = mask.target_colors(batch)
     assert not colors.any()
     assert is_gray(mask.to_rgb(gray, colors))
-    assert is_gray(MASK.shown(batch["mask"] * torch.rand(10, 2, 32, 32), batch))
+    assert is_gray(MASK.picture(batch["mask"] * torch.rand(10, 2, 32, 32), batch))
 
 
 def test_the_true_colors_under_a_whole_mask_are_the_picture():
     batch = painted() | {"mask": torch.ones(10, 1, 32, 32)}
     _, colors = mask.target_colors(batch)
-    torch.testing.assert_close(MASK.shown(colors, batch), batch["color"], atol=1e-5, rtol=0)
+    torch.testing.assert_close(MASK.picture(colors, batch), batch["color"], atol=1e-5, rtol=0)
 
 
 def test_losses_equal_those_worked_out_by_hand():
@@ -145,7 +145,7 @@ def test_one_picture_is_learned_by_heart_and_the_masks_are_obeyed():
     with torch.no_grad():
         output = generator(*MASK.inputs(batch))
     gray, colors = mask.target_colors(batch)
-    difference = MASK.shown(output, batch) - mask.to_rgb(gray, colors)
+    difference = MASK.picture(output, batch) - mask.to_rgb(gray, colors)
     assert 10 * torch.log10(4 / difference.square().mean()) > 30
     outside = (1 - batch["mask"]) * output.abs()
     area = 2 * (1 - batch["mask"]).sum((1, 2, 3))

@@ -1,4 +1,4 @@
-"""nerk: an exemplar whose color arrives, and losses worked out by hand."""
+"""nerk: the color of the exemplar arrives, and losses worked out by hand."""
 
 import math
 
@@ -38,7 +38,7 @@ def test_the_discriminator_gives_8_by_8_logits_and_each_sees_156_pixels(tiny):
 def test_texture_and_structure_are_maps_of_a_sixteenth_of_the_side(tiny):
     made = tiny[0](noise(1, 1, 64, 96), noise(1, 3, 64, 96))
     assert made.texture.shape == made.structure.shape == (1, 16 * 4, 4, 6)
-    assert NERK.shown(made, {}) is made.picture
+    assert NERK.picture(made, {}) is made.picture
 
 
 @torch.inference_mode()

@@ -7,12 +7,11 @@ import pytest
 import torch
 from learning import flow_of, noise, random_batch
 from torch import nn
-from torch.nn.functional import interpolate, scaled_dot_product_attention
+from torch.nn.functional import interpolate
 
 from pipeline.operators import warp
 from pipeline.params import Model, Train
 from pipeline.systems import Networks, scft, system
-from pipeline.systems.layers import Attention, gram, tokens
 
 SCFT = system("scft")
 
@@ -55,70 +54,16 @@ def test_scores_compare_all_tokens_of_16_pixels(tiny):
     made = tiny[0](noise(1, 1, 48, 64), noise(1, 3, 48, 64))
     assert made.picture.shape == (1, 3, 48, 64)
     assert made.scores.shape == (1, 12, 12)
-    assert SCFT.shown(made, {}) is made.picture
+    assert SCFT.picture(made, {}) is made.picture
 
 
 @torch.inference_mode()
-def test_dark_is_as_far_as_light_for_the_last_convolution(tiny):
+def test_the_last_convolution_reaches_dark_as_well_as_light(tiny):
     for bias in (-2.0, 2.0):
         nn.init.zeros_(tiny[0].paint.weight)
         nn.init.constant_(tiny[0].paint.bias, bias)
         made = tiny[0](*SCFT.inputs(random_batch())).picture
         torch.testing.assert_close(made, torch.full_like(made, math.tanh(bias)))
-
-
-def test_a_token_is_the_channels_of_one_position():
-    maps = torch.arange(24.0).reshape(1, 2, 3, 4)
-    listed = tokens(maps)
-    assert listed.shape == (1, 12, 2)
-    assert listed[0, 4 * 1 + 2].tolist() == maps[0, :, 1, 2].tolist()
-
-
-@torch.inference_mode()
-def test_attention_is_the_scaled_dot_product_and_its_rows_sum_to_one():
-    torch.manual_seed(2)
-    attention, x, reference = Attention(6, 3), noise(2, 6, 3, 5), noise(2, 6, 4, 2)
-    carried, scores = attention(x, reference)
-    alpha = scores.softmax(dim=2)
-    torch.testing.assert_close(alpha.sum(dim=2), torch.ones(2, 15))
-    query, key, value = (
-        torch.einsum("oc,bchw->bhwo", layer.weight[:, :, 0, 0], maps).flatten(1, 2)
-        for layer, maps in ((attention.query, x), (attention.key, reference), (attention.value, reference))
-    )
-    expected = scaled_dot_product_attention(query, key, value)
-    torch.testing.assert_close(carried, expected.reshape(2, 3, 5, 6).permute(0, 3, 1, 2))
-    torch.testing.assert_close(scores, torch.einsum("bic,bjc->bij", query, key) / math.sqrt(3))
-
-
-@torch.inference_mode()
-def test_permuting_the_reference_permutes_the_columns_and_leaves_what_is_carried():
-    torch.manual_seed(2)
-    attention, x, reference = Attention(6, 6), noise(2, 6, 4, 4), noise(2, 6, 4, 4)
-    order = torch.randperm(16)
-    carried, scores = attention(x, reference)
-    same, permuted = attention(x, reference.flatten(2)[:, :, order].unflatten(2, (4, 4)))
-    torch.testing.assert_close(permuted.softmax(dim=2), scores.softmax(dim=2)[:, :, order])
-    torch.testing.assert_close(same, carried)
-    assert scores.softmax(dim=2).std(dim=2).min() > 1e-3
-
-
-@torch.inference_mode()
-def test_permuting_the_sketch_permutes_the_rows():
-    torch.manual_seed(2)
-    attention, x, reference = Attention(6, 6), noise(1, 6, 4, 4), noise(1, 6, 4, 4)
-    order = torch.randperm(16)
-    carried, scores = attention(x, reference)
-    moved, permuted = attention(x.flatten(2)[:, :, order].unflatten(2, (4, 4)), reference)
-    torch.testing.assert_close(permuted, scores[:, order])
-    torch.testing.assert_close(moved.flatten(2), carried.flatten(2)[:, :, order])
-
-
-def test_gram_multiplies_the_channels_of_each_image_by_itself():
-    maps = noise(2, 3, 4, 5)
-    expected = torch.einsum("bchw,bdhw->bcd", maps, maps) / (3 * 4 * 5)
-    torch.testing.assert_close(gram(maps), expected)
-    torch.testing.assert_close(gram(maps)[1:], gram(maps[1:]))
-    assert gram(torch.full((1, 2, 2, 2), 3.0)).tolist() == [[[4.5, 4.5], [4.5, 4.5]]]
 
 
 def test_tokens_that_were_not_moved_come_from_their_own_place():
@@ -137,7 +82,7 @@ def test_mirrored_tokens_come_from_the_other_side():
     assert scft.origins(flow_of(np.zeros((9, 2)), 64, flip=True))[0].reshape(4, 4)[1].tolist() == [7, 6, 5, 4]
 
 
-def test_the_positive_is_where_the_flow_says():
+def test_the_flow_gives_the_positive():
     """Each token has its own color; the pixel in the middle of a bent token tells where it came from."""
     side, parts = 256, 8
     levels = np.random.default_rng(0).permutation(256)[: parts * parts].astype(np.uint8)
@@ -220,7 +165,7 @@ def test_perceptual_and_style_losses_equal_those_worked_out_by_hand():
     assert terms["style"].requires_grad
 
 
-def test_the_triplet_alone_teaches_the_attention_where_things_are(tiny):
+def test_the_triplet_loss_alone_trains_the_attention_to_match(tiny):
     points = np.random.default_rng(5).uniform(-0.2, 0.2, (9, 2))
     batch = random_batch(64, 1) | {"flow": flow_of(points, 64)}
     at = batch["flow"] * 2 - 1

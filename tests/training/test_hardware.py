@@ -1,4 +1,4 @@
-"""Hardware: what is missing is named, and what fails to be fast goes on slowly."""
+"""Hardware: missing devices are named, and a run that cannot be compiled goes on without."""
 
 import subprocess
 import sys
@@ -22,23 +22,23 @@ def gpu(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: False)
 
 
-def test_more_gpus_than_there_are_are_refused(gpu):
+def test_too_many_gpus_are_refused(gpu):
     with pytest.raises(Halt, match="there are 1 GPUs, not 8: lower --devices"):
         launch_fabric(Hardware("cuda", devices=8), "32")
 
 
-def test_arithmetic_that_a_gpu_has_not_is_refused(gpu):
+def test_a_precision_that_the_gpu_lacks_is_refused(gpu):
     with pytest.raises(Halt, match=r"no bfloat16: set train\.precision to 32 or tf32"):
         launch_fabric(Hardware("cuda"), "bf16")
 
 
-def test_graphs_of_what_is_not_compiled_for_a_gpu_are_refused(gpu):
+def test_graphs_without_compilation_for_a_gpu_are_refused(gpu):
     for hardware in (Hardware(graphs=True), Hardware("cuda", compile=False, graphs=True)):
         with pytest.raises(Halt, match="--graphs replays what is compiled for a GPU"):
             launch_fabric(hardware, "32")
 
 
-def test_a_run_starts_without_what_only_evaluation_needs():
+def test_a_run_starts_without_the_libraries_of_evaluation():
     code = (
         "import sys; from pipeline.training.hardware import CPU, launch_fabric; launch_fabric(CPU, '32');"
         "print(*{'torchmetrics', 'torchvision', 'scipy'} & {*sys.modules})"
@@ -48,7 +48,7 @@ def test_a_run_starts_without_what_only_evaluation_needs():
     assert subprocess.run(command, cwd=home, capture_output=True, text=True, check=True).stdout == "\n"
 
 
-def test_processes_that_were_started_for_another_number_are_refused(monkeypatch):
+def test_another_number_of_processes_than_asked_for_is_refused(monkeypatch):
     for name, value in {"TORCHELASTIC_RUN_ID": "run", "WORLD_SIZE": "4"}.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(Halt, match="torchrun started 4 processes, but --devices times --nodes is 2"):
@@ -68,7 +68,7 @@ def compilers(monkeypatch, compile):
     return calls
 
 
-def test_a_network_that_cannot_be_compiled_goes_on_without_and_says_so_once(monkeypatch):
+def test_a_network_that_cannot_be_compiled_trains_without_and_says_so_once(monkeypatch):
     def fails(*given):
         raise BackendCompilerFailed("inductor", FileNotFoundError("g++"), None)
 
@@ -92,7 +92,7 @@ def test_an_error_of_the_network_itself_is_not_taken_for_one_of_the_compiler(mon
     assert said == []
 
 
-def test_only_training_is_compiled_and_graphs_are_replayed_where_asked_for(monkeypatch):
+def test_only_training_is_compiled_and_graphs_are_replayed_on_request(monkeypatch):
     network, runs = nn.Linear(2, 2), []
     calls = compilers(monkeypatch, lambda plain: lambda *given: runs.append(1) or plain(*given))
     compile_network(network, Hardware(graphs=True), print)
@@ -110,7 +110,7 @@ def test_only_training_is_compiled_and_graphs_are_replayed_where_asked_for(monke
         RuntimeError("DefaultCPUAllocator: can't allocate memory"),
     ],
 )
-def test_where_memory_ends_a_sentence_says_what_to_turn_down(error):
+def test_out_of_memory_halts_with_advice(error):
     sentence = r"64 samples per update in 2 part\(s\): raise accumulate, lower batch"
     with pytest.raises(Halt, match=sentence), halt_on_full_memory(Train(batch=64, accumulate=2)):
         raise error

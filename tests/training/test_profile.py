@@ -1,4 +1,4 @@
-"""Trials: a profile that accounts for a step, and the largest batch that fits."""
+"""A profile that accounts for a step, and the largest batch that fits."""
 
 import json
 
@@ -49,11 +49,11 @@ def test_the_largest_size_is_found_to_a_sixteenth(room):
     assert len(tried) < 25
 
 
-def test_where_nothing_fits_the_largest_size_is_none():
+def test_the_largest_size_is_0_if_nothing_fits():
     assert profile.search_size(lambda size: False) == 0
 
 
-def test_a_size_fits_if_an_update_does_and_what_failed_leaves_nothing(tmp_path, monkeypatch):
+def test_a_size_fits_if_an_update_does_and_a_failed_one_leaves_no_gradients(tmp_path, monkeypatch):
     monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", lambda: None)
     learner = assemble(MODEL, TRAIN, launch_fabric(CPU, "32"), CPU, print)
     pairs = open_training_split(packed(tmp_path), MODEL, TRAIN)
@@ -73,6 +73,6 @@ def test_a_size_fits_if_an_update_does_and_what_failed_leaves_nothing(tmp_path, 
     assert all(each.grad is None for network in learner.plain for each in network.parameters())
 
 
-def test_a_cpu_cannot_tell_what_fits(tmp_path):
+def test_a_cpu_cannot_find_the_largest_batch(tmp_path):
     with pytest.raises(Halt, match="--fit needs a GPU"):
         profile.largest_batch(packed(tmp_path), MODEL, TRAIN, hardware=Hardware("cpu"))

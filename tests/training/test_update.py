@@ -1,4 +1,4 @@
-"""One update: what it costs may be chosen, what it computes may not."""
+"""One update: its cost may be chosen, its result may not."""
 
 import copy
 
@@ -55,7 +55,7 @@ class Watch(TorchDispatchMode):
 
 
 @pytest.mark.parametrize("name", SYSTEMS)
-def test_no_value_is_asked_for_in_an_update(data, name):
+def test_an_update_never_waits_for_the_gpu(data, name):
     train = Train(vgg="none", ema=0.9, clip=1.0)
     made, given = learner(name, train), batch(data, name)
     with Watch():
@@ -80,14 +80,14 @@ def test_a_batch_in_parts_gives_the_update_of_the_whole(data, name):
             assert (one - other).norm() < 1e-3 * other.norm()
 
 
-def test_a_part_is_colored_twice_alike_and_norms_count_it_once(data):
+def test_a_part_is_colored_twice_to_equal_pictures_and_norms_count_it_once(data):
     train = Train(vgg="none", accumulate=2)
     made, seen = learner("pix2pix", train), []
     made.plain[0].register_forward_hook(lambda module, given, output: seen.append(output.detach().clone()))
     update_networks(made, equal_parts(batch(data, "pix2pix"), 2), [3, 4])
-    first, second, again, anew = seen
-    assert torch.equal(first, again)
-    assert torch.equal(second, anew)
+    first, second, first_again, second_again = seen
+    assert torch.equal(first, first_again)
+    assert torch.equal(second, second_again)
     assert not torch.equal(first, second)
     once_each = learner("pix2pix", train)
     torch.manual_seed(3)
@@ -101,7 +101,7 @@ def test_a_part_is_colored_twice_alike_and_norms_count_it_once(data):
 
 
 @pytest.mark.parametrize("name", SYSTEMS)
-def test_what_is_computed_again_has_equal_bits(data, name):
+def test_recomputing_gives_equal_bits(data, name):
     given = batch(data, name)
     kept, again = (learner(name, Train(vgg="none"), Hardware(recompute=on)) for on in (False, True))
     for seed in range(2):
@@ -134,7 +134,7 @@ class Saved:
 
 
 @pytest.mark.parametrize("name", SYSTEMS)
-def test_less_is_kept_of_what_is_computed_again(data, name):
+def test_recomputing_keeps_less_for_backward(data, name):
     colorizer, given = system(name), batch(data, name)
     network, _ = colorizer.networks(Model(system=name, width=4, depth=4))
     saved = []
@@ -148,7 +148,7 @@ def test_less_is_kept_of_what_is_computed_again(data, name):
     assert saved[1] < 0.7 * saved[0]
 
 
-def test_norms_do_not_notice_what_runs_unnoticed():
+def test_frozen_statistics_of_a_norm_do_not_change():
     norm = nn.BatchNorm2d(2)
     before = norm.running_mean.clone()
     with frozen_statistics(norm):
