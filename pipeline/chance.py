@@ -1,4 +1,4 @@
-"""Random choices that depend on names alone: never on order, time, or what else is drawn."""
+"""Random choices that depend on a seed and on names only: not on order, time, or other draws."""
 
 import hashlib
 
@@ -6,12 +6,12 @@ import numpy as np
 
 
 def generator(seed: int, *names: str) -> np.random.Generator:
-    """Make a generator of random numbers from a seed and names (stage, key, variant)."""
+    """Return a generator of random numbers for a seed and names (stage, key, variant)."""
     return np.random.Generator(np.random.PCG64(digest(seed, *names)))
 
 
 def fraction(seed: int, *names: str) -> float:
-    """Draw one number from [0, 1)."""
+    """Draw a uniform number from [0, 1)."""
     return digest(seed, *names) / 2**128
 
 

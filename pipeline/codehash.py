@@ -1,6 +1,6 @@
-"""The code and the libraries that decide a result, found by reading imports.
+"""Hashes of the code that decides a result, found by reading imports, and versions of its libraries.
 
-They are part of the fingerprints of the memo and of checkpoints, and `prep code` lists them for DVC.
+They are part of the fingerprints of steps and checkpoints, and `prep code` lists the files for DVC.
 """
 
 import ast
@@ -11,8 +11,8 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
-OWN = ("pipeline", "stages")  # packages
-UNTRACKED = (  # these decide no byte of a result
+OWN_PACKAGES = ("pipeline", "stages")
+UNTRACKED = (  # modules that decide no byte of a result
     "pipeline",
     "pipeline.errors",
     "pipeline.fields",
@@ -42,48 +42,50 @@ LIBRARIES = {  # a release of one of these may change a pixel: import name, dist
 def source_files(module: str) -> tuple[Path, ...]:
     """List the files of `module` and of all our modules that it imports, sorted.
 
-    Imports inside functions count. A module imported by its name, with `import_module`, does not: the caller
-    adds it where it decides a result. Parameter classes do not count either: their values are tracked, and a
-    new field would otherwise redo everything that does not know it. A text file with the name of its module,
-    such as a template, belongs to that module.
+    Imports inside functions count. A module that is imported with `import_module` does not: the caller names
+    it too if it decides a result. Parameter classes do not count either: their values are tracked, and a new
+    field would otherwise redo every stage. A Markdown file with the name of a module belongs to that module.
+    Raise ValueError if there is no such module.
     """
-    found, waiting = {}, [module]
+    found: dict[str, Path] = {}
+    waiting = [module]
     while waiting:
         name = waiting.pop()
         if name not in found and name not in UNTRACKED:
-            found[name] = find_source(name)
-            waiting += imported_modules(found[name])
+            if (path := find_source(name)) is None:
+                raise ValueError(f"module must be one that can be imported, got {name!r}")
+            found[name] = path
+            waiting += imported_modules(path)
     texts = [path.with_suffix(".md") for path in found.values()]
     return tuple(sorted([*found.values(), *filter(Path.is_file, texts)]))
 
 
 def code_hashes(*modules: str) -> list[str]:
-    """Hash the files that `modules` are made of."""
-    return [hash_code(path) for path in files(*modules)]
+    """Return the hashes of all files of `modules`."""
+    return [hash_code(path) for path in files_of(*modules)]
 
 
 def listing(*modules: str) -> str:
-    """List the files that `modules` are made of, a line each: its hash, and its path below the packages."""
-    root = find_source("pipeline").parent.parent
-    return "".join(
-        f"{hash_code(path)[:16]}  {path.relative_to(root).as_posix()}\n" for path in files(*modules)
-    )
+    """List all files of `modules`, one on a line: its hash, and its path relative to the packages."""
+    root = Path(__file__).parent.parent
+    paths = files_of(*modules)
+    return "".join(f"{hash_code(path)[:16]}  {path.relative_to(root).as_posix()}\n" for path in paths)
 
 
-def files(*modules: str) -> list[Path]:
-    """List the files that `modules` are made of, sorted."""
+def files_of(*modules: str) -> list[Path]:
+    """List the files of `modules` and of all our modules that they import, sorted."""
     return sorted({path for module in modules for path in source_files(module)})
 
 
 def library_versions(*modules: str) -> list[str]:
     """List those of LIBRARIES that the files of `modules` import, each with its version."""
-    paths = (path for path in files(*modules) if path.suffix == ".py")
+    paths = (path for path in files_of(*modules) if path.suffix == ".py")
     names = {name.partition(".")[0] for path in paths for name in imported_names(path)}
     return [f"{name} {version(LIBRARIES[name])}" for name in sorted(names & LIBRARIES.keys())]
 
 
 def hash_code(path: Path) -> str:
-    """Hash a file; of Python code the syntax tree, without comments and docstrings."""
+    """Hash a file. Of Python code, hash the syntax tree without comments and docstrings."""
     data = path.read_bytes()
     if path.suffix == ".py":
         data = repr(syntax_outline(ast.parse(data))).encode()
@@ -93,7 +95,7 @@ def hash_code(path: Path) -> str:
 def syntax_outline(node: object) -> object:
     """Turn a syntax tree into nested lists, without docstrings, positions and empty fields.
 
-    `ast.dump` differs between versions of Python, and these lists do not.
+    Unlike the output of `ast.dump`, they do not differ between versions of Python.
     """
     if isinstance(node, list):
         return [syntax_outline(each) for each in node]
@@ -108,11 +110,12 @@ def syntax_outline(node: object) -> object:
 
 def imported_modules(path: Path) -> list[str]:
     """List our modules that one file imports."""
-    return [name for name in imported_names(path) if name.partition(".")[0] in OWN and find_source(name)]
+    names = (name for name in imported_names(path) if name.partition(".")[0] in OWN_PACKAGES)
+    return [*filter(find_source, names)]
 
 
 def imported_names(path: Path) -> Iterator[str]:
-    """Yield every name that one file imports when it runs, with dots; some may be names within modules."""
+    """Yield the dotted names that one file imports when it runs: of modules, and of objects in modules."""
     waiting: list[ast.AST] = [ast.parse(path.read_bytes())]
     while waiting:
         node = waiting.pop()
@@ -129,9 +132,11 @@ def imported_names(path: Path) -> Iterator[str]:
 
 @cache
 def find_source(name: str) -> Path | None:
-    """Find the file of a module without running any, as some import torch, which takes seconds; or None."""
+    """Return the file of a module; None if there is none. Import no module, since some import torch."""
     package, *inner = name.split(".")
     spec = find_spec(package)
+    if spec is None or spec.origin is None:
+        return None
     if not inner:
         return Path(spec.origin)
     roots = [Path(root, *inner) for root in spec.submodule_search_locations or ()]

@@ -1,13 +1,25 @@
-"""The exceptions that more than one room raises or catches."""
+"""The exceptions that several rooms raise or catch, and the tree of all exceptions of the project.
+
+    Exception
+    ├── Halt                             something outside the program stops a command
+    │   └── web.ratelimit.SiteUnavailable    a site does not answer, or refuses all requests
+    ├── BadImage                         a picture cannot be used
+    ├── sources.checks.FileRejected      the file of a post cannot be fetched, or is not the right one
+    │   └── sources.checks.FileDamaged       it is incomplete, but may be complete the next time
+    ├── web.client.SearchCanceled        a search takes the database of a site too long
+    └── booru.search.ApiError            the loopback site answers with an error
+
+A parameter out of its bounds is a ValueError, which the command line turns into a usage error. Any other
+exception is a bug.
+"""
 
 
 class Halt(Exception):
-    """Say in one sentence what in the world stopped a stage, and what to do next.
+    """Something outside the program stops a command: a sentence says what happened and what to do next.
 
-    A parameter out of its bounds is a `ValueError`, a picture that cannot be used is an `BadImage`,
-    anything else that goes wrong is a bug. Only the command line catches this one, and exits with code 1.
+    Only the command line catches it. It prints the sentence and exits with code 1.
     """
 
 
 class BadImage(Exception):
-    """Give the reason why a picture cannot be used; reasons are few and fixed, they are keys of a metric."""
+    """A picture cannot be used, for one of a few fixed reasons, which are keys of metrics."""

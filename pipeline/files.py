@@ -1,8 +1,8 @@
-"""Files that are either whole or not there, in a folder or behind a URL.
+"""Files that are either complete or absent, in a folder or behind a URL.
 
-A path is a `pathlib.Path`, or for a URL a `upath.UPath`, which has the same methods. The two differ here
-alone: an object appears when its upload is complete, so that it needs no other name before; and a request
-takes so long that one reads ahead, and asks for all sizes at once.
+A path is a `pathlib.Path`, or for a URL a `upath.UPath`, which has the same methods. Only this module treats
+them differently: an object of a store appears when its upload is complete, so it needs no temporary name; and
+requests are slow, so we read ahead and ask for all sizes at once.
 """
 
 import io
@@ -23,29 +23,20 @@ from pipeline.errors import Halt
 if TYPE_CHECKING:  # of the extra `urls`
     from upath import UPath
 
-READ_AHEAD = 1 << 23  # bytes to read at once from elsewhere
-CONNECTION_ERRORS = (  # what drivers raise when a connection fails, by module; other failures are an OSError
+READ_AHEAD = 1 << 23  # bytes of a remote file to read at once
+CONNECTION_ERRORS = (  # of drivers, by module, when a connection fails; other failures are an OSError
     ("botocore.exceptions", "ConnectionError"),
     ("botocore.exceptions", "HTTPClientError"),
     ("aiohttp", "ClientError"),
 )
-OBJECT_STORES = (
-    "s3",
-    "s3a",
-    "gs",
-    "gcs",
-    "az",
-    "abfs",
-    "abfss",
-)  # they remember listings, which others outdate
-
+OBJECT_STORES = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss")  # their drivers cache listings
 PICTURE_SUFFIXES = ("png", "jpg", "jpeg", "webp", "gif", "bmp", "avif", "tif", "tiff")
 
 
 def to_path(text: str) -> Path:
-    """Turn a path, or a URL that fsspec knows, into what the library takes.
+    """Turn a path, or a URL that fsspec knows, into a path object.
 
-    Who asks, and where, fsspec reads from its own settings. Raise Halt if a URL cannot be used.
+    fsspec reads credentials and endpoints from its own settings. Raise Halt if a URL cannot be used.
     """
     if "://" not in text:
         return Path(text)
@@ -59,14 +50,14 @@ def to_path(text: str) -> Path:
         path.exists()
     except ImportError as error:
         raise Halt(f"{text} needs a package ({error}): install inkwash[urls], or the one it names") from error
-    except Exception as error:  # whatever a driver of fsspec may raise; there is no code of ours in there
+    except Exception as error:  # drivers of fsspec raise anything, and no code of ours runs here
         raise Halt(f"{text} cannot be reached ({error}): check the URL, and fsspec's settings") from error
     return Path(path) if isinstance(path, os.PathLike) else path
 
 
 @contextmanager
 def halt_on_disconnect(*given: object) -> Iterator[None]:
-    """Raise Halt if a connection to one of the URLs among the arguments given fails meanwhile."""
+    """Raise Halt if a connection to one of the URLs in `given` fails in the body."""
     try:
         yield
     except broken_connections() as error:
@@ -77,34 +68,34 @@ def halt_on_disconnect(*given: object) -> Iterator[None]:
 
 
 def broken_connections() -> tuple[type[Exception], ...]:
-    """List the classes of BROKEN; a driver that was not imported cannot have failed."""
+    """Return the classes of CONNECTION_ERRORS; a driver that was not imported cannot have failed."""
     loaded = ((sys.modules.get(module), name) for module, name in CONNECTION_ERRORS)
     return tuple(getattr(module, name) for module, name in loaded if module)
 
 
 def is_remote(path: "Path | UPath") -> TypeGuard["UPath"]:
-    """Tell a URL from a path of this machine."""
+    """Return whether a path is a URL."""
     return not isinstance(path, Path)
 
 
 def open_for_reading(path: Path, ahead: int = READ_AHEAD) -> BinaryIO:
-    """Open a file to read many pieces of it; from elsewhere, `ahead` bytes come with each."""
+    """Open a file for many small reads; of a remote file, `ahead` bytes are read at once."""
     return path.open("rb", buffering=ahead) if is_remote(path) else path.open("rb")
 
 
 def read_lines(path: Path, start: int = 0) -> Iterator[bytes]:
-    """Yield the lines of a file from a place on, and read little more than those that are taken."""
-    with (
-        io.BufferedReader(cast(Any, path.open("rb", buffering=1 << 18)))
-        if is_remote(path)
-        else path.open("rb") as file
-    ):
+    """Yield the lines of a file from the offset `start` on; read little more than the lines consumed."""
+    if is_remote(path):
+        file: BinaryIO = io.BufferedReader(cast(Any, path.open("rb", buffering=1 << 18)))
+    else:
+        file = path.open("rb")
+    with file:
         file.seek(start)
         yield from file
 
 
 def list_sizes(folder: Path) -> dict[str, int]:
-    """Tell the size of each file in a folder by name, in bytes."""
+    """Return the size of each file in a folder by name, in bytes."""
     if not is_remote(folder):
         return {path.name: path.stat().st_size for path in folder.iterdir() if path.is_file()}
     listed = folder.fs.ls(folder.path, detail=True)
@@ -112,7 +103,7 @@ def list_sizes(folder: Path) -> dict[str, int]:
 
 
 def list_files(folder: Path) -> list[Path]:
-    """List the files in a folder and in those below it, sorted by their folders and names."""
+    """List the files in a folder and its subfolders, sorted by folders and names."""
     if is_remote(folder):
         found = (name.removeprefix(folder.path).strip("/").split("/") for name in folder.fs.find(folder.path))
     else:
@@ -122,9 +113,9 @@ def list_files(folder: Path) -> list[Path]:
 
 @contextmanager
 def open_atomic(path: Path, sync: bool = True) -> Iterator[BinaryIO]:
-    """Open a file that takes its name only once all of it is written.
+    """Open a file for writing that gets its name only when it is complete.
 
-    An exception, a kill or a full disk leaves whatever bore the name before; with `sync` a power cut too.
+    An exception, a kill or a full disk leaves the old file; with `sync` a power cut does so too.
     """
     if is_remote(path):
         with TemporaryDirectory(prefix="prep-") as folder:
@@ -146,21 +137,23 @@ def open_atomic(path: Path, sync: bool = True) -> Iterator[BinaryIO]:
 
 
 def remove_partials(folder: Path, name: str = "") -> None:
-    """Remove what kills left half-made of a file, or of all files of a folder; nobody may write them now."""
-    half_made = re.compile(rf"\.{re.escape(name) or '.+'}\.[0-9a-f]+\.part")
-    for path in () if is_remote(folder) else folder.iterdir():
-        if half_made.fullmatch(path.name):
+    """Remove the partial files that kills left of `name`, or of all files; no process may be writing them."""
+    if is_remote(folder):
+        return
+    partial = re.compile(rf"\.{re.escape(name) or '.+'}\.[0-9a-f]+\.part")
+    for path in folder.iterdir():
+        if partial.fullmatch(path.name):
             path.unlink()
 
 
 def write(path: Path, data: bytes, sync: bool = True) -> None:
-    """Write `data` to `path`, whole or not at all."""
+    """Write `data` to `path`, completely or not at all."""
     with open_atomic(path, sync) as file:
         file.write(data)
 
 
 def upload(source: Path, path: "UPath") -> None:
-    """Copy a finished file to a URL. Raise Halt if its bucket does not exist."""
+    """Copy a complete file to a URL. Raise Halt if its bucket does not exist."""
     try:
         path.fs.put_file(str(source), path.path)
     except FileNotFoundError as error:
@@ -168,21 +161,21 @@ def upload(source: Path, path: "UPath") -> None:
 
 
 def dumps(value: Any) -> bytes:
-    """Encode a value as JSON whose bytes depend on the value alone."""
+    """Encode a value as JSON; equal values give equal bytes. Raise ValueError for NaN and infinity."""
     return json.dumps(
         value, ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False
     ).encode()
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write a value as indented JSON, for people and for `git diff`; only one process at a time may."""
+    """Write a value as indented JSON, for people and for `git diff`; no two processes at a time."""
     text = json.dumps(value, ensure_ascii=False, indent=2, sort_keys=True, allow_nan=False)
     write(path, f"{text}\n".encode())
     remove_partials(path.parent, path.name)
 
 
 def link_or_copy(source: Path, path: Path) -> None:
-    """Give a finished file a second name, or a copy where the file system has no links."""
+    """Link a complete file to `path`, or copy it if the file system has no links."""
     if is_remote(path):
         upload(source, path)
         return
@@ -195,7 +188,7 @@ def link_or_copy(source: Path, path: Path) -> None:
 
 
 def remove_folder(folder: Path) -> None:
-    """Remove a folder and all that is in it."""
+    """Remove a folder and everything in it."""
     if is_remote(folder):
         folder.fs.rm(folder.path, recursive=True)
     else:

@@ -1,4 +1,4 @@
-"""Markdown and YAML from words and numbers; text from outside can never become markup."""
+"""Markdown and YAML in which text from outside never becomes markup."""
 
 import io
 import re

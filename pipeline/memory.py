@@ -1,4 +1,4 @@
-"""Threads and memory of a process that works beside others."""
+"""Threads and memory of a worker process."""
 
 import ctypes
 import sys
@@ -8,7 +8,7 @@ MALLOC_OPTIONS = {-1: 1 << 28, -3: 1 << 25}  # M_TRIM_THRESHOLD and M_MMAP_THRES
 
 
 def prepare_process() -> None:
-    """Let this process compute pictures in one thread, as others work beside it, and hold its memory."""
+    """Compute pictures in one thread, since other processes use the other cores, and keep freed memory."""
     import cv2
 
     cv2.setNumThreads(1)
@@ -16,9 +16,9 @@ def prepare_process() -> None:
 
 
 def keep_freed_memory() -> None:
-    """Let this process keep up to 256 MB that it frees, where malloc is that of glibc.
+    """Keep up to 256 MB of freed memory in this process, if malloc is that of glibc.
 
-    To get the arrays of every picture anew from the system, page by page, takes as long as to draw it.
+    Returning this memory and asking for it again costs as much time as the drawing itself.
     """
     if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
         for setting, value in MALLOC_OPTIONS.items():

@@ -1,8 +1,8 @@
-"""How a long run reports its progress."""
+"""The callback by which a long run reports its progress."""
 
 from collections.abc import Callable
 
-Tick = Callable[[int, int], None]  # takes how many are done, and of how many
+Tick = Callable[[int, int], None]  # called with the numbers of units done and of all units
 
 
 def quiet(done: int, total: int) -> None:

@@ -1,7 +1,6 @@
-"""The weights of trained networks in files: .safetensors, or a state dict that torch saved as .pth.
+"""Files of network weights: .safetensors, or a state dict that torch saved as .pth.
 
-A file is read as tensors alone: no code in it runs. torch is imported only where tensors are made, since it
-takes seconds.
+Only tensors are read from a file: no code in it runs. Functions import torch, since that takes seconds.
 """
 
 import hashlib
@@ -19,7 +18,7 @@ from pipeline.errors import Halt
 if TYPE_CHECKING:
     from torch import Tensor
 
-WEIGHT_ERRORS = (  # what reading a damaged file, or loading the weights of another network, raises
+WEIGHT_ERRORS = (  # of a damaged file, and of the weights of another network
     SafetensorError,
     UnpicklingError,
     RuntimeError,
@@ -36,8 +35,8 @@ def read_weights(
 ) -> bytes:
     """Read a file of weights.
 
-    Raise Halt, with a name for the file and with advice, if there is none; and if it has another SHA-256
-    than the one that is given.
+    Raise Halt with `advice` if there is no file, which the message calls `name`, or if `sha256` is given and
+    differs from that of the file.
     """
     try:
         data = Path(file).read_bytes()
@@ -49,9 +48,9 @@ def read_weights(
 
 
 def parse_weights(data: bytes, file: str | Path) -> dict[str, "Tensor"]:
-    """Return the tensors by name in the bytes of a file; its suffix tells the format.
+    """Return the tensors in the bytes of a file by name; the suffix of `file` gives the format.
 
-    Raise one of UNUSABLE if the bytes hold anything else.
+    Raise one of WEIGHT_ERRORS if the bytes are anything else.
     """
     import torch
     from safetensors.torch import load
@@ -66,7 +65,7 @@ def parse_weights(data: bytes, file: str | Path) -> dict[str, "Tensor"]:
 
 @contextmanager
 def halt_on_misfit(name: str, network: str, advice: str) -> Iterator[None]:
-    """Raise Halt, with advice, if the body cannot read the weights of a network or load them into it."""
+    """Raise Halt with `advice` if the body cannot parse the weights or load them into the network."""
     try:
         yield
     except WEIGHT_ERRORS as error:

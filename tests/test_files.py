@@ -1,11 +1,11 @@
-"""A file is whole or not there."""
+"""A file is complete or absent."""
 
 import pytest
 
 from pipeline import files
 
 
-def test_a_failure_while_writing_leaves_the_old_content_and_nothing_else(tmp_path):
+def test_a_failed_write_leaves_the_old_content_and_no_other_file(tmp_path):
     path = tmp_path / "a" / "file"
     files.write(path, b"old")
     with pytest.raises(TypeError), files.open_atomic(path) as file:
@@ -14,7 +14,7 @@ def test_a_failure_while_writing_leaves_the_old_content_and_nothing_else(tmp_pat
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_a_file_has_no_name_before_it_is_whole(tmp_path):
+def test_a_file_has_no_name_before_it_is_complete(tmp_path):
     path = tmp_path / "file"
     with files.open_atomic(path) as file:
         file.write(b"half")
@@ -22,16 +22,16 @@ def test_a_file_has_no_name_before_it_is_whole(tmp_path):
     assert path.read_bytes() == b"half"
 
 
-def test_json_bytes_depend_on_the_value_alone():
+def test_equal_values_give_equal_json():
     assert files.dumps({"b": 1, "a": "é"}) == files.dumps({"a": "é", "b": 1}) == '{"a":"é","b":1}'.encode()
 
 
-def test_numbers_that_json_does_not_know_are_refused():
+def test_numbers_outside_json_are_refused():
     with pytest.raises(ValueError, match="JSON"):
         files.dumps(float("nan"))
 
 
-def test_a_link_is_the_file_under_a_second_name_and_replaces_what_was_there(tmp_path):
+def test_a_link_replaces_an_existing_file(tmp_path):
     files.write(tmp_path / "a", b"a")
     files.write(tmp_path / "b", b"b")
     files.link_or_copy(tmp_path / "a", tmp_path / "b")

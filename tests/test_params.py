@@ -1,4 +1,4 @@
-"""Parameters are checked at the door, each by one rule said in words."""
+"""Parameter classes refuse bad values by name, rule and value."""
 
 import dataclasses
 import re
@@ -67,7 +67,7 @@ SIGMA = "a number from 0.1 to 100, or a range LOW..HIGH"
         ("sha256", "beef", "64 digits of 0-9 and a-f"),
     ],
 )
-def test_a_sketch_that_makes_no_sense_is_refused_by_name_rule_and_value(name, value, rule):
+def test_a_bad_sketch_is_refused_by_name_rule_and_value(name, value, rule):
     with pytest.raises(ValueError, match=f"^{name} must be {re.escape(rule)}, got {re.escape(repr(value))}$"):
         Sketch(**{name: value})
 
@@ -88,7 +88,7 @@ def test_a_learned_sketch_needs_weights():
         Sketch(method="learned")
 
 
-def test_a_bound_is_allowed_itself_and_an_integer_serves_as_a_number():
+def test_bounds_are_inclusive_and_an_integer_is_a_number():
     assert Clean(complexity=100, gray=0.0).complexity == 100
 
 
@@ -131,11 +131,11 @@ def test_a_section_cannot_be_changed():
         ("ratio", 0.5, "a number from 1 to 1000"),
     ],
 )
-def test_a_search_that_makes_no_sense_is_refused_by_name_rule_and_value(name, value, rule):
+def test_a_bad_search_is_refused_by_name_rule_and_value(name, value, rule):
     with pytest.raises(ValueError, match=f"^{name} must be {rule}, got {value!r}$"):
         Search(**{name: value})
 
 
-def test_what_a_search_says_in_words_may_be_empty_one_or_several():
+def test_lists_of_a_search_may_be_empty_or_have_one_or_several_items():
     assert Search(rating="e,g", types="png", since="", until="2024-02-29", forget="").forget == ""
     assert Search(forget="5  artist:o'hara artist:a:b\n7").forget.split()[-1] == "7"
