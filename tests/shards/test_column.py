@@ -3,12 +3,21 @@
 from pathlib import Path
 
 import pytest
-from made import make_column, some_samples
+from made import make_column, picture, some_samples
 
 from pipeline import files
 from pipeline.errors import Halt
+from pipeline.images import png
 from pipeline.shards import loose
-from pipeline.shards.column import check_destination, list_shards, seal_column, unseal, write_shard
+from pipeline.shards.column import (
+    INDEX,
+    check_destination,
+    find_sample,
+    list_shards,
+    seal_column,
+    unseal,
+    write_shard,
+)
 
 
 def test_what_is_written_is_read_again(tmp_path):
@@ -81,3 +90,24 @@ def test_growing_a_column_leaves_its_full_shards_as_they_were(tmp_path):
     few = make_column(tmp_path / "few", [f"{n:09d}" for n in range(6)])
     more = make_column(tmp_path / "more", [f"{n:09d}" for n in range(8)])
     assert [s.sha256 for s in list_shards(few)] == [s.sha256 for s in list_shards(more)][:2]
+
+
+def test_a_sample_is_found_by_its_key_and_no_other_is_read(column):
+    for path in column.glob("*.tar"):
+        if path.name != "000001.tar":
+            path.write_bytes(bytes(path.stat().st_size))
+    shard, row = find_sample(column, "000000005")
+    [sample] = shard.read([row])
+    assert (shard.name, sample.key) == ("000001.tar", "000000005")
+    assert sample.picture == png.encode_png(picture(5))
+    assert find_sample(column, "00000000") is None
+    assert find_sample(column, "key") is None
+
+
+def test_every_member_is_where_the_index_says(column):
+    for line in (column / INDEX).read_text().splitlines()[1:]:
+        key, shard, offset, _, members = line.split("\t")
+        suffix, size = members.split()[0].split("=")
+        start = int(offset) + 512
+        member = (column / shard).read_bytes()[start : start + int(size)]
+        assert (suffix, member) == ("png", png.encode_png(picture(int(key))))

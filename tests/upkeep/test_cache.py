@@ -14,7 +14,7 @@ from pipeline.run.memo import MEMO_TABLE
 from pipeline.run.step import Step
 from pipeline.upkeep.cache import collect_garbage
 
-WAYS = {
+STEPS = {
     number: Step(sketch.make_sketch, Sketch(blocksize=number), report=("complexity",))
     for number in (7, 9, 11)
 }
@@ -28,22 +28,22 @@ def size(folder):
 
 @pytest.fixture
 def cache(tmp_path):
-    """Fill a cache by three steps, used at different times: first 9, then 11, then 7."""
+    """Fill a cache by three steps, last used at different times: 9 first, then 11, then 7."""
     column = make_column(tmp_path / "column", KEYS)
     known = set()
     for age, number in ((3, 9), (2, 11), (1, 7)):
-        process(WAYS[number], column, tmp_path / "out", cache=tmp_path / "cache")
+        process(STEPS[number], column, tmp_path / "out", cache=tmp_path / "cache")
         for path in set((tmp_path / "cache").rglob("*.*")) - known:
             known.add(path)
             os.utime(path, (time.time() - 1000 * age,) * 2)
     return tmp_path / "cache"
 
 
-def made_again(tmp_path, cache, monkeypatch, number):
-    """Count the samples that a step makes because the cache does not have them."""
+def count_recomputed(tmp_path, cache, monkeypatch, number):
+    """Count the samples that a step computes because the cache does not have them."""
     calls, call = [], Step.__call__
     monkeypatch.setattr(Step, "__call__", lambda *given: calls.append(1) or call(*given))
-    process(WAYS[number], tmp_path / "column", tmp_path / "out", cache=cache)
+    process(STEPS[number], tmp_path / "column", tmp_path / "out", cache=cache)
     monkeypatch.undo()
     return len(calls)
 
@@ -55,15 +55,15 @@ def test_the_least_recently_used_goes_first(cache, tmp_path, monkeypatch):
     assert freed.bytes == before - size(cache)
     collect_garbage(cache, before // 2)
     assert size(cache) <= before // 2
-    last, middle, first = [made_again(tmp_path, cache, monkeypatch, number) for number in (7, 11, 9)]
+    last, middle, first = [count_recomputed(tmp_path, cache, monkeypatch, number) for number in (7, 11, 9)]
     assert (last, first) == (0, 8)
     assert 0 < middle < 8
 
 
 def test_an_entry_that_is_used_again_stays(cache, tmp_path, monkeypatch):
-    process(WAYS[9], tmp_path / "column", tmp_path / "out", cache=cache)
+    process(STEPS[9], tmp_path / "column", tmp_path / "out", cache=cache)
     collect_garbage(cache, size(cache) // 2)
-    assert made_again(tmp_path, cache, monkeypatch, 9) == 0
+    assert count_recomputed(tmp_path, cache, monkeypatch, 9) == 0
 
 
 def test_a_cache_within_its_limit_keeps_everything(cache):

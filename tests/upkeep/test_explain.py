@@ -21,8 +21,8 @@ from pipeline.upkeep.explain import explain_sample
 LIMITS = Clean(side=64, smallest=64, blur=9.0, complexity=100.0)
 
 
-def small(number):
-    """Paint a picture; the third is too small, the fourth is broken, the fifth is that of the first."""
+def original(number):
+    """Paint a picture; the third is too small, the fourth is broken, the fifth equals the first."""
     if number == 4:
         return b"broken"
     return png.encode_png(picture(1 if number == 5 else number, 32 if number == 3 else 64))
@@ -30,16 +30,16 @@ def small(number):
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    """Write what the stages leave behind for five posts, and a sixth that could not be fetched."""
+    """Write the files of all stages for five posts, and a sixth that could not be fetched."""
     data = tmp_path_factory.mktemp("project") / "data"
     keys = [f"{number:09d}" for number in range(1, 6)]
     write_posts(data / "posts.jsonl", ({"id": n, "rating": "g", "score": n} for n in range(1, 7)))
-    made = [
-        Sample(key, {"png": small(int(key)), "json": files.dumps({"family": key, "md5": f"md5-{key}"})})
+    samples = [
+        Sample(key, {"png": original(int(key)), "json": files.dumps({"family": key, "md5": f"md5-{key}"})})
         for key in keys
     ]
-    original = column.write_shard(data / "original" / "000000.tar", made)
-    column.seal_column(data / "original", [original], 6, {"gone": 1})
+    shard = column.write_shard(data / "original" / "000000.tar", samples)
+    column.seal_column(data / "original", [shard], 6, {"gone": 1})
     write_ledger(data / "fetch.tsv", [("000000006", "gone", "404")], "reason", "detail")
     step = Step(
         clean.make_color, clean.PixelParams.of(LIMITS), carry=True, report=clean.reported_scores(LIMITS)
@@ -52,40 +52,40 @@ def data(tmp_path_factory):
     return data
 
 
-def outcomes(data, number, limits=LIMITS):
-    """Return what became of a sample, by stage."""
-    return {each.stage: each for each in explain_sample(f"{number:09d}", data, limits)}
+def decisions(data, number, limits=LIMITS):
+    """Return the decisions about a sample, by stage."""
+    return {decision.stage: decision for decision in explain_sample(f"{number:09d}", data, limits)}
 
 
 def test_a_sample_that_was_kept_is_followed_to_its_split(data):
-    told = outcomes(data, 1)
-    assert {each.outcome for each in told.values()} == {"taken"}
-    assert list(told) == ["search", "fetch", "clean", "cue", "pack"]
-    assert "md5-000000001" in told["fetch"].why
-    assert "train-000000.tar" in told["pack"].why
-    assert "split train" in told["pack"].why
+    decided = decisions(data, 1)
+    assert {decision.outcome for decision in decided.values()} == {"taken"}
+    assert list(decided) == ["search", "fetch", "clean", "cue", "pack"]
+    assert "md5-000000001" in decided["fetch"].why
+    assert "train-000000.tar" in decided["pack"].why
+    assert "split train" in decided["pack"].why
 
 
 def test_every_rule_is_shown_with_value_and_limit(data):
-    rules = outcomes(data, 1)["clean"].rules
+    rules = decisions(data, 1)["clean"].rules
     assert len(rules) == len(limits.RULES)
     assert rules[0].split() == ["too", "small", "64", ">=", "64", "fine"]
-    strict = outcomes(data, 1, Clean(smallest=65))["clean"].rules
+    strict = decisions(data, 1, Clean(smallest=65))["clean"].rules
     assert strict[0].split() == ["too", "small", "64", ">=", "65", "rejected"]
 
 
 def test_a_reject_is_shown_with_its_numbers_too(data):
-    decision = outcomes(data, 3)["clean"]
+    decision = decisions(data, 3)["clean"]
     assert (decision.outcome, decision.why) == ("rejected", "too small")
     assert [rule for rule in decision.rules if rule.endswith("rejected")] == [decision.rules[0]]
-    assert "pack" not in outcomes(data, 3)
+    assert "pack" not in decisions(data, 3)
 
 
 def test_a_reject_without_numbers_is_shown_with_its_reason_alone(data):
-    assert (outcomes(data, 4)["clean"].why, outcomes(data, 4)["clean"].rules) == ("cannot decode", ())
-    assert outcomes(data, 5)["clean"].why == "duplicate"
-    assert outcomes(data, 6)["fetch"].why == "gone: 404"
-    assert list(outcomes(data, 6)) == ["search", "fetch"]
+    assert (decisions(data, 4)["clean"].why, decisions(data, 4)["clean"].rules) == ("cannot decode", ())
+    assert decisions(data, 5)["clean"].why == "duplicate"
+    assert decisions(data, 6)["fetch"].why == "gone: 404"
+    assert list(decisions(data, 6)) == ["search", "fetch"]
 
 
 def test_an_unknown_key_is_refused(data):

@@ -1,4 +1,4 @@
-"""A forgotten post leaves no trace in a project, its neighbors lose no byte, and it never comes back."""
+"""A forgotten post leaves no trace in a project, its neighbors lose no byte, and no search takes it again."""
 
 import hashlib
 import json
@@ -31,7 +31,7 @@ ARTISTS = {2: "red_fox", 3: "blue_owl red_fox", 5: "blue_owl red_fox", 7: "red_f
 POSTS = {n: ARTISTS.get(n, f"hand_{n}") for n in range(1, 13)}
 GRAY = (4, 5)  # rejected by the color column
 GONE = (11, 12)  # rejected by the column of originals
-UNLISTED = 3  # in the columns still, though no post lists it any more
+UNLISTED = 3  # still in the columns, but no longer in the file of posts
 PARAMS = """# what to take
 search:
   host: sample        # a site
@@ -51,34 +51,35 @@ def md5(number):
     return hashlib.md5(original(number)).hexdigest()
 
 
-def facts(number):
+def metadata_of(number):
     return {"id": number, "family": number, "artist": POSTS[number], "md5": md5(number)}
 
 
-def lay(folder, numbers, rejects, reason):
+def write_column(folder, numbers, rejects, reason):
     """Write and seal a column, two posts a shard, with its ledger."""
-    kept = [n for n in numbers if n not in rejects]
-    listed = []
+    shards = []
     for start in range(1, numbers[-1], 2):
-        inside = (Sample(f"{n:09d}", {"png": original(n), "json": files.dumps(facts(n))}) for n in kept
-                  if start <= n < start + 2)  # fmt: skip
-        listed.append(write_shard(folder / f"{start // 2:06d}.tar", inside))
+        kept = [n for n in (start, start + 1) if n not in rejects]
+        samples = [
+            Sample(f"{n:09d}", {"png": original(n), "json": files.dumps(metadata_of(n))}) for n in kept
+        ]
+        shards.append(write_shard(folder / f"{start // 2:06d}.tar", samples))
     rows = "".join(f"{n:09d}\t{reason}\n" for n in rejects)
     files.write(folder / LEDGER, f"key\treason\n{rows}".encode())
-    seal_column(folder, listed, len(numbers), {reason: len(rejects)} if rejects else {})
+    seal_column(folder, shards, len(numbers), {reason: len(rejects)} if rejects else {})
 
 
 @pytest.fixture
 def project(tmp_path, monkeypatch):
-    """Work in a project of twelve posts, with all its columns, the packed dataset and the cache."""
+    """Enter a project of twelve posts, with all its columns, the packed dataset and the cache."""
     monkeypatch.chdir(tmp_path)
     for name in ("PREP_CACHE", "PREP_WORKERS"):
         monkeypatch.delenv(name, raising=False)
     Path("params.yaml").write_text(PARAMS)
     lines = [{"id": n, "md5": md5(n), "tag_string_artist": POSTS[n]} for n in POSTS if n != UNLISTED]
     files.write(Path("data/posts.jsonl"), b"".join(files.dumps(line) + b"\n" for line in lines))
-    lay(Path("data/original"), range(1, 13), GONE, "gone")
-    lay(Path("data/color"), range(1, 11), GRAY, "gray")
+    write_column(Path("data/original"), range(1, 13), GONE, "gone")
+    write_column(Path("data/color"), range(1, 11), GRAY, "gray")
     steps = {
         "cue": Step(cue.make_cue, Cue()),
         "sketch/b7": Step(sketch.make_sketch, Sketch(), report=("complexity",)),
@@ -101,28 +102,28 @@ PLACES = {"params": Path("params.yaml"), "posts": Path("data/posts.jsonl")}
 PLACES |= {"data": Path("data"), "cache": Path(".prep")}
 
 
-def go(*names):
+def forget_names(*names):
     return forget.forget_posts(names, **PLACES)
 
 
 def state():
-    """Return the bytes and the time of every file of the project."""
-    return {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in everything()}
+    """Return the bytes and the modification time of every file of the project."""
+    return {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in all_files()}
 
 
-def everything():
+def all_files():
     return sorted(path for path in Path().rglob("*") if path.is_file())
 
 
 def traces(*numbers):
-    """List the files that still hold a post's key, md5 or picture, in their name or inside."""
+    """List the files that still have a post's key, MD5 or picture, in their name or inside."""
     words = [rf"(?<!\d){n:09d}(?!\d)|{md5(n)}".encode() + b"|" + re.escape(original(n)) for n in numbers]
-    found = re.compile(b"|".join(words))
-    return [path for path in everything() if found.search(bytes(path) + b"\n" + path.read_bytes())]
+    pattern = re.compile(b"|".join(words))
+    return [path for path in all_files() if pattern.search(bytes(path) + b"\n" + path.read_bytes())]
 
 
 def contents():
-    """Return every sample of every column, by column and shard and key, as any reader sees it."""
+    """Return every sample of every column, by column, shard and key, as any reader sees it."""
     return {
         (column, shard.name, sample.key): sample.members
         for column in COLUMNS
@@ -133,16 +134,16 @@ def contents():
 
 def test_no_trace_of_a_forgotten_post_is_left(project):
     assert len(traces(2)) == 16
-    removed = go("2")
+    removed = forget_names("2")
     assert traces(2) == []
     assert removed == {PLACES["posts"]: 1, PLACES["cache"]: 5} | dict.fromkeys(COLUMNS, 1)
     assert not [*Path().rglob("*.forget*")]
 
 
 def test_an_artist_removes_every_post_with_that_word_listed_or_not(project):
-    go("artist:red_fox")
+    forget_names("artist:red_fox")
     assert traces(2, 3, 5, 11) == []
-    assert not [path for path in everything() if b"red_fox" in path.read_bytes().replace(b"red_foxes", b"")
+    assert not [path for path in all_files() if b"red_fox" in path.read_bytes().replace(b"red_foxes", b"")
                 and path != PLACES["params"]]  # fmt: skip
     assert [post["id"] for post in read_posts(PLACES["posts"])] == [1, 4, 6, 7, 8, 9, 10, 12]
     assert {key for _, _, key in contents()} == {f"{n:09d}" for n in (1, 4, 6, 7, 8, 9, 10)}
@@ -150,7 +151,7 @@ def test_an_artist_removes_every_post_with_that_word_listed_or_not(project):
 
 def test_the_neighbors_of_a_forgotten_post_lose_no_byte(project):
     before, lines = contents(), PLACES["posts"].read_bytes().splitlines()
-    go("1", "artist:blue_owl")
+    forget_names("1", "artist:blue_owl")
     assert contents() == {place: data for place, data in before.items() if int(place[2]) not in (1, 3, 5)}
     assert PLACES["posts"].read_bytes().splitlines() == [
         line for n, line in enumerate(lines) if n not in (0, 3, 9)
@@ -159,7 +160,7 @@ def test_the_neighbors_of_a_forgotten_post_lose_no_byte(project):
 
 def test_only_files_that_hold_a_forgotten_post_are_written(project):
     before = state()
-    go("8")
+    forget_names("8")
     changed = {path for path, entry in state().items() if before.get(path) != entry}
     shards = {Path(column, "000003.tar") for column in COLUMNS if column.name != "pairs"}
     [pair] = [path for path in changed if path.parent == Path("data/pairs") and path.suffix == ".tar"]
@@ -171,7 +172,7 @@ def test_only_files_that_hold_a_forgotten_post_are_written(project):
 
 
 def test_columns_stay_aligned_even_when_a_shard_is_emptied(project):
-    go("1", "2")
+    forget_names("1", "2")
     shard = list_shards(Path("data/cue"))[0]
     assert (shard.name, len(shard), list(shard)) == ("000000.tar", 0, [])
     with tarfile.open(shard.path) as tar:
@@ -191,12 +192,12 @@ def seal_of(column):
 
 
 def test_the_counts_add_up_without_the_forgotten(project):
-    go("5", "6")
+    forget_names("5", "6")
     color, originals = seal_of("color"), seal_of("original")
     assert (color["taken"], color["written"], color["rejected"]) == (8, 7, {"gray": 1})
     assert (originals["taken"], originals["written"], originals["rejected"]) == (10, 8, {"gone": 2})
     assert Path("data/color/rejects.tsv").read_text() == "key\treason\n000000004\tgray\n"
-    go("4")
+    forget_names("4")
     assert seal_of("color")["rejected"] == {}
 
 
@@ -204,7 +205,7 @@ def test_a_ledger_beside_the_column_counts_too(project):
     Path("data/original/rejects.tsv").unlink()
     table = 'key\treason\tdetail\n000000011\tgone\t404\n000000012\tgone\t"a\tb"\n'
     Path("data/fetch.tsv").write_text(table)
-    go("11")
+    forget_names("11")
     assert Path("data/fetch.tsv").read_text() == table.replace("000000011\tgone\t404\n", "")
     assert (seal_of("original")["taken"], seal_of("original")["rejected"]) == (11, {"gone": 1})
     assert seal_of("pairs")["taken"] == 8
@@ -212,12 +213,12 @@ def test_a_ledger_beside_the_column_counts_too(project):
 
 def test_a_table_of_something_else_is_left_alone(project):
     Path("data/other.tsv").write_text("id\tn\n000000002\t1\n")
-    go("2")
+    forget_names("2")
     assert Path("data/other.tsv").read_text() == "id\tn\n000000002\t1\n"
 
 
 def test_the_search_never_takes_the_post_again(project):
-    go("artist:red_fox", "0009")
+    forget_names("artist:red_fox", "0009")
     from ruamel.yaml import YAML
 
     names = YAML(typ="safe").load(PLACES["params"])["search"]["forget"]
@@ -227,82 +228,16 @@ def test_the_search_never_takes_the_post_again(project):
     assert is_forgotten({"id": 1, "tag_string_artist": "blue_owl red_fox"}, set(names.split()))
 
 
-@pytest.mark.parametrize(
-    ("before", "after"),
-    [
-        (PARAMS, PARAMS.replace("  host", '  forget: "7 artist:o\'hara"\n  host')),
-        ("search:\n  forget: 5  # why\n  b: 1\n", 'search:\n  forget: "5 7 artist:o\'hara" # why\n  b: 1\n'),
-        ("search:\r\n  forget: ''\r\nb: 1\r\n", 'search:\r\n  forget: "7 artist:o\'hara"\r\nb: 1\r\n'),
-        ("search:\n  forget:  # a: b\n", 'search:\n  forget: "7 artist:o\'hara" # a: b\n'),
-        (
-            "search:\n  forget: >-\n    5\n    6\n  a: 1\n\nb: 1\n",
-            'search:\n  forget: "5 6 7 artist:o\'hara"\n  a: 1\n\nb: 1\n',
-        ),
-        ("é: 1\nsearch: {a: 1}\n", 'é: 1\nsearch: {forget: "7 artist:o\'hara", a: 1}\n'),
-    ],
-)
-def test_nothing_else_in_the_parameters_changes(tmp_path, before, after):
-    path = tmp_path / "params.yaml"
-    for _ in range(2):
-        files.write(path, before.encode())
-        forget.add_to_params(path, ["7", "artist:o'hara"])
-        assert path.read_bytes().decode() == after
-        before = after  # the second time there is nothing to add
-
-
-OTHERS = """# numbers
-others:
-  lr: 2.0e-3
-  steps: 1.0e+9      # as many
-  eps: 0.00040
-  beta: .5
-  seed: 0x1F
-  "on": yes
-
-  tags: 'it''s'   # quoted
-  words: "7,11,15"
-  long: WORDS
-  nothing:
-  more: [1, 2]
-  names:
-  - a
-# the end
-""".replace("WORDS", "word " * 100 + "word")
-
-
-def test_comments_numbers_quotes_and_long_lines_stay_byte_for_byte(tmp_path):
-    own = (Path(__file__).parent.parent.parent / "params.yaml").read_text()
-    path = tmp_path / "params.yaml"
-    for text in (own, PARAMS + OTHERS, OTHERS + PARAMS):
-        path.write_text(text)
-        forget.add_to_params(path, ["7"])
-        kept = [line for line in path.read_text().splitlines(True) if "  forget:" not in line]
-        assert kept == [line for line in text.splitlines(True) if "  forget:" not in line]
-
-
-@pytest.mark.parametrize(
-    "other", ["  a:   1\n", "  a: [1,2]\n", "  a: ~\n", "  a: 1\r\n", "  a:\n      b: 1\n", "---\n"]
-)
-def test_a_file_in_which_another_line_would_change_is_refused(tmp_path, other):
-    text = f"# mine\n{other}search:\n  forget: 5\n" if other == "---\n" else f"search:\n  forget: 5\n{other}"
-    path = tmp_path / "params.yaml"
-    files.write(path, text.encode())
-    with pytest.raises(Halt, match=r'set forget: "5 7" in its section search by hand, then run this again'):
-        forget.add_to_params(path, ["7"])
-    assert path.read_bytes() == text.encode()
-    forget.add_to_params(path, ["5"])  # there is nothing to add
-
-
 def test_repeated_names_are_kept_once(project):
-    go("7", "7", "artist:a")
-    go("artist:a", "7")
+    forget_names("7", "7", "artist:a")
+    forget_names("artist:a", "7")
     assert 'forget: "7 artist:a"\n' in PLACES["params"].read_text()
 
 
 def test_forgetting_twice_changes_nothing_more(project):
-    go("artist:red_fox", "1")
+    forget_names("artist:red_fox", "1")
     before = state()
-    assert go("artist:red_fox", "1") == {}
+    assert forget_names("artist:red_fox", "1") == {}
     assert state() == before
 
 
@@ -314,7 +249,7 @@ def test_a_read_only_file_with_another_link_is_replaced_and_not_written_to(proje
         kept[path][0].parent.mkdir(parents=True, exist_ok=True)
         path.chmod(0o444)
         kept[path][0].hardlink_to(path)
-    go("artist:red_fox")
+    forget_names("artist:red_fox")
     assert all(link.read_bytes() == data for link, data in kept.values())
     shutil.rmtree("kept")
     assert traces(2, 3, 5, 11) == []
@@ -328,7 +263,7 @@ def test_a_column_that_is_not_as_its_seal_says_is_refused_before_anything_change
     Path("data", place).write_bytes(data)
     before = state()
     with pytest.raises(Halt, match=r"differs from its seal|cannot be read"):
-        go("2")
+        forget_names("2")
     assert state() == before
 
 
@@ -336,7 +271,7 @@ def test_a_column_without_a_seal_is_refused_before_anything_changes(project):
     Path("data/cue/seal.json").unlink()
     before = state()
     with pytest.raises(Halt, match=r"data/cue has no seal.json, so it is not whole"):
-        go("2")
+        forget_names("2")
     assert state() == before
 
 
@@ -346,35 +281,35 @@ def test_a_damaged_list_of_posts_is_refused_before_anything_changes(project, cha
         file.write(change)
     before = state()
     with pytest.raises(Halt, match=r"posts.jsonl line 12 is not the next post"):
-        go("2")
+        forget_names("2")
     assert state() == before
 
 
 class Killed(BaseException):
-    """A kill."""
+    """The process is killed."""
 
 
 def killed_at(step, *names):
-    """Forget, but die at one of the moves that change a file, counted from 1; return how many were tried."""
-    made = []
+    """Forget, but die at one of the calls that change a file, counted from 1; return how many were made."""
+    calls = []
 
     def watch(function):
-        def move(*given, **more):
-            made.append(function)
-            if 0 < step <= len(made):  # a killed process cleans up nothing
+        def call(*given, **more):
+            calls.append(function)
+            if 0 < step <= len(calls):  # a killed process cleans up nothing
                 raise Killed
             return function(*given, **more)
 
-        return move
+        return call
 
     with pytest.MonkeyPatch.context() as patch, suppress(Killed):
         for owner, name in ((Path, "replace"), (Path, "unlink"), (shutil, "rmtree")):
             patch.setattr(owner, name, watch(getattr(owner, name)))
-        go(*names)
-    return len(made)
+        forget_names(*names)
+    return len(calls)
 
 
-def test_a_run_killed_at_any_move_is_finished_by_the_next(project, monkeypatch):
+def test_a_run_killed_at_any_change_is_finished_by_the_next(project, monkeypatch):
     monkeypatch.setattr(os, "fsync", lambda _: None)
     shutil.copytree(project, project.parent / "copy", copy_function=os.link)
     total = killed_at(0, "artist:blue_owl")
@@ -384,47 +319,51 @@ def test_a_run_killed_at_any_move_is_finished_by_the_next(project, monkeypatch):
         shutil.copytree(project.parent / "copy", project, copy_function=os.link)
         os.chdir(project)
         assert killed_at(step, "artist:blue_owl") >= step
-        go("artist:blue_owl")
+        forget_names("artist:blue_owl")
         left = {path: data for path, (data, _) in state().items() if not path.name.startswith(".params")}
         assert left == expected, step
 
 
 def test_another_name_finishes_a_killed_run_too(project):
     killed_at(20, "artist:red_fox")
-    go("9")
+    forget_names("9")
     assert traces(2, 3, 5, 9, 11) == []
 
 
-def test_half_made_and_unlisted_shards_of_the_memo_go_too(project):
+def test_unfinished_and_unlisted_shards_of_the_memo_go_too(project):
     left = [Path(".prep/steps/ab/.abc.tar.0.part"), Path(".prep/steps/ab/abc.tar")]
     for path in left:
         files.write(path, b"000000002")
     files.write(Path(".prep", "files", md5(2)[:2], f".{md5(2)}.png.0.part"), original(2)[:50])
-    go("2")
+    forget_names("2")
     assert not any(path.exists() for path in left)
     assert traces(2) == []
 
 
-def test_what_the_cache_notes_of_a_forgotten_post_goes_too(project):
+def test_the_notes_of_the_cache_about_a_forgotten_post_go_too(project):
     sample = "5" * 32  # of a smaller variant, which has a file of its own
-    told = Sample("000000002", {"png": b"", "json": files.dumps(facts(2) | {"file_md5": sample})})
-    seal_column(Path("data/small"), [write_shard(Path("data/small/000000.tar"), [told])], 1, {})
-    noted = {"files/55/" + sample + ".jpg": b"", "names/ab/abc": files.dumps({"md5": sample, "sha256": ""})}
-    noted["laid/ab/abc.json"] = files.dumps({"rows": [], "rejects": [["000000002", "gone", "404"]]})
+    small = Sample("000000002", {"png": b"", "json": files.dumps(metadata_of(2) | {"file_md5": sample})})
+    seal_column(Path("data/small"), [write_shard(Path("data/small/000000.tar"), [small])], 1, {})
+    forgotten = {
+        "files/55/" + sample + ".jpg": b"",
+        "names/ab/abc": files.dumps({"md5": sample, "sha256": ""}),
+    }
+    forgotten["laid/ab/abc.json"] = files.dumps({"rows": [], "rejects": [["000000002", "gone", "404"]]})
     kept = {"names/ab/abd": files.dumps({"md5": md5(1)}), "names/ab/abc.part": b"\xff"}
     kept["laid/ab/abd.json"] = files.dumps({"rows": [], "rejects": [["000000001", "gone", "404"]]})
-    for name, data in (noted | kept).items():
+    for name, data in (forgotten | kept).items():
         files.write(Path(".prep", name), data)
-    go("2")
-    assert not any(Path(".prep", name).exists() for name in noted)
+    forget_names("2")
+    assert not any(Path(".prep", name).exists() for name in forgotten)
     assert all(Path(".prep", name).exists() for name in kept)
 
 
-def test_a_post_that_hides_its_md5_removes_no_file_of_others(project):
+def test_a_post_that_hides_its_md5_or_gives_no_hash_removes_no_file_of_others(project):
+    posts = [{"id": 90}, {"id": 91, "md5": None}, {"id": 92, "md5": "*"}]
     with PLACES["posts"].open("ab") as file:
-        file.writelines(files.dumps(post) + b"\n" for post in ({"id": 90}, {"id": 91, "md5": None}))
+        file.writelines(files.dumps(post) + b"\n" for post in posts)
     originals = sorted(Path(".prep/files").rglob("*.png"))
-    assert go("90", "91") == {PLACES["posts"]: 2}
+    assert forget_names("90", "91", "92") == {PLACES["posts"]: 3}
     assert sorted(Path(".prep/files").rglob("*.png")) == originals
 
 
@@ -448,7 +387,7 @@ def test_a_project_without_data_keeps_it_out_too(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     Path("params.yaml").write_text(PARAMS)
     assert run_prep(capsys, "forget", "5")[0] == 0
-    assert everything() == [Path("params.yaml")]
+    assert all_files() == [Path("params.yaml")]
 
 
 @pytest.mark.parametrize("name", ["fox", "artist:", "-5", "1.5", "", "artist:red fox"])
