@@ -76,12 +76,10 @@ def check_dimensions(width: int, height: int, params: Fetch) -> None:
 def check_header(source: bytes | Path, params: Fetch) -> None:
     """Raise FileRejected if the header of a picture, as far as it can be read, gives too many pixels."""
     try:
-        size = codec.read_size(source)
+        check_dimensions(*codec.read_size(source), params)
     except BadImage as error:
         if str(error) == "too large":
             raise FileRejected("too big", str(error)) from error
-        return
-    check_dimensions(*size, params)
 
 
 def check_file(file: WantedFile, path: Path, params: Fetch) -> None:

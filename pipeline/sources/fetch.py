@@ -213,21 +213,17 @@ def remember(batch: PostBatch, shard: Shard) -> None:
 def make_sample(files: Files, post: Post) -> StagedSample | FileRejected:
     """Fetch the files of a post and make its sample, or return why not. Raise Halt."""
     try:
-        return gather(files, post)
+        file = choose_file(post, files.params)
+        stored = files.obtain(file)
+        members: dict[str, bytes | Path] = {file.ext: stored.path}
+        if post.get("sketch_half"):
+            members = split_halves(stored.path)
+        elif sketch := post.get("sketch_url"):
+            ext = PurePath(sketch).suffix[1:].lower()
+            members[f"sketch.{ext}"] = files.obtain(WantedFile(sketch, ext)).path
+        return StagedSample(post_key(post), members | {"json": dumps(post_metadata(post, stored))})
     except FileRejected as reject:
         return FileRejected(reject.reason, reject.detail)  # without the traceback, which would hold memory
-
-
-def gather(files: Files, post: Post) -> StagedSample:
-    file = choose_file(post, files.params)
-    stored = files.obtain(file)
-    members: dict[str, bytes | Path] = {file.ext: stored.path}
-    if post.get("sketch_half"):
-        members = split_halves(stored.path)
-    elif sketch := post.get("sketch_url"):
-        ext = PurePath(sketch).suffix[1:].lower()
-        members[f"sketch.{ext}"] = files.obtain(WantedFile(sketch, ext)).path
-    return StagedSample(post_key(post), members | {"json": dumps(post_metadata(post, stored))})
 
 
 def post_metadata(post: Post, stored: StoredFile) -> dict[str, Any]:

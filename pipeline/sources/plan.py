@@ -75,13 +75,9 @@ def reachable_file(post: Post, fetch: params.Fetch) -> WantedFile | None:
 
 def make_plan(searches: int, files: int, size: int, seconds: float, exact: bool) -> Plan:
     return {
-        "searches": searches,
-        "files": files,
-        "requests": searches + files,
-        "bytes": size,
-        "seconds": round(seconds),
-        "exact": exact,
-    }
+        "searches": searches, "files": files, "requests": searches + files, "bytes": size,
+        "seconds": round(seconds), "exact": exact,
+    }  # fmt: skip
 
 
 def describe_plan(plan: Plan) -> str:

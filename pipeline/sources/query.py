@@ -91,16 +91,17 @@ def as_number(text: str) -> float:
         raise ValueError(f"{text!r} is not a number") from None
 
 
-def as_ratio(text: str) -> float:
-    return round(as_number(text), 2)  # the site keeps two decimals
-
-
 def as_date(text: str) -> date:
     """Read a date such as 2024-05-31. Raise ValueError."""
     try:
         return date.fromisoformat(text)
     except ValueError:
         raise ValueError(f"{text!r} is not a date such as 2024-05-31") from None
+
+
+def aspect(post: FullPost) -> float:
+    """Return width divided by height, to two decimals as the site keeps it."""
+    return round(post["image_width"] / max(post["image_height"], 1), 2)
 
 
 def has_status(text: str) -> PostTest:
@@ -142,9 +143,7 @@ METATAGS: dict[str, Callable[[str], PostTest]] = {
     "width": number_in("image_width"),
     "height": number_in("image_height"),
     "filesize": number_in("file_size"),
-    "ratio": partial(
-        in_range, lambda post: round(post["image_width"] / max(post["image_height"], 1), 2), as_ratio
-    ),
+    "ratio": partial(in_range, aspect, lambda text: round(as_number(text), 2)),
     "mpixels": partial(in_range, lambda post: post["image_width"] * post["image_height"] / 1e6, as_number),
     "date": partial(in_range, lambda post: as_date(post["created_at"][:10]), as_date),
     "order": lambda text: lambda post: True,  # it sorts the page

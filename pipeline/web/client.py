@@ -111,7 +111,8 @@ class Site:
                 url,
                 params=query,
                 headers=headers,
-                auth=self.auth if self.auth and query is not None else without_login,
+                # without a function, requests would send the credentials in the user's .netrc
+                auth=self.auth if self.auth and query is not None else lambda request: request,
                 stream=query is None,
                 timeout=self.timeout,
                 proxies=dict.fromkeys(("http", "https", "all"), "") if is_loopback(url) else None,
@@ -135,12 +136,9 @@ class Site:
 
     def limiter(self, url: str) -> RateLimiter:
         """Return the rate limiter of an address, which all hosts of its domain share."""
-        name = domain(url)
+        rate = self.rate or (0 if is_loopback(url) else 1)
         with self.lock:
-            if name not in self.limiters:
-                rate = self.rate or (0 if is_loopback(url) else 1)
-                self.limiters[name] = RateLimiter(1 / rate if rate else 0, self.clock)
-            return self.limiters[name]
+            return self.limiters.setdefault(domain(url), RateLimiter(1 / rate if rate else 0, self.clock))
 
     def obey_retry_after(self, response: requests.Response, times: int) -> None:
         """After a 429, pause for as long as Retry-After says, else for 1, 2, 4... seconds.
@@ -212,8 +210,3 @@ def open_site(
         if host:
             site.require_allowed(host)
         yield site
-
-
-def without_login(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Send no credentials, not even those for this host in the user's .netrc."""
-    return request
