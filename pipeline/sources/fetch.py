@@ -23,6 +23,7 @@ from pipeline.images import codec, png
 from pipeline.progress import Tick, quiet
 from pipeline.shards.column import Shard, check_destination, open_column, write_shard
 from pipeline.shards.ledger import LEDGER, write_ledger
+from pipeline.shards.metadata import Metadata
 from pipeline.shards.tar import Row, StagedSample
 from pipeline.sources.checks import FileRejected, WantedFile, choose_file
 from pipeline.sources.posts import Post, count_posts, post_key, read_posts, tags_of
@@ -226,13 +227,9 @@ def make_sample(files: Files, post: Post) -> StagedSample | FileRejected:
         return FileRejected(reject.reason, reject.detail)  # without the traceback, which would hold memory
 
 
-def post_metadata(post: Post, stored: StoredFile) -> dict[str, Any]:
-    """Return the JSON member of a sample; the id of the parent names the family.
-
-    `md5` is the published one, or else that of the file. For a file without a published md5, `file_md5` and
-    `file_sha256` are those of the file.
-    """
-    metadata = {
+def post_metadata(post: Post, stored: StoredFile) -> Metadata:
+    """Return the JSON member of a sample; the id of the parent names the family."""
+    metadata: Metadata = {
         "id": post["id"],
         "family": post.get("parent_id") or post["id"],
         "rating": post.get("rating", ""),
@@ -246,7 +243,7 @@ def post_metadata(post: Post, stored: StoredFile) -> dict[str, Any]:
     if "pixel_hash" in post:
         metadata["pixel_hash"] = post["pixel_hash"]
     if stored.sha256:
-        metadata |= {"file_md5": stored.md5, "file_sha256": stored.sha256}
+        metadata["file_md5"], metadata["file_sha256"] = stored.md5, stored.sha256
     return metadata
 
 
