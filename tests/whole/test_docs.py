@@ -33,7 +33,6 @@ CLASSES = {section.__name__.lower(): section for section in Section.__subclasses
 PREP = get_command(prep.app)
 COMMANDS = PREP.commands
 TARGETS = set(re.findall(r"^([a-z-]+|\.venv):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-MOVED = (ROOT / "pipeline" / "images").is_dir()  # the map and CONTRIBUTING already name the rooms
 
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 INLINE = re.compile(r"`([^`\n]+)`")
@@ -41,6 +40,8 @@ LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 LOOP = re.compile(r"for (\w+) in (\w+)[^;]*; do (.*); done")
 CELL = re.compile(r"^\| `pipeline/(\w+)/` \|", re.MULTILINE)
+ROW = re.compile(r"^\| (`[^|]+) \| ([^|]+) \|$", re.MULTILINE)
+NAME = re.compile(r"[A-Za-z_]+(?:\.[a-z_]+)?")
 SETTING = re.compile(
     r"(?P<name>(?P<section>\w+)\.(?P<field>(?!py$|json$|safetensors$)\w+))(?:: (?P<value>.+))?"
 )
@@ -200,21 +201,27 @@ def test_every_relative_link_and_image_leads_to_a_file_and_a_heading(path):
 
 @each(WRITTEN)
 def test_every_path_of_the_project_exists(path):
-    ahead = () if MOVED else ("pipeline/", "tests/")
     for code in inline(path):
-        if PLACE.fullmatch(code) and not code.startswith(ahead):
+        if PLACE.fullmatch(code):
             assert (ROOT / code).exists(), code
 
 
 def test_the_map_has_one_line_for_each_room_and_names_their_files():
-    if not MOVED:
-        pytest.skip("the rooms do not exist yet")
     rooms = {path.parent.name for path in (ROOT / "pipeline").glob("*/*.py")}
     assert sorted(CELL.findall(README)) == sorted(rooms)
     for line in README.splitlines():
         if room := CELL.match(line):
             for name in re.findall(r"`(\w+\.py)`", line):
                 assert (ROOT / "pipeline" / room[1] / name).is_file(), line
+
+
+def test_every_name_in_a_guide_to_a_change_is_in_the_file_to_change():
+    for cell, change in ROW.findall((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")):
+        files = [ROOT / place for place in INLINE.findall(cell) if (ROOT / place).is_file()]
+        text = "".join(path.read_text(encoding="utf-8") for path in files)
+        for name in INLINE.findall(change):
+            if files and NAME.fullmatch(name):
+                assert re.search(rf"\b{name.split('.')[-1]}\b", text), f"{cell}: {name}"
 
 
 def test_the_table_of_stages_has_every_stage():
