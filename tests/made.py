@@ -33,6 +33,18 @@ def picture(number: int, width: int = 64, height: int = 64) -> np.ndarray:
     return paint.astype(np.uint8)
 
 
+def find_picture(sheet: np.ndarray, image: np.ndarray) -> list[tuple[int, int]]:
+    """Find the places (top, left) of a picture on a sheet, pixel by pixel."""
+    height, width = image.shape[:2]
+    image = image if image.ndim == 3 else np.dstack([image] * 3)
+    spots = np.argwhere(
+        (sheet[: len(sheet) - height + 1, : sheet.shape[1] - width + 1] == image[0, 0]).all(2)
+    )
+    for y, x in np.random.default_rng(0).integers(0, (height, width), (200, 2)):
+        spots = spots[(sheet[spots[:, 0] + y, spots[:, 1] + x] == image[y, x]).all(1)]
+    return [(y, x) for y, x in spots.tolist() if (sheet[y : y + height, x : x + width] == image).all()]
+
+
 def some_samples(count: int = 3) -> list[Sample]:
     """Make small samples whose pictures are no pictures."""
     return [Sample(f"{n:09d}", {"png": bytes([n]) * 700, "json": b'{"n":%d}' % n}) for n in range(count)]

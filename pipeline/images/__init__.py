@@ -1,1 +1,1 @@
-"""Pixels and their bytes."""
+"""Pictures as pixels and as bytes: decoding, PNG, resizing and blurring, contact sheets."""

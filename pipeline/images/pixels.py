@@ -24,21 +24,22 @@ def square(image: np.ndarray, side: int, crop: str = "center") -> np.ndarray:
 
 
 def grayscale(image: np.ndarray) -> np.ndarray:
-    """Return the luma (H, W) of an RGB picture; a gray one comes back as it is."""
+    """Return the luma (H, W) of an RGB picture, or a gray picture itself."""
     return image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
 
 
 def gaussian_blur(image: np.ndarray, sigma: float) -> np.ndarray:
-    """Blur float32 (H, W) or (H, W, C) with a Gaussian cut at 4 sigma (pixels), the border reflected."""
+    """Blur float32 (H, W) or (H, W, C) with a Gaussian cut at 4 `sigma` pixels; reflect the border."""
     width = 2 * int(4 * sigma + 0.5) + 1
     return cv2.GaussianBlur(image, (width, width), sigma, borderType=cv2.BORDER_REFLECT)
 
 
 def wide_blur(image: np.ndarray, sigma: float) -> np.ndarray:
-    """Blur (H, W, C) with a wide Gaussian, of a pixel or more, to float64, the border reflected.
+    """Blur (H, W, C) to float64 with a Gaussian of 1 pixel or more; reflect the border.
 
-    A blur with that border only scales the cosines of the DCT, and if it is wide, few of them are left: so it
-    takes a tenth of the time of `gaussian_blur`. In float64, processors make different levels of ties alone.
+    With this border, a blur only scales the cosines of the DCT, and a wide blur leaves few of them. This
+    takes a tenth of the time of `gaussian_blur`. In float64, processors differ so little that after rounding
+    to levels only ties differ.
     """
     height, width, channels = image.shape
     down, across = cosine_basis(height, sigma), cosine_basis(width, sigma)
@@ -49,9 +50,9 @@ def wide_blur(image: np.ndarray, sigma: float) -> np.ndarray:
 
 @lru_cache(maxsize=8)
 def cosine_basis(side: int, sigma: float) -> np.ndarray:
-    """List the cosines (n, side) that a Gaussian lets through, each times the root of the share that it does.
+    """Return the cosines w (n, side) that a Gaussian keeps, each times the square root of its gain.
 
-    The blur of a column x of pixels is then w.T @ w @ x. Of the others it lets through less than 1e-5.
+    The blur of a column x of pixels is w.T @ w @ x. The gain of all other cosines is below 1e-5.
     """
     number = np.arange(min(side, int(4.8 * side / (np.pi * sigma)) + 1))[:, None]
     angle = np.pi * number / side

@@ -1,25 +1,25 @@
-"""PNG files whose bytes depend on the pixels alone, and not on the zlib that packs them."""
+"""PNG files whose bytes depend only on the pixels, and not on the zlib that compresses them."""
 
 import struct
 
 import numpy as np
-from PIL import Image
 
 try:
     from zlib_ng import zlib_ng as zlib
-except ImportError:  # twice as slow, to equal bytes: what only trains may go without it
-    import zlib
+except ImportError:  # zlib makes equal bytes, but takes twice as long
+    import zlib  # type: ignore[no-redef]
 
 PNG_SIGNATURE, IEND_CHUNK = b"\x89PNG\r\n\x1a\n", b"\0\0\0\0IEND\xaeB`\x82"
-GRAY, RGB, RGBA = 0, 2, 6  # color types of PNG
-UP_FILTER = 2  # the filter of PNG by which a row tells its difference from the one above
+GRAY, RGB, RGBA = 0, 2, 6  # color types
+UP_FILTER = 2  # stores the differences from the row above
+MAX_BYTES = 3 * 10**8  # of pixels; `codec.decode` refuses larger pictures
 
 
 def encode_png(image: np.ndarray) -> bytes:
-    """Encode uint8 RGB, RGBA or gray pixels as PNG; pure black and white take one bit a pixel.
+    """Encode uint8 RGB, RGBA or gray pixels as PNG; a picture of pure black and white takes one bit a pixel.
 
-    Of repetitions only runs are packed: that takes half the time, and zlib and zlib-ng make the same bytes of
-    it, which they do not otherwise.
+    Only runs of equal bytes are compressed. This takes half the time, and zlib and zlib-ng then make the same
+    bytes, which they do not with other strategies.
     """
     height, width = image.shape[:2]
     if image.ndim == 2 and (image + np.uint8(1)).max() <= 1:  # 255 + 1 is 0
@@ -31,18 +31,17 @@ def encode_png(image: np.ndarray) -> bytes:
 
 
 def build_png(width: int, height: int, depth: int, color: int, packed: bytes) -> bytes:
-    """Lay out a PNG (ISO/IEC 15948) of packed rows."""
-    head = build_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, 0))
-    return PNG_SIGNATURE + head + build_chunk(b"IDAT", packed) + IEND_CHUNK
+    """Assemble a PNG (ISO/IEC 15948) from compressed rows."""
+    header = build_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, 0))
+    return PNG_SIGNATURE + header + build_chunk(b"IDAT", packed) + IEND_CHUNK
 
 
 def build_chunk(name: bytes, body: bytes) -> bytes:
-    """Lay out a chunk of a PNG."""
     return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(body, zlib.crc32(name)))
 
 
 def filter_rows(rows: np.ndarray) -> np.ndarray:
-    """Filter rows of bytes (H, n) for PNG: the filter, and what each row adds to that above it (H, 1 + n)."""
+    """Filter rows of bytes (H, n) to (H, 1 + n): the filter, and the difference from the row above."""
     filtered = np.empty((len(rows), 1 + rows.shape[1]), np.uint8)
     filtered[:, 0] = UP_FILTER
     filtered[0, 1:] = rows[0]
@@ -51,17 +50,17 @@ def filter_rows(rows: np.ndarray) -> np.ndarray:
 
 
 def decode_own(data: bytes) -> np.ndarray | None:
-    """Decode what `encode_png` makes of RGB pixels, faster than Pillow does; None for any other file."""
+    """Decode a PNG that `encode_png` made of RGB pixels, faster than Pillow; None for any other file."""
     if len(data) < 57 or not data.startswith(PNG_SIGNATURE):
         return None
     width, height = struct.unpack_from(">II", data, 16)
     packed, size = data[41:-16], height * (1 + 3 * width)
-    if not 0 < size <= 3 * Image.MAX_IMAGE_PIXELS or data != build_png(width, height, 8, RGB, packed):
+    if not 0 < size <= MAX_BYTES or data != build_png(width, height, 8, RGB, packed):
         return None
     unpacker = zlib.decompressobj()
     try:
-        filtered = unpacker.decompress(packed, size + 1)  # and no more, whatever the file claims
-    except zlib.error:
+        filtered = unpacker.decompress(packed, size + 1)  # no more, whatever the file claims
+    except zlib.error:  # type: ignore[misc]
         return None
     rows = np.frombuffer(filtered, np.uint8)
     if not unpacker.eof or len(rows) != size or (rows[:: 1 + 3 * width] != UP_FILTER).any():
@@ -70,7 +69,7 @@ def decode_own(data: bytes) -> np.ndarray | None:
 
 
 def unfilter_rows(rows: np.ndarray) -> np.ndarray:
-    """Add to each row (H, n) all above it, modulo 256: log2(H) additions of all rows beat H of one."""
+    """Add all rows above to each row (H, n), modulo 256, in log2(H) additions of all rows."""
     rows, others, step = rows.copy(), np.empty(rows.shape, np.uint8), 1
     while step < len(rows):
         others[:step] = rows[:step]

@@ -1,4 +1,4 @@
-"""The result of an operator, which turns one picture into another."""
+"""The result of an operator: a picture made of another picture."""
 
 from dataclasses import dataclass
 
@@ -7,12 +7,8 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Result:
-    """A picture with its metadata, and the artist's own sketch if it came with one.
+    """A picture with its metadata, which become the JSON member of a sample, and the artist's own sketch."""
 
-    The picture is uint8, gray (H, W), RGB or RGBA (H, W, C); the sketch is uint8 gray (H, W). The metadata
-    become the JSON member of the sample.
-    """
-
-    picture: np.ndarray
+    picture: np.ndarray  # uint8: gray (H, W), RGB (H, W, 3) or RGBA (H, W, 4)
     metadata: dict
-    sketch: np.ndarray | None = None
+    sketch: np.ndarray | None = None  # uint8 gray (H, W)

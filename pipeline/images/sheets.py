@@ -1,6 +1,6 @@
 """Contact sheets: rows of pictures, plain or with captions.
 
-Text is set in the font that comes with Pillow, so that a sheet does not depend on the fonts of the machine.
+The font is the one that comes with Pillow, so that a sheet does not depend on the fonts of the machine.
 """
 
 from bisect import bisect_right
@@ -14,21 +14,21 @@ from pipeline.images import pixels
 
 Tile = tuple[np.ndarray, str]  # a picture, RGB or gray, and its caption
 PAPER, HAIRLINE, INK = 255, 176, 48  # levels
-LEADING = 1.4  # distance between baselines, in sizes of the font
+LEADING = 1.4  # distance between baselines, in font sizes
 
 
 @dataclass(frozen=True)
 class Strip:
-    """Tiles side by side under a title, which may be empty; None leaves the place of a tile blank."""
+    """A row of tiles under a title, which may be empty; None is a blank tile."""
 
     title: str
     tiles: Sequence[Tile | None]
 
 
 def plain_sheet(rows: Sequence[Sequence[np.ndarray]], side: int = 128, gap: int = 4) -> np.ndarray:
-    """Lay out rows of pictures, RGB or gray, on white, RGB (H, W, 3), `gap` pixels apart.
+    """Resize pictures, RGB or gray, to `side` x `side`, and lay out rows of them on white: RGB (H, W, 3).
 
-    Each is resized to `side` x `side`.
+    `gap` is the distance between pictures, in pixels.
     """
     width = max(map(len, rows)) * (side + gap) - gap
     strips = []
@@ -41,10 +41,9 @@ def plain_sheet(rows: Sequence[Sequence[np.ndarray]], side: int = 128, gap: int 
 
 
 def contact_sheet(rows: Sequence[Strip], side: int) -> np.ndarray:
-    """Lay out rows of tiles with titles and captions on white, RGB (H, W, 3).
+    """Lay out rows of tiles with titles and captions on white: RGB (H, W, 3).
 
-    A picture larger than `side` is shrunk to fit into `side` x `side`, a smaller one keeps its size. A
-    hairline frames each picture.
+    A picture is shrunk to fit into `side` x `side` pixels if it is larger, and gets a hairline frame.
     """
     gap = max(6, side // 16)
     columns = max([1, *(len(row.tiles) for row in rows)])
@@ -58,13 +57,13 @@ def contact_sheet(rows: Sequence[Strip], side: int) -> np.ndarray:
 
 
 def render_title(words: str, side: int, width: int) -> np.ndarray:
-    """Set a title (H, width, 3), larger than captions and with space below; H is 0 without words."""
+    """Render a title (H, width, 3), larger than captions and with space below; H is 0 without words."""
     lines = render_text(words, width, 3 * caption_size(side) // 2)
     return np.vstack([lines, white_rows(caption_size(side) // 2 if words else 0, width)])
 
 
 def render_tiles(tiles: Sequence[Tile | None], side: int, gap: int, width: int) -> np.ndarray:
-    """Lay out tiles side by side, with captions below, on a strip (H, width, 3)."""
+    """Lay out a row of tiles, with captions below, on a strip (H, width, 3)."""
     captions = [
         render_text(tile[1] if tile else "", side + 2, caption_size(side), centered=True) for tile in tiles
     ]
@@ -92,17 +91,17 @@ def frame_tile(square: np.ndarray, picture: np.ndarray) -> None:
 
 
 def as_rgb(picture: np.ndarray) -> np.ndarray:
-    """Give a gray picture an axis of channels, so that it can be assigned to RGB pixels."""
+    """Add an axis of channels to a gray picture, so that it can be assigned to RGB pixels."""
     return picture if picture.ndim == 3 else picture[..., None]
 
 
 def caption_size(side: int) -> int:
-    """Return the font size of captions: it grows with the tile, because large sheets are seen from afar."""
+    """Return the font size of captions, which grows with the tile: a large sheet is viewed as a whole."""
     return max(12, side // 14)
 
 
 def render_text(words: str, width: int, size: int, centered: bool = False) -> np.ndarray:
-    """Set words in lines (H, width, 3); H is 0 without words."""
+    """Render words in lines (H, width, 3); H is 0 without words."""
     font = ImageFont.load_default(size)
     lines = [line for part in words.splitlines() for line in wrap_words(part, width, font)]
     step = round(LEADING * size)
@@ -127,5 +126,4 @@ def wrap_words(words: str, width: int, font: ImageFont.FreeTypeFont | ImageFont.
 
 
 def white_rows(height: int, width: int) -> np.ndarray:
-    """Return white pixels (height, width, 3)."""
     return np.full((height, width, 3), PAPER, np.uint8)
