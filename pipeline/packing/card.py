@@ -56,9 +56,6 @@ def dataset_card(census: Census, history: Mapping[str, dict], params: Mapping[st
     return "\n\n".join(parts) + "\n"
 
 
-# ---------------------------------------------------------------- what it is
-
-
 def front_matter(census: Census) -> str:
     """Return the YAML that the Hub reads: the files of the splits, the license, and terms for its search."""
     files = [{"split": HUB_SPLITS[name], "path": f"{name}-*.tar"} for name in census.present]
@@ -84,9 +81,6 @@ def size_category(count: int) -> str:
     """Return the Hub's name of a number of samples."""
     digits = len(str(count))
     return "n<1K" if digits < 4 else f"{HUB_SIZES[digits - 4]}<n<{HUB_SIZES[digits - 3]}"
-
-
-# ---------------------------------------------------------------- how it was made
 
 
 @dataclass(frozen=True)
@@ -168,9 +162,6 @@ def redact_section(section: Mapping[str, Any]) -> dict[str, Any]:
         elif isinstance(value, str):
             shown[name] = LEFT_OUT if value and name in ("forget", "weights") else printable(value)
     return shown
-
-
-# ---------------------------------------------------------------- what is in it
 
 
 def describe_splits(census: Census, metrics: Mapping[str, Any]) -> str:

@@ -72,10 +72,7 @@ def cache_pairs(compute: Callable[[], Iterator[IndexPairs]]) -> Callable[[], Ite
 
 
 def label_names(names: Sequence[Name], unknown: Name) -> tuple[np.ndarray, list[Name]]:
-    """Label the names: equal names equally, in sorted order, but each `unknown` with a label of its own.
-
-    Return the labels (N,) and the sorted names.
-    """
+    """Label names (N,) by rank, but each `unknown` with a label of its own; return the sorted names too."""
     known = sorted(set(names) - {unknown})
     numbers = {name: n for n, name in enumerate(known)}
     labels = np.array([numbers.get(name, -1) for name in names], np.int64)
@@ -139,9 +136,6 @@ def count_links(links: Links) -> dict[str, int]:
         sizes = np.bincount(links.labels[kind])
         counts[kind] += sum(int(sizes[left] @ sizes[right]) for left, right in links.near[kind]())
     return counts
-
-
-# ---------------------------------------------------------------- pairs that a split tears
 
 
 def count_torn(links: Links, splits: np.ndarray) -> int:

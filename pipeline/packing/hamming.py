@@ -23,7 +23,7 @@ def near_pairs(hashes: np.ndarray, radius: int) -> Iterator[IndexPairs]:
     Each pair comes once, with either index first. The pairs come in blocks of about PAIRS_PER_BLOCK, because
     they may not fit in memory together: a thousand hashes near each other make half a million pairs.
     """
-    yield from regroup_blocks(compare_candidates(hashes, radius))
+    return regroup_blocks(compare_candidates(hashes, radius))
 
 
 def compare_candidates(hashes: np.ndarray, radius: int) -> Iterator[IndexPairs]:
@@ -34,10 +34,8 @@ def compare_candidates(hashes: np.ndarray, radius: int) -> Iterator[IndexPairs]:
         for left, right in key_neighbors(keys, band_radius):
             close = np.flatnonzero(hamming_distance(words, left, right) <= radius)
             left, right = left[close], right[close]
-            for earlier_keys, earlier_radius in earlier:
-                fresh = np.flatnonzero(
-                    np.bitwise_count(earlier_keys[left] ^ earlier_keys[right]) > earlier_radius
-                )
+            for other_keys, other_radius in earlier:
+                fresh = np.flatnonzero(np.bitwise_count(other_keys[left] ^ other_keys[right]) > other_radius)
                 left, right = left[fresh], right[fresh]
             yield left, right
         earlier.append((keys, band_radius))
@@ -58,7 +56,6 @@ def regroup_blocks(blocks: Iterable[IndexPairs]) -> Iterator[IndexPairs]:
 
 
 def join_blocks(blocks: list[IndexPairs]) -> IndexPairs:
-    """Concatenate blocks of pairs."""
     left, right = zip(*blocks, strict=True)
     return np.concatenate(left), np.concatenate(right)
 
@@ -105,7 +102,6 @@ def band_cost(keys: np.ndarray, radius: int) -> int:
 
 
 def key_bits(keys: np.ndarray) -> int:
-    """Return the number of bits in the keys of a band."""
     return int(keys.max(initial=0)).bit_length()
 
 

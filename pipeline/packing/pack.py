@@ -1,7 +1,4 @@
-"""Columns -> the packed dataset: shards by split, which any WebDataset reader opens.
-
-The pictures are copied byte for byte.
-"""
+"""Columns -> the packed dataset: shards by split, which any WebDataset reader opens. Bytes are copied."""
 
 import math
 import re
@@ -90,10 +87,7 @@ def pack_columns(
 
 
 def keep_columns(folder: Path, names: Iterable[str]) -> list[Path]:
-    """Return the columns `names` in `folder` and remove all others.
-
-    Raise Halt, with nothing removed, if one of `names` is not whole.
-    """
+    """Return the columns `names` in `folder` and remove all others; raise Halt first if one is not whole."""
     columns = [folder / name for name in sorted(names)]
     for column in columns:
         list_shards(column)
@@ -116,9 +110,8 @@ def align_shards(columns: Mapping[str, Path]) -> list[tuple[Shard, ...]]:
     """Return the shards of equal name of all columns, row by row. Raise Halt if their names differ."""
     for name in columns:
         if not re.fullmatch("[a-z0-9-]+", name):
-            raise Halt(
-                f"a column must be named in lower case letters, digits and hyphens, got {name!r}: rename it"
-            )
+            form = "lower case letters, digits and hyphens"
+            raise Halt(f"a column must be named in {form}, got {name!r}: rename it")
     rows = list(zip_longest(*map(list_shards, columns.values())))
     for row in rows:
         if None in row or len({shard.name for shard in row}) > 1:
@@ -162,7 +155,7 @@ def samples_per_shard(rows: list[tuple[Shard, ...]], counts: Counter[str], param
 
 
 class SplitWriter:
-    """Writes the shards of one split into a column, at most `limit` samples each; a context manager."""
+    """Writes the shards of one split of a column, at most `limit` samples each."""
 
     def __init__(self, column: ColumnWriter, split: str, limit: int):
         self.column, self.split, self.limit = column, split, limit
@@ -176,7 +169,6 @@ class SplitWriter:
         self.stack.__exit__(*error)
 
     def add(self, sample: Sample) -> None:
-        """Write a sample; start a new shard if the current one is full."""
         if self.count % self.limit == 0:
             self.stack.close()
             self.shard = self.stack.enter_context(self.open())

@@ -51,11 +51,10 @@ def search_decision(key: str, posts: Path) -> Decision | None:
     """Return whether the search took a post; None if there was no search."""
     if not posts.is_file():
         return None
-    for post in read_posts(posts):
-        if post_key(post) == key:
-            why = f"rating {post.get('rating', '?')}, score {post.get('score', '?')}"
-            return Decision("search", "taken", why)
-    return Decision("search", "absent", f"not in {posts}: the search did not take it")
+    post = next((post for post in read_posts(posts) if post_key(post) == key), None)
+    if post is None:
+        return Decision("search", "absent", f"not in {posts}: the search did not take it")
+    return Decision("search", "taken", f"rating {post.get('rating', '?')}, score {post.get('score', '?')}")
 
 
 def column_decision(stage: str, key: str, column: Path, ledger: Path) -> Decision | None:

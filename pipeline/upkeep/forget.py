@@ -53,13 +53,7 @@ class Targets:
 
 
 def forget_posts(
-    names: Iterable[str],
-    *,
-    params: Path,
-    posts: Path,
-    data: Path,
-    cache: Path,
-    tick: Tick = quiet,
+    names: Iterable[str], *, params: Path, posts: Path, data: Path, cache: Path, tick: Tick = quiet
 ) -> Counter[Path]:
     """Remove posts, given as IDs and artist:NAME, and count what was removed by file and folder.
 
@@ -98,9 +92,6 @@ def parse_names(names: Iterable[str]) -> list[str]:
     return [str(int(word)) if word.isdecimal() else word for word in words]
 
 
-# ---------------------------------------------------------------- what to remove
-
-
 def find_targets(words: list[str], posts: Path, columns: list[Path], tick: Tick) -> Targets:
     """Find the posts and samples that the words name; an ID need not be in the project.
 
@@ -123,7 +114,7 @@ def find_targets(words: list[str], posts: Path, columns: list[Path], tick: Tick)
 
 
 def list_posts(posts: Path) -> Iterator[Post]:
-    """Yield the posts of a file, or none if it does not exist."""
+    """Yield the posts of a file; none if it does not exist."""
     if posts.is_file():
         yield from read_posts(posts)
 
@@ -135,9 +126,6 @@ def save_pending(pending: Path, targets: Targets) -> None:
         targets.keys.update(before["keys"])
         targets.md5s.update(before["md5s"])
     write(pending, dumps({"keys": sorted(targets.keys), "md5s": sorted(targets.md5s)}))
-
-
-# ---------------------------------------------------------------- removal
 
 
 def remove_posts(posts: Path, keys: set[str]) -> int:
@@ -176,7 +164,7 @@ def may_hold(path: Path, keys: set[str]) -> bool:
 def stage_column(column: Path, keys: set[str]) -> int:
     """Write the files of a column that change without the keys to its STAGING_FOLDER, the seal last.
 
-    Return the number of samples and rejects that are removed.
+    Return the number of samples and rejects that it loses.
     """
     staged = column / STAGING_FOLDER
     before, rejects_before = list_shards(column), Counter(count_rejects(column))
