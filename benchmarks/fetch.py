@@ -52,13 +52,11 @@ FETCH_ROUNDS = 3
 
 
 def search_all(address: str, home: Path) -> None:
-    """Search a site."""
     with open_site(address) as site:
         search.search_posts(site, home / "posts.jsonl", ALL)
 
 
 def fetch_all(address: str, home: Path, params: Fetch, dest: Path) -> None:
-    """Fetch the posts in `home` to `dest`."""
     with open_site(address) as site:
         site.timeout = TIMEOUT
         fetch.fetch_files(Store(site, dest / "cache", params), home / "posts.jsonl", dest / "original")

@@ -60,7 +60,6 @@ def print_search(name: str, hashes: np.ndarray) -> None:
 
 
 def main() -> None:
-    """Print the table."""
     hashes = zip(*map(draw_hashes, range(PORTRAITS)), strict=True)
     colors, sketches = (vary_hashes(each, seed) for seed, each in enumerate(hashes))
     print(f"{SAMPLES} hashes, {HAMMING_RADIUS} bits, one core")

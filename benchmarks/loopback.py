@@ -95,7 +95,6 @@ class Contents:
 
 
 def add_comment(jpeg: bytes, comment: bytes) -> bytes:
-    """Put a comment into a JPEG."""
     return b"".join((jpeg[:2], b"\xff\xfe", (len(comment) + 2).to_bytes(2, "big"), comment, jpeg[2:]))
 
 
@@ -119,7 +118,6 @@ class Loopback:
 
 @contextmanager
 def running_site(contents: Contents) -> Iterator[Loopback]:
-    """Run a site in a process of its own."""
     context = get_context("spawn")
     here, there = context.Pipe()
     process = context.Process(target=serve_contents, args=(contents, there), daemon=True)

@@ -7,13 +7,13 @@ same work in float64, or by Pillow.
 """
 
 import io
-import statistics
 import time
 import timeit
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
+from statistics import median
 
 import cv2
 import numpy as np
@@ -139,6 +139,10 @@ def plain_warp(color: np.ndarray, flow: np.ndarray) -> np.ndarray:
     ])  # fmt: skip
 
 
+def plain_decode(data: bytes) -> np.ndarray:
+    return np.array(Image.open(io.BytesIO(data)))
+
+
 def plain_encode(image: np.ndarray) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, "png")
@@ -173,54 +177,37 @@ def measure_rates(pool: ProcessPoolExecutor, data: bytes) -> dict[tuple[str, int
     for _ in range(TIMED_ROUNDS):
         for name, processes in cases:
             rates[name, processes].append(sum(pool.map(measure_rate, [name] * processes, [data] * processes)))
-    return {case: statistics.median(each) for case, each in rates.items()}
+    return {case: median(each) for case, each in rates.items()}
 
 
-def measure_paths(data: bytes) -> list[tuple[str, ...]]:
-    """Time each fast path and the same work done otherwise; return a row for each."""
+def print_paths(data: bytes) -> None:
+    """Print a row for each fast path."""
     color, *_ = columns = prepare_pixels(data)
     gray, packed = cv2.cvtColor(color, cv2.COLOR_RGB2GRAY), png.encode_png(color)
     points, shift = warp.draw_displacements("1", Reference())
-    flow = partial(warp.spline_flow, points, PICTURE_SIDE, PICTURE_SIDE)
-    bend, exact_bend = partial(warp.warp, color, flow()), partial(plain_warp, color, flow())
-    cases = [  # name, the fast path, the same otherwise, how to tell the error
-        ("decode PNG", partial(codec.decode, packed), partial(pillow_decode, packed), level_error),
-        ("chroma", partial(clean.chroma, color), lambda: np.ptp(color / 1, axis=2).mean(), level_error),
-        (
-            "cue",
-            partial(cue.draw_cue, color, Cue()),
-            lambda: gaussian_filter(color / 1, (20, 20, 0)),
-            level_error,
-        ),
-        ("flow", flow, partial(plain_flow, points), distance_error),
-        ("warp", bend, exact_bend, level_error),
-        (
-            "tint",
-            partial(warp.tint_picture, color, shift),
-            lambda: np.clip(color + shift, 0, 255),
-            level_error,
-        ),
-    ]
+    flow = warp.spline_flow(points, PICTURE_SIDE, PICTURE_SIDE)
+    spline = partial(warp.spline_flow, points, PICTURE_SIDE, PICTURE_SIDE)
+    draw, tint = partial(cue.draw_cue, color, Cue()), partial(warp.tint_picture, color, shift)
+    print_head("fast path", "ms", "otherwise", "error")
+    print_path("decode PNG", partial(codec.decode, packed), partial(plain_decode, packed), level_error)
+    print_path("chroma", partial(clean.chroma, color), lambda: np.ptp(color / 1, axis=2).mean(), level_error)
+    print_path("cue", draw, lambda: gaussian_filter(color / 1, (20, 20, 0)), level_error)
+    print_path("flow", spline, partial(plain_flow, points), distance_error)
+    print_path("warp", partial(warp.warp, color, flow), partial(plain_warp, color, flow), level_error)
+    print_path("tint", tint, lambda: np.clip(color + shift, 0, 255), level_error)
     exact = [partial(exact_threshold, gray, 7), partial(exact_threshold, gray, 11)]
     exact += [partial(plain_xdog, gray, *settings) for settings in XDOG]
     for (name, settings), slow in zip(SKETCHES.items(), exact, strict=True):
-        cases.append((f"sketch {name}", partial(sketch.draw_sketch, color, settings), slow, pixel_share))
+        print_path(f"sketch {name}", partial(sketch.draw_sketch, color, settings), slow, pixel_share)
     for name, image in zip(["color", *COLUMN_STEPS], columns, strict=True):
         fast, slow = partial(png.encode_png, image), partial(plain_encode, image)
-        cases.append((f"encode {name}", fast, slow, file_error))
-    return [
-        (name, f"{milliseconds(fast):.3f}", f"{milliseconds(slow, 5):.3f}", error(fast(), slow()))
-        for name, fast, slow, error in cases
-    ]
+        print_path(f"encode {name}", fast, slow, file_error)
 
 
-def milliseconds(work: Callable[[], object], runs: int = 50) -> float:
-    """Return the median time of one run."""
-    return 1000 * statistics.median(timeit.repeat(work, repeat=runs, number=1))
-
-
-def pillow_decode(data: bytes) -> np.ndarray:
-    return np.array(Image.open(io.BytesIO(data)))
+def print_path(name: str, fast: Callable, slow: Callable, error: Callable[..., str]) -> None:
+    """Print the median milliseconds of a fast path and of the same work done otherwise, and the error."""
+    seconds = (median(timeit.repeat(work, repeat=runs, number=1)) for work, runs in ((fast, 50), (slow, 5)))
+    print_row(name, *(f"{1000 * each:.3f}" for each in seconds), error(fast(), slow()))
 
 
 def exact_threshold(gray: np.ndarray, blocksize: int) -> np.ndarray:
@@ -252,16 +239,13 @@ def main() -> None:
     data = draw_jpeg(1, SOURCE_SIDE, 92)
     with start_pool() as pool:
         rates = measure_rates(pool, data)
-        paths = pool.submit(measure_paths, data).result()
-    print("One 2-megapixel JPEG to 256 px, 7 columns\n")
-    print_head("way", "processes", "samples/s", "inkwash is as many times that", "in 2 processes")
-    for (name, processes), rate in rates.items():
-        ratios = (f"{rates['inkwash', count] / rate:.2f}" for count in (processes, 2))
-        print_row(name, processes, f"{rate:.2f}", *ratios)
-    print()
-    print_head("fast path", "ms", "otherwise", "error")
-    for row in paths:
-        print_row(*row)
+        print("One 2-megapixel JPEG to 256 px, 7 columns\n")
+        print_head("way", "processes", "samples/s", "inkwash is as many times that", "in 2 processes")
+        for (name, processes), rate in rates.items():
+            ratios = (f"{rates['inkwash', count] / rate:.2f}" for count in (processes, 2))
+            print_row(name, processes, f"{rate:.2f}", *ratios)
+        print(flush=True)
+        pool.submit(print_paths, data).result()
 
 
 if __name__ == "__main__":
