@@ -38,8 +38,8 @@ from pipeline.web.client import open_site
 
 FETCH_HOME = Path(".bench")
 CORES = os.cpu_count() or 1
-LARGE = Contents(2000, side=1448, quality=98)  # files of 300 KB
-SMALL = 80, 85  # side and quality of files of 3 KB
+LARGE_FILES = Contents(2000, side=1448, quality=98)  # files of 300 KB
+SMALL_FILES = 80, 85  # side and quality of files of 3 KB
 FEW, MANY, FAULTY = 2_000, 20_000, 10_000  # posts
 ALL = Search(score=-100, size=1, types="jpg,mp4", limit=10**6)
 THREADS = (16, 64, 256)  # of each process of img2dataset
@@ -98,8 +98,8 @@ def print_speed(rival: Path) -> None:
     The files of a run stay until the end: a file system is slow for a while after thousands of files are
     removed, and only one of the two writes so many.
     """
-    with searched_site(LARGE) as (site, home, _):
-        files = list_files(site, home)
+    with searched_site(LARGE_FILES) as (site, home, _):
+        files = list_addresses(site, home)
         threads = max(THREADS, key=lambda number: fetch_theirs(rival, home, "unchanged", number, files)[0])
         runs = {"inkwash": lambda: fetch_ours(site, home, files)}
         for mode in MODES:
@@ -114,7 +114,7 @@ def print_speed(rival: Path) -> None:
         print_row(name, f"{rate:.1f}", f"{seconds:.1f}", f"{intact:.0f}", f"{ratio:.2f}")
 
 
-def list_files(site: Loopback, home: Path) -> set[str]:
+def list_addresses(site: Loopback, home: Path) -> set[str]:
     """Write the address and the md5 of each file that was found to a table; return the md5s."""
     posts = [(site.address + post["file_url"], post["md5"]) for post in read_posts(home / "posts.jsonl")]
     with (home / "files.csv").open("w", newline="") as file:
@@ -175,7 +175,7 @@ def print_memory() -> None:
     """Print the peaks of search and fetch for few and for many posts, and the cost of a second run."""
     peaks = []
     for posts in (FEW, MANY):
-        with searched_site(Contents(posts, *SMALL)) as (site, home, peak):
+        with searched_site(Contents(posts, *SMALL_FILES)) as (site, home, peak):
             peaks.append((peak, measure_fresh(fetch_all, site.address, home, Fetch(), home)[1]))
             site.read_log()
             seconds, _ = measure_fresh(fetch_all, site.address, home, Fetch(), home)
@@ -189,7 +189,7 @@ def print_memory() -> None:
 
 def print_faults() -> None:
     """Print the outcome for posts of which 5 % fail in every way that a site can."""
-    contents = Contents(FAULTY, *SMALL, faulty=True)
+    contents = Contents(FAULTY, *SMALL_FILES, faulty=True)
     print(f"\n{FAULTY} posts with faults\n")
     print_head("run", "fetched", "rejected", "wrong", "sent twice", "requests", "needless", "s")
     with searched_site(contents) as (site, home, _):

@@ -34,7 +34,7 @@ from pipeline.training.update import part_seed
 
 Losses = list[tuple[float, float]]  # of each step: the plain loop's and ours
 
-STEPS, FIRST = 50, 10  # steps whose losses are compared; the first of them count singly in fp32
+STEPS, SINGLE_STEPS = 50, 10  # steps whose losses are compared; the first of them count singly in fp32
 TOLERANCE, EXACT = 1e-3, 1e-9  # relative, of fp32 and of float64
 TINY = {"width": 4, "depth": 4, "side": 32, "batches": [1, 2], "epoch": 8, "seconds": 0.01}
 
@@ -117,10 +117,12 @@ def losses_agree(data: Path, model: Model, steps: int = STEPS) -> bool:
         compare_losses(data, model, kind, steps=steps) for kind in (torch.float32, torch.float64)
     )
     print(f"\n{steps} steps of plain, D frozen, and of inkwash: the relative difference of each loss\n")
-    print_head("loss", "fp32: mean", f"worst of the first {FIRST}", "worst of all", "float64: worst of all")
+    print_head(
+        "loss", "fp32: mean", f"worst of the first {SINGLE_STEPS}", "worst of all", "float64: worst of all"
+    )
     same = True
     for name, losses in single.items():
-        mean, early = mean_error(losses), worst_error(losses[:FIRST])
+        mean, early = mean_error(losses), worst_error(losses[:SINGLE_STEPS])
         late, exact = worst_error(losses), worst_error(double[name])
         print_row(name, *(f"{value:.1e}" for value in (mean, early, late, exact)))
         same = same and max(mean, early) <= TOLERANCE and exact <= EXACT

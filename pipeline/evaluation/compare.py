@@ -137,7 +137,6 @@ def condition_table(rows: dict[str, Scores]) -> str:
 
 
 def format_score(name: str, score: Interval | float | None) -> str:
-    """Write a score, with its interval if there is one."""
     form = f".{MEASURE_COLUMNS[name][1]}f"
     if score is None:
         return "-"
@@ -145,7 +144,6 @@ def format_score(name: str, score: Interval | float | None) -> str:
 
 
 def format_interval(interval: Interval, form: str) -> str:
-    """Write a mean and, in brackets, the ends of its interval."""
     return f"{interval['mean']:{form}} [{interval['low']:{form}}, {interval['high']:{form}}]"
 
 

@@ -6,7 +6,7 @@ weights is absent, with a reason.
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
@@ -34,7 +34,7 @@ class LearnedMeasures:
 
     networks: dict[str, nn.Module]
     absent: dict[str, str]
-    weights: dict[str, str] = field(default_factory=dict)
+    weights: dict[str, str]
 
     @torch.inference_mode()
     def lpips(self, first: np.ndarray, second: np.ndarray) -> float:
@@ -100,18 +100,16 @@ def load_measures(lpips: str = "", inception: str = "", device: str = "cpu") -> 
     Files hold the state dicts of torchvision's AlexNet and of torch-fidelity's Inception, as .pth or
     .safetensors. Raise Halt if a named file is missing or holds other weights.
     """
-    networks: dict[str, nn.Module] = {}
-    absent: dict[str, str] = {}
-    weights: dict[str, str] = {}
+    loaded = LearnedMeasures({}, {}, {})
     for option, file in {"lpips": lpips, "inception": inception}.items():
         try:
-            network, weights[option] = load_network(option, file)
-            networks[option] = network.requires_grad_(False).eval().to(device)
+            network, loaded.weights[option] = load_network(option, file)
+            loaded.networks[option] = network.requires_grad_(False).eval().to(device)
         except Halt as reason:
             if file not in ("", "none"):
                 raise
-            absent |= dict.fromkeys(NETWORK_MEASURES[option], str(reason))
-    return LearnedMeasures(networks, absent, weights)
+            loaded.absent.update(dict.fromkeys(NETWORK_MEASURES[option], str(reason)))
+    return loaded
 
 
 def load_network(option: str, file: str) -> tuple[nn.Module, str]:

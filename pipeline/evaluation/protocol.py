@@ -24,7 +24,7 @@ from pipeline.batches.dataset import Pairs, to_array
 from pipeline.batches.loader import single_pass
 from pipeline.evaluation import measures
 from pipeline.evaluation.learned import POOL_LEAST, LearnedMeasures, load_measures
-from pipeline.evaluation.summary import GOAL, MODEL, Features, Row, psnr_gain, summarize
+from pipeline.evaluation.summary import GOAL, MODEL, MeasureRow, PictureFeatures, psnr_gain, summarize
 from pipeline.models.folder import load_model
 from pipeline.models.tiles import infer_tiled
 from pipeline.operators.cue import params_from_metadata
@@ -41,7 +41,7 @@ Pictures = dict[str, np.ndarray]  # uint8, by name
 class Evaluation:
     """The result: rows of numbers, their summary, and some of the pictures by key and name."""
 
-    rows: list[Row] = field(default_factory=list)
+    rows: list[MeasureRow] = field(default_factory=list)
     summary: dict[str, Any] = field(default_factory=dict)
     pictures: dict[str, Pictures] = field(default_factory=lambda: defaultdict(dict))
 
@@ -68,9 +68,9 @@ class OtherReferences(Dataset):
     def __getitem__(self, number: int) -> dict[str, Tensor | str]:
         """Read a sample as uint8, as packed; its goal is its own color."""
         own, other = self.pairs.entries[number], self.pairs.entries[self.order[number]]
-        levels = {"color": own.picture("color"), "sketch": own.picture(self.pairs.sketches[0])[..., 0]}
-        levels["reference"] = other.picture("color")
-        return {"key": own.key} | {name: torch.from_numpy(each) for name, each in levels.items()}
+        pictures = {"color": own.picture("color"), "reference": other.picture("color")}
+        pictures["sketch"] = own.picture(self.pairs.sketches[0])[..., 0]
+        return {"key": own.key} | {name: torch.from_numpy(each) for name, each in pictures.items()}
 
 
 def evaluate_model(
@@ -97,8 +97,8 @@ def evaluate_model(
     done, total = count(1), len(pairs) * len(conditions)
     result = Evaluation(summary=describe_evaluation(config, pairs, learned))
     for condition, samples in conditions.items():
-        rows: list[Row] = []
-        features: Features = defaultdict(list)
+        rows: list[MeasureRow] = []
+        features: PictureFeatures = defaultdict(list)
         for sample in color_samples(generator, config, samples, batch):
             origin = {"condition": condition, "key": sample.key, "artist": artists[sample.key]}
             rows += [origin | row for row in measure_sample(sample, learned, cue)]
@@ -153,7 +153,6 @@ def plan_conditions(
 
 
 def missing_measures(pairs: Pairs, learned: LearnedMeasures) -> dict[str, str]:
-    """Return the reason for each measure that is absent."""
     absent = dict(learned.absent)
     if pairs.side < measures.MS_SSIM_LEAST:
         absent["ms_ssim"] = f"a side of {pairs.side} is below {measures.MS_SSIM_LEAST}"
@@ -191,7 +190,7 @@ def baselines(given: Pictures) -> Pictures:
     return results
 
 
-def measure_sample(sample: ColoredSample, learned: LearnedMeasures, cue: Cue) -> list[Row]:
+def measure_sample(sample: ColoredSample, learned: LearnedMeasures, cue: Cue) -> list[MeasureRow]:
     """Compare each picture with the goal and the inputs, and return a row of measures for each.
 
     A measure that is not defined for the sample is None. `colors` compares with the reference if there is
@@ -199,7 +198,7 @@ def measure_sample(sample: ColoredSample, learned: LearnedMeasures, cue: Cue) ->
     """
     rows, given, goal = [], sample.given, sample.goal
     for by, picture in sample.pictures.items():
-        row: Row = {
+        row: MeasureRow = {
             "by": by,
             "psnr": measures.psnr(goal, picture),
             "ssim": measures.ssim(goal, picture),

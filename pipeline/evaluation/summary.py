@@ -17,8 +17,8 @@ from pipeline.params import Evaluate
 
 MODEL, GOAL = "model", "goal"  # values of `by`; every other value names a baseline
 
-Row = dict[str, Any]  # `condition`, `key`, `artist` and `by` of a picture, and its measures by name
-Features = dict[str, list[Tensor]]  # of Inception, (1, 2048) for each picture, by who made the pictures
+MeasureRow = dict[str, Any]  # `condition`, `key`, `artist` and `by` of a picture, and its measures by name
+PictureFeatures = dict[str, list[Tensor]]  # of Inception, (1, 2048) each, by who made the pictures
 
 
 class Interval(TypedDict):
@@ -32,11 +32,8 @@ class Interval(TypedDict):
 Scores = dict[str, Interval | float]  # by measure; FID and KID, of all pictures together, have no interval
 
 
-def summarize(rows: list[Row], features: Features, params: Evaluate) -> dict[str, Scores]:
-    """Return the scores of the model and of each baseline in one condition.
-
-    FID and KID are left out if there are no features.
-    """
+def summarize(rows: list[MeasureRow], features: PictureFeatures, params: Evaluate) -> dict[str, Scores]:
+    """Return the scores of the model and of each baseline in one condition; no features, no FID and KID."""
     values: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:
         for name, value in row.items():
@@ -58,7 +55,7 @@ def estimate(values: list[float], params: Evaluate) -> Interval:
     return {"mean": round(mean, 4), "low": round(low, 4), "high": round(high, 4)}
 
 
-def paired_psnr(rows: list[Row]) -> dict[str, dict[str, float]]:
+def paired_psnr(rows: list[MeasureRow]) -> dict[str, dict[str, float]]:
     """Return the PSNR of every picture in the condition `paired`, by who made it and by key."""
     psnr: dict[str, dict[str, float]] = defaultdict(dict)
     for row in rows:
@@ -67,7 +64,7 @@ def paired_psnr(rows: list[Row]) -> dict[str, dict[str, float]]:
     return psnr
 
 
-def psnr_gain(rows: list[Row], params: Evaluate) -> Interval:
+def psnr_gain(rows: list[MeasureRow], params: Evaluate) -> Interval:
     """Return by how many dB the paired PSNR of the model exceeds that of the best baseline.
 
     The interval is that of the differences per picture, which vary less than the pictures do.
@@ -78,7 +75,7 @@ def psnr_gain(rows: list[Row], params: Evaluate) -> Interval:
     return estimate([own[key] - best[key] for key in own], params)
 
 
-def to_parquet(rows: list[Row]) -> bytes:
+def to_parquet(rows: list[MeasureRow]) -> bytes:
     """Write rows as a Parquet table with all columns."""
     columns = {name: [row.get(name) for row in rows] for name in dict.fromkeys(chain(*rows))}
     file = BytesIO()
@@ -86,7 +83,7 @@ def to_parquet(rows: list[Row]) -> bytes:
     return file.getvalue()
 
 
-def scatter_table(rows: list[Row]) -> str:
+def scatter_table(rows: list[MeasureRow]) -> str:
     """Write the paired PSNR of every picture, and that of its best baseline, as tab-separated text."""
     psnr = paired_psnr(rows)
     own = psnr.pop(MODEL)
