@@ -97,16 +97,10 @@ def describe_validation(config: dict) -> str:
     return MODEL_CARD_TEXT["validation"].substitute(step=f"{step:,}", psnr=f"{psnr:.2f}", l1=f"{l1:.4f}")
 
 
-def guide_name(config: dict) -> str:
-    """Return the name of the guide; "" for a model that was trained only with white cues."""
-    name = system(config["system"]).columns[0]
-    without = name == "cue" and config.get("columns", {}).get("cue", {}).get("method") == "none"
-    return "" if without else name
-
-
 def describe_use(config: dict) -> str:
     """Show how to color pictures: by the command, in Python, and by ONNX without inkwash."""
-    name = guide_name(config)
-    option = f" --{name} {name}.png" if name else ""
-    guides = f'{{"{name}": Path("{name}.png")}}' if name else "{}"
+    name = system(config["system"]).columns[0]
+    option, guides = f" --{name} {name}.png", f'{{"{name}": Path("{name}.png")}}'
+    if name == "cue" and config.get("columns", {}).get("cue", {}).get("method") == "none":
+        option, guides = "", "{}"  # it was trained with white cues alone
     return MODEL_CARD_TEXT["use"].substitute(folder=MODEL_FOLDER, option=option, guides=guides)

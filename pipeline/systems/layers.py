@@ -1,6 +1,6 @@
 """Layers, losses and initializations that several systems share."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from torch import Tensor, autograd, cat, full_like, nn
@@ -38,6 +38,15 @@ class Doubling(nn.ConvTranspose2d):
         columns = self.weight.flatten(1).t() @ x.flatten(2)  # (B, outputs * 16, H * W)
         maps = fold(columns, (2 * height, 2 * width), 4, stride=2, padding=1)
         return maps if self.bias is None else maps + self.bias[:, None, None]
+
+
+def successive_maps(blocks: Iterable[nn.Module], x: Tensor) -> list[Tensor]:
+    """Return the output of each block on that of the one before."""
+    maps: list[Tensor] = []
+    for block in blocks:
+        x = block(x)
+        maps.append(x)
+    return maps
 
 
 class PatchGAN(nn.Module):

@@ -14,7 +14,7 @@ from pipeline.errors import Halt
 from pipeline.params import Model, Reference, Train
 from pipeline.systems import Batch, FeatureMaps, Networks, System, Terms
 from pipeline.systems.features import Features
-from pipeline.systems.layers import lecun_init, r1
+from pipeline.systems.layers import lecun_init, r1, successive_maps
 
 SCALES = (1.0, 2.0, 3.0, 10.0)  # of the pictures at 1/8, 1/4, 1/2 and all of the side
 PIXEL, PERCEPTUAL, R1 = 5.0, 1.0, 10.0  # weights of the losses
@@ -86,9 +86,7 @@ class CodeStyles(nn.Module):
 
     def forward(self, reference: Tensor) -> list[Style]:
         """Return eight styles; a linear layer gives the scale as its difference from 1."""
-        for block in self.blocks:
-            reference = block(reference)
-        code = self.code(reference.mean((2, 3)))
+        code = self.code(successive_maps(self.blocks, reference)[-1].mean((2, 3)))
         pairs = [linear(code)[..., None, None].chunk(2, dim=1) for linear in self.styles]
         return [(1 + scale, shift) for scale, shift in pairs]
 
@@ -135,10 +133,8 @@ class LiuGenerator(nn.Module):
     def forward(self, sketch: Tensor, reference: Tensor) -> list[Tensor]:
         """Return pictures (B, 3, ., .) in [-1, 1] of 1/8, 1/4, 1/2 and all of the side."""
         styles = self.extractor(reference)
-        x, maps, pictures = sketch, [], []
-        for block in self.down:
-            x = block(x)
-            maps.append(x)
+        maps, pictures = successive_maps(self.down, sketch), []
+        x = maps[-1]
         for level, block in enumerate(self.up):
             x = block(x, maps.pop(), *styles[2 * level : 2 * level + 2])
             if level < len(self.side):

@@ -12,7 +12,7 @@ from torch.nn.functional import adaptive_avg_pool2d, leaky_relu
 
 from pipeline.params import Model, Train
 from pipeline.systems import Batch, FeatureMaps, Networks, System, Terms
-from pipeline.systems.layers import cross_entropy, lecun_init
+from pipeline.systems.layers import cross_entropy, lecun_init, successive_maps
 
 SQUARED = 1000.0  # weight of the squared loss
 SLOPE = 0.1  # of each LeakyReLU
@@ -52,10 +52,7 @@ class MaskGenerator(nn.Module):
         """Return U and V, (B, 2, H, W) in [-1, 1]."""
         stems = zip(self.stems, (gray, mask), strict=True)
         x = torch.cat([leaky_relu(stem(image), SLOPE) for stem, image in stems], dim=1)
-        maps = []
-        for block in self.down:
-            x = block(x)
-            maps.append(x)
+        maps = successive_maps(self.down, x)
         x = maps.pop()
         for block in self.up:
             x = block(x) + maps.pop()

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from pipeline.params import Model, Train
 from pipeline.systems import Batch, FeatureMaps, Networks, System, Terms
-from pipeline.systems.layers import PatchGAN, cross_entropy, double, halve, normal_init
+from pipeline.systems.layers import PatchGAN, cross_entropy, double, halve, normal_init, successive_maps
 
 
 class UNet(nn.Module):
@@ -37,11 +37,7 @@ class UNet(nn.Module):
             self.up.append(nn.Sequential(*layers))
 
     def forward(self, sketch: Tensor, cue: Tensor) -> Tensor:
-        x = torch.cat([sketch, cue], dim=1)
-        maps = []
-        for block in self.down:
-            x = block(x)
-            maps.append(x)
+        maps = successive_maps(self.down, torch.cat([sketch, cue], dim=1))
         x = maps.pop()
         for block in self.up[:-1]:
             x = torch.cat([block(x), maps.pop()], dim=1)

@@ -15,7 +15,7 @@ from torch.nn.functional import avg_pool2d, interpolate
 from pipeline.params import Model, Reference, Train
 from pipeline.systems import Batch, FeatureMaps, Networks, System, Terms
 from pipeline.systems.features import Features
-from pipeline.systems.layers import Attention, PatchGAN, gram, lecun_init, normal_init
+from pipeline.systems.layers import Attention, PatchGAN, gram, lecun_init, normal_init, successive_maps
 
 L1, PERCEPTUAL, STYLE, TRIPLET = 30.0, 0.01, 50.0, 1.0  # weights of the losses
 MARGIN = 12.0  # of the triplet loss
@@ -42,11 +42,8 @@ class ScftEncoder(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Return all maps pooled and stacked (B, 62 * width, H / 16, W / 16), and the ten maps."""
-        maps = []
-        for layer in self.layers:
-            x = layer(x)
-            maps.append(x)
-        pooled = [avg_pool2d(x, 16 >> number // 2) for number, x in enumerate(maps)]
+        maps = successive_maps(self.layers, x)
+        pooled = [avg_pool2d(each, 16 >> number // 2) for number, each in enumerate(maps)]
         return torch.cat(pooled, dim=1), maps
 
 

@@ -30,8 +30,7 @@ STEPS_PER_READ = {"cpu": 1, "cuda": 20}  # how often to read the losses, which w
 CHECKPOINT_SECONDS = 30.0  # seconds between two checkpoints; more where writing one takes long,
 CHECKPOINT_SHARE = 0.02  # so that it takes at most this share of the time
 
-
-Means = dict[str, float]  # of losses and measures, by name
+Scalars = dict[str, float]  # losses and measures by name
 
 
 @dataclass(frozen=True)
@@ -89,7 +88,7 @@ def train_model(
     hardware: Hardware = CPU,
     tick: Tick = quiet,
     say: Log = log_nothing,
-) -> Iterator[Means]:
+) -> Iterator[Scalars]:
     """Train on the packed dataset `data`, and yield a record every `train.validate` steps and after the last.
 
     A record holds the step, the mean of each weighted loss since the last record, and `val_psnr` (dB) and
@@ -113,7 +112,8 @@ def train_model(
     identity = run_identity(config)
     past = fabric.broadcast(restore_checkpoint(checkpoint, identity) if leads else {})
     start, records, sums, best = past["step"], past["records"], past["sums"], past["best"]
-    yield from records if leads else ()
+    if leads:
+        yield from records
     if start == steps:
         return
     if start:
@@ -200,7 +200,7 @@ def rate_share(decay: str, past: float) -> float:
     return min(1.0, 2 * (1 - past)) if decay == "linear" else 1.0
 
 
-def make_record(learner: Learner, validation: SinglePass, done: int, sums: Means) -> Means:
+def make_record(learner: Learner, validation: SinglePass, done: int, sums: Scalars) -> Scalars:
     """Average the losses since the last record, of which `sums` are the sums, and validate."""
     since = (done - 1) % learner.train.validate + 1
     losses = {name: value / since for name, value in sums.items()}
@@ -208,14 +208,14 @@ def make_record(learner: Learner, validation: SinglePass, done: int, sums: Means
     return {"step": done} | losses | validate(learner.average, learner.system, validation, everyone)
 
 
-def read_losses(learner: Learner, losses: list[dict[str, Tensor]]) -> list[Means]:
+def read_losses(learner: Learner, losses: list[dict[str, Tensor]]) -> list[Scalars]:
     """Bring the losses of several steps to the host, averaged over the processes."""
     table = torch.stack([torch.stack(list(terms.values())) for terms in losses])
     rows = process_mean(learner, table).tolist()
     return [dict(zip(losses[0], row, strict=True)) for row in rows]
 
 
-def check_finite(losses: Means, step: int, order: BatchOrder, pairs: Pairs) -> None:
+def check_finite(losses: Scalars, step: int, order: BatchOrder, pairs: Pairs) -> None:
     """Raise Halt, naming the samples, if a loss of a step is not finite."""
     if broken := [name for name, value in losses.items() if not math.isfinite(value)]:
         keys = ", ".join(pairs.entries[number].key for _, number in order.at(step))
@@ -251,7 +251,7 @@ def validate(
     system: System,
     held_out: Iterable[dict],
     everyone: Callable[[list[float]], list[float]] = list,
-) -> Means:
+) -> Scalars:
     """Measure the mean PSNR (at most 100 dB) and L1 of a generator, with BatchNorm and dropout as in use.
 
     Each process measures its own samples; `everyone` joins the numbers of all processes.
