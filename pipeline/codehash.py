@@ -13,21 +13,10 @@ from pathlib import Path
 
 OWN_PACKAGES = ("pipeline", "stages")
 UNTRACKED = (  # modules that decide no byte of a result
-    "pipeline",
-    "pipeline.errors",
-    "pipeline.fields",
-    "pipeline.params",
-    "pipeline.codehash",
-    "pipeline.memory",
-    "pipeline.progress",
-    "pipeline.training.profile",
-    "pipeline.run.processes",
-    "pipeline.run.cluster",
-    "pipeline.run.spread",
-    "stages",
-    "stages.arguments",
-    "stages.options",
-)
+    "pipeline", "pipeline.errors", "pipeline.fields", "pipeline.params", "pipeline.codehash",
+    "pipeline.memory", "pipeline.progress", "pipeline.training.profile", "pipeline.run.processes",
+    "pipeline.run.cluster", "pipeline.run.spread", "stages", "stages.arguments", "stages.options",
+)  # fmt: skip
 LIBRARIES = {  # a release of one of these may change a pixel: import name, distribution
     "cv2": "opencv-python-headless",
     "numpy": "numpy",

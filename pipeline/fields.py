@@ -17,7 +17,7 @@ def number(
     return dataclasses.field(default=default, metadata={"help": text, "low": low, "high": high, "odd": odd})
 
 
-def number_or_range(
+def ranged(
     default: float,
     text: str,
     low: float = -math.inf,
@@ -34,9 +34,9 @@ def number_or_range(
     return dataclasses.field(default=default, metadata=rule)
 
 
-def choice(default: str, text: str, *names: str) -> Any:
-    """Declare one of several names."""
-    return dataclasses.field(default=default, metadata={"help": text, "names": names})
+def choice(text: str, *names: str) -> Any:
+    """Declare one of several names; the first is the default."""
+    return dataclasses.field(default=names[0], metadata={"help": text, "names": names})
 
 
 def words(default: str, text: str) -> Any:

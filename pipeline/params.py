@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from datetime import date
 
-from pipeline.fields import FloatRange, IntRange, Section, choice, number, number_or_range, words
+from pipeline.fields import FloatRange, IntRange, Section, choice, number, ranged, words
 
 BLACKLIST = (
     "monochrome greyscale sketch lineart comic 4koma photo_(medium) 3d ai-generated animated multiple_views "
@@ -35,14 +35,13 @@ class Search(Section):
     since: str = words("", "First day of upload, such as 2024-05-31; empty for any.")
     until: str = words("", "Last day of upload; empty for any.")
     blacklist: str = words(BLACKLIST, "Tags that a post must not have.")
-    recipe: str = choice("none", "A published selection to apply as well.", "none", "tag2pix")
+    recipe: str = choice("A published selection to apply as well.", "none", "tag2pix")
     forget: str = words("", "Posts never to take, as IDs and artist:NAME; `prep forget` adds to this list.")
     limit: int = number(1000, "Maximum number of posts; the newest are taken.", 1)
     sample: int = number(0, "Number of these posts to draw at random; 0 for all.", 0)
     seed: int = number(0, "Seed of this draw.", 0)
 
     def __post_init__(self) -> None:
-        """Check the fields that hold text, and those of the base class."""
         super().__post_init__()
         if not self.rating or set(self.rating.split(",")) - set("gsqe"):
             raise ValueError(f"rating must be some of g, s, q and e joined by commas, got {self.rating!r}")
@@ -70,7 +69,6 @@ class Fetch(Section):
     """Which file of a post to download, and how to store the files."""
 
     variant: str = choice(
-        "original",
         "The file as uploaded, 850 pixels wide (sample), or within 720x720; the original if it is no larger.",
         "original",
         "sample",
@@ -89,7 +87,7 @@ class Clean(Section):
     """The size of the color pictures, what to measure, and the limits for a picture to enter the dataset."""
 
     side: int = number(256, "Side of the square color picture, in pixels.", 16, 4096)
-    crop: str = choice("center", "Which part of the longer side to keep.", "center", "top")
+    crop: str = choice("Which part of the longer side to keep.", "center", "top")
     blocksizes: str = words(
         "7,11,15", "Block sizes of the threshold sketches to measure, in pixels, joined by commas."
     )
@@ -122,15 +120,11 @@ class Clean(Section):
     )
 
     def __post_init__(self) -> None:
-        """Check the list of block sizes, and that it contains `blocksize`."""
         super().__post_init__()
-        sizes = self.blocksizes.split(",")
-        if not all(re.fullmatch("[1-9][0-9]{0,2}", size) and 3 <= int(size) <= 255 for size in sizes):
-            raise ValueError(
-                f"blocksizes must be odd integers from 3 to 255, joined by commas, got {self.blocksizes!r}"
-            )
-        if any(int(size) % 2 == 0 for size in sizes) or len(set(sizes)) < len(sizes):
-            raise ValueError(f"blocksizes must be odd integers, each once, got {self.blocksizes!r}")
+        sizes, odd = self.blocksizes.split(","), {str(size) for size in range(3, 256, 2)}
+        if not odd.issuperset(sizes) or len(set(sizes)) < len(sizes):
+            rule = "odd integers from 3 to 255, each once, joined by commas"
+            raise ValueError(f"blocksizes must be {rule}, got {self.blocksizes!r}")
         if str(self.blocksize) not in sizes:
             raise ValueError(f"blocksize must be one of {self.blocksizes}, got {self.blocksize}")
 
@@ -146,7 +140,6 @@ class Sketch(Section):
     """How to draw a sketch from a color picture: a method, its parameters, and the pen."""
 
     method: str = choice(
-        "threshold",
         "How to find the lines; own takes the sketch that came with the picture.",
         *LOCAL_METHODS,
         *XDOG_METHODS,
@@ -157,60 +150,51 @@ class Sketch(Section):
         "own",
     )
     preset: str = choice(
-        "none",
         "A published XDoG instead of a method and its parameters: a-08 is form A with sigma 0.8, p19-04 "
         "is form P with p 19 and sigma 0.4.",
         "none",
         *PRESET_NAMES,
     )
-    blocksize: IntRange = number_or_range(
+    blocksize: IntRange = ranged(
         7, "side of the neighborhood, in pixels.", 3, 255, odd=True, methods=LOCAL_METHODS
     )
-    c: FloatRange = number_or_range(
-        2.0,
-        "white where a pixel exceeds the local mean minus this, in levels.",
-        -255,
-        255,
-        methods=LOCAL_METHODS,
+    c: FloatRange = ranged(
+        2.0, "white if above the local mean minus this, in levels.", -255, 255, methods=LOCAL_METHODS
     )
-    sigma: FloatRange = number_or_range(
+    sigma: FloatRange = ranged(
         0.8,
         "standard deviation of the blur (the finer of two), in pixels.",
         0.1,
         100,
         methods=(*XDOG_METHODS, "canny", "dog"),
     )
-    k: FloatRange = number_or_range(
+    k: FloatRange = ranged(
         1.6, "ratio of the coarser blur to the finer one.", 1, 1000, methods=(*XDOG_METHODS, "dog")
     )
-    gamma: FloatRange = number_or_range(0.98, "weight of the coarser blur.", 0, 10, methods=("xdog-a",))
-    p: FloatRange = number_or_range(19.0, "strength of the edge sharpening.", 0, 1000, methods=("xdog-p",))
-    eps: FloatRange = number_or_range(
-        -0.0004,
-        "level above which a pixel is white; brightness runs from 0 to 1.",
-        -10,
-        10,
-        methods=XDOG_METHODS,
+    gamma: FloatRange = ranged(0.98, "weight of the coarser blur.", 0, 10, methods=("xdog-a",))
+    p: FloatRange = ranged(19.0, "strength of the edge sharpening.", 0, 1000, methods=("xdog-p",))
+    eps: FloatRange = ranged(
+        -0.0004, "level above which a pixel is white; brightness is 0 to 1.", -10, 10, methods=XDOG_METHODS
     )
-    phi: FloatRange = number_or_range(
+    phi: FloatRange = ranged(
         51000.0, "steepness of the transition from white to black.", 0, 1e12, methods=XDOG_METHODS
     )
-    edge: FloatRange = number_or_range(
+    edge: FloatRange = ranged(
         100.0, "gradient (Sobel, 3x3) at which an edge begins, in levels.", 0, 1e4, methods=("canny",)
     )
-    follow: FloatRange = number_or_range(
+    follow: FloatRange = ranged(
         0.4, "fraction of that gradient down to which an edge is followed.", 0, 1, methods=("canny",)
     )
-    tau: FloatRange = number_or_range(
+    tau: FloatRange = ranged(
         0.01,
         "black where the finer blur is darker than the coarser by more than this; brightness is 0 to 1.",
         0,
         1,
         methods=("dog",),
     )
-    dodge: FloatRange = number_or_range(
+    dodge: FloatRange = ranged(
         4.0,
-        "standard deviation of the blur that the picture is divided by, in pixels.",
+        "standard deviation of the blur to divide the picture by, in pixels.",
         0.1,
         100,
         methods=("pencil",),
@@ -219,28 +203,28 @@ class Sketch(Section):
         "", "learned: the weights of an Anime2Sketch generator, a .safetensors or .pth file."
     )
     sha256: str = words("", "learned: required SHA-256 of the file of weights; empty for any.")
-    thin: IntRange = number_or_range(0, "1 to thin the lines to one pixel.", 0, 1)
-    weight: IntRange = number_or_range(
-        0, "Widen the lines by this, in pixels; negative numbers thin them.", -16, 16
-    )
-    hatch: IntRange = number_or_range(
+    thin: IntRange = ranged(0, "1 to thin the lines to one pixel.", 0, 1)
+    weight: IntRange = ranged(0, "Widen the lines by this, in pixels; negative numbers thin them.", -16, 16)
+    hatch: IntRange = ranged(
         0, "Distance between the lines that hatch dark areas, in pixels; 0 for none.", 0, 64
     )
-    gray: FloatRange = number_or_range(0.0, "Gray level of black lines; 0 leaves them black.", 0, 254)
-    blur: FloatRange = number_or_range(
+    gray: FloatRange = ranged(0.0, "Gray level of black lines; 0 leaves them black.", 0, 254)
+    blur: FloatRange = ranged(
         0.0, "Standard deviation of a blur of the sketch, in pixels; 0 for none.", 0, 100
     )
-    noise: FloatRange = number_or_range(
+    noise: FloatRange = ranged(
         0.0, "Standard deviation of noise added to the sketch, in levels; 0 for none.", 0, 255
     )
     seed: int = number(0, "Seed of the noise and of the numbers drawn from ranges.", 0)
 
     def __post_init__(self) -> None:
-        """Check that a preset is combined with no method, and that a learned method has its weights."""
         super().__post_init__()
-        for field in dataclasses.fields(self) if self.preset != "none" else ():
-            value = getattr(self, field.name)
-            if (field.name == "method" or field.metadata.get("methods")) and value != field.default:
+        for field in dataclasses.fields(self):
+            value, replaced = (
+                getattr(self, field.name),
+                field.name == "method" or field.metadata.get("methods"),
+            )
+            if self.preset != "none" and replaced and value != field.default:
                 raise ValueError(f"{field.name} must be left to the preset {self.preset}, got {value!r}")
         if self.method == "learned" and not self.weights:
             raise ValueError("weights must be a file where the method is learned, got ''")
@@ -253,7 +237,6 @@ class Cue(Section):
     """How to make a cue, which tells the colors, from a picture."""
 
     method: str = choice(
-        "gaussian",
         "A Gaussian blur of the colors, all ones (none), strokes or points on a transparent background, or "
         "blocks of the dominant colors (palette).",
         "gaussian",
@@ -278,7 +261,6 @@ class Cue(Section):
     seed: int = number(0, "Seed of the random draws.", 0)
 
     def __post_init__(self) -> None:
-        """Check that no minimum is above its maximum."""
         super().__post_init__()
         for low, high in (("fewest", "most"), ("thin", "thick"), ("short", "long")):
             if getattr(self, low) > getattr(self, high):
@@ -293,13 +275,10 @@ class Reference(Section):
     strength: float = number(0.25, "Maximum shift of a control point, as a fraction of the side.", 0, 1)
     jitter: float = number(50.0, "Maximum shift of a color channel, in levels.", 0, 255)
     seed: int = number(0, "Seed of the random draws.", 0)
-    order: str = choice("after", "When to shift the colors: after the warp or before it.", "after", "before")
+    order: str = choice("When to shift the colors: after the warp or before it.", "after", "before")
     flip: float = number(0.0, "Probability that a reference is flipped left to right.", 0, 1)
     subject: str = choice(
-        "own",
-        "Which picture to warp: the sample's own, or another of its family if there is one.",
-        "own",
-        "family",
+        "Which picture to warp: the sample's own, or another of its family if there is one.", "own", "family"
     )
 
 
@@ -313,15 +292,13 @@ class Pack(Section):
     megabytes: int = number(128, "Size of a packed shard, in megabytes.", 1)
     near: int = number(
         18,
-        "Link two pictures whose perceptual hashes, or those of their lines, differ in at most this many of "
-        "121 bits.",
+        "Link pictures if hashes of them, or of their lines, differ in at most this many of 121 bits.",
         0,
         60,
     )
     seed: int = number(0, "Seed of the split.", 0)
 
     def __post_init__(self) -> None:
-        """Check that samples are left for training."""
         super().__post_init__()
         if self.val + self.test >= 100:
             raise ValueError(f"val + test must be below 100, got {self.val + self.test:g}")
@@ -331,14 +308,12 @@ class Pack(Section):
 class Model(Section):
     """The colorizer and its size."""
 
-    system: str = choice(
-        "pix2pix", "The published system to build.", "pix2pix", "nerk", "liu", "scft", "mask"
-    )
+    system: str = choice("The published system to build.", "pix2pix", "nerk", "liu", "scft", "mask")
     width: int = number(0, "Channels of the first convolution; 0 for the published number.", 0, 1024)
     depth: int = number(8, "pix2pix: number of halvings between the picture and the bottleneck.", 2, 12)
     sketch: str = words("b7", "Sketch column to color; of several, joined by commas, training draws one.")
     variant: str = choice(
-        "main", "liu: the first network, or the one that is fine-tuned from it.", "main", "finetune"
+        "liu: the first network, or the one that is fine-tuned from it.", "main", "finetune"
     )
 
 
@@ -352,7 +327,6 @@ class Train(Section):
     accumulate: int = number(1, "Number of parts of a batch, computed one after another to save memory.", 1)
     lr: float = number(0.0, "Learning rate of the generator; 0 for the published one.", 0)
     decay: str = choice(
-        "none",
         "Learning rate: constant, linear to 0 over the second half, or as the 0.9th power of the steps left.",
         "none",
         "linear",
@@ -364,34 +338,28 @@ class Train(Section):
     )
     ema: float = number(
         0.0,
-        "Decay of the moving average of the generator's weights, which becomes the model; 0 for none.",
+        "Decay of a moving average of the generator's weights, which becomes the model; 0 for none.",
         0,
         0.999999,
     )
     precision: str = choice(
-        "32",
         "Arithmetic: 32 bits, TF32 in matrix products on a GPU, or bfloat16 where it is safe.",
         "32",
         "tf32",
         "bf16",
     )
     norm: str = choice(
-        "each",
-        "Batch of BatchNorm: the samples of each process and part, or of all processes.",
-        "each",
-        "all",
+        "BatchNorm over the samples of each process and part, or of all processes.", "each", "all"
     )
     validate: int = number(1000, "Updates between two validations.", 1)
     vgg: str = words(
-        "",
-        "Weights of VGG for perceptual losses: a file, empty for the published ones, none to omit them.",
+        "", "Weights of VGG for perceptual losses: a file, empty for the published, none to omit them."
     )
     start: str = words("", "Folder of a model to start from; empty for random weights.")
     keep: str = choice(
-        "last", "Which weights become the model: the last, or those with the best validation.", "last", "best"
+        "Which weights become the model: the last, or those with the best validation.", "last", "best"
     )
     fresh: str = choice(
-        "published",
         "Warp references again in each epoch: as the system was published, as in the dataset, or not at all.",
         "published",
         "dataset",

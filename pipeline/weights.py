@@ -19,14 +19,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 WEIGHT_ERRORS = (  # of a damaged file, and of the weights of another network
-    SafetensorError,
-    UnpicklingError,
-    RuntimeError,
-    ValueError,
-    TypeError,
-    EOFError,
-    LookupError,
-)
+    SafetensorError, UnpicklingError, RuntimeError, ValueError, TypeError, EOFError, LookupError,
+)  # fmt: skip
 DOWNLOAD_ADVICE = "download the weights, and name their file"
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.fields import describe_rule, number, number_or_range, parse_range, words
+from pipeline.fields import describe_rule, number, parse_range, ranged, words
 
 
 @pytest.mark.parametrize(
@@ -16,7 +16,7 @@ from pipeline.fields import describe_rule, number, number_or_range, parse_range,
     ],
 )
 def test_a_range_has_two_ends_of_the_type_of_its_field(default, text, read):
-    assert parse_range(number_or_range(default, "N."), text) == read
+    assert parse_range(ranged(default, "N."), text) == read
 
 
 @pytest.mark.parametrize("field", [number(0, "N."), words("", "N.")])

@@ -24,7 +24,7 @@ from pipeline.errors import Halt
 from pipeline.fields import check_field, choice, number, words
 
 FAULT_KEYS: dict[str, tuple[str, ...]] = {  # of each fault, in addition to COMMON_KEYS
-    "limit": ("every", "seconds", "retry_after", "penalty"), "canceled": ("window",), "status": ("status",),
+    "status": ("status",), "limit": ("every", "seconds", "retry_after", "penalty"), "canceled": ("window",),
     "edge": (), "page": (), "empty": (), "truncate": ("keep",), "short": ("keep",),
     "stall": ("keep", "seconds"), "corrupt": (), "type": ("content_type",), "redirect": ("location",),
 }  # fmt: skip
@@ -47,7 +47,7 @@ FILE_STARTS = {  # the first bytes of files of a type
 class FaultRule:
     """A fault and the requests that it hits. A fault uses COMMON_KEYS and its own FAULT_KEYS."""
 
-    fault: str = choice("status", "The kind of fault.", *FAULT_KEYS)
+    fault: str = choice("The kind of fault.", *FAULT_KEYS)
     match: str = words("", "A regular expression to find in the target.")
     share: float = number(1.0, "The share of these targets that fail, always the same ones.", 0, 1)
     times: int = number(sys.maxsize, "How often each target fails before it succeeds.", 1)

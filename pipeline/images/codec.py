@@ -14,15 +14,9 @@ from pipeline.errors import BadImage
 from pipeline.images.png import decode_own
 
 DECODE_ERRORS = (  # of Pillow on bad files; the last four on AVIF, and on tags of a wrong type
-    OSError,
-    SyntaxError,
-    ValueError,
-    Image.DecompressionBombError,
-    RuntimeError,
-    ZeroDivisionError,
-    TypeError,
-    struct.error,
-)
+    OSError, SyntaxError, ValueError, Image.DecompressionBombError,
+    RuntimeError, ZeroDivisionError, TypeError, struct.error,
+)  # fmt: skip
 FILE_SIGNATURES = {  # the first bytes of files, by type
     "png": rb"\x89PNG", "jpg": rb"\xff\xd8\xff", "gif": rb"GIF8", "webp": rb"RIFF....WEBP", "bmp": rb"BM",
     "tif": rb"II\x2a\x00|MM\x00\x2a", "avif": rb"....ftypavi[fs]", "mp4": rb"....ftyp",

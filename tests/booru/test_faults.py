@@ -304,7 +304,7 @@ def test_faults_leave_accounts_and_agents_to_the_site(serve):
     [
         ("limit", 'a fault must be an object with the key "fault"'),
         ({"match": "x"}, 'a fault must be an object with the key "fault"'),
-        ({"fault": "flood"}, "fault must be one of limit, canceled, .*, redirect, got 'flood'"),
+        ({"fault": "flood"}, "fault must be one of status, limit, .*, redirect, got 'flood'"),
         ({"fault": ["limit"]}, r"fault must be one of .*, got \['limit'\]"),
         ({"fault": "limit", "window": 3}, "a key of limit must be one of .*penalty, got 'window'"),
         ({"fault": "edge", "matches": "x"}, "a key of edge must be one of .*times, got 'matches'"),
