@@ -1,4 +1,4 @@
-"""The parameter `search.forget` in params.yaml: words are added, and every other line stays byte for byte."""
+"""The parameter `search.forget` in params.yaml: words are added, as DVC edits parameters: by a round trip."""
 
 import io
 from pathlib import Path
@@ -16,7 +16,9 @@ from pipeline.files import write
 def add_to_params(params: Path, words: list[str]) -> None:
     """Add words to `search.forget` in a YAML file, unless they are there.
 
-    Raise Halt if the file is not the parameters of a project, or if ruamel would change another line.
+    Other values and comments stay. So does the layout, unless the file was laid out by hand in another way
+    than ruamel does it. Raise Halt if the file is not the parameters of a project, or if a comment would be
+    lost.
     """
     try:
         text = params.read_bytes().decode()
@@ -32,16 +34,17 @@ def add_to_params(params: Path, words: list[str]) -> None:
     if not added:
         return
     forgotten = DoubleQuotedScalarString(" ".join([*before, *added]))
-    if dump(yaml, document) != text:
-        raise Halt(
-            f"{params} has lines that YAML writes otherwise, so adding to it would change them too: set "
-            f'forget: "{forgotten}" in its section search by hand, then run this again'
-        )
     if "forget" in section:
         section["forget"] = forgotten
     else:
         section.insert(0, "forget", forgotten)
-    write(params, dump(yaml, document).encode())
+    edited = dump(yaml, document)
+    if any(line.strip() not in edited for line in text.splitlines() if line.lstrip().startswith("#")):
+        raise Halt(
+            f"{params} has a comment that an edit would lose: set "
+            f'forget: "{forgotten}" in its section search by hand, then run this again'
+        )
+    write(params, edited.encode())
 
 
 def open_yaml(text: str) -> YAML:

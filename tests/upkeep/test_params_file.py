@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from pipeline import files
 from pipeline.errors import Halt
@@ -72,12 +73,22 @@ def test_comments_numbers_quotes_and_long_lines_stay_byte_for_byte(tmp_path):
         assert kept == [line for line in text.splitlines(True) if "  forget:" not in line]
 
 
-@pytest.mark.parametrize(
-    "other", ["  a:   1\n", "  a: [1,2]\n", "  a: ~\n", "  a: 1\r\n", "  a:\n      b: 1\n", "---\n"]
-)
-def test_a_file_in_which_another_line_would_change_is_refused(tmp_path, other):
-    text = f"# mine\n{other}search:\n  forget: 5\n" if other == "---\n" else f"search:\n  forget: 5\n{other}"
+OTHERS_BY_HAND = ["  a:   1\n", "  a: [1,2]\n", "  a: ~\n", "  a: 1\r\n", "  a:\n      b: 1\n"]
+
+
+@pytest.mark.parametrize("other", OTHERS_BY_HAND)
+def test_a_layout_by_hand_keeps_its_values_and_comments(tmp_path, other):
     path = tmp_path / "params.yaml"
+    files.write(path, f"# mine\nsearch:\n  forget: 5\n{other}# the end\n".encode())
+    values = YAML(typ="safe").load(path)
+    add_to_params(path, ["7"])
+    assert YAML(typ="safe").load(path) == {"search": values["search"] | {"forget": "5 7"}}
+    assert {"# mine", "# the end"} <= {line.strip() for line in path.read_text().splitlines()}
+
+
+def test_an_edit_that_would_lose_a_comment_is_refused(tmp_path):
+    path = tmp_path / "params.yaml"
+    text = "# mine\n---\nsearch:\n  forget: 5\n"
     files.write(path, text.encode())
     with pytest.raises(Halt, match=r'set forget: "5 7" in its section search by hand, then run this again'):
         add_to_params(path, ["7"])
