@@ -1,4 +1,4 @@
-"""The data side runs without the packages that only training needs; what lacks an extra names it."""
+"""The data side runs without the packages of training; a command that lacks an extra names it."""
 
 import re
 import shutil
@@ -19,11 +19,11 @@ from stages import prep
 METHODS = Sketch.__dataclass_fields__["method"].metadata["names"]
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-MODULES = {"universal-pathlib": "upath"}  # those whose name is not that of the package
-LEAST = 800 << 20  # bytes of all packages of the data side, at most
+MODULES = {"universal-pathlib": "upath"}  # packages that are imported under another name
+MOST = 800 << 20  # bytes of all packages of the data side, at most
 
 
-def test_the_table_of_extras_is_that_of_the_project():
+def test_the_table_of_extras_matches_pyproject():
     for extra, packages in prep.EXTRAS.items():
         wanted = [Requirement(text).name for text in PROJECT["optional-dependencies"][extra]]
         names = [canonicalize_name(name) for name in wanted if name != "inkwash"]
@@ -31,7 +31,7 @@ def test_the_table_of_extras_is_that_of_the_project():
 
 
 def closure(requirements: list[str]) -> dict:
-    """Return the installed distributions that the requirements need, by name."""
+    """Return the installed distributions that the requirements need, with dependencies, by name."""
     found, wanted = {}, [(Requirement(text), "") for text in requirements]
     while wanted:
         requirement, extra = wanted.pop()
@@ -52,7 +52,7 @@ def packages():
 
 @pytest.fixture(scope="module")
 def python(packages, tmp_path_factory):
-    """Make an environment of the data side alone, of links to what is installed here; return its Python."""
+    """Make an environment of the data side by links to the installed packages; return its Python."""
     home = tmp_path_factory.mktemp("bare")
     venv.create(home, symlinks=True)
     (site,) = home.glob("lib/python*/site-packages")
@@ -65,7 +65,7 @@ def python(packages, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def project(python, tmp_path_factory):
-    """Run all stages up to pack there; yield their folder, and what runs a command in it."""
+    """Run all stages up to pack in it; yield their folder, and the function that runs a command there."""
     home = tmp_path_factory.mktemp("project")
     with nursery(python) as run, standing(home, 12, run):
         words = ["pack", "color", "sketch/b7", "cue", "reference", "pairs", "--metrics", "metrics/pack.json"]
@@ -78,7 +78,7 @@ def project(python, tmp_path_factory):
 def test_the_data_side_is_small(packages):
     files = [file.locate() for package in packages.values() for file in package.files]
     sizes = [file.stat().st_size for file in files if file.is_file()]
-    assert sum(sizes) < LEAST
+    assert sum(sizes) < MOST
 
 
 def test_the_environment_has_no_package_of_an_extra(python):
@@ -147,5 +147,5 @@ def test_a_command_that_lacks_an_extra_names_it(project, words, extra):
     assert (done.code, bool(re.fullmatch(sentence, done.said))) == (1, True), done.said
 
 
-def test_a_missing_package_of_no_extra_is_a_bug():
+def test_a_missing_package_that_no_extra_has_is_a_bug():
     assert prep.extra_of(ModuleNotFoundError("No module named 'pipelin'", name="pipelin")) is None

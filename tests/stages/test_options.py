@@ -1,4 +1,4 @@
-"""An option takes what its field takes: a number, or a range where there may be one."""
+"""An option accepts what its field accepts: a number, or a range where a range is allowed."""
 
 import inspect
 
@@ -11,7 +11,7 @@ from stages.options import unfold
 
 
 def parse(*arguments):
-    """Run a command that takes the parameters of a sketch; return its exit code and what it got."""
+    """Run a command that takes the parameters of a sketch; return its exit code and the parameters."""
     taken = []
 
     @unfold
@@ -33,7 +33,7 @@ def parse(*arguments):
         (("--c", "-3..-1", "--weight", "-1", "--phi", "1e9"), {"c": "-3..-1", "weight": -1, "phi": 1e9}),
     ],
 )
-def test_numbers_arrive_as_numbers_and_ranges_as_they_are_written(arguments, given):
+def test_numbers_arrive_as_numbers_and_ranges_as_text(arguments, given):
     code, sketch = parse(*arguments)
     assert (code, sketch) == (0, Sketch(**given))
     assert all(type(getattr(sketch, name)) is type(value) for name, value in given.items())
@@ -49,7 +49,7 @@ def test_numbers_arrive_as_numbers_and_ranges_as_they_are_written(arguments, giv
         ("--seed", "1..2"),
     ],
 )
-def test_what_is_neither_is_a_usage_error(arguments):
+def test_any_other_text_is_a_usage_error(arguments):
     assert parse(*arguments) == (2,)
 
 

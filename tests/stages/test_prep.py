@@ -1,4 +1,4 @@
-"""The command line is a door onto the library: it explains itself, and says in one line what is wrong."""
+"""Every command explains itself, calls the library, and says in one line what went wrong."""
 
 import dataclasses
 import errno
@@ -38,7 +38,7 @@ def elsewhere(tmp_path, monkeypatch):
 
 @pytest.fixture
 def drawing():
-    """Write a picture girl.jpg."""
+    """Write a picture to girl.png."""
     files.write(Path("girl.png"), png.encode_png(picture(1)))
     return Path("girl.png")
 
@@ -74,7 +74,7 @@ def test_the_version_is_that_of_the_package(capsys):
     assert run_prep(capsys, "--version") == (0, f"inkwash {version('inkwash')}\n", "")
 
 
-def test_every_parameter_is_an_option_that_tells_its_rule():
+def test_every_parameter_is_an_option_with_its_rule_in_the_help():
     text = CliRunner().invoke(prep.app, ["sketchify", "--help"], env={"COLUMNS": "200"}).output
     for field in dataclasses.fields(Sketch):
         assert f"--{field.name}" in text
@@ -100,7 +100,7 @@ def test_a_folder_and_a_folder_of_shards_give_the_same_pictures(capsys, command)
             assert (Path("a") / f"{sample.key}.png").read_bytes() == sample.picture
 
 
-def test_metrics_and_sheet_are_written_where_asked(capsys, drawing):
+def test_metrics_and_sheet_are_written_to_the_given_files(capsys, drawing):
     run_prep(capsys, "sketchify", drawing, "out", "--metrics", "m/s.json", "--sheet", "m/s.png")
     assert '"taken": 1' in Path("m/s.json").read_text()
     assert codec.decode(Path("m/s.png").read_bytes()).shape[2] == 3
@@ -166,7 +166,7 @@ def test_bad_usage_is_one_line_and_exit_code_2(capsys, drawing, arguments, said)
         (["colorize", "girl.png", "out"], "data/model/config.json is missing: run train"),
     ],
 )
-def test_what_the_world_did_is_one_line_and_exit_code_1(capsys, drawing, arguments, said):
+def test_a_failure_outside_the_program_is_one_line_and_exit_code_1(capsys, drawing, arguments, said):
     Path("empty").mkdir()
     for name, data in {
         "broken/a.png": b"",
@@ -181,7 +181,7 @@ def test_what_the_world_did_is_one_line_and_exit_code_1(capsys, drawing, argumen
     assert said in err
 
 
-def test_a_search_of_a_folder_takes_any_number_of_tags_and_reads_what_it_knows(capsys):
+def test_a_search_of_a_folder_takes_any_number_of_tags_and_rejects_unknown_metatags(capsys):
     make_set("pictures")
     search = ["search", "posts.jsonl", "--host", "pictures", "--size", "1", "--tags"]
     assert run_prep(capsys, *search, "-a -b -c -d -e -f -g")[0] == 0
@@ -211,18 +211,18 @@ def test_a_paired_set_goes_through_to_a_column_of_its_own_sketches(capsys):
     assert sample.metadata["license"] == "unknown"
 
 
-def test_a_plan_is_told_to_people_and_to_scripts(capsys):
+def test_a_plan_is_printed_as_a_sentence_or_as_json(capsys):
     make_set("pictures")
     with site.serve(catalog.folder_catalog(Path("pictures"))) as host:
         code, out, _ = run_prep(capsys, "plan", "--host", host, "--size", "1")
         assert (code, out.split(";")[0]) == (0, "plan: about 6 requests, 3 for posts and 3 for files")
         run_prep(capsys, "search", "posts.jsonl", "--host", host, "--size", "1")
         code, out, _ = run_prep(capsys, "plan", "posts.jsonl", "--host", host, "--rate", "0.5", "--json")
-    told = json.loads(out)
-    assert (told["files"], told["requests"], told["seconds"], told["exact"]) == (3, 3, 6, True)
+    plan = json.loads(out)
+    assert (plan["files"], plan["requests"], plan["seconds"], plan["exact"]) == (3, 3, 6, True)
 
 
-def test_a_host_may_hold_spaces_quotes_and_what_a_shell_would_run(capsys):
+def test_a_host_may_contain_spaces_quotes_and_shell_commands(capsys):
     folder = """it's a "set"; touch ran $HOME `ls`"""
     make_set(folder)
     for host in (folder, f"halves:{folder}"):
@@ -254,7 +254,7 @@ def test_the_newest_id_at_the_first_search_of_a_site_bounds_the_later_ones(capsy
         assert run_prep(capsys, *search)[1] == "search: 4 posts written to posts.jsonl\n"
 
 
-def test_what_was_rejected_for_good_is_asked_for_again_on_request(capsys):
+def test_again_requests_finally_rejected_files_once_more(capsys):
     make_set("pictures")
     held = catalog.folder_catalog(Path("pictures"))
     lost = Path("pictures/1.png").read_bytes()
@@ -268,7 +268,7 @@ def test_what_was_rejected_for_good_is_asked_for_again_on_request(capsys):
         assert run_prep(capsys, *fetch, "--again")[1] == "fetch: 3 of 3 written to out\n"
 
 
-def test_a_mutilated_picture_is_counted_and_its_neighbors_survive(capsys):
+def test_a_broken_picture_is_counted_and_the_others_are_written(capsys):
     for number in range(4):
         files.write(Path(f"in/{number}.png"), png.encode_png(picture(number, 300, 300)))
     files.write(Path("in/2.png"), Path("in/2.png").read_bytes()[:500])
@@ -278,7 +278,7 @@ def test_a_mutilated_picture_is_counted_and_its_neighbors_survive(capsys):
     assert Path("out/rejects.tsv").read_text() == "key\treason\ttold\n2\tcannot decode\t\n"
 
 
-def test_a_full_disk_is_said_in_one_line_and_leaves_nothing_half_made(capsys, monkeypatch):
+def test_a_full_disk_is_one_line_and_leaves_no_partial_file(capsys, monkeypatch):
     def full(_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -290,7 +290,7 @@ def test_a_full_disk_is_said_in_one_line_and_leaves_nothing_half_made(capsys, mo
         "prep: [Errno 28] No space left on device: free some space, then run the same command to go on\n",
     )
     left = [path.name for folder in ("out", ".prep") for path in Path(folder).rglob("*") if path.is_file()]
-    assert left == ["made.sqlite"]  # the table of what is in the memo, which is empty
+    assert left == ["made.sqlite"]  # the table of the memo, which is empty
 
 
 OUT_OF_MEMORY = (
@@ -298,8 +298,8 @@ OUT_OF_MEMORY = (
 )
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux holds a process to RLIMIT_DATA")
-def test_a_command_that_may_not_have_the_memory_for_a_picture_says_so_in_one_line(drawing):
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux enforces RLIMIT_DATA")
+def test_too_little_memory_for_a_picture_is_one_line(drawing):
     files.write(Path("in/big.png"), png.encode_png(np.zeros((9900, 9900), np.uint8)))
     code = (
         "import resource, sys\n"
@@ -379,7 +379,7 @@ def test_the_site_serves_a_folder_until_it_is_interrupted(drawing):
     assert (page.status_code, page.headers["Content-Type"]) == (200, "text/html")
 
 
-def test_a_site_with_a_bad_account_or_a_bad_fault_does_not_start(drawing, capsys):
+def test_a_bad_account_or_a_bad_fault_keeps_the_site_from_starting(drawing, capsys):
     code, _, err = run_prep(capsys, "booru", ".", "--account", "ann:key")
     assert (code, "account must be LOGIN:API_KEY:LEVEL" in err) == (2, True)
     files.write_json(Path("faults.json"), [{"fault": "flood"}])
@@ -387,16 +387,16 @@ def test_a_site_with_a_bad_account_or_a_bad_fault_does_not_start(drawing, capsys
     assert (code, "faults.json, fault 1: fault must be one of" in err) == (1, True)
 
 
-def eventually(ask):
-    """Ask again until the site listens."""
+def eventually(request):
+    """Repeat a request until the site answers."""
     for _ in range(100):
         with suppress(requests.ConnectionError):
-            return ask()
+            return request()
         time.sleep(0.05)
-    raise AssertionError("nobody listens")
+    raise AssertionError("the site never answered")
 
 
-def test_packing_takes_the_listed_sketches_and_removes_what_is_left_of_others(capsys):
+def test_packing_takes_the_listed_sketches_and_removes_the_columns_of_others(capsys):
     keys = [f"{n:09d}" for n in range(12)]
     for name in ("color", "cue", "reference", "sketch/b7", "sketch/b9", "sketch/old"):
         make_column(Path(name), keys)

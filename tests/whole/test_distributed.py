@@ -1,4 +1,4 @@
-"""Several processes: one run, of equal losses, whatever their number."""
+"""A training run has the same losses in one process and in several."""
 
 import json
 import os
@@ -25,7 +25,7 @@ TRAIN = Train(batch=4, steps=3, validate=2, lr=1e-5, flip=0.5, vgg="none")
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    """Pack one dataset for all tests."""
+    """Pack one dataset for all tests of this file."""
     return packed(tmp_path_factory.mktemp("pairs"), train=6, val=3)
 
 
@@ -37,7 +37,7 @@ def alone(data, folder, system):
 
 
 def together(data, folder, system, *options, launcher=("-m",)):
-    """Train by the command in two processes; return what it says, the last record and the weights."""
+    """Train by the command in two processes; return its output, the last record and the weights."""
     fields = {name: getattr(TRAIN, name) for name in ("batch", "steps", "validate", "lr", "flip", "vgg")}
     given = [f"--{name}={value}" for name, value in fields.items()]
     given += ["--system", system, "--width", "4", "--depth", "3", "--device", "cpu", "--devices", "2"]
@@ -58,10 +58,10 @@ def result(model):
     return record, safetensors.torch.load_file(model / "model.safetensors")
 
 
-def test_two_processes_have_the_losses_of_one_and_the_first_alone_writes(data, tmp_path):
+def test_two_processes_have_the_losses_of_one_and_only_the_first_writes(data, tmp_path):
     record, weights = alone(data, tmp_path, "mask")
-    told, shared, same = together(data, tmp_path / "two", "mask", launcher=TORCHRUN)
-    assert told.count("\n") == told.count("train: 3 steps") == 1
+    output, shared, same = together(data, tmp_path / "two", "mask", launcher=TORCHRUN)
+    assert output.count("\n") == output.count("train: 3 steps") == 1
     assert record.keys() == {"step", "adversarial", "squared", "real", "fake", "val_psnr", "val_l1"}
     assert shared == pytest.approx(record, rel=1e-5)
     for name in weights:
@@ -72,8 +72,8 @@ def test_two_processes_have_the_losses_of_one_and_the_first_alone_writes(data, t
 @pytest.mark.parametrize("system", ["nerk", "liu", "scft", "pix2pix"])
 def test_every_system_trains_in_two_processes_that_the_command_starts(data, tmp_path, system):
     record, _ = alone(data, tmp_path, system)
-    told, shared, _ = together(data, tmp_path / "two", system, "--accumulate", "2")
-    assert told.count("train: 3 steps") == 1
-    if system == "liu":  # BatchNorm, which the others have, sees the samples of one part alone
+    output, shared, _ = together(data, tmp_path / "two", system, "--accumulate", "2")
+    assert output.count("train: 3 steps") == 1
+    if system == "liu":  # BatchNorm, which the others have, sees only the samples of one part
         assert shared == pytest.approx(record, rel=1e-3)
     assert shared["val_psnr"] == pytest.approx(record["val_psnr"], abs=0.5)

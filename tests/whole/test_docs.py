@@ -65,10 +65,12 @@ def inline(path):
 
 
 def shell(text):
-    """Split a shell script into simple commands, lists of words; a loop counts as its first round."""
+    """Split a shell script into commands, as lists of words; of a loop, only the first round counts."""
     for name, first, body in LOOP.findall(text):
         text = LOOP.sub(body.replace(f"${name}", first), text, count=1)
-    text = re.sub(r"\$\w+", "8", text.replace("\\\n", " ")).replace("s3://", "")  # no bucket is asked
+    text = re.sub(r"\$\w+", "8", text.replace("\\\n", " ")).replace(
+        "s3://", ""
+    )  # sends no request to a bucket
     for line in text.splitlines():
         lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
         lexer.whitespace_split = True
@@ -81,7 +83,7 @@ def shell(text):
 
 
 def check_command(words, complete=True):
-    """Assert that a prep, dvc or make command, maybe after others that start it, is one that exists."""
+    """Assert that a prep, dvc or make command exists, also if other commands start it."""
     names = [word.replace("stages.prep", "prep") for word in words]
     program = next((word for word in names if word in ("prep", "dvc", "make")), None)
     given = names[names.index(program) + 1 :] if program else []
@@ -96,14 +98,14 @@ def check_command(words, complete=True):
 
 
 def check_dvc(given, complete):
-    """Assert that DVC can parse a command, and that its parameters are ours and within their bounds."""
+    """Assert that DVC can parse a command, and that its parameters exist and are within bounds."""
     parsed = get_main_parser().parse_args(given) if complete or len(given) > 1 else None
     for setting in getattr(parsed, "set_param", None) or []:
         check_setting(*setting.split("=", 1))
 
 
 def check_setting(name, text):
-    """Assert that params.yaml has a parameter of this name, which may have this value."""
+    """Assert that params.yaml has a parameter of this name, and that the value is allowed."""
     section, *sketch, field = name.split(".")
     values = PARAMS[section][sketch[0]] if sketch else PARAMS[section]
     assert field in values, name
@@ -112,7 +114,7 @@ def check_setting(name, text):
 
 
 def check_prep(name, *given, complete):
-    """Assert that a command of ours takes these arguments, with parameters within their bounds."""
+    """Assert that a prep command takes these arguments, and that its parameters are within bounds."""
     command = COMMANDS[name]
     if not complete or "--help" in given:
         options = {option for parameter in command.params for option in parameter.opts} | {"--help"}
@@ -174,7 +176,7 @@ def test_a_wrong_command_is_found(script, valid):
 
 
 def is_valid(script):
-    """Tell whether every command of a script passes the check."""
+    """Return whether every command of a script passes the check."""
     try:
         for words in shell(script):
             check_command(words)

@@ -1,4 +1,4 @@
-"""Stages, commands, parameters and code dependencies say the same thing once each."""
+"""Stages, commands, parameters and lists of code agree."""
 
 import dataclasses
 import shlex
@@ -21,8 +21,8 @@ PARAMS = YAML(typ="safe").load(ROOT / "params.yaml")
 STAGES = {name: stage.get("do", stage) for name, stage in DVC.items()}
 CLASSES = {section.__name__.lower(): section for section in Section.__subclasses__()}
 SECTIONS = {"train": ["model", "train"], "sketchify": ["sketches.${key}"], "fetch": ["search.host", "fetch"]}
-TOLD = ["search", "fetch", "clean", "sketches", "cue", "reference"]  # by the card of the dataset
-SECTIONS |= {"pack": [*TOLD, "pack"], "code": ["search.host", "sketches", "model.system"]}
+ON_CARD = ["search", "fetch", "clean", "sketches", "cue", "reference"]  # shown by the dataset card
+SECTIONS |= {"pack": [*ON_CARD, "pack"], "code": ["search.host", "sketches", "model.system"]}
 
 
 def test_every_stage_is_a_command_and_every_command_of_the_pipeline_a_stage():
@@ -35,19 +35,19 @@ def test_every_stage_is_a_command_and_every_command_of_the_pipeline_a_stage():
 def test_a_stage_tracks_the_sections_that_its_command_is_given(name):
     assert STAGES[name]["params"] == SECTIONS.get(name, [name])
     for section in STAGES[name]["params"]:
-        if name != "code" and (name != "pack" or section not in TOLD) and section != "search.host":
+        if name != "code" and (name != "pack" or section not in ON_CARD) and section != "search.host":
             assert "${item}" in STAGES[name]["cmd"] or f"${{{section}}}" in STAGES[name]["cmd"]
 
 
 @pytest.mark.parametrize("section", [section for section in PARAMS if section != "sketches"])
 def test_a_section_gives_every_field_of_its_class(section):
-    """A field left out would be decided by the code, and its value not be tracked."""
+    """The code would decide a missing field, and DVC would not track its value."""
     assert list(PARAMS[section]) == [field.name for field in dataclasses.fields(CLASSES[section])]
     CLASSES[section](**PARAMS[section])
 
 
 def reads(sketch):
-    """List the fields that a sketch must give: method or preset, what that reads, and what differs."""
+    """Return the fields that a sketch must give: method or preset, what they read, and what differs."""
     fields = {field.name: field for field in dataclasses.fields(sketch)}
     given = {name for name, field in fields.items() if getattr(sketch, name) != field.default}
     if sketch.preset == "none":
@@ -57,7 +57,7 @@ def reads(sketch):
 
 
 def is_text(sketch, name):
-    """Tell a text, which may be a range, from a number."""
+    """Return whether a field is text, which may be a range, and not a number."""
     return isinstance(getattr(sketch, name), str)
 
 
@@ -131,7 +131,7 @@ def test_the_name_of_a_sketch_is_plain():
         deciding(PARAMS | {"sketches": {"a;b": {}}})
 
 
-def test_no_stage_reads_what_another_machine_may_have_otherwise():
+def test_no_stage_depends_on_a_setting_of_the_machine():
     text = (ROOT / "dvc.yaml").read_text() + (ROOT / "params.yaml").read_text()
     for option in ("workers", "device", "cache:", "--cache", "PREP_"):
         assert option not in text.replace("cache: false", "")

@@ -1,7 +1,7 @@
-"""An edit redoes what it decides, and nothing else.
+"""An edit reruns what it decides, and nothing else.
 
-Each edit is made in a copy of the code, where every fingerprint is computed: those of the memo, that of the
-code which trains each system, and the lists of code by which DVC runs a stage.
+Each edit is made in a copy of the code. Then every fingerprint is computed: those of the memo, those of the
+checkpoints, and the lists of code by which DVC decides to run a stage.
 """
 
 import json
@@ -53,8 +53,8 @@ SITE = {"search https://danbooru.donmai.us", "fetch https://danbooru.donmai.us"}
 SCFT = {"train scft", "evaluate scft", "checkpoint of scft"}
 TRAIN = {f"train {system}" for system in SYSTEMS}
 EVALUATE = {f"evaluate {system}" for system in SYSTEMS}
-END = "\n"  # of the last line of a file, where an edit adds one
-EDITS = {  # file, text, what is put in its place, what is redone
+END = "\n"  # of the last line of a file: the edit appends a line
+EDITS = {  # file, text, its replacement, what is rerun
     "a level in the pen": ("operators/pen.py", "255", "254", SKETCHES),
     "a reworded reason": ("operators/limits.py", '"too small"', '"tiny"', {"clean"}),
     "the code of a limit": ("operators/limits.py", "round(max(sides)", "round(1 + max(sides)", {"clean"}),
@@ -88,7 +88,7 @@ def fingerprints(root):
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory):
-    """Copy the code, and compute the fingerprints before any edit."""
+    """Copy the code; return its folder and the fingerprints before any edit."""
     root = tmp_path_factory.mktemp("copy")
     for folder in ("pipeline", "stages"):
         shutil.copytree(ROOT / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__"))
@@ -97,9 +97,9 @@ def copy(tmp_path_factory):
 
 
 @pytest.mark.parametrize("edit", EDITS)
-def test_an_edit_redoes_what_it_decides_and_nothing_else(edit, copy):
+def test_an_edit_reruns_what_it_decides_and_nothing_else(edit, copy):
     root, before = copy
-    name, old, new, redone = EDITS[edit]
+    name, old, new, rerun = EDITS[edit]
     path = root / "pipeline" / name
     text = path.read_text(encoding="utf-8")
     assert old in text
@@ -108,11 +108,11 @@ def test_an_edit_redoes_what_it_decides_and_nothing_else(edit, copy):
         after = fingerprints(root)
     finally:
         path.write_text(text, encoding="utf-8")
-    assert {name for name in before if after[name] != before[name]} == redone
+    assert {name for name in before if after[name] != before[name]} == rerun
 
 
 @pytest.mark.parametrize("stage", ["clean", "sketch", "cue", "reference"])
-def test_a_release_of_torch_redoes_no_picture(stage, copy):
+def test_a_release_of_torch_reruns_no_picture(stage, copy):
     libraries = (
         "from pipeline.codehash import library_versions; import sys; print(library_versions(*sys.argv[1:]))"
     )

@@ -1,4 +1,4 @@
-"""A full disk stops every stage with one sentence: nothing is damaged, and with more room it goes on."""
+"""A full disk stops every stage with one sentence, damages nothing, and the stage resumes with more room."""
 
 import os
 import re
@@ -13,13 +13,13 @@ from project import COMMANDS, OTHER, command, content, folder, nursery, standing
 
 from pipeline.shards import column
 
-BLOCK = 4096  # bytes; a tmpfs gives room in such
-SHARES = (0.0, 0.2, 0.4, 0.6, 0.8)  # of what a stage writes, for which there is room
+BLOCK = 4096  # bytes; the size of a tmpfs is a multiple
+SHARES = (0.0, 0.2, 0.4, 0.6, 0.8)  # free space, as a share of the bytes that a stage writes
 
 
 @contextmanager
 def disk(path: Path) -> Iterator[Path]:
-    """Mount a disk of its own at a folder, or skip the test where that is not allowed."""
+    """Mount a separate disk at a folder, or skip the test where mounting is not allowed."""
     path.mkdir()
     if not shutil.which("mount") or mount("-t", "tmpfs", "-o", "size=256m", "tmpfs", path):
         pytest.skip("only root may mount a small disk here")
@@ -34,8 +34,8 @@ def mount(*words) -> int:
     return subprocess.run(["mount", *map(str, words)], capture_output=True).returncode
 
 
-def room(path: Path, size: int) -> None:
-    """Give a mounted disk another size in bytes."""
+def resize(path: Path, size: int) -> None:
+    """Change the size of a mounted disk, in bytes."""
     assert mount("-o", f"remount,size={size}", path) == 0
 
 
@@ -47,20 +47,20 @@ def used(path: Path) -> int:
 
 @pytest.fixture(scope="module")
 def run():
-    """Return what runs a command."""
+    """Yield the function that runs a command."""
     with nursery() as started:
         yield started
 
 
 @pytest.fixture(scope="module")
 def place(run, tmp_path_factory):
-    """Return a folder with the inputs of all stages, and the address of a site with the pictures."""
+    """Yield a folder with the inputs of all stages, and the URL of a site with the pictures."""
     with standing(tmp_path_factory.mktemp("home"), 24, run) as place:
         yield place
 
 
 @pytest.mark.parametrize("stage", COMMANDS)
-def test_a_full_disk_is_one_sentence_and_the_same_command_goes_on_with_more_room(run, place, tmp_path, stage):
+def test_a_full_disk_is_one_sentence_and_the_same_command_resumes_with_more_room(run, place, tmp_path, stage):
     words = command(stage, place[1])
     with disk(tmp_path / "small") as small:
         home = folder(place[0], small / "whole")
@@ -74,12 +74,12 @@ def test_a_full_disk_is_one_sentence_and_the_same_command_goes_on_with_more_room
             assert run([*words, *OTHER[words[0]]], home).code == 0
             shutil.rmtree(home / ".prep", ignore_errors=True)
             before = content(home / "out")
-            room(small, used(small) + int(share * needs) // BLOCK * BLOCK)
+            resize(small, used(small) + int(share * needs) // BLOCK * BLOCK)
             full = run(words, home)
             left = content(home / "out")
-            room(small, 256 << 20)
+            resize(small, 256 << 20)
             halts += full.code
-            if full.code:  # what it replaces may make room enough
+            if full.code:  # deleting the old output may have freed enough space
                 assert (full.code, full.said.count("\n")) == (1, 1), full.said
                 assert re.search("No space left on device.*: free some space", full.said)
             assert column.SEAL not in left or left in (before, whole)

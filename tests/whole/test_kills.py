@@ -1,4 +1,4 @@
-"""Every stage may be killed at any moment: no seal on partial data, and the next run makes equal bytes."""
+"""A stage killed at any moment leaves no seal on partial data, and the next run makes equal bytes."""
 
 import os
 import shutil
@@ -21,20 +21,20 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has neither for
 
 @pytest.fixture(scope="module")
 def run():
-    """Return what runs a command."""
+    """Yield the function that runs a command."""
     with nursery() as started:
         yield started
 
 
 @pytest.fixture(scope="module", params=[24])
 def place(request, run, tmp_path_factory):
-    """Return a folder with the inputs of all stages, and the address of a site with the pictures."""
+    """Yield a folder with the inputs of all stages, and the URL of a site with the pictures."""
     with standing(tmp_path_factory.mktemp("home"), request.param, run) as place:
         yield place
 
 
-def sound(out: Path, allowed: list[dict[str, bytes]]) -> None:
-    """Check that what stands in a folder after a kill is one of the results allowed, or has no seal."""
+def check_sound(out: Path, allowed: list[dict[str, bytes]]) -> None:
+    """Check that a folder holds one of the allowed results after a kill, or has no seal."""
     if (out / column.SEAL).is_file():
         verdict = verify_columns(out)
         assert verdict.faults == []
@@ -44,7 +44,7 @@ def sound(out: Path, allowed: list[dict[str, bytes]]) -> None:
 
 
 def result(run, stage: str, place: tuple[Path, str], path: Path, *more: str) -> dict[str, bytes]:
-    """Run a stage undisturbed in a new folder; return what it made."""
+    """Run a stage undisturbed in a new folder; return its output."""
     home = folder(place[0], path)
     done = run([*command(stage, place[1]), *more], home)
     assert done.code == 0, done.said
@@ -52,22 +52,25 @@ def result(run, stage: str, place: tuple[Path, str], path: Path, *more: str) -> 
 
 
 def killed(run, stage: str, place: tuple[Path, str], tmp_path: Path, moments: int | None) -> int:
-    """Kill a stage before some moves of files, or before each, over what an earlier run left behind."""
+    """Kill a stage that overwrites an earlier result, before some of its file operations or before each.
+
+    Return how often it was killed.
+    """
     before = result(run, stage, place, tmp_path / "before", *OTHER[COMMANDS[stage][0]])
     whole = result(run, stage, place, tmp_path / "whole")
     assert before != whole
 
-    def over(kill: int) -> tuple[Path, Done]:
+    def run_over(kill: int) -> tuple[Path, Done]:
         home = folder(place[0], tmp_path / f"{kill}")
         shutil.copytree(tmp_path / "before" / "out", home / "out")
         return home, run(command(stage, place[1]), home, kill)
 
-    every = range(1, over(0)[1].moves + 1)
+    every = range(1, run_over(0)[1].moves + 1)
     chosen = Random(stage).sample(every, min(moments, len(every))) if moments else every
     for moment in chosen:
-        home, done = over(moment)
+        home, done = run_over(moment)
         assert done.code == -signal.SIGKILL
-        sound(home / "out", [before, whole])
+        check_sound(home / "out", [before, whole])
         done = run(command(stage, place[1]), home)
         assert done.code == 0, done.said
         assert content(home / "out") == whole
@@ -75,7 +78,7 @@ def killed(run, stage: str, place: tuple[Path, str], tmp_path: Path, moments: in
 
 
 @pytest.mark.parametrize("stage", COMMANDS)
-def test_a_stage_killed_between_two_moves_of_files_leaves_no_false_seal_and_goes_on(
+def test_a_stage_killed_between_two_file_operations_leaves_no_false_seal_and_resumes(
     run, place, tmp_path, stage
 ):
     killed(run, stage, place, tmp_path, moments=2)
@@ -83,32 +86,32 @@ def test_a_stage_killed_between_two_moves_of_files_leaves_no_false_seal_and_goes
 
 @pytest.mark.slow
 @pytest.mark.parametrize("stage", COMMANDS)
-def test_a_stage_killed_before_each_move_of_files_leaves_no_false_seal_and_goes_on(
+def test_a_stage_killed_before_each_file_operation_leaves_no_false_seal_and_resumes(
     run, place, tmp_path, stage
 ):
     print(stage, killed(run, stage, place, tmp_path, moments=None), "kills")
 
 
-# ---------------------------------------------------------------- random moments, workers too
+# ---------------------------------------------------------------- random moments, with workers
 
 
 def start(stage: str, place: tuple[Path, str], home: Path) -> subprocess.Popen:
-    """Start a command with workers, in a process group of its own."""
+    """Start a command with two workers, in its own process group."""
     words = [sys.executable, "-m", "stages.prep", *command(stage, place[1])]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "start_new_session": True}
     workers = {"PREP_WORKERS": "2"}
     return subprocess.Popen(words, cwd=home, env=ENVIRONMENT | workers, text=True, **quiet)
 
 
-def working(child: subprocess.Popen, home: Path) -> float:
-    """Wait until a command has begun to write; return the time."""
+def wait_for_work(child: subprocess.Popen, home: Path) -> float:
+    """Wait until a command begins to write; return the time."""
     while child.poll() is None and not any((home / name).exists() for name in ("out", ".prep")):
         time.sleep(0.001)
     return time.monotonic()
 
 
 def strike(child: subprocess.Popen) -> bool:
-    """Kill a command and its workers; tell whether it had ended by itself before, as it should."""
+    """Kill a command and its workers; return whether it had already succeeded."""
     with suppress(ProcessLookupError):
         os.killpg(child.pid, signal.SIGKILL)
     _, said = child.communicate()
@@ -121,9 +124,9 @@ def strike(child: subprocess.Popen) -> bool:
 @pytest.mark.parametrize("stage", COMMANDS)
 def test_a_stage_killed_twelve_times_at_random_moments_ends_with_equal_bytes(run, place, tmp_path, stage):
     whole = result(run, stage, place, tmp_path / "whole")
-    dice, home, kills, ends = Random(stage), folder(place[0], tmp_path / "killed"), 0, 0
+    rng, home, kills, ends = Random(stage), folder(place[0], tmp_path / "killed"), 0, 0
     child = start(stage, place, home)
-    begun = working(child, home)
+    begun = wait_for_work(child, home)
     assert child.communicate() == (None, "")
     lasts = time.monotonic() - begun
     while kills < 12:
@@ -132,13 +135,13 @@ def test_a_stage_killed_twelve_times_at_random_moments_ends_with_equal_bytes(run
             folder(place[0], home)
         child = start(stage, place, home)
         if not (home / "out").exists():
-            working(child, home)
+            wait_for_work(child, home)
         else:
-            time.sleep(dice.random() * 2)
-        time.sleep(dice.random() * lasts)
+            time.sleep(rng.random() * 2)
+        time.sleep(rng.random() * lasts)
         ended = strike(child)
         kills, ends = kills + (not ended), ends + ended
-        sound(home / "out", [whole])
+        check_sound(home / "out", [whole])
     child = start(stage, place, home)
     assert (child.communicate()[1], child.returncode) == ("", 0)
     assert content(home / "out") == whole

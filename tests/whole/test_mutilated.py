@@ -1,4 +1,4 @@
-"""Mutilated files of every format go through `clean`: none stops it, each is counted, memory is bounded."""
+"""No mutilated file of any format stops `clean`: each is counted, and memory stays bounded."""
 
 import csv
 import io
@@ -30,11 +30,11 @@ from pipeline.shards.tar import Sample
 from pipeline.upkeep.verify import verify_columns
 
 ROOT = Path(__file__).parent.parent.parent
-MEMORY = 2 << 30  # bytes of data per process; 65,535 x 65,535 pixels would take 12.9 GB, 177 megapixels 3.2
+MEMORY = 2 << 30  # limit per process in bytes; 65,535 x 65,535 pixels would take 12.9 GB, 177 megapixels 3.2
 REASONS = {rule.reason for rule in limits.RULES} | {"cannot decode", "too large", "duplicate", "bad facts"}
 SIZES = ((65535, 65535), (13300, 13300), (16383, 16383), (65535, 1), (0, 0), (2**31 - 1, 1))
-HEAVY = (*SIZES, (9990, 9990))  # the last may be decoded, and takes seconds
-FACTS = (  # no JSON, no object, or nothing that can be written again
+HEAVY = (*SIZES, (9990, 9990))  # the last is small enough to be decoded, which takes seconds
+BAD_METADATA = (  # not JSON, not an object, or not representable as JSON
     b"", b"{", b"[1]", b"\xff\xfe", b'{"family":NaN}', b'{"family":1e999}', b'{"family":"\\ud800"}',
     b"[" * 10**5, b'{"family":' + b"9" * 5000 + b"}",
 )  # fmt: skip
@@ -42,7 +42,7 @@ SIDES = (96, 80)  # pixels of the files before they are mutilated
 
 EXIF = Image.Exif()
 EXIF[codec.EXIF_ORIENTATION] = 6
-KINDS = (  # suffix, mode, how Pillow saves it
+KINDS = (  # suffix, mode, options of Pillow
     ("png", "RGB", {}), ("png", "RGBA", {}), ("png", "P", {}), ("png", "1", {}), ("png", "LA", {}),
     ("png", "I;16", {}), ("png", "P", {"transparency": 0}), ("png", "RGB", {"exif": EXIF}),
     ("jpg", "RGB", {}), ("jpg", "RGB", {"progressive": True}), ("jpg", "CMYK", {}), ("jpg", "L", {}),
@@ -56,7 +56,7 @@ KINDS = (  # suffix, mode, how Pillow saves it
     ("tif", "1", {"compression": "group4"}), ("tif", "CMYK", {"compression": "packbits"}),
 )  # fmt: skip
 FORMATS = {"jpg": "jpeg", "tif": "tiff"}
-DECLARED = {  # where a file tells its size, and as which numbers
+DECLARED = {  # where a header declares the size, and the format of the numbers
     "png": (rb"IHDR(.{8})", ">II"), "jpg": (rb"\xff[\xc0-\xc2]\x00.\x08(.{4})", ">HH"),
     "gif": (rb"GIF8[79]a(.{4})", "<HH"), "bmp": (rb"BM.{16}(.{8})", "<ii"),
     "avif": (rb"ispe\0{4}(.{8})", ">II"),
@@ -78,14 +78,14 @@ def paint(number: int, mode: str, sides: tuple[int, int] = SIDES) -> Image.Image
 
 
 def translucent(image: Image.Image, mode: str) -> Image.Image:
-    """Make a slope of a picture's transparency."""
+    """Give a picture a gradient of transparency."""
     image = image.convert("RGBA")
     image.putalpha(Image.linear_gradient("L").resize(image.size))
     return image.convert(mode)
 
 
 def save(image: Image.Image, suffix: str, frames: int = 1, **options) -> bytes:
-    """Encode a picture, `frames` times turned upside down."""
+    """Encode a picture; further frames are turned upside down in turn."""
     buffer = io.BytesIO()
     if frames > 1:
         turned = [image.rotate(180 * turn) for turn in range(1, frames)]
@@ -95,7 +95,7 @@ def save(image: Image.Image, suffix: str, frames: int = 1, **options) -> bytes:
 
 
 def interlaced(image: np.ndarray) -> bytes:
-    """Encode gray pixels as an interlaced PNG, which Pillow cannot."""
+    """Encode gray pixels as an interlaced PNG, which Pillow cannot write."""
     height, width = image.shape
     passes = (
         (0, 0, 8, 8),
@@ -127,88 +127,88 @@ def whole_files() -> list[tuple[str, bytes]]:
 # ---------------------------------------------------------------- mutilations
 
 
-def flip(data: bytes, count: int, dice: Random) -> bytes:
+def flip(data: bytes, count: int, rng: Random) -> bytes:
     """Flip bits."""
     changed = bytearray(data)
-    for bit in dice.choices(range(8 * len(data)), k=count):
+    for bit in rng.choices(range(8 * len(data)), k=count):
         changed[bit // 8] ^= 1 << bit % 8
     return bytes(changed)
 
 
-def cut(data: bytes, dice: Random) -> bytes:
+def cut(data: bytes, rng: Random) -> bytes:
     """Truncate."""
-    return data[: dice.randrange(len(data))]
+    return data[: rng.randrange(len(data))]
 
 
-def splice(data: bytes, other: bytes, dice: Random) -> bytes:
-    """Put the head of another file in the place of the own one."""
-    size = dice.choice((2, 4, 8, 16, 32, 64, 200, 600))
+def splice(data: bytes, other: bytes, rng: Random) -> bytes:
+    """Replace the head of a file by that of another."""
+    size = rng.choice((2, 4, 8, 16, 32, 64, 200, 600))
     return other[:size] + data[size:]
 
 
-def insert(data: bytes, dice: Random) -> bytes:
-    """Put random bytes in between."""
-    at = dice.randrange(len(data))
-    return data[:at] + dice.randbytes(dice.choice((1, 2, 17, 300))) + data[at:]
+def insert(data: bytes, rng: Random) -> bytes:
+    """Insert random bytes."""
+    at = rng.randrange(len(data))
+    return data[:at] + rng.randbytes(rng.choice((1, 2, 17, 300))) + data[at:]
 
 
-def remove(data: bytes, dice: Random) -> bytes:
-    """Take a run of bytes out."""
-    at = dice.randrange(len(data))
-    return data[:at] + data[at + dice.choice((1, 2, 17, 300)) :]
+def remove(data: bytes, rng: Random) -> bytes:
+    """Remove a run of bytes."""
+    at = rng.randrange(len(data))
+    return data[:at] + data[at + rng.choice((1, 2, 17, 300)) :]
 
 
-def blank(data: bytes, value: bytes, dice: Random) -> bytes:
+def blank(data: bytes, value: bytes, rng: Random) -> bytes:
     """Overwrite a run of bytes with one value."""
-    at, size = dice.randrange(len(data)), dice.choice((1, 4, 40, 400))
+    at, size = rng.randrange(len(data)), rng.choice((1, 4, 40, 400))
     return data[:at] + value * min(size, len(data) - at) + data[at + size :]
 
 
 def declare(data: bytes, suffix: str, size: tuple[int, int]) -> bytes:
-    """Let a file tell another size, in every place where it tells one; in a PNG with the right checksum."""
+    """Change every declaration of a file's size; a PNG keeps a correct checksum."""
     pattern, form = DECLARED[{"jpeg": "jpg", "tiff": "tif"}.get(suffix, suffix)]
     top = 2 ** (8 * struct.calcsize(form[:2])) - 1 if form[1] != "i" else 2**31 - 1
-    told = struct.pack(form, *(min(side, top) for side in size))
+    numbers = struct.pack(form, *(min(side, top) for side in size))
     changed = bytearray(data)
     for found in re.finditer(pattern, data, re.DOTALL):
-        half = len(told) // len(found.groups())
+        half = len(numbers) // len(found.groups())
         for number in range(len(found.groups())):
             start, end = found.span(number + 1)
-            changed[start:end] = told[half * number : half * (number + 1)]
+            changed[start:end] = numbers[half * number : half * (number + 1)]
     if suffix == "png":
         changed[29:33] = struct.pack(">I", zlib.crc32(changed[12:29]))
     return bytes(changed)
 
 
-def mutilate(data: bytes, suffix: str, other: bytes, turn: int, dice: Random, sizes) -> bytes:
-    """Mutilate a file in one of the ways, taken in turn."""
+def mutilate(data: bytes, suffix: str, other: bytes, turn: int, rng: Random, sizes) -> bytes:
+    """Mutilate a file in one of twelve ways, chosen by `turn`."""
     ways = (
-        lambda: flip(data, 1, dice), lambda: flip(data, 10, dice), lambda: flip(data, len(data) // 12, dice),
-        lambda: flip(data[:200], 5, dice) + data[200:], lambda: cut(data, dice),
-        lambda: splice(data, other, dice), lambda: insert(data, dice), lambda: remove(data, dice),
-        lambda: blank(data, b"\0", dice), lambda: blank(data, b"\xff", dice),
-        lambda: declare(data, suffix, dice.choice(sizes)),
-        lambda: flip(declare(data, suffix, dice.choice(sizes)), 3, dice),
+        lambda: flip(data, 1, rng), lambda: flip(data, 10, rng), lambda: flip(data, len(data) // 12, rng),
+        lambda: flip(data[:200], 5, rng) + data[200:], lambda: cut(data, rng),
+        lambda: splice(data, other, rng), lambda: insert(data, rng), lambda: remove(data, rng),
+        lambda: blank(data, b"\0", rng), lambda: blank(data, b"\xff", rng),
+        lambda: declare(data, suffix, rng.choice(sizes)),
+        lambda: flip(declare(data, suffix, rng.choice(sizes)), 3, rng),
     )  # fmt: skip
     return ways[turn % len(ways)]()
 
 
 def mutilated(count: int, seed: int, sizes=HEAVY) -> Iterator[tuple[str, bytes]]:
-    """Yield files with their suffixes: one of each kind whole, then every kind in turn, in every way."""
-    dice, whole = Random(seed), whole_files()
+    """Yield files with their suffixes: each kind once unharmed, then every kind mutilated in every way."""
+    rng, whole = Random(seed), whole_files()
     yield from islice(whole, count)
     for number, (suffix, data) in enumerate(islice(cycle(whole), count - len(whole))):
-        other = dice.choice(whole)[1]
-        yield suffix, mutilate(data, suffix, other, number // len(whole) + number, dice, sizes)
+        other = rng.choice(whole)[1]
+        yield suffix, mutilate(data, suffix, other, number // len(whole) + number, rng, sizes)
 
 
-# ---------------------------------------------------------------- the proof
+# ---------------------------------------------------------------- clean under limits
 
 
-def lay(folder: Path, listed: Iterator[tuple[str, bytes]], sealed: bool) -> int:
-    """Write files to a folder, or to a sealed column there, some with mutilated facts; return how many."""
-    told = cycle([*FACTS, *[b'{"family":1}'] * 100])
-    named = [Sample(f"{n:06d}", {s: data, "json": next(told)}) for n, (s, data) in enumerate(listed)]
+def write_files(folder: Path, listed: Iterator[tuple[str, bytes]], sealed: bool) -> int:
+    """Write files to a folder or a sealed column, some with bad metadata; return how many."""
+    metadata = cycle([*BAD_METADATA, *[b'{"family":1}'] * 100])
+    named = [Sample(f"{n:06d}", {s: data, "json": next(metadata)}) for n, (s, data) in enumerate(listed)]
     if not sealed:
         loose.write_loose(folder, named)
         return len(named)
@@ -218,61 +218,63 @@ def lay(folder: Path, listed: Iterator[tuple[str, bytes]], sealed: bool) -> int:
     return len(named)
 
 
-def bounded() -> None:
-    """Let a process, and all that it starts, have no more memory than that."""
+def limit_memory() -> None:
+    """Limit the memory of this process and of its children."""
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def cleaned(source: Path, dest: Path, workers: int, seconds: float) -> tuple[dict, list[tuple[str, str]]]:
+def run_clean(source: Path, dest: Path, workers: int, seconds: float) -> tuple[dict, list[tuple[str, str]]]:
     """Run `prep clean` under a limit of memory and time; return its metrics, and the rows of its ledger."""
-    told = dest.with_suffix(".json")
-    words = (
-        f"clean {source} {dest} --tolerance 100 --smallest 1 --side 64 --workers {workers} --metrics {told}"
+    metrics = dest.with_suffix(".json")
+    words = f"clean {source} {dest} --tolerance 100 --smallest 1 --side 64 --workers {workers}"
+    words += (
+        f" --metrics {metrics} --cache {dest.with_suffix('.cache')} --examples {dest.with_suffix('.png')}"
     )
-    words += f" --cache {dest.with_suffix('.cache')} --examples {dest.with_suffix('.png')}"
     command = [sys.executable, "-m", "stages.prep", *words.split()]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, capture_output=True, timeout=seconds, preexec_fn=bounded, env=environment)
-    said = done.stderr.decode()  # the libraries of C say there what they do not like
+    done = subprocess.run(
+        command, capture_output=True, timeout=seconds, preexec_fn=limit_memory, env=environment
+    )
+    said = done.stderr.decode()  # C libraries print their warnings there
     assert (done.returncode, "Traceback" in said) == (0, False), said[-3000:]
     with (dest / LEDGER).open(newline="", encoding="utf-8") as file:
         rows = [(row["key"], row["reason"]) for row in csv.DictReader(file, delimiter="\t")]
-    return json.loads(told.read_bytes()), rows
+    return json.loads(metrics.read_bytes()), rows
 
 
 def prove(folder: Path, listed: Iterator[tuple[str, bytes]], sealed: bool, seconds: float) -> Counter:
-    """Check that mutilated files go through `clean`, each accounted for; return the counts by reason."""
-    count = lay(folder / "in", listed, sealed)
-    told, rows = cleaned(folder / "in", folder / "out", 1 + sealed, seconds)
+    """Check that `clean` accounts for each of the files; return the counts by reason."""
+    count = write_files(folder / "in", listed, sealed)
+    metrics, rows = run_clean(folder / "in", folder / "out", 1 + sealed, seconds)
     reasons = Counter(reason for _, reason in rows)
-    assert told["taken"] == count == told["written"] + len(rows)
-    assert told["rejected"] == dict(sorted(reasons.items()))
+    assert metrics["taken"] == count == metrics["written"] + len(rows)
+    assert metrics["rejected"] == dict(sorted(reasons.items()))
     assert reasons.keys() <= REASONS
     lost, kept = [key for key, _ in rows], keys(folder / "out")
     assert sorted(lost + kept) == [f"{number:06d}" for number in range(count)]
     if sealed:
         verdict = verify_columns(folder / "out")
-        assert (verdict.faults, verdict.samples) == ([], told["written"])
-    return reasons | {"written": told["written"]}
+        assert (verdict.faults, verdict.samples) == ([], metrics["written"])
+    return reasons | {"written": metrics["written"]}
 
 
 def keys(folder: Path) -> list[str]:
     """List the keys of a column or of a folder, after decoding every picture."""
-    held = [sample for part in loose.list_parts(folder) for sample in part]
-    assert all(codec.decode(sample.picture).shape == (64, 64, 3) for sample in held)
-    return [sample.key for sample in held]
+    samples = [sample for part in loose.list_parts(folder) for sample in part]
+    assert all(codec.decode(sample.picture).shape == (64, 64, 3) for sample in samples)
+    return [sample.key for sample in samples]
 
 
-def test_an_animation_whose_clock_stands_still_cannot_be_decoded():
+def test_an_animation_with_a_time_scale_of_zero_cannot_be_decoded():
     data = save(paint(1, "RGB"), "avif", frames=2, speed=10)
-    clock = data.index(b"mdhd") + 24  # after version, flags, and two times of eight bytes
+    scale = data.index(b"mdhd") + 24  # after version, flags, and two times of eight bytes
     assert codec.decode(data).shape == (80, 96, 3)
     with pytest.raises(BadImage, match="cannot decode"):
-        codec.decode(data[:clock] + bytes(4) + data[clock + 4 :])
+        codec.decode(data[:scale] + bytes(4) + data[scale + 4 :])
 
 
-def test_more_than_a_hundred_megapixels_are_refused_before_they_take_memory():
+def test_more_than_a_hundred_megapixels_are_refused_before_memory_is_allocated():
     lines = zlib.compress(bytes(10_001 * 1_251), 9)
     head = struct.pack(">IIBBBBB", 10_000, 10_001, 1, 0, 0, 0, 0)
     data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", lines) + chunk(b"IEND", b"")

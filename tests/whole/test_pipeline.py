@@ -1,4 +1,4 @@
-"""The whole pipeline under DVC, tiny: from a folder of pictures to an evaluated model, in clones."""
+"""The whole pipeline runs under DVC at a tiny size, from a folder of pictures to an evaluated model."""
 
 import json
 import os
@@ -32,7 +32,7 @@ class Clone:
     """A fresh clone of the project, with tiny parameters committed, and the commands that run in it."""
 
     def __init__(self, home: Path, workers: int):
-        """Clone to `home`/project; caches and all that git and DVC keep per user lie beside it."""
+        """Clone to `home`/project; the caches and the user settings of git and DVC are next to it."""
         self.path = home / "project"
         self.environment = os.environ | {
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
@@ -54,13 +54,13 @@ class Clone:
                 files.write(self.path / name, (ROOT / name).read_bytes())
 
     def run(self, *command: str) -> str:
-        """Run a command and return what it printed."""
+        """Run a command and return its output."""
         done = subprocess.run(command, cwd=self.path, env=self.environment, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
     def stages_run(self, *command: str) -> list[str]:
-        """Run a dvc command and list the stages that it ran."""
+        """Run a DVC command and list the stages that it ran."""
         lines = self.run("dvc", *command).splitlines()
         return [line.split("'")[1] for line in lines if line.startswith("Running stage")]
 
@@ -139,7 +139,7 @@ def test_a_second_repro_runs_nothing(clone):
     assert clone.stages_run("repro") == []
 
 
-def test_metrics_params_and_plots_are_there_to_be_shown(clone):
+def test_dvc_shows_metrics_params_and_plots(clone):
     shown = json.loads(clone.run("dvc", "metrics", "show", "--json"))[""]["data"]
     assert shown["metrics/evaluate.json"]["data"]["images"] > 0
     assert shown["metrics/train/metrics.json"]["data"]["step"] == 2
@@ -173,7 +173,7 @@ def test_a_clone_with_other_workers_and_another_cache_makes_the_same_bytes(clone
     assert {name: locks[0][name] for name in locks[1]} == locks[1]
 
 
-def test_an_experiment_runs_what_its_parameter_touches_and_the_diff_says_what_changed(clone):
+def test_an_experiment_runs_only_the_stages_of_its_parameter_and_the_diff_shows_the_change(clone):
     ran = clone.stages_run("exp", "run", "pack", "-S", "sketches.b7.blocksize=9")
     assert ran == ["code", "sketchify@b7", "pack"]
     assert set(json.loads(clone.run("dvc", "status", "--json"))) == {"train", "evaluate"}
@@ -187,7 +187,7 @@ def test_an_experiment_runs_what_its_parameter_touches_and_the_diff_says_what_ch
     clone.run("dvc", "checkout")
 
 
-def test_a_forgotten_post_is_gone_at_once_and_stays_away(clone):
+def test_a_forgotten_post_is_removed_at_once_and_never_comes_back(clone):
     clone.run("prep", "forget", "3")
     kept = [column for column in COLUMNS if b"000000003." in b"".join(clone.content(column).values())]
     assert kept == []
@@ -200,12 +200,12 @@ def test_a_forgotten_post_is_gone_at_once_and_stays_away(clone):
     assert clone.stages_run("repro") == []
 
 
-def test_the_list_of_posts_lies_in_git(clone):
+def test_git_tracks_the_list_of_posts_and_no_other_data(clone):
     listed = clone.run("git", "ls-files", "data").split()
     assert [path for path in listed if not path.startswith("data/code/")] == ["data/posts.jsonl"]
 
 
-def test_a_sketch_that_is_no_longer_listed_leaves_nothing_in_the_dataset(clone):
+def test_a_sketch_removed_from_the_parameters_leaves_nothing_in_the_dataset(clone):
     clone.write_params(lambda params: params["sketches"].pop("b11"))
     assert clone.stages_run("repro", "pack") == ["code", "pack"]
     assert not (clone.path / "data/sketch/b11").exists()

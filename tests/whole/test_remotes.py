@@ -46,7 +46,7 @@ Host store
 
 
 class Desk:
-    """A place to run git and DVC that knows nothing of the machine's own settings, proxies and keys."""
+    """A home folder in which git and DVC run without the machine's settings, proxies and keys."""
 
     def __init__(self, home):
         """Make the home folder, with a name for git's commits."""
@@ -66,7 +66,7 @@ class Desk:
         }
 
     def run(self, folder, *command):
-        """Run a command in a folder and return what it printed; show it if the command fails."""
+        """Run a command in a folder and return its output; show the output if the command fails."""
         done = subprocess.run(
             [str(word) for word in command],
             cwd=folder,
@@ -77,7 +77,7 @@ class Desk:
             text=True,
             timeout=120,
         )
-        assert done.returncode == 0, f"{done.args} said:\n{done.stdout}"
+        assert done.returncode == 0, f"{done.args} printed:\n{done.stdout}"
         return done.stdout
 
 
@@ -107,13 +107,13 @@ def bucket(desk):
 
 @contextmanager
 def host(desk):
-    """Yield the settings of a remote behind SSH; how to log in stands in the user's ~/.ssh/config."""
+    """Yield the settings of a remote behind SSH; the login is in the user's ~/.ssh/config."""
     pytest.importorskip("dvc_ssh", reason="needs dvc[ssh]")
     sshd = shutil.which("sshd", path=os.pathsep.join([os.environ["PATH"], "/usr/sbin", "/usr/local/sbin"]))
     if sshd is None:
         pytest.skip("needs sshd: apt-get install openssh-server")
     if os.getuid() == 0:
-        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # where root's sshd locks itself up
+        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # where root's sshd separates its privileges
     with socket.create_server((LOCAL, 0)) as free:
         port = free.getsockname()[1]
     home = desk.home
@@ -128,7 +128,7 @@ def host(desk):
             said = ""
             while "listening" not in said:
                 line = server.stderr.readline()
-                assert line, f"sshd stopped, and said:\n{said}"
+                assert line, f"sshd stopped and printed:\n{said}"
                 said += line
             yield {"url": f"ssh://store{home}/store"}
         finally:
@@ -137,7 +137,7 @@ def host(desk):
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """Pack six small pictures; return the folder of the columns, where stages write their log too."""
+    """Pack six small pictures; return the folder of the columns, which also gets the log of the stages."""
     root = tmp_path_factory.mktemp("made")
     column = make_column(root / "color", [f"{number:09d}" for number in range(6)])
     pack_columns({"color": column}, root / "pairs", Pack(val=0.0, test=0.0, shards=2))
@@ -167,7 +167,7 @@ def desk(tmp_path):
 def push(desk, project, settings):
     """Push a copy of the project to a remote, commit the remote's settings, and return the copy's URL.
 
-    The copy keeps no data, so that whoever clones it gets them from the remote or not at all.
+    The copy keeps no data, so that a clone can only get them from the remote.
     """
     root = desk.home.parent / "project"
     shutil.copytree(project, root)

@@ -8,7 +8,7 @@ from pipeline.codehash import imported_names
 
 ROOT = Path(__file__).parent.parent.parent
 LIBRARY = ROOT / "pipeline"
-MAY_IMPORT = {  # beside the modules at the root of the library; a room comes after all that it imports
+MAY_IMPORT = {  # besides the modules at the root; each room comes after those that it imports
     "images": "",
     "shards": "",
     "operators": "images",

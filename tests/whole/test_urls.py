@@ -1,4 +1,4 @@
-"""Columns behind URLs hold the bytes that columns in folders hold, whole or not at all."""
+"""A column behind a URL has the bytes of a column in a folder, complete or not at all."""
 
 import pickle
 import sys
@@ -27,7 +27,7 @@ PACK = Pack(val=0.0, test=0.0, shards=2)
 
 
 def picky(data, key, params):
-    """Reject every third sample; tell which of four colors the others have."""
+    """Reject every third sample; report one of four colors for the others."""
     if int(key) % 3 == 0:
         raise BadImage("gray")
     return Result(codec.decode(data)[::2, ::2], {"color": int(key) % 4})
@@ -38,26 +38,27 @@ PICKY = Step(picky, Cue(), report=("color",))
 
 @pytest.fixture
 def expected(column, tmp_path):
-    """Return what every run must write: rejects and duplicates left out, each with its reason."""
+    """Return what every run must write: no rejects and no duplicates, but a reason for each."""
     process(PICKY, column, tmp_path / "expected", cache=tmp_path / "cache", distinct="color")
     return content(tmp_path / "expected")
 
 
 @pytest.mark.parametrize(
-    ("way", "workers"), [("from afar", 1), ("to afar", 1), ("from and to afar", 1), ("from and to afar", 2)]
+    ("way", "workers"),
+    [("from a store", 1), ("to a store", 1), ("from and to a store", 1), ("from and to a store", 2)],
 )
 def test_a_column_has_the_same_bytes_wherever_it_comes_from_and_goes_to(
     way, workers, column, bucket, expected, tmp_path
 ):
     source = upload(column, f"{bucket}/in") if way.startswith("from") else column
-    dest = files.to_path(f"{bucket}/out") if way.endswith("to afar") else tmp_path / "out"
+    dest = files.to_path(f"{bucket}/out") if way.endswith("to a store") else tmp_path / "out"
     for _ in ("fresh", "from the memo, over what is there"):
         report = process(PICKY, source, dest, cache=tmp_path / "other", workers=workers, distinct="color")
         assert content(dest) == expected
         assert report.rejected == {"duplicate": 2, "gray": 2}
 
 
-def test_memory_is_a_place_like_any_other(column, expected, tmp_path):
+def test_a_column_in_memory_has_the_same_bytes(column, expected, tmp_path):
     dest = files.to_path("memory://column/out")
     process(PICKY, upload(column, "memory://column/in"), dest, cache=tmp_path / "other", distinct="color")
     assert content(dest) == expected
@@ -68,16 +69,16 @@ def test_loose_pictures_have_the_same_keys_in_the_same_order(bucket, tmp_path):
     for number, name in enumerate(["b.x.png", "b/1.png", "b/a/1.png", "b0.png", "a.png"], 1):
         files.write(tmp_path / "in" / name, png.encode_png(picture(number)))
     files.write(tmp_path / "in" / "b" / "1.json", b'{"family": "7"}')
-    afar = upload(tmp_path / "in", f"{bucket}/in")
-    near, far = ([s for part in loose.list_parts(place) for s in part] for place in (tmp_path / "in", afar))
+    remote = upload(tmp_path / "in", f"{bucket}/in")
+    near, far = ([s for part in loose.list_parts(place) for s in part] for place in (tmp_path / "in", remote))
     assert near == far
     step = Step(lambda data, key, params: Result(codec.decode(data), {}), Cue(), carry=True)
-    for source, dest in ((tmp_path / "in", tmp_path / "out"), (afar, files.to_path(f"{bucket}/out"))):
+    for source, dest in ((tmp_path / "in", tmp_path / "out"), (remote, files.to_path(f"{bucket}/out"))):
         process(step, source, dest, cache=tmp_path / "cache")
     assert content(tmp_path / "out") == content(files.to_path(f"{bucket}/out"))
 
 
-def test_facts_that_cannot_be_read_are_not_taken_for_none(store, bucket):
+def test_unreadable_metadata_are_an_error_and_not_empty(store, bucket):
     for name, data in {"a.png": png.encode_png(picture(1)), "a.json": b'{"family": "7"}'}.items():
         files.write(files.to_path(f"{bucket}/in/{name}"), data)
     [part] = loose.list_parts(files.to_path(f"{bucket}/in"))
@@ -86,7 +87,7 @@ def test_facts_that_cannot_be_read_are_not_taken_for_none(store, bucket):
         list(part)
 
 
-def test_packed_shards_have_the_same_bytes_and_columns_of_an_earlier_list_go(column, bucket, tmp_path):
+def test_packed_shards_have_the_same_bytes_and_unlisted_columns_are_removed(column, bucket, tmp_path):
     near = {"color": column, "cue": make_column(tmp_path / "cue", [f"{n:09d}" for n in range(1, 9)])}
     pack_columns(near, tmp_path / "pairs", PACK)
     columns = {name: upload(folder, f"{bucket}/columns/{name}") for name, folder in near.items()}
@@ -101,9 +102,9 @@ def test_packed_shards_have_the_same_bytes_and_columns_of_an_earlier_list_go(col
 
 def test_a_shard_is_read_in_a_few_requests_however_many_samples_it_holds(store, bucket, tmp_path):
     column = make_column(tmp_path / "in", [f"{n:09d}" for n in range(40)], per_shard=20)
-    afar = upload(column, f"{bucket}/in")
+    remote = upload(column, f"{bucket}/in")
     store.requests.clear()
-    process(PICKY, afar, tmp_path / "out", cache=tmp_path / "cache")
+    process(PICKY, remote, tmp_path / "out", cache=tmp_path / "cache")
     for name in ("000000.tar", "000001.tar"):
         assert (
             sum(request.endswith(f"in/{name}") for request in store.requests) == 2
@@ -124,7 +125,7 @@ def test_an_upload_that_fails_leaves_nothing_under_its_name_and_no_seal(store, c
         loose.list_parts(dest)
 
 
-def test_a_file_that_is_not_finished_is_not_there(bucket):
+def test_an_unfinished_file_does_not_replace_the_old_one(bucket):
     path = files.to_path(f"{bucket}/a")
     files.write(path, b"old")
     with pytest.raises(TypeError), files.open_atomic(path) as file:
@@ -143,18 +144,18 @@ def test_a_run_that_is_refused_leaves_a_ledger_and_no_seal(column, bucket, tmp_p
 
 
 def test_an_object_that_is_cut_off_or_altered_is_refused(column, bucket, tmp_path):
-    afar = upload(column, f"{bucket}/in")
-    shard = afar / "000001.tar"
+    remote = upload(column, f"{bucket}/in")
+    shard = remote / "000001.tar"
     data = shard.read_bytes()
     files.write(shard, data[:-512])
     with pytest.raises(Halt, match=r"000001.tar is missing or not as long as its seal says"):
-        loose.list_parts(afar)
+        loose.list_parts(remote)
     files.write(shard, data[:600] + bytes([data[600] ^ 1]) + data[601:])
     with pytest.raises(Halt, match=r"000001.tar differs from its seal"):
-        process(PICKY, afar, tmp_path / "out", cache=tmp_path / "cache")
+        process(PICKY, remote, tmp_path / "out", cache=tmp_path / "cache")
 
 
-def test_what_an_earlier_run_left_behind_is_gone(column, bucket, tmp_path):
+def test_files_of_an_earlier_run_are_removed(column, bucket, tmp_path):
     dest = files.to_path(f"{bucket}/out")
     process(PICKY, column, dest, cache=tmp_path / "cache")
     process(PICKY, make_column(tmp_path / "few", ["000000001"]), dest, cache=tmp_path / "cache")
@@ -162,13 +163,13 @@ def test_what_an_earlier_run_left_behind_is_gone(column, bucket, tmp_path):
 
 
 def test_a_column_is_not_written_over_itself_or_into_itself(column, bucket, tmp_path):
-    afar = upload(column, f"{bucket}/in")
+    remote = upload(column, f"{bucket}/in")
     for dest in (f"{bucket}/in", f"{bucket}/in/", f"{bucket}/in/deeper"):
         with pytest.raises(Halt, match="is where the pictures come from"):
-            process(PICKY, afar, files.to_path(dest), cache=tmp_path / "cache")
+            process(PICKY, remote, files.to_path(dest), cache=tmp_path / "cache")
 
 
-def test_commands_take_urls_and_say_what_is_wrong_with_one(column, bucket, tmp_path, capsys, monkeypatch):
+def test_commands_take_urls_and_explain_a_wrong_one(column, bucket, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PREP_WORKERS", "1")
     upload(column, f"{bucket}/in")
@@ -207,7 +208,7 @@ def test_a_missing_driver_is_named(capsys, column):
     assert "gcsfs" in said
 
 
-def test_a_store_that_does_not_let_us_in_is_said_in_a_sentence(capsys, column, store, bucket):
+def test_a_store_that_denies_access_is_one_sentence(capsys, column, store, bucket):
     store.refused = "HEAD /"
     code, _, said = run_prep(capsys, "sketchify", column, f"{bucket}/out")
     assert code == 1
@@ -215,7 +216,7 @@ def test_a_store_that_does_not_let_us_in_is_said_in_a_sentence(capsys, column, s
 
 
 @pytest.mark.parametrize("deadly", ["GET /{}/in/000001.tar", "PUT /{}/out/000001.tar"])
-def test_a_store_that_dies_in_the_middle_is_said_in_a_sentence_and_the_next_run_goes_on(
+def test_a_store_that_dies_during_a_run_is_one_sentence_and_the_next_run_resumes(
     capsys, column, store, bucket, tmp_path, monkeypatch, deadly
 ):
     monkeypatch.chdir(tmp_path)
@@ -237,7 +238,7 @@ def test_a_store_that_dies_in_the_middle_is_said_in_a_sentence_and_the_next_run_
     assert content(files.to_path(f"{bucket}/out")) == content(tmp_path / "here")
 
 
-def test_a_broken_connection_is_one_after_its_way_home_from_a_worker_too(store, bucket, monkeypatch):
+def test_a_broken_connection_is_recognized_when_a_worker_reports_it(store, bucket, monkeypatch):
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     s3fs.S3FileSystem.clear_instance_cache()
     path = files.to_path(f"{bucket}/a")
@@ -250,7 +251,7 @@ def test_a_broken_connection_is_one_after_its_way_home_from_a_worker_too(store, 
         raise pickle.loads(pickle.dumps(error.value.__cause__))
 
 
-def test_an_answer_that_breaks_off_is_said_in_a_sentence():
+def test_a_truncated_response_is_one_sentence():
     def half(environ, start):
         start("200 OK", [("Content-Length", "9999")])
         return [b"half"]
