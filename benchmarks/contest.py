@@ -43,17 +43,14 @@ FLOAT32 = Way("fp32")
 
 
 def open_split(data: Path, model: Model) -> Pairs:
-    """Open the training split as `fit` does."""
     return fit.open_training_split(data, model, Train(vgg="none"))
 
 
 def batch_order(pairs: Pairs, batch: int) -> BatchOrder:
-    """Order the samples as `fit` does."""
     return BatchOrder([entry.key for entry in pairs.entries], batch, 0, 0)
 
 
 def load_batches(pairs: Pairs, batch: int, workers: int, device: str) -> Iterator[dict]:
-    """Yield batches as `fit` takes them."""
     return endless_batches(pairs, batch_order(pairs, batch), workers, device)
 
 

@@ -19,7 +19,6 @@ SAMPLES, PORTRAITS, EQUAL, ROWS = 100_000, 200, 5_000, 500
 
 
 def draw_hashes(number: int) -> tuple[bytes, bytes]:
-    """Hash the colors and the lines of a portrait."""
     image = draw_portrait(number, 256)
     return color_hash(image), line_hash(lines.threshold(pixels.grayscale(image), 7, 2.0))
 

@@ -65,7 +65,6 @@ class Contents:
     faulty: bool = False
 
     def catalog(self) -> Catalog:
-        """Make the posts, numbered from 1."""
         drawings = [draw_jpeg(number, self.side, self.quality) for number in range(DRAWINGS)]
 
         def read(post: dict) -> bytes:
@@ -74,7 +73,6 @@ class Contents:
         return Catalog([self.post(number, read({"id": number})) for number in range(1, self.posts + 1)], read)
 
     def post(self, number: int, data: bytes) -> dict:
-        """Describe the post of a file."""
         fields = {"image_width": self.side, "image_height": self.side} | self.outcast(number)[0]
         return describe_post(number, data, "jpg", **fields) | fields
 

@@ -23,7 +23,6 @@ def draw_portrait(number: int, side: int) -> np.ndarray:
 
 
 def draw_jpeg(number: int, side: int, quality: int) -> bytes:
-    """Draw a portrait and encode it as JPEG."""
     buffer = io.BytesIO()
     Image.fromarray(draw_portrait(number, side)).save(buffer, "jpeg", quality=quality)
     return buffer.getvalue()

@@ -150,7 +150,6 @@ def plain_encode(image: np.ndarray) -> bytes:
 
 
 def measure_rate(name: str, data: bytes) -> float:
-    """Return pictures per second of a way."""
     columns = prepare_pixels(data)
     ways = {"inkwash": partial(prepare_ours, data), "plain": partial(prepare_plain, data)}
     ways |= {"limit": partial(prepare_limit, data, columns), "reads": partial(prepare_reads, data, columns)}
@@ -181,7 +180,6 @@ def measure_rates(pool: ProcessPoolExecutor, data: bytes) -> dict[tuple[str, int
 
 
 def print_paths(data: bytes) -> None:
-    """Print a row for each fast path."""
     color, *_ = columns = prepare_pixels(data)
     gray, packed = cv2.cvtColor(color, cv2.COLOR_RGB2GRAY), png.encode_png(color)
     points, shift = warp.draw_displacements("1", Reference())

@@ -143,7 +143,6 @@ def kill_halfway(
 
 
 def count_memo(home: Path) -> int:
-    """Count the samples that the memo holds."""
     with sqlite3.connect(home / ".prep" / "steps" / MEMO_TABLE) as table:
         return table.execute("SELECT COUNT(*) FROM made").fetchone()[0]
 

@@ -43,7 +43,6 @@ def systems_parser() -> argparse.ArgumentParser:
 
 
 def prep(command: str, *places: Path, **options: object) -> None:
-    """Run a command of the project; stop if it fails."""
     words = [word for name, value in options.items() if value != "" for word in (f"--{name}", value)]
     run = subprocess.run([sys.executable, "-m", "stages.prep", command, *map(str, (*places, *words))])
     if run.returncode:

@@ -2,7 +2,6 @@
 
 
 def print_head(*cells: str) -> None:
-    """Print the head of a table."""
     print_row(*cells)
     print_row(*["---"] * len(cells))
 

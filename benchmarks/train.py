@@ -49,7 +49,6 @@ def race_steps(runs: dict[str, Iterator], steps: int, warm: int = 1) -> dict[str
 
 
 def compare_speed(options: argparse.Namespace, data: Path) -> None:
-    """Print a row for each batch and way on a CPU."""
     model = Model(width=options.width, depth=options.depth)
     pairs = contest.open_split(data, model)
     rate, work = contest.matrix_rate("cpu"), contest.flops_per_image(pairs, model, "cpu")

@@ -175,7 +175,6 @@ def train_pix2pix(options: argparse.Namespace, data: Path, train: Train, compile
 
 
 def print_tables(options: argparse.Namespace, data: Path, begun: float) -> None:
-    """Print all tables of a GPU."""
     end, batch = begun + options.budget, options.batches[0]
     speeds = print_speeds(options, data, end - min(RESERVE, options.budget / 2))
     remarks: list[str] = []

@@ -98,7 +98,6 @@ def syntax_outline(node: object) -> object:
 
 
 def imported_modules(path: Path) -> list[str]:
-    """List our modules that one file imports."""
     names = (name for name in imported_names(path) if name.partition(".")[0] in OWN_PACKAGES)
     return [*filter(find_source, names)]
 

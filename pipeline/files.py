@@ -74,7 +74,6 @@ def broken_connections() -> tuple[type[Exception], ...]:
 
 
 def is_remote(path: "Path | UPath") -> TypeGuard["UPath"]:
-    """Return whether a path is a URL."""
     return not isinstance(path, Path)
 
 
@@ -188,7 +187,6 @@ def link_or_copy(source: Path, path: Path) -> None:
 
 
 def remove_folder(folder: Path) -> None:
-    """Remove a folder and everything in it."""
     if is_remote(folder):
         folder.fs.rm(folder.path, recursive=True)
     else:

@@ -46,7 +46,6 @@ for panel, names in COMMANDS.items():
 
 
 def show_version(asked: bool) -> None:
-    """Print the version and exit, if asked."""
     if asked:
         typer.echo(f"inkwash {version('inkwash')}")
         raise typer.Exit
@@ -94,7 +93,6 @@ def extra_of(error: ModuleNotFoundError) -> str | None:
 
 
 def fail(message: str, code: int) -> None:
-    """Print one line to stderr and exit."""
     typer.echo(f"prep: {' '.join(message.split())}", err=True)
     sys.exit(code)
 

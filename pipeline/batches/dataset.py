@@ -191,7 +191,6 @@ def shared_metadata(column: str, metadata: dict) -> dict:
 
 
 def dataset_fingerprint(shards: list[Shard]) -> str:
-    """Hash the content of a dataset."""
     return hashlib.sha256(dumps([[shard.name, shard.sha256] for shard in shards])).hexdigest()
 
 

@@ -24,7 +24,6 @@ class Catalog:
 
     @cached_property
     def by_md5(self) -> dict[str, list[FullPost]]:
-        """Return the posts with each MD5."""
         found: dict[str, list[FullPost]] = {}
         for post in self.posts:
             found.setdefault(post["md5"], []).append(post)

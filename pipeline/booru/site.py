@@ -40,7 +40,6 @@ HIDDEN_FIELDS = ("md5", "file_url", "large_file_url")  # fields that lead to the
 
 
 def error_answer(status: int, error: str, message: str) -> Answer:
-    """Return an error in Danbooru's form."""
     body = {"success": False, "error": error, "message": message, "backtrace": []}
     return Answer(status, "application/json", dumps(body))
 

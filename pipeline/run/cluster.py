@@ -58,7 +58,6 @@ def spread_on_cluster(work: Callable, units: list, workers: int, step: "Transfor
 
 
 def import_ray() -> Any:
-    """Import Ray, of the extra `ray`."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no telemetry
     import ray
 
@@ -151,7 +150,6 @@ def worker_function() -> Callable[[bytes, bytes], Any]:
 
 
 def run_unit(order: bytes, unit: bytes) -> Any:
-    """Compute one unit of work in a worker."""
     work = unpack_order(order)
     return work(pickle.loads(unit))
 

@@ -55,7 +55,6 @@ class Memo:
     fingerprint: str
 
     def path(self, shard: Shard | PairedShard) -> Path:
-        """Return the path of the result for a shard."""
         return memo_path(self.folder, self.name(shard.sha256))
 
     def name(self, sha256: str) -> str:
@@ -116,7 +115,6 @@ class Memo:
 
 
 def memo_path(folder: Path, name: str) -> Path:
-    """Return the path of a shard of the memo."""
     return folder / name[:2] / f"{name}.tar"
 
 

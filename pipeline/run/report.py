@@ -68,16 +68,13 @@ class Report:
 
     @property
     def taken(self) -> int:
-        """The number of samples read."""
         return self.written + self.reasons.total()
 
     @property
     def rejected(self) -> dict[str, int]:
-        """The number of rejects by reason."""
         return dict(sorted(self.reasons.items()))
 
     def add(self, part: Part) -> None:
-        """Add the counts and the examples of a part."""
         self.written += len(part.kept)
         self.reasons.update(reject.reason for reject in part.rejects)
         for reason, pictures in part.examples.items():

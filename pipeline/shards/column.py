@@ -164,7 +164,6 @@ def check_destination(source: Path, dest: Path) -> None:
 
 
 def write_shard(path: Path, samples: Iterable[StagedSample]) -> Shard:
-    """Write samples to a new shard."""
     with tar.open_writer(path) as shard:
         for sample in samples:
             shard.add(sample)
@@ -201,13 +200,11 @@ class ColumnWriter:
         self.note(INDEX_HEADER)
 
     def note(self, text: str) -> None:
-        """Write a text to the index."""
         data = text.encode()
         self.digest.update(data)
         self.place += self.index.write(data)
 
     def add(self, shard: Shard) -> None:
-        """Add a finished shard."""
         entry = {"samples": shard.samples, "bytes": shard.bytes, "sha256": shard.sha256}
         self.entries[shard.name] = entry | {"place": self.place}
         self.note("".join(row.line(shard.name) for row in shard.rows))

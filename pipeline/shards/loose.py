@@ -25,7 +25,6 @@ class LooseBatch:
         return len(self.paths)
 
     def __iter__(self) -> Iterator[Sample]:
-        """Yield a sample for each picture."""
         for path in self.paths:
             members = {path.suffix[1:].lower(): path.read_bytes()}
             with suppress(FileNotFoundError, IsADirectoryError):  # `is_file` takes a URL's silence for a no

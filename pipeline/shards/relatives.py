@@ -45,7 +45,6 @@ class PairedShard:
         return hashlib.sha256("".join(row.sha256 for row in self.rows).encode()).hexdigest()
 
     def hash(self, row: Row) -> str:
-        """Hash a sample and its relative."""
         if row.key not in self.relatives:
             return row.sha256
         _, relative = self.relatives[row.key]

@@ -95,7 +95,6 @@ class Row:
         return places
 
     def line(self, shard: str) -> str:
-        """Format the row as a line of an index."""
         sizes = " ".join(f"{suffix}={size}" for suffix, size in self.sizes.items())
         return f"{self.key}\t{shard}\t{self.offset}\t{self.sha256}\t{sizes}\n"
 
@@ -203,7 +202,6 @@ class Writer:
         self.rows: list[Row] = []
 
     def add(self, sample: StagedSample) -> None:
-        """Write the members of a sample."""
         start, sizes, self.sample = self.bytes, {}, hashlib.sha256()
         for suffix, data in sample.members.items():
             sizes[suffix] = size = data.stat().st_size if isinstance(data, Path) else len(data)
@@ -223,7 +221,6 @@ class Writer:
         self.write(data)
 
     def put(self, data: bytes) -> None:
-        """Write bytes of the current sample."""
         self.sample.update(data)
         self.write(data)
 

@@ -49,7 +49,6 @@ class FetchReport:
 
     @property
     def rejected(self) -> dict[str, int]:
-        """The number of rejects by reason."""
         return dict(sorted(Counter(reason for _, reason, _ in self.rejects).items()))
 
     def metrics(self) -> dict[str, Any]:

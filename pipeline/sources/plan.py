@@ -81,7 +81,6 @@ def make_plan(searches: int, files: int, size: int, seconds: float, exact: bool)
 
 
 def describe_plan(plan: Plan) -> str:
-    """Put a plan into words."""
     about = "" if plan["exact"] else "about "
     kinds = f"{plan['searches']:,} for posts and {plan['files']:,} for files"
     size = f"{plan['bytes'] / 1e6:,.0f} MB" if plan["bytes"] else "an unknown number of bytes"

@@ -52,7 +52,6 @@ def collect_garbage(cache: Path, limit: int, downloads: bool = False) -> Freed:
 
 
 def list_entries(cache: Path, shelves: tuple[str, ...]) -> Iterator[CacheEntry]:
-    """Yield the entries of some folders of the cache."""
     for shelf in shelves:
         groups: defaultdict[Path, list[Path]] = defaultdict(list)
         for path in sorted((cache / shelf).rglob("*")):

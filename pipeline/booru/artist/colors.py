@@ -13,7 +13,6 @@ GOLD, WOOD, LIP = rgb("#e9bf4f"), rgb("#8a6242"), rgb("#a8434a")
 
 
 def mix(first: Color, second: Color, share: float) -> Color:
-    """Mix two colors; `share` is that of the second."""
     red, green, blue = (round(a + (b - a) * share) for a, b in zip(first, second, strict=True))
     return red, green, blue
 

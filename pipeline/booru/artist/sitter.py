@@ -61,7 +61,6 @@ class Portrait:
 
     @property
     def shoulder(self) -> float:
-        """Return half the width of the shoulders."""
         return 0.55 if self.girl else 0.66
 
 
@@ -95,7 +94,6 @@ def portrait(number: int) -> Portrait:
 
 
 def recolor(sitter: Portrait, number: int) -> Portrait:
-    """Return the same drawing in other colors."""
     return replace(sitter, **choose_colors(Random(f"paints {number}"), sitter))
 
 
