@@ -41,7 +41,7 @@ def sheet(
         if dest.suffix.lower() != ".png" or dest.resolve() == source.resolve():
             raise ValueError(f"dest must be a .png file other than the source, got {dest}")
         groups = swatches.list_methods(parse_blocksizes(blocksizes), weights)
-    samples = choose_samples(source, key or [])
+    samples = read_chosen(source, key or [])
     rows = [row for sample in samples for row in draw_sample(sample, source, groups, side)]
     files.write(dest, png.encode_png(contact_sheet(rows, side)))
     typer.echo(f"sheet: {', '.join(sample.key for sample in samples)} drawn to {dest}")
@@ -56,7 +56,7 @@ def parse_blocksizes(text: str) -> list[int]:
         raise ValueError(f"blocksizes must be a list such as 3,7,15, each {rule}, got {text!r}") from None
 
 
-def choose_samples(source: Path, keys: list[str]) -> list[Sample]:
+def read_chosen(source: Path, keys: list[str]) -> list[Sample]:
     """Read the samples with these keys, or the first few if there are none. Raise Halt if one is missing."""
     samples = (sample for unit in loose.list_parts(source) for sample in unit)
     if not keys:

@@ -1,5 +1,7 @@
 """The rooms of the library: what each may import, and how large it may be."""
 
+import ast
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -82,3 +84,24 @@ def test_the_library_never_imports_the_commands_nor_dvc_nor_typer():
     for path in sorted(LIBRARY.rglob("*.py")):
         roots = {name.partition(".")[0] for name in imported_names(path)}
         assert not roots & {"stages", "typer", "dvc", "dvclive"}, path
+
+
+def test_a_name_has_one_home():
+    """Each system may name its instance and the weights of its losses as the others do."""
+    homes = defaultdict(set)
+    for path in [*LIBRARY.rglob("*.py"), *(ROOT / "stages").glob("*.py")]:
+        for name in defined_names(ast.parse(path.read_text(encoding="utf-8"))):
+            homes[name].add("systems" if path.parent.name == "systems" else path.relative_to(ROOT).as_posix())
+    assert {name: paths for name, paths in homes.items() if len(paths) > 1} == {}
+
+
+def defined_names(module):
+    """Yield the names that a module defines at its top level."""
+    for node in module.body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            yield from (
+                each.id for target in targets for each in ast.walk(target) if isinstance(each, ast.Name)
+            )
