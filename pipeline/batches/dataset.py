@@ -16,13 +16,15 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from pipeline.chance import fraction
-from pipeline.errors import Halt
+from pipeline.errors import BadImage, Halt
 from pipeline.files import dumps
 from pipeline.images import codec
 from pipeline.operators import warp
 from pipeline.operators.mask import MASK_NAMES, make_mask
 from pipeline.params import Reference
-from pipeline.shards.column import Shard, list_shards
+from pipeline.shards import tar
+from pipeline.shards.column import Shard, check_index, list_shards
+from pipeline.shards.tar import Row, Sample
 
 PER_SAMPLE = {  # the metadata of a column that differ from sample to sample
     "reference": ("points", "shift", "flip", "subject"),
@@ -33,20 +35,29 @@ PER_SAMPLE = {  # the metadata of a column that differ from sample to sample
 
 @dataclass(frozen=True)
 class SampleEntry:
-    """A sample in its shard: (offset, size) in bytes of each member by suffix."""
+    """A sample of a dataset: its shard, and its row in the index."""
 
-    key: str
     path: Path
-    members: dict[str, tuple[int, int]]
+    row: Row
 
-    def read(self, suffix: str) -> bytes:
-        offset, size = self.members[suffix]
+    @property
+    def key(self) -> str:
+        return self.row.key
+
+    def read(self) -> Sample:
+        """Read the sample, all members at once. Raise Halt if its bytes differ from its row."""
         with self.path.open("rb") as file:
-            file.seek(offset)
-            return file.read(size)
+            return tar.parse_sample(tar.read_sample(file, self.row, self.path), self.row, self.path)
 
-    def picture(self, column: str) -> np.ndarray:
-        return codec.decode(self.read(f"{column}.png"))
+
+def decode_column(sample: Sample, column: str) -> np.ndarray:
+    """Decode a picture of a packed sample. Raise Halt if it is none."""
+    try:
+        return codec.decode(sample.members[f"{column}.png"])
+    except BadImage as error:
+        raise Halt(
+            f"{column}.png of the sample {sample.key} is no picture ({error}): pack it again"
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -90,8 +101,8 @@ class Pairs(Dataset):
     epoch, also `reference` (H, W, 3), as packed. "flow" adds `flow`, True: `augment` computes it.
 
     `sketch` names one or several sketch columns, joined by commas; without augmentation the first is used.
-    Raise Halt if the folder is no sealed dataset, the split is empty, a column is missing, or the flow of a
-    reference is asked for that shows another picture.
+    Raise Halt if the folder is no sealed dataset, if what is read differs from seal or index, if the split is
+    empty, a column is missing, or the flow of a reference is asked for that shows another picture.
     """
 
     def __init__(
@@ -106,12 +117,13 @@ class Pairs(Dataset):
         self.fingerprint = dataset_fingerprint(shards)
         self.sketches = [f"sketch-{name}" for name in sketch.split(",")]
         self.columns, self.policy = columns, policy
+        check_index(folder)
         own = [shard for shard in shards if shard.name.startswith(f"{split}-")]
-        self.entries = [SampleEntry(row.key, shard.path, row.places) for shard in own for row in shard.rows]
+        self.entries = [SampleEntry(shard.path, row) for shard in own for row in shard.rows]
         if not self.entries:
             advice = "pack more samples, or give it a larger share"
             raise Halt(f"the {split} split of {folder} is empty: {advice}")
-        shared = set.intersection(*(set(entry.members) for entry in self.entries))
+        shared = set.intersection(*(set(entry.row.sizes) for entry in self.entries))
         packed = sorted(member.removesuffix(".png") for member in shared if member.endswith(".png"))
         for column in self.packed_columns:
             if column not in packed:
@@ -131,15 +143,16 @@ class Pairs(Dataset):
         epoch, number = place if isinstance(place, tuple) else (None, place)
         entry = self.entries[number]
         drawn = self.augmentation(entry.key, epoch)
-        color, sketch = (entry.picture(name) for name in ("color", self.sketches[drawn.sketch]))
+        packed = entry.read()
+        color, sketch = (decode_column(packed, name) for name in ("color", self.sketches[drawn.sketch]))
         levels = {"color": color, "sketch": sketch[..., 0]}
         if "cue" in self.columns:
-            levels["cue"] = np.full_like(color, 255) if drawn.dropped else entry.picture("cue")
+            levels["cue"] = np.full_like(color, 255) if drawn.dropped else decode_column(packed, "cue")
         if "mask" in self.columns:
             levels["mask"] = make_mask(int(drawn.mask * len(MASK_NAMES)), *sketch.shape[:2]).astype(np.uint8)
         sample: Loaded = {"key": entry.key, "mirrored": drawn.mirrored}
         sample |= {name: torch.from_numpy(each) for name, each in levels.items()}
-        return sample | self.reference(entry, drawn) if "reference" in self.columns else sample
+        return sample | self.reference(packed, drawn) if "reference" in self.columns else sample
 
     def augmentation(self, key: str, epoch: int | None) -> Augmentation:
         """Draw the augmentation of a sample in an epoch; None for the epoch augments nothing."""
@@ -156,17 +169,17 @@ class Pairs(Dataset):
             reference=warp.draw_reference(key, bends, f"epoch {epoch}") if bends else None,
         )
 
-    def reference(self, entry: SampleEntry, drawn: Augmentation) -> Loaded:
+    def reference(self, packed: Sample, drawn: Augmentation) -> Loaded:
         """Return how the reference of a sample is made and, unless the epoch bends it, the packed one."""
         loaded: Loaded = {}
         metadata = drawn.reference
         if metadata is None:
-            metadata = json.loads(entry.read("json"))["reference"]
-            loaded["reference"] = torch.from_numpy(entry.picture("reference"))
+            metadata = json.loads(packed.members["json"])["reference"]
+            loaded["reference"] = torch.from_numpy(decode_column(packed, "reference"))
         own = metadata["subject"] == "own"
         if "flow" in self.columns:
             if not own:
-                reason = f"the reference of {entry.key} shows another picture, which has no flow"
+                reason = f"the reference of {packed.key} shows another picture, which has no flow"
                 raise Halt(f"{reason}: set train.fresh to published, or reference.subject to own")
             loaded["flow"] = True
         loaded |= {name: torch.tensor(metadata[name], dtype=torch.float32) for name in ("points", "shift")}
@@ -175,12 +188,12 @@ class Pairs(Dataset):
     @property
     def side(self) -> int:
         """The side of every picture, in pixels."""
-        return self.entries[0].picture("color").shape[0]
+        return decode_column(self.entries[0].read(), "color").shape[0]
 
     @property
     def metadata(self) -> dict:
         """How the columns of the first sample were made, without the fields that differ by sample."""
-        sample = json.loads(self.entries[0].read("json"))
+        sample = json.loads(self.entries[0].read().members["json"])
         columns = [column for column in self.packed_columns if column in sample]
         return {column: shared_metadata(column, sample[column]) for column in columns}
 

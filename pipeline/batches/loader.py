@@ -117,11 +117,13 @@ def prepare_ahead(loader: DataLoader, device: torch.device | str) -> Iterator[di
 
 
 def watch_loader(loader: DataLoader) -> Iterator[dict]:
-    """Yield the batches of a loader. Raise Halt if one of its processes was killed."""
+    """Yield the batches of a loader. Raise Halt if one of its processes was killed, or itself raised Halt."""
     try:
         yield from loader
+    except Halt as error:  # torch puts the traceback of the process before its sentence
+        raise Halt(str(error).rpartition(f"{Halt.__module__}.{Halt.__name__}: ")[2].strip()) from error
     except RuntimeError as error:
-        if "DataLoader worker" not in str(error):
+        if "DataLoader worker" not in str(error) and "shared memory" not in str(error):
             raise
         reason = "as where memory or /dev/shm ends"
         raise Halt(f"a process that loads samples was killed, {reason}: use fewer --workers") from error

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from pipeline import systems
-from pipeline.batches.dataset import Pairs, to_array
+from pipeline.batches.dataset import Pairs, decode_column, to_array
 from pipeline.batches.loader import single_pass
 from pipeline.evaluation import measures
 from pipeline.evaluation.learned import POOL_LEAST, LearnedMeasures, load_measures
@@ -67,9 +67,9 @@ class OtherReferences(Dataset):
 
     def __getitem__(self, number: int) -> dict[str, Tensor | str]:
         """Read a sample as uint8, as packed; its goal is its own color."""
-        own, other = self.pairs.entries[number], self.pairs.entries[self.order[number]]
-        pictures = {"color": own.picture("color"), "reference": other.picture("color")}
-        pictures["sketch"] = own.picture(self.pairs.sketches[0])[..., 0]
+        own, other = (self.pairs.entries[place].read() for place in (number, self.order[number]))
+        pictures = {"color": decode_column(own, "color"), "reference": decode_column(other, "color")}
+        pictures["sketch"] = decode_column(own, self.pairs.sketches[0])[..., 0]
         return {"key": own.key} | {name: torch.from_numpy(each) for name, each in pictures.items()}
 
 
@@ -92,7 +92,9 @@ def evaluate_model(
     conditions, absent = plan_conditions(pairs, data, config, params)
     absent |= missing_measures(pairs, learned)
     cue = params_from_metadata(pairs.metadata.get("cue", {}))
-    artists = {entry.key: json.loads(entry.read("json")).get("artist", "") for entry in pairs.entries}
+    artists = {
+        entry.key: json.loads(entry.read().members["json"]).get("artist", "") for entry in pairs.entries
+    }
     picked = {pairs.entries[int(number)].key for number in np.linspace(0, len(pairs) - 1, params.rows)}
     done, total = count(1), len(pairs) * len(conditions)
     result = Evaluation(summary=describe_evaluation(config, pairs, learned))
@@ -145,7 +147,7 @@ def plan_conditions(
         absent["unseen"] = "no sketch is named in evaluate.unseen"
     elif params.unseen in config["sketch"].split(","):
         absent["unseen"] = f"{params.unseen} was trained on"
-    elif not all(f"sketch-{params.unseen}.png" in entry.members for entry in pairs.entries):
+    elif not all(f"sketch-{params.unseen}.png" in entry.row.sizes for entry in pairs.entries):
         absent["unseen"] = f"the dataset has no sketches {params.unseen}"
     else:
         conditions["unseen"] = Pairs(data, "test", params.unseen, columns)

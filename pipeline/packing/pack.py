@@ -79,7 +79,7 @@ def pack_columns(
         "torn": count_torn(links, np.array([assign_split(key.id, params) for key in keys])),
         "leaks": count_torn(links, np.array(splits)),
     }
-    stages = {stage_of(name): read_seal(path) for name, path in columns.items()}
+    stages = {stage_of(name): dict(read_seal(path)) for name, path in columns.items()}
     card = dataset_card(census, {**history, **stages, "pack": metrics}, settings)
     write(dest / CARD_FILE, card.encode())
     packed.seal(len(census), {})

@@ -18,6 +18,7 @@ from pipeline.errors import Halt
 from pipeline.files import list_sizes, open_atomic, open_for_reading, read_lines, remove_partials, write_json
 from pipeline.shards import tar
 from pipeline.shards.metadata import Metadata
+from pipeline.shards.seal import Seal, parse_seal
 from pipeline.shards.tar import END_OF_TAR, Row, Sample, StagedSample
 
 SHARD_NAME = re.compile(r"([a-z]+-)?\d{6}\.tar")
@@ -64,12 +65,23 @@ class Shard:
                 raise Halt(f"{self.path} differs from its seal: run the stage that writes it again")
 
     def read_metadata(self) -> Iterator[tuple[Row, Metadata]]:
-        """Yield each row with the metadata of its sample; read no other members and check no hash."""
+        """Yield each row with the metadata of its sample; read no other members and check no hash.
+
+        Raise Halt if a sample has no metadata with a family.
+        """
         with open_for_reading(self.path) as file:
             for row in self.rows:
-                offset, size = row.places["json"]
-                file.seek(offset)
-                yield row, json.loads(file.read(size))
+                try:
+                    offset, size = row.places["json"]
+                    file.seek(offset)
+                    metadata = json.loads(file.read(size))
+                    metadata["family"]
+                except (ValueError, LookupError, TypeError, RecursionError) as error:
+                    raise Halt(
+                        f"{self.path} gives no family for the sample {row.key}: name a column of fetch or"
+                        " clean, or run the stage that writes it again"
+                    ) from error
+                yield row, metadata
 
     def read(self, rows: Iterable[Row]) -> Iterator[Sample]:
         """Yield the samples of `rows`; read no others. Raise Halt if one differs from its row."""
@@ -95,17 +107,30 @@ def list_shards(column: Path) -> list[Shard]:
     return listed
 
 
-def read_seal(column: Path) -> dict:
-    """Read the seal of a column. Raise Halt if there is none."""
+def read_seal(column: Path) -> Seal:
+    """Read the seal of a column. Raise Halt if there is none, or if it is not as this program writes it."""
     try:
-        seal = json.loads((column / SEAL).read_bytes())
+        return parse_seal((column / SEAL).read_bytes())
     except FileNotFoundError:
         raise Halt(
             f"{column} has no {SEAL}, so it is not whole: run the stage that writes it again"
         ) from None
-    if any(not re.fullmatch(r"[^/\\]+\.tar", name) for name in seal["shards"]):
-        raise Halt(f"{column / SEAL} lists a file that is no shard of its folder")
-    return seal
+    except ValueError as error:
+        raise Halt(
+            f"{column / SEAL} is no seal of this program ({error}): run the stage that writes it again"
+        ) from error
+
+
+def check_index(column: Path) -> None:
+    """Raise Halt if the index of a column is not the one that was sealed."""
+    index, digest = column / INDEX, hashlib.sha256()
+    try:
+        for line in read_lines(index):
+            digest.update(line)
+    except FileNotFoundError:
+        raise Halt(f"{column} has no {INDEX}: run the stage that writes it again") from None
+    if digest.hexdigest() != read_seal(column)["index"]:
+        raise Halt(f"{index} differs from the seal: run the stage that writes it again")
 
 
 def find_columns(folder: Path) -> list[Path]:
@@ -144,11 +169,16 @@ def read_rows(shard: Shard) -> Iterator[Row]:
 def find_sample(column: Path, key: str) -> tuple[Shard, Row] | None:
     """Find a sample in the index by its key; None if it is not there. Raise Halt if there is no index."""
     listed = {shard.name: shard for shard in list_shards(column)}
-    if not (column / INDEX).is_file():
-        raise Halt(f"{column} has no {INDEX}: run the stage that writes it again")
-    for line in islice(read_lines(column / INDEX), 1, None):
-        if line.startswith(f"{key}\t".encode()):
-            return listed[line.split(b"\t", 2)[1].decode()], Row.parse(line.decode())
+    try:
+        for line in islice(read_lines(column / INDEX), 1, None):
+            if line.startswith(f"{key}\t".encode()):
+                return listed[line.split(b"\t", 2)[1].decode()], Row.parse(line.decode())
+    except FileNotFoundError:
+        raise Halt(f"{column} has no {INDEX}: run the stage that writes it again") from None
+    except (ValueError, LookupError) as error:
+        raise Halt(
+            f"{column / INDEX} does not fit the seal (sample {key}): run the stage that writes it again"
+        ) from error
     return None
 
 

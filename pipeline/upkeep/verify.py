@@ -3,13 +3,13 @@
 import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from pipeline.errors import Halt
 from pipeline.progress import Tick, quiet
 from pipeline.run.spread import spread
 from pipeline.shards import tar
 from pipeline.shards.column import INDEX, SHARD_NAME, Shard, find_columns, read_seal
+from pipeline.shards.seal import Seal
 
 
 @dataclass
@@ -55,7 +55,7 @@ def require_columns(folder: Path) -> list[Path]:
     raise Halt(f"{folder} holds no shards: name a folder of shards, or one above such folders")
 
 
-def check_outside(column: Path, seal: dict[str, Any]) -> list[str]:
+def check_outside(column: Path, seal: Seal) -> list[str]:
     """List the faults of a column outside its shards: a changed index, and shards that the seal lacks."""
     faults, index = [], column / INDEX
     if not index.is_file() or hashlib.sha256(index.read_bytes()).hexdigest() != seal["index"]:

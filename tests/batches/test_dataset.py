@@ -11,13 +11,14 @@ import webdataset
 from made import SIDE, packed, sample
 from PIL import Image
 
-from pipeline.batches.dataset import AugmentationPolicy, Pairs, SampleEntry, to_array, to_tensor
+from pipeline.batches import dataset
+from pipeline.batches.dataset import AugmentationPolicy, Pairs, to_array, to_tensor
 from pipeline.errors import Halt
-from pipeline.images import codec
+from pipeline.images import codec, png
 from pipeline.operators import warp
 from pipeline.operators.mask import MASK_NAMES, make_mask
 from pipeline.params import Reference
-from pipeline.shards.column import seal_column, unseal, write_shard
+from pipeline.shards.column import INDEX, find_sample, seal_column, unseal, write_shard
 from pipeline.shards.tar import Sample
 
 
@@ -47,7 +48,7 @@ def test_pixels_survive_the_way_to_tensors_and_back():
 
 
 def test_pictures_of_one_bit_are_read_as_black_and_white(pairs):
-    data = pairs.entries[0].read("sketch-b7.png")
+    data = pairs.entries[0].read().members["sketch-b7.png"]
     assert Image.open(io.BytesIO(data)).mode == "1"
     assert np.array_equal(pairs[0]["sketch"], codec.decode(data)[..., 0])
 
@@ -59,8 +60,8 @@ def test_webdataset_reads_the_same_keys_and_bytes(pairs):
     streamed = {sample["__key__"]: sample for sample in reader}
     assert list(streamed) == [entry.key for entry in pairs.entries]
     for entry in pairs.entries:
-        for member in entry.members:
-            assert entry.read(member) == streamed[entry.key][member]
+        for member, data in entry.read().members.items():
+            assert data == streamed[entry.key][member]
 
 
 def test_the_dataset_knows_its_side_and_the_metadata_of_its_columns(pairs):
@@ -125,12 +126,12 @@ def test_each_epoch_draws_its_own_reference_always_the_same(tmp_path):
     assert "reference" not in one
 
 
-def test_a_packed_reference_that_the_epoch_replaces_is_not_read(tmp_path, monkeypatch):
+def test_a_packed_reference_that_the_epoch_replaces_is_not_decoded(tmp_path, monkeypatch):
     packed(tmp_path)
     read = []
-    picture = SampleEntry.picture
+    decode = dataset.decode_column
     monkeypatch.setattr(
-        SampleEntry, "picture", lambda own, column: read.append(column) or picture(own, column)
+        dataset, "decode_column", lambda packed, column: read.append(column) or decode(packed, column)
     )
     drawn(tmp_path, (1, 2), reference=Reference())
     assert read == ["color", "sketch-b7"]
@@ -184,3 +185,43 @@ def test_a_reference_of_another_picture_has_no_flow_and_no_tinted_target(tmp_pat
     assert found["tinted"] is False
     assert "flow" not in found
     assert "flow" in drawn(tmp_path, (1, 0), reference=Reference())
+
+
+def replace_member(folder, key, suffix, data):
+    """Write other bytes of the same length over a member of a packed sample; return the path of its shard."""
+    shard, row = find_sample(folder, key)
+    offset, size = row.places[suffix]
+    changed = bytearray(shard.path.read_bytes())
+    changed[offset : offset + size] = data.ljust(size, b"\0")[:size]
+    shard.path.write_bytes(changed)
+    return shard.path
+
+
+@pytest.mark.parametrize("suffix", ["color.png", "json", "cue.png"])
+def test_a_changed_member_is_refused_by_sample_and_shard(tmp_path, suffix):
+    """The picture is replaced by a white one that decodes, or metadata by others."""
+    packed(tmp_path)
+    white = png.encode_png(np.full((SIDE, SIDE, 3), 255, np.uint8))
+    path = replace_member(tmp_path, "004", suffix, white if suffix != "json" else b"{}")
+    pairs = Pairs(tmp_path, "train", "b7")
+    with pytest.raises(Halt, match=rf"{path.name} differs from its seal \(sample 004\): run the stage"):
+        _ = pairs[4]
+    assert pairs[3]["key"] == "003"
+
+
+def test_an_index_with_exchanged_columns_is_refused(tmp_path):
+    index = packed(tmp_path) / INDEX
+    lines = index.read_text().replace("color.png", "x").replace("reference.png", "color.png")
+    index.write_text(lines.replace("x=", "reference.png="))
+    with pytest.raises(Halt, match=r"index.tsv differs from the seal"):
+        Pairs(tmp_path, "train", "b7")
+
+
+def test_a_packed_member_that_is_no_picture_is_refused(tmp_path):
+    members = {name: b"no picture" if name == "cue.png" else data for name, data in sample(0).members.items()}
+    shard = write_shard(tmp_path / "train-000000.tar", [Sample("000", members)])
+    seal_column(tmp_path, [shard], 1, {})
+    with pytest.raises(
+        Halt, match=r"cue.png of the sample 000 is no picture \(cannot decode\): pack it again"
+    ):
+        _ = Pairs(tmp_path, "train", "b7")[0]

@@ -199,6 +199,19 @@ def test_a_killed_process_halts_with_advice(forked):
         list(batches_loader.watch_loader(loader))
 
 
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_damaged_sample_is_named_whichever_process_reads_it(tmp_path, forked, workers):
+    pairs = Pairs(packed(tmp_path), "train", "b7", ())
+    entry = pairs.entries[4]
+    data = bytearray(entry.path.read_bytes())
+    data[entry.row.places["color.png"][0] + 99] ^= 1
+    entry.path.write_bytes(data)
+    with pytest.raises(Halt) as halt:
+        keys(pairs, 9, workers)
+    advice = "run the stage that writes it again"
+    assert str(halt.value) == f"{entry.path} differs from its seal (sample 004): {advice}"
+
+
 def test_on_a_gpu_batches_are_copied_from_pinned_memory():
     assert batches_loader.loader_options(0, "cuda")["pin_memory"]
     assert not batches_loader.loader_options(0, "cpu")["pin_memory"]

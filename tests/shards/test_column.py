@@ -12,12 +12,14 @@ from pipeline.shards import loose
 from pipeline.shards.column import (
     INDEX,
     check_destination,
+    check_index,
     find_sample,
     list_shards,
     seal_column,
     unseal,
     write_shard,
 )
+from pipeline.shards.tar import Sample
 
 
 def test_what_is_written_is_read_again(tmp_path):
@@ -111,3 +113,21 @@ def test_every_member_is_where_the_index_says(column):
         start = int(offset) + 512
         member = (column / shard).read_bytes()[start : start + int(size)]
         assert (suffix, member) == ("png", png.encode_png(picture(int(key))))
+
+
+def test_an_index_that_was_not_sealed_is_refused(column):
+    check_index(column)
+    index = (column / INDEX).read_bytes()
+    (column / INDEX).write_bytes(index.replace(b"000000.tar", b"000001.tar", 1))
+    with pytest.raises(Halt, match=r"index.tsv differs from the seal: run the stage"):
+        check_index(column)
+    (column / INDEX).write_bytes(index.replace(b"000001.tar", b"000007.tar"))
+    with pytest.raises(Halt, match=r"index.tsv does not fit the seal \(sample 000000005\)"):
+        find_sample(column, "000000005")
+
+
+@pytest.mark.parametrize("data", [b"{", b"[]", b"{}", b"\xff\xff", b"[" * 9000])
+def test_metadata_without_a_family_are_refused(tmp_path, data):
+    shard = write_shard(tmp_path / "000000.tar", [Sample("7", {"json": data})])
+    with pytest.raises(Halt, match=r"000000.tar gives no family for the sample 7: name a column"):
+        list(shard.read_metadata())
