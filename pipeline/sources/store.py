@@ -2,19 +2,19 @@
 
 In the cache, `files` holds them by their md5; `names` maps the addresses of files without a published md5 to
 the hashes of their bytes; `rejects` remembers files that are rejected for good, with the reason. A download
-is a `.part` until it is checked, and resumes after an interruption.
+is a `.part` until it is checked, and resumes after an interruption. What identifies the file at the site, to
+resume with, is kept in a `.validator` beside it.
 """
 
 import hashlib
 import json
-from collections.abc import Iterator
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
-from urllib.parse import urljoin
+from typing import TypedDict
 
 import requests
-from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from pipeline.files import dumps, write
 from pipeline.params import Fetch
@@ -27,17 +27,25 @@ from pipeline.sources.checks import (
     check_header,
     hash_file,
 )
+from pipeline.web.bodies import BodyBroken, BodyStalled, BodyTooLong, codings_of, read_chunks
 from pipeline.web.client import Site
+from pipeline.web.connection import ForbiddenAddress
 from pipeline.web.ratelimit import SiteUnavailable
 from pipeline.web.responses import is_web_page, refusal
 
 FINAL_STATUSES = {404: "gone", 410: "gone", 451: "banned"}
-ADDRESS_ERRORS = (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema)
 DOWNLOAD_ROUNDS = 3  # downloads of a damaged file
-MAX_REDIRECTS = 5  # redirects within a host
+MAX_REDIRECTS = 5  # within a site
+MAX_VALIDATOR = 1000  # characters
 FILE_TRIES = 3  # of a request; fewer than for the API, since other files can be fetched meanwhile
-DOWNLOAD_CHUNK = 1 << 16  # bytes
 FILE_LOCKS = [Lock() for _ in range(1024)]  # by the hash of a file: two threads must not write the same .part
+
+
+class Validator(TypedDict):
+    """What identifies a file at its site while only a part of it has arrived."""
+
+    value: str  # a strong ETag, or Last-Modified; "" if there is neither
+    total: int | None  # bytes
 
 
 @dataclass(frozen=True)
@@ -115,7 +123,8 @@ class Store:
         return self.cache / shelf / name[:2] / name
 
     def address(self, file: WantedFile) -> str:
-        return urljoin(f"{self.site.host}/", file.url)
+        whole = file.url.startswith(("http://", "https://"))
+        return file.url if whole else f"{self.site.host}/{file.url.lstrip('/')}"
 
     def path(self, md5: str, ext: str) -> Path:
         return self.cache / "files" / md5[:2] / f"{md5}.{ext}"
@@ -155,7 +164,7 @@ class Store:
                     raise
             except FileRejected as reject:
                 if reject.reason != "transient":
-                    part.unlink(missing_ok=True)
+                    discard(part)
                 raise
 
     def receive(self, file: WantedFile, part: Path) -> None:
@@ -163,30 +172,47 @@ class Store:
         have = part.stat().st_size if part.is_file() else 0
         if file.size and have >= file.size:
             return
-        with self.request(file, have) as response:
-            status = response.status_code
-            resumes = status == 206 and response.headers.get("Content-Range", "").startswith(f"bytes {have}-")
-            if status == 416 or (status == 206 and not resumes):
-                part.unlink()
+        validator = read_validator(part)
+        if have and not (validator["value"] or file.md5 or file.sha256):
+            discard(part)  # nothing would tell that the rest is of the same file
+            have = 0
+        with self.request(file, have, validator["value"]) as response:
+            resumes = have > 0 and response.status_code == 206
+            if response.status_code == 416 or (resumes and not continues(response, have, validator)):
+                discard(part)
                 raise FileDamaged("truncated", f"nothing after {have} bytes")
             require_file(response)
-            with part.open("ab" if resumes else "wb", buffering=0) as out:
-                for chunk in read_chunks(response):
-                    if not out.tell():
-                        check_header(chunk, self.params)
-                    if self.site.stopped:
-                        raise FileRejected("transient", "not waited for")
-                    out.write(chunk)
-                    check_bytes(out.tell(), self.params)
+            if not resumes:
+                discard(part)
+                write_validator(part, response)
+            with part.open("ab", buffering=0) as out:
+                try:
+                    for chunk in read_chunks(response, self.params.megabytes * 10**6):
+                        if not out.tell():
+                            check_header(chunk, self.params)
+                        if self.site.stopped:
+                            raise FileRejected("transient", "not waited for")
+                        out.write(chunk)
+                        check_bytes(out.tell(), self.params)
+                except BodyStalled as error:
+                    raise FileDamaged("transient", str(error)) from error
+                except BodyBroken as error:
+                    raise FileDamaged("truncated", str(error)) from error
+                except BodyTooLong:
+                    raise FileRejected("too big", f"more than {self.params.megabytes} MB") from None
 
-    def request(self, file: WantedFile, have: int) -> requests.Response:
+    def request(self, file: WantedFile, have: int, validator: str) -> requests.Response:
         """Request the bytes of a file after the first `have`. Raise FileRejected if there is no response."""
         headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
+        if have and validator:
+            headers["If-Range"] = validator
         try:
             return self.site.get(self.address(file), headers=headers, tries=FILE_TRIES, hops=MAX_REDIRECTS)
         except SiteUnavailable as error:
             raise FileRejected("transient", str(error)) from error
-        except ADDRESS_ERRORS as error:
+        except ForbiddenAddress as error:
+            raise FileRejected("gone", str(error)) from error
+        except ValueError as error:  # of requests, urllib3 or the codec of host names
             raise FileRejected("gone", "no address") from error
 
     def check(self, file: WantedFile, part: Path) -> None:
@@ -195,7 +221,7 @@ class Store:
             check_file(file, part, self.params)
         except FileRejected:
             if not 0 < part.stat().st_size < file.size:
-                part.unlink()
+                discard(part)
             raise
 
     def adopt(self, file: WantedFile, part: Path) -> StoredFile:
@@ -204,6 +230,7 @@ class Store:
         stored = StoredFile(self.path(md5, file.ext), md5, sha256)
         stored.path.parent.mkdir(parents=True, exist_ok=True)
         part.replace(stored.path)
+        discard(part)
         if sha256:
             write(self.record("names", file), dumps({"md5": md5, "sha256": sha256}))
         return stored
@@ -227,15 +254,48 @@ def require_file(response: requests.Response) -> None:
         raise FileRejected("wrong type", "a web page")
 
 
-def read_chunks(response: requests.Response) -> Iterator[bytes]:
-    """Yield the body of a response as it arrives. Raise FileDamaged if the connection breaks or stalls.
+def validator_path(part: Path) -> Path:
+    return part.with_suffix(".validator")
 
-    `iter_content` would wait until a chunk is full, and lose it if the connection breaks.
-    """
+
+def discard(part: Path) -> None:
+    """Remove a part and its validator; first the validator, without which a part is not resumed."""
+    validator_path(part).unlink(missing_ok=True)
+    part.unlink(missing_ok=True)
+
+
+def read_validator(part: Path) -> Validator:
+    """Return the validator of a part; an empty one if there is none, or if it is damaged."""
     try:
-        while chunk := response.raw.read1(DOWNLOAD_CHUNK):
-            yield chunk
-    except ReadTimeoutError as error:
-        raise FileDamaged("transient", "the connection stalled") from error
-    except HTTPError as error:
-        raise FileDamaged("truncated", "the connection broke") from error
+        known = json.loads(validator_path(part).read_bytes())
+        return {"value": str(known["value"]), "total": known["total"]}
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return {"value": "", "total": None}
+
+
+def write_validator(part: Path, response: requests.Response) -> None:
+    """Keep what identifies a file that arrives from its beginning, unless it is packed."""
+    etag, date = (response.headers.get(name, "") for name in ("ETag", "Last-Modified"))
+    value = etag if etag.startswith('"') else date
+    if (
+        not codings_of(response)
+        and value.isascii()
+        and value.isprintable()
+        and 0 < len(value) < MAX_VALIDATOR
+    ):
+        length = response.headers.get("Content-Length", "")
+        total = int(length) if re.fullmatch("[0-9]{1,18}", length) else None
+        write(validator_path(part), dumps(Validator(value=value, total=total)), sync=False)
+
+
+def continues(response: requests.Response, have: int, validator: Validator) -> bool:
+    """Return whether a response has the bytes after the first `have` of the file that the validator is of."""
+    span = re.fullmatch(
+        r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18}|\*)", response.headers.get("Content-Range", "")
+    )
+    if not span or int(span[1]) != have or codings_of(response):
+        return False
+    if validator["total"] is not None and span[2] != str(validator["total"]):
+        return False
+    kind = "ETag" if validator["value"].startswith('"') else "Last-Modified"
+    return response.headers.get(kind, validator["value"]) == validator["value"]

@@ -6,7 +6,7 @@ It decides which addresses are asked, how fast and how often, and as whom.
 import re
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from random import Random
@@ -14,16 +14,20 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
-from requests.exceptions import ChunkedEncodingError, ContentDecodingError
+from requests.exceptions import InvalidHeader
 
 from pipeline.errors import Halt
+from pipeline.web.addresses import domain, host_name, is_loopback, redirect_target, show_address
+from pipeline.web.bodies import BodyBroken, BodyTooLong, load_body, parse_json
+from pipeline.web.connection import ForbiddenAddress, PlainSession
 from pipeline.web.ratelimit import MAX_STRIKES, STOPPED_WAITING, Clock, RateLimiter, SiteUnavailable
-from pipeline.web.responses import describe_error, domain, is_loopback, refusal, same_host_redirect
+from pipeline.web.responses import describe_error, refusal, retry_after
 
 API_TRIES = 5  # of a request to the API
 BUSY_STATUSES = (500, 502, 503, 504, *range(520, 528))  # from 520 on, a proxy cannot reach the site
-NETWORK_ERRORS = (requests.ConnectionError, requests.Timeout, ChunkedEncodingError, ContentDecodingError)
+NETWORK_ERRORS = (requests.ConnectionError, requests.Timeout, InvalidHeader, BodyBroken)
+MAX_ANSWER = 16_000_000  # bytes of an answer of the API
+MAX_ERROR = 64_000  # bytes of an answer that says why there is none
 FORBIDDEN_STRIKES = 4  # for a 403: three in a row mean that the site does not want us
 MAX_REFUSALS = 8  # responses 429 to one request
 MAX_WAIT = 600  # seconds; a site that asks for a longer pause is left alone
@@ -64,14 +68,15 @@ class Site:
             if response.status_code != 200:
                 raise refusal(response)
             try:
-                return response.json()
-            except requests.JSONDecodeError:
-                raise Halt(f"{response.url} is no JSON: check that host names a Danbooru") from None
+                return parse_json(response.content)
+            except ValueError:
+                address = show_address(response.url)
+                raise Halt(f"{address} is no JSON: check that host names a Danbooru") from None
 
     def get(
         self, url: str, query: Query = None, headers: Headers = None, tries: int = API_TRIES, hops: int = 0
     ) -> requests.Response:
-        """Send a request, again if the site is busy, and follow up to `hops` redirects within the host.
+        """Send a request, again if the site is busy, and follow up to `hops` redirects within the site.
 
         With a `query` it goes to the API, with the credentials, and the body is read at once; without one the
         caller reads the body as it arrives. Raise SiteUnavailable after the last try or once the site is
@@ -84,19 +89,28 @@ class Site:
                 raise SiteUnavailable(STOPPED_WAITING if self.stopped else limiter.reason)
             limiter.wait()
             response = self.send(url, query, headers)
-            if isinstance(response, str):
-                if query and "QueryCanceled" in response:
-                    raise SearchCanceled(response)
+            if isinstance(response, str) or response.status_code in BUSY_STATUSES:
+                reason = response if isinstance(response, str) else describe_error(response)
+                if query and "QueryCanceled" in reason:
+                    raise SearchCanceled(reason)
                 failed += 1
                 if failed == tries:
-                    raise limiter.strike(f"{url} failed {tries} times ({response}): {RUN_LATER}")
-                self.clock.sleep(self.delay(failed))
+                    said = f"{show_address(url)} failed {tries} times ({reason})"
+                    raise limiter.strike(f"{said}: {RUN_LATER}")
+                asked = None if isinstance(response, str) else self.asked_pause(response)
+                self.clock.sleep(self.delay(failed)) if asked is None else limiter.pause(asked)
             elif response.status_code == 429:
                 refused += 1
                 self.obey_retry_after(response, refused)
-            elif hops and response.is_redirect and (target := same_host_redirect(response)):
+            elif (
+                hops
+                and response.is_redirect
+                and (target := redirect_target(url, response.headers["Location"]))
+            ):
                 response.close()
                 url, hops = target, hops - 1
+                self.require_allowed(url)
+                limiter = self.limiter(url)
             elif response.status_code == 403:
                 limiter.strike(str(refusal(response)), FORBIDDEN_STRIKES)
                 return response
@@ -105,7 +119,10 @@ class Site:
                 return response
 
     def send(self, url: str, query: Query, headers: Headers) -> requests.Response | str:
-        """Send a request once and return the response, or the reason why there is none."""
+        """Send a request once and return the response, or the reason why there is none.
+
+        The body is read if it comes from the API, or if it says why there is no file.
+        """
         try:
             response = self.session.get(
                 url,
@@ -113,26 +130,32 @@ class Site:
                 headers=headers,
                 # without a function, requests would send the credentials in the user's .netrc
                 auth=self.auth if self.auth and query is not None else lambda request: request,
-                stream=query is None,
+                stream=True,
                 timeout=self.timeout,
                 proxies=dict.fromkeys(("http", "https", "all"), "") if is_loopback(url) else None,
                 allow_redirects=False,
             )
+            if query is not None and response.status_code == 200:
+                load_body(response, MAX_ANSWER)
         except NETWORK_ERRORS as error:
             return type(error).__name__
-        if response.status_code not in BUSY_STATUSES:
-            return response
-        with response:
-            return describe_error(response)
+        except BodyTooLong:
+            size = f"more than {MAX_ANSWER / 1e6:g} MB"
+            raise Halt(f"{show_address(url)} is {size}: check that host names a Danbooru") from None
+        if response.status_code in (403, *BUSY_STATUSES) or (
+            query is not None and response.status_code != 200
+        ):
+            with suppress(BodyBroken, BodyTooLong):
+                load_body(response, MAX_ERROR)
+        return response
 
     def require_allowed(self, url: str) -> None:
         """Raise Halt for an address that must not be asked."""
         if self.host and is_loopback(self.host) != is_loopback(url):
-            raise Halt(f"{self.host} points to {url}: name that site as the host to ask it")
+            address = show_address(url)
+            raise ForbiddenAddress(f"{self.host} points to {address}: name that site as the host to ask it")
         if not is_loopback(url) and not self.contact:
-            raise Halt(
-                f"{urlsplit(url).hostname} must know whom to write to: set PREP_CONTACT to your address"
-            )
+            raise Halt(f"{host_name(url)} must know whom to write to: set PREP_CONTACT to your address")
 
     def limiter(self, url: str) -> RateLimiter:
         """Return the rate limiter of an address, which all hosts of its domain share."""
@@ -145,16 +168,23 @@ class Site:
 
         `times` counts the responses 429 to this request. Raise SiteUnavailable if they do not end.
         """
-        after, limiter = response.headers.get("Retry-After", ""), self.limiter(response.url)
+        asked, limiter = self.asked_pause(response), self.limiter(response.url)
         response.close()
-        seconds = int(after) if after.isdecimal() else self.delay(times)
-        said = f"{domain(response.url)} answered 429, too many requests,"
-        if seconds > MAX_WAIT:
-            raise limiter.strike(f"{said} for the next {seconds} seconds: {RUN_LATER}", MAX_STRIKES)
         if times > MAX_REFUSALS:
+            said = f"{domain(response.url)} answered 429, too many requests,"
             reason = f"{said} however long it was left alone: {RUN_LATER}, more slowly"
             raise limiter.strike(reason, MAX_STRIKES)
-        limiter.pause(seconds)
+        limiter.pause(self.delay(times) if asked is None else asked)
+
+    def asked_pause(self, response: requests.Response) -> int | None:
+        """Return the seconds of Retry-After, None without one. Raise SiteUnavailable if they are too many."""
+        seconds = retry_after(response)
+        if seconds is not None and seconds > MAX_WAIT:
+            response.close()
+            why = "429, too many requests," if response.status_code == 429 else f"{response.status_code},"
+            said = f"{domain(response.url)} answered {why} for the next {seconds} seconds"
+            raise self.limiter(response.url).strike(f"{said}: {RUN_LATER}", MAX_STRIKES)
+        return seconds
 
     def delay(self, times: int) -> float:
         """Return 1, 2, 4... seconds, and up to as many more at random to keep clients apart."""
@@ -201,10 +231,8 @@ def open_site(
     agent = f"inkwash/{version('inkwash')} (user {login or 'anonymous'}; {contact or 'loopback'})"
     if not (agent + api_key).isascii() or not (agent + api_key).isprintable():
         raise ValueError(f"contact, login and API key must be printable ASCII, got {agent!r}")
-    with requests.Session() as session:
+    with PlainSession() as session:
         session.headers["User-Agent"] = agent
-        for scheme in ("http://", "https://"):
-            session.mount(scheme, HTTPAdapter(pool_maxsize=32))
         auth = (login, api_key) if login else None
         site = Site(session, host, rate, auth, contact, clock or Clock())
         if host:

@@ -1,13 +1,18 @@
-"""What a response means, and which address is whose."""
+"""What a response means, as a sentence with advice."""
 
-import ipaddress
 import re
-from urllib.parse import urljoin, urlsplit
+from base64 import b64decode
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 import requests
 
 from pipeline.errors import Halt
+from pipeline.web.addresses import domain, show_address
+from pipeline.web.bodies import parse_json
 
+MAX_MESSAGE = 300  # characters of a site's own words
+MAX_SECONDS = 10**9  # more, in a Retry-After, is as good as never
 REFUSAL_ADVICE = {
     401: "check PREP_LOGIN and PREP_API_KEY",
     403: "ask for less, or with an account that may",
@@ -15,35 +20,12 @@ REFUSAL_ADVICE = {
 }
 
 
-def is_loopback(url: str) -> bool:
-    name = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return name == "localhost"
-
-
-def same_host_redirect(response: requests.Response) -> str:
-    """Return the target of a redirect if it is on the same host, else ""; http may become https."""
-    target = urljoin(response.url, response.headers["Location"])
-    before, after = urlsplit(response.url), urlsplit(target)
-    upgrade = (before.scheme, after.scheme) == ("http", "https") and before.port == after.port is None
-    return target if before.netloc == after.netloc and (before.scheme == after.scheme or upgrade) else ""
-
-
-def domain(url: str) -> str:
-    """Return the part of the name that all hosts of a site share: the last two labels, or an IP address."""
-    name = urlsplit(url).hostname or ""
-    return name if re.fullmatch(r"[\d.]+|.*:.*", name) else ".".join(name.split(".")[-2:])
-
-
 def refusal(response: requests.Response) -> Halt:
     """Return an exception that says why the site refused, and what to do."""
-    status, request = response.status_code, response.request
-    said = f"{domain(response.url)} refused {request.path_url} ({describe_error(response)})"
+    status, path = response.status_code, show_address(response.request.path_url)
+    said = f"{domain(response.url)} refused {path} ({describe_error(response)})"
     if status == 403 and is_web_page(response):
-        agent = request.headers["User-Agent"]
-        return Halt(f"{said}, its edge turned away the agent {agent!r}: check PREP_CONTACT, ask later")
+        return Halt(f"{said}, its edge turned away this program: check PREP_CONTACT, ask later")
     return Halt(f"{said}: {REFUSAL_ADVICE.get(status, 'check host and tags')}")
 
 
@@ -52,9 +34,48 @@ def is_web_page(response: requests.Response) -> bool:
 
 
 def describe_error(response: requests.Response) -> str:
-    """Return the status of a response, with the error and the message of Danbooru if there are any."""
+    """Return the status of a response, with the error and the message of Danbooru if there are any.
+
+    A site may repeat who asked; the login, the API key and the contact are left out.
+    """
     try:
-        error = response.json()
-        return f"{response.status_code} {error['error']}: {error['message']}"
-    except (requests.RequestException, ValueError, KeyError, TypeError):
+        error = parse_json(response.content)
+        text = f"{error['error'][:MAX_MESSAGE]}: {error['message'][:MAX_MESSAGE]}"
+    except (ValueError, KeyError, TypeError):
         return str(response.status_code)
+    for word in private_words(response.request):
+        text = text.replace(word, "***")
+    return f"{response.status_code} {text}"
+
+
+def private_words(request: requests.PreparedRequest) -> list[str]:
+    """Return the words in the headers of a request that say who asks, the longest first."""
+    credentials = str(request.headers.get("Authorization", "")).partition(" ")[2]
+    named = re.search(r"\(user (.*); (.*)\)$", str(request.headers.get("User-Agent", "")))
+    words = {credentials, *b64decode(credentials).decode().split(":"), *(named.groups() if named else ())}
+    long = (word for word in words - {"anonymous", "loopback"} if len(word) > 2)
+    return sorted(long, key=len, reverse=True)
+
+
+def retry_after(response: requests.Response) -> int | None:
+    """Return for how many seconds a response asks to be left alone; None if it does not say.
+
+    A date counts from the site's own clock, its Date, where it gives one.
+    """
+    text = response.headers.get("Retry-After", "").strip()
+    if re.fullmatch("[0-9]+", text):
+        return int(text) if len(text) < len(str(MAX_SECONDS)) else MAX_SECONDS
+    until, now = parse_date(text), parse_date(response.headers.get("Date", ""))
+    if until is None:
+        return None
+    seconds = (until - (now or datetime.now(UTC))).total_seconds()
+    return min(int(seconds) + 1, MAX_SECONDS) if seconds > 0 else None
+
+
+def parse_date(text: str) -> datetime | None:
+    """Parse a date of HTTP; None if it is none."""
+    try:
+        date = parsedate_to_datetime(text[:100])
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    return date if date.tzinfo else date.replace(tzinfo=UTC)

@@ -77,8 +77,11 @@ def test_credentials_go_to_the_api_and_not_with_files_and_not_into_messages(serv
 
 def test_a_site_on_loopback_cannot_send_the_client_elsewhere(tmp_path):
     posts.write_posts(tmp_path / "posts.jsonl", [make_post(1, file_url="https://example.org/original/1.png")])
-    with pytest.raises(Halt, match="points to https://example"):
+    with pytest.raises(Halt, match="no file could be fetched"):
         fetch_found("http://127.0.0.1:9", tmp_path)
+    row = (tmp_path / "out/rejects.tsv").read_text().splitlines()[1].split("\t")
+    assert row[1] == "gone"
+    assert "points to https://example.org/original/1.png: name that site" in row[2]
 
 
 def test_originals_arrive_byte_for_byte_in_the_order_of_their_ids(serve, tmp_path):

@@ -1,5 +1,6 @@
 """A file is downloaded over real sockets, whole and checked, or rejected with the true reason."""
 
+import gzip
 import hashlib
 import io
 import struct
@@ -20,7 +21,7 @@ from rig import Clock, answers, make_post, read
 from pipeline import files
 from pipeline.booru.catalog import Catalog
 from pipeline.booru.faults import FaultRule, Faults
-from pipeline.booru.server import Answer
+from pipeline.booru.server import Answer, Request, apply_range, run_server
 from pipeline.booru.site import serve
 from pipeline.images import codec
 from pipeline.params import Fetch
@@ -192,7 +193,16 @@ def test_a_file_that_was_damaged_in_the_cache_is_downloaded_again(opened, traffi
     assert len(traffic.targets) == 2
 
 
-@pytest.mark.parametrize("url", ["http://*.example/a.png", "http://a:99999/x.png"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://*.example/a.png",
+        "http://a:99999/x.png",
+        "http://a..b/x.png",
+        f"http://{'a' * 70}.org/x.png",
+        "http://[::1/x.png",
+    ],
+)
 def test_a_bad_address_is_gone(tmp_path, url):
     with open_site("", "me", clock=Clock(), rate=10) as site:
         assert rejection(Store(site, tmp_path, Fetch()), WantedFile(url, "png")) == ("gone", "no address")
@@ -216,6 +226,128 @@ def test_credentials_and_compression_are_not_offered_for_files(opened, traffic):
     headers = traffic.requests[0].headers
     assert "Authorization" not in headers
     assert headers["Accept-Encoding"] == "identity"
+
+
+# ---------------------------------------------------------------- resumed files that nothing identifies
+
+
+class Changing:
+    """A site with one file, of which each request sees the next version; it breaks off in the middle of some.
+
+    It obeys Range, and If-Range as well unless `blind`.
+    """
+
+    def __init__(self, *versions, broken=1, blind=False, validator="ETag", ranges=True):
+        self.versions, self.broken, self.blind = list(versions), broken, blind
+        self.validator, self.ranges, self.requests = validator, ranges, []
+
+    def __call__(self, request):
+        self.requests.append(request.headers)
+        number = min(len(self.requests), len(self.versions)) - 1
+        data = self.versions[number]
+        name = {"ETag": f'"v{hash(data)}"', "Last-Modified": f"Mon, 0{number + 1} Jun 2026 00:00:00 GMT"}
+        headers = {self.validator: name[self.validator]} if self.validator else {}
+        if self.ranges:
+            headers["Accept-Ranges"] = "bytes"
+        asked = request.headers.get("If-Range")
+        if asked and asked not in headers.values() and not self.blind:
+            request = Request(request.target)
+        keep = 0.5 if len(self.requests) <= self.broken else 1
+        return replace(apply_range(Answer(200, "image/jpeg", data, headers), request), keep=keep)
+
+
+def fetch_changing(tmp_path, respond):
+    with run_server(respond) as host, open_site("", clock=Clock()) as site:
+        return Store(site, tmp_path / "cache", Fetch()).obtain(WantedFile(f"{host}/a.jpg", "jpg"))
+
+
+@pytest.mark.parametrize("validator", ["ETag", "Last-Modified", ""])
+@pytest.mark.parametrize("blind", [False, True])
+def test_a_file_that_changed_while_it_arrived_is_taken_whole_from_its_beginning(tmp_path, validator, blind):
+    old, new = encoded(1, width=300, height=300), encoded(2, width=400, height=300)
+    assert len(old) != len(new)
+    respond = Changing(old, new, blind=blind, validator=validator)
+    assert fetch_changing(tmp_path, respond).path.read_bytes() == new
+    assert [path.name for path in (tmp_path / "cache").rglob("*.*")] == [
+        f"{hashlib.md5(new).hexdigest()}.jpg"
+    ]
+
+
+def test_a_file_of_equal_length_that_changed_is_seen_by_the_validator_of_the_answer(tmp_path):
+    old = encoded(1)
+    new = old[:-2] + b"\0\0\xff\xd9"
+    old += b"\0" * (len(new) - len(old))
+    respond = Changing(old, new, blind=True)
+    assert fetch_changing(tmp_path, respond).path.read_bytes() == new
+
+
+@pytest.mark.parametrize("validator", ["ETag", "Last-Modified"])
+def test_a_file_that_did_not_change_resumes_with_its_validator(tmp_path, validator):
+    data = encoded(1)
+    respond = Changing(data, validator=validator)
+    respond.versions = [data]
+    assert fetch_changing(tmp_path, respond).path.read_bytes() == data
+    second = respond.requests[1]
+    assert second["Range"] == f"bytes={len(data) // 2}-"
+    assert second["If-Range"].startswith('"v' if validator == "ETag" else "Mon, 01")
+
+
+@pytest.mark.parametrize("left", [None, "", '{"value": 3', "[]", '{"value": "\\"other\\"", "total": 9}'])
+def test_after_a_kill_a_part_is_resumed_by_its_validator_alone(tmp_path, left):
+    data = encoded(1)
+    respond = Changing(data, broken=0)
+    with run_server(respond) as host, open_site("", clock=Clock()) as site:
+        store, file = Store(site, tmp_path, Fetch()), WantedFile(f"{host}/a.jpg", "jpg")
+        record = store.record("names", file)
+        files.write(record.with_name(f"{record.name}.part"), b"of another file" * 9)
+        if left is not None:
+            files.write(record.with_name(f"{record.name}.validator"), left.encode())
+        assert store.obtain(file).path.read_bytes() == data
+    assert not list(tmp_path.rglob("*.validator"))
+
+
+@pytest.mark.parametrize(
+    ("coding", "pack"),
+    [
+        ("gzip", gzip.compress),
+        ("x-gzip", lambda data: gzip.compress(data[:99]) + gzip.compress(data[99:])),
+        ("deflate", zlib.compress),
+        ("Deflate", lambda data: zlib.compress(data)[2:-4]),
+        ("gzip, deflate", lambda data: zlib.compress(gzip.compress(data))),
+        ("identity", bytes),
+    ],
+)
+def test_a_file_that_comes_packed_is_unpacked(opened, traffic, coding, pack):
+    data = encoded(3)
+    answer = Answer(200, "image/jpeg", pack(data), {"Content-Encoding": coding, "ETag": '"1"'})
+    traffic.troubles["/a.jpg"] = answers(replace(answer, keep=0.5), answer)
+    store = opened()
+    assert store.obtain(WantedFile("/a.jpg", "jpg")).path.read_bytes() == data
+    if coding != "identity":  # what is packed is not resumed
+        assert "Range" not in traffic.requests[1].headers
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "gzip, gzip, gzip"])
+def test_a_file_that_cannot_be_unpacked_is_rejected(opened, traffic, coding):
+    traffic.troubles["/a.jpg"] = Answer(200, "image/jpeg", encoded(3), {"Content-Encoding": coding})
+    assert rejection(opened(), WantedFile("/a.jpg", "jpg"))[0] == "truncated"
+
+
+def test_a_body_that_unpacks_without_end_is_cut_off(opened, traffic):
+    body = gzip.compress(bytes(200_000_000), 1)
+    traffic.troubles["/a.jpg"] = Answer(200, "image/jpeg", body, {"Content-Encoding": "gzip"})
+    store = opened(params=Fetch(megabytes=1))
+    tracemalloc.start()
+    assert rejection(store, WantedFile("/a.jpg", "jpg"))[0] == "too big"
+    assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize("status", [206, 416])
+def test_a_range_that_was_not_asked_for_is_no_traceback(opened, traffic, status):
+    headers = {"Content-Range": "bytes 9-8/5"}
+    traffic.troubles["/a.jpg"] = Answer(status, "image/jpeg", b"", headers)
+    assert rejection(opened(), WantedFile("/a.jpg", "jpg"))[0] == "truncated"
 
 
 # ---------------------------------------------------------------- too big

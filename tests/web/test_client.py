@@ -1,12 +1,17 @@
 """The client names itself to a site, keeps its pace, and leaves it alone when it refuses."""
 
+import gzip
 import io
+import json
 import re
 import socket
 import threading
 import time
+import tracemalloc
 from base64 import b64encode
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import pytest
 import requests
@@ -16,9 +21,12 @@ from rig import Clock, answers, make_posts, refuse
 from pipeline.booru.server import Answer, run_server
 from pipeline.booru.site import EDGE_CHALLENGE
 from pipeline.errors import Halt
+from pipeline.web import bodies, client
+from pipeline.web.addresses import domain
 from pipeline.web.client import API_TRIES, MAX_REFUSALS, SearchCanceled, open_site
+from pipeline.web.connection import ForbiddenAddress
 from pipeline.web.ratelimit import MAX_STRIKES, SiteUnavailable
-from pipeline.web.responses import domain
+from pipeline.web.responses import refusal, retry_after
 
 API = "https://danbooru.donmai.us"
 FILE = "https://cdn.donmai.us/original/a.png"
@@ -31,7 +39,7 @@ class Wire(BaseAdapter):
         """Answer 200, or as `respond` gives it by domain, such as donmai_us=(403, {})."""
         super().__init__()
         self.clock, self.respond, self.requests, self.starts = clock, respond, [], []
-        self.proxies = None
+        self.proxies, self.body = None, b"[]"
 
     def send(self, request, proxies=None, **kwargs):
         self.requests.append(request)
@@ -43,7 +51,7 @@ class Wire(BaseAdapter):
         response = requests.Response()
         response.status_code, response.url, response.request = status, request.url, request
         response.headers.update(headers)
-        response.raw = io.BytesIO(b"[]")
+        response.raw = io.BytesIO(self.body)
         return response
 
     def close(self):
@@ -284,6 +292,49 @@ def test_a_retry_after_of_hours_ends_the_run_at_once(loopback, traffic):
     assert loopback.closed
 
 
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_date_says_how_long_to_wait_by_the_clock_of_the_site(loopback, traffic, status):
+    until = format_datetime(datetime.now(UTC) + timedelta(seconds=20), usegmt=True)
+    traffic.troubles["/posts.json"] = answers(refuse(status, **{"Retry-After": until}))
+    assert len(loopback.ask("/posts.json")) == 3
+    assert len(loopback.clock.slept) == 1
+    assert 19 <= loopback.clock.now <= 22  # dates have whole seconds
+    response = requests.Response()  # of a site whose clock is late
+    response.headers["Date"] = "Sun, 06 Nov 1994 08:49:37 GMT"
+    response.headers["Retry-After"] = "Sun, 06 Nov 1994 08:49:57 GMT"
+    assert 20 <= retry_after(response) <= 21
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_number_of_seconds_counts_for_every_busy_answer(loopback, traffic, status):
+    traffic.troubles["/posts.json"] = answers(refuse(status, **{"Retry-After": "33"}))
+    loopback.ask("/posts.json")
+    assert loopback.clock.slept == [33]
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize(
+    "text",
+    ["-5", "soon", "1.5", "Sun, 06 Nov 1994 08:49:37 GMT", "Sun, 99 Nov 1994 08:49:37 GMT", "\u0663", ""],
+)
+def test_a_retry_after_that_says_nothing_counts_as_none(loopback, traffic, status, text):
+    answer = refuse(status, **{"Retry-After": text.encode().decode("latin-1")})
+    traffic.troubles["/posts.json"] = answers(answer)
+    assert len(loopback.ask("/posts.json")) == 3
+    assert 1 <= loopback.clock.now <= 2
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("text", ["9" * 5000, "Fri, 31 Dec 9999 23:59:59 GMT", "86400"])
+def test_a_site_that_wants_to_be_left_alone_for_long_is(loopback, traffic, status, text):
+    traffic.troubles["/posts.json"] = refuse(status, **{"Retry-After": text})
+    with pytest.raises(
+        SiteUnavailable, match=rf"{status}.* for the next \d{{5,10}} seconds: run again later"
+    ):
+        loopback.ask("/posts.json")
+    assert len(traffic.targets) == 1
+
+
 def test_hanging_up_ends_all_waiting_at_once_and_all_asking(serve, traffic):
     traffic.troubles["/posts.json"] = refuse(429, **{"Retry-After": "600"})
     ends = []
@@ -375,7 +426,7 @@ def test_a_canceled_search_is_reported_at_once_and_is_no_strike(loopback, traffi
         (refuse(410), r"410 .*: check host and tags"),
         (refuse(422), "ask for fewer tags, or set PREP_LEVEL"),
         (refuse(302, Location="https://example.org/"), r"refused .*302.*: check host and tags"),
-        (EDGE_CHALLENGE, r"turned away the agent 'inkwash/.*: check PREP_CONTACT"),
+        (EDGE_CHALLENGE, r"turned away this program: check PREP_CONTACT, ask later$"),
         (Answer(200, "text/html", b"<html>"), "is no JSON: check that host names a Danbooru"),
         (Answer(200, "application/json", b""), "is no JSON: check that host names a Danbooru"),
     ],
@@ -449,14 +500,21 @@ def test_redirects_within_a_host_are_followed_up_to_a_number(traffic):
         ("http://example.org/a", "https://example.org/b", True),
         ("https://example.org/a", "//example.org/b", True),
         ("https://example.org/a", "http://example.org/b", False),
-        ("https://example.org/a", "https://cdn.example.org/b", False),
+        ("https://example.org/a", "https://www.example.org/b", True),
+        ("https://img1.example.org/a", "https://img2.example.org/b", True),
+        ("https://example.org/a", "https://example.org:443/b", True),
+        ("https://example.org/a", "https://badexample.org/b", False),
+        ("https://example.org/a", "https://example.org.evil.net/b", False),
+        ("https://example.org/a", "https://example.org:8443/b", False),
+        ("https://example.org/a", "https://[/b", False),
+        ("https://example.org/a", "file:///etc/passwd", False),
         ("https://example.org/a", "https://ann@example.org/b", False),
         ("http://example.org:8080/a", "https://example.org/b", False),
         ("http://example.org/a", "ftp://example.org/b", False),
         ("https://example.org/a", "http://127.0.0.1/b", False),
     ],
 )
-def test_a_redirect_is_followed_to_the_same_host_alone_and_never_to_less_safety(
+def test_a_redirect_is_followed_within_a_site_alone_and_never_to_less_safety(
     elsewhere, before, after, followed
 ):
     wire = Wire(example_org=(302, {"Location": after}))
@@ -464,3 +522,104 @@ def test_a_redirect_is_followed_to_the_same_host_alone_and_never_to_less_safety(
     assert site.get(before, hops=1).status_code == 302
     assert len(wire.requests) == 1 + followed
     assert not followed or wire.requests[1].url.endswith("/b")
+
+
+# ---------------------------------------------------------------- bounds
+
+
+def slow_site(*pieces):
+    """Serve each connection with pieces of bytes, the last of them again and again, one each 10 ms."""
+
+    def serve_one(connection):
+        with connection, suppress(OSError):
+            connection.recv(1 << 16)
+            for piece in pieces[:-1]:
+                connection.sendall(piece)
+            while True:
+                connection.sendall(pieces[-1])
+                time.sleep(0.01)
+
+    def accept():
+        with suppress(OSError):
+            while True:
+                threading.Thread(target=serve_one, args=[listening.accept()[0]], daemon=True).start()
+
+    listening = socket.create_server(("127.0.0.1", 0))
+    threading.Thread(target=accept, daemon=True).start()
+    return listening
+
+
+HEAD = b"HTTP/1.1 %d OK\r\nContent-Type: application/json\r\n"
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        (b"HTTP/1.1 200 O", b"K"),  # a status line without end
+        (HEAD % 200, b"X: 1\r\n"),
+        (b"HTTP/1.1 100 Continue\r\n\r\n",),
+        (HEAD % 200 + b"Content-Length: 99999\r\n\r\n", b" "),
+        (HEAD % 200 + b"Transfer-Encoding: chunked\r\n\r\n1;", b"x"),  # a chunk extension without end
+        (HEAD % 200 + b"\r\n", b" "),
+        (HEAD % 503 + b"\r\n", b" "),
+    ],
+)
+def test_an_answer_that_drips_is_given_up(monkeypatch, pieces):
+    monkeypatch.setattr(bodies, "GRACE", 0.1)
+    began = time.monotonic()
+    with slow_site(*pieces) as listening:
+        host = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        with open_site(host, clock=Clock()) as site, pytest.raises(SiteUnavailable, match="failed 5 times"):
+            site.ask("/posts.json")
+    assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize("status", [200, 302, 403, 404, 429, 500, 503])
+@pytest.mark.parametrize("packed", [False, True])
+def test_an_answer_without_end_takes_little_memory_whatever_its_status(
+    loopback, traffic, monkeypatch, status, packed
+):
+    monkeypatch.setattr(client, "MAX_ANSWER", 1_000_000)
+    body = gzip.compress(bytes(100_000_000), 1) if packed else b" " * 100_000_000
+    headers = {"Content-Encoding": "gzip"} if packed else {}
+    headers |= {"Location": "/posts.json"} if status == 302 else {}
+    traffic.troubles["/posts.json"] = Answer(status, "application/json", body, headers)
+    tracemalloc.start()
+    with pytest.raises(Halt):
+        loopback.ask("/posts.json")
+    assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    "body", [b"[" * 100_000, b'{"a":' * 100_000, b"[" + b"9" * 5000 + b"]", b"\xff\xfe\x00", b'"\\u12"']
+)
+@pytest.mark.parametrize("status", [200, 403, 503])
+def test_an_answer_that_cannot_be_parsed_is_a_sentence(loopback, traffic, body, status):
+    traffic.troubles["/posts.json"] = Answer(status, "application/json", body)
+    with pytest.raises(Halt, match=r"is no JSON|refused|failed 5 times"):
+        loopback.ask("/posts.json")
+
+
+def test_a_name_that_leads_to_this_machine_is_not_asked(monkeypatch, traffic, serve):
+    with serve(make_posts(1)) as host:
+        port = int(host.rpartition(":")[2])
+        found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: found)
+        opening = open_site("", "me@example.org", rate=10, clock=Clock())
+        with opening as site, pytest.raises(ForbiddenAddress, match=r"evil\.example leads to this machine"):
+            site.get(f"http://evil.example:{port}/posts.json")
+        assert traffic.targets == []
+
+
+def test_no_answer_of_a_site_brings_login_key_or_contact_into_a_message(elsewhere):
+    wire = Wire()
+    site = elsewhere(wire, login="annie", api_key="secret")
+    echo = {"error": "No annie", "message": "me@example.org secret YW5uaWU6c2VjcmV0"}
+    for status in (403, 422, 503):
+        wire.respond["donmai_us"] = (status, {"Content-Type": "application/json"})
+        wire.body = json.dumps(echo).encode()
+        with pytest.raises(Halt, match=rf"{status} No \*\*\*: \*\*\* \*\*\* \*\*\*"):
+            site.ask("/posts.json")
+        with suppress(Halt):
+            assert "annie" not in str(refusal(site.get(FILE, tries=1)))

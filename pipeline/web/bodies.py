@@ -1,0 +1,141 @@
+"""The body of a response as it arrives: unpacked, and bounded in bytes, in time and in depth."""
+
+import io
+import json
+import time
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+import requests
+from urllib3.exceptions import HTTPError, ReadTimeoutError
+
+CHUNK = 1 << 16  # bytes
+GRACE = 60.0  # seconds that a response may take, plus one more for each LEAST_RATE bytes
+LEAST_RATE = 10_000  # bytes per second
+MAX_CODINGS = 2  # Content-Encodings of one body
+
+
+class BodyBroken(Exception):
+    """A body does not arrive whole."""
+
+
+class BodyStalled(BodyBroken):
+    """A body arrives too slowly, or no longer."""
+
+
+class BodyTooLong(Exception):
+    """A body is longer than it may be, as it arrives or unpacked."""
+
+
+class PacedReader(io.RawIOBase):
+    """The bytes of a response, head and body. Reading raises TimeoutError if they come too slowly."""
+
+    def __init__(self, raw: io.RawIOBase):
+        self.raw, self.start, self.count = raw, time.monotonic(), 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        count = self.raw.readinto(buffer)
+        self.count += count or 0
+        if time.monotonic() - self.start > GRACE + self.count / LEAST_RATE:
+            raise TimeoutError(f"slower than {LEAST_RATE} bytes per second")
+        return count
+
+    def close(self) -> None:
+        self.raw.close()
+        super().close()
+
+
+def read_chunks(response: requests.Response, limit: int) -> Iterator[bytes]:
+    """Yield the body of a response, unpacked, in chunks of up to CHUNK bytes as they arrive.
+
+    Raise BodyBroken, or BodyTooLong after `limit` bytes.
+    """
+    chunks = bounded(arriving_chunks(response), limit)
+    codings = codings_of(response)
+    if len(codings) > MAX_CODINGS or not {"gzip", "x-gzip", "deflate"}.issuperset(codings):
+        raise BodyBroken(f"packed as {', '.join(codings)[:80]}")
+    for coding in reversed(codings):
+        chunks = bounded(unpack(chunks, coding), limit)
+    yield from chunks
+
+
+def codings_of(response: requests.Response) -> list[str]:
+    """Return how the body of a response is packed, by its Content-Encoding, in the order of packing."""
+    names = response.headers.get("Content-Encoding", "").lower().split(",")
+    return [name.strip() for name in names if name.strip() not in ("", "identity")]
+
+
+def arriving_chunks(response: requests.Response) -> Iterator[bytes]:
+    """Yield the bytes of a body. `iter_content` would wait for full chunks, and lose one that breaks off."""
+    try:
+        while chunk := response.raw.read1(CHUNK):
+            yield chunk
+    except ReadTimeoutError as error:
+        raise BodyStalled("the connection stalled") from error
+    except (HTTPError, OSError, ValueError) as error:
+        raise BodyBroken("the connection broke") from error
+
+
+def bounded(chunks: Iterator[bytes], limit: int) -> Iterator[bytes]:
+    for chunk in chunks:
+        limit -= len(chunk)
+        if limit < 0:
+            raise BodyTooLong
+        yield chunk
+
+
+def unpack(chunks: Iterator[bytes], coding: str) -> Iterator[bytes]:
+    """Unpack gzip, in one or more members, or deflate, with or without the header of zlib."""
+    decoder = None
+    try:
+        for data in chunks:
+            while data:
+                if decoder and decoder.eof and not data.startswith(b"\x1f\x8b"):
+                    return  # padding follows
+                if not decoder or decoder.eof:
+                    decoder = zlib.decompressobj(window_bits(coding, data))
+                if unpacked := decoder.decompress(data, CHUNK):
+                    yield unpacked
+                data = decoder.unused_data or decoder.unconsumed_tail
+        if decoder and not decoder.eof:
+            yield decoder.flush()
+    except zlib.error as error:
+        raise BodyBroken("the body cannot be unpacked") from error
+    if decoder and not decoder.eof:
+        raise BodyBroken("the packed body ends too early")
+
+
+def window_bits(coding: str, start: bytes) -> int:
+    """Return how zlib reads a body that begins with these bytes."""
+    if coding != "deflate":
+        return 16 + zlib.MAX_WBITS
+    headed = start[0] & 15 == 8 and int.from_bytes(start[:2].ljust(2, b"\1")) % 31 == 0
+    return zlib.MAX_WBITS if headed else -zlib.MAX_WBITS
+
+
+def load_body(response: requests.Response, limit: int) -> None:
+    """Read a body whole, so that `response.content` returns it. Raise BodyBroken or BodyTooLong.
+
+    What arrived before an exception is kept as well.
+    """
+    body = io.BytesIO()
+    try:
+        for chunk in read_chunks(response, limit):
+            body.write(chunk)
+    finally:
+        response.close()
+        body.seek(0)
+        response.raw = body
+        response.headers.pop("Content-Encoding", None)
+
+
+def parse_json(data: bytes) -> Any:
+    """Parse JSON. Raise ValueError if it is none, nested too deeply, or has a number of too many digits."""
+    try:
+        return json.loads(data)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None

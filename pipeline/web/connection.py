@@ -1,0 +1,91 @@
+"""Connections that wait for no slow response, and that reach this machine only by a name that says so."""
+
+import io
+import ipaddress
+import socket
+from http.client import HTTPResponse
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
+
+from pipeline.errors import Halt
+from pipeline.web.addresses import is_loopback_name, is_this_machine
+from pipeline.web.bodies import PacedReader
+
+
+class ForbiddenAddress(Halt):
+    """An address leads to a machine that must not be asked."""
+
+
+class PacedResponse(HTTPResponse):
+    """A response with a least rate."""
+
+    def __init__(self, sock: Any, debuglevel: int = 0, method: str | None = None, url: str | None = None):
+        super().__init__(sock, debuglevel, method, url)
+        self.fp = io.BufferedReader(PacedReader(self.fp.detach()))
+
+
+class CheckedConnection(HTTPConnection):
+    """A connection that checks where its name led to, before it sends a request."""
+
+    response_class = PacedResponse
+
+    def _new_conn(self) -> socket.socket:
+        opened = super()._new_conn()
+        ip = ipaddress.ip_address(opened.getpeername()[0].partition("%")[0])
+        if not self.proxy and is_this_machine(ip) and not is_loopback_name(self.host.lower().strip("[]")):
+            opened.close()
+            raise ForbiddenAddress(f"{self.host} leads to this machine: name it as {ip} to ask it")
+        return opened
+
+
+class CheckedHTTPSConnection(CheckedConnection, HTTPSConnection):
+    """The same over TLS."""
+
+
+class CheckedPool(HTTPConnectionPool):
+    """A pool of checked connections."""
+
+    ConnectionCls = CheckedConnection
+
+
+class CheckedHTTPSPool(HTTPSConnectionPool):
+    """A pool of checked connections over TLS."""
+
+    ConnectionCls = CheckedHTTPSConnection
+
+
+POOLS = {"http": CheckedPool, "https": CheckedHTTPSPool}
+
+
+class CheckedAdapter(HTTPAdapter):
+    """An adapter for `requests` that opens checked connections."""
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = POOLS
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(proxy, **kwargs)
+        if not proxy.lower().startswith("socks"):
+            manager.pool_classes_by_scheme = POOLS
+        return manager
+
+
+class PlainSession(requests.Session):
+    """A session that keeps no cookies and leaves redirects alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        self.headers["Accept-Encoding"] = "gzip, deflate"
+        for scheme in ("http://", "https://"):
+            self.mount(scheme, CheckedAdapter(pool_maxsize=32))
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Return None: for a target, requests would read the body of a redirect, however long."""
+        return None
