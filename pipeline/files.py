@@ -5,6 +5,7 @@ them differently: an object of a store appears when its upload is complete, so i
 requests are slow, so we read ahead and ask for all sizes at once.
 """
 
+import hashlib
 import io
 import json
 import os
@@ -171,6 +172,25 @@ def write_json(path: Path, value: Any) -> None:
     text = json.dumps(value, ensure_ascii=False, indent=2, sort_keys=True, allow_nan=False)
     write(path, f"{text}\n".encode())
     remove_partials(path.parent, path.name)
+
+
+def write_note(path: Path, value: Any, sync: bool = True) -> None:
+    """Write a value as JSON below a hash of it and of the file's name, which `read_note` checks."""
+    body = dumps(value)
+    write(path, f"{note_check(path, body)}\n".encode() + body, sync)
+
+
+def read_note(path: Path) -> Any:
+    """Return the value of a note; None if there is none, or if it is damaged or another file's note."""
+    try:
+        check, _, body = path.read_bytes().partition(b"\n")
+    except (FileNotFoundError, IsADirectoryError):
+        return None
+    return json.loads(body) if check == note_check(path, body).encode() else None
+
+
+def note_check(path: Path, body: bytes) -> str:
+    return hashlib.sha256(f"{path.name}\n".encode() + body).hexdigest()
 
 
 def link_or_copy(source: Path, path: Path) -> None:

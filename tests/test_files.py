@@ -36,3 +36,22 @@ def test_a_link_replaces_an_existing_file(tmp_path):
     files.write(tmp_path / "b", b"b")
     files.link_or_copy(tmp_path / "a", tmp_path / "b")
     assert (tmp_path / "b").read_bytes() == b"a"
+
+
+@pytest.mark.parametrize("bit", range(0, 8 * 90, 7))
+def test_a_note_with_one_flipped_bit_is_none(tmp_path, bit):
+    path = tmp_path / "note.json"
+    files.write_note(path, {"rows": ["a"], "n": 1})
+    assert files.read_note(path) == {"rows": ["a"], "n": 1}
+    data = bytearray(path.read_bytes())
+    data[bit // 8 % len(data)] ^= 1 << bit % 8
+    path.write_bytes(data)
+    assert files.read_note(path) is None
+
+
+def test_a_note_of_another_name_an_old_one_and_none_at_all_are_none(tmp_path):
+    files.write_note(tmp_path / "a.json", 1)
+    (tmp_path / "a.json").rename(tmp_path / "b.json")
+    (tmp_path / "old.json").write_bytes(files.dumps({"rows": []}))
+    (tmp_path / "empty.json").touch()
+    assert [files.read_note(tmp_path / f"{name}.json") for name in ("a", "b", "old", "empty")] == [None] * 4

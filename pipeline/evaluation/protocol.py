@@ -118,14 +118,14 @@ def evaluate_model(
 
 def describe_evaluation(config: dict[str, Any], pairs: Pairs, learned: LearnedMeasures) -> dict[str, Any]:
     """Return what was evaluated, on which dataset, and by which weights."""
-    vgg = {"": "published", "none": "none"}.get(config["train"]["vgg"], "file")
+    vgg = {"": "published", "none": "none"}.get(config.get("train", {}).get("vgg", ""), "file")
     return {
         "system": config["system"],
         "variant": config["variant"],
         "images": len(pairs),
         "side": pairs.side,
         "vgg": vgg if systems.system(config["system"]).vgg else "not in this system",
-        "own": config["dataset"] == pairs.fingerprint,
+        "own": config.get("dataset") == pairs.fingerprint,
     } | {f"{name}_sha256": weights for name, weights in learned.weights.items()}
 
 

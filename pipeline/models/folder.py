@@ -1,7 +1,10 @@
 """A trained colorizer in a folder: its weights, the config that builds it again, and its card."""
 
+import hashlib
 import json
+import math
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import save as save_tensors
@@ -10,30 +13,74 @@ from torch import Tensor, nn
 from pipeline import systems
 from pipeline.errors import Halt
 from pipeline.files import write, write_json
-from pipeline.params import Model
+from pipeline.operators.cue import params_from_metadata
+from pipeline.params import Model, Train
 from pipeline.weights import WEIGHT_ERRORS, parse_weights
 
 WEIGHTS_FILE, CONFIG_FILE, MODEL_CARD_FILE = "model.safetensors", "config.json", "README.md"
+CHECKS_FILE = "SHA256SUMS"  # of weights and config, as `sha256sum --check` reads it
+CONFIG_TYPES = {  # of the fields that tell how a model was trained; a model may lack them
+    "dataset": str, "columns": dict, "side": int, "parameters": dict, "train": dict, "validation": dict,
+}  # fmt: skip
 
 
 def save_model(folder: Path, tensors: dict[str, Tensor], config: dict, card: str) -> None:
     weights = save_tensors({name: tensor.contiguous() for name, tensor in tensors.items()})
+    (folder / CHECKS_FILE).unlink(missing_ok=True)  # until all files are new
     write(folder / WEIGHTS_FILE, weights)
     write_json(folder / CONFIG_FILE, config)
     write(folder / MODEL_CARD_FILE, card.encode())
+    checks = (f"{hash_bytes((folder / name).read_bytes())}  {name}\n" for name in (CONFIG_FILE, WEIGHTS_FILE))
+    write(folder / CHECKS_FILE, "".join(checks).encode())
+
+
+def read_model_file(folder: Path, name: str) -> bytes:
+    """Read a file of a model. Raise Halt if it differs from the checks in its folder, if there are any."""
+    data, checks = (folder / name).read_bytes(), folder / CHECKS_FILE
+    if checks.is_file() and f"{hash_bytes(data)}  {name}".encode() not in checks.read_bytes().splitlines():
+        raise Halt(
+            f"{folder / name} differs from {CHECKS_FILE}: run train again, or remove {CHECKS_FILE} if you"
+            " changed the model yourself"
+        )
+    return data
+
+
+def hash_bytes(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """Read the config of a model. Raise ValueError, TypeError or KeyError if a value is odd."""
+    config = json.loads(read_model_file(folder, CONFIG_FILE))
+    if not isinstance(config, dict):
+        raise ValueError("a config must be an object")
+    model_params(config)
+    systems.system(config["system"])
+    for name, kind in CONFIG_TYPES.items():
+        if name in config and type(config[name]) is not kind:
+            raise ValueError(f"{name} must be {kind.__name__}, got {config[name]!r}")
+    trained, columns = config.get("train", {}), config.get("columns", {})
+    Train(**{name: trained[name] for name in trained.keys() & Train.__dataclass_fields__.keys()})
+    params_from_metadata(columns.get("cue", {}))
+    for number in (*config.get("parameters", {}).values(), *config.get("validation", {}).values()):
+        if type(number) not in (int, float) or not math.isfinite(number):
+            raise ValueError(f"parameters and validation must be numbers, got {number!r}")
+    return config
 
 
 def load_model(folder: Path, device: str = "cpu") -> tuple[nn.Module, dict]:
     """Read a generator, ready for use, and its config. Raise Halt if a file is missing or they do not fit."""
     try:
-        config = json.loads((folder / CONFIG_FILE).read_bytes())
-        tensors = parse_weights((folder / WEIGHTS_FILE).read_bytes(), WEIGHTS_FILE)
+        config = read_config(folder)
+        tensors = parse_weights(read_model_file(folder, WEIGHTS_FILE), WEIGHTS_FILE)
         generator = systems.system(config["system"]).networks(model_params(config)).generator
         generator.load_state_dict(tensors)
+        if not all(tensor.isfinite().all() for tensor in tensors.values()):
+            raise ValueError("weights that are not finite")
     except FileNotFoundError as error:
         raise Halt(f"{error.filename} is missing: run train, or name the folder of a model") from None
-    except WEIGHT_ERRORS as error:
-        reason = f"{folder} is no model that can be read ({type(error).__name__})"
+    except (*WEIGHT_ERRORS, AttributeError) as error:
+        reason = f"{folder} is no model that can be read ({type(error).__name__}: {str(error)[:200]})"
         raise Halt(f"{reason}: run train again") from error
     return generator.eval().to(find_device(device)), config
 

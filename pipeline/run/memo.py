@@ -1,13 +1,12 @@
 """Earlier results of steps: whole shards and the samples in them, found by a hash of all that decides them.
 
-Next to each shard is a JSON file with its rows, the reported metadata and the rejects. A table finds the
+Next to each shard is a note with its rows, the reported metadata and the rejects. A table finds the
 shard in which a sample was made. So nothing is computed twice: not after a kill, not when shards grow by a
 few samples, and not when a parameter returns to an earlier value.
 """
 
 import errno
 import hashlib
-import json
 import os
 import sqlite3
 from collections import defaultdict
@@ -17,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import Halt
-from pipeline.files import dumps, write
+from pipeline.files import read_note, write_note
 from pipeline.run.report import Reject
 from pipeline.shards import tar
 from pipeline.shards.column import Shard
@@ -107,7 +106,7 @@ class Memo:
         entry = {"told": made.reported, "rejects": [(reject.key, reject.reason) for reject in made.rejects]}
         entry["rows"] = [row.line("") for row in made.shard.rows]
         entry |= {name: getattr(made.shard, name) for name in ("samples", "bytes", "sha256")}
-        write(made.shard.path.with_suffix(".json"), dumps(entry))
+        write_note(made.shard.path.with_suffix(".json"), entry)
         home = bytes.fromhex(self.name(shard.sha256))
         names = [(bytes.fromhex(self.name(row.sha256)), home) for row in rows]
         with open_table(self.folder) as table:
@@ -119,13 +118,11 @@ def memo_path(folder: Path, name: str) -> Path:
 
 
 def load_made(path: Path) -> MadeShard | None:
-    """Read the JSON file of a shard of the memo; None if the file or the shard is missing or damaged."""
-    try:
-        entry = json.loads(path.with_suffix(".json").read_bytes())
-        rows = tuple(map(Row.parse, entry["rows"]))
-        path.stat()
-    except (FileNotFoundError, json.JSONDecodeError):
+    """Read the note of a shard of the memo; None if the note or the shard is missing or damaged."""
+    entry = read_note(path.with_suffix(".json"))
+    if entry is None or not path.is_file():
         return None
+    rows = tuple(map(Row.parse, entry["rows"]))
     shard = Shard(path, entry["samples"], entry["bytes"], entry["sha256"], known_rows=rows)
     return MadeShard(shard, entry["told"], [Reject(*reject) for reject in entry["rejects"]])
 
@@ -140,7 +137,7 @@ def read_made_samples(path: Path, keys: list[str]) -> Iterator[tuple[str, MadeSa
         for key in keys:
             if key in rejects:
                 yield key, rejects[key]
-            elif data := tar.read_if_intact(file, rows[key]):
+            elif key in rows and (data := tar.read_if_intact(file, rows[key])):
                 yield key, MadeSample(data, rows[key], made.reported[key])
 
 

@@ -5,7 +5,6 @@ next run keep each finished shard whose posts and parameters did not change.
 """
 
 import hashlib
-import json
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,7 +17,7 @@ from typing import Any
 from pipeline import chance
 from pipeline.codehash import code_hashes
 from pipeline.errors import BadImage, Halt
-from pipeline.files import dumps, write
+from pipeline.files import dumps, read_note, write_note
 from pipeline.images import codec, png
 from pipeline.progress import Tick, quiet
 from pipeline.shards.column import Shard, check_destination, open_column, write_shard
@@ -184,8 +183,8 @@ def recall(batch: PostBatch, again: bool) -> bool:
 
     With `again` a shard that lacks rejected posts does not count.
     """
+    known = read_note(batch.note) if batch.note else None
     try:
-        known = json.loads(batch.note.read_bytes()) if batch.note else None
         stat = batch.path.stat()
     except FileNotFoundError:
         return False
@@ -207,7 +206,7 @@ def remember(batch: PostBatch, shard: Shard) -> None:
             "rejects": batch.rejects,
             "mtime": batch.path.stat().st_mtime_ns,
         }
-        write(batch.note, dumps(known), sync=False)
+        write_note(batch.note, known, sync=False)
 
 
 def make_sample(files: Files, post: Post) -> StagedSample | FileRejected:

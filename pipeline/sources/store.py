@@ -16,7 +16,7 @@ from typing import TypedDict
 
 import requests
 
-from pipeline.files import dumps, write
+from pipeline.files import dumps, read_note, write, write_note
 from pipeline.params import Fetch
 from pipeline.sources.checks import (
     FileDamaged,
@@ -106,13 +106,13 @@ class Store:
             if stored := self.find(file):
                 return stored
             rejected = self.record("rejects", file)
-            if rejected.is_file() and not self.again:
-                raise FileRejected(*json.loads(rejected.read_bytes()))
+            if (known := read_note(rejected)) and not self.again:
+                raise FileRejected(*known)
             try:
                 stored = self.download(file)
             except FileRejected as reject:
                 if reject.reason != "transient":
-                    write(rejected, dumps(reject.args))
+                    write_note(rejected, reject.args)
                 raise
             rejected.unlink(missing_ok=True)
             return stored
@@ -138,10 +138,9 @@ class Store:
         """Return a file that was received earlier, unless it is missing or its bytes changed since."""
         known = {"md5": file.md5}
         if not file.md5:
-            record = self.record("names", file)
-            if not record.is_file():
+            known = read_note(self.record("names", file))
+            if known is None:
                 return None
-            known = json.loads(record.read_bytes())
         stored = StoredFile(self.path(known["md5"], file.ext), **known)
         kind = "sha256" if stored.sha256 else "md5"
         intact = stored.path.is_file() and hash_file(stored.path, kind) == known[kind]
@@ -232,7 +231,7 @@ class Store:
         part.replace(stored.path)
         discard(part)
         if sha256:
-            write(self.record("names", file), dumps({"md5": md5, "sha256": sha256}))
+            write_note(self.record("names", file), {"md5": md5, "sha256": sha256})
         return stored
 
 

@@ -94,8 +94,10 @@ def train_model(
     A record holds the step, the mean of each weighted loss since the last record, and `val_psnr` (dB) and
     `val_l1` (of values in [-1, 1]). The checkpoint also keeps the weights of the best `val_psnr`. A killed
     run that starts again with the same `checkpoint` yields the old records first and goes on as if nothing
-    had happened; a checkpoint of other data, parameters or code is ignored. After each step `tick` gets the
-    number of steps done and of all; `say` gets a sentence if a run must go on more slowly than was asked. Of
+    had happened; a checkpoint of other data, parameters or code is ignored, and so is a damaged
+    one. After each step `tick` gets the
+    number of steps done and of all; `say` gets a sentence about a damaged checkpoint,
+    and if a run must go on more slowly than was asked. Of
     several processes, only the first yields, ticks and writes. Raise Halt if a loss is not finite, if memory
     ends, or if the batch cannot be shared.
     """
@@ -110,7 +112,7 @@ def train_model(
     # Resume a killed run.
     config = model_config(session, model)
     identity = run_identity(config)
-    past = fabric.broadcast(restore_checkpoint(checkpoint, identity) if leads else {})
+    past = fabric.broadcast(restore_checkpoint(checkpoint, identity, say) if leads else {})
     start, records, sums, best = past["step"], past["records"], past["sums"], past["best"]
     if leads:
         yield from records

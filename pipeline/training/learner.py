@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from pipeline import systems
 from pipeline.errors import Halt
-from pipeline.models.folder import WEIGHTS_FILE
+from pipeline.models.folder import WEIGHTS_FILE, read_model_file
 from pipeline.params import Model, Train
 from pipeline.systems import FeatureMaps, Networks, Optimizers, System
 from pipeline.training.hardware import Hardware, Log, compile_network
@@ -86,7 +86,7 @@ def assemble(model: Model, train: Train, fabric: "Fabric", hardware: Hardware, s
 def start_from(folder: str, system: System, generator: nn.Module) -> None:
     """Load the weights of a saved model into a generator. Raise Halt if they do not fit."""
     try:
-        system.load(generator, parse_weights(Path(folder, WEIGHTS_FILE).read_bytes(), WEIGHTS_FILE))
+        system.load(generator, parse_weights(read_model_file(Path(folder), WEIGHTS_FILE), WEIGHTS_FILE))
     except FileNotFoundError:
         raise Halt(f"{folder} holds no model: name the folder of a trained one in train.start") from None
     except WEIGHT_ERRORS as error:

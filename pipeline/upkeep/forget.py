@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipeline.files import dumps, open_atomic, write
+from pipeline.files import dumps, open_atomic, read_note, write
 from pipeline.params import Search
 from pipeline.progress import Tick, quiet
 from pipeline.shards.column import (
@@ -141,7 +141,8 @@ def purge_cache(cache: Path, targets: Targets) -> int:
     """Remove the files of posts from the cache, with shards and notes about them; return their number."""
     stale = [path for md5 in targets.md5s for path in (cache / "files" / md5[:2]).glob(f"*{md5}*")]
     for path in (cache / "names").glob("*/*"):
-        if path.suffix != ".part" and json.loads(path.read_bytes())["md5"] in targets.md5s:
+        known = read_note(path) if path.suffix != ".part" else None
+        if known and known["md5"] in targets.md5s:
             stale.append(path)
     for shelf in ("steps", "laid"):
         stale += [path for path in (cache / shelf).glob("*/*") if may_hold(path, targets.keys)]
@@ -152,9 +153,7 @@ def purge_cache(cache: Path, targets: Targets) -> int:
 
 def may_hold(path: Path, keys: set[str]) -> bool:
     """Return whether a file of the memo has one of the keys, or cannot be read."""
-    try:
-        entry = json.loads(path.with_suffix(".json").read_bytes())
-    except (FileNotFoundError, json.JSONDecodeError):
+    if (entry := read_note(path.with_suffix(".json"))) is None:
         return True
     written = {line.partition("\t")[0] for line in entry["rows"]}
     rejected = {key for key, *_ in entry["rejects"]}

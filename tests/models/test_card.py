@@ -107,9 +107,10 @@ def test_a_model_that_was_trained_without_cues_is_used_without_one(tmp_path, mon
     np.testing.assert_array_equal(codec.decode(Path("picture.png").read_bytes()), white)
 
 
-def test_a_saved_model_is_three_files_and_equal_models_have_equal_cards(home):
+def test_a_saved_model_is_four_files_and_equal_models_have_equal_cards(home):
     folder = home / MODEL_FOLDER
-    assert sorted(path.name for path in folder.iterdir()) == ["README.md", "config.json", "model.safetensors"]
+    names = ["README.md", "SHA256SUMS", "config.json", "model.safetensors"]
+    assert sorted(path.name for path in folder.iterdir()) == names
     generator, found = load_model(folder)
     backwards = dict(reversed(found.items()))
     save_model(home / "again", generator.state_dict(), backwards, model_card(backwards))

@@ -103,6 +103,22 @@ def test_a_truncated_shard_of_the_memo_is_made_again(column, tmp_path):
     assert content(tmp_path / "out") == whole
 
 
+@pytest.mark.parametrize("damage", ["empty", "old", "flipped", "exchanged"])
+def test_a_damaged_note_of_the_memo_is_made_again(column, tmp_path, damage):
+    cache = tmp_path / "cache"
+    process(DRAW, column, tmp_path / "out", cache=cache)
+    whole, notes = content(tmp_path / "out"), sorted(cache.rglob("*.json"))
+    data = [path.read_bytes() for path in notes]
+    for number, path in enumerate(notes):
+        own = data[number]
+        changed = {"empty": b"", "old": own.partition(b"\n")[2], "exchanged": data[number - 1]}
+        changed["flipped"] = own[:80] + bytes([own[80] ^ 4]) + own[81:]
+        path.write_bytes(changed[damage])
+    process(DRAW, column, tmp_path / "out", cache=cache)
+    assert content(tmp_path / "out") == whole
+    assert [path.read_bytes() for path in notes] == data
+
+
 def test_a_damaged_table_is_reported_with_advice(column, tmp_path):
     files.write(tmp_path / "cache" / "steps" / "made.sqlite", b"nonsense" * 1000)
     with pytest.raises(Halt, match=r"made.sqlite is damaged .*: delete it, the next run makes it again"):

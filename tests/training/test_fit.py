@@ -15,7 +15,7 @@ from pipeline.codehash import source_files
 from pipeline.errors import Halt
 from pipeline.images import codec, png
 from pipeline.models.card import model_card
-from pipeline.models.folder import load_model, save_model
+from pipeline.models.folder import CHECKS_FILE, load_model, save_model
 from pipeline.models.tiles import infer_tiled
 from pipeline.operators import warp
 from pipeline.params import Model, Reference, Train
@@ -23,7 +23,7 @@ from pipeline.shards import column
 from pipeline.shards.tar import Sample
 from pipeline.systems import SYSTEMS, system
 from pipeline.training import fit
-from pipeline.training.checkpoint import release_model, shrink
+from pipeline.training.checkpoint import read_state, release_model, shrink
 from pipeline.training.fit import rate_share, train_model
 from pipeline.training.hardware import Hardware
 
@@ -66,7 +66,7 @@ def always(monkeypatch):
 
 def weights(tmp_path, name):
     """Read the weights of both networks from a checkpoint."""
-    state = torch.load(tmp_path / name, weights_only=True)
+    state = read_state(tmp_path / name)
     return state["generator"] | {f"d.{name}": tensor for name, tensor in state["discriminator"].items()}
 
 
@@ -160,6 +160,28 @@ def test_neither_a_card_nor_another_system_decides_what_is_trained():
         assert decisive(f"pipeline.systems.{name}", "systems") == {"__init__", "layers", name} | features
 
 
+@pytest.mark.parametrize("damage", ["empty", "old", "flipped", "swapped halves"])
+def test_a_damaged_checkpoint_says_a_sentence_and_training_begins_again(run, tmp_path, damage):
+    list(run())
+    records, whole = list(run()), (tmp_path / "run").read_bytes()
+    middle = len(whole) // 2
+    flipped = whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :]
+    data = {"empty": b"", "old": whole[32:], "flipped": flipped, "swapped halves": whole[middle:] + whole}
+    (tmp_path / "run").write_bytes(data[damage])
+    said, steps = [], Ticks()
+    assert list(run(say=said.append, tick=steps)) == records
+    assert said == [f"{tmp_path / 'run'} is damaged, or of an older version, so training begins again"]
+    assert steps == [*range(1, TRAIN.steps + 1)]
+    assert (tmp_path / "run").read_bytes() == whole
+
+
+def test_a_model_is_not_released_from_a_damaged_checkpoint(run, tmp_path):
+    list(run())
+    (tmp_path / "run").write_bytes((tmp_path / "run").read_bytes()[:-1])
+    with pytest.raises(Halt, match="run is damaged, or of an older version: run train again"):
+        release_model(tmp_path / "run", tmp_path / "model", model_card)
+
+
 def test_a_checkpoint_of_other_code_does_not_count(run, tmp_path, monkeypatch):
     list(run())
     monkeypatch.setattr("pipeline.training.checkpoint.code_hashes", lambda *modules: list(modules))
@@ -221,7 +243,7 @@ def test_a_saved_model_gives_equal_pictures(run, data, tmp_path):
     assert torch.equal(first, second)
     assert not generator.training
     assert found == config
-    trained = torch.load(tmp_path / "run", weights_only=True)["generator"]
+    trained = read_state(tmp_path / "run")["generator"]
     stored = safetensors.torch.load_file(tmp_path / "model" / "model.safetensors")
     assert all(torch.equal(trained[name], stored[name]) for name in trained | stored)
 
@@ -247,6 +269,7 @@ def test_a_missing_model_and_files_that_do_not_fit_are_named(run, tmp_path):
         load_model(tmp_path / "nowhere")
     list(run())
     config = release_model(tmp_path / "run", tmp_path / "model", model_card)
+    (tmp_path / "model" / CHECKS_FILE).unlink()
     (tmp_path / "model" / "config.json").write_text(json.dumps(config | {"width": 8}))
     with pytest.raises(Halt, match="no model that can be read"):
         load_model(tmp_path / "model")
@@ -319,7 +342,7 @@ def test_epochs_count_passes_over_the_training_split(data, tmp_path):
 def test_the_mean_of_the_weights_follows_them_and_becomes_the_model(run, tmp_path):
     list(run("plain"))
     list(run("mean", replace(TRAIN, ema=0.5)))
-    plain, mean = (torch.load(tmp_path / name, weights_only=True) for name in ("plain", "mean"))
+    plain, mean = (read_state(tmp_path / name) for name in ("plain", "mean"))
     name = "down.0.0.weight"
     assert torch.equal(plain["generator"][name], mean["generator"][name])
     assert not torch.equal(mean["average"][name], mean["generator"][name])
@@ -340,7 +363,7 @@ def test_the_last_and_the_best_weights_are_kept_and_either_becomes_the_model(
         name: safetensors.torch.load_file(tmp_path / "model" / f"{name}.safetensors")
         for name in ("model", {"last": "best", "best": "last"}[kept])
     }
-    state = torch.load(tmp_path / "run", weights_only=True)
+    state = read_state(tmp_path / "run")
     for name, tensors in stored.items():
         kind = "average" if name == "last" or (name, kept) == ("model", "last") else "best"
         assert all(torch.equal(tensors[each], state[kind][each]) for each in tensors)
@@ -375,10 +398,7 @@ def test_finetune_starts_from_main(data, tmp_path):
 def test_gradients_are_clipped_to_the_norm_asked_for(run, tmp_path):
     list(run("free", Train(steps=1, batch=2, lr=1e-3)))
     list(run("bound", Train(steps=1, batch=2, lr=1e-3, clip=1e-12)))
-    free, bound = (
-        torch.load(tmp_path / name, weights_only=True)["g_optimizer"]["state"][0]
-        for name in ("free", "bound")
-    )
+    free, bound = (read_state(tmp_path / name)["g_optimizer"]["state"][0] for name in ("free", "bound"))
     assert bound["exp_avg"].norm() < 1e-6 < free["exp_avg"].norm()
 
 

@@ -340,19 +340,23 @@ def test_unfinished_and_unlisted_shards_of_the_memo_go_too(project):
     assert traces(2) == []
 
 
+def note_of(number):
+    """Make the note on a shard of originals, whose only post was rejected."""
+    return {"rows": [], "rejects": [[f"{number:09d}", "gone", "404"]]}
+
+
 def test_the_notes_of_the_cache_about_a_forgotten_post_go_too(project):
     sample = "5" * 32  # of a smaller variant, which has a file of its own
     small = Sample("000000002", {"png": b"", "json": files.dumps(metadata_of(2) | {"file_md5": sample})})
     seal_column(Path("data/small"), [write_shard(Path("data/small/000000.tar"), [small])], 1, {})
-    forgotten = {
-        "files/55/" + sample + ".jpg": b"",
-        "names/ab/abc": files.dumps({"md5": sample, "sha256": ""}),
-    }
-    forgotten["laid/ab/abc.json"] = files.dumps({"rows": [], "rejects": [["000000002", "gone", "404"]]})
-    kept = {"names/ab/abd": files.dumps({"md5": md5(1)}), "names/ab/abc.part": b"\xff"}
-    kept["laid/ab/abd.json"] = files.dumps({"rows": [], "rejects": [["000000001", "gone", "404"]]})
-    for name, data in (forgotten | kept).items():
-        files.write(Path(".prep", name), data)
+    files.write(Path(".prep/files/55", f"{sample}.jpg"), b"")
+    files.write(Path(".prep/names/ab/abc.part"), b"\xff")
+    forgotten = {"names/ab/abc": {"md5": sample, "sha256": ""}, "laid/ab/abc.json": note_of(2)}
+    kept = {"names/ab/abd": {"md5": md5(1)}, "laid/ab/abd.json": note_of(1)}
+    for name, value in (forgotten | kept).items():
+        files.write_note(Path(".prep", name), value)
+    forgotten |= {f"files/55/{sample}.jpg": b""}
+    kept |= {"names/ab/abc.part": b"\xff"}
     forget_names("2")
     assert not any(Path(".prep", name).exists() for name in forgotten)
     assert all(Path(".prep", name).exists() for name in kept)
