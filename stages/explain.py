@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from pipeline.params import Clean
+from pipeline.untrusted import safe_text
 from pipeline.upkeep import explain as explaining
 from stages.arguments import DATA, PARAMS, Data, Params, read_params
 from stages.options import usage_errors
@@ -19,6 +20,6 @@ def explain(
     with usage_errors():
         clean = Clean(**read_params(params)["clean"]) if params.is_file() else Clean()
     for decision in explaining.explain_sample(key.zfill(9) if key.isdecimal() else key, data, clean):
-        typer.echo(f"{decision.stage:16} {decision.outcome:9} {decision.why}")
+        typer.echo(f"{decision.stage:16} {decision.outcome:9} {safe_text(decision.why)}")
         for rule in decision.rules:
             typer.echo(f"  {rule}")

@@ -8,6 +8,7 @@ import typer
 
 from pipeline.errors import Halt
 from pipeline.shards import column, loose
+from pipeline.untrusted import safe_text
 
 
 def show(
@@ -23,7 +24,8 @@ def show(
     typer.echo(f"{key} in {shard.path}")
     for suffix, (offset, size) in row.places.items():
         typer.echo(f"  {suffix:16} {size} bytes from {offset}")
-    typer.echo(json.dumps(sample.metadata, ensure_ascii=False, indent=2))
+    for line in json.dumps(sample.metadata, ensure_ascii=False, indent=2).split("\n"):
+        typer.echo(safe_text(line))
     if to:
         loose.write_loose(to, [sample])
         typer.echo(f"show: {len(sample.members)} files written to {to}")

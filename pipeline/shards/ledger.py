@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline.files import open_atomic, remove_partials
+from pipeline.untrusted import safe_text
 
 LEDGER = "rejects.tsv"  # name of the ledger in a column
 
@@ -15,15 +16,19 @@ LEDGER = "rejects.tsv"  # name of the ledger in a column
 def open_ledger(path: Path, *columns: str) -> Iterator[Callable[[Iterable[Sequence[str]]], object]]:
     """Open a ledger for writing and return the function that adds rows: the key, then a value per column.
 
-    The file takes its name once all of it is written.
+    Texts may come from outside: they are escaped. The file takes its name once all of it is written.
     """
     with open_atomic(path) as file:
         text = io.TextIOWrapper(file, "utf-8", newline="", write_through=True)
         rows = csv.writer(text, delimiter="\t", lineterminator="\n")
         rows.writerow(("key", *columns))
-        yield rows.writerows
+        yield lambda table: rows.writerows(map(safe_row, table))
         text.detach()
     remove_partials(path.parent, path.name)
+
+
+def safe_row(row: Sequence[str]) -> list[str]:
+    return [safe_text(cell) if isinstance(cell, str) else cell for cell in row]
 
 
 def write_ledger(path: Path, rejects: Iterable[Sequence[str]], *columns: str) -> None:
@@ -42,4 +47,4 @@ def read_ledger(path: Path) -> list[list[str]]:
 def find_reject(path: Path, key: str) -> list[str]:
     """Return the row of a key in a ledger; [] if the file does not exist or does not list the key."""
     rows = read_ledger(path)[1:] if path.is_file() else []
-    return next((row for row in rows if row[0] == key), [])
+    return next((row for row in rows if row[0] == safe_text(key)), [])

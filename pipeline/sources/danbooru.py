@@ -1,23 +1,29 @@
 """Search a Danbooru through its API."""
 
 import json
+import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, cast
 
 from pipeline.errors import Halt
 from pipeline.files import write_json
-from pipeline.sources.posts import DANBOORU_FIELDS, FullPost, Post, reduce_post
+from pipeline.sources.posts import DANBOORU_FIELDS, FullPost, Post, check_form, reduce_post
+from pipeline.untrusted import is_integer, plain_text
 from pipeline.web.client import SearchCanceled, Site
 
 PAGE_SIZE = 200  # posts, the most that a site gives
+MAX_WASTED = 20  # pages in a row without a single post that can be used
 ONLY_FIELDS = ",".join((*DANBOORU_FIELDS, "media_asset[pixel_hash,variants]"))
 
 
-def browse_posts(site: Site, tags: str, ceiling: int) -> Iterator[Post]:
-    """Yield the posts with ids up to `ceiling`, newest first.
+def browse_posts(site: Site, tags: str, ceiling: int, tally: Counter[str] | None = None) -> Iterator[Post]:
+    """Yield the posts with ids up to `ceiling`, newest first; count those that are malformed.
 
     If a search takes the site's database too long, search smaller ranges of ids. Raise Halt.
     """
+    tally, wasted = Counter() if tally is None else tally, 0
     high = width = ceiling  # end and length of the range of ids that the next request searches
     while high > 0:
         low = max(high - width, 0) + 1
@@ -28,11 +34,18 @@ def browse_posts(site: Site, tags: str, ceiling: int) -> Iterator[Post]:
                 raise Halt(f"{site.host} cannot even search one id ({error}): ask for fewer tags") from None
             width = (high - low + 1) // 2
             continue
-        ids = [post["id"] for post in page]
-        if not all(low <= number <= high for number in ids):
+        inside = [post for post in page if has_id(post) and low <= post["id"] <= high]
+        if page and not inside:
             raise Halt(f"{site.host} gave posts that were not asked for: check that host names a Danbooru")
-        yield from (reduce_post(post, site.host) for post in page)
-        high = min(ids, default=low) - 1
+        posts = parse_page(inside, site.host)
+        tally["malformed"] += len(page) - len(posts)
+        wasted = 0 if posts or not page else wasted + 1
+        if wasted == MAX_WASTED:
+            raise Halt(
+                f"{site.host} gave {wasted} pages of malformed posts: check that host names a Danbooru"
+            )
+        yield from posts
+        high = min((post["id"] for post in inside), default=low) - 1
         width *= 1 if page else 2
 
 
@@ -40,20 +53,46 @@ def ask_newest_id(site: Site) -> int:
     page = ask_page(site, {"limit": 1, "only": "id"})
     if not page:
         raise Halt(f"{site.host} has no posts: check that host names a Danbooru")
-    return page[0]["id"]
+    return next(post["id"] for post in page if has_id(post))
 
 
-def ask_page(site: Site, query: dict[str, str | int]) -> list[FullPost]:
-    """Request a page of posts, by default a full one. Raise Halt if the response is not one."""
+def ask_page(site: Site, query: dict[str, str | int]) -> list[Any]:
+    """Request a page of posts, by default a full one. Raise Halt if not a single one in it has an id."""
     full: dict[str, str | int] = {"limit": PAGE_SIZE, "only": ONLY_FIELDS}
     page = site.ask("/posts.json", **(full | query))
-    if not isinstance(page, list) or not all(map(is_post, page)):
+    if not isinstance(page, list) or (page and not any(map(has_id, page))):
         raise Halt(f"{site.host} answered a search with no list of posts: check that host names a Danbooru")
     return page
 
 
-def is_post(value: object) -> bool:
-    return isinstance(value, dict) and type(value.get("id")) is int
+def has_id(value: Any) -> bool:
+    return isinstance(value, dict) and is_integer(value.get("id"), 1)
+
+
+def parse_page(page: list[Any], host: str) -> list[Post]:
+    """Return the posts of a page as `posts.jsonl` keeps them, without those that are malformed."""
+    posts = []
+    for value in page:
+        try:
+            posts.append(parse_post(value, host))
+        except (ValueError, KeyError, TypeError):
+            continue
+    return posts
+
+
+def parse_post(value: Any, host: str) -> Post:
+    """Make a post of what a site gave. Raise ValueError, KeyError or TypeError if it is malformed."""
+    asset = value.get("media_asset") if isinstance(value, dict) else None
+    if not isinstance(value, dict) or not isinstance(asset, dict | None):
+        raise ValueError("not a post")
+    given = {name: value.get(name) for name in DANBOORU_FIELDS}
+    given |= {name: plain_text(text) for name, text in given.items() if isinstance(text, str)}
+    post = reduce_post(cast(FullPost, given | {"media_asset": asset}), host)
+    check_form(post)
+    for url in (post.get("file_url", "/"), *(file["url"] for file in post.get("variants", {}).values())):
+        if not re.match("https?://|/(?!/)", url):
+            raise ValueError("a file must have an address")
+    return post
 
 
 def id_ceiling(site: Site, path: Path) -> int:
@@ -72,8 +111,11 @@ def id_ceiling(site: Site, path: Path) -> int:
 def ask_count(site: Site, tags: str) -> int | None:
     """Request the number of posts that a search finds; None if the site does not know it. Raise Halt."""
     try:
-        return site.ask("/counts/posts.json", tags=tags)["counts"]["posts"]
+        count = site.ask("/counts/posts.json", tags=tags)["counts"]["posts"]
     except SearchCanceled:
         return None
     except (KeyError, TypeError):
-        raise Halt(f"{site.host} answered a count with none: check that host names a Danbooru") from None
+        count = ""
+    if count is not None and not is_integer(count):
+        raise Halt(f"{site.host} answered a count with none: check that host names a Danbooru")
+    return count

@@ -9,7 +9,7 @@ from typing import TypedDict
 from pipeline import params
 from pipeline.sources import danbooru
 from pipeline.sources.checks import FileRejected, WantedFile, choose_file
-from pipeline.sources.posts import Post, read_posts, reduce_post
+from pipeline.sources.posts import Post, read_posts
 from pipeline.sources.selection import compose_search, select_posts
 from pipeline.sources.store import Folder, Store
 from pipeline.web.client import Site
@@ -35,7 +35,7 @@ def plan_search(site: Site, search: params.Search, fetch: params.Fetch, level: s
     tags = compose_search(search, level)
     found = danbooru.ask_count(site, tags)
     page = danbooru.ask_page(site, {"tags": tags})
-    chosen = [reduce_post(post) for post in select_posts(page, search, Counter())]
+    chosen = list(select_posts(danbooru.parse_page(page, site.host), search, Counter()))
     share = len(chosen) / len(page) if page else 0
     known = search.limit if found is None else found
     posts = min(round(known * share), search.limit)

@@ -17,6 +17,19 @@ import numpy as np
 
 from pipeline.errors import Halt
 from pipeline.files import dumps, open_atomic, remove_partials
+from pipeline.untrusted import (
+    MAX_INTEGER,
+    MAX_SIDE,
+    Test,
+    hide_secrets,
+    is_flag,
+    is_integer,
+    is_number,
+    is_side,
+    is_text,
+    matches,
+    without_login,
+)
 
 CATEGORIES = ("artist", "character", "copyright", "general", "meta")  # of tags
 TAG_FIELDS = tuple(f"tag_string_{category}" for category in CATEGORIES)
@@ -87,6 +100,46 @@ POST_DEFAULTS: dict[str, Any] = {  # of the fields of a FullPost that its source
 }  # fmt: skip
 
 
+def is_variants(value: Any) -> bool:
+    """Tell whether a value is the smaller files of a post: by type, objects with address, size, suffix."""
+    return isinstance(value, dict) and all(map(is_variant, value.values()))
+
+
+def is_variant(value: Any) -> bool:
+    tests = {"url": is_text, "width": is_side, "height": is_side, "file_ext": IS_SUFFIX}
+    return isinstance(value, dict) and all(test(value.get(name)) for name, test in tests.items())
+
+
+IS_SUFFIX = matches("[a-z0-9]{1,10}")
+FORMS: dict[str, tuple[Test, str]] = {
+    "id": (is_integer, f"an integer from 0 to {MAX_INTEGER}"),
+    "parent_id": (is_integer, f"an integer from 0 to {MAX_INTEGER}"),
+    "md5": (matches("[0-9a-f]{32}"), "32 hexadecimal digits"),
+    "pixel_hash": (matches("[0-9a-f]{32}"), "32 hexadecimal digits"),
+    "sha256": (matches("[0-9a-f]{64}"), "64 hexadecimal digits"),
+    "rating": (matches("[gsqe]"), "g, s, q or e"),
+    "score": (is_number, "a number"),
+    "file_ext": (IS_SUFFIX, "letters and digits"),
+    "file_size": (is_integer, "a number of bytes"),
+    "image_width": (is_side, f"an integer from 0 to {MAX_SIDE}"),
+    "image_height": (is_side, f"an integer from 0 to {MAX_SIDE}"),
+    "sketch_half": (matches("right"), "right"),
+    "is_banned": (is_flag, "true or false"),
+    "variants": (is_variants, "files by their type, each with url, width, height and file_ext"),
+    **dict.fromkeys(("source", "license", "file_url", "sketch_url", *TAG_FIELDS), (is_text, "a text")),
+}  # fmt: skip
+
+
+def check_form(post: Any) -> None:
+    """Raise ValueError for a value that is no post, by the first field of another type, bounds or form."""
+    if not isinstance(post, dict):
+        raise ValueError("it is no object")
+    for name, (test, rule) in FORMS.items():
+        value = post.get(name)
+        if (value is not None or name == "id") and not test(value):
+            raise ValueError(f"{name} must be {rule}, got {str(value)[:80]!r}")
+
+
 def describe_post(number: int, data: bytes, ext: str, **fields: Any) -> FullPost:
     """Make the post with id `number` from the bytes of its file; `fields` override the defaults."""
     uploaded = datetime(2020, 1, 1, tzinfo=UTC) + timedelta(hours=number)
@@ -103,7 +156,8 @@ def tags_of(post: Post) -> list[str]:
 def reduce_post(post: FullPost, host: str = "") -> Post:
     """Keep the fields that later stages use and that are not empty.
 
-    Addresses on `host` become paths, since the port of a site on loopback differs from run to run.
+    Addresses on `host` become paths, since the port of a site on loopback differs from run to run. Addresses
+    lose their login, which is never sent, and that of the source its secrets.
     """
     asset = post.get("media_asset") or {}
     given = {name: post.get(name) for name in POST_FIELDS}
@@ -115,7 +169,9 @@ def reduce_post(post: FullPost, host: str = "") -> Post:
     }
     for part in (kept, *variants.values()):
         for name in {"file_url", "url"} & set(part):
-            part[name] = re.sub(rf"^{re.escape(host)}(?=/)", "", part[name])
+            part[name] = without_login(re.sub(rf"^{re.escape(host)}(?=/)", "", part[name]))
+    if isinstance(source := kept.get("source"), str):
+        kept["source"] = hide_secrets(source)
     extra = {"pixel_hash": asset.get("pixel_hash"), "variants": variants}
     return cast(Post, kept | {name: value for name, value in extra.items() if value})
 
@@ -156,11 +212,14 @@ def read_posts(path: Path) -> Iterator[Post]:
         for number, line in enumerate(file, 1):
             try:
                 post = json.loads(line)
-                in_place = last < post["id"] < MAX_ID and type(post["id"]) is int
-            except (ValueError, KeyError, TypeError):
-                in_place = False
-            if not in_place:
-                raise Halt(f"{path} line {number} is not the next post: run search again")
+            except (ValueError, RecursionError):
+                raise Halt(f"{path} line {number} is no JSON: run search again") from None
+            try:
+                check_form(post)
+                if post["id"] <= last:
+                    raise ValueError("its id is not above the one before")
+            except ValueError as error:
+                raise Halt(f"{path} line {number} is not the next post ({error}): run search again") from None
             last = post["id"]
             yield post
 

@@ -38,12 +38,12 @@ def search_posts(
         tags = compose_search(search, level)
         ceiling = danbooru.id_ceiling(source, ceilings) if ceilings else danbooru.ask_newest_id(source)
         counts["ceiling"] = ceiling
-        found = danbooru.browse_posts(source, tags, ceiling)
+        found = danbooru.browse_posts(source, tags, ceiling, tally)
         chosen = islice(select_posts(found, search, tally), search.limit)
     else:
         chosen = map(reduce_post, select_posts(match_posts(source.posts(), search), search, tally))
     written = write_posts(dest, reporting(chosen, search.limit, tick), partial(draw_posts, search=search))
-    skipped = dict(sorted(tally.items()))
+    skipped = dict(sorted((+tally).items()))
     if not written:
         reasons = ", ".join(f"{reason} {count}" for reason, count in skipped.items())
         raise Halt(

@@ -6,6 +6,8 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 from urllib3.util import parse_url
 
+from pipeline.untrusted import without_login
+
 DEFAULT_PORTS = {"http": 80, "https": 443}
 SHARED_DOMAINS = (  # below which each name belongs to somebody else
     "amazonaws.com", "azureedge.net", "blogspot.com", "cloudfront.net", "firebaseapp.com", "fly.dev",
@@ -97,13 +99,3 @@ def redirect_target(url: str, location: str) -> str:
 def show_address(url: str) -> str:
     """Return an address without login, query and fragment, which may hold secrets."""
     return without_login(url).partition("?")[0].partition("#")[0]
-
-
-def without_login(url: str) -> str:
-    """Return an address without user and password, which are never sent."""
-    return url.replace(f"{userinfo(url)}@", "", 1) if userinfo(url) else url
-
-
-def userinfo(url: str) -> str:
-    """Return the user and the password in an address."""
-    return url.partition("://")[2].replace("\\", "/").partition("/")[0].rpartition("@")[0]

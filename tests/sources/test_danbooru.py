@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -129,6 +130,59 @@ def test_a_site_without_cursors_is_not_asked_forever(serve, traffic):
     assert len(traffic.targets) == 2
 
 
+SIZE = {"width": 1, "height": 1, "file_ext": "jpg"}
+BAD_FIELDS = [
+    {"file_url": 7}, {"file_url": "//example.org/a.png"}, {"file_url": "file:///etc/passwd"},
+    {"file_url": ["/a.png"]}, {"media_asset": []}, {"media_asset": "x"}, {"media_asset": {"variants": 7}},
+    {"media_asset": {"variants": [7]}}, {"media_asset": {"variants": [{"type": "sample"}]}},
+    {"media_asset": {"variants": [{"type": ["sample"], "url": "/a"}, {}]}},
+    {"media_asset": {"variants": [{"type": "sample", "url": 7} | SIZE]}},
+    {"media_asset": {"variants": [{"type": "sample", "url": "a"} | SIZE]}},
+    {"media_asset": {"pixel_hash": {"a": 1}}}, {"tag_string_general": ["a", "b"]}, {"tag_string_artist": 7},
+    {"md5": 0}, {"md5": "../../etc/passwd"}, {"md5": "0" * 31}, {"rating": "explicit please"}, {"rating": {}},
+    {"score": "many"}, {"score": 10**40}, {"score": True}, {"file_ext": "../png"}, {"file_ext": 5},
+    {"file_size": -1}, {"file_size": 1.5}, {"image_width": "600"}, {"image_height": 10**7},
+    {"parent_id": "1"}, {"parent_id": -4}, {"source": {"a": 1}}, {"is_banned": "no"}, {"id": 10**40},
+    {"id": 2.0}, {"id": None}, {"id": -2}, {"id": 99},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("fields", BAD_FIELDS, ids=lambda fields: json.dumps(fields)[:50])
+def test_a_malformed_post_costs_one_post_and_is_counted(serve, traffic, fields):
+    uploads = [make_post(number, file_url=f"/original/{number}.png") for number in (3, 2, 1)]
+    uploads[1] = uploads[1] | fields
+    page = Answer(200, "application/json", json.dumps(uploads).encode())
+    traffic.troubles["/posts.json"] = answers(page, Answer(200, "application/json", b"[]"))
+    tally = Counter()
+    with serve([]) as host, open_site(host) as site:
+        posts = list(danbooru.browse_posts(site, TAGS, 9, tally))
+    assert [post["id"] for post in posts] == [3, 1]
+    assert +tally == {"malformed": 1}
+
+
+def test_fields_that_a_site_cannot_have_are_not_taken_from_it(serve, traffic):
+    own = {"sketch_url": "/x.pkl", "sketch_half": "right", "sha256": "0" * 64, "license": "CC0", "own": [1]}
+    fields = {"tag_string_general": "a\x1b[31m b", "source": "https://ann:pw@example.org/?token=1\n2"}
+    page = json.dumps([make_post(1, file_url="/a.png", **own, **fields)]).encode()
+    traffic.troubles["/posts.json"] = answers(Answer(200, "application/json", page))
+    with serve([]) as host, open_site(host) as site:
+        [post] = danbooru.browse_posts(site, TAGS, 9)
+    assert own.keys().isdisjoint(post)
+    assert post["tag_string_general"] == "a\ufffd[31m b"
+    assert post["source"] == "https://example.org/?token=*** 2"
+
+
+def test_a_site_of_malformed_posts_is_not_asked_for_ever(serve, traffic):
+    def answer(target):
+        high = int(re.search(r"page=b(\d+)", target)[1]) - 1
+        return Answer(200, "application/json", json.dumps([{"id": high, "md5": 7}]).encode())
+
+    traffic.troubles["/posts.json"] = answer
+    with serve([]) as host, pytest.raises(Halt, match="20 pages of malformed posts: check that host"):
+        found(host, 10**9)
+    assert len(traffic.targets) == 20
+
+
 # ---------------------------------------------------------------- windows
 
 
@@ -217,7 +271,9 @@ def test_a_site_counts_posts_or_does_not_say(serve, traffic):
         assert danbooru.ask_count(site, "hat") is None
 
 
-@pytest.mark.parametrize("body", [b"{}", b"[]", b"7", b'{"counts":7}'])
+@pytest.mark.parametrize(
+    "body", [b"{}", b"[]", b"7", b'{"counts":7}', b'{"counts":{"posts":"7"}}', b'{"counts":{"posts":-1}}']
+)
 def test_a_site_that_sends_no_count_is_no_danbooru(serve, traffic, body):
     traffic.troubles["/counts"] = Answer(200, "application/json", body)
     sentence = "a count with none: check that host names a Danbooru"

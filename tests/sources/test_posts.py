@@ -146,13 +146,21 @@ def test_memory_does_not_grow_with_the_posts_but_for_their_numbers(tmp_path):
 
 @pytest.mark.parametrize(
     "line",
-    ["{", "[]", "{}", '{"id":"9"}', '{"id":3}', '{"id":2}', '{"id":true}', '{"id":5.0}', "7", "", "\xff"],
-)
+    [
+        '{"id":4,"md5":7}', '{"id":4,"license":{}}', '{"id":4,"rating":"a sentence"}', '{"id":4,"score":"9"}',
+        '{"id":4,"variants":[]}', '{"id":4,"variants":{"sample":{"url":7}}}', "[" * 9999,
+        '{"id":' + "9" * 5000 + "}",
+        "{", "[]", "{}", '{"id":"9"}', '{"id":3}', '{"id":2}', '{"id":true}', '{"id":5.0}', "7", "", "\xff",
+    ],
+    ids=lambda line: line[:30],
+)  # fmt: skip
 def test_a_bad_line_among_the_posts_is_named(tmp_path, line):
     path = tmp_path / "posts.jsonl"
     path.write_bytes(f'{{"id":3}}\n{line}\n{{"id":9}}\n'.encode("latin-1"))
     assert ids(islice(read_posts(path), 1)) == [3]
-    with pytest.raises(Halt, match=r"posts\.jsonl line 2 is not the next post: run search again"):
+    with pytest.raises(
+        Halt, match=r"posts\.jsonl line 2 is (no JSON|not the next post \(.*\)): run search again"
+    ):
         list(read_posts(path))
 
 

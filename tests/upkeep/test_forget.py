@@ -275,12 +275,12 @@ def test_a_column_without_a_seal_is_refused_before_anything_changes(project):
     assert state() == before
 
 
-@pytest.mark.parametrize("change", ["{", '{"id": 1}'])
+@pytest.mark.parametrize("change", ["{", '{"id": 1}', '{"id": 92, "md5": "*"}'])
 def test_a_damaged_list_of_posts_is_refused_before_anything_changes(project, change):
     with PLACES["posts"].open("a") as file:
         file.write(change)
     before = state()
-    with pytest.raises(Halt, match=r"posts.jsonl line 12 is not the next post"):
+    with pytest.raises(Halt, match=r"posts\.jsonl line 12 is (no JSON|not the next post)"):
         forget_names("2")
     assert state() == before
 
@@ -363,11 +363,11 @@ def test_the_notes_of_the_cache_about_a_forgotten_post_go_too(project):
 
 
 def test_a_post_that_hides_its_md5_or_gives_no_hash_removes_no_file_of_others(project):
-    posts = [{"id": 90}, {"id": 91, "md5": None}, {"id": 92, "md5": "*"}]
+    posts = [{"id": 90}, {"id": 91, "md5": None}]
     with PLACES["posts"].open("ab") as file:
         file.writelines(files.dumps(post) + b"\n" for post in posts)
     originals = sorted(Path(".prep/files").rglob("*.png"))
-    assert forget_names("90", "91", "92") == {PLACES["posts"]: 3}
+    assert forget_names("90", "91") == {PLACES["posts"]: 2}
     assert sorted(Path(".prep/files").rglob("*.png")) == originals
 
 
