@@ -8,6 +8,8 @@ import typer
 from stages.arguments import CACHE, DATA, PARAMS, Cache, Data, Params, progress
 from stages.options import usage_errors
 
+METRICS = Path("metrics")
+PURGE = "if one may be of these posts, prep gc --gigabytes 0 --downloads removes them"
 NEXT_STEPS = (
     "dvc repro renews metrics, sheets and the model, which was trained on these pictures; then "
     "dvc gc --workspace --cloud removes them from DVC's cache and remote"
@@ -21,15 +23,25 @@ def forget(
     posts: Annotated[Path, typer.Option(help="The file of posts that search wrote.")] = DATA / "posts.jsonl",
     data: Data = DATA,
     params: Params = PARAMS,
+    metrics: Annotated[
+        Path, typer.Option(help="The folder of the metrics, whose sheets are removed.")
+    ] = METRICS,
     cache: Cache = CACHE,
 ) -> None:
     """Remove posts from the list, the columns, the packed shards and the cache, and keep them out."""
-    from pipeline.upkeep.forget import forget_posts, parse_names
+    from pipeline.upkeep.forget import forget_posts, list_posts, parse_names
+    from pipeline.upkeep.traces import count_unnamed
 
     with usage_errors():
         words = parse_names(names)
     with progress("forget", "shard") as tick:
-        removed = forget_posts(words, params=params, posts=posts, data=data, cache=cache, tick=tick)
+        removed = forget_posts(
+            words, params=params, posts=posts, data=data, cache=cache, metrics=metrics, tick=tick
+        )
+    if unnamed := count_unnamed(cache, list(list_posts(posts)), data):
+        typer.echo(
+            f"forget: no post names {unnamed} files in {cache / 'files'}, so they stay: {PURGE}", err=True
+        )
     if not removed:
         typer.echo(f"forget: {' '.join(words)} not found in this project; {params} keeps it out")
         return

@@ -27,7 +27,7 @@ from pipeline.shards.column import Shard, check_index, list_shards
 from pipeline.shards.tar import Row, Sample
 
 PER_SAMPLE = {  # the metadata of a column that differ from sample to sample
-    "reference": ("points", "shift", "flip", "subject"),
+    "reference": ("points", "shift", "flip", "subject", "relative"),
     "cue": ("drawn", "dropped"),
     "sketch": ("complexity",),
 }

@@ -13,8 +13,7 @@ from torch import Tensor, nn
 from pipeline import systems
 from pipeline.errors import Halt
 from pipeline.files import write, write_json
-from pipeline.operators.cue import params_from_metadata
-from pipeline.params import Model, Train
+from pipeline.params import Cue, Model, Train
 from pipeline.weights import WEIGHT_ERRORS, parse_weights
 
 WEIGHTS_FILE, CONFIG_FILE, MODEL_CARD_FILE = "model.safetensors", "config.json", "README.md"
@@ -59,9 +58,11 @@ def read_config(folder: Path) -> dict[str, Any]:
     for name, kind in CONFIG_TYPES.items():
         if name in config and type(config[name]) is not kind:
             raise ValueError(f"{name} must be {kind.__name__}, got {config[name]!r}")
-    trained, columns = config.get("train", {}), config.get("columns", {})
-    Train(**{name: trained[name] for name in trained.keys() & Train.__dataclass_fields__.keys()})
-    params_from_metadata(columns.get("cue", {}))
+    for section, values in (
+        (Train, config.get("train", {})),
+        (Cue, config.get("columns", {}).get("cue", {})),
+    ):
+        section(**{name: values[name] for name in values.keys() & section.__dataclass_fields__.keys()})
     for number in (*config.get("parameters", {}).values(), *config.get("validation", {}).values()):
         if type(number) not in (int, float) or not math.isfinite(number):
             raise ValueError(f"parameters and validation must be numbers, got {number!r}")

@@ -55,7 +55,7 @@ def pack_columns(
     rows = align_shards(columns)
     for column in columns.values():
         check_destination(column, dest)
-    keys = [link_keys(row.key, metadata) for color, *_ in rows for row, metadata in color.read_metadata()]
+    keys = [link_keys(row.key, metadata) for color, *_ in rows for row, metadata in color.read_families()]
     links = find_links(keys, params.near)
     groups = name_groups(keys, links)
     splits = [assign_split(group, params) for group in groups]

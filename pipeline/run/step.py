@@ -1,6 +1,7 @@
 """Steps: operators applied to samples. A step decides the bytes of a new column."""
 
 import hashlib
+import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
@@ -9,6 +10,7 @@ from pipeline.codehash import code_hashes, library_versions
 from pipeline.files import dumps
 from pipeline.images.png import encode_png
 from pipeline.images.result import Result
+from pipeline.shards.relatives import ORIGIN_MEMBER
 from pipeline.shards.tar import Sample
 
 
@@ -34,10 +36,10 @@ class Transform(Protocol):
 class Step:
     """An operator `(picture: bytes, key: str, params) -> Result`, with its parameters.
 
-    The metadata of the result become the JSON member; with `carry` they are added to those of the sample. The
-    metadata named in `report` are reported too. A member of the sample called `extra` ("sketch" or
-    "relative") is passed to the operator as a keyword argument of that name. `modules` names code that
-    decides the result and that the operator imports by name.
+    The metadata of the result, and whose picture a relative is, become the JSON member; with `carry` they are
+    added to those of the sample. The metadata named in `report` are reported too. A member of the sample
+    called `extra` ("sketch" or "relative") is passed to the operator as a keyword argument of that name.
+    `modules` names code that decides the result and that the operator imports by name.
     """
 
     function: Callable[..., Result]
@@ -49,13 +51,15 @@ class Step:
 
     def __call__(self, sample: Sample) -> Output:
         """Make the sample of the new column. Raise BadImage if its picture cannot be used."""
-        extras = [data for suffix, data in sample.members.items() if suffix.split(".")[0] == self.extra]
+        members = {suffix: data for suffix, data in sample.members.items() if suffix != ORIGIN_MEMBER}
+        extras = [data for suffix, data in members.items() if suffix.split(".")[0] == self.extra]
         keywords = {self.extra: extras[0]} if extras else {}
         result = self.function(sample.picture, sample.key, self.params, **keywords)
+        metadata = result.metadata | json.loads(sample.members.get(ORIGIN_MEMBER, b"{}"))
         members = {"png": encode_png(result.picture)}
         if result.sketch is not None:
             members["sketch.png"] = encode_png(result.sketch)
-        members["json"] = dumps(sample.metadata | result.metadata if self.carry else result.metadata)
+        members["json"] = dumps(sample.metadata | metadata if self.carry else metadata)
         return Output(Sample(sample.key, members), {name: result.metadata[name] for name in self.report})
 
     def fingerprint(self) -> str:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from pipeline.errors import Halt
 from pipeline.files import list_sizes, open_atomic, open_for_reading, read_lines, remove_partials, write_json
@@ -26,6 +26,7 @@ SEAL = "seal.json"
 INDEX = "index.tsv"
 INDEX_HEADER = "key\tshard\toffset\tsha256\tmembers\n"
 CARD_FILE = "README.md"
+COLUMN_ADVICE = "name a column of fetch or clean, or run the stage that writes it again"
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class Shard:
     def read_metadata(self) -> Iterator[tuple[Row, Metadata]]:
         """Yield each row with the metadata of its sample; read no other members and check no hash.
 
-        Raise Halt if a sample has no metadata with a family.
+        Raise Halt if a sample has none.
         """
         with open_for_reading(self.path) as file:
             for row in self.rows:
@@ -75,13 +76,18 @@ class Shard:
                     offset, size = row.places["json"]
                     file.seek(offset)
                     metadata = json.loads(file.read(size))
-                    metadata["family"]
-                except (ValueError, LookupError, TypeError, RecursionError) as error:
-                    raise Halt(
-                        f"{self.path} gives no family for the sample {row.key}: name a column of fetch or"
-                        " clean, or run the stage that writes it again"
-                    ) from error
-                yield row, metadata
+                except (ValueError, KeyError, RecursionError):
+                    metadata = None
+                if not isinstance(metadata, dict):
+                    raise Halt(f"{self.path} has no metadata of the sample {row.key}: {COLUMN_ADVICE}")
+                yield row, cast(Metadata, metadata)
+
+    def read_families(self) -> Iterator[tuple[Row, Metadata]]:
+        """Do the same as `read_metadata`. Raise Halt also if a sample has no family."""
+        for row, metadata in self.read_metadata():
+            if "family" not in metadata:
+                raise Halt(f"{self.path} gives no family for the sample {row.key}: {COLUMN_ADVICE}")
+            yield row, metadata
 
     def read(self, rows: Iterable[Row]) -> Iterator[Sample]:
         """Yield the samples of `rows`; read no others. Raise Halt if one differs from its row."""

@@ -8,11 +8,13 @@ from pathlib import Path
 
 from pipeline import chance
 from pipeline.errors import Halt
+from pipeline.files import dumps
 from pipeline.shards.column import Shard
 from pipeline.shards.loose import LooseBatch
 from pipeline.shards.tar import Row, Sample
 
 RELATIVE_MEMBER = "relative.png"
+ORIGIN_MEMBER = "relative.json"  # metadata that say whose picture it is
 
 Location = tuple[Shard, Row]  # of a sample
 
@@ -63,7 +65,8 @@ class PairedShard:
             if sample.key in self.relatives:
                 shard, row = self.relatives[sample.key]
                 [relative] = shard.read([row])
-                sample = Sample(sample.key, sample.members | {RELATIVE_MEMBER: relative.picture})
+                added = {RELATIVE_MEMBER: relative.picture, ORIGIN_MEMBER: dumps({"relative": row.key})}
+                sample = Sample(sample.key, sample.members | added)
             yield sample
 
 
@@ -77,7 +80,7 @@ def pair_relatives(units: list[Shard] | list[LooseBatch], seed: int) -> list[Pai
         raise Halt("loose pictures have no families: name a folder of shards, or set subject to own")
     families: dict[str, list[Location]] = defaultdict(list)
     for shard in shards:
-        for row, metadata in shard.read_metadata():
+        for row, metadata in shard.read_families():
             families[str(metadata["family"])].append((shard, row))
     drawn: dict[Path, dict[str, Location]] = defaultdict(dict)
     for members in families.values():

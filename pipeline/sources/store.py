@@ -107,12 +107,12 @@ class Store:
                 return stored
             rejected = self.record("rejects", file)
             if (known := read_note(rejected)) and not self.again:
-                raise FileRejected(*known)
+                raise FileRejected(known["reason"], known["detail"])
             try:
                 stored = self.download(file)
             except FileRejected as reject:
                 if reject.reason != "transient":
-                    write_note(rejected, reject.args)
+                    write_note(rejected, {"reason": reject.reason, "detail": reject.detail, "url": file.url})
                 raise
             rejected.unlink(missing_ok=True)
             return stored
@@ -136,12 +136,12 @@ class Store:
 
     def find(self, file: WantedFile) -> StoredFile | None:
         """Return a file that was received earlier, unless it is missing or its bytes changed since."""
-        known = {"md5": file.md5}
+        known = {"md5": file.md5, "sha256": ""}
         if not file.md5:
             known = read_note(self.record("names", file))
             if known is None:
                 return None
-        stored = StoredFile(self.path(known["md5"], file.ext), **known)
+        stored = StoredFile(self.path(known["md5"], file.ext), known["md5"], known["sha256"])
         kind = "sha256" if stored.sha256 else "md5"
         intact = stored.path.is_file() and hash_file(stored.path, kind) == known[kind]
         return stored if intact else None
@@ -231,7 +231,7 @@ class Store:
         part.replace(stored.path)
         discard(part)
         if sha256:
-            write_note(self.record("names", file), {"md5": md5, "sha256": sha256})
+            write_note(self.record("names", file), {"md5": md5, "sha256": sha256, "url": file.url})
         return stored
 
 

@@ -6,6 +6,7 @@ are written to a folder inside it, with the new seal last; then they replace the
 repeated.
 """
 
+import hashlib
 import json
 import re
 import shutil
@@ -14,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipeline.files import dumps, open_atomic, read_note, write
+from pipeline.files import dumps, open_atomic, write
 from pipeline.params import Search
 from pipeline.progress import Tick, quiet
 from pipeline.shards.column import (
@@ -32,6 +33,7 @@ from pipeline.shards.ledger import LEDGER, read_ledger, write_ledger
 from pipeline.sources.posts import Post, post_key, read_posts
 from pipeline.sources.selection import is_forgotten
 from pipeline.upkeep.params_file import add_to_params
+from pipeline.upkeep.traces import find_cache_traces, post_addresses, remove_table_rows, shows
 
 STAGING_FOLDER = ".forget"  # folder in a column for its new shards
 PENDING_FILE = ".forget.json"  # beside the columns: what an unfinished run must remove
@@ -41,10 +43,11 @@ PARTIAL_FILE = re.compile(r"\..*\.[0-9a-f]{32}\.part")  # an unfinished file, le
 
 @dataclass
 class Targets:
-    """What to remove: keys of samples, and MD5 hashes of their originals."""
+    """What to remove: keys of samples, and the MD5 hashes and addresses of their files."""
 
     keys: set[str]
     md5s: set[str] = field(default_factory=set)
+    urls: set[str] = field(default_factory=set)
 
     def add(self, key: str, *md5s: str | None) -> None:
         """Add a sample, with the hashes of its files; some posts hide theirs."""
@@ -53,13 +56,22 @@ class Targets:
 
 
 def forget_posts(
-    names: Iterable[str], *, params: Path, posts: Path, data: Path, cache: Path, tick: Tick = quiet
+    names: Iterable[str],
+    *,
+    params: Path,
+    posts: Path,
+    data: Path,
+    cache: Path,
+    metrics: Path | None = None,
+    tick: Tick = quiet,
 ) -> Counter[Path]:
     """Remove posts, given as IDs and artist:NAME, and count what was removed by file and folder.
 
     They are added to `search.forget` in the file `params`, and removed from the file `posts`, from columns
-    and tables below `data`, and from the folder `cache`. `tick` counts the shards that were searched. Raise
-    ValueError for any other name, and Halt, with nothing removed, if a column differs from its seal.
+    and tables below `data`, and from the folder `cache`. So are samples whose reference shows one of them.
+    Below `metrics`, rows of tables go too, and all sheets of pictures. `tick` counts the shards that were
+    searched. Raise ValueError for any other name, and Halt, with nothing removed, if a column differs from
+    its seal.
     """
     words = parse_names(names)
     columns = [column for column in find_columns(data) if column.name != STAGING_FOLDER]
@@ -71,11 +83,16 @@ def forget_posts(
 
     removed = Counter({posts: remove_posts(posts, targets.keys), cache: purge_cache(cache, targets)})
     for column in columns:
-        removed[column] += stage_column(column, targets.keys)
+        removed[column] += stage_column(column, targets.keys | find_shown(column, targets.keys))
         swap_staged(column)
-    for table in sorted(data.rglob("*.tsv")):
-        if table.name != INDEX:
-            removed[table] += remove_rejects(table, targets.keys)
+    for folder in (data, metrics or data):
+        for table in sorted(folder.rglob("*.tsv")):
+            if table.name != INDEX:
+                removed[table] += remove_rejects(table, targets.keys)
+    for table in sorted(data.rglob("*.parquet")):
+        removed[table] += remove_table_rows(table, targets.keys)
+    if metrics and any(removed[column] for column in columns):
+        removed[metrics] += remove_sheets(metrics)
     for path in list(data.rglob("*.part")):
         if PARTIAL_FILE.fullmatch(path.name):
             path.unlink()
@@ -102,13 +119,15 @@ def find_targets(words: list[str], posts: Path, columns: list[Path], tick: Tick)
     for post in list_posts(posts):
         if is_forgotten(post, names):
             targets.add(post_key(post), post.get("md5"))
+            targets.urls |= post_addresses(post)
     shards = [shard for column in columns for shard in list_shards(column)]
     for number, shard in enumerate(shards, 1):
         for sample in shard:
             metadata = sample.metadata
             artists = {f"artist:{name}" for name in metadata.get("artist", "").split()}
             if sample.key in targets.keys or artists & names:
-                targets.add(sample.key, metadata.get("md5"), metadata.get("file_md5"))
+                files = [hashlib.md5(data).hexdigest() for data in sample.members.values()]
+                targets.add(sample.key, metadata.get("md5"), metadata.get("file_md5"), *files)
         tick(number, len(shards))
     return targets
 
@@ -125,7 +144,8 @@ def save_pending(pending: Path, targets: Targets) -> None:
         before = json.loads(pending.read_bytes())
         targets.keys.update(before["keys"])
         targets.md5s.update(before["md5s"])
-    write(pending, dumps({"keys": sorted(targets.keys), "md5s": sorted(targets.md5s)}))
+        targets.urls.update(before.get("urls", ()))
+    write(pending, dumps({name: sorted(values) for name, values in vars(targets).items()}))
 
 
 def remove_posts(posts: Path, keys: set[str]) -> int:
@@ -138,26 +158,25 @@ def remove_posts(posts: Path, keys: set[str]) -> int:
 
 
 def purge_cache(cache: Path, targets: Targets) -> int:
-    """Remove the files of posts from the cache, with shards and notes about them; return their number."""
-    stale = [path for md5 in targets.md5s for path in (cache / "files" / md5[:2]).glob(f"*{md5}*")]
-    for path in (cache / "names").glob("*/*"):
-        known = read_note(path) if path.suffix != ".part" else None
-        if known and known["md5"] in targets.md5s:
-            stale.append(path)
-    for shelf in ("steps", "laid"):
-        stale += [path for path in (cache / shelf).glob("*/*") if may_hold(path, targets.keys)]
+    """Remove what was made of the targets from the cache, and return the number of files."""
+    stale = list(find_cache_traces(cache, targets.keys, targets.md5s, targets.urls))
     for path in stale:
-        path.unlink()
+        path.unlink(missing_ok=True)
     return len(stale)
 
 
-def may_hold(path: Path, keys: set[str]) -> bool:
-    """Return whether a file of the memo has one of the keys, or cannot be read."""
-    if (entry := read_note(path.with_suffix(".json"))) is None:
-        return True
-    written = {line.partition("\t")[0] for line in entry["rows"]}
-    rejected = {key for key, *_ in entry["rejects"]}
-    return not keys.isdisjoint(written | rejected)
+def find_shown(column: Path, keys: set[str]) -> set[str]:
+    """Return the keys of the samples of a column whose reference may show another sample, one of `keys`."""
+    rows = (row for shard in list_shards(column) for row in shard.read_metadata())
+    return {row.key for row, metadata in rows if shows(metadata, keys)}
+
+
+def remove_sheets(metrics: Path) -> int:
+    """Remove all sheets of pictures: nothing tells which samples are on them. Return their number."""
+    sheets = sorted(metrics.rglob("*.png"))
+    for sheet in sheets:
+        sheet.unlink()
+    return len(sheets)
 
 
 def stage_column(column: Path, keys: set[str]) -> int:
