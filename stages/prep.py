@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from pipeline.errors import Halt
+from pipeline.untrusted import safe_text
 from stages.arguments import report_disconnect
 
 STAGES = ["code", "search", "fetch", "clean", "sketchify", "cue", "reference", "pack", "train", "evaluate"]
@@ -93,7 +94,7 @@ def extra_of(error: ModuleNotFoundError) -> str | None:
 
 
 def fail(message: str, code: int) -> None:
-    typer.echo(f"prep: {' '.join(message.split())}", err=True)
+    typer.echo(f"prep: {safe_text(' '.join(message.split()))}", err=True)
     sys.exit(code)
 
 

@@ -3,6 +3,7 @@
 import typer
 
 from pipeline.errors import Halt
+from pipeline.untrusted import safe_text
 from pipeline.upkeep import verify as verifying
 from stages.arguments import DATA, WORKERS, Columns, Workers, progress
 
@@ -12,7 +13,7 @@ def verify(folder: Columns = DATA, workers: Workers = WORKERS) -> None:
     with progress("verify", "B") as tick:
         audit = verifying.verify_columns(folder, workers=workers, tick=tick)
     for fault in audit.faults:
-        typer.echo(f"verify: {fault}", err=True)
+        typer.echo(f"verify: {safe_text(fault)}", err=True)
     if audit.faults:
         raise Halt(f"{len(audit.faults)} faults in {folder}: run the stages that write these columns again")
     counts = f"{audit.columns} columns, {audit.shards} shards, {audit.samples} samples"

@@ -17,3 +17,14 @@ def test_a_reject_is_found_by_its_key(tmp_path):
 def test_another_table_is_no_ledger(tmp_path):
     (tmp_path / "a.tsv").write_text("name\treason\n1\tgray\n")
     assert read_ledger(tmp_path / "a.tsv") == []
+
+
+def test_a_ledger_holds_no_control_characters_and_no_secrets(tmp_path):
+    path = tmp_path / LEDGER
+    write_ledger(
+        path, [("a\x1b", "gone", "https://ann:pw@example.org/?token=s3cret \x9b2J")], "reason", "detail"
+    )
+    row = ["a\\u001b", "gone", "https://example.org/?token=*** \\u009b2J"]
+    assert find_reject(path, "a\x1b") == row
+    write_ledger(path, read_ledger(path)[1:], "reason", "detail")  # as forget does
+    assert read_ledger(path)[1:] == [row]

@@ -84,6 +84,26 @@ def test_a_site_on_loopback_cannot_send_the_client_elsewhere(tmp_path):
     assert "points to https://example.org/original/1.png: name that site" in row[2]
 
 
+def test_one_bad_address_costs_one_post_and_no_message_holds_its_secrets(serve, tmp_path):
+    bad = [
+        "http://a..b/x",
+        f"http://{'a' * 70}.org/x",
+        "http://[::1",
+        "http://127.0.0.1:1/x?token=s3cret",
+        "/lost?sig=s3cret",
+    ]
+    uploads = [make_post(number, file_url=url) for number, url in enumerate(bad, 2)]
+    with serve([make_post(1)]) as host:
+        md5 = make_post(1)["md5"]
+        good = make_post(1, file_url=f"/original/{md5[:2]}/{md5[2:4]}/{md5}.png")
+        posts.write_posts(tmp_path / "posts.jsonl", map(posts.reduce_post, [good, *uploads]))
+        report = fetch_found(host, tmp_path, tolerance=100.0)
+    assert (report.taken, report.written) == (6, 1)
+    assert report.rejected == {"gone": 4, "transient": 1}
+    assert not any(b"s3cret" in data for data in content(tmp_path / "out").values())
+    assert "s3cret" not in str(report.rejects)
+
+
 def test_originals_arrive_byte_for_byte_in_the_order_of_their_ids(serve, tmp_path):
     uploads = make_posts(9)
     fields = {"parent_id": 3, "rating": "s", "score": 4, "source": "here", "tag_string_artist": "ann"}

@@ -92,10 +92,10 @@ def picture_bytes():
 
 def mutated(dice, value, depth=0):
     """Replace some of the parts of a JSON value by odd ones."""
-    if dice.random() < 0.08:
+    if dice.random() < 0.02:
         return dice.choice(ODD)
     if isinstance(value, dict):
-        return {name: mutated(dice, part, depth + 1) for name, part in value.items() if dice.random() > 0.05}
+        return {name: mutated(dice, part, depth + 1) for name, part in value.items() if dice.random() > 0.01}
     if isinstance(value, list):
         return [mutated(dice, part, depth + 1) for part in value]
     return value
@@ -127,7 +127,10 @@ def make_body(dice):
 
 
 def make_answer(dice):
-    """Make the bytes of an answer, most of which are nearly right."""
+    """Make the bytes of an answer: right JSON with odd values, or anything else."""
+    if dice.random() < 0.6:
+        body = make_json(dice)
+        return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body
     if dice.random() < 0.03:
         return dice.choice(
             [b"", b"\r\n", dice.randbytes(99), b"HTTP/1.1 ", b"HTTP/9.9 999999 \r\n\r\n", b"x" * 70_000]

@@ -184,3 +184,14 @@ def test_posts_are_read_as_they_were_written(tmp_path):
     assert list(read_posts(tmp_path / "a")) == posts
     lines = (tmp_path / "a").read_bytes().split(b"\n")
     assert [json.loads(line) for line in lines[:-1]] == posts
+
+
+def test_no_address_keeps_a_login_and_no_source_a_secret():
+    variants = [
+        {"type": "sample", "url": "https://ann:pw@x.org/s", "width": 1, "height": 1, "file_ext": "jpg"}
+    ]
+    urls = {"file_url": "https://ann:pw@x.org/a?token=1", "source": "https://ann@x.org/?size=2&api_key=3#top"}
+    post = reduce_post({"id": 1, "media_asset": {"variants": variants}} | urls)
+    assert post["file_url"] == "https://x.org/a?token=1"  # without the token there is no file
+    assert post["source"] == "https://x.org/?size=2&api_key=***#top"
+    assert post["variants"]["sample"]["url"] == "https://x.org/s"

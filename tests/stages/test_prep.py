@@ -447,3 +447,12 @@ def test_the_cache_is_emptied_on_demand(capsys, drawing):
     assert (code, out[:13]) == (0, "gc: 1 entries")
     assert not list(Path(".prep/steps").glob("*/*.tar"))
     assert run_prep(capsys, "verify", "out")[0] == 0
+
+
+def test_no_message_writes_control_characters_or_secrets_to_the_terminal(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, out, err = run_prep(
+        capsys, "fetch", "a\x1b[2J\x9b\u202e?token=s3cret.jsonl", "out", "--host", tmp_path
+    )
+    assert (code, out) == (1, "")
+    assert err == "prep: a\\u001b[2J\\u009b\\u202e?token=*** does not exist: run search first\n"
