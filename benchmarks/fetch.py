@@ -81,7 +81,7 @@ def peak_memory() -> float:
     """
     status = Path("/proc/self/status")
     if status.is_file():
-        return int(re.search(r"VmHWM:\s*(\d+)", status.read_text())[1]) * 1024 / 1e6
+        return int(re.search(r"VmHWM:\s*(\d+)", status.read_text(encoding="utf-8"))[1]) * 1024 / 1e6
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6  # bytes on macOS
 
 
@@ -117,7 +117,7 @@ def print_speed(rival: Path) -> None:
 def list_addresses(site: Loopback, home: Path) -> set[str]:
     """Write the address and the md5 of each file that was found to a table; return the md5s."""
     posts = [(site.address + post["file_url"], post["md5"]) for post in read_posts(home / "posts.jsonl")]
-    with (home / "files.csv").open("w", newline="") as file:
+    with (home / "files.csv").open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([("url", "md5"), *posts])
     return {md5 for _, md5 in posts}
 

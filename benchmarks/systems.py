@@ -67,7 +67,7 @@ def main() -> None:
     models = [train_system(name, given) for name in given.systems.split(",")]
     compared = {"rows": given.rows, "unseen": given.unseen, "seed": given.seed, "device": given.device}
     prep("compare", given.pairs, *models, to=given.dest, **compared)
-    print((given.dest / "table.md").read_text())
+    print((given.dest / "table.md").read_text(encoding="utf-8"))
     rows = json.loads((given.dest / "table.json").read_bytes())["rows"]
     behind = [row["model"] for row in rows if row["gain"] <= 0]
     sys.exit(f"below its own baseline: {', '.join(behind)}" if behind else 0)

@@ -134,7 +134,7 @@ def describe_machine(device: str) -> str:
     if device != "cuda":
         return "; ".join([*parts, f"{torch.get_num_threads()} threads"])
     command = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
-    driver = subprocess.run(command, capture_output=True, text=True).stdout.strip()
+    driver = subprocess.run(command, capture_output=True, encoding="utf-8").stdout.strip()
     return "; ".join([*parts, f"CUDA {torch.version.cuda}, driver {driver}", torch.cuda.get_device_name()])
 
 

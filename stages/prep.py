@@ -34,6 +34,8 @@ EXTRAS = {  # the packages of each extra of pyproject.toml, by the names under w
     "ray": ["ray"],
     "urls": ["s3fs", "upath"],
 }
+WRITABLE = "make it writable, or name another folder (--cache for the cache)"
+OS_ADVICE = {errno.ENOSPC: "free some space", errno.EROFS: WRITABLE, errno.EACCES: WRITABLE}
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -83,8 +85,8 @@ def main() -> None:
     except MemoryError:  # outside of a step, which would name the sample
         fail("out of memory: use fewer --workers, or more memory, then run the same command to go on", 1)
     except OSError as error:
-        full = error.errno == errno.ENOSPC
-        fail(f"{error}: free some space, then run the same command to go on" if full else str(error), 1)
+        advice = OS_ADVICE.get(error.errno or 0, "")
+        fail(f"{error}: {advice}, then run the same command to go on" if advice else str(error), 1)
 
 
 def extra_of(error: ModuleNotFoundError) -> str | None:

@@ -25,6 +25,7 @@ from pipeline.shards.tar import Row
 
 MEMO_TABLE = "made.sqlite"
 TABLE_TIMEOUT = 60  # seconds to wait for another process that writes to the table
+READ_ONLY_ERRORS = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
 DISK_FULL_ERRORS = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE)
 
 
@@ -143,7 +144,10 @@ def read_made_samples(path: Path, keys: list[str]) -> Iterator[tuple[str, MadeSa
 
 @contextmanager
 def open_table(folder: Path) -> Iterator[sqlite3.Connection]:
-    """Open the table of samples for one transaction. Raise Halt if it is damaged, OSError on a full disk."""
+    """Open the table of samples for one transaction.
+
+    Raise Halt if it is damaged, OSError on a full disk or in a read-only folder.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / MEMO_TABLE
     try:
@@ -158,6 +162,8 @@ def open_table(folder: Path) -> Iterator[sqlite3.Connection]:
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode in DISK_FULL_ERRORS:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
+        if error.sqlite_errorcode & 0xFF in READ_ONLY_ERRORS:
+            raise OSError(errno.EACCES, os.strerror(errno.EACCES), str(path)) from error
         raise Halt(f"{path} cannot be used ({error}): delete it, the next run makes it again") from error
     except sqlite3.DatabaseError as error:
         raise Halt(f"{path} is damaged ({error}): delete it, the next run makes it again") from error

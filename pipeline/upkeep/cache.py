@@ -35,14 +35,14 @@ class Freed:
 def collect_garbage(cache: Path, limit: int, downloads: bool = False) -> Freed:
     """Remove abandoned files, and the least recently used entries until at most `limit` bytes are left.
 
-    With `downloads`, downloads are counted and removed too. A file that DVC or a column links to counts as if
-    only the cache had it.
+    The files that a running command has not finished stay. With `downloads`, downloads are counted and
+    removed too. A file that DVC or a column links to counts as if only the cache had it.
     """
     shelves = MADE_SHELVES + (DOWNLOAD_SHELVES if downloads else ())
     entries = sorted(list_entries(cache, shelves), key=lambda entry: (entry.used, entry.paths))
     left, removed = sum(entry.bytes for entry in entries), []
     for entry in entries:
-        if left > limit or is_abandoned(entry):
+        if is_abandoned(entry) if is_unfinished(entry) else left > limit:
             left -= entry.bytes
             removed.append(entry)
             for path in entry.paths:
@@ -62,9 +62,14 @@ def list_entries(cache: Path, shelves: tuple[str, ...]) -> Iterator[CacheEntry]:
             yield CacheEntry(tuple(paths), sum(s.st_size for s in stats), max(s.st_mtime for s in stats))
 
 
+def is_unfinished(entry: CacheEntry) -> bool:
+    """Return whether an entry is a file that a run still writes, or has left."""
+    return entry.paths[0].name.endswith((".part", ".validator"))
+
+
 def is_abandoned(entry: CacheEntry) -> bool:
-    """Return whether an entry is an unfinished file of a run that has ended."""
-    return entry.paths[0].name.endswith(".part") and time.time() - entry.used > STALE_SECONDS
+    """Return whether nothing was written to an entry for so long that its run has ended."""
+    return time.time() - entry.used > STALE_SECONDS
 
 
 def tidy_table(steps: Path) -> None:

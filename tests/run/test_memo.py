@@ -137,3 +137,14 @@ def test_a_full_disk_under_the_table_is_no_damage(monkeypatch, tmp_path, code):
     monkeypatch.setattr(sqlite3, "connect", fail)
     with pytest.raises(OSError, match=r"No space left on device: .*made\.sqlite"), open_table(tmp_path):
         pass
+
+
+def test_a_read_only_table_is_no_damage(monkeypatch, tmp_path):
+    def fail(*given, **settings):
+        error = sqlite3.OperationalError("attempt to write a readonly database")
+        error.sqlite_errorcode = sqlite3.SQLITE_READONLY
+        raise error
+
+    monkeypatch.setattr(sqlite3, "connect", fail)
+    with pytest.raises(PermissionError, match=r"made\.sqlite"), open_table(tmp_path):
+        pass

@@ -97,3 +97,15 @@ def test_downloads_stay_unless_asked_for(cache):
 
 def test_a_missing_cache_is_no_error(tmp_path):
     assert collect_garbage(tmp_path / "nowhere", 0).entries == 0
+
+
+def test_what_a_running_command_has_not_finished_stays(tmp_path):
+    left = [tmp_path / name for name in ("steps/ab/.a.tar.0.part", "names/ab/c.part", "names/ab/c.validator")]
+    for path in left:
+        files.write(path, b"half of it")
+    collect_garbage(tmp_path, 0, downloads=True)
+    assert all(path.exists() for path in left)
+    for path in left:
+        os.utime(path, (time.time() - 25 * 3600,) * 2)
+    collect_garbage(tmp_path, 10**9, downloads=True)
+    assert not any(path.exists() for path in left)
