@@ -6,8 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 MAX_INTEGER = 2**53 - 1  # JSON keeps it exactly
-MAX_TEXT = 100_000  # characters
-MAX_SIDE = 10**6  # pixels
+MAX_TEXT = 1_000_000  # characters
 UNPRINTABLE = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 LOGIN = re.compile(r"(?<=//)[^\s/?#]+@")
 SECRET = re.compile(  # the value of a parameter of an address, by the end of its name
@@ -24,10 +23,6 @@ def is_number(value: Any) -> bool:
 
 def is_integer(value: Any, low: int = 0, high: int = MAX_INTEGER) -> bool:
     return type(value) is int and low <= value <= high
-
-
-def is_side(value: Any) -> bool:
-    return is_integer(value, 0, MAX_SIDE)
 
 
 def is_text(value: Any) -> bool:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.untrusted import hide_secrets, is_integer, is_number, is_side, is_text, plain_text, safe_text
+from pipeline.untrusted import hide_secrets, is_integer, is_number, is_text, plain_text, safe_text
 
 
 @pytest.mark.parametrize(
@@ -48,5 +48,4 @@ def test_numbers_have_bounds():
         True,
         *[False] * 4,
     ]
-    assert [*map(is_side, (0, 10**6, 10**6 + 1))] == [True, True, False]
-    assert [*map(is_text, ("", "x" * 100_000, "x" * 100_001, "\ud800", 5))] == [True, True, *[False] * 3]
+    assert [*map(is_text, ("", "x" * 1_000_000, "x" * 1_000_001, "\ud800", 5))] == [True, True, *[False] * 3]

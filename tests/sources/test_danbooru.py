@@ -141,9 +141,9 @@ BAD_FIELDS = [
     {"media_asset": {"pixel_hash": {"a": 1}}}, {"tag_string_general": ["a", "b"]}, {"tag_string_artist": 7},
     {"md5": 0}, {"md5": "../../etc/passwd"}, {"md5": "0" * 31}, {"rating": "explicit please"}, {"rating": {}},
     {"score": "many"}, {"score": 10**40}, {"score": True}, {"file_ext": "../png"}, {"file_ext": 5},
-    {"file_size": -1}, {"file_size": 1.5}, {"image_width": "600"}, {"image_height": 10**7},
+    {"file_size": -1}, {"file_size": 1.5}, {"image_width": "600"}, {"image_height": 10**40},
     {"parent_id": "1"}, {"parent_id": -4}, {"source": {"a": 1}}, {"is_banned": "no"}, {"id": 10**40},
-    {"id": 2.0}, {"id": None}, {"id": -2}, {"id": 99},
+    {"source": json.loads("[" * 700 + "]" * 700)}, {"id": 2.0}, {"id": None}, {"id": -2}, {"id": 99},
 ]  # fmt: skip
 
 
