@@ -37,7 +37,8 @@ class CheckedConnection(HTTPConnection):
     def _new_conn(self) -> socket.socket:
         opened = super()._new_conn()
         ip = ipaddress.ip_address(opened.getpeername()[0].partition("%")[0])
-        if not self.proxy and is_this_machine(ip) and not is_loopback_name(self.host.lower().strip("[]")):
+        name = self.host.lower().strip("[]").rstrip(".")
+        if not self.proxy and is_this_machine(ip) and not is_loopback_name(name):
             opened.close()
             raise ForbiddenAddress(f"{self.host} leads to this machine: name it as {ip} to ask it")
         return opened
