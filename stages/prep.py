@@ -36,6 +36,8 @@ EXTRAS = {  # the packages of each extra of pyproject.toml, by the names under w
 }
 WRITABLE = "make it writable, or name another folder (--cache for the cache)"
 OS_ADVICE = {errno.ENOSPC: "free some space", errno.EROFS: WRITABLE, errno.EACCES: WRITABLE}
+INTERRUPTED, TERMINATED = 130, 143  # exit codes after SIGINT and SIGTERM
+RESUME = "interrupted; finished work is kept, run the same command to go on"
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -69,13 +71,20 @@ def main() -> None:
 
     The exit code is 2 for bad usage, 1 for a failure outside the program, 130 and 143 for an interrupt.
     """
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     try:
-        sys.exit(app(standalone_mode=False))
+        code = app(standalone_mode=False)
+        if code == INTERRUPTED:  # typer returns it instead of raising KeyboardInterrupt
+            raise KeyboardInterrupt
+        sys.exit(code)
+    except SystemExit as end:
+        if end.code != TERMINATED:
+            raise
+        fail(RESUME, TERMINATED)
     except typer.TyperException as error:
         fail(error.format_message(), error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
-        fail("interrupted; finished work is kept, run the same command to go on", 130)
+        fail(RESUME, INTERRUPTED)
     except Halt as error:
         fail(str(error), 1)
     except ModuleNotFoundError as error:
