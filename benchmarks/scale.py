@@ -44,7 +44,8 @@ STAGE_COMMANDS = {  # {0} is the folder of originals, {1} the side of the sample
     "clean": "clean {0} color --side {1} --smallest 1 --tolerance 100 --blur 20",
     "sketchify": "sketchify color sketch/b7",
     "cue": "cue color cue",
-    "pack": "pack color sketch cue cue pairs",
+    "reference": "reference color reference",
+    "pack": "pack color sketch cue reference pairs",
 }
 
 Originals = tuple[Path, int]  # their folder, and the side to which they are cleaned

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from pipeline import files
+from pipeline.errors import Halt
 from pipeline.packing import pack as packing
 from pipeline.params import Pack
 from stages.arguments import Metrics, Target, path_or_url, progress, read_params
@@ -36,6 +37,9 @@ def pack(
     settings = read_params(params) if params else {}
     columns = {"color": color, "cue": cue, "reference": reference}
     columns |= {f"sketch-{path.name}": path for path in sketch_columns(sketch, params, settings)}
+    packing.check_stages(columns)
+    if len(columns) == 3:
+        raise Halt(f"{sketch} holds no sketch columns: name the folder above them, with a folder for each")
     past = read_history(history) if history else {}
     with progress("pack") as tick:
         counts = packing.pack_columns(columns, dest, pack, history=past, settings=settings, tick=tick)

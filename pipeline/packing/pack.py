@@ -35,6 +35,13 @@ from pipeline.shards.column import (
 from pipeline.shards.metadata import Metadata
 from pipeline.shards.tar import Sample, Writer
 
+STAGE_FIELDS = {  # of metadata: the first that a sample has tells of which stage it is
+    "color": "pixels",
+    "sketch": "blocksize",
+    "reference": "shift",
+    "cue": "method",
+}
+
 
 def pack_columns(
     columns: dict[str, Path],
@@ -84,6 +91,20 @@ def pack_columns(
     write(dest / CARD_FILE, card.encode())
     packed.seal(len(census), {})
     return metrics
+
+
+def check_stages(columns: Mapping[str, Path]) -> None:
+    """Raise Halt if a column is not of the stage that its name says, by the metadata of its first sample."""
+    for name, path in columns.items():
+        wanted = name.partition("-")[0]
+        first = next(metadata for shard in list_shards(path) for _, metadata in shard.read_metadata())
+        kinds = [kind for kind, field in STAGE_FIELDS.items() if field in first]
+        if kinds[:1] != [wanted]:
+            found = f"a {kinds[0]} column" if kinds else "no column of clean, sketchify, cue or reference"
+            raise Halt(
+                f"{path} is {found}, and stands in the place of {wanted}: "
+                "name the columns of color, sketch, cue and reference in this order"
+            )
 
 
 def keep_columns(folder: Path, names: Iterable[str]) -> list[Path]:

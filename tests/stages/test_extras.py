@@ -68,7 +68,7 @@ def project(python, tmp_path_factory):
     """Run all stages up to pack in it; yield their folder, and the function that runs a command there."""
     home = tmp_path_factory.mktemp("project")
     with nursery(python) as run, standing(home, 12, run):
-        words = ["pack", "color", "sketch/b7", "cue", "reference", "pairs", "--metrics", "metrics/pack.json"]
+        words = ["pack", "color", "sketch", "cue", "reference", "pairs", "--metrics", "metrics/pack.json"]
         done = run(words, home)
         assert done.code == 0, done.said
         shutil.copy(ROOT / "params.yaml", home)

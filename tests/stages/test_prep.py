@@ -396,10 +396,40 @@ def eventually(request):
     raise AssertionError("the site never answered")
 
 
+def make_all_columns(keys, *sketches):
+    """Write a column of each stage, as far as pack tells them apart."""
+    make_column(Path("color"), keys, pixels="")
+    make_column(Path("cue"), keys, method="gaussian")
+    make_column(Path("reference"), keys, shift=[0, 0, 0])
+    for name in sketches:
+        make_column(Path("sketch", name), keys, method="threshold", blocksize=7)
+
+
+@pytest.mark.parametrize(
+    ("columns", "sentence"),
+    [
+        ("color sketch reference cue", "reference is a reference column, and stands in the place of cue"),
+        ("color sketch cue cue", "cue is a cue column, and stands in the place of reference"),
+        ("color sketch color reference", "color is a color column, and stands in the place of cue"),
+        ("cue sketch color reference", "cue is a cue column, and stands in the place of color"),
+        ("sketch/b7 sketch cue reference", "sketch/b7 is a sketch column, and stands in the place of color"),
+        ("other sketch cue reference", "other is no column of clean, sketchify, cue or reference, and"),
+        ("color . cue reference", "color is a color column, and stands in the place of sketch"),
+        ("color sketch/b7 cue reference", "sketch/b7 holds no sketch columns: name the folder above them"),
+        ("color nothere cue reference", "nothere holds no sketch columns: name the folder above them"),
+    ],
+)
+def test_packing_refuses_columns_in_a_wrong_place(capsys, columns, sentence):
+    make_all_columns([f"{n:09d}" for n in range(3)], "b7")
+    make_column(Path("other"), [f"{n:09d}" for n in range(3)])
+    code, _, err = run_prep(capsys, "pack", *columns.split(), "pairs")
+    assert (code, sentence in err, err.count("\n")) == (1, True, 1), err
+    assert not Path("pairs").exists()
+
+
 def test_packing_takes_the_listed_sketches_and_removes_the_columns_of_others(capsys):
     keys = [f"{n:09d}" for n in range(12)]
-    for name in ("color", "cue", "reference", "sketch/b7", "sketch/b9", "sketch/old"):
-        make_column(Path(name), keys)
+    make_all_columns(keys, "b7", "b9", "old")
     Path("params.yaml").write_text("sketches: {b9: {}, b7: {}}")
     columns = ["color", "sketch", "cue", "reference"]
     code, _, err = run_prep(capsys, "pack", *columns, "pairs", "--params", "params.yaml")
