@@ -22,7 +22,8 @@ from pipeline.booru.catalog import Catalog
 from pipeline.codehash import code_hashes, library_versions
 from pipeline.errors import BadImage
 from pipeline.files import dumps, write
-from pipeline.images.codec import EXIF_ORIENTATION, decode
+from pipeline.images.codec import decode
+from pipeline.images.containers import EXIF_ORIENTATION
 from pipeline.images.pixels import resize
 from pipeline.progress import Tick, quiet
 from pipeline.run.spread import spread

@@ -1,22 +1,20 @@
-"""Decode pictures of any type, and read their size, type and opacity."""
+"""Decode pictures of any type to upright sRGB, and read their size, type, color space and opacity."""
 
-import io
 import math
 import re
-import struct
-import warnings
+from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 from PIL import Image
 
 from pipeline.errors import BadImage
+from pipeline.images import color
+from pipeline.images.containers import Box
+from pipeline.images.opening import Source, open_source, raising_bad_image
 from pipeline.images.png import decode_own
 
-DECODE_ERRORS = (  # of Pillow on bad files; the last four on AVIF, and on tags of a wrong type
-    OSError, SyntaxError, ValueError, Image.DecompressionBombError,
-    RuntimeError, ZeroDivisionError, TypeError, struct.error,
-)  # fmt: skip
 FILE_SIGNATURES = {  # the first bytes of files, by type
     "png": rb"\x89PNG", "jpg": rb"\xff\xd8\xff", "gif": rb"GIF8", "webp": rb"RIFF....WEBP", "bmp": rb"BM",
     "tif": rb"II\x2a\x00|MM\x00\x2a", "avif": rb"....ftypavi[fs]", "mp4": rb"....ftyp",
@@ -24,9 +22,7 @@ FILE_SIGNATURES = {  # the first bytes of files, by type
 }  # fmt: skip
 SUFFIX_ALIASES = {"jpeg": "jpg", "tiff": "tif"}
 MAX_PIXELS = 100 * 10**6  # decoding takes up to 16 bytes for each
-EXIF_ORIENTATION = 0x0112
 Transpose = Image.Transpose
-SIDEWAYS = (5, 6, 7, 8)  # orientations that swap width and height
 TRANSPOSES = {
     2: Transpose.FLIP_LEFT_RIGHT,
     3: Transpose.ROTATE_180,
@@ -38,8 +34,17 @@ TRANSPOSES = {
 }
 
 
+@dataclass(frozen=True)
+class Header:
+    """Width and height of the upright picture in pixels, and the name of its color space; "" for sRGB."""
+
+    width: int
+    height: int
+    colors_from: str
+
+
 def decode(data: bytes, least: int = 1) -> np.ndarray:
-    """Decode a picture to uint8 RGB (H, W, 3), upright, with transparent parts on white.
+    """Decode a picture to uint8 sRGB (H, W, 3), upright, with transparent parts on white.
 
     Of an animation, decode the first frame. With `least` above 1, decode a JPEG at half, a quarter or an
     eighth of its size if its sides keep at least `least` pixels. Raise BadImage("cannot decode"), or
@@ -47,40 +52,32 @@ def decode(data: bytes, least: int = 1) -> np.ndarray:
     """
     if (own := decode_own(data)) is not None:
         return own
-    try:
-        with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(data)) as image:
-            if least > 1:
-                image.draft("RGB", (least, least))
-            if math.prod(image.size) > MAX_PIXELS:
-                raise BadImage("too large")
-            return np.array(flatten(upright(image)))
-    except DECODE_ERRORS as error:
-        raise decode_error(error) from error
+    with raising_bad_image():
+        image = render(open_source(data), least)
+        if image.mode == "RGBA":
+            image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+        return np.array(image)
 
 
 def opacity(data: bytes) -> np.ndarray | None:
-    """Decode the alpha channel to uint8 (H, W), upright; None if there is none, or more than 100 megapixels.
-
-    Raise BadImage("cannot decode") or BadImage("too large").
-    """
-    try:
-        with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(data)) as image:
-            if not image.has_transparency_data or math.prod(image.size) > MAX_PIXELS:
-                return None
-            return np.array(upright(image).convert("RGBA").getchannel("A"))
-    except DECODE_ERRORS as error:
-        raise decode_error(error) from error
+    """Decode the upright alpha channel to uint8 (H, W); None if there is none. Raise BadImage as `decode`."""
+    with raising_bad_image():
+        image = render(open_source(data))
+        return np.array(image.getchannel("A")) if image.mode == "RGBA" else None
 
 
 def read_size(picture: bytes | Path) -> tuple[int, int]:
     """Read width and height of the upright picture in pixels from its header. Raise BadImage as `decode`."""
-    source = picture if isinstance(picture, Path) else io.BytesIO(picture)
-    try:
-        with warnings.catch_warnings(action="ignore"), Image.open(source) as image:
-            sideways = "exif" in image.info and image.getexif().get(EXIF_ORIENTATION) in SIDEWAYS
-            return image.size[::-1] if sideways else image.size
-    except DECODE_ERRORS as error:
-        raise decode_error(error) from error
+    with raising_bad_image():
+        return open_source(picture if isinstance(picture, bytes) else picture.read_bytes()).size()
+
+
+def read_header(data: bytes) -> Header:
+    """Read size and color space without decoding the pixels. Raise BadImage as `decode`."""
+    with raising_bad_image():
+        source = open_source(data)
+        space = source.space()
+        return Header(*source.size(), space.name if space else "")
 
 
 def identify(data: bytes) -> str:
@@ -89,23 +86,75 @@ def identify(data: bytes) -> str:
     return next(found, "")
 
 
-def decode_error(error: Exception) -> BadImage:
-    """Return the BadImage for an error of Pillow, which refuses headers of more than 178 megapixels."""
-    return BadImage("too large" if isinstance(error, Image.DecompressionBombError) else "cannot decode")
+def render(source: Source, least: int = 1) -> Image.Image:
+    """Decode a picture to sRGB, upright: RGB, or RGBA if parts of it may be transparent."""
+    image, canvas, frame = source.image, source.canvas(), source.frame()
+    if least > 1:
+        image.draft("RGB", (least, least))
+    framed = frame != (0, 0, *canvas)
+    if math.prod(canvas if framed else image.size) > MAX_PIXELS:
+        raise BadImage("too large")
+    levels, space = deep_levels(source), source.space()
+    painted = render_bytes(image, space) if levels is None else render_deep(levels, space)
+    if framed:
+        painted = lay_on_canvas(painted, canvas, frame)
+    turn = TRANSPOSES.get(source.orientation())
+    return painted if turn is None else painted.transpose(turn)
 
 
-def upright(image: Image.Image) -> Image.Image:
-    """Rotate or flip a Pillow image by its EXIF orientation."""
-    turn = TRANSPOSES.get(image.getexif().get(EXIF_ORIENTATION, 1))
-    return image if turn is None else image.transpose(turn)
+def lay_on_canvas(image: Image.Image, canvas: tuple[int, int], frame: Box) -> Image.Image:
+    """Put a frame, or the part of an image that it covers, on a transparent canvas."""
+    size = frame[2] - frame[0], frame[3] - frame[1]
+    laid = Image.new("RGBA", canvas)
+    laid.paste(image if image.size == size else image.crop(frame), frame)
+    return laid
 
 
-def flatten(image: Image.Image) -> Image.Image:
-    """Convert a Pillow image of any mode to RGB, with transparent parts on white."""
-    if image.mode.startswith("I"):  # Pillow would clip 16 bits to 8 instead of scaling them
-        levels = np.clip(np.asarray(image), 0, 65535) >> 8
-        return Image.fromarray(levels.astype(np.uint8)).convert("RGB")
-    if not image.has_transparency_data:
-        return image if image.mode == "RGB" else image.convert("RGB")  # convert would copy it
-    image = image.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+def render_bytes(image: Image.Image, space: color.Space | None) -> Image.Image:
+    """Convert a Pillow image of up to 8 bits a channel to sRGB: RGB, or RGBA if it has transparency data."""
+    transparent = image.has_transparency_data
+    flat = image.convert("RGBA") if transparent and image.mode != "RGBA" else image
+    if space is None:
+        return flat if flat.mode in ("RGB", "RGBA") else flat.convert("RGB")  # convert would copy it
+    painted = color.convert(flat, space)
+    if transparent:
+        painted.putalpha(flat.getchannel("A"))
+    return painted
+
+
+def render_deep(levels: np.ndarray, space: color.Space | None) -> Image.Image:
+    """Convert uint16 levels, gray (H, W), RGB or RGBA (H, W, C), to sRGB: RGB, or RGBA if they have alpha."""
+    colors = levels[..., :3] if levels.ndim == 3 else np.repeat(levels[..., None], 3, axis=2)
+    if space is None:
+        painted = Image.fromarray(color.narrow(colors))
+    else:
+        painted = color.convert_deep(colors if space.mode == "RGB" else colors[..., 0], space)
+    if levels.shape[2:] == (4,):
+        painted.putalpha(Image.fromarray(color.narrow(levels[..., 3])))
+    return painted
+
+
+def deep_levels(source: Source) -> np.ndarray | None:
+    """Read levels of 16 bits, gray (H, W), RGB or RGBA (H, W, C), as the picture lies; None if it has fewer.
+
+    Pillow holds 16 bits of gray alone. So OpenCV reads those of a PNG, if Pillow finds nothing broken.
+    """
+    if not source.png or source.png.depth < 16:
+        gray = source.image.mode.startswith("I")
+        return np.clip(np.asarray(source.image), 0, 65535).astype(np.uint16) if gray else None
+    source.image.load()
+    levels = cv2.imdecode(np.frombuffer(source.png.pixels, np.uint8), cv2.IMREAD_UNCHANGED)
+    if levels is None:
+        return None
+    if levels.ndim == 3:
+        levels = cv2.cvtColor(levels, cv2.COLOR_BGRA2RGBA if levels.shape[2] == 4 else cv2.COLOR_BGR2RGB)
+    paper = source.png.notes.get(b"tRNS")
+    return levels if paper is None else add_alpha(levels, paper)
+
+
+def add_alpha(levels: np.ndarray, paper: bytes) -> np.ndarray:
+    """Make the color of a tRNS chunk transparent in levels of 16 bits, gray or RGB, as RGBA (H, W, 4)."""
+    colors = np.atleast_3d(levels)
+    opaque = (colors != np.frombuffer(paper, ">u2")).any(axis=2)
+    colors = np.broadcast_to(colors, (*opaque.shape, 3))
+    return np.dstack([colors, np.where(opaque, np.uint16(65535), np.uint16(0))])

@@ -37,14 +37,15 @@ def make_color(picture: bytes, key: str, params: PixelParams, sketch: bytes | No
     """Decode, crop and resize an original to (side, side, 3), and score it.
 
     `sketch` is the artist's own; it is cropped and resized in the same way. The metadata are width and height
-    of the original, in pixels; `gray`, see `chroma`; the scores of scores.py; `complexityN`, the share of
-    black in the threshold sketch at blocksize N, in percent; `pixels`, a hash of the result, equal for
-    duplicates; `colors` and `lines`, perceptual hashes, the second of the artist's own sketch if there is
-    one. Scores and perceptual hashes are computed at 256 px whatever `side` is.
+    of the original, in pixels; `colors_from`, its color space, if that is not sRGB; `gray`, see `chroma`; the
+    scores of scores.py; `complexityN`, the share of black in the threshold sketch at blocksize N, in percent;
+    `pixels`, a hash of the result, equal for duplicates; `colors` and `lines`, perceptual hashes, the second of
+    the artist's own sketch if there is one. Scores and perceptual hashes are computed at 256 px whatever `side`
+    is.
 
     Raise BadImage if either file cannot be decoded, or if their aspects differ.
     """
-    width, height = codec.read_size(picture)
+    header = codec.read_header(picture)
     image = codec.decode(picture, least=max(params.side, CANON_SIDE))
     color = pixels.square(image, params.side, params.crop)
     canon = color if params.side == CANON_SIDE else pixels.square(image, CANON_SIDE, params.crop)
@@ -54,7 +55,9 @@ def make_color(picture: bytes, key: str, params: PixelParams, sketch: bytes | No
         lines = threshold(gray, HASH_BLOCKSIZE, THRESHOLD_C)
     else:
         lines = pixels.resize(own, CANON_SIDE, CANON_SIDE)
-    metadata: dict[str, Any] = {"width": width, "height": height, "gray": chroma(color)}
+    metadata: dict[str, Any] = {"width": header.width, "height": header.height, "gray": chroma(color)}
+    if header.colors_from:
+        metadata["colors_from"] = header.colors_from
     metadata |= scores.measure_scores(canon)
     for size in params.blocksizes.split(","):
         metadata[f"complexity{size}"] = black_share(threshold(gray, int(size), THRESHOLD_C))

@@ -7,18 +7,13 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
+from handmade import chunk, png16, save, with_chunks
 from made import picture
-from PIL import Image, ImageOps
+from PIL import Image
 
 from pipeline.errors import BadImage
-from pipeline.images import codec, png
+from pipeline.images import codec, containers, png
 from pipeline.images.pixels import resize
-
-
-def save(image: Image.Image, kind: str = "png", **options) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
-    return buffer.getvalue()
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "CMYK", "LA", "RGBA", "PA", "I;16"])
@@ -48,17 +43,206 @@ def test_a_transparent_palette_color_becomes_white():
     assert codec.decode(save(palette, "gif", transparency=0))[0, 0].tolist() == [255, 255, 255]
 
 
-@pytest.mark.parametrize("orientation", range(10))
-def test_exif_orientation_is_applied(orientation):
+def turn(image: np.ndarray, orientation: int) -> np.ndarray:
+    """Turn pixels as the table of TIFF 6.0 says; 0 and 9 are no orientations."""
+    turns = {
+        2: np.fliplr,
+        3: lambda image: image[::-1, ::-1],
+        4: np.flipud,
+        5: lambda image: image.swapaxes(0, 1),
+        6: lambda image: np.rot90(image, -1),
+        7: lambda image: image[::-1, ::-1].swapaxes(0, 1),
+        8: np.rot90,
+    }
+    return turns.get(orientation, np.asarray)(image)
+
+
+def exif_of(orientation: int) -> Image.Exif:
     exif = Image.Exif()
-    exif[codec.EXIF_ORIENTATION] = orientation
-    data = save(Image.fromarray(picture(1, 5, 3)), exif=exif)
-    with Image.open(io.BytesIO(data)) as source:
-        expected = np.asarray(ImageOps.exif_transpose(source))
-    np.testing.assert_array_equal(codec.decode(data), expected)
-    for form in ("png", "jpeg", "webp"):
-        turned = save(Image.fromarray(picture(1, 5, 3)), form, exif=exif)
-        assert codec.read_size(turned) == expected.shape[1::-1]
+    exif[containers.EXIF_ORIENTATION] = orientation
+    return exif
+
+
+def after_the_pixels(data: bytes, exif: bytes) -> bytes:
+    return data[:-12] + chunk(b"eXIf", exif.removeprefix(b"Exif\0\0")) + data[-12:]
+
+
+def with_xmp(image: Image.Image, form: str, xmp: bytes) -> bytes:
+    data = save(image, form)
+    if form == "png":
+        return with_chunks(data, chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + xmp))
+    if form == "gif":
+        palette_end = 13 + 6 * 2 ** (data[10] & 7)
+        blocks = b"\x21\xff\x0bXMP DataXMP" + xmp + bytes([1, *range(255, -1, -1), 0])
+        return data[:palette_end] + blocks + data[palette_end:]
+    return save(image, form, tiffinfo={700: xmp}) if form == "tiff" else save(image, form, xmp=xmp)
+
+
+OPAQUE = ("jpeg", "gif")
+XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'
+TURNED = [(form, "before") for form in ("jpeg", "png", "webp", "avif", "tiff")] + [("png", "after")]
+
+
+def check_lies(data: bytes, plain: bytes, orientation: int) -> None:
+    """Compare pixels, opacity and size with those of an upright file."""
+    decoded, alpha, expected = codec.decode(data), codec.opacity(data), codec.opacity(plain)
+    np.testing.assert_array_equal(decoded, turn(codec.decode(plain), orientation))
+    assert codec.read_size(data) == decoded.shape[1::-1]
+    assert (alpha is None) == (expected is None)
+    if alpha is not None:
+        np.testing.assert_array_equal(alpha, turn(expected, orientation))
+
+
+@pytest.mark.parametrize("orientation", range(10))
+@pytest.mark.parametrize(("form", "place"), TURNED)
+def test_a_picture_lies_as_its_tag_says(form, place, orientation):
+    image = Image.fromarray(np.dstack([picture(1, 20, 12), picture(2, 20, 12)[..., 0]]))
+    image = image.convert("RGB") if form in OPAQUE else image
+    plain = save(image, form)
+    if place == "after":
+        data = after_the_pixels(plain, exif_of(orientation).tobytes())
+    else:
+        data = save(image, form, exif=exif_of(orientation))
+    check_lies(data, plain, orientation)
+
+
+@pytest.mark.parametrize("xmp", [XMP, XMP.replace(b'="6"/>', b">6</tiff:Orientation>")])
+@pytest.mark.parametrize("form", ["jpeg", "png", "webp", "avif", "tiff", "gif"])
+def test_xmp_alone_turns_no_picture(form, xmp):
+    image = Image.fromarray(picture(1, 20, 12))
+    data = with_xmp(image, form, xmp)
+    with Image.open(io.BytesIO(data)) as opened:
+        assert form == "gif" or opened.info["xmp"].startswith(
+            b"<x:xmpmeta"
+        )  # Pillow passes over that of a GIF
+    check_lies(data, save(image, form), 1)
+
+
+@pytest.mark.parametrize("head", [b"no TIFF!", b"II*\0\xff\xff\xff\xff", b"MM\0*\0\0\0\x0b"])
+@pytest.mark.parametrize("form", ["jpeg", "png", "webp", "avif"])
+def test_broken_exif_condemns_no_picture(form, head):
+    image, exif = Image.fromarray(picture(1, 20, 12)), exif_of(6)
+    exif[0x0131] = "the software"
+    data = save(image, form, exif=exif)
+    start = data.rindex(b"MM\0*\0\0\0\x08")
+    broken = data[:start] + head + data[start + 8 :]
+    if form == "png":
+        broken = with_chunks(
+            save(image), chunk(b"eXIf", exif.tobytes()[6:].replace(b"MM\0*\0\0\0\x08", head))
+        )
+    check_lies(broken, save(image, form), 6 if form == "avif" else 1)  # by irot
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_sixteen_bits_are_rounded(channels):
+    levels = np.random.default_rng(1).integers(0, 65536, (9, 7, channels), np.uint16)
+    expected = np.round(levels / 257)
+    data = png16(levels)
+    if channels in (2, 4):
+        np.testing.assert_array_equal(codec.opacity(data), expected[..., -1])
+        share = expected[..., -1:] / 255
+        expected = expected[..., :-1] * share + 255 * (1 - share)
+    assert np.abs(codec.decode(data) - expected).max() <= 1 - (channels % 2)
+    png_turned = after_the_pixels(data, exif_of(6).tobytes())
+    check_lies(png_turned, data, 6)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_the_transparent_color_of_sixteen_bits_is_compared_in_sixteen(channels):
+    levels = np.full((2, 2, channels), 40000, np.uint16)
+    levels[0, 0] += 1  # of the same 8 bits
+    levels[1] = 0
+    data = png16(levels, chunk(b"tRNS", struct.pack(f">{channels}H", *[40000] * channels)))
+    assert codec.opacity(data).tolist() == [[255, 0], [255, 255]]
+    assert codec.decode(data)[..., 0].tolist() == [[156, 255], [0, 0]]
+
+
+@pytest.mark.parametrize("transparency", [{}, {"transparency": 3}])
+def test_around_the_first_frame_of_a_gif_nothing_is_painted(transparency):
+    image = Image.fromarray(np.full((4, 6), 1, np.uint8), "P")
+    image.putpalette([9, 200, 9, 200, 9, 9, 0, 0, 0, 1, 1, 1])
+    data = bytearray(save(image, "gif", **transparency))
+    data[6:10] = struct.pack("<HH", 8, 8)  # the canvas
+    place = data.index(b"\x2c") + 1
+    data[place : place + 4] = struct.pack("<HH", 2, 1)
+    expected = np.full((8, 8, 3), 255, np.uint8)
+    expected[1:5, 2:8] = (200, 9, 9)
+    np.testing.assert_array_equal(codec.decode(bytes(data)), expected)
+    alpha = np.zeros((8, 8), np.uint8)
+    alpha[1:5, 2:8] = 255
+    np.testing.assert_array_equal(codec.opacity(bytes(data)), alpha)
+    assert codec.read_size(bytes(data)) == (8, 8)
+
+
+def apng(frame: np.ndarray, box: tuple[int, int], counted: bool, blend: int = 0) -> bytes:
+    """Write an APNG of 20 x 12 pixels: its default image is black, and in the animation if it is counted."""
+    black, second = save(Image.new("RGB", (20, 12))), save(Image.fromarray(frame))
+    length = int.from_bytes(second[33:37], "big")
+    control = struct.pack(">4IHHBB", frame.shape[1], frame.shape[0], *box, 1, 10, 0, blend)
+    first = struct.pack(">5IHHBB", 0, 20, 12, 0, 0, 1, 10, 0, 0)
+    head = [chunk(b"acTL", struct.pack(">II", 1 + counted, 0))] + [chunk(b"fcTL", first)] * counted
+    frames = chunk(b"fcTL", struct.pack(">I", counted) + control)
+    frames += chunk(b"fdAT", struct.pack(">I", 1 + counted) + second[41 : 41 + length])
+    whole = with_chunks(black, *head)
+    return whole[:-12] + frames + whole[-12:]
+
+
+def test_the_first_frame_of_an_apng_is_taken_though_the_default_image_be_another():
+    frame = picture(1, 20, 12)
+    np.testing.assert_array_equal(codec.decode(apng(frame, (0, 0), False)), frame)
+    assert codec.decode(apng(frame, (0, 0), True)).max() == 0
+    part = apng(frame[:5, :7], (3, 2), False, blend=1)
+    expected = np.full((12, 20, 3), 255, np.uint8)
+    expected[2:7, 3:10] = frame[:5, :7]
+    np.testing.assert_array_equal(codec.decode(part), expected)
+    check_lies(after_the_pixels(part, exif_of(6).tobytes()), part, 6)
+
+
+def wrong_crc(name: bytes, body: bytes) -> bytes:
+    return chunk(name, body)[:-4] + b"oops"
+
+
+@pytest.mark.parametrize(
+    "place", [with_chunks, lambda data, *chunks: data[:-12] + b"".join(chunks) + data[-12:]]
+)
+@pytest.mark.parametrize(
+    "extra",
+    [
+        wrong_crc(b"tEXt", b"Title\0ink"),
+        wrong_crc(b"eXIf", exif_of(6).tobytes()[6:]),
+        wrong_crc(b"iCCP", b"name\0\0" + zlib.compress(b"profile")),
+        wrong_crc(b"prVt", b"anything"),
+        chunk(b"iCCP", b"name\0\0" + zlib.compress(bytes(5 << 20))),
+        chunk(b"iCCP", b"name\0\1"),
+        chunk(b"iCCP", b""),
+        chunk(b"zTXt", b"Title\0\0" + zlib.compress(bytes(5 << 20))),
+        chunk(b"iTXt", b"Title\0\1\0\0\0" + zlib.compress(bytes(5 << 20))),
+        chunk(b"zTXt", b"Title\0\7no zlib"),
+        chunk(b"tEXt", b"Title\0" + bytes(70 << 20)),
+        chunk(b"gAMA", b""),
+        chunk(b"cHRM", b"short"),
+        chunk(b"sRGB", b""),
+        chunk(b"pHYs", b"short"),
+        chunk(b"fcTL", b"short"),
+        chunk(b"acTL", b"short"),
+    ],
+    ids=lambda extra: f"{extra[4:8].decode()} {len(extra)}",
+)
+def test_chunks_that_decide_no_pixel_condemn_no_png(extra, place):
+    data = place(save(Image.fromarray(picture(1))), extra)
+    check_lies(data, png.encode_png(picture(1)), 1)
+
+
+@pytest.mark.parametrize(
+    "segment",
+    [b"\xff\xe0\0\x08JFIF\0\1", b"\xff\xed\0\x14Photoshop 3.0\0" + b"8BIM", b"\xff\xee\0\x07Adobe",
+     b"\xff\xe2\0\x0eICC_PROFILE\0", b"\xff\xe1\0\x08Exif\0\0", b"\xff\xe2\0\x08MPF\0II"],
+)  # fmt: skip
+def test_segments_that_decide_no_pixel_condemn_no_jpeg(segment):
+    image = Image.fromarray(picture(1, 20, 12))
+    plain = save(image, "jpeg")
+    data = save(image, "jpeg", exif=exif_of(6))
+    check_lies(data[:2] + segment + data[2:], plain, 6)
 
 
 def test_the_first_bytes_of_a_file_identify_its_type():

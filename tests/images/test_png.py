@@ -14,6 +14,7 @@ from zlib_ng import zlib_ng
 from pipeline.booru import artist
 from pipeline.errors import BadImage
 from pipeline.images import codec, png
+from pipeline.images.opening import DECODE_ERRORS
 from pipeline.images.pixels import square
 from pipeline.operators.sketch import draw_sketch
 from pipeline.params import Sketch
@@ -93,7 +94,7 @@ def decode_with_pillow(data: bytes) -> np.ndarray | None:
     try:
         with Image.open(io.BytesIO(data)) as opened:
             return np.asarray(opened.convert("RGB"))
-    except codec.DECODE_ERRORS:
+    except DECODE_ERRORS:
         return None
 
 

@@ -5,7 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from handmade import chunk, save, with_chunks
 from made import picture, unpacked
+from PIL import Image
 
 from pipeline.errors import BadImage
 from pipeline.images import pixels, png
@@ -52,6 +54,15 @@ def test_the_scores_are_those_of_the_square_at_256():
     for size in (7, 11, 15):
         assert metadata[f"complexity{size}"] == complexity(canon, Sketch(blocksize=size))
     assert metadata.keys() == {*reported_scores(SMALL), "colors", "lines"}
+
+
+def test_the_metadata_name_the_color_space_only_where_it_was_not_srgb():
+    data = save(Image.fromarray(picture(1)))
+    assert "colors_from" not in cleaned(data).metadata
+    linear = with_chunks(data, chunk(b"gAMA", (100_000).to_bytes(4, "big")))
+    color, metadata = unpacked(cleaned(linear))
+    assert metadata["colors_from"] == "gAMA"
+    assert color.mean() > picture(1).mean() + 30
 
 
 def test_limits_decide_no_pixel_and_no_score():

@@ -22,7 +22,7 @@ from made import picture
 from PIL import Image
 
 from pipeline.errors import BadImage
-from pipeline.images import codec
+from pipeline.images import codec, containers
 from pipeline.operators import limits
 from pipeline.shards import column, loose
 from pipeline.shards.ledger import LEDGER
@@ -41,7 +41,7 @@ BAD_METADATA = (  # not JSON, not an object, or not representable as JSON
 SIDES = (96, 80)  # pixels of the files before they are mutilated
 
 EXIF = Image.Exif()
-EXIF[codec.EXIF_ORIENTATION] = 6
+EXIF[containers.EXIF_ORIENTATION] = 6
 KINDS = (  # suffix, mode, options of Pillow
     ("png", "RGB", {}), ("png", "RGBA", {}), ("png", "P", {}), ("png", "1", {}), ("png", "LA", {}),
     ("png", "I;16", {}), ("png", "P", {"transparency": 0}), ("png", "RGB", {"exif": EXIF}),

@@ -1,0 +1,97 @@
+"""Open picture files: how large a picture is, how it lies and how its colors are meant."""
+
+import io
+import math
+import struct
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from PIL import Image, ImageFile
+
+from pipeline.errors import BadImage
+from pipeline.images import color, containers
+from pipeline.images.png import PNG_SIGNATURE
+
+DECODE_ERRORS = (  # of Pillow on bad files; the last four on AVIF, and on tags of a wrong type
+    OSError, SyntaxError, ValueError, Image.DecompressionBombError,
+    RuntimeError, ZeroDivisionError, TypeError, struct.error,
+)  # fmt: skip
+GRAY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16L", "I;16B", "I;16N")
+SIDEWAYS = (5, 6, 7, 8)  # orientations that swap width and height
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file, the image that Pillow opened, and the parts of the file if it is a PNG."""
+
+    data: bytes
+    image: ImageFile.ImageFile
+    png: containers.Png | None
+
+    def canvas(self) -> tuple[int, int]:
+        """Return width and height as the picture lies in the file."""
+        return self.png.canvas if self.png else self.image.size
+
+    def frame(self) -> containers.Box:
+        """Return where the first frame lies on the canvas; around it nothing is painted."""
+        whole = (0, 0, *self.canvas())
+        if self.image.format == "GIF" and self.image.tile and not self.image.has_transparency_data:
+            return self.image.tile[0][1] or whole
+        return self.png.box if self.png else whole
+
+    def orientation(self) -> int:
+        """Read how the picture lies: 1 for upright, others as in EXIF.
+
+        The EXIF of an AVIF is what Pillow makes of its irot and imir. XMP turns no picture, as in browsers.
+        """
+        if self.image.format == "TIFF":  # which Pillow turns itself
+            return 1
+        exif = self.png.notes.get(b"eXIf", b"") if self.png else self.image.info.get("exif", b"")
+        return containers.exif_orientation(exif)
+
+    def size(self) -> tuple[int, int]:
+        """Return width and height, upright."""
+        width, height = self.canvas()
+        return (height, width) if self.orientation() in SIDEWAYS else (width, height)
+
+    def mode(self) -> str:
+        """Name the mode of Pillow that an ICC profile of the picture describes."""
+        if self.png:
+            return "L" if self.png.gray else "RGB"
+        modes = {"CMYK": "CMYK"} | dict.fromkeys(GRAY_MODES, "L")
+        return modes.get(self.image.mode, "RGB")
+
+    def space(self) -> color.Space | None:
+        """Find the color space; None for sRGB."""
+        icc = self.image.info.get("icc_profile")
+        notes = self.png.notes if self.png else {}
+        nclx = containers.read_nclx(self.data) if self.image.format == "AVIF" else None
+        return color.find_space(self.mode(), icc if isinstance(icc, bytes) else None, notes, nclx)
+
+
+@contextmanager
+def raising_bad_image() -> Iterator[None]:
+    """Raise BadImage for what Pillow raises: it refuses a header of more than 178 megapixels."""
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            yield
+    except DECODE_ERRORS as error:
+        large = isinstance(error, Image.DecompressionBombError)
+        raise BadImage("too large" if large else "cannot decode") from error
+
+
+def open_source(data: bytes) -> Source:
+    """Open a picture, whatever else its file holds. Raise BadImage or one of DECODE_ERRORS."""
+    if data.startswith(PNG_SIGNATURE):
+        png = containers.split_png(data)
+        if math.prod(png.canvas) > 2 * (Image.MAX_IMAGE_PIXELS or math.inf):
+            raise BadImage("too large")
+        return Source(data, Image.open(io.BytesIO(png.pixels)), png)
+    try:
+        image = Image.open(io.BytesIO(data))
+    except DECODE_ERRORS:
+        image = Image.open(io.BytesIO(containers.strip_metadata(data)))
+    image.info.pop("xmp", None)  # by which Pillow would turn a TIFF
+    return Source(data, image, None)
