@@ -39,9 +39,9 @@ def make_color(picture: bytes, key: str, params: PixelParams, sketch: bytes | No
     `sketch` is the artist's own; it is cropped and resized in the same way. The metadata are width and height
     of the original, in pixels; `colors_from`, its color space, if that is not sRGB; `gray`, see `chroma`; the
     scores of scores.py; `complexityN`, the share of black in the threshold sketch at blocksize N, in percent;
-    `pixels`, a hash of the result, equal for duplicates; `colors` and `lines`, perceptual hashes, the second of
-    the artist's own sketch if there is one. Scores and perceptual hashes are computed at 256 px whatever `side`
-    is.
+    `pixels`, a hash of the result, equal for duplicates; `colors` and `lines`, perceptual hashes, the second
+    of the artist's own sketch if there is one. Scores and perceptual hashes are computed at 256 px whatever
+    `side` is.
 
     Raise BadImage if either file cannot be decoded, or if their aspects differ.
     """
