@@ -1,5 +1,6 @@
 """Decode pictures of any type to upright sRGB, and read their size, type, color space and opacity."""
 
+import io
 import math
 import re
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from PIL import Image
 from pipeline.errors import BadImage
 from pipeline.images import color
 from pipeline.images.containers import Box
-from pipeline.images.opening import Source, open_source, raising_bad_image
+from pipeline.images.opening import Source, open_header, open_source, raising_bad_image
 from pipeline.images.png import decode_own
 
 FILE_SIGNATURES = {  # the first bytes of files, by type
@@ -68,8 +69,9 @@ def opacity(data: bytes) -> np.ndarray | None:
 
 def read_size(picture: bytes | Path) -> tuple[int, int]:
     """Read width and height of the upright picture in pixels from its header. Raise BadImage as `decode`."""
-    with raising_bad_image():
-        return open_source(picture if isinstance(picture, bytes) else picture.read_bytes()).size()
+    opened = picture.open("rb") if isinstance(picture, Path) else io.BytesIO(picture)
+    with raising_bad_image(), opened as file:
+        return open_header(file).size()
 
 
 def read_header(data: bytes) -> Header:
@@ -143,7 +145,10 @@ def deep_levels(source: Source) -> np.ndarray | None:
         gray = source.image.mode.startswith("I")
         return np.clip(np.asarray(source.image), 0, 65535).astype(np.uint16) if gray else None
     source.image.load()
-    levels = cv2.imdecode(np.frombuffer(source.png.pixels, np.uint8), cv2.IMREAD_UNCHANGED)
+    try:
+        levels = cv2.imdecode(np.frombuffer(source.png.pixels, np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error:  # such as for more than 2 ** 20 columns
+        levels = None
     if levels is None:
         return None
     if levels.ndim == 3:

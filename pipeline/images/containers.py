@@ -4,10 +4,12 @@ Pillow refuses a PNG for a text that is too long or a wrong CRC of a chunk that 
 given only the chunks that decide pixels, and the others that count are read here.
 """
 
+import io
 import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import BinaryIO
 
 from pipeline.images.png import IEND_CHUNK, PNG_SIGNATURE, build_chunk
 
@@ -18,6 +20,7 @@ HEADER_END = len(PNG_SIGNATURE) + 25
 MAX_PROFILE = 1 << 24  # bytes of an unpacked color profile; a JPEG cannot hold more
 EXIF_ORIENTATION = 0x0112  # a tag of EXIF
 EXIF_INTEGERS = {1: "B", 3: "H", 4: "I"}  # the types of its value
+JPEG_SIGNATURE = b"\xff\xd8\xff"
 SOS, COM, APP = 0xDA, 0xFE, range(0xE0, 0xF0)  # markers of JPEG
 USED_SEGMENTS = {
     b"JFIF\0": 16,
@@ -83,6 +86,20 @@ def take_first_frame(png: Png, data: bytes) -> Png:
     head = build_chunk(b"IHDR", size + png.pixels[24 : HEADER_END - 4]) + png.pixels[HEADER_END:start]
     pixels = PNG_SIGNATURE + head + build_chunk(b"IDAT", rows) + IEND_CHUNK
     return replace(png, pixels=pixels, box=box)
+
+
+def skim_png(file: BinaryIO) -> bytes:
+    """Read a PNG from behind its signature: the header and NOTES, and packed rows as empty chunks."""
+    kept = bytearray(PNG_SIGNATURE)
+    while len(head := file.read(8)) == 8:
+        length, name = struct.unpack(">I4s", head)
+        if name == b"IHDR" or name in NOTES:
+            kept += head + file.read(length + 4)
+            continue
+        file.seek(length + 4, io.SEEK_CUR)
+        if name == b"IDAT":
+            kept += build_chunk(b"IDAT", b"")
+    return bytes(kept)
 
 
 def crc_holds(data: bytes, start: int, end: int) -> bool:
@@ -170,7 +187,7 @@ def read_nclx(data: bytes) -> tuple[int, int] | None:
 
 def strip_metadata(data: bytes) -> bytes:
     """Remove from a JPEG or AVIF the metadata for which Pillow may refuse it."""
-    if data.startswith(b"\xff\xd8"):
+    if data.startswith(JPEG_SIGNATURE):
         return strip_jpeg(data)
     for start, end in find_boxes(data, b"meta"):
         data = data[:start] + data[start:end].replace(b"Exif", b"free") + data[end:]

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import BinaryIO
 
 from PIL import Image, ImageFile
 
@@ -24,11 +25,11 @@ SIDEWAYS = (5, 6, 7, 8)  # orientations that swap width and height
 
 @dataclass(frozen=True)
 class Source:
-    """A file, the image that Pillow opened, and the parts of the file if it is a PNG."""
+    """The image that Pillow opened, and what it does not read: the parts of a PNG, the nclx of an AVIF."""
 
-    data: bytes
     image: ImageFile.ImageFile
-    png: containers.Png | None
+    png: containers.Png | None = None
+    nclx: tuple[int, int] | None = None
 
     def canvas(self) -> tuple[int, int]:
         """Return width and height as the picture lies in the file."""
@@ -67,8 +68,7 @@ class Source:
         """Find the color space; None for sRGB."""
         icc = self.image.info.get("icc_profile")
         notes = self.png.notes if self.png else {}
-        nclx = containers.read_nclx(self.data) if self.image.format == "AVIF" else None
-        return color.find_space(self.mode(), icc if isinstance(icc, bytes) else None, notes, nclx)
+        return color.find_space(self.mode(), icc if isinstance(icc, bytes) else None, notes, self.nclx)
 
 
 @contextmanager
@@ -88,10 +88,25 @@ def open_source(data: bytes) -> Source:
         png = containers.split_png(data)
         if math.prod(png.canvas) > 2 * (Image.MAX_IMAGE_PIXELS or math.inf):
             raise BadImage("too large")
-        return Source(data, Image.open(io.BytesIO(png.pixels)), png)
+        return Source(Image.open(io.BytesIO(png.pixels)), png)
     try:
         image = Image.open(io.BytesIO(data))
     except DECODE_ERRORS:
         image = Image.open(io.BytesIO(containers.strip_metadata(data)))
     image.info.pop("xmp", None)  # by which Pillow would turn a TIFF
-    return Source(data, image, None)
+    return Source(image, nclx=containers.read_nclx(data) if image.format == "AVIF" else None)
+
+
+def open_header(file: BinaryIO) -> Source:
+    """Open a picture to read its size, and no more of its file than necessary. Raise as `open_source`."""
+    if file.read(len(PNG_SIGNATURE)) == PNG_SIGNATURE:
+        return open_source(containers.skim_png(file))
+    file.seek(0)
+    try:
+        return Source(Image.open(file))
+    except DECODE_ERRORS:
+        file.seek(0)
+        head = file.read(12)
+        if not head.startswith(containers.JPEG_SIGNATURE) and b"ftyp" not in head:
+            raise
+        return open_source(head + file.read())
