@@ -41,7 +41,7 @@ D50 = (0.9642, 1.0, 0.8249)  # XYZ of the white of ICC profiles
 BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
 SRGB = ImageCms.createProfile("sRGB")
 COLORANTS = (b"rXYZ", b"gXYZ", b"bXYZ")
-MODES = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK"}  # of Pillow for the spaces of ICC
+MODES = {b"RGB ": "RGB", b"GRAY": "L", b"CMYK": "CMYK"}  # of Pillow for the spaces of ICC
 GRID_POINTS = {"L": 255}  # by those that littlecms takes itself, dark gray would be 10 levels off
 DARKEST_WHITE = 192  # a profile is broken if it turns white into less
 STEPS = 16  # of 16-bit levels between two of 8 bits
@@ -95,8 +95,11 @@ def name_space(name: str, profile: bytes) -> str:
     """Add to a name what an ICC profile calls itself."""
     if name != "ICC":
         return name
-    described = ImageCms.ImageCmsProfile(BytesIO(profile)).profile.profile_description or ""
-    return f"ICC {''.join(filter(str.isprintable, described))[:64]}".strip()
+    try:
+        description = ImageCms.ImageCmsProfile(BytesIO(profile)).profile.profile_description or ""
+    except ValueError:  # no text in the encoding that it should have
+        return name
+    return f"ICC {''.join(filter(str.isprintable, description))[:64]}".strip()
 
 
 @lru_cache(maxsize=8)
@@ -108,7 +111,7 @@ def build_transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | N
     if not profile:
         return None
     source = ImageCms.ImageCmsProfile(BytesIO(profile))
-    if MODES.get(source.profile.xcolor_space) != mode:
+    if MODES.get(profile[16:20]) != mode:
         raise ImageCms.PyCMSError("the profile is for another mode")
     flags = ImageCms.Flags(GRID_POINTS.get(mode, 0) << 16)
     transform = ImageCms.buildTransform(source, SRGB, mode, "RGB", flags=flags)

@@ -213,6 +213,7 @@ def test_a_white_that_is_not_d65_becomes_white():
         "cut": [iccp(P3_ICC[:200])],
         "no profile": [iccp(b"no profile")],
         "no zlib": [chunk(b"iCCP", b"name\0\0no zlib")],
+        "no ASCII": [iccp(P3_ICC[:16] + b"RG\xff " + P3_ICC[20:])],
         "of gray": [iccp(gray_icc(1.0))],
         "of CMYK": [iccp(cmyk_icc())],
         "black": [iccp(rgb_icc([(0, 0, 0)] * 3, 256))],
