@@ -13,7 +13,7 @@ from PIL import Image
 from pipeline.errors import BadImage
 from pipeline.images import color
 from pipeline.images.containers import Box
-from pipeline.images.opening import Source, open_header, open_source, raising_bad_image
+from pipeline.images.opening import Opened, open_data, open_header, raising_bad_image
 from pipeline.images.png import decode_own
 
 FILE_SIGNATURES = {  # the first bytes of files, by type
@@ -22,7 +22,8 @@ FILE_SIGNATURES = {  # the first bytes of files, by type
     "webm": rb"\x1a\x45\xdf\xa3", "zip": rb"PK\x03\x04", "swf": rb"[FCZ]WS",
 }  # fmt: skip
 SUFFIX_ALIASES = {"jpeg": "jpg", "tiff": "tif"}
-MAX_PIXELS = 100 * 10**6  # decoding takes up to 16 bytes for each
+MAX_PIXELS = 100 * 10**6  # decoding takes up to 21 bytes for each
+BAND = 256  # rows of 16 bits that are converted at once, to save memory
 Transpose = Image.Transpose
 TRANSPOSES = {
     2: Transpose.FLIP_LEFT_RIGHT,
@@ -54,7 +55,7 @@ def decode(data: bytes, least: int = 1) -> np.ndarray:
     if (own := decode_own(data)) is not None:
         return own
     with raising_bad_image():
-        image = render(open_source(data), least)
+        image = render(open_data(data), least)
         if image.mode == "RGBA":
             image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
         return np.array(image)
@@ -63,23 +64,23 @@ def decode(data: bytes, least: int = 1) -> np.ndarray:
 def opacity(data: bytes) -> np.ndarray | None:
     """Decode the upright alpha channel to uint8 (H, W); None if there is none. Raise BadImage as `decode`."""
     with raising_bad_image():
-        image = render(open_source(data))
+        image = render(open_data(data))
         return np.array(image.getchannel("A")) if image.mode == "RGBA" else None
 
 
 def read_size(picture: bytes | Path) -> tuple[int, int]:
     """Read width and height of the upright picture in pixels from its header. Raise BadImage as `decode`."""
-    opened = picture.open("rb") if isinstance(picture, Path) else io.BytesIO(picture)
-    with raising_bad_image(), opened as file:
+    source = picture.open("rb") if isinstance(picture, Path) else io.BytesIO(picture)
+    with raising_bad_image(), source as file:
         return open_header(file).size()
 
 
 def read_header(data: bytes) -> Header:
     """Read size and color space without decoding the pixels. Raise BadImage as `decode`."""
     with raising_bad_image():
-        source = open_source(data)
-        space = source.space()
-        return Header(*source.size(), space.name if space else "")
+        opened = open_data(data)
+        space = opened.space()
+        return Header(*opened.size(), space.name if space else "")
 
 
 def identify(data: bytes) -> str:
@@ -88,19 +89,19 @@ def identify(data: bytes) -> str:
     return next(found, "")
 
 
-def render(source: Source, least: int = 1) -> Image.Image:
+def render(opened: Opened, least: int = 1) -> Image.Image:
     """Decode a picture to sRGB, upright: RGB, or RGBA if parts of it may be transparent."""
-    image, canvas, frame = source.image, source.canvas(), source.frame()
+    image, canvas, frame = opened.image, opened.canvas(), opened.frame()
     if least > 1:
         image.draft("RGB", (least, least))
     framed = frame != (0, 0, *canvas)
     if math.prod(canvas if framed else image.size) > MAX_PIXELS:
         raise BadImage("too large")
-    levels, space = deep_levels(source), source.space()
+    levels, space = deep_levels(opened), opened.space()
     painted = render_bytes(image, space) if levels is None else render_deep(levels, space)
     if framed:
         painted = lay_on_canvas(painted, canvas, frame)
-    turn = TRANSPOSES.get(source.orientation())
+    turn = TRANSPOSES.get(opened.orientation())
     return painted if turn is None else painted.transpose(turn)
 
 
@@ -125,41 +126,40 @@ def render_bytes(image: Image.Image, space: color.Space | None) -> Image.Image:
 
 
 def render_deep(levels: np.ndarray, space: color.Space | None) -> Image.Image:
-    """Convert uint16 levels, gray (H, W), RGB or RGBA (H, W, C), to sRGB: RGB, or RGBA if they have alpha."""
-    colors = levels[..., :3] if levels.ndim == 3 else np.repeat(levels[..., None], 3, axis=2)
+    """Convert uint16 levels, gray (H, W), BGR or BGRA (H, W, C), to sRGB: RGB, or RGBA if they have alpha."""
+    bands = [render_band(levels[top : top + BAND], space) for top in range(0, len(levels), BAND)]
+    return Image.fromarray(np.concatenate(bands))
+
+
+def render_band(levels: np.ndarray, space: color.Space | None) -> np.ndarray:
+    colors = levels[..., 2::-1] if levels.ndim == 3 else np.repeat(levels[..., None], 3, axis=2)
     if space is None:
-        painted = Image.fromarray(color.narrow(colors))
+        painted = color.narrow(colors)
     else:
         painted = color.convert_deep(colors if space.mode == "RGB" else colors[..., 0], space)
-    if levels.shape[2:] == (4,):
-        painted.putalpha(Image.fromarray(color.narrow(levels[..., 3])))
-    return painted
+    return np.dstack([painted, color.narrow(levels[..., 3])]) if levels.shape[2:] == (4,) else painted
 
 
-def deep_levels(source: Source) -> np.ndarray | None:
-    """Read levels of 16 bits, gray (H, W), RGB or RGBA (H, W, C), as the picture lies; None if it has fewer.
+def deep_levels(opened: Opened) -> np.ndarray | None:
+    """Read uint16 levels, gray (H, W), BGR or BGRA (H, W, C), not turned; None for a picture of fewer bits.
 
     Pillow holds 16 bits of gray alone. So OpenCV reads those of a PNG, if Pillow finds nothing broken.
     """
-    if not source.png or source.png.depth < 16:
-        gray = source.image.mode.startswith("I")
-        return np.clip(np.asarray(source.image), 0, 65535).astype(np.uint16) if gray else None
-    source.image.load()
+    if not opened.png or opened.png.depth < 16:
+        gray = opened.image.mode.startswith("I")
+        return np.clip(np.asarray(opened.image), 0, 65535).astype(np.uint16) if gray else None
+    opened.image.load()
     try:
-        levels = cv2.imdecode(np.frombuffer(source.png.pixels, np.uint8), cv2.IMREAD_UNCHANGED)
+        levels = cv2.imdecode(np.frombuffer(opened.png.pixels, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error:  # such as for more than 2 ** 20 columns
         levels = None
-    if levels is None:
-        return None
-    if levels.ndim == 3:
-        levels = cv2.cvtColor(levels, cv2.COLOR_BGRA2RGBA if levels.shape[2] == 4 else cv2.COLOR_BGR2RGB)
-    paper = source.png.notes.get(b"tRNS")
-    return levels if paper is None else add_alpha(levels, paper)
+    paper = opened.png.notes.get(b"tRNS")
+    return levels if levels is None or paper is None else add_alpha(levels, paper)
 
 
 def add_alpha(levels: np.ndarray, paper: bytes) -> np.ndarray:
-    """Make the color of a tRNS chunk transparent in levels of 16 bits, gray or RGB, as RGBA (H, W, 4)."""
+    """Make the color of a tRNS chunk transparent in levels of 16 bits, gray or BGR, as BGRA (H, W, 4)."""
     colors = np.atleast_3d(levels)
-    opaque = (colors != np.frombuffer(paper, ">u2")).any(axis=2)
+    opaque = (colors != np.frombuffer(paper, ">u2")[::-1]).any(axis=2)
     colors = np.broadcast_to(colors, (*opaque.shape, 3))
     return np.dstack([colors, np.where(opaque, np.uint16(65535), np.uint16(0))])

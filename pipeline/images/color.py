@@ -102,7 +102,7 @@ def name_space(name: str, profile: bytes) -> str:
     return f"ICC {''.join(filter(str.isprintable, description))[:64]}".strip()
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=16)
 def build_transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
     """Build the conversion of pixels of a mode by an ICC profile; None if that is sRGB within a level.
 
@@ -199,8 +199,8 @@ def convert(image: Image.Image, space: Space) -> Image.Image:
     return space.transform.apply(source)
 
 
-def convert_deep(levels: np.ndarray, space: Space) -> Image.Image:
-    """Convert uint16 levels, gray (H, W) or RGB (H, W, 3), to sRGB.
+def convert_deep(levels: np.ndarray, space: Space) -> np.ndarray:
+    """Convert uint16 levels, gray (H, W) or RGB (H, W, 3), to uint8 sRGB (H, W, 3).
 
     Pillow gives littlecms only 8 bits, so that the darks of linear pictures would band. The mean over several
     thresholds of rounding interpolates between them.
@@ -209,7 +209,7 @@ def convert_deep(levels: np.ndarray, space: Space) -> Image.Image:
     for step in range(STEPS):
         nearby = narrow(levels, (2 * step + 1) * 257 // (2 * STEPS))
         total += np.asarray(convert(Image.fromarray(nearby), space))
-    return Image.fromarray(((total + STEPS // 2) // STEPS).astype(np.uint8))
+    return ((total + STEPS // 2) // STEPS).astype(np.uint8)
 
 
 def narrow(levels: np.ndarray, threshold: int = 128) -> np.ndarray:

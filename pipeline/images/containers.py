@@ -22,12 +22,8 @@ EXIF_ORIENTATION = 0x0112  # a tag of EXIF
 EXIF_INTEGERS = {1: "B", 3: "H", 4: "I"}  # the types of its value
 JPEG_SIGNATURE = b"\xff\xd8\xff"
 SOS, COM, APP = 0xDA, 0xFE, range(0xE0, 0xF0)  # markers of JPEG
-USED_SEGMENTS = {
-    b"JFIF\0": 16,
-    b"Exif\0\0": 8,
-    b"ICC_PROFILE\0": 16,
-    b"Adobe": 14,
-}  # first bytes, least length
+# The segments that are read, by their first bytes, and how long they are at least.
+USED_SEGMENTS = {b"JFIF\0": 16, b"Exif\0\0": 8, b"ICC_PROFILE\0": 16, b"Adobe": 14}
 
 
 @dataclass(frozen=True)
@@ -46,9 +42,9 @@ class Png:
 
 
 def list_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """Yield name, start and end of each chunk of a PNG, up to the first that is cut off."""
-    start = len(PNG_SIGNATURE)
-    while start + 12 <= len(data):
+    """Yield name, start and end of each chunk of a PNG, up to IEND or the first that is cut off."""
+    start, name = len(PNG_SIGNATURE), b""
+    while start + 12 <= len(data) and name != b"IEND":
         length, name = struct.unpack_from(">I4s", data, start)
         end = start + 12 + length
         if end > len(data):

@@ -24,7 +24,7 @@ SIDEWAYS = (5, 6, 7, 8)  # orientations that swap width and height
 
 
 @dataclass(frozen=True)
-class Source:
+class Opened:
     """The image that Pillow opened, and what it does not read: the parts of a PNG, the nclx of an AVIF."""
 
     image: ImageFile.ImageFile
@@ -82,31 +82,31 @@ def raising_bad_image() -> Iterator[None]:
         raise BadImage("too large" if large else "cannot decode") from error
 
 
-def open_source(data: bytes) -> Source:
+def open_data(data: bytes) -> Opened:
     """Open a picture, whatever else its file holds. Raise BadImage or one of DECODE_ERRORS."""
     if data.startswith(PNG_SIGNATURE):
         png = containers.split_png(data)
         if math.prod(png.canvas) > 2 * (Image.MAX_IMAGE_PIXELS or math.inf):
             raise BadImage("too large")
-        return Source(Image.open(io.BytesIO(png.pixels)), png)
+        return Opened(Image.open(io.BytesIO(png.pixels)), png)
     try:
         image = Image.open(io.BytesIO(data))
     except DECODE_ERRORS:
         image = Image.open(io.BytesIO(containers.strip_metadata(data)))
     image.info.pop("xmp", None)  # by which Pillow would turn a TIFF
-    return Source(image, nclx=containers.read_nclx(data) if image.format == "AVIF" else None)
+    return Opened(image, nclx=containers.read_nclx(data) if image.format == "AVIF" else None)
 
 
-def open_header(file: BinaryIO) -> Source:
-    """Open a picture to read its size, and no more of its file than necessary. Raise as `open_source`."""
+def open_header(file: BinaryIO) -> Opened:
+    """Open a picture to read its size, and no more of its file than necessary. Raise as `open_data`."""
     if file.read(len(PNG_SIGNATURE)) == PNG_SIGNATURE:
-        return open_source(containers.skim_png(file))
+        return open_data(containers.skim_png(file))
     file.seek(0)
     try:
-        return Source(Image.open(file))
+        return Opened(Image.open(file))
     except DECODE_ERRORS:
         file.seek(0)
         head = file.read(12)
         if not head.startswith(containers.JPEG_SIGNATURE) and b"ftyp" not in head:
             raise
-        return open_source(head + file.read())
+        return open_data(head + file.read())
