@@ -59,16 +59,30 @@ def split_png(data: bytes) -> Png:
     Of an APNG, keep the first frame, which need not be the default image.
     """
     width, height, depth, kind = struct.unpack_from(">IIBB", data.ljust(HEADER_END, b"\0"), 16)
-    kept, notes, end = bytearray(PNG_SIGNATURE), dict[bytes, bytes](), len(PNG_SIGNATURE)
+    notes: dict[bytes, bytes] = {}
     for name, start, end in list_chunks(data):
         if name in NOTES and name not in notes and crc_holds(data, start, end):
             notes[name] = data[start + 8 : end - 4]
-        ancillary = name[0] & 0x20  # its first letter is a small one
-        if not ancillary or (name == b"tRNS" and depth < 16):  # of 16 bits, Pillow would compare 8
-            kept += data[start:end]
-    kept += data[end:]
-    png = Png(bytes(kept), depth, kind in GRAYS, notes, (width, height), (0, 0, width, height))
+    pixels = strip_png(data, depth)
+    png = Png(pixels, depth, kind in GRAYS, notes, (width, height), (0, 0, width, height))
     return take_first_frame(png, data) if b"acTL" in notes else png
+
+
+def strip_png(data: bytes, depth: int) -> bytes:
+    """Remove the chunks that decide no pixels from a PNG; what is broken in the others stays broken."""
+    if all(decides_pixels(name, depth) for name, _, _ in list_chunks(data)):
+        return data
+    view, kept, end = memoryview(data), bytearray(PNG_SIGNATURE), len(PNG_SIGNATURE)
+    for name, start, end in list_chunks(data):
+        if decides_pixels(name, depth):
+            kept += view[start:end]
+    return bytes(kept + view[end:])
+
+
+def decides_pixels(name: bytes, depth: int) -> bool:
+    """Tell whether Pillow needs a chunk; it would compare only 8 bits of a transparent color of 16."""
+    is_ancillary = name[0] & 0x20  # a small first letter
+    return not is_ancillary or (name == b"tRNS" and depth < 16)
 
 
 def take_first_frame(png: Png, data: bytes) -> Png:
