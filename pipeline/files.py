@@ -14,7 +14,7 @@ import shutil
 import sys
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeGuard, cast
@@ -31,6 +31,7 @@ CONNECTION_ERRORS = (  # of drivers, by module, when a connection fails; other f
     ("aiohttp", "ClientError"),
 )
 OBJECT_STORES = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss")  # their drivers cache listings
+LOCK = ".prep.lock"  # in a folder that a command writes
 PICTURE_SUFFIXES = ("png", "jpg", "jpeg", "webp", "gif", "bmp", "avif", "tif", "tiff")
 
 
@@ -134,6 +135,31 @@ def open_atomic(path: Path, sync: bool = True) -> Iterator[BinaryIO]:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def lock_folder(folder: Path) -> Iterator[None]:
+    """Make a folder, and raise Halt if another command writes to it; a URL has no lock.
+
+    The kernel frees the lock of a command that dies. The file of the lock is removed before it is freed.
+    """
+    if is_remote(folder):
+        yield
+        return
+    from filelock import FileLock, Timeout  # importing it takes a while, and few commands need it
+
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / LOCK
+    try:
+        lock = FileLock(path, timeout=0).acquire()
+    except Timeout:
+        raise Halt(f"another command writes to {folder}: wait for it, or name another folder") from None
+    with lock:
+        try:
+            yield
+        finally:
+            with suppress(OSError):  # Windows removes no open file
+                path.unlink(missing_ok=True)
 
 
 def remove_partials(folder: Path, name: str = "") -> None:

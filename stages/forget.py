@@ -1,5 +1,6 @@
 """Posts and artists -> a project without them."""
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -29,12 +30,18 @@ def forget(
     cache: Cache = CACHE,
 ) -> None:
     """Remove posts from the list, the columns, the packed shards and the cache, and keep them out."""
-    from pipeline.upkeep.forget import forget_posts, list_posts, parse_names
+    from pipeline.files import lock_folder
+    from pipeline.shards.column import find_columns
+    from pipeline.upkeep.forget import STAGING_FOLDER, forget_posts, list_posts, parse_names
     from pipeline.upkeep.traces import count_unnamed
 
     with usage_errors():
         words = parse_names(names)
-    with progress("forget", "shard") as tick:
+    with ExitStack() as stack:
+        for column in find_columns(data):
+            if column.name != STAGING_FOLDER:
+                stack.enter_context(lock_folder(column))
+        tick = stack.enter_context(progress("forget", "shard"))
         removed = forget_posts(
             words, params=params, posts=posts, data=data, cache=cache, metrics=metrics, tick=tick
         )

@@ -1,8 +1,12 @@
 """A file is complete or absent."""
 
+import subprocess
+import sys
+
 import pytest
 
 from pipeline import files
+from pipeline.errors import Halt
 
 
 def test_a_failed_write_leaves_the_old_content_and_no_other_file(tmp_path):
@@ -55,3 +59,22 @@ def test_a_note_of_another_name_an_old_one_and_none_at_all_are_none(tmp_path):
     (tmp_path / "old.json").write_bytes(files.dumps({"rows": []}))
     (tmp_path / "empty.json").touch()
     assert [files.read_note(tmp_path / f"{name}.json") for name in ("a", "b", "old", "empty")] == [None] * 4
+
+
+def test_a_folder_has_one_lock_which_leaves_no_file_and_ends_with_its_process(tmp_path):
+    folder = tmp_path / "new" / "out"
+    refused = pytest.raises(Halt, match=r"another command writes to .*out: wait for it")
+    with files.lock_folder(folder), refused, files.lock_folder(folder):
+        raise AssertionError("two have the lock")
+    assert list(folder.iterdir()) == []
+    code = "import os, sys; from pathlib import Path; from pipeline.files import lock_folder\n"
+    code += "with lock_folder(Path(sys.argv[1])):\n    print('has it', flush=True); sys.stdin.read()"
+    command = [sys.executable, "-c", code, str(folder)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout.readline() == b"has it\n"
+        with pytest.raises(Halt), files.lock_folder(folder):
+            raise AssertionError("two have the lock")
+        other.kill()
+    with files.lock_folder(folder):
+        pass
+    assert list(folder.iterdir()) == []

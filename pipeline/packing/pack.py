@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.errors import Halt
-from pipeline.files import dumps, remove_folder, write
+from pipeline.files import dumps, lock_folder, remove_folder, write
 from pipeline.operators.hashes import NO_HASH
 from pipeline.packing.card import dataset_card
 from pipeline.packing.census import Census
@@ -69,27 +69,30 @@ def pack_columns(
     limit = samples_per_shard(rows, Counter(splits), params)
 
     census = Census()
-    with open_column(dest) as packed, ExitStack() as stack:
-        writers = {split: stack.enter_context(SplitWriter(packed, split, limit)) for split in SPLITS}
-        for samples, group, split in zip(align_samples(rows), groups, splits, strict=True):
-            metadata = join_metadata(columns, samples) | {"group": group, "split": split}
-            pictures = {f"{name}.png": sample.picture for name, sample in zip(columns, samples, strict=True)}
-            writers[split].add(Sample(samples[0].key, pictures | {"json": dumps(metadata)}))
-            census.add(metadata, split, [*pictures, "json"])
-            tick(len(census), len(keys))
+    with lock_folder(dest):
+        with open_column(dest) as packed, ExitStack() as stack:
+            writers = {split: stack.enter_context(SplitWriter(packed, split, limit)) for split in SPLITS}
+            for samples, group, split in zip(align_samples(rows), groups, splits, strict=True):
+                metadata = join_metadata(columns, samples) | {"group": group, "split": split}
+                pictures = {
+                    f"{name}.png": sample.picture for name, sample in zip(columns, samples, strict=True)
+                }
+                writers[split].add(Sample(samples[0].key, pictures | {"json": dumps(metadata)}))
+                census.add(metadata, split, [*pictures, "json"])
+                tick(len(census), len(keys))
 
-    metrics = {split: census.splits[split] for split in SPLITS} | {
-        "shards": len(packed.entries),
-        "groups": len(set(groups)),
-        "largest": max(Counter(groups).values()),
-        "linked": count_links(links),
-        "torn": count_torn(links, np.array([assign_split(key.id, params) for key in keys])),
-        "leaks": count_torn(links, np.array(splits)),
-    }
-    stages = {stage_of(name): dict(read_seal(path)) for name, path in columns.items()}
-    card = dataset_card(census, {**history, **stages, "pack": metrics}, settings)
-    write(dest / CARD_FILE, card.encode())
-    packed.seal(len(census), {})
+        metrics = {split: census.splits[split] for split in SPLITS} | {
+            "shards": len(packed.entries),
+            "groups": len(set(groups)),
+            "largest": max(Counter(groups).values()),
+            "linked": count_links(links),
+            "torn": count_torn(links, np.array([assign_split(key.id, params) for key in keys])),
+            "leaks": count_torn(links, np.array(splits)),
+        }
+        stages = {stage_of(name): dict(read_seal(path)) for name, path in columns.items()}
+        card = dataset_card(census, {**history, **stages, "pack": metrics}, settings)
+        write(dest / CARD_FILE, card.encode())
+        packed.seal(len(census), {})
     return metrics
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import cv2
 
 from pipeline.errors import BadImage, Halt
-from pipeline.files import dumps, is_remote, link_or_copy, remove_partials
+from pipeline.files import dumps, is_remote, link_or_copy, lock_folder, remove_partials
 from pipeline.progress import Tick, quiet
 from pipeline.run.memo import MadeShard, Memo
 from pipeline.run.report import Part, Reject, Report
@@ -99,24 +99,25 @@ def run_step(
         work = partial(run_loose, step, policy.judge, dest)
     report, ledger = Report(), dest / LEDGER
     seen: set[object] = set()  # values of the metadata `distinct`
-    with ExitStack() as stack:
-        add_rejects = stack.enter_context(open_ledger(ledger, "reason", "told"))
-        column = stack.enter_context(open_column(dest)) if sealed else None
-        for part in stack.enter_context(closing(spread(work, units, workers, on, step))):
-            if policy.distinct:
-                part = remove_duplicates(part, policy.distinct, seen, dest)
-            if column:
-                column.add(part.shard)
-            add_rejects(ledger_rows(part))
-            report.add(part)
-            execution.tick(report.taken, total)
-    check_tolerance(report, policy.tolerance, ledger)
-    if column:
-        column.seal(report.taken, report.rejected)
-    else:
-        remove_partials(dest)
-        if not report.rejected:
-            ledger.unlink()
+    with lock_folder(dest):
+        with ExitStack() as stack:
+            add_rejects = stack.enter_context(open_ledger(ledger, "reason", "told"))
+            column = stack.enter_context(open_column(dest)) if sealed else None
+            for part in stack.enter_context(closing(spread(work, units, workers, on, step))):
+                if policy.distinct:
+                    part = remove_duplicates(part, policy.distinct, seen, dest)
+                if column:
+                    column.add(part.shard)
+                add_rejects(ledger_rows(part))
+                report.add(part)
+                execution.tick(report.taken, total)
+        check_tolerance(report, policy.tolerance, ledger)
+        if column:
+            column.seal(report.taken, report.rejected)
+        else:
+            remove_partials(dest)
+            if not report.rejected:
+                ledger.unlink()
     return report
 
 

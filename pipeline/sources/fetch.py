@@ -17,7 +17,7 @@ from typing import Any
 from pipeline import chance
 from pipeline.codehash import code_hashes
 from pipeline.errors import BadImage, Halt
-from pipeline.files import dumps, read_note, write_note
+from pipeline.files import dumps, lock_folder, read_note, write_note
 from pipeline.images import codec, png
 from pipeline.progress import Tick, quiet
 from pipeline.shards.column import Shard, check_destination, open_column, write_shard
@@ -86,18 +86,19 @@ def fetch_files(
     report, tolerance = FetchReport(count_posts(source)), files.params.tolerance
     ledger = ledger or dest / LEDGER
     check_destination(source, dest)
-    try:
-        with open_column(dest) as column, ThreadPoolExecutor(threads) as pool, stopping(files, pool):
-            for batch in ahead(make_batches(files, source, dest), partial(start, files, pool)):
-                column.add(finish(batch, report, tick))
-                if files.closed:
-                    report.require(tolerance)
-    finally:
-        write_ledger(ledger, report.rejects, "reason", "detail")
-    report.require(tolerance)
-    if not report.written:
-        raise Halt(f"no file could be fetched: see {ledger}")
-    column.seal(report.taken, report.rejected)
+    with lock_folder(dest):
+        try:
+            with open_column(dest) as column, ThreadPoolExecutor(threads) as pool, stopping(files, pool):
+                for batch in ahead(make_batches(files, source, dest), partial(start, files, pool)):
+                    column.add(finish(batch, report, tick))
+                    if files.closed:
+                        report.require(tolerance)
+        finally:
+            write_ledger(ledger, report.rejects, "reason", "detail")
+        report.require(tolerance)
+        if not report.written:
+            raise Halt(f"no file could be fetched: see {ledger}")
+        column.seal(report.taken, report.rejected)
     return report
 
 

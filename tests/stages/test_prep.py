@@ -396,6 +396,33 @@ def eventually(request):
     raise AssertionError("the site never answered")
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "sketchify color out", "sketchify pictures out", "cue color out", "reference color out",
+        "clean color out", "forget 1 --posts posts.jsonl --data . --params params.yaml",
+        "fetch posts.jsonl out --host pictures", "pack color sketch cue reference out --val 0 --test 0",
+    ],
+)  # fmt: skip
+def test_a_command_leaves_a_folder_alone_to_which_another_writes(capsys, command):
+    make_all_columns([f"{n:09d}" for n in range(3)], "b7")
+    files.write(Path("pictures/girl.png"), png.encode_png(picture(1)))
+    assert run_prep(capsys, "search", "posts.jsonl", "--host", "pictures", "--size", "1")[0] == 0
+    make_column(Path("out"), ["000000001"])
+    Path("params.yaml").write_text("search: {forget: ''}\n")
+    before = {path.name: path.read_bytes() for path in Path("out").iterdir()}
+    with files.lock_folder(Path("out")):
+        code, _, err = run_prep(capsys, *command.split())
+        assert (code, err) == (
+            1,
+            "prep: another command writes to out: wait for it, or name another folder\n",
+        )
+    assert {path.name: path.read_bytes() for path in Path("out").iterdir()} == before
+    code, _, err = run_prep(capsys, *command.split())
+    assert "another command" not in err
+    assert not Path("out", files.LOCK).exists()
+
+
 def make_all_columns(keys, *sketches):
     """Write a column of each stage, as far as pack tells them apart."""
     make_column(Path("color"), keys, pixels="")
