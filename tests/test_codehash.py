@@ -25,8 +25,8 @@ def names(module):
 
 def test_imports_are_followed_to_the_end():
     assert names("pipeline.operators.cue") == [
-        "chance.py", "__init__.py", "codec.py", "color.py", "containers.py", "opening.py", "pixels.py", "png.py",
-        "result.py", "cue.py",
+        "chance.py", "__init__.py", "codec.py", "color.py", "containers.py", "opening.py", "pixels.py",
+        "png.py", "result.py", "cue.py",
     ]  # fmt: skip
     assert "files.py" in names("pipeline.run.step")
 
