@@ -32,6 +32,7 @@ def path_or_url(help: str) -> Any:
 
 Source = Annotated[Path, path_or_url("A picture, a folder of pictures or of shards, or the URL of one.")]
 Target = Annotated[Path, path_or_url("The folder to write, or its URL.")]
+LooseTarget = Annotated[Path, path_or_url("The folder to write, its URL, or a PNG file for one picture.")]
 Dest = Annotated[Path, typer.Argument(help="The folder to write.")]
 Columns = Annotated[Path, typer.Argument(help="A folder of shards, or a folder of such folders.")]
 DatasetFolder = Annotated[Path, typer.Argument(help="The folder of the packed dataset.")]
@@ -44,6 +45,7 @@ Cache = Annotated[Path, typer.Option(envvar="PREP_CACHE", help="Folder of downlo
 Workers = Annotated[
     int, typer.Option(min=1, envvar="PREP_WORKERS", help="Processes to use.", show_default="one per core")
 ]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite files of pictures that no run made.")]
 On = Annotated[
     Literal["processes", "ray"], typer.Option(envvar="PREP_ON", help="Use this machine, or a Ray cluster.")
 ]

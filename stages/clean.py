@@ -14,7 +14,7 @@ from pipeline.params import Clean
 from pipeline.run.process import Policy
 from pipeline.run.report import Report
 from pipeline.run.step import Step
-from stages.arguments import Source, Target
+from stages.arguments import LooseTarget, Source
 from stages.column import Run
 from stages.options import unfold
 
@@ -22,7 +22,7 @@ from stages.options import unfold
 @unfold
 def clean(
     source: Source,
-    dest: Target,
+    dest: LooseTarget,
     run: Run,
     clean: Clean,
     examples: Annotated[Path | None, typer.Option(help="Draw ten rejects per reason to this PNG.")] = None,

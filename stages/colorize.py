@@ -6,13 +6,13 @@ from typing import Annotated
 import typer
 
 from pipeline.run.process import Execution, run_step
-from stages.arguments import CACHE, Cache, Device, Source, Target, conclude, progress
+from stages.arguments import CACHE, Cache, Device, Force, LooseTarget, Source, conclude, progress
 from stages.options import usage_errors
 
 
 def colorize(
     source: Source,
-    dest: Target,
+    dest: LooseTarget,
     model: Annotated[Path, typer.Option(help="The folder of a trained model.")] = Path("data/model"),
     cue: Annotated[
         Path | None, typer.Option(help="pix2pix: colors, as a picture or strokes.", show_default="all white")
@@ -28,6 +28,7 @@ def colorize(
     ] = 2048,
     device: Device = "auto",
     cache: Cache = CACHE,
+    force: Force = False,
 ) -> None:
     """Color sketches or gray pictures of any size.
 
@@ -42,5 +43,5 @@ def colorize(
     with usage_errors():
         colorizer = coloring.load_colorizer(model, given, device, tile)
     with progress("colorize") as tick:
-        report = run_step(colorizer, source, dest, Execution(cache, tick=tick))
+        report = run_step(colorizer, source, dest, Execution(cache, tick=tick, force=force))
     conclude("colorize", report, dest, None)

@@ -11,7 +11,7 @@ from pipeline.run.process import TOLERANT, Execution, Policy, run_step
 from pipeline.run.report import Report
 from pipeline.run.step import Step
 from pipeline.shards import loose
-from stages.arguments import CACHE, WORKERS, Cache, Metrics, On, Sheet, Workers, conclude, progress
+from stages.arguments import CACHE, WORKERS, Cache, Force, Metrics, On, Sheet, Workers, conclude, progress
 
 TILES = 16  # pictures on a contact sheet, eight to a row
 
@@ -25,6 +25,7 @@ class Run:
     workers: Workers = WORKERS
     on: On = "processes"
     cache: Cache = CACHE
+    force: Force = False
 
     def column(
         self,
@@ -38,7 +39,7 @@ class Run:
     ) -> Report:
         """Apply a step to a column, write the metrics and the sheet, and print the counts."""
         with progress(name) as tick:
-            execution = Execution(self.cache, self.workers, self.on, tick)
+            execution = Execution(self.cache, self.workers, self.on, tick, self.force)
             report = run_step(step, source, dest, execution, policy, view)
         if self.sheet:
             draw_sheet(dest, self.sheet)

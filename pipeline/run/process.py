@@ -59,13 +59,14 @@ class Execution:
 
     `cache` is the folder of the memo, on each machine. `workers` is the number of processes; a Ray cluster
     (`on` "ray") has as many as it has cores. After each part, `tick` gets the number of samples done and of
-    all.
+    all. `force` lets loose files be overwritten that no run made.
     """
 
     cache: Path
     workers: int = 1
     on: str = "processes"
     tick: Tick = quiet
+    force: bool = False
 
 
 def run_step(
@@ -78,17 +79,20 @@ def run_step(
 ) -> Report:
     """Apply a step to every sample of `source` and write `dest`: shards to shards, loose pictures to loose.
 
-    `source` and `dest` may be URLs, see `files.to_path`; all machines of a Ray cluster must see both. `view`
-    may replace the parts of `source`, for example by parts with one more member in each sample. Results come
-    from the memo unless something that decides them has changed. Raise Halt if all samples are rejected, or
-    more than the policy tolerates; `dest` then has a ledger and no seal.
+    For one picture `dest` may be a file. `source` and `dest` may be URLs, see `files.to_path`; all machines
+    of a Ray cluster must see both. `view` may replace the parts of `source`, for example by parts with one
+    more member in each sample. Results come from the memo unless something that decides them has changed.
+    Raise Halt if all samples are rejected, or more than the policy tolerates; `dest` then has a ledger and no
+    seal. Raise it too, with nothing written, if a loose file would be overwritten that no run made.
     """
     cache, workers, on = execution.cache, execution.workers, execution.on
+    dest, name = loose.split_file_name(source, dest)
     if on == "ray":  # its workers run in other folders
         source, dest, cache = source.absolute(), dest.absolute(), cache.absolute()
     units = view(loose.list_parts(source))
     sealed, total = not isinstance(units[0], LooseBatch), sum(map(len, units))
-    check_destination(source, dest)
+    if not name:
+        check_destination(source, dest)
     if sealed:
         memo = Memo(cache / "steps", step.fingerprint())
         work = partial(run_shard, step, memo, policy.judge, dest)
@@ -96,11 +100,14 @@ def run_step(
             needed = memo.missing(units, workers * SAMPLES_PER_WORKER) // SAMPLES_PER_WORKER + 1
             workers = min(workers, needed)
     else:
-        work = partial(run_loose, step, policy.judge, dest)
-    report, ledger = Report(), dest / LEDGER
+        work = partial(run_loose, step, policy.judge, dest, name)
+    report, ledger = Report(), dest / (f"{name}.{LEDGER}" if name else LEDGER)
     seen: set[object] = set()  # values of the metadata `distinct`
     with lock_folder(dest):
         with ExitStack() as stack:
+            if not sealed:
+                names = [name] if name else [key for batch in units for key in batch.keys]
+                stack.enter_context(loose.claim_files(dest, names, cache, execution.force))
             add_rejects = stack.enter_context(open_ledger(ledger, "reason", "told"))
             column = stack.enter_context(open_column(dest)) if sealed else None
             for part in stack.enter_context(closing(spread(work, units, workers, on, step))):
@@ -153,8 +160,11 @@ def make_shard(step: Transform, memo: Memo, shard: Shard | PairedShard) -> MadeS
     return made
 
 
-def run_loose(step: Transform, judge: Judge, dest: Path, batch: LooseBatch) -> Part:
-    """Apply a step to a batch of loose pictures, and write what is not rejected to `dest`."""
+def run_loose(step: Transform, judge: Judge, dest: Path, name: str, batch: LooseBatch) -> Part:
+    """Apply a step to a batch of loose pictures, and write what is not rejected to `dest`.
+
+    The only picture of a batch may get another `name` than its key.
+    """
     kept, rejects, rejected = {}, [], []
     for sample in batch:
         result = try_sample(step, sample)
@@ -165,7 +175,7 @@ def run_loose(step: Transform, judge: Judge, dest: Path, batch: LooseBatch) -> P
         if judge(result.reported):
             rejected.append(result.sample)
         else:
-            loose.write_loose(dest, [result.sample])
+            loose.write_loose(dest, [result.sample], name)
     part = Part(kept=kept, rejects=tuple(rejects))
     return part.reject(rejection_reasons(kept, judge)).add_examples(rejected)
 

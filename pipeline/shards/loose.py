@@ -1,16 +1,20 @@
 """Loose pictures: files in folders instead of members in shards, in batches as units of work."""
 
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
+import hashlib
+import os
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import Halt
-from pipeline.files import PICTURE_SUFFIXES, list_files, write
+from pipeline.files import PICTURE_SUFFIXES, is_remote, list_files, list_sizes, read_note, write, write_note
 from pipeline.shards.column import SEAL, Shard, list_shards
 from pipeline.shards.tar import Sample
 
 PICTURES_PER_BATCH = 64
+WRITTEN = ("png", "json", "sketch.png")  # suffixes of the files that are made of a picture
+BEING_WRITTEN = ""  # noted instead of the hash of a file
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,10 @@ class LooseBatch:
 
     def __len__(self) -> int:
         return len(self.paths)
+
+    @property
+    def keys(self) -> list[str]:
+        return [loose_key(path, self.root) for path in self.paths]
 
     def __iter__(self) -> Iterator[Sample]:
         for path in self.paths:
@@ -65,8 +73,53 @@ def loose_key(path: Path, root: Path) -> str:
     return "_".join(path.with_suffix("").relative_to(root).parts).replace(".", "_")
 
 
-def write_loose(folder: Path, samples: Iterable[Sample]) -> None:
-    """Write each member to its own file KEY.SUFFIX, without syncing each of the many files."""
+def write_loose(folder: Path, samples: Iterable[Sample], name: str = "") -> None:
+    """Write each member to its own file KEY.SUFFIX, or NAME.SUFFIX; do not sync each of the many files."""
     for sample in samples:
         for suffix, data in sample.members.items():
-            write(folder / f"{sample.key}.{suffix}", data, sync=False)
+            write(folder / f"{name or sample.key}.{suffix}", data, sync=False)
+
+
+def split_file_name(source: Path, dest: Path) -> tuple[Path, str]:
+    """Return the folder to write, and the name of the file in it where `dest` is a file for one picture.
+
+    Raise Halt if it is a file of another type than PNG.
+    """
+    suffix = dest.suffix[1:].lower()
+    if not source.is_file() or dest.is_dir() or suffix not in PICTURE_SUFFIXES:
+        return dest, ""
+    if suffix != "png":
+        raise Halt(f"{dest} would be a PNG file: name a file that ends in .png, or a folder")
+    if dest.resolve() == source.resolve():
+        raise Halt(f"{dest} is where the pictures come from: name another file to write")
+    return dest.parent, dest.stem
+
+
+@contextmanager
+def claim_files(folder: Path, names: Collection[str], cache: Path, force: bool) -> Iterator[None]:
+    """Note in the cache that the files NAME.SUFFIX of a folder are made here; a URL has no such note.
+
+    Raise Halt, unless `force`, if such a file exists and is not as an earlier run made it.
+    """
+    if is_remote(folder):
+        yield
+        return
+    note = cache / "loose" / f"{hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()}.json"
+    made = read_note(note) or {}
+    files = {file: folder / file for name in names for file in (f"{name}.{suffix}" for suffix in WRITTEN)}
+    present = set(list_sizes(folder)) if folder.is_dir() else set()
+    for file in sorted(present & set(files)):
+        if not force and made.get(file) not in (BEING_WRITTEN, made_hash(files[file])):
+            raise Halt(
+                f"{files[file]} is not as a run made it: name another place, or overwrite it by --force"
+            )
+    write_note(note, made | dict.fromkeys(files, BEING_WRITTEN))
+    try:
+        yield
+    finally:
+        kept = {file: digest for file, digest in made.items() if file not in files}
+        write_note(note, kept | {file: made_hash(path) for file, path in files.items() if path.is_file()})
+
+
+def made_hash(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -423,6 +423,44 @@ def test_a_command_leaves_a_folder_alone_to_which_another_writes(capsys, command
     assert not Path("out", files.LOCK).exists()
 
 
+@pytest.mark.parametrize("dest", ["out", "out/girl.png"])
+def test_a_file_that_no_run_made_is_overwritten_only_by_force(capsys, drawing, dest):
+    made = Path("out/girl.png")
+    assert run_prep(capsys, "sketchify", "girl.png", dest)[0] == 0
+    first = made.read_bytes()
+    assert run_prep(capsys, "sketchify", "girl.png", dest, "--blocksize", "15")[0] == 0  # it is ours
+    second = made.read_bytes()
+    assert second != first
+    made.write_bytes(b"corrected by hand")
+    before = {path: path.read_bytes() for path in Path("out").iterdir()}
+    code, _, err = run_prep(capsys, "sketchify", "girl.png", dest)
+    assert (code, err) == (
+        1,
+        "prep: out/girl.png is not as a run made it: name another place, or overwrite it by --force\n",
+    )
+    assert {path: path.read_bytes() for path in Path("out").iterdir()} == before
+    assert run_prep(capsys, "sketchify", "girl.png", dest, "--force")[0] == 0
+    assert made.read_bytes() == first
+    assert run_prep(capsys, "sketchify", "girl.png", dest, "--blocksize", "15")[0] == 0
+    assert made.read_bytes() == second
+
+
+def test_a_destination_with_a_suffix_is_a_file_for_one_picture(capsys, drawing):
+    assert run_prep(capsys, "sketchify", "girl.png", "folder")[0] == 0
+    code, out, _ = run_prep(capsys, "sketchify", "girl.png", "drawn.png", "--sheet", "sheet.png")
+    assert (code, out) == (0, "sketchify: 1 of 1 written to drawn.png\n")
+    assert Path("drawn.png").read_bytes() == Path("folder/girl.png").read_bytes()
+    assert Path("drawn.json").read_bytes() == Path("folder/girl.json").read_bytes()
+    names = {"girl.png", "folder", "drawn.png", "drawn.json", "sheet.png", ".prep"}
+    assert {path.name for path in Path().iterdir()} == names
+    code, _, err = run_prep(capsys, "sketchify", "girl.png", "drawn.jpg")
+    assert (code, "drawn.jpg would be a PNG file: name a file that ends in .png" in err) == (1, True)
+    code, _, err = run_prep(capsys, "sketchify", "girl.png", "girl.png")
+    assert (code, "girl.png is where the pictures come from" in err) == (1, True)
+    assert run_prep(capsys, "sketchify", "folder", "other.png")[0] == 0
+    assert Path("other.png/girl.png").is_file()
+
+
 def make_all_columns(keys, *sketches):
     """Write a column of each stage, as far as pack tells them apart."""
     make_column(Path("color"), keys, pixels="")
