@@ -1,13 +1,17 @@
 """Sketch -> color, with a trained model."""
 
+from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from pipeline.run.process import Execution, run_step
+from pipeline.shards import loose
 from stages.arguments import CACHE, Cache, Device, Force, LooseTarget, Source, conclude, progress
 from stages.options import usage_errors
+
+DOUBTED = 16  # pictures that are looked at before all are colored
 
 
 def colorize(
@@ -32,7 +36,8 @@ def colorize(
 ) -> None:
     """Color sketches or gray pictures of any size.
 
-    The strokes of a cue lie on a transparent background.
+    The strokes of a cue lie on a transparent background. A folder of guides has a picture
+    of the name of each sketch.
     """
     from pipeline.models import colorize as coloring
 
@@ -42,6 +47,9 @@ def colorize(
         raise typer.BadParameter(f"a model takes one of --cue, --reference and --mask, got {len(given)}")
     with usage_errors():
         colorizer = coloring.load_colorizer(model, given, device, tile)
+    samples = (sample for part in loose.list_parts(source) for sample in part)
+    for doubt in coloring.find_doubts(colorizer, islice(samples, DOUBTED)):
+        typer.echo(f"colorize: {doubt}", err=True)
     with progress("colorize") as tick:
         report = run_step(colorizer, source, dest, Execution(cache, tick=tick, force=force))
     conclude("colorize", report, dest, None)

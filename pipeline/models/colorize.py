@@ -1,6 +1,7 @@
 """Sketches of any size and a guide to their colors -> colored pictures, with a trained model."""
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,7 +19,11 @@ from pipeline.models import folder
 from pipeline.models.tiles import check_tile, colorize_picture
 from pipeline.operators import cue as cues
 from pipeline.run.step import Output
+from pipeline.shards import loose
 from pipeline.shards.tar import Sample
+
+WHITE_SHARE = 0.7  # of a cue, from which it may be strokes on white paper
+HUE_SPREAD = 15  # sum of the deviations of two channel differences, in levels: sketches have less
 
 
 @dataclass(frozen=True)
@@ -29,7 +34,7 @@ class Colorizer:
     and diffused from where `alpha` (H, W) is opaque; a model trained on hints gets them as they are. As a
     mask, it says to color where it is opaque and not black. None is a white cue, or a mask of ones; a
     reference is required. With a `tile`, larger pictures are colored in tiles of that many pixels a side,
-    see `tiles.infer_tiled`.
+    see `tiles.infer_tiled`. With `guides`, the guide of each sketch is the picture under its key.
     """
 
     generator: nn.Module
@@ -38,12 +43,21 @@ class Colorizer:
     guide: np.ndarray | None = None
     alpha: np.ndarray | None = None
     tile: int = 0
+    guides: dict[str, Path] | None = None
 
     def __call__(self, sample: Sample) -> Output:
-        """Color the picture of a sample: a sketch, or a gray one. Raise BadImage."""
+        """Color the picture of a sample: a sketch, or a gray one. Raise BadImage, or Halt without a guide."""
         image = codec.decode(sample.picture)
-        colored = colorize_picture(self.generator, self.config, self.given(image), self.tile)
+        colorizer = self if self.guides is None else self.with_guide_of(sample.key)
+        colored = colorize_picture(self.generator, self.config, colorizer.given(image), self.tile)
         return Output(Sample(sample.key, {"png": png.encode_png(colored)}))
+
+    def with_guide_of(self, key: str) -> "Colorizer":
+        """Take the guide of one sample. Raise Halt if there is none."""
+        assert self.guides is not None
+        if key not in self.guides:
+            raise Halt(f"{key} has no guide: give the folder of guides a picture of this name")
+        return read_guide(self, self.guides[key])
 
     def given(self, image: np.ndarray) -> dict[str, np.ndarray]:
         """Return the inputs of `tiles.colorize_picture`: the picture in gray, and the guide fitted to it."""
@@ -84,7 +98,9 @@ class Colorizer:
 
     def fingerprint(self) -> str:
         guides = [each for each in (self.guide, self.alpha) if each is not None]
-        pixels = [(each.shape, hashlib.sha256(each.tobytes()).hexdigest()) for each in guides]
+        pixels: list[tuple] = [(each.shape, hashlib.sha256(each.tobytes()).hexdigest()) for each in guides]
+        for key, path in (self.guides or {}).items():
+            pixels.append((key, hashlib.sha256(path.read_bytes()).hexdigest()))
         code = code_hashes(__name__, f"pipeline.systems.{self.config['system']}")
         return hashlib.sha256(dumps([self.config, self.weights, self.tile, pixels, code])).hexdigest()
 
@@ -108,8 +124,67 @@ def load_colorizer(model: Path, given: dict[str, Path], device: str = "cpu", til
         return plain
     if kind == "cue" and config["columns"]["cue"]["method"] == "none":
         raise Halt(f"{model} was trained without cues: leave --cue out, or train with another cue.method")
+    if given[kind].is_dir():
+        return replace(plain, guides=loose.find_pictures(given[kind]))
+    return read_guide(plain, given[kind])
+
+
+def read_guide(colorizer: Colorizer, path: Path) -> Colorizer:
+    """Give a colorizer the picture of its guide. Raise Halt if it cannot be read."""
     try:
-        data = given[kind].read_bytes()
-        return replace(plain, guide=codec.decode(data), alpha=codec.opacity(data))
+        data = path.read_bytes()
+        return replace(colorizer, guide=codec.decode(data), alpha=codec.opacity(data))
+    except FileNotFoundError:
+        raise Halt(f"{path} does not exist: name a picture, or a folder of pictures") from None
     except errors.BadImage as reason:
-        raise Halt(f"{given[kind]}: {reason}") from None
+        raise Halt(f"{path}: {reason}") from None
+
+
+def find_doubts(colorizer: Colorizer, samples: Iterable[Sample]) -> list[str]:
+    """Say, in a sentence each, which of the given things are not what the model has learned to use."""
+    doubts = doubt_guide(colorizer)
+    if not is_mask(colorizer):
+        for sample in samples:
+            try:
+                image = codec.decode(sample.picture)
+            except errors.BadImage:
+                continue
+            if is_colored(image):
+                doubts.append(f"{sample.key} has colors: make a sketch of it first, by prep sketchify")
+            elif image.mean() < 128:
+                doubts.append(f"{sample.key} is dark: lines must be black on white, so invert it")
+    return doubts
+
+
+def doubt_guide(colorizer: Colorizer) -> list[str]:
+    """Say what the model cannot do with its guide, if that is a cue."""
+    cue, guide, alpha = colorizer.config["columns"].get("cue"), colorizer.guide, colorizer.alpha
+    if systems.system(colorizer.config["system"]).columns[0] != "cue" or not cue or cue["method"] == "none":
+        return []
+    if guide is None:
+        unseen = colorizer.guides is None and not cue.get("drop")
+        return ["the model has seen no sample without a cue: name one by --cue"] if unseen else []
+    if alpha is not None and alpha.min() < 255:
+        return []
+    if cue["method"] == "gaussian" and is_striped(guide):
+        return ["the cue is a palette, but the model has learned blurs: name a picture, or strokes"]
+    if (guide == 255).all(axis=2).mean() > WHITE_SHARE:
+        return ["most of the cue is white: if it has strokes, save them on a transparent background"]
+    return []
+
+
+def is_mask(colorizer: Colorizer) -> bool:
+    """Return whether the model colors gray pictures, not sketches."""
+    return "mask" in systems.system(colorizer.config["system"]).columns
+
+
+def is_colored(image: np.ndarray) -> bool:
+    """Return whether an RGB picture has several hues; paper or ink of one tint is not enough."""
+    red, green, blue = np.moveaxis(image.astype(np.int16), 2, 0)
+    return float((red - green).std() + (green - blue).std()) > HUE_SPREAD
+
+
+def is_striped(image: np.ndarray) -> bool:
+    """Return whether all rows or all columns of a picture are equal, but not all of its pixels."""
+    rows, columns = (image == image[:1]).all(), (image == image[:, :1]).all()
+    return bool(rows != columns)

@@ -51,21 +51,22 @@ def list_parts(source: Path) -> list[Shard] | list[LooseBatch]:
         raise Halt(f"{source} does not exist: name a picture, a folder of pictures or a folder of shards")
     if (source / SEAL).is_file() or any(source.glob("*.tar")):
         return list_shards(source)
-    paths = [path for path in list_files(source) if path.suffix[1:].lower() in PICTURE_SUFFIXES]
-    if not paths:
-        raise Halt(f"{source} holds no pictures: looked for {', '.join(PICTURE_SUFFIXES)}")
-    check_unique_keys(paths, source)
+    paths = [*find_pictures(source).values()]
     batches = [tuple(paths[i : i + PICTURES_PER_BATCH]) for i in range(0, len(paths), PICTURES_PER_BATCH)]
     return [LooseBatch(f"{number:06d}", source, batch) for number, batch in enumerate(batches)]
 
 
-def check_unique_keys(paths: list[Path], root: Path) -> None:
-    """Raise Halt if two pictures would get the same key."""
-    seen: dict[str, Path] = {}
-    for path in paths:
-        twin = seen.setdefault(loose_key(path, root), path)
-        if twin is not path:
-            raise Halt(f"{twin} and {path} would get the same name: rename one of them")
+def find_pictures(folder: Path) -> dict[str, Path]:
+    """Find the pictures in a folder by key. Raise Halt if there are none, or if two get the same key."""
+    found: dict[str, Path] = {}
+    for path in list_files(folder):
+        if path.suffix[1:].lower() in PICTURE_SUFFIXES:
+            twin = found.setdefault(loose_key(path, folder), path)
+            if twin is not path:
+                raise Halt(f"{twin} and {path} would get the same name: rename one of them")
+    if not found:
+        raise Halt(f"{folder} holds no pictures: looked for {', '.join(PICTURE_SUFFIXES)}")
+    return found
 
 
 def loose_key(path: Path, root: Path) -> str:

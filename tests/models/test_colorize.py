@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 import torch
-from made import picture
+from made import picture, run_prep
 
 from pipeline import files
 from pipeline.errors import Halt
@@ -171,3 +171,97 @@ def test_in_tiles_memory_is_that_of_a_tile_and_references_shrink_to_it(tmp_path)
     assert colored(colorizer, picture(1, 100, 50)[..., 0]).shape == (50, 100, 3)
     with pytest.raises(ValueError, match="tile must be 0 or at least 64, got 63"):
         colorize.load_colorizer(tmp_path / "liu", {"reference": tmp_path / "other.png"}, tile=63)
+
+
+def test_a_folder_of_guides_has_one_for_each_sketch_by_name(model, tmp_path):
+    for number in (1, 2):
+        files.write(tmp_path / "cues" / f"page {number}.png", png.encode_png(picture(number, 40, 30)))
+    colorizer = colorize.load_colorizer(model, {"cue": tmp_path / "cues"})
+    sketch = png.encode_png(picture(3, 40, 30)[..., 0])
+    for number in (1, 2):
+        alone = colorize.load_colorizer(model, {"cue": tmp_path / "cues" / f"page {number}.png"})
+        sample = Sample(f"page {number}", {"png": sketch})
+        assert colorizer(sample).sample.members == alone(sample).sample.members
+    with pytest.raises(Halt, match="page 3 has no guide: give the folder of guides a picture of this name"):
+        colorizer(Sample("page 3", {"png": sketch}))
+    before = colorizer.fingerprint()
+    files.write(tmp_path / "cues" / "page 2.png", png.encode_png(picture(4, 40, 30)))
+    assert colorizer.fingerprint() != before
+
+
+def test_a_missing_guide_is_refused(model, tmp_path):
+    with pytest.raises(Halt, match=r"none.png does not exist: name a picture, or a folder of pictures"):
+        colorize.load_colorizer(model, {"cue": tmp_path / "none.png"})
+
+
+def white_paper(ink=0, side=64):
+    """Draw lines on paper of the other lightness, RGB."""
+    paper = np.full((side, side, 3), 255 - ink, np.uint8)
+    paper[::8] = ink
+    return paper
+
+
+def stripes():
+    return np.repeat(np.array([[[200, 30, 40], [20, 90, 160]]], np.uint8), 32, axis=1).repeat(64, axis=0)
+
+
+def dots_on_white():
+    paper = np.full((64, 64, 3), 255, np.uint8)
+    paper[10:14, 10:14] = (200, 0, 0)
+    return paper
+
+
+@pytest.mark.parametrize(
+    ("guide", "doubt"),
+    [
+        (None, "the model has seen no sample without a cue: name one by --cue"),
+        (stripes(), "the cue is a palette, but the model has learned blurs"),
+        (dots_on_white(), "most of the cue is white: if it has strokes, save them on a transparent"),
+        (strokes(64, 64), ""),
+        (picture(1), ""),
+    ],
+)
+def test_a_guide_that_cannot_work_is_doubted(model, tmp_path, guide, doubt):
+    given = {}
+    if guide is not None:
+        files.write(tmp_path / "cue.png", png.encode_png(guide))
+        given = {"cue": tmp_path / "cue.png"}
+    doubts = colorize.find_doubts(colorize.load_colorizer(model, given), [])
+    assert len(doubts) == bool(doubt)
+    assert doubt in "".join(doubts)
+
+
+@pytest.mark.parametrize(
+    ("image", "doubt"),
+    [
+        (white_paper(), ""),
+        (white_paper(ink=255), "page is dark: lines must be black on white, so invert it"),
+        (picture(1), "page has colors: make a sketch of it first, by prep sketchify"),
+        (np.minimum(white_paper(), np.array([245, 235, 205], np.uint8)), ""),  # a scan of yellow paper
+    ],
+)
+def test_a_picture_that_is_no_sketch_is_doubted(model, tmp_path, image, doubt):
+    files.write(tmp_path / "cue.png", png.encode_png(picture(1)))
+    colorizer = colorize.load_colorizer(model, {"cue": tmp_path / "cue.png"})
+    samples = [Sample("page", {"png": png.encode_png(image)}), Sample("broken", {"png": b""})]
+    assert colorize.find_doubts(colorizer, samples) == [doubt][: bool(doubt)]
+
+
+def test_a_mask_colors_gray_pictures_that_may_be_dark(tmp_path):
+    colorizer = colorize.load_colorizer(other(tmp_path / "mask", "mask"), {})
+    dark = Sample("page", {"png": png.encode_png(white_paper(ink=255))})
+    assert colorize.find_doubts(colorizer, [dark]) == []
+
+
+def test_doubts_are_lines_of_the_command(model, tmp_path, capsys):
+    files.write(tmp_path / "page.png", png.encode_png(white_paper(ink=255)))
+    words = ["colorize", tmp_path / "page.png", tmp_path / "out.png", "--model", model, "--device", "cpu"]
+    code, _, err = run_prep(capsys, *words, "--cache", tmp_path / "cache")
+    assert (code, err.splitlines()) == (
+        0,
+        [
+            "colorize: the model has seen no sample without a cue: name one by --cue",
+            "colorize: page is dark: lines must be black on white, so invert it",
+        ],
+    )
+    assert codec.decode((tmp_path / "out.png").read_bytes()).shape == (64, 64, 3)
