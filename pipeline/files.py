@@ -31,6 +31,7 @@ CONNECTION_ERRORS = (  # of drivers, by module, when a connection fails; other f
     ("aiohttp", "ClientError"),
 )
 OBJECT_STORES = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss")  # their drivers cache listings
+LONGEST_BASE = 200  # bytes of a name that others are made from; a file system takes 255
 LOCK = ".prep.lock"  # in a folder that a command writes
 PICTURE_SUFFIXES = ("png", "jpg", "jpeg", "webp", "gif", "bmp", "avif", "tif", "tiff")
 
@@ -125,7 +126,7 @@ def open_atomic(path: Path, sync: bool = True) -> Iterator[BinaryIO]:
             upload(Path(folder, path.name), path)
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
+    partial = path.with_name(f".{cut_name(path.name)}.{uuid.uuid4().hex}.part")
     try:
         with partial.open("xb") as file:
             yield file
@@ -135,6 +136,11 @@ def open_atomic(path: Path, sync: bool = True) -> Iterator[BinaryIO]:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def cut_name(name: str) -> str:
+    """Cut a name so that a file system still takes it with the 39 letters of a partial file around it."""
+    return os.fsdecode(os.fsencode(name)[:LONGEST_BASE])
 
 
 @contextmanager
@@ -166,7 +172,7 @@ def remove_partials(folder: Path, name: str = "") -> None:
     """Remove the partial files that kills left of `name`, or of all files; no process may be writing them."""
     if is_remote(folder):
         return
-    partial = re.compile(rf"\.{re.escape(name) or '.+'}\.[0-9a-f]+\.part")
+    partial = re.compile(rf"\.{re.escape(cut_name(name)) or '.+'}\.[0-9a-f]+\.part")
     for path in folder.iterdir():
         if partial.fullmatch(path.name):
             path.unlink()

@@ -107,12 +107,13 @@ class Pairs(Dataset):
 
     def __init__(
         self,
-        folder: Path,
+        folder: Path | str,
         split: str,
         sketch: str,
         columns: tuple[str, ...] = ("cue",),
         policy: AugmentationPolicy | None = None,
     ):
+        folder = Path(folder)
         shards = list_shards(folder)
         self.fingerprint = dataset_fingerprint(shards)
         self.sketches = [f"sketch-{name}" for name in sketch.split(",")]

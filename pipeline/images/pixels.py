@@ -6,6 +6,18 @@ import cv2
 import numpy as np
 
 
+def check_array(image: np.ndarray) -> None:
+    """Raise ValueError unless this is a picture as operators take it: uint8, RGB or gray."""
+    if not isinstance(image, np.ndarray):
+        raise ValueError(f"image must be a NumPy array, got {type(image).__name__}: give np.asarray(image)")
+    if image.dtype != np.uint8:
+        raise ValueError(f"image must be uint8 with levels of 0 to 255, got {image.dtype}: convert it")
+    if image.ndim != 2 and image.shape[2:] != (3,):
+        raise ValueError(
+            f"image must be RGB (H, W, 3) or gray (H, W), got {image.shape}: lay a transparent one on white"
+        )
+
+
 def resize(image: np.ndarray, width: int, height: int) -> np.ndarray:
     """Resize to (height, width): the mean of the covered area when shrinking, bicubic when enlarging."""
     if image.shape[:2] == (height, width):

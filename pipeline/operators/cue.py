@@ -13,7 +13,7 @@ import numpy as np
 
 from pipeline import chance
 from pipeline.images import codec
-from pipeline.images.pixels import gaussian_blur, wide_blur
+from pipeline.images.pixels import check_array, gaussian_blur, wide_blur
 from pipeline.images.result import Result
 from pipeline.params import Cue
 
@@ -39,8 +39,10 @@ Spot = tuple[slice, slice, np.ndarray]  # rows, columns, and a mask of the pixel
 def draw_cue(image: np.ndarray, params: Cue, key: str = "") -> np.ndarray:
     """Make the cue of an RGB picture (H, W, 3), whether or not the sample loses its cue.
 
-    It is (H, W, 4) for strokes and points, which depend on the key, and (H, W, 3) otherwise.
+    It is (H, W, 4) for strokes and points, which depend on the key, and (H, W, 3) otherwise. Raise ValueError
+    for any other array.
     """
+    check_array(image)
     return render_marks(image, draw_marks(image, key, params), params)
 
 

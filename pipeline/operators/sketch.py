@@ -25,8 +25,10 @@ RANGE_DECIMALS = 6  # decimals of a number drawn from a range
 def draw_sketch(image: np.ndarray, sketch: Sketch, key: str = "") -> np.ndarray:
     """Draw a sketch (H, W) of an RGB or gray picture; the method may not be own.
 
-    `key` seeds the noise and the numbers drawn from ranges. Raise Halt if weights cannot be used.
+    `key` seeds the noise and the numbers drawn from ranges. Raise Halt if weights cannot be used, ValueError
+    for any other array.
     """
+    pixels.check_array(image)
     resolved = resolve(sketch, key)
     return apply_pen(trace(image, resolved), image, resolved, key)
 

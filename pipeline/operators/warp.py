@@ -11,6 +11,7 @@ import numpy as np
 
 from pipeline import chance
 from pipeline.images import codec
+from pipeline.images.pixels import check_array
 from pipeline.images.result import Result
 from pipeline.params import Reference
 
@@ -112,6 +113,7 @@ def bend_picture(image: np.ndarray, metadata: dict) -> np.ndarray:
     With the order before, the reference is exactly the warp of the tinted picture, which some systems take as
     their target. With after, the interpolated colors are clipped instead of the color of each pixel.
     """
+    check_array(image)
     flow = spline_flow(metadata["points"], image.shape[0], image.shape[1], metadata["flip"])
     shift = np.array(metadata["shift"])
     if metadata["order"] == "before":

@@ -8,12 +8,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import Halt
-from pipeline.files import PICTURE_SUFFIXES, is_remote, list_files, list_sizes, read_note, write, write_note
+from pipeline.files import (
+    LONGEST_BASE,
+    PICTURE_SUFFIXES,
+    is_remote,
+    list_files,
+    list_sizes,
+    read_note,
+    write,
+    write_note,
+)
 from pipeline.shards.column import SEAL, Shard, list_shards
 from pipeline.shards.tar import Sample
 
 PICTURES_PER_BATCH = 64
 WRITTEN = ("png", "json", "sketch.png")  # suffixes of the files that are made of a picture
+LONGEST_KEY = 240  # bytes; the suffixes of its files still fit
 BEING_WRITTEN = ""  # noted instead of the hash of a file
 
 
@@ -35,8 +45,12 @@ class LooseBatch:
     def __iter__(self) -> Iterator[Sample]:
         for path in self.paths:
             members = {path.suffix[1:].lower(): path.read_bytes()}
-            with suppress(FileNotFoundError, IsADirectoryError):  # `is_file` takes a URL's silence for a no
-                members["json"] = path.with_suffix(".json").read_bytes()
+            sidecar = path.with_suffix(".json")
+            if len(os.fsencode(sidecar.name)) < 256:
+                with suppress(
+                    FileNotFoundError, IsADirectoryError
+                ):  # `is_file` takes a URL's silence for a no
+                    members["json"] = sidecar.read_bytes()
             yield Sample(loose_key(path, self.root), members)
 
 
@@ -70,8 +84,15 @@ def find_pictures(folder: Path) -> dict[str, Path]:
 
 
 def loose_key(path: Path, root: Path) -> str:
-    """Make a key from the path of a picture below `root`: without its suffix, slashes and dots become _."""
-    return "_".join(path.with_suffix("").relative_to(root).parts).replace(".", "_")
+    """Make a key from the path of a picture below `root`: without its suffix, slashes and dots become _.
+
+    The end of a key that is too long for the name of a file is replaced by a hash.
+    """
+    key = "_".join(path.with_suffix("").relative_to(root).parts).replace(".", "_")
+    data = os.fsencode(key)
+    if len(data) <= LONGEST_KEY:
+        return key
+    return data[:LONGEST_BASE].decode(errors="ignore") + "_" + hashlib.sha256(data).hexdigest()[:16]
 
 
 def write_loose(folder: Path, samples: Iterable[Sample], name: str = "") -> None:
@@ -110,7 +131,7 @@ def claim_files(folder: Path, names: Collection[str], cache: Path, force: bool) 
     files = {file: folder / file for name in names for file in (f"{name}.{suffix}" for suffix in WRITTEN)}
     present = set(list_sizes(folder)) if folder.is_dir() else set()
     for file in sorted(present & set(files)):
-        if not force and made.get(file) not in (BEING_WRITTEN, made_hash(files[file])):
+        if not force and made.get(file) not in (BEING_WRITTEN, hash_written(files[file])):
             raise Halt(
                 f"{files[file]} is not as a run made it: name another place, or overwrite it by --force"
             )
@@ -119,8 +140,8 @@ def claim_files(folder: Path, names: Collection[str], cache: Path, force: bool) 
         yield
     finally:
         kept = {file: digest for file, digest in made.items() if file not in files}
-        write_note(note, kept | {file: made_hash(path) for file, path in files.items() if path.is_file()})
+        write_note(note, kept | {file: hash_written(path) for file, path in files.items() if path.is_file()})
 
 
-def made_hash(path: Path) -> str:
+def hash_written(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -40,6 +40,10 @@ def test_a_sample_equals_the_packed_one(pairs):
     assert found["sketch"].unique().tolist() == [0, 255]
 
 
+def test_the_folder_may_be_a_string(tmp_path, pairs):
+    assert Pairs(str(tmp_path), "train", "b7")[0].keys() == pairs[0].keys()
+
+
 def test_pixels_survive_the_way_to_tensors_and_back():
     every_level = np.arange(256, dtype=np.uint8).reshape(16, 16)
     assert (to_array(to_tensor(every_level)) == every_level).all()

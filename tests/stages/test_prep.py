@@ -461,6 +461,19 @@ def test_a_destination_with_a_suffix_is_a_file_for_one_picture(capsys, drawing):
     assert Path("other.png/girl.png").is_file()
 
 
+@pytest.mark.parametrize("letters", [200, 216, 217, 240, 241, 251])
+def test_a_picture_with_a_long_name_is_worked_on(capsys, letters):
+    for name in ("a" * letters, "a" * (letters - 1) + "b"):
+        files.write(Path("in/short.png"), png.encode_png(picture(1, 40, 40)))
+        Path("in/short.png").rename(Path("in", name + ".png"))
+    code, _, err = run_prep(capsys, "sketchify", "in", "out")
+    assert code == 0, err
+    written = {path.name for path in Path("out").iterdir()}
+    assert len(written) == 4
+    if letters <= 240:
+        assert "a" * letters + ".png" in written
+
+
 def make_all_columns(keys, *sketches):
     """Write a column of each stage, as far as pack tells them apart."""
     make_column(Path("color"), keys, pixels="")
