@@ -15,6 +15,7 @@ BLACKLIST = (
     "monochrome greyscale sketch lineart comic 4koma photo_(medium) 3d ai-generated animated multiple_views "
     "duplicate md5_mismatch image_sample"
 )
+SITE_LIMIT = 1000  # posts that a search of a site takes if its limit is 0, since a site has millions
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,8 @@ class Search(Section):
     )
     tags: str = words("", "Tags that a post must have; a leading minus excludes a tag.")
     rating: str = words("g", "Ratings to take, joined by commas: g (general), s, q and e.")
-    score: int = number(0, "Minimum score of a post.")
+    unrated: str = choice("What to do with a post whose rating is unknown.", "take", "skip")
+    score: int = number(0, "Minimum score of a post, if it is known.")
     size: int = number(512, "Minimum width and height of the original, in pixels.", 1)
     ratio: float = number(4.0, "Maximum ratio of the long side to the short side.", 1, 1000)
     types: str = words("png,jpg,webp,gif,avif", "File types to take, joined by commas.")
@@ -36,8 +38,14 @@ class Search(Section):
     until: str = words("", "Last day of upload; empty for any.")
     blacklist: str = words(BLACKLIST, "Tags that a post must not have.")
     recipe: str = choice("A published selection to apply as well.", "none", "tag2pix")
-    forget: str = words("", "Posts never to take, as IDs and artist:NAME; `prep forget` adds to this list.")
-    limit: int = number(1000, "Maximum number of posts; the newest are taken.", 1)
+    forget: str = words(
+        "", "Posts never to take, as IDs, artist:NAME and md5:HASH; `prep forget` adds to this list."
+    )
+    limit: int = number(
+        0,
+        f"Maximum number of posts: those with the largest IDs. 0 takes all, but {SITE_LIMIT} of a site.",
+        0,
+    )
     sample: int = number(0, "Number of these posts to draw at random; 0 for all.", 0)
     seed: int = number(0, "Seed of this draw.", 0)
 
@@ -52,8 +60,8 @@ class Search(Section):
             if day and not is_date(day):
                 raise ValueError(f"{name} must be a date such as 2024-05-31, got {day!r}")
         for word in self.forget.split():
-            if not re.fullmatch("[0-9]+|artist:.+", word):
-                raise ValueError(f"forget must be IDs and artist:NAME, got {word!r}")
+            if not re.fullmatch("[0-9]+|artist:.+|md5:[0-9a-f]{32}", word):
+                raise ValueError(f"forget must be IDs, artist:NAME and md5:HASH, got {word!r}")
 
 
 def is_date(text: str) -> bool:

@@ -98,6 +98,11 @@ def read_params(path: Path) -> dict:
         raise Halt(f"{path} cannot be read as YAML ({error}): correct it") from None
 
 
+def full_key(text: str) -> str:
+    """Return the key of a sample that is given as a key, or as the id of its post."""
+    return text.zfill(9) if text.isdecimal() else text
+
+
 def conclude(
     name: str, report: "Report | FetchReport", dest: Path, metrics: Path | None, numbers: Sequence[str] = ()
 ) -> None:

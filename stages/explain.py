@@ -7,7 +7,7 @@ import typer
 from pipeline.params import Clean
 from pipeline.untrusted import safe_text
 from pipeline.upkeep import explain as explaining
-from stages.arguments import DATA, PARAMS, Data, Params, read_params
+from stages.arguments import DATA, PARAMS, Data, Params, full_key, read_params
 from stages.options import usage_errors
 
 
@@ -19,7 +19,7 @@ def explain(
     """Print what each stage decided about a sample, with the value and the limit of each rule."""
     with usage_errors():
         clean = Clean(**read_params(params)["clean"]) if params.is_file() else Clean()
-    for decision in explaining.explain_sample(key.zfill(9) if key.isdecimal() else key, data, clean):
+    for decision in explaining.explain_sample(full_key(key), data, clean):
         typer.echo(f"{decision.stage:16} {decision.outcome:9} {safe_text(decision.why)}")
         for rule in decision.rules:
             typer.echo(f"  {rule}")

@@ -22,17 +22,21 @@ def open_files(
 ) -> Iterator["Folder | Store"]:
     """Open the files of the posts of `host`: a folder on disk, or a store of downloads.
 
-    The files of a list may be on any site.
+    The files of a list may be on any site, or below its folder.
     """
     from pipeline.sources.source import open_source
     from pipeline.sources.store import Folder, Store
 
-    root = None if is_site(host) else open_source(host).root
-    if root:
-        yield Folder(root, params)
+    if is_site(host):
+        with open_host(host, cache, rate) as site:
+            yield Store(site, cache, params, again)
         return
-    with open_host(host if is_site(host) else "", cache, rate) as site:
-        yield Store(site, cache, params, again)
+    source = open_source(host)
+    if not source.remote:
+        yield Folder(source.root, params)
+        return
+    with open_host("", cache, rate) as site:
+        yield Store(site, cache, params, again, source.root)
 
 
 @unfold

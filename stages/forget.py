@@ -19,7 +19,8 @@ NEXT_STEPS = (
 
 def forget(
     names: Annotated[
-        list[str], typer.Argument(metavar="ID|artist:NAME", help="Posts and artists to forget.")
+        list[str],
+        typer.Argument(metavar="ID|artist:NAME|md5:HASH", help="Posts, artists and files to forget."),
     ],
     posts: Annotated[Path, typer.Option(help="The file of posts that search wrote.")] = DATA / "posts.jsonl",
     data: Data = DATA,

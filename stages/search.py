@@ -29,19 +29,24 @@ def search(
     --host says where to look:
       sample                 pictures that this program draws itself
       https://danbooru...    a Danbooru; safebooru.donmai.us has rating g only
-      PATH                   a folder of pictures; NAME.json next to one may
-                             hold Danbooru's fields
+      PATH                   a folder of pictures; their metadata may be in
+                             NAME.json, NAME.EXT.json, NAME.txt, MANIFEST.csv
       dump:PATH              a Danbooru20xx dump, old or new: metadata/*.json
                              next to original/0123/ or 512px/0123/
-      list:PATH.csv          URLs in a column url; also .tsv, .jsonl and
+      list:PATH.csv          addresses, or paths below the folder of the list,
+                             in a column url or path; also .tsv, .jsonl and
                              .parquet; md5 or sha256 are verified; id, width,
-                             height, rating, score, artist, tags, source and
-                             license are kept
+                             height, rating, score, artist, tags, date, source
+                             and license are kept
       pairs:PATH             color/NAME and sketch/NAME
       halves:PATH            pictures with the color left, the sketch right
 
     `prep sketchify --method own` turns the sketches of pairs and halves into a
     column.
+
+    What the search leaves out is counted by the name of the filter. Files and
+    rows that are no posts are listed with the reason in search.tsv next to
+    DEST.
 
     A search of a Danbooru writes the site's newest id to ceilings.json next to
     DEST, so that later searches find the same posts; remove the site's line to
@@ -57,11 +62,16 @@ def search(
         if not online:
             query.parse_search(tags)
     ceilings = None if search.host == "sample" else dest.with_name("ceilings.json")
+    ledger = dest.with_name("search.tsv")
     opened = open_host(search.host, cache, rate) if online else nullcontext(open_source(search.host))
     with opened as source, progress("search", "post") as tick:
-        counts = searching.search_posts(source, dest, search, level=level, ceilings=ceilings, tick=tick)
+        counts = searching.search_posts(
+            source, dest, search, level=level, ceilings=ceilings, ledger=ledger, tick=tick
+        )
     if metrics:
         files.write_json(metrics, counts)
     skipped = summarize_counts(counts["skipped"])
     written = f"{counts['posts']} posts written to {dest}"
     typer.echo(f"search: {written}" + (f"; skipped: {skipped}" if skipped else ""))
+    if ledger.is_file():
+        typer.echo(f"search: {ledger} lists the files and rows that are no posts")

@@ -9,14 +9,16 @@ import typer
 from pipeline.errors import Halt
 from pipeline.shards import column, loose
 from pipeline.untrusted import safe_text
+from stages.arguments import full_key
 
 
 def show(
-    key: Annotated[str, typer.Argument(help="The key of a sample.")],
+    key: Annotated[str, typer.Argument(help="The key of a sample, or the id of its post.")],
     folder: Annotated[Path, typer.Argument(help="A folder of shards.")] = Path("data/pairs"),
     to: Annotated[Path | None, typer.Option(help="Also write the members as files to this folder.")] = None,
 ) -> None:
     """Show the members and the JSON of a sample, reading only its own bytes."""
+    key = full_key(key)
     if (found := column.find_sample(folder, key)) is None:
         raise Halt(f"{folder} holds no sample with the key {key}: `prep ls {folder}` lists its samples")
     shard, row = found

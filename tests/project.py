@@ -50,7 +50,7 @@ def paint(folder: Path, count: int) -> Path:
     for number in range(1, count + 1):
         data = png.encode_png(picture(number - number % 10 // 9, 72, 64))
         files.write(folder / f"ann_{number:06d}.png", data[:900] if number == 4 else data, sync=False)
-        facts = {"parent_id": number - number % 3 or number, "score": number % 5}
+        facts = {"id": number, "parent_id": number - number % 3 or number, "score": number % 5}
         files.write(folder / f"ann_{number:06d}.json", files.dumps(facts), sync=False)
     return folder
 

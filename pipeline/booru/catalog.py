@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from operator import itemgetter
 from pathlib import Path
+from typing import cast
 
-from pipeline.sources.folders import folder_posts
-from pipeline.sources.posts import CATEGORIES, FullPost
+from pipeline.sources.folders import read_folder
+from pipeline.sources.posts import CATEGORIES, SITE_DEFAULTS, FullPost, Refused
+
+UPLOADED = "2020-01-01T00:00:00.000+00:00"  # of pictures in a folder
 
 
 @dataclass(frozen=True)
@@ -41,8 +44,11 @@ class Catalog:
 
 
 def folder_catalog(path: Path) -> Catalog:
-    """Make a catalog of the pictures below a folder (see folders.py). Raise Halt."""
-    found = list(folder_posts(path))
-    files = {post["id"]: file for file, post in found}
-    posts = sorted((post for _, post in found), key=itemgetter("id"))
-    return Catalog(posts, lambda post: files[post["id"]].read_bytes())
+    """Make a catalog of the pictures below a folder (see folders.py), without other files. Raise Halt.
+
+    A Danbooru knows rating, score and date of every post; here those that are unknown are made up.
+    """
+    made_up = SITE_DEFAULTS | {"created_at": UPLOADED}
+    found = [cast(FullPost, made_up | post) for post in read_folder(path) if not isinstance(post, Refused)]
+    paths = {post["id"]: path / post.pop("file_url") for post in found}
+    return Catalog(sorted(found, key=itemgetter("id")), lambda post: paths[post["id"]].read_bytes())

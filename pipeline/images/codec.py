@@ -18,10 +18,13 @@ from pipeline.images.png import decode_own
 
 FILE_SIGNATURES = {  # the first bytes of files, by type
     "png": rb"\x89PNG", "jpg": rb"\xff\xd8\xff", "gif": rb"GIF8", "webp": rb"RIFF....WEBP", "bmp": rb"BM",
-    "tif": rb"II\x2a\x00|MM\x00\x2a", "avif": rb"....ftypavi[fs]", "mp4": rb"....ftyp",
+    "tif": rb"II\x2a\x00|MM\x00\x2a",
+    "avif": rb"....ftyp(....){0,30}?avi[fs]",  # the brand may be the major or a compatible one
+    "heic": rb"....ftyp(hei|hev|mif1|msf1)", "mp4": rb"....ftyp",
+    "jxl": rb"\xff\x0a|\x00\x00\x00\x0cJXL ", "psd": rb"8BPS",
     "webm": rb"\x1a\x45\xdf\xa3", "zip": rb"PK\x03\x04", "swf": rb"[FCZ]WS",
 }  # fmt: skip
-SUFFIX_ALIASES = {"jpeg": "jpg", "tiff": "tif"}
+SUFFIX_ALIASES = {"jpeg": "jpg", "jpe": "jpg", "jfif": "jpg", "tiff": "tif", "apng": "png"}
 MAX_PIXELS = 100 * 10**6  # decoding takes up to 21 bytes for each
 BAND = 256  # rows of 16 bits that are converted at once, to save memory
 Transpose = Image.Transpose
@@ -87,6 +90,12 @@ def identify(data: bytes) -> str:
     """Return the type of a file, as a suffix, by its first bytes; "" for an unknown type."""
     found = (name for name, signature in FILE_SIGNATURES.items() if re.match(signature, data, re.DOTALL))
     return next(found, "")
+
+
+def identify_file(path: Path) -> str:
+    """Return the type of a file, as a suffix, by its first bytes; "" for an unknown type."""
+    with path.open("rb") as file:
+        return identify(file.read(512))
 
 
 def render(opened: Opened, least: int = 1) -> Image.Image:

@@ -23,6 +23,7 @@ from pipeline.packing.card_text import (
     rights,
 )
 from pipeline.packing.census import HUB_SPLITS, Census, host_of
+from pipeline.params import SITE_LIMIT
 
 DATA_SECTIONS = ("search", "fetch", "clean", "sketches", "cue", "reference", "pack")  # parameters of the data
 RATING_NAMES = {"g": "general", "s": "sensitive", "q": "questionable", "e": "explicit"}
@@ -135,11 +136,13 @@ def describe_gaps(stages: Mapping[str, StageCounts]) -> list[str]:
 
 
 def may_have_more(stages: Mapping[str, StageCounts], params: Mapping[str, dict]) -> bool:
-    """Return whether the search may have left out posts that match."""
+    """Return whether the search of a site stopped before it saw every post that matches."""
     search = params.get("search", {})
-    if "search" not in stages:
+    host = search.get("host", "sample")
+    if "search" not in stages or not (host == "sample" or host.startswith(("http://", "https://"))):
         return False
-    return bool(search.get("sample")) or stages["search"].written == search.get("limit")
+    found = stages["search"].written + stages["search"].left_out.get("sample", 0)
+    return found == (search.get("limit") or SITE_LIMIT)
 
 
 def shown_params(params: Mapping[str, dict]) -> dict[str, dict]:
@@ -231,7 +234,9 @@ def describe_pictures(census: Census, params: Mapping[str, dict]) -> str:
 
 
 def top_counts(counts: Counter[str], most: int) -> str:
-    """Say how many names there are, and list the most frequent."""
-    names = len(counts.keys() - {""})
-    which = "most often" if len(counts) > most else "namely"
-    return f"{names:,}, {which} {rank_counts(counts, most)}" if names else "none given"
+    """Say how many names there are, list the most frequent, and count the samples without a name."""
+    known = {name: count for name, count in counts.items() if name}
+    which = "most often" if len(known) > most else "namely"
+    text = [f"{len(known):,}, {which} {rank_counts(known, most)}"] if known else []
+    text += [f"unknown for {counts['']:,}"] if counts[""] else []
+    return "; ".join(text) or "none given"

@@ -79,6 +79,8 @@ def audience_text(census: Census) -> str:
         text = CARD_TEXT["adult ratings"].substitute(count=f"{adult:,}")
     if census.ratings["s"]:
         text += " " + CARD_TEXT["sensitive ratings"].substitute()
+    if unrated := census.ratings["unknown"]:
+        text += " " + CARD_TEXT["unknown ratings"].substitute(count=f"{unrated:,}")
     return text
 
 

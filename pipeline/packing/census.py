@@ -30,7 +30,7 @@ class Census:
         """Count a sample by its metadata, its split, and the suffixes of its members."""
         artists = set(split_names(metadata.get("artist")))
         self.splits[split] += 1
-        self.ratings[str(metadata.get("rating") or "")] += 1
+        self.ratings[str(metadata.get("rating") or "unknown")] += 1
         self.tags.update(set(split_names(metadata.get("tags"))) - artists)
         self.artists.update(artists or {""})
         self.licenses[str(metadata.get("license") or "unknown")] += 1

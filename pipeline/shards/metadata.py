@@ -14,8 +14,8 @@ class Metadata(TypedDict, total=False):
     # fetch
     id: int  # of the post; the key of the sample is the same number
     family: int | str  # the post that this one is a variant of, or its own id
-    rating: str  # g (general), s (sensitive), q (questionable) or e (explicit)
-    score: int  # votes of the site's users
+    rating: str  # g (general), s (sensitive), q (questionable), e (explicit) or unknown
+    score: float  # votes of the site's users, or the score that a list gives
     source: str  # where the picture was published
     artist: str  # names, separated by spaces
     license: str

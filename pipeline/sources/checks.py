@@ -33,8 +33,8 @@ class FileDamaged(FileRejected):
 class WantedFile:
     """The file to take of a post; unknown fields are empty or 0."""
 
-    url: str
-    ext: str
+    url: str  # an address, or a path below the folder of the source
+    ext: str  # as published; if it is unknown, the bytes decide
     md5: str = ""  # as published
     sha256: str = ""
     size: int = 0  # bytes
@@ -47,7 +47,7 @@ def choose_file(post: Post, params: Fetch) -> WantedFile:
     md5, size = post.get("md5", ""), (post.get("image_width", 0), post.get("image_height", 0))
     if not post.get("file_url") or not re.fullmatch("[0-9a-f]{32}|", md5):
         raise FileRejected("banned" if post.get("is_banned") else "hidden")
-    ext, sha256 = str(post.get("file_ext")), post.get("sha256", "")
+    ext, sha256 = post.get("file_ext", ""), post.get("sha256", "")
     file = WantedFile(post["file_url"], ext, md5, sha256, post.get("file_size", 0), *size)
     require_picture(file)
     if small := post.get("variants", {}).get(params.variant):
@@ -59,7 +59,7 @@ def choose_file(post: Post, params: Fetch) -> WantedFile:
 
 
 def require_picture(file: WantedFile) -> None:
-    if file.ext not in PICTURE_SUFFIXES:
+    if file.ext and file.ext not in PICTURE_SUFFIXES:
         raise FileRejected("wrong type", f"a {file.ext} file")
 
 
@@ -103,7 +103,7 @@ def check_type(file: WantedFile, path: Path) -> None:
     if head.lstrip().lower().startswith(HTML_STARTS):
         raise FileRejected("wrong type", "a web page")
     kind = codec.identify(head)
-    if file.md5 and kind and kind != codec.SUFFIX_ALIASES.get(file.ext, file.ext):
+    if file.md5 and file.ext and kind and kind != codec.SUFFIX_ALIASES.get(file.ext, file.ext):
         raise FileRejected("wrong type", f"a {kind} file for {file.ext}")
     if size < file.size:
         raise FileDamaged("truncated", f"{size} of {file.size} bytes")

@@ -11,13 +11,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import partial
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
 from pipeline import chance
 from pipeline.codehash import code_hashes
 from pipeline.errors import BadImage, Halt
-from pipeline.files import dumps, lock_folder, read_note, write_note
+from pipeline.files import PICTURE_SUFFIXES, dumps, lock_folder, read_note, write_note
 from pipeline.images import codec, png
 from pipeline.progress import Tick, quiet
 from pipeline.shards.column import Shard, check_destination, open_column, write_shard
@@ -215,15 +215,26 @@ def make_sample(files: Files, post: Post) -> StagedSample | FileRejected:
     try:
         file = choose_file(post, files.params)
         stored = files.obtain(file)
-        members: dict[str, bytes | Path] = {file.ext: stored.path}
+        members: dict[str, bytes | Path] = {picture_type(file, stored.path): stored.path}
         if post.get("sketch_half"):
             members = split_halves(stored.path)
         elif sketch := post.get("sketch_url"):
-            ext = PurePath(sketch).suffix[1:].lower()
-            members[f"sketch.{ext}"] = files.obtain(WantedFile(sketch, ext)).path
+            wanted = WantedFile(sketch, "")
+            path = files.obtain(wanted).path
+            members[f"sketch.{picture_type(wanted, path)}"] = path
         return StagedSample(post_key(post), members | {"json": dumps(post_metadata(post, stored))})
     except FileRejected as reject:
         return FileRejected(reject.reason, reject.detail)  # without the traceback, which would hold memory
+
+
+def picture_type(file: WantedFile, path: Path) -> str:
+    """Return the type of a picture: as published with its md5, else by its bytes. Raise FileRejected."""
+    if file.md5 and file.ext:
+        return file.ext
+    kind = codec.identify_file(path)
+    if kind not in PICTURE_SUFFIXES:
+        raise FileRejected("wrong type", f"a {kind} file" if kind else "no picture")
+    return kind
 
 
 def post_metadata(post: Post, stored: StoredFile) -> Metadata:
@@ -231,14 +242,15 @@ def post_metadata(post: Post, stored: StoredFile) -> Metadata:
     metadata: Metadata = {
         "id": post["id"],
         "family": post.get("parent_id") or post["id"],
-        "rating": post.get("rating", ""),
-        "score": post.get("score", 0),
+        "rating": post.get("rating", "unknown"),
         "source": post.get("source", ""),
         "artist": post.get("tag_string_artist", ""),
         "license": post.get("license", "unknown"),
         "tags": sorted(tags_of(post)),
         "md5": post.get("md5") or stored.md5,
     }
+    if "score" in post:
+        metadata["score"] = post["score"]
     if "pixel_hash" in post:
         metadata["pixel_hash"] = post["pixel_hash"]
     if stored.sha256:

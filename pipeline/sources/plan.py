@@ -37,8 +37,9 @@ def plan_search(site: Site, search: params.Search, fetch: params.Fetch, level: s
     page = danbooru.ask_page(site, {"tags": tags})
     chosen = list(select_posts(danbooru.parse_page(page, site.host), search, Counter()))
     share = len(chosen) / len(page) if page else 0
-    known = search.limit if found is None else found
-    posts = min(round(known * share), search.limit)
+    limit = search.limit or params.SITE_LIMIT
+    known = limit if found is None else found
+    posts = min(round(known * share), limit)
     searches = 2  # for the newest id, and for the empty page at the end
     if posts:
         searches += math.ceil(min(known, posts / share) / danbooru.PAGE_SIZE)

@@ -7,8 +7,10 @@ import hashlib
 import json
 import re
 import reprlib
+import unicodedata
 from array import array
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -34,6 +36,7 @@ CATEGORIES = ("artist", "character", "copyright", "general", "meta")  # of tags
 TAG_FIELDS = tuple(f"tag_string_{category}" for category in CATEGORIES)
 KEPT_VARIANTS = ("sample", "720x720")
 MAX_ID = 2**53  # JSON keeps smaller ids exactly
+MAX_OWN_ID = 2**52  # sources give smaller ids; the others are hashes of names
 Draw = Callable[[np.ndarray], np.ndarray]  # takes all ids, sorted; returns the indices of those to keep
 
 
@@ -49,11 +52,11 @@ class SizedFile(TypedDict):
 class Post(TypedDict, total=False):
     """A post as `posts.jsonl` keeps it; a field that is unknown or empty is absent."""
 
-    id: Required[int]  # from 0 to MAX_ID - 1
+    id: Required[int]  # from 0 to MAX_ID - 1; from MAX_OWN_ID on it is `hash_id` of a name
     md5: str  # of the original file, as published
     sha256: str  # of the file, as a list gives it
     rating: str  # g (general), s (sensitive), q (questionable) or e (explicit)
-    score: int  # up votes minus down votes
+    score: float  # up votes minus down votes of a site; lists may have decimals
     file_ext: str  # of the original, such as png
     file_size: int  # of the original, in bytes
     image_width: int  # of the original, in pixels
@@ -93,10 +96,30 @@ class FullPost(Post, total=False):
 
 
 POST_DEFAULTS: dict[str, Any] = {  # of the fields of a FullPost that its source leaves out
-    "rating": "g", "score": 0, "source": "", "image_width": 0, "image_height": 0, "parent_id": None,
-    "has_children": False, "is_deleted": False, "is_banned": False, "media_asset": {"pixel_hash": None},
+    "source": "", "image_width": 0, "image_height": 0, "parent_id": None, "has_children": False,
+    "is_deleted": False, "is_banned": False, "media_asset": {"pixel_hash": None},
     **dict.fromkeys(TAG_FIELDS, ""),
 }  # fmt: skip
+SITE_DEFAULTS = POST_DEFAULTS | {"rating": "g", "score": 0}  # a site has these of every post
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A file, a line or a row that is no post: its name, the reason, which is counted, and a detail."""
+
+    name: str
+    reason: str
+    detail: str = ""
+
+
+def hash_id(name: str) -> int:
+    """Return the id of a post whose source gives none: a hash of its relative path or its address.
+
+    It is from MAX_OWN_ID to MAX_ID - 1, and no other post can change it. The chance that any two of a million
+    names have one id is about 1 in 10,000.
+    """
+    digest = hashlib.sha256(unicodedata.normalize("NFC", name).encode()).digest()
+    return MAX_OWN_ID + int.from_bytes(digest[:8]) % MAX_OWN_ID
 
 
 def is_variants(value: Any) -> bool:
@@ -142,7 +165,7 @@ def check_form(post: Any) -> None:
 def describe_post(number: int, data: bytes, ext: str, **fields: Any) -> FullPost:
     """Make the post with id `number` from the bytes of its file; `fields` override the defaults."""
     uploaded = datetime(2020, 1, 1, tzinfo=UTC) + timedelta(hours=number)
-    post = {"id": number, "created_at": uploaded.isoformat("T", "milliseconds")} | POST_DEFAULTS | fields
+    post = {"id": number, "created_at": uploaded.isoformat("T", "milliseconds")} | SITE_DEFAULTS | fields
     post |= {"md5": hashlib.md5(data).hexdigest(), "file_size": len(data), "file_ext": ext}
     post["tag_string"] = " ".join(sorted(tags_of(cast(Post, post))))
     return cast(FullPost, post)
@@ -176,6 +199,7 @@ def reduce_post(post: FullPost, host: str = "") -> Post:
 
 
 def post_key(post: Post) -> str:
+    """Return the key of a post's sample: its id with at least nine digits."""
     return f"{post['id']:09d}"
 
 

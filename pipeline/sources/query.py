@@ -128,6 +128,11 @@ def number_in(name: str) -> Callable[[str], PostTest]:
     return partial(in_range, number_of(name), as_number)
 
 
+def day_of(post: FullPost) -> date | None:
+    """Return the day of upload; None if it is unknown."""
+    return as_date(post["created_at"][:10]) if post.get("created_at") else None
+
+
 def number_of(name: str) -> Callable[[FullPost], Any]:
     return lambda post: post.get(name)  # None if it is unknown
 
@@ -145,6 +150,6 @@ METATAGS: dict[str, Callable[[str], PostTest]] = {
     "filesize": number_in("file_size"),
     "ratio": partial(in_range, aspect, lambda text: round(as_number(text), 2)),
     "mpixels": partial(in_range, lambda post: post["image_width"] * post["image_height"] / 1e6, as_number),
-    "date": partial(in_range, lambda post: as_date(post["created_at"][:10]), as_date),
+    "date": partial(in_range, day_of, as_date),
     "order": lambda text: lambda post: True,  # it sorts the page
 }

@@ -1,199 +1,234 @@
-"""Metadata records of dumps and lists, in any spelling -> posts with every field in its usual form."""
+"""Metadata records in any spelling -> the fields of a post in their usual form.
 
-import csv
-import gzip
+This is the one door for metadata from dumps, lists and the files beside pictures: each value gets its type
+here, or the record is refused with a reason.
+"""
+
+import ast
 import json
+import math
 import re
-import zlib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from datetime import date
-from pathlib import Path
+from functools import partial
 from typing import Any, cast
-from urllib.parse import urlsplit
 
-from pipeline.errors import Halt
-from pipeline.files import PICTURE_SUFFIXES
-from pipeline.sources.posts import MAX_ID, POST_DEFAULTS, TAG_FIELDS, FullPost, tags_of
+from pipeline.images.codec import SUFFIX_ALIASES
+from pipeline.sources.posts import (
+    CATEGORIES,
+    MAX_ID,
+    MAX_OWN_ID,
+    POST_DEFAULTS,
+    TAG_FIELDS,
+    FullPost,
+    tags_of,
+)
 
-NUMBER_FIELDS = ("id", "score", "image_width", "image_height", "file_size")
-FLAG_FIELDS = ("has_children", "is_deleted", "is_banned")
-TEXT_FIELDS = ("source", "created_at", "license", *TAG_FIELDS)
-HASH_FIELDS = {"md5": 32, "sha256": 64}  # hexadecimal digits
-RECORD_FIELDS = (*NUMBER_FIELDS, *FLAG_FIELDS, *TEXT_FIELDS, *HASH_FIELDS, "rating", "parent_id", "file_ext")
-RECORD_DEFAULTS = POST_DEFAULTS | {"created_at": "2020-01-01T00:00:00.000+00:00"}
-DUMP_CATEGORIES = {"1": "artist", "3": "copyright", "4": "character", "5": "meta"}  # of tags in old dumps
-FIELD_ALIASES = {  # other names of fields that a list may use
-    "width": "image_width", "height": "image_height", "artist": "tag_string_artist",
-    "tags": "tag_string_general",
+RATINGS = {
+    "general": "g", "safe": "s", "sensitive": "s", "questionable": "q", "explicit": "e", "r-18": "e",
+    "r-18g": "e", **{letter: letter for letter in "gsqe"},
 }  # fmt: skip
+UNKNOWN_NAMES = ("unknown", "unrated", "none", "null", "nan")  # of a rating that its source does not know
+SEPARATORS = "[,\n\uff0c\u3001]"  # of tags: commas, also of full width and Japanese, and lines
+TAG_CATEGORIES = {"1": "artist", "3": "copyright", "4": "character", "5": "meta"}  # by Danbooru's number
+ALIASES = {"width": "image_width", "height": "image_height", "date": "created_at"}  # other names of fields
 
 
-def complete_post(given: Mapping[str, Any]) -> FullPost:
-    """Make a post of fields in any spelling, and fill in the defaults. Raise ValueError or TypeError.
+class BadRecord(Exception):
+    """A record is no post: the reason, and a detail."""
 
-    Numbers and booleans may be strings, a rating may be a word, and parent 0 means none. Unknown fields are
-    dropped.
+    def __init__(self, reason: str, detail: str = ""):
+        super().__init__(reason, detail)
+        self.reason, self.detail = reason, detail
+
+
+def parse_record(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a post that a record tells, each with its type. Raise BadRecord for a bad value.
+
+    Numbers and booleans may be strings, a rating may be a word, and parent 0 means none. Fields that no post
+    has, and values that are empty or not a number, are dropped.
     """
-    post = RECORD_DEFAULTS | {
-        name: given[name] for name in RECORD_FIELDS if given.get(name) not in (None, "")
-    }
-    post |= {name: parse_integer(name, post[name]) for name in NUMBER_FIELDS if name in post}
-    post |= {name: str(post[name]).lower() in ("true", "t", "1") for name in FLAG_FIELDS}
-    post |= {name: join_words(post[name]) for name in TEXT_FIELDS if name in post}
-    post |= {name: str(post[name]).lower() for name in HASH_FIELDS if name in post}
-    post["rating"] = str(post["rating"])[0].lower()
-    post["parent_id"] = parse_integer("parent_id", post["parent_id"] or 0) or None
-    post["file_ext"] = str(post["file_ext"]).lower().replace("jpeg", "jpg")
-    pixel_hash = given.get("pixel_hash") or dict(given.get("media_asset") or {}).get("pixel_hash")
-    post["media_asset"] = {"pixel_hash": pixel_hash}
-    check_post(post)
+    given = {ALIASES.get(name, name): value for name, value in given.items() if is_told(value)}
+    asset = given.get("media_asset")
+    if isinstance(asset, dict) and is_told(asset.get("pixel_hash")):
+        given.setdefault("pixel_hash", asset["pixel_hash"])
+    fields = {}
+    for name, (parse, rule) in FIELD_PARSERS.items():
+        if name in given:
+            try:
+                fields[name] = parse(given[name])
+            except (ValueError, TypeError, OverflowError):
+                detail = f"{name} must be {rule}, got {str(given[name])[:80]!r}"
+                raise BadRecord(f"bad {name}", detail) from None
+    try:
+        fields |= parse_tags(given)
+    except (ValueError, TypeError, KeyError) as error:
+        raise BadRecord("bad tags", f"tags must be a text or a list of names ({error})") from None
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def complete_post(fields: Mapping[str, Any]) -> FullPost:
+    """Make a post of the fields that are known; what is unknown stays absent, or empty."""
+    post = POST_DEFAULTS | dict(fields)
+    named = {tag for field in TAG_FIELDS if field != "tag_string_general" for tag in post[field].split()}
+    post["tag_string_general"] = " ".join(
+        tag for tag in post["tag_string_general"].split() if tag not in named
+    )
+    post["media_asset"] = {"pixel_hash": post.pop("pixel_hash", None)}
     post["tag_string"] = " ".join(sorted(tags_of(cast(FullPost, post))))
     return cast(FullPost, post)
 
 
-def check_post(post: Mapping[str, Any]) -> None:
-    """Raise ValueError for a value that later stages cannot use."""
-    if not 0 < post["id"] < MAX_ID:
-        raise ValueError(f"id must be an integer from 1 to {MAX_ID - 1}, got {post['id']}")
-    if post["rating"] not in "gsqe":
-        raise ValueError(f"rating must be g, s, q or e, got {post['rating']!r}")
-    if not re.fullmatch("[a-z0-9]+", post["file_ext"]):  # it becomes part of a path
-        raise ValueError(f"file_ext must be letters and digits, got {post['file_ext']!r}")
-    for name, digits in HASH_FIELDS.items():
-        if name in post and not re.fullmatch(f"[0-9a-f]{{{digits}}}", post[name]):
-            raise ValueError(f"{name} must be {digits} hexadecimal digits, got {post[name]!r}")
-    date.fromisoformat(post["created_at"][:10])
+def is_told(value: Any) -> bool:
+    return value is not None and value != "" and value == value  # NaN, a missing number, differs from itself
 
 
-def parse_integer(name: str, value: object) -> int:
-    try:
-        return int(str(value).removesuffix(".0"))
-    except ValueError:
-        raise ValueError(f"{name} must be an integer, got {value!r}") from None
+# ---------------------------------------------------------------- single values, or ValueError
 
 
-def join_words(value: object) -> str:
-    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
+def parse_number(value: Any) -> float:
+    """Read a finite number; an integer if it has no fraction."""
+    number = value if isinstance(value, int) else float(str(value))
+    if isinstance(value, bool) or not math.isfinite(number) or abs(number) >= MAX_ID:
+        raise ValueError
+    return int(number) if number == int(number) else number
 
 
-@contextmanager
-def halt_naming(path: Path, unit: str, number: int) -> Iterator[None]:
-    """Turn an error in a line or a row into a Halt that names it."""
-    try:
-        yield
-    except (ValueError, KeyError, TypeError) as error:
-        raise Halt(f"{path} {unit} {number} is no post ({error}): repair it or remove it") from error
+def parse_integer(low: int, high: int, value: Any) -> int:
+    """Read an integer from `low` to `high`."""
+    number = parse_number(value)
+    if not isinstance(number, int) or not low <= number <= high:
+        raise ValueError
+    return number
 
 
-def read_dump(path: Path) -> Iterator[FullPost]:
-    """Yield the posts of metadata/*.json next to pictures in original/, or else in 512px/. Raise Halt."""
-    home = path / "metadata"
-    found = home.rglob("*") if home.is_dir() else path.iterdir()
-    files = sorted(file for file in found if re.search(r"\.jsonl?(\.gz)?$", file.name) and file.is_file())
-    folders = [name for name in ("original", "512px") if (path / name).is_dir()]
-    if not files or not folders:
-        raise Halt(
-            f"{path} is not a dump: it needs JSON lines in metadata/, and pictures in original/ or 512px/"
-        )
-    for file in files:
-        for number, record in read_json_lines(file):
-            with halt_naming(file, "line", number):
-                post = post_of_record(record, folders[0])
-            yield post
+def parse_parent(value: Any) -> int | None:
+    return parse_integer(0, MAX_ID - 1, value) or None
 
 
-def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield (number of the line, object) of JSON lines, which may be gzipped. Raise Halt."""
-    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-        try:
-            for number, line in enumerate(file, 1):
-                if line.strip():
-                    with halt_naming(path, "line", number):
-                        record = json.loads(line)
-                        if not isinstance(record, dict):
-                            raise ValueError("not an object")
-                    yield number, record
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise Halt(f"{path} is damaged ({error}): get it again") from error
+def parse_flag(value: Any) -> bool:
+    return str(value).lower() in ("true", "t", "1")
 
 
-def post_of_record(record: dict[str, Any], folder: str) -> FullPost:
-    """Make a post of a record of a dump, old or new. Raise ValueError, KeyError or TypeError if it is none.
+def parse_rating(value: Any) -> str | None:
+    word = str(value).strip().lower()
+    if word not in UNKNOWN_NAMES and word not in RATINGS:
+        raise ValueError
+    return RATINGS.get(word)
 
-    The pictures in 512px/ are smaller copies, so hash and size in bytes of the originals are dropped.
+
+def parse_text(value: Any) -> str:
+    words = value if isinstance(value, list) else [value]
+    if not all(isinstance(word, str | int | float) for word in words):
+        raise ValueError
+    return " ".join(map(str, words))
+
+
+def parse_suffix(value: Any) -> str:
+    suffix = str(value).lower()
+    if not re.fullmatch("[a-z0-9]+", suffix):  # it becomes part of a path
+        raise ValueError
+    return SUFFIX_ALIASES.get(suffix, suffix)
+
+
+def parse_hash(digits: int, value: Any) -> str:
+    digest = str(value).strip().lower()
+    if not re.fullmatch(f"[0-9a-f]{{{digits}}}", digest):
+        raise ValueError
+    return digest
+
+
+def parse_date(value: Any) -> str:
+    date.fromisoformat(str(value)[:10])
+    return str(value)
+
+
+COUNT = (partial(parse_integer, 0, MAX_ID - 1), "an integer")
+FLAG = (parse_flag, "true or false")
+TEXT = (parse_text, "a text")
+FIELD_PARSERS: dict[str, tuple[Callable[[Any], Any], str]] = {
+    "id": (partial(parse_integer, 1, MAX_OWN_ID - 1), f"an integer from 1 to {MAX_OWN_ID - 1}"),
+    "parent_id": (parse_parent, "an integer"),
+    "score": (parse_number, "a number"),
+    "rating": (parse_rating, "g, s, q or e"),
+    "image_width": COUNT, "image_height": COUNT, "file_size": COUNT,
+    "has_children": FLAG, "is_deleted": FLAG, "is_banned": FLAG,
+    "source": TEXT, "license": TEXT, "pixel_hash": TEXT,
+    "created_at": (parse_date, "a date such as 2024-05-31"),
+    "file_ext": (parse_suffix, "letters and digits"),
+    "md5": (partial(parse_hash, 32), "32 hexadecimal digits"),
+    "sha256": (partial(parse_hash, 64), "64 hexadecimal digits"),
+}  # fmt: skip
+
+
+# ---------------------------------------------------------------- tags
+
+
+def parse_tags(given: Mapping[str, Any]) -> dict[str, str]:
+    """Return the tags of a record by field, each tag once. Raise ValueError, TypeError or KeyError.
+
+    They are in `tag_string_CATEGORY` and `tags_CATEGORY`, the artists in `artist` too; `tags` and
+    `tag_string` hold those of all categories.
     """
-    for name in ("id", "rating", "file_ext"):
-        if record.get(name) in (None, ""):
-            raise ValueError(f"it has no {name}")
-    names: dict[str, list[str]] = {field: [] for field in TAG_FIELDS}
-    for tag in record.get("tags") or ():
-        names[f"tag_string_{DUMP_CATEGORIES.get(str(tag['category']), 'general')}"].append(tag["name"])
-    post = complete_post({field: " ".join(tags) for field, tags in names.items()} | record)
-    if folder == "512px":
-        post.pop("md5", None)
-        post.pop("file_size", None)
-        post["file_ext"] = "jpg" if post["file_ext"] in PICTURE_SUFFIXES else post["file_ext"]
-    post["file_url"] = f"{folder}/{post['id'] % 1000:04d}/{post['id']}.{post['file_ext']}"
-    return post
-
-
-def read_list(path: Path) -> Iterator[FullPost]:
-    """Yield the posts of a list of addresses. Raise Halt if it does not exist or has another form."""
-    readers = {
-        ".csv": read_delimited,
-        ".tsv": read_delimited,
-        ".jsonl": lambda path: (row for _, row in read_json_lines(path)),
-        ".parquet": read_parquet,
+    found = {
+        name: split_tags(given.get(f"tag_string_{name}")) + split_tags(given.get(f"tags_{name}"))
+        for name in CATEGORIES
     }
-    if path.suffix not in readers or not path.is_file():
-        raise Halt(f"{path} is not a list: name a file that ends in {', '.join(readers)}")
-    seen = set()
-    for number, row in enumerate(readers[path.suffix](path), 1):
-        with halt_naming(path, "row", number):
-            post = post_of_row(number, row)
-            if post["id"] in seen:
-                raise ValueError(f"another row has the id {post['id']}")
-        seen.add(post["id"])
-        yield post
+    found["artist"] += split_names(given.get("artist"))
+    named = {tag for tags in found.values() for tag in tags}
+    for name, tag in [*sort_tags(given.get("tags")), *sort_tags(given.get("tag_string"))]:
+        if tag not in named:
+            found[name].append(tag)
+    return {f"tag_string_{name}": " ".join(dict.fromkeys(tags)) for name, tags in found.items() if tags}
 
 
-def read_delimited(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a table separated by commas, or by tabs. Raise Halt."""
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        try:
-            yield from csv.DictReader(file, delimiter="\t" if path.suffix == ".tsv" else ",")
-        except (UnicodeDecodeError, csv.Error) as error:
-            raise Halt(f"{path} is not a table in UTF-8 ({error}): repair it") from error
+def sort_tags(value: Any) -> Iterator[tuple[str, str]]:
+    """Yield (category, tag); tags that do not tell their category are general.
+
+    Old dumps have lists of objects with name and category, and some sites objects with a list a category.
+    """
+    if isinstance(value, dict):
+        for name, tags in value.items():
+            yield from ((name if name in CATEGORIES else "general", tag) for tag in split_tags(tags))
+    elif isinstance(value, list) and any(isinstance(tag, dict) for tag in value):
+        for tag in value:
+            yield TAG_CATEGORIES.get(str(tag["category"]), "general"), tag_name(tag["name"])
+    else:
+        yield from (("general", tag) for tag in split_tags(value))
 
 
-def read_parquet(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a Parquet file, without the columns that no post has. Raise Halt."""
-    from pyarrow.parquet import ParquetFile  # takes half a second
-
-    try:
-        file = ParquetFile(path)
-    except ValueError as error:
-        raise Halt(f"{path} is not a Parquet file ({error}): repair it") from error
-    with file:
-        wanted = {"url", "hash", "pixel_hash", *FIELD_ALIASES, *RECORD_FIELDS}
-        for batch in file.iter_batches(columns=[n for n in file.schema_arrow.names if n in wanted]):
-            yield from batch.to_pylist()
+def split_tags(value: Any) -> list[str]:
+    """Split tags: by commas or lines if there are any, else by spaces; "blue eyes" becomes blue_eyes."""
+    value = read_listed(value)
+    if isinstance(value, str) and not re.search(SEPARATORS, value.strip()):
+        value = value.split()
+    return clean_names(value)
 
 
-def post_of_row(number: int, row: dict[str, Any]) -> FullPost:
-    """Make a post of a row. Raise ValueError, KeyError or TypeError if it is none."""
-    # NaN, which Parquet has for a missing number, differs from itself
-    given = {name: value for name, value in row.items() if value not in (None, "") and value == value}
-    url = str(given.get("url", ""))
-    if not re.match(r"https?://[^/\s]+", url):
-        raise ValueError(f"url must begin with http:// or https://, got {url!r}")
-    if "artist" in given:  # one name, and a tag has no spaces
-        given["artist"] = re.sub(r"\s+", "_", str(given["artist"]).strip().lower())
-    if "hash" in given:
-        given["sha256" if len(str(given["hash"])) == HASH_FIELDS["sha256"] else "md5"] = given["hash"]
-    suffix = re.search(r"\.([A-Za-z0-9]+)[^./]*$", urlsplit(url).path)
-    default = {"id": number, "file_ext": suffix.group(1) if suffix else "jpg"}
-    post = complete_post(default | {FIELD_ALIASES.get(name, name): given[name] for name in given})
-    post["file_url"] = url
-    return post
+def split_names(value: Any) -> list[str]:
+    """Split names by commas alone: a name may have spaces."""
+    return clean_names(read_listed(value))
+
+
+def read_listed(value: Any) -> Any:
+    """Return the list that a text shows, as tables keep lists; any other value unchanged."""
+    if isinstance(value, str) and re.fullmatch(r"\s*\[.*\]\s*", value, re.DOTALL):
+        for read in (json.loads, ast.literal_eval):
+            with suppress(ValueError, SyntaxError, RecursionError, MemoryError):
+                return read(value.strip())
+    return value
+
+
+def clean_names(value: Any) -> list[str]:
+    """Return the names in a text or a list of texts. Raise TypeError for anything else."""
+    parts = [value or ""] if isinstance(value, str | None) else value
+    if not isinstance(parts, list | tuple) or not all(isinstance(part, str) for part in parts):
+        raise TypeError("not all are texts")
+    texts = [text for part in parts for text in re.split(SEPARATORS, part)]
+    return [name for text in texts if (name := tag_name(text))]
+
+
+def tag_name(text: str) -> str:
+    """Write a tag as Danbooru does; captions escape parentheses by a backslash."""
+    return re.sub(r"\s+", "_", re.sub(r"\\([()])", r"\1", text).strip().lower())

@@ -1,17 +1,23 @@
 """A search -> posts.jsonl, from a site or from any other source."""
 
+import csv
+import io
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from pipeline import params
 from pipeline.errors import Halt
+from pipeline.files import open_atomic
 from pipeline.progress import Tick, quiet
 from pipeline.sources import danbooru
-from pipeline.sources.posts import Post, reduce_post, write_posts
+from pipeline.sources.posts import FullPost, Post, Refused, reduce_post, write_posts
 from pipeline.sources.selection import compose_search, draw_posts, match_posts, select_posts
 from pipeline.sources.source import PostSource
 from pipeline.web.client import Site
@@ -24,26 +30,34 @@ def search_posts(
     *,
     level: str = "anonymous",
     ceilings: Path | None = None,
+    ledger: Path | None = None,
     tick: Tick = quiet,
 ) -> dict[str, Any]:
     """Write the posts that match `search` to `dest`; return their number, and that of the others by reason.
 
     A site is searched as an account of `level`, up to the id that the file `ceilings` remembers for it, else
-    up to the newest. Raise ValueError for a search that the site would refuse, and Halt if nothing is found.
+    up to the newest. The `ledger` names the files and rows that are no posts; without any it is not written.
+    Raise ValueError for a search that the site would refuse, and Halt if nothing is found.
     """
     counts: dict[str, Any] = {}
-    tally = Counter[str]()
+    tally, refused = Counter[str](), list[Refused]()
     chosen: Iterable[Post]
     if isinstance(source, Site):
+        search = replace(search, limit=search.limit or params.SITE_LIMIT)
         tags = compose_search(search, level)
         ceiling = danbooru.id_ceiling(source, ceilings) if ceilings else danbooru.ask_newest_id(source)
         counts["ceiling"] = ceiling
         found = danbooru.browse_posts(source, tags, ceiling, tally)
         chosen = islice(select_posts(found, search, tally), search.limit)
     else:
-        chosen = map(reduce_post, select_posts(match_posts(source.posts(), search), search, tally))
-    written = write_posts(dest, reporting(chosen, search.limit, tick), partial(draw_posts, search=search))
-    skipped = dict(sorted((+tally).items()))
+        matching = match_posts(take_posts(source.posts(), refused), search, tally)
+        chosen = map(reduce_post, select_posts(matching, search, tally))
+    passed = Counter[str]()
+    draw = partial(draw_unique, search=search, passed=passed, tally=tally)
+    written = write_posts(dest, reporting(chosen, search.limit, passed, tick), draw)
+    if ledger:
+        write_refused(ledger, refused)
+    skipped = dict(sorted((+tally + Counter(bad.reason for bad in refused)).items()))
     if not written:
         reasons = ", ".join(f"{reason} {count}" for reason, count in skipped.items())
         raise Halt(
@@ -52,7 +66,38 @@ def search_posts(
     return counts | {"skipped": skipped, "posts": written}
 
 
-def reporting(posts: Iterable[Post], limit: int, tick: Tick) -> Iterator[Post]:
+def take_posts(found: Iterable[FullPost | Refused], refused: list[Refused]) -> Iterator[FullPost]:
+    """Yield the posts of a source; collect the files and rows that are none."""
+    for post in found:
+        if isinstance(post, Refused):
+            refused.append(post)
+        else:
+            yield post
+
+
+def draw_unique(
+    ids: np.ndarray, search: params.Search, passed: Counter[str], tally: Counter[str]
+) -> np.ndarray:
+    """Draw among the ids, which are sorted and each once, and count the posts that had one of them before."""
+    tally["same id"] += passed["posts"] - len(ids)
+    return draw_posts(ids, search, tally)
+
+
+def reporting(posts: Iterable[Post], limit: int, passed: Counter[str], tick: Tick) -> Iterator[Post]:
     for number, post in enumerate(posts, 1):
+        passed["posts"] = number
         yield post
         tick(number, max(number, limit))
+
+
+def write_refused(path: Path, refused: list[Refused]) -> None:
+    """Write the table of files and rows that are no posts; without any, remove that of an earlier search."""
+    if not refused:
+        path.unlink(missing_ok=True)
+        return
+    with open_atomic(path) as file:
+        text = io.TextIOWrapper(file, "utf-8", newline="", write_through=True)
+        rows = csv.writer(text, delimiter="\t", lineterminator="\n")
+        rows.writerow(("name", "reason", "detail"))
+        rows.writerows((bad.name, bad.reason, bad.detail) for bad in refused)
+        text.detach()

@@ -2,12 +2,13 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeVar
 
 import numpy as np
 
 from pipeline import chance
+from pipeline.images.codec import SUFFIX_ALIASES
 from pipeline.params import Search
 from pipeline.sources import query
 from pipeline.sources.posts import FullPost, Post, tags_of
@@ -30,29 +31,69 @@ def compose_search(search: Search, level: str = "platinum") -> str:
         raise ValueError(f"tags must be at most {limit} for the level {level} ({hint}), got {search.tags!r}")
     if any(word.startswith(("order:", "random:")) for word in search.tags.lower().split()):
         raise ValueError(f"tags must not ask for an order, got {search.tags!r}")
-    return f"{search.tags} {search_terms(search)} {search_shape(search)}".strip()
+    terms = search_terms(search)
+    since, until = terms.pop("since", ""), terms.pop("until", "")
+    days = f"date:{search.since}..{search.until}" if since or until else ""
+    shape = [terms.pop(name) for name in ("size", "ratio")]
+    return " ".join(filter(None, [*terms.values(), days, *shape]))
 
 
-def search_terms(search: Search) -> str:
-    """Write status, rating, score, file type and date as metatags."""
-    days = f" date:{search.since}..{search.until}" if search.since or search.until else ""
-    return f"status:active rating:{search.rating} score:>={search.score} filetype:{search.types}{days}"
+def search_terms(search: Search) -> dict[str, str]:
+    """Write each filter of a search as tags and metatags, by name; a site keeps ratios to two decimals."""
+    types = dict.fromkeys(SUFFIX_ALIASES.get(name, name) for name in search.types.split(","))
+    terms = {
+        "tags": search.tags,
+        "deleted": "status:active",
+        "rating": f"rating:{search.rating}",
+        "score": f"score:>={search.score}",
+        "types": f"filetype:{','.join(types)}",
+        "size": f"width:>={search.size} height:>={search.size}",
+        "ratio": f"ratio:{round(1 / search.ratio, 2):g}..{round(search.ratio, 2):g}",
+    }
+    if search.since:
+        terms["since"] = f"date:{search.since}.."
+    if search.until:
+        terms["until"] = f"date:..{search.until}"
+    return terms
 
 
-def search_shape(search: Search) -> str:
-    """Write the size of the picture as metatags; the site keeps ratios to two decimals."""
-    narrow, wide = round(1 / search.ratio, 2), round(search.ratio, 2)
-    return f"width:>={search.size} height:>={search.size} ratio:{narrow:g}..{wide:g}"
+def match_posts(
+    posts: Iterable[FullPost], search: Search, tally: Counter[str] | None = None
+) -> Iterator[FullPost]:
+    """Yield the posts that a site would find; count the others by the first filter that rejected them.
 
-
-def match_posts(posts: Iterable[FullPost], search: Search) -> Iterator[FullPost]:
-    """Yield the posts that a site would find. A post of unknown size (width 0) fits every size.
-
-    Raise ValueError at once if the search cannot be read.
+    An unknown score, type or size passes. An unknown rating passes if `search.unrated` is take, and an
+    unknown day of upload does not. Raise ValueError at once if the search cannot be read.
     """
-    fits = query.parse_search(f"{search.tags} {search_terms(search)}")
-    in_shape = query.parse_search(search_shape(search))
-    return (post for post in posts if fits(post) and (not post["image_width"] or in_shape(post)))
+    tests = {name: query.parse_search(term) for name, term in search_terms(search).items()}
+    return count_failures(posts, tests, passing_unknown(search), Counter() if tally is None else tally)
+
+
+def passing_unknown(search: Search) -> dict[str, str]:
+    """Return the filters that a post passes if it lacks a field, with the field."""
+    fields = {"score": "score", "types": "file_ext", "size": "image_width", "ratio": "image_width"}
+    return fields | {"rating": "rating"} if search.unrated == "take" else fields
+
+
+def count_failures(
+    posts: Iterable[FullPost],
+    tests: Mapping[str, query.PostTest],
+    unknown: Mapping[str, str],
+    tally: Counter[str],
+) -> Iterator[FullPost]:
+    for post in posts:
+        for name, test in tests.items():
+            lacks = name in unknown and is_unknown(post.get(unknown[name]), name)
+            if not lacks and not test(post):
+                tally[name] += 1
+                break
+        else:
+            yield post
+
+
+def is_unknown(value: object, name: str) -> bool:
+    """Return whether the value of a filter's field is unknown; a score of 0 is not, a width of 0 is."""
+    return value in (None, "") or (value == 0 and name != "score")
 
 
 def select_posts(posts: Iterable[AnyPost], search: Search, tally: Counter[str]) -> Iterator[AnyPost]:
@@ -71,9 +112,9 @@ def select_posts(posts: Iterable[AnyPost], search: Search, tally: Counter[str]) 
 
 
 def is_forgotten(post: Post, names: set[str]) -> bool:
-    """Return whether `names` holds the id of a post, or artist:NAME for one of its artists."""
+    """Return whether `names` holds the id of a post, md5:HASH of its file, or artist:NAME of an artist."""
     artists = {f"artist:{name}" for name in post.get("tag_string_artist", "").split()}
-    return not {str(post["id"]), *artists}.isdisjoint(names)
+    return not {str(post["id"]), f"md5:{post.get('md5')}", *artists}.isdisjoint(names)
 
 
 def is_tag2pix(post: Post, tags: set[str]) -> bool:
@@ -94,13 +135,15 @@ def is_tag2pix(post: Post, tags: set[str]) -> bool:
     )
 
 
-def draw_posts(ids: np.ndarray, search: Search) -> np.ndarray:
+def draw_posts(ids: np.ndarray, search: Search, tally: Counter[str]) -> np.ndarray:
     """Return the indices of the ids to keep: the largest `search.limit`, or `search.sample` drawn from those.
 
-    `ids` is sorted. Whether one is drawn depends on the seed and the ids alone.
+    `ids` is sorted. Whether one is drawn depends on the seed and the ids alone. The others are counted.
     """
-    start = max(len(ids) - search.limit, 0)
+    start = max(len(ids) - search.limit, 0) if search.limit else 0
+    tally["limit"] += start
     if not 0 < search.sample < len(ids) - start:
         return np.arange(start, len(ids))
+    tally["sample"] += len(ids) - start - search.sample
     draws = [chance.fraction(search.seed, "search", str(number)) for number in ids[start:]]
     return start + np.sort(np.argsort(draws)[: search.sample])

@@ -6,31 +6,33 @@ from functools import partial
 from pathlib import Path
 
 from pipeline.errors import Halt
+from pipeline.sources.dumps import read_dump
 from pipeline.sources.folders import read_folder, read_halves, read_pairs
-from pipeline.sources.posts import FullPost
-from pipeline.sources.records import read_dump, read_list
+from pipeline.sources.lists import read_list
+from pipeline.sources.posts import FullPost, Refused
 
 READERS = {"dump": read_dump, "list": read_list, "pairs": read_pairs, "halves": read_halves}  # by prefix
 
 
 @dataclass(frozen=True)
 class PostSource:
-    """The folder of the files, None if they lie on sites; and what yields the posts, in any order."""
+    """The folder of the files, whether some lie on sites, and what yields the posts, in any order."""
 
-    root: Path | None
-    posts: Callable[[], Iterator[FullPost]]
+    root: Path
+    posts: Callable[[], Iterator[FullPost | Refused]]
+    remote: bool = False
 
 
 def open_source(host: str) -> PostSource:
     """Open a folder of pictures, or dump:PATH, list:PATH, pairs:PATH or halves:PATH.
 
-    Raise Halt for a path that is not a folder. While the posts are read, they raise Halt for a file that is
-    missing or has another form.
+    Raise Halt for a path that is not a folder. While the posts are read, they raise Halt for a source that is
+    missing or has another form; a single file or row that is no post is a `Refused`.
     """
     kind, _, rest = host.partition(":")
     reader, path = (READERS[kind], Path(rest)) if kind in READERS and rest else (read_folder, Path(host))
     if reader is read_list:
-        return PostSource(None, partial(reader, path))
+        return PostSource(path.parent, partial(reader, path), remote=True)
     if not path.is_dir():
         raise Halt(
             f"{path} is not a folder: name one, or sample, the address of a Danbooru, or dump:, list:, "

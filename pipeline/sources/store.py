@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from threading import Lock
 from typing import TypedDict
 
@@ -68,8 +68,8 @@ class Folder:
 
     def obtain(self, file: WantedFile) -> StoredFile:
         """Return a file of the folder. Raise FileRejected if it is not the wanted one."""
-        path = self.root / file.url
-        if not path.resolve().is_relative_to(self.root.resolve()) or not path.is_file():
+        name, path = PurePosixPath(file.url), self.root / file.url
+        if name.is_absolute() or ".." in name.parts or not path.is_file():  # a link to a file is one
             raise FileRejected("gone", "not in the folder")
         check_bytes(path.stat().st_size, self.params)
         check_file(replace(file, width=0, height=0), path, self.params)  # a dump may give the original's size
@@ -81,12 +81,16 @@ class Folder:
 
 @dataclass(frozen=True)
 class Store:
-    """The files of a site, kept in the folder `cache`; with `again` it asks for rejected ones once more."""
+    """The files of a site, kept in the folder `cache`; with `again` it asks for rejected ones once more.
+
+    The files of a list may be on any site, or below its folder, which is `root`.
+    """
 
     site: Site
     cache: Path
     params: Fetch
     again: bool = False
+    root: Path | None = None
 
     @property
     def host(self) -> str:
@@ -102,6 +106,8 @@ class Store:
 
     def obtain(self, file: WantedFile) -> StoredFile:
         """Return a file, downloaded if necessary. Raise FileRejected. Several threads may call this."""
+        if self.is_local(file):
+            return Folder(self.root or Path(), self.params).obtain(file)
         with FILE_LOCKS[hash(file.md5 or file.url) % len(FILE_LOCKS)]:
             if stored := self.find(file):
                 return stored
@@ -117,6 +123,9 @@ class Store:
             rejected.unlink(missing_ok=True)
             return stored
 
+    def is_local(self, file: WantedFile) -> bool:
+        return self.root is not None and not re.match("https?://", file.url, re.IGNORECASE)
+
     def record(self, shelf: str, file: WantedFile) -> Path:
         """Return the path of the record about an address on a shelf, `names` or `rejects`."""
         name = hashlib.sha256(self.address(file).encode()).hexdigest()
@@ -127,10 +136,12 @@ class Store:
         return file.url if whole else f"{self.site.host}/{file.url.lstrip('/')}"
 
     def path(self, md5: str, ext: str) -> Path:
-        return self.cache / "files" / md5[:2] / f"{md5}.{ext}"
+        return self.cache / "files" / md5[:2] / f"{md5}.{ext or 'bin'}"
 
     def knows(self, file: WantedFile) -> bool:
-        """Return whether a file was received, or rejected for good, without reading it."""
+        """Return whether a file is local, was received, or was rejected for good, without reading it."""
+        if self.is_local(file):
+            return True
         path = self.path(file.md5, file.ext) if file.md5 else self.record("names", file)
         return path.is_file() or self.record("rejects", file).is_file()
 

@@ -54,7 +54,8 @@ def search_decision(key: str, posts: Path) -> Decision | None:
     post = next((post for post in read_posts(posts) if post_key(post) == key), None)
     if post is None:
         return Decision("search", "absent", f"not in {posts}: the search did not take it")
-    return Decision("search", "taken", f"rating {post.get('rating', '?')}, score {post.get('score', '?')}")
+    why = f"rating {post.get('rating', 'unknown')}, score {post.get('score', 'unknown')}"
+    return Decision("search", "taken", why)
 
 
 def column_decision(stage: str, key: str, column: Path, ledger: Path) -> Decision | None:

@@ -30,7 +30,7 @@ from pipeline.shards.column import (
     seal_column,
 )
 from pipeline.shards.ledger import LEDGER, read_ledger, write_ledger
-from pipeline.sources.posts import Post, post_key, read_posts
+from pipeline.sources.posts import MAX_OWN_ID, Post, post_key, read_posts
 from pipeline.sources.selection import is_forgotten
 from pipeline.upkeep.params_file import add_to_params
 from pipeline.upkeep.traces import find_cache_traces, post_addresses, remove_table_rows, shows
@@ -48,11 +48,16 @@ class Targets:
     keys: set[str]
     md5s: set[str] = field(default_factory=set)
     urls: set[str] = field(default_factory=set)
+    unnamed: set[str] = field(default_factory=set)  # hashes of files whose source gives no ids
 
     def add(self, key: str, *md5s: str | None) -> None:
         """Add a sample, with the hashes of its files; some posts hide theirs."""
         self.keys.add(key)
         self.md5s.update(md5 for md5 in md5s if md5 and MD5_DIGEST.fullmatch(md5))
+
+    def lasting_words(self) -> list[str]:
+        """Return a word for each file whose source gives no ids, so that it stays away under other names."""
+        return [f"md5:{md5}" for md5 in sorted(self.unnamed) if MD5_DIGEST.fullmatch(md5)]
 
 
 def forget_posts(
@@ -65,20 +70,21 @@ def forget_posts(
     metrics: Path | None = None,
     tick: Tick = quiet,
 ) -> Counter[Path]:
-    """Remove posts, given as IDs and artist:NAME, and count what was removed by file and folder.
+    """Remove posts, given as IDs, artist:NAME and md5:HASH, and count what was removed by file and folder.
 
     They are added to `search.forget` in the file `params`, and removed from the file `posts`, from columns
     and tables below `data`, and from the folder `cache`. So are samples whose reference shows one of them.
-    Below `metrics`, rows of tables go too, and all sheets of pictures. `tick` counts the shards that were
-    searched. Raise ValueError for any other name, and Halt, with nothing removed, if a column differs from
-    its seal.
+    Of a post whose source gives no ids, the hash of the file is added too, so that it does not come back
+    under another name. Below `metrics`, rows of tables go too, and all sheets of pictures. `tick` counts the
+    shards that were searched. Raise ValueError for any other name, and Halt, with nothing removed, if a column
+    differs from its seal.
     """
     words = parse_names(names)
     columns = [column for column in find_columns(data) if column.name != STAGING_FOLDER]
     for column in columns:
         swap_staged(column)
     targets = find_targets(words, posts, columns, tick)
-    add_to_params(params, words)
+    add_to_params(params, [*words, *targets.lasting_words()])
     save_pending(data / PENDING_FILE, targets)
 
     removed = Counter({posts: remove_posts(posts, targets.keys), cache: purge_cache(cache, targets)})
@@ -101,10 +107,10 @@ def forget_posts(
 
 
 def parse_names(names: Iterable[str]) -> list[str]:
-    """Split names into IDs, without leading zeros, and artist:NAME. Raise ValueError for any other word."""
+    """Split names into IDs, without leading zeros, artist:NAME and md5:HASH. Raise ValueError for others."""
     words = " ".join(names).split()
     if not words:
-        raise ValueError("forget must be IDs and artist:NAME, got nothing")
+        raise ValueError("forget must be IDs, artist:NAME and md5:HASH, got nothing")
     Search(forget=" ".join(words))
     return [str(int(word)) if word.isdecimal() else word for word in words]
 
@@ -119,15 +125,20 @@ def find_targets(words: list[str], posts: Path, columns: list[Path], tick: Tick)
     for post in list_posts(posts):
         if is_forgotten(post, names):
             targets.add(post_key(post), post.get("md5"))
+            if post["id"] >= MAX_OWN_ID:
+                targets.unnamed.add(post.get("md5", ""))
             targets.urls |= post_addresses(post)
     shards = [shard for column in columns for shard in list_shards(column)]
     for number, shard in enumerate(shards, 1):
         for sample in shard:
             metadata = sample.metadata
             artists = {f"artist:{name}" for name in metadata.get("artist", "").split()}
-            if sample.key in targets.keys or artists & names:
+            hashes = {md5 for name in ("md5", "file_md5") if (md5 := metadata.get(name))}
+            if sample.key in targets.keys or (artists | {f"md5:{md5}" for md5 in hashes}) & names:
                 files = [hashlib.md5(data).hexdigest() for data in sample.members.values()]
-                targets.add(sample.key, metadata.get("md5"), metadata.get("file_md5"), *files)
+                targets.add(sample.key, *hashes, *files)
+                if metadata.get("id", 0) >= MAX_OWN_ID:
+                    targets.unnamed |= hashes
         tick(number, len(shards))
     return targets
 

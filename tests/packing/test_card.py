@@ -226,10 +226,36 @@ def test_counts_that_do_not_match_are_pointed_out(home):
 
 
 @pytest.mark.parametrize(
-    ("search", "said"), [({"limit": 40}, True), ({"sample": 9}, True), ({"limit": 41}, False)]
-)
+    ("search", "said"),
+    [({"limit": 40}, True), ({"limit": 41}, False), ({"limit": 0}, False),
+     ({"limit": 40, "host": "https://danbooru.donmai.us"}, True), ({"limit": 40, "host": "/pictures"}, False),
+     ({"limit": 40, "host": "dump:/pictures"}, False)],
+)  # fmt: skip
 def test_a_search_that_reached_its_limit_says_that_more_may_match(search, said):
     assert ("was asked for" in card.dataset_card(count_one(), HISTORY, {"search": search})) == said
+
+
+def test_a_sample_that_was_drawn_from_all_up_to_the_limit_says_so_too():
+    history = {"search": {"posts": 40, "skipped": {"sample": 60}}}
+    for limit, said in ((100, True), (101, False)):
+        text = card.dataset_card(count_one(), history, {"search": {"limit": limit, "sample": 40}})
+        assert ("was asked for" in text) == said
+
+
+def test_what_is_unknown_is_called_so_and_counted():
+    census = Census()
+    for number in range(5):
+        told = {"rating": "e", "artist": "ann", "license": "mit", "source": "https://a.example/1"}
+        census.add(told if number == 3 else {}, "train", ["color.png"])
+    text = card.dataset_card(census, {}, {})
+    for line in (
+        "**Ratings**: `unknown` 4, `explicit` 1", "**Artists**: 1, namely `ann` 1; unknown for 4",
+        "**Licenses** given by the sources: `unknown` 4, `mit` 1",
+        "**Hosts** of the addresses in `source`: 1, namely `a.example` 1; unknown for 4",
+        "No license is known for 4 of the 5 pictures.", "The rating of 4 pictures is unknown",
+    ):  # fmt: skip
+        assert line in text
+    assert "**Artists**: unknown for 1" in card.dataset_card(count_one(), {}, {})
 
 
 def test_splits_groups_and_leaks_are_shown(home):

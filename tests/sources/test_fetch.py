@@ -311,8 +311,8 @@ def test_a_pair_is_written_with_its_own_sketch(tmp_path):
     report = fetch.fetch_files(Folder(tmp_path / "in", Fetch()), tmp_path / "posts.jsonl", tmp_path / "out")
     assert report.rejected == {"gone": 1}
     sample = read_samples(tmp_path / "out")[0]
-    assert list(sample.members) == ["png", "sketch.jpg", "json"]
-    assert sample.members["sketch.jpg"] == (tmp_path / "in/sketch/a.jpg").read_bytes()
+    assert list(sample.members) == ["png", "sketch.png", "json"]  # by their bytes
+    assert sample.members["sketch.png"] == (tmp_path / "in/sketch/a.jpg").read_bytes()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "out", "posts.jsonl"]  # no cache
 
 

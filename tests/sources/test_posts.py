@@ -2,6 +2,7 @@
 
 import json
 import tracemalloc
+from collections import Counter
 from functools import partial
 from itertools import islice
 from random import Random
@@ -12,7 +13,16 @@ from rig import make_post
 from pipeline.errors import Halt
 from pipeline.files import dumps
 from pipeline.params import Search
-from pipeline.sources.posts import MAX_ID, count_posts, read_posts, reduce_post, write_posts
+from pipeline.sources.posts import (
+    MAX_ID,
+    MAX_OWN_ID,
+    count_posts,
+    hash_id,
+    post_key,
+    read_posts,
+    reduce_post,
+    write_posts,
+)
 from pipeline.sources.selection import draw_posts
 
 
@@ -133,7 +143,7 @@ def test_memory_does_not_grow_with_the_posts_but_for_their_numbers(tmp_path):
     def posts(count):
         return ({"id": number, "tag_string_general": f"{number:01000}"} for number in range(count, 0, -1))
 
-    draw, peaks = partial(draw_posts, search=Search(limit=10**6, sample=10**5)), {}
+    draw, peaks = partial(draw_posts, search=Search(limit=10**6, sample=10**5), tally=Counter()), {}
     for count in (100, 1_000, 10_000):  # the first warms up
         path = tmp_path / str(count)
         writing = peak(lambda path=path, count=count: write_posts(path, posts(count), draw))
@@ -195,3 +205,18 @@ def test_no_address_keeps_a_login_and_no_source_a_secret():
     assert post["file_url"] == "https://x.org/a?token=1"  # without the token there is no file
     assert post["source"] == "https://x.org/?size=2&api_key=***#top"
     assert post["variants"]["sample"]["url"] == "https://x.org/s"
+
+
+# ---------------------------------------------------------------- ids of posts without one
+
+
+def test_the_id_of_a_name_is_none_that_a_source_may_give_and_json_keeps_it():
+    names = [f"ann/{number}.png" for number in range(1000)]
+    found = [hash_id(name) for name in names]
+    assert len(set(found)) == len(names)
+    assert all(MAX_OWN_ID <= number < MAX_ID for number in found)
+    assert json.loads(json.dumps(found), parse_int=float) == found  # readers with doubles alone agree
+    assert hash_id("e\u0301.png") == hash_id("\u00e9.png")  # one name in two forms of Unicode
+    assert hash_id("ann/0.png") == 6204217364651185  # for ever
+    assert post_key({"id": found[0]}) == str(found[0])
+    assert post_key({"id": 7}) == "000000007"

@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 from made import picture
-from rig import ALL, find, make_post, make_posts, read
+from rig import ALL, find, make_post, make_posts, read, write_lines
 
 from pipeline.booru import site as booru_site
 from pipeline.booru.catalog import Catalog
@@ -13,7 +13,7 @@ from pipeline.booru.site import show_post
 from pipeline.errors import Halt
 from pipeline.images import png
 from pipeline.params import Search
-from pipeline.sources.posts import read_posts
+from pipeline.sources.posts import hash_id, read_posts
 from pipeline.sources.search import search_posts
 from pipeline.sources.source import PostSource, open_source
 from pipeline.web.client import open_site
@@ -72,11 +72,62 @@ def test_a_folder_of_pictures_is_searched(tmp_path):
         (tmp_path / "ann" / f"bob_{number}.png").write_bytes(png.encode_png(picture(number)))
     (tmp_path / "ann" / "bob_2.json").write_text('{"rating": "e"}')
     source = open_source(str(tmp_path / "ann"))
-    assert search_posts(source, tmp_path / "posts.jsonl", Search(size=64)) == {"posts": 1, "skipped": {}}
+    counts = search_posts(source, tmp_path / "posts.jsonl", Search(size=64))
+    assert counts == {"posts": 1, "skipped": {"rating": 1}}
     (post,) = read_posts(tmp_path / "posts.jsonl")
-    assert (post["file_url"], post["tag_string_artist"], post["image_width"]) == ("bob_1.png", "bob", 64)
-    with pytest.raises(Halt, match="has no post for this search"):
+    assert (post["file_url"], post["image_width"]) == ("bob_1.png", 64)
+    with pytest.raises(Halt, match=r"has no post for this search \(rating 1, size 1\)"):
         search_posts(source, tmp_path / "none.jsonl", Search(size=65))
+
+
+TWELVE = [
+    {}, {}, {"tags": "comic, hat"}, {"rating": "e"}, {"rating": "q"}, {"rating": "g"},
+    {"rating": "g", "score": 4.5}, {"width": 200, "height": 200}, {"width": 2000, "height": 100},
+    {"is_deleted": "true"}, {"date": "2023-06-01"}, {"date": "2023-06-01", "id": 1},
+]  # fmt: skip
+USUAL = {"deleted": 1, "rating": 2, "ratio": 1, "blacklist": 1}
+FILTERED = [  # a search, and what it leaves out of the twelve, by filter
+    ({}, USUAL),
+    ({"unrated": "skip"}, {"deleted": 1, "rating": 9}),
+    ({"rating": "g,s,q,e", "blacklist": ""}, {"deleted": 1, "ratio": 1}),
+    ({"size": 512}, {"deleted": 1, "rating": 2, "size": 2, "blacklist": 1}),
+    ({"score": 5}, USUAL | {"score": 1}),
+    ({"types": "jpeg,gif", "rating": "g,e"}, {"deleted": 1, "rating": 1, "types": 9}),
+    ({"since": "2023-01-01"}, {"deleted": 1, "rating": 2, "ratio": 1, "since": 6}),
+    ({"until": "2023-12-31"}, {"deleted": 1, "rating": 2, "ratio": 1, "until": 6}),
+    ({"tags": "hat", "blacklist": ""}, {"tags": 11}),
+    ({"forget": "1"}, USUAL | {"forgotten": 1}),
+    ({"limit": 2}, USUAL | {"limit": 5}),
+    ({"limit": 4, "sample": 1}, USUAL | {"limit": 3, "sample": 3}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("fields", "left_out"), FILTERED)
+def test_every_filter_counts_what_it_leaves_out_by_its_name(tmp_path, fields, left_out):
+    rows = [{"url": f"https://a.example/{n}.png"} | told for n, told in enumerate(TWELVE)]
+    rows[3]["url"] = "https://a.example/3.gif"
+    source = open_source(f"list:{write_lines(tmp_path / 'list.jsonl', *rows, rows[0], {'url': 'x'})}")
+    ledger = tmp_path / "search.tsv"
+    counts = search_posts(source, tmp_path / "posts.jsonl", Search(**{"size": 1} | fields), ledger=ledger)
+    assert counts["skipped"] == left_out | {"same id": 1, "gone": 1}
+    assert counts["posts"] + sum(counts["skipped"].values()) == len(TWELVE) + 2
+    assert ledger.read_text() == (
+        f"name\treason\tdetail\nrow 13\tsame id\trow 1 has the id {hash_id(rows[0]['url'])}\n"
+        "row 14\tgone\tthere is no such file\n"
+    )
+
+
+def test_without_a_file_or_row_that_is_no_post_no_table_of_them_is_left(tmp_path):
+    ledger = tmp_path / "search.tsv"
+    ledger.write_text("of an earlier search")
+    search_posts(local_source(mixed_posts()), tmp_path / "posts.jsonl", WANTED, ledger=ledger)
+    assert not ledger.exists()
+
+
+def test_two_posts_of_a_dump_with_one_id_are_counted(tmp_path):
+    posts = [make_post(1), make_post(2), make_post(1)]
+    counts = search_posts(local_source(posts), tmp_path / "posts.jsonl", ALL)
+    assert counts == {"posts": 2, "skipped": {"same id": 1}}
 
 
 def test_the_limit_counts_what_is_taken_not_what_is_found(serve, traffic, tmp_path):

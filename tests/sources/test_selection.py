@@ -223,7 +223,9 @@ def test_tag2pix_does_not_take_a_post_of_unknown_size():
 def written(path, numbers, **fields):
     """Write posts with these ids by a search, and list the ids that the file holds."""
     posts = ({"id": number} for number in numbers)
-    count = write_posts(path, posts, partial(draw_posts, search=Search(**fields)))
+    tally = Counter()
+    count = write_posts(path, posts, partial(draw_posts, search=Search(**fields), tally=tally))
+    assert count + tally.total() == len(set(numbers))
     assert count == count_posts(path)
     return ids(read_posts(path))
 

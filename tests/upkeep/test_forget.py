@@ -398,7 +398,7 @@ def test_a_name_that_is_neither_id_nor_artist_is_bad_usage(project, capsys, name
     before = state()
     code, out, err = run_prep(capsys, "forget", "--", "1", name) if name else run_prep(capsys, "forget", name)
     assert (code, out, err.count("\n")) == (2, "", 1)
-    assert "forget must be IDs and artist:NAME, got" in err
+    assert "forget must be IDs, artist:NAME and md5:HASH, got" in err
     assert state() == before
 
 
