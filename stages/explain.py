@@ -18,7 +18,7 @@ def explain(
 ) -> None:
     """Print what each stage decided about a sample, with the value and the limit of each rule."""
     with usage_errors():
-        clean = Clean(**read_params(params)["clean"]) if params.is_file() else Clean()
+        clean = Clean(**(read_params(params).get("clean") or {})) if params.is_file() else Clean()
     for decision in explaining.explain_sample(full_key(key), data, clean):
         typer.echo(f"{decision.stage:16} {decision.outcome:9} {safe_text(decision.why)}")
         for rule in decision.rules:

@@ -24,7 +24,7 @@ def open_files(
 
     The files of a list may be on any site, or below its folder.
     """
-    from pipeline.sources.source import open_source
+    from pipeline.local.source import open_source
     from pipeline.sources.store import Folder, Store
 
     if is_site(host):

@@ -52,9 +52,9 @@ def search(
     DEST, so that later searches find the same posts; remove the site's line to
     find newer ones.
     """
+    from pipeline.local.source import open_source
     from pipeline.sources import query, selection
     from pipeline.sources import search as searching
-    from pipeline.sources.source import open_source
 
     online = is_site(search.host)
     with usage_errors():

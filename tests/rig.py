@@ -8,11 +8,11 @@ import pytest
 from pipeline import files
 from pipeline.booru.server import Answer
 from pipeline.errors import Halt
+from pipeline.local.source import open_source
 from pipeline.params import Search
 from pipeline.sources import query
 from pipeline.sources.posts import POST_DEFAULTS, Refused, describe_post, read_posts
 from pipeline.sources.search import search_posts as search_site
-from pipeline.sources.source import open_source
 from pipeline.web import ratelimit
 from pipeline.web.client import open_site
 

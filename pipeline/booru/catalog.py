@@ -8,7 +8,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import cast
 
-from pipeline.sources.folders import read_folder
+from pipeline.local.folders import read_folder
 from pipeline.sources.posts import CATEGORIES, SITE_DEFAULTS, FullPost, Refused
 
 UPLOADED = "2020-01-01T00:00:00.000+00:00"  # of pictures in a folder

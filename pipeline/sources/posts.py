@@ -112,6 +112,15 @@ class Refused:
     detail: str = ""
 
 
+@dataclass(frozen=True)
+class PostSource:
+    """The folder of the files, whether some lie on sites, and what yields the posts, in any order."""
+
+    root: Path
+    posts: Callable[[], Iterator[FullPost | Refused]]
+    remote: bool = False
+
+
 def hash_id(name: str) -> int:
     """Return the id of a post whose source gives none: a hash of its relative path or its address.
 

@@ -17,9 +17,8 @@ from pipeline.errors import Halt
 from pipeline.files import open_atomic
 from pipeline.progress import Tick, quiet
 from pipeline.sources import danbooru
-from pipeline.sources.posts import FullPost, Post, Refused, reduce_post, write_posts
+from pipeline.sources.posts import FullPost, Post, PostSource, Refused, reduce_post, write_posts
 from pipeline.sources.selection import compose_search, draw_posts, match_posts, select_posts
-from pipeline.sources.source import PostSource
 from pipeline.web.client import Site
 
 

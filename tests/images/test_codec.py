@@ -267,6 +267,15 @@ def test_the_first_bytes_of_a_file_identify_its_type():
     assert codec.identify(b"") == codec.identify(b"<html>") == ""
 
 
+def test_the_brand_of_an_avif_may_be_any_of_its_brands():
+    data = save(Image.fromarray(picture(1, 16, 16)), "avif")
+    for brand in (b"mif1", b"miaf", b"MA1B", b"avis"):
+        assert codec.identify(data[:8] + brand + data[12:]) == "avif"
+    heic = b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic"
+    assert [codec.identify(heic), codec.identify(heic.replace(b"heic", b"isom"))] == ["heic", "heic"]
+    assert codec.identify(b"\0\0\0\x18ftypisom\0\0\0\0isommp42") == "mp4"
+
+
 def test_a_huge_picture_is_refused_by_its_header():
     data = save(Image.fromarray(picture(1, 5, 3)))
     bomb = data[:16] + struct.pack(">II", 40000, 40000) + data[24:29]

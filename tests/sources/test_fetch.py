@@ -13,9 +13,10 @@ import tracemalloc
 from collections import Counter
 from dataclasses import replace
 
+import cv2
 import pytest
 from made import picture
-from rig import ALL, Clock, find, make_post, make_posts, read
+from rig import ALL, Clock, find, make_post, make_posts, read, write_lines
 
 from pipeline import files
 from pipeline.booru import site as booru_site
@@ -24,11 +25,12 @@ from pipeline.booru.faults import FaultRule, Faults
 from pipeline.booru.server import Answer
 from pipeline.errors import Halt
 from pipeline.images import codec, png
+from pipeline.local.source import open_source
 from pipeline.params import Fetch
 from pipeline.shards.column import list_shards
 from pipeline.sources import danbooru, fetch, posts
+from pipeline.sources.checks import FileRejected, WantedFile
 from pipeline.sources.posts import describe_post
-from pipeline.sources.source import open_source
 from pipeline.sources.store import Folder, Store
 from pipeline.web.client import open_site
 
@@ -391,3 +393,57 @@ def test_a_fetch_killed_three_times_resumes_and_repeats_no_file(serve, traffic, 
 @pytest.mark.slow
 def test_a_fetch_killed_fifty_times_resumes_and_repeats_no_file(serve, traffic, tmp_path):
     killed_and_resumed(serve, traffic, tmp_path, kills=50, count=400)
+
+
+# ---------------------------------------------------------------- the bytes decide
+
+
+def test_the_bytes_of_a_file_name_its_member_whatever_its_address_says(tmp_path):
+    """Fetch a list whose addresses tell another type, or none, from a site and from its own folder."""
+    pictures = {
+        "1.jfif": "png",
+        "2.php": "png",
+        "3": "webp",
+        "4.png": "webp",
+        "5.jpg": "zip",
+        "6.txt": "text",
+    }
+    data = {"png": png.encode_png(picture(1)), "zip": b"PK\x03\x04", "text": b"nothing"}
+    data["webp"] = cv2.imencode(".webp", picture(2))[1].tobytes()
+
+    def answer(request):
+        name = request.target.rpartition("/")[2]
+        return Answer(200, "application/octet-stream", data[pictures[name]]) if name in pictures else None
+
+    with booru_site.serve(Catalog([], read), answer) as host:
+        rows = [{"url": f"{host}/x/{name}"} for name in pictures]
+        files.write(tmp_path / "own.jpeg", data["webp"])
+        path = write_lines(tmp_path / "list.jsonl", *rows, {"path": "own.jpeg"})
+        source = open_source(f"list:{path}")
+        found = [post for post in source.posts() if not isinstance(post, posts.Refused)]
+        posts.write_posts(tmp_path / "posts.jsonl", map(posts.reduce_post, found))
+        with open_site("", clock=Clock()) as site:
+            store = Store(site, tmp_path / "cache", Fetch(), root=source.root)
+            report = fetch.fetch_files(store, tmp_path / "posts.jsonl", tmp_path / "out")
+    assert report.rejected == {"wrong type": 2}
+    taken = {sample.metadata["id"]: sample for sample in read_samples(tmp_path / "out")}
+    assert len(taken) == 5
+    for name, kind in (*list(pictures.items())[:4], ("own.jpeg", "webp")):
+        url = name if name == "own.jpeg" else f"{host}/x/{name}"
+        sample = taken[posts.hash_id(url)]
+        assert list(sample.members) == [kind, "json"]
+        assert sample.picture == data[kind]
+        assert sample.metadata["rating"] == "unknown"
+        assert "score" not in sample.metadata
+
+
+def test_a_path_of_a_list_leads_nowhere_but_below_its_folder(tmp_path):
+    files.write(tmp_path / "secret.png", png.encode_png(picture(1)))
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "link.png").symlink_to(tmp_path / "secret.png")
+    with open_site("") as site:
+        store = Store(site, tmp_path / "cache", Fetch(), root=tmp_path / "in")
+        for url in ("../secret.png", str(tmp_path / "secret.png"), "x/../../secret.png", "nowhere.png"):
+            with pytest.raises(FileRejected, match="gone"):
+                store.obtain(WantedFile(url, ""))
+        assert store.obtain(WantedFile("link.png", "")).path == tmp_path / "in" / "link.png"

@@ -12,10 +12,10 @@ from pipeline.booru.catalog import Catalog
 from pipeline.booru.site import show_post
 from pipeline.errors import Halt
 from pipeline.images import png
+from pipeline.local.source import open_source
 from pipeline.params import Search
-from pipeline.sources.posts import hash_id, read_posts
+from pipeline.sources.posts import PostSource, hash_id, read_posts
 from pipeline.sources.search import search_posts
-from pipeline.sources.source import PostSource, open_source
 from pipeline.web.client import open_site
 
 

@@ -536,9 +536,8 @@ def test_a_column_is_listed_shown_verified_and_explained_without_unpacking(capsy
     code, out, _ = run_prep(capsys, "verify", "data")
     assert out.startswith("verify: 1 columns, 2 shards, 4 samples")
     code, _, err = run_prep(capsys, "show", "9", "data/color")
-    assert (code, err) == (
-        1, "prep: data/color holds no sample with the key 000000009: `prep ls data/color` lists its samples\n",
-    )  # fmt: skip
+    assert (code, err.count("\n")) == (1, 1)
+    assert "data/color holds no sample with the key 000000009: `prep ls data/color` lists its samples" in err
     shard = Path("data/color/000001.tar")
     shard.write_bytes(shard.read_bytes()[:-1] + b"\1")
     code, out, err = run_prep(capsys, "verify", "data")

@@ -8,9 +8,10 @@ import pytest
 from rig import source_error, source_posts, source_refused, write_lines
 
 from pipeline import files
-from pipeline.sources import dumps, query
+from pipeline.local import dumps
+from pipeline.local.source import open_source
+from pipeline.sources import query
 from pipeline.sources.posts import CATEGORIES
-from pipeline.sources.source import open_source
 
 OLD = {
     "id": "4567123", "rating": "s", "file_ext": "png", "image_width": "800", "image_height": "600",

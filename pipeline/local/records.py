@@ -139,7 +139,7 @@ def parse_hash(digits: int, value: Any) -> str:
     return digest
 
 
-def parse_date(value: Any) -> str:
+def parse_day(value: Any) -> str:
     date.fromisoformat(str(value)[:10])
     return str(value)
 
@@ -155,7 +155,7 @@ FIELD_PARSERS: dict[str, tuple[Callable[[Any], Any], str]] = {
     "image_width": COUNT, "image_height": COUNT, "file_size": COUNT,
     "has_children": FLAG, "is_deleted": FLAG, "is_banned": FLAG,
     "source": TEXT, "license": TEXT, "pixel_hash": TEXT,
-    "created_at": (parse_date, "a date such as 2024-05-31"),
+    "created_at": (parse_day, "a date such as 2024-05-31"),
     "file_ext": (parse_suffix, "letters and digits"),
     "md5": (partial(parse_hash, 32), "32 hexadecimal digits"),
     "sha256": (partial(parse_hash, 64), "64 hexadecimal digits"),
@@ -175,7 +175,7 @@ def parse_tags(given: Mapping[str, Any]) -> dict[str, str]:
         name: split_tags(given.get(f"tag_string_{name}")) + split_tags(given.get(f"tags_{name}"))
         for name in CATEGORIES
     }
-    found["artist"] += split_names(given.get("artist"))
+    found["artist"] += artist_names(given.get("artist"))
     named = {tag for tags in found.values() for tag in tags}
     for name, tag in [*sort_tags(given.get("tags")), *sort_tags(given.get("tag_string"))]:
         if tag not in named:
@@ -206,7 +206,7 @@ def split_tags(value: Any) -> list[str]:
     return clean_names(value)
 
 
-def split_names(value: Any) -> list[str]:
+def artist_names(value: Any) -> list[str]:
     """Split names by commas alone: a name may have spaces."""
     return clean_names(read_listed(value))
 

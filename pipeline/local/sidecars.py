@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import Halt
-from pipeline.sources.records import BadRecord, parse_record
+from pipeline.local.records import BadRecord, parse_record
 
 MANIFEST = "MANIFEST.csv"
 OWN_FIELDS = (  # the picture itself tells these

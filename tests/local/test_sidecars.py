@@ -8,9 +8,9 @@ from rig import source_error, source_posts, source_refused
 
 from pipeline import files
 from pipeline.images import png
+from pipeline.local.source import open_source
 from pipeline.params import Search
 from pipeline.sources.search import search_posts
-from pipeline.sources.source import open_source
 
 DRAWN = png.encode_png(picture(1, 40, 30))
 

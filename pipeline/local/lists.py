@@ -11,21 +11,24 @@ from urllib.request import url2pathname
 
 from pipeline.errors import Halt
 from pipeline.images.codec import FILE_SIGNATURES, SUFFIX_ALIASES
-from pipeline.sources.dumps import parse_line, read_json_lines
-from pipeline.sources.folders import post_of_file, refusal_of
+from pipeline.local.dumps import parse_line, read_json_lines
+from pipeline.local.folders import post_of_file, refusal_of
+from pipeline.local.records import ALIASES, FIELD_PARSERS, BadRecord, complete_post, parse_record
+from pipeline.local.sidecars import lower_names, read_delimited
 from pipeline.sources.posts import FullPost, Refused, hash_id
-from pipeline.sources.records import ALIASES, FIELD_PARSERS, BadRecord, complete_post, parse_record
-from pipeline.sources.sidecars import lower_names, read_delimited
 
 ADDRESS_FIELDS = ("url", "path")  # columns, of which the first that is filled in counts
-Row = tuple[str, dict[str, Any] | bytes]  # name and values; the bytes of a line of JSON
+ListRow = tuple[str, dict[str, Any] | bytes]  # name and values; the bytes of a line of JSON
 
 
 def read_list(path: Path) -> Iterator[FullPost | Refused]:
     """Yield the posts of a list. Raise Halt if it does not exist or has another form."""
-    readers: dict[str, Callable[[Path], Iterable[Row]]] = {
-        ".csv": read_table, ".tsv": read_table, ".jsonl": read_lines, ".parquet": read_parquet,
-    }  # fmt: skip
+    readers: dict[str, Callable[[Path], Iterable[ListRow]]] = {
+        ".csv": read_table,
+        ".tsv": read_table,
+        ".jsonl": number_lines,
+        ".parquet": read_parquet,
+    }
     if not path.is_file():
         raise Halt(f"{path} is not a list: there is no such file")
     if path.suffix.lower() not in readers:
@@ -40,7 +43,7 @@ def read_list(path: Path) -> Iterator[FullPost | Refused]:
             yield Refused(name, bad.reason, bad.detail)
 
 
-def read_table(path: Path) -> Iterator[Row]:
+def read_table(path: Path) -> Iterator[ListRow]:
     """Yield the rows of a table separated by commas, or by tabs. Raise Halt."""
     for number, row in enumerate(read_delimited(path), 1):
         if number == 1:
@@ -48,11 +51,11 @@ def read_table(path: Path) -> Iterator[Row]:
         yield f"row {number}", row
 
 
-def read_lines(path: Path) -> Iterator[Row]:
+def number_lines(path: Path) -> Iterator[ListRow]:
     return ((f"row {number}", line) for number, line in read_json_lines(path))
 
 
-def read_parquet(path: Path) -> Iterator[Row]:
+def read_parquet(path: Path) -> Iterator[ListRow]:
     """Yield the rows of a Parquet file, without the columns that no post has. Raise Halt."""
     from pyarrow.parquet import ParquetFile  # takes half a second
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.sources.records import BadRecord, complete_post, parse_record
+from pipeline.local.records import BadRecord, complete_post, parse_record
 
 
 def tags(**given):

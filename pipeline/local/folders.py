@@ -15,16 +15,16 @@ from typing import Any
 from pipeline.errors import BadImage, Halt
 from pipeline.files import PICTURE_SUFFIXES
 from pipeline.images.codec import identify_file, read_size
-from pipeline.shards.column import SEAL
-from pipeline.sources.posts import FullPost, Refused, hash_id
-from pipeline.sources.records import BadRecord, complete_post
-from pipeline.sources.sidecars import (
+from pipeline.local.records import BadRecord, complete_post
+from pipeline.local.sidecars import (
     MANIFEST,
     plain_name,
     read_manifests,
     read_sidecars,
     sidecar_paths,
 )
+from pipeline.shards.column import SEAL
+from pipeline.sources.posts import FullPost, Refused, hash_id
 
 
 @dataclass(frozen=True)

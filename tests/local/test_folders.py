@@ -11,10 +11,10 @@ from rig import source_error, source_posts, source_refused
 from pipeline import files
 from pipeline.booru import catalog
 from pipeline.images import png
+from pipeline.local.source import open_source
 from pipeline.params import Search
 from pipeline.sources.posts import hash_id, read_posts, reduce_post
 from pipeline.sources.search import search_posts
-from pipeline.sources.source import open_source
 
 WIDE = png.encode_png(picture(1, 40, 30))
 

@@ -9,8 +9,8 @@ from rig import source_error, source_posts, source_refused, write_lines
 
 from pipeline import files
 from pipeline.images import png
+from pipeline.local.source import open_source
 from pipeline.sources.posts import hash_id, reduce_post
-from pipeline.sources.source import open_source
 
 ROWS = [
     {"url": "https://a.example/x/one.PNG?size=2", "width": "640", "height": "480", "artist": "Ink  Nib"},

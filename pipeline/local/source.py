@@ -1,26 +1,15 @@
 """The source that a `host` names if it is not a site."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from pipeline.errors import Halt
-from pipeline.sources.dumps import read_dump
-from pipeline.sources.folders import read_folder, read_halves, read_pairs
-from pipeline.sources.lists import read_list
-from pipeline.sources.posts import FullPost, Refused
+from pipeline.local.dumps import read_dump
+from pipeline.local.folders import read_folder, read_halves, read_pairs
+from pipeline.local.lists import read_list
+from pipeline.sources.posts import PostSource
 
 READERS = {"dump": read_dump, "list": read_list, "pairs": read_pairs, "halves": read_halves}  # by prefix
-
-
-@dataclass(frozen=True)
-class PostSource:
-    """The folder of the files, whether some lie on sites, and what yields the posts, in any order."""
-
-    root: Path
-    posts: Callable[[], Iterator[FullPost | Refused]]
-    remote: bool = False
 
 
 def open_source(host: str) -> PostSource:

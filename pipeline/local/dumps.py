@@ -10,8 +10,8 @@ from typing import Any
 
 from pipeline.errors import Halt
 from pipeline.files import PICTURE_SUFFIXES
+from pipeline.local.records import BadRecord, complete_post, parse_record
 from pipeline.sources.posts import FullPost, Refused
-from pipeline.sources.records import BadRecord, complete_post, parse_record
 
 
 def read_dump(path: Path) -> Iterator[FullPost | Refused]:
