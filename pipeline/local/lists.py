@@ -92,9 +92,7 @@ def post_of_row(row: dict[str, Any], folder: Path) -> FullPost:
         ext = suffix.group(1).lower() if suffix else ""
         ext = SUFFIX_ALIASES.get(ext, ext)
         known = {"file_ext": ext} if ext in FILE_SIGNATURES else {}  # of other names only the bytes tell
-        post = complete_post({"id": hash_id(address)} | known | fields)
-        post["file_url"] = address
-        return post
+        return complete_post({"id": hash_id(address)} | known | fields | {"file_url": address})
     name = local_name(address, folder)
     post = post_of_file(folder / name, name, fields)
     for kind in ("md5", "sha256"):

@@ -22,8 +22,10 @@ from pipeline.sources.posts import (
     POST_DEFAULTS,
     TAG_FIELDS,
     FullPost,
+    check_form,
     tags_of,
 )
+from pipeline.untrusted import plain_text
 
 RATINGS = {
     "general": "g", "safe": "s", "sensitive": "s", "questionable": "q", "explicit": "e", "r-18": "e",
@@ -69,12 +71,16 @@ def parse_record(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def complete_post(fields: Mapping[str, Any]) -> FullPost:
-    """Make a post of the fields that are known; what is unknown stays absent, or empty."""
+    """Make a post of the fields that are known; what is unknown stays absent, or empty. Raise BadRecord."""
     post = POST_DEFAULTS | dict(fields)
     named = {tag for field in TAG_FIELDS if field != "tag_string_general" for tag in post[field].split()}
     post["tag_string_general"] = " ".join(
         tag for tag in post["tag_string_general"].split() if tag not in named
     )
+    try:
+        check_form(post)
+    except ValueError as error:
+        raise BadRecord(f"bad {str(error).split()[0]}", str(error)) from None
     post["media_asset"] = {"pixel_hash": post.pop("pixel_hash", None)}
     post["tag_string"] = " ".join(sorted(tags_of(cast(FullPost, post))))
     return cast(FullPost, post)
@@ -122,7 +128,7 @@ def parse_text(value: Any) -> str:
     words = value if isinstance(value, list) else [value]
     if not all(isinstance(word, str | int | float) for word in words):
         raise ValueError
-    return " ".join(map(str, words))
+    return plain_text(" ".join(map(str, words)))
 
 
 def parse_suffix(value: Any) -> str:
@@ -140,12 +146,14 @@ def parse_hash(digits: int, value: Any) -> str:
 
 
 def parse_day(value: Any) -> str:
-    date.fromisoformat(str(value)[:10])
-    return str(value)
+    text = str(value)[:40]
+    date.fromisoformat(text[:10])
+    return text
 
 
 COUNT = (partial(parse_integer, 0, MAX_ID - 1), "an integer")
 FLAG = (parse_flag, "true or false")
+HASH = (partial(parse_hash, 32), "32 hexadecimal digits")
 TEXT = (parse_text, "a text")
 FIELD_PARSERS: dict[str, tuple[Callable[[Any], Any], str]] = {
     "id": (partial(parse_integer, 1, MAX_OWN_ID - 1), f"an integer from 1 to {MAX_OWN_ID - 1}"),
@@ -154,10 +162,10 @@ FIELD_PARSERS: dict[str, tuple[Callable[[Any], Any], str]] = {
     "rating": (parse_rating, "g, s, q or e"),
     "image_width": COUNT, "image_height": COUNT, "file_size": COUNT,
     "has_children": FLAG, "is_deleted": FLAG, "is_banned": FLAG,
-    "source": TEXT, "license": TEXT, "pixel_hash": TEXT,
+    "source": TEXT, "license": TEXT, "pixel_hash": HASH,
     "created_at": (parse_day, "a date such as 2024-05-31"),
     "file_ext": (parse_suffix, "letters and digits"),
-    "md5": (partial(parse_hash, 32), "32 hexadecimal digits"),
+    "md5": HASH,
     "sha256": (partial(parse_hash, 64), "64 hexadecimal digits"),
 }  # fmt: skip
 
@@ -231,4 +239,5 @@ def clean_names(value: Any) -> list[str]:
 
 def tag_name(text: str) -> str:
     """Write a tag as Danbooru does; captions escape parentheses by a backslash."""
-    return re.sub(r"\s+", "_", re.sub(r"\\([()])", r"\1", text).strip().lower())
+    text = plain_text(re.sub(r"\\([()])", r"\1", text))
+    return re.sub(r"\s+", "_", text.strip().lower())

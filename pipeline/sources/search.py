@@ -19,6 +19,7 @@ from pipeline.progress import Tick, quiet
 from pipeline.sources import danbooru
 from pipeline.sources.posts import FullPost, Post, PostSource, Refused, reduce_post, write_posts
 from pipeline.sources.selection import compose_search, draw_posts, match_posts, select_posts
+from pipeline.untrusted import safe_text
 from pipeline.web.client import Site
 
 
@@ -98,5 +99,5 @@ def write_refused(path: Path, refused: list[Refused]) -> None:
         text = io.TextIOWrapper(file, "utf-8", newline="", write_through=True)
         rows = csv.writer(text, delimiter="\t", lineterminator="\n")
         rows.writerow(("name", "reason", "detail"))
-        rows.writerows((bad.name, bad.reason, bad.detail) for bad in refused)
+        rows.writerows(map(safe_text, (bad.name, bad.reason, bad.detail)) for bad in refused)
         text.detach()

@@ -32,6 +32,7 @@ from pipeline.shards.column import (
 from pipeline.shards.ledger import LEDGER, read_ledger, write_ledger
 from pipeline.sources.posts import MAX_OWN_ID, Post, post_key, read_posts
 from pipeline.sources.selection import is_forgotten
+from pipeline.untrusted import is_integer
 from pipeline.upkeep.params_file import add_to_params
 from pipeline.upkeep.traces import find_cache_traces, post_addresses, remove_table_rows, shows
 
@@ -76,8 +77,8 @@ def forget_posts(
     and tables below `data`, and from the folder `cache`. So are samples whose reference shows one of them.
     Of a post whose source gives no ids, the hash of the file is added too, so that it does not come back
     under another name. Below `metrics`, rows of tables go too, and all sheets of pictures. `tick` counts the
-    shards that were searched. Raise ValueError for any other name, and Halt, with nothing removed, if a column
-    differs from its seal.
+    shards that were searched. Raise ValueError for any other name, and Halt, with nothing removed, if a
+    column differs from its seal.
     """
     words = parse_names(names)
     columns = [column for column in find_columns(data) if column.name != STAGING_FOLDER]
@@ -133,11 +134,11 @@ def find_targets(words: list[str], posts: Path, columns: list[Path], tick: Tick)
         for sample in shard:
             metadata = sample.metadata
             artists = {f"artist:{name}" for name in metadata.get("artist", "").split()}
-            hashes = {md5 for name in ("md5", "file_md5") if (md5 := metadata.get(name))}
+            hashes = {str(metadata[name]) for name in ("md5", "file_md5") if name in metadata}
             if sample.key in targets.keys or (artists | {f"md5:{md5}" for md5 in hashes}) & names:
                 files = [hashlib.md5(data).hexdigest() for data in sample.members.values()]
                 targets.add(sample.key, *hashes, *files)
-                if metadata.get("id", 0) >= MAX_OWN_ID:
+                if is_integer(metadata.get("id"), MAX_OWN_ID):
                     targets.unnamed |= hashes
         tick(number, len(shards))
     return targets

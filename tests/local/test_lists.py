@@ -60,11 +60,11 @@ def test_a_list_gives_the_same_posts_in_every_form(tmp_path, suffix):
 
 def test_a_list_may_give_any_field_of_a_post(tmp_path):
     given = {"score": "12", "tag_string_character": "miku", "is_deleted": "true", "file_ext": "WEBP"}
-    given |= {"created_at": "2024-05-31", "pixel_hash": "abc", "md5": "c" * 32, "parent_id": "4"}
+    given |= {"created_at": "2024-05-31", "pixel_hash": "9" * 32, "md5": "c" * 32, "parent_id": "4"}
     (post,) = source_posts(f"list:{write_list(tmp_path / 'a.csv', [ROWS[0] | given])}")
     assert (post["score"], post["tag_string"], post["is_deleted"]) == (12, "ink_nib miku", True)
     assert (post["file_ext"], post["created_at"], post["parent_id"]) == ("webp", "2024-05-31", 4)
-    assert (post["media_asset"], post["md5"]) == ({"pixel_hash": "abc"}, "c" * 32)
+    assert (post["media_asset"], post["md5"]) == ({"pixel_hash": "9" * 32}, "c" * 32)
 
 
 def test_values_of_parquet_need_not_be_strings(tmp_path):

@@ -86,7 +86,8 @@ VALUES = [
 @pytest.mark.parametrize(
     "name",
     ["id", "score", "rating", "parent_id", "image_width", "md5", "sha256", "source", "license", "created_at",
-     "file_ext", "tags", "artist", "tag_string_meta", "media_asset", "pixel_hash", "is_deleted", "url"],
+     "file_ext", "tags", "artist", "tag_string_meta", "file_size",
+     "media_asset", "pixel_hash", "is_deleted", "url"],
 )  # fmt: skip
 @pytest.mark.parametrize("value", VALUES, ids=lambda value: str(value)[:9])
 def test_a_value_of_any_kind_is_taken_in_its_type_or_refused_with_a_reason(name, value):
