@@ -36,8 +36,8 @@ def search(
       list:PATH.csv          addresses, or paths below the folder of the list,
                              in a column url or path; also .tsv, .jsonl and
                              .parquet; md5 or sha256 are verified; id, width,
-                             height, rating, score, artist, tags, date, source
-                             and license are kept
+                             height, rating, score, artist, tags, source and
+                             license are kept
       pairs:PATH             color/NAME and sketch/NAME
       halves:PATH            pictures with the color left, the sketch right
 
