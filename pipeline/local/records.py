@@ -162,7 +162,7 @@ FIELD_PARSERS: dict[str, tuple[Callable[[Any], Any], str]] = {
     "rating": (parse_rating, "g, s, q or e"),
     "image_width": COUNT, "image_height": COUNT, "file_size": COUNT,
     "has_children": FLAG, "is_deleted": FLAG, "is_banned": FLAG,
-    "source": TEXT, "license": TEXT, "pixel_hash": HASH,
+    "source": TEXT, "license": TEXT, "pixel_hash": TEXT,
     "created_at": (parse_day, "a date such as 2024-05-31"),
     "file_ext": (parse_suffix, "letters and digits"),
     "md5": HASH,
