@@ -147,9 +147,10 @@ def warm() -> None:
 
     from pipeline import codehash
     from pipeline.booru import site
+    from pipeline.local import source
     from pipeline.operators import clean, cue, sketch, warp
     from pipeline.run import step
-    from pipeline.sources import fetch, search, source
+    from pipeline.sources import fetch, search
     from stages import prep
 
     for module in (site, clean, cue, fetch, search, sketch, source, step, warp):
