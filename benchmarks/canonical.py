@@ -42,8 +42,8 @@ class PlainPairs(Dataset):
         return len(self.entries)
 
     def __getitem__(self, number: int) -> tuple[Tensor, ...]:
-        entry = self.entries[number]
-        return tuple(plain_tensor(entry.read(f"{column}.png"), mode) for column, mode in self.columns)
+        members = self.entries[number].read().members
+        return tuple(plain_tensor(members[f"{column}.png"], mode) for column, mode in self.columns)
 
 
 def plain_tensor(data: bytes, mode: str) -> Tensor:

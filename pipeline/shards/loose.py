@@ -47,9 +47,7 @@ class LooseBatch:
             members = {path.suffix[1:].lower(): path.read_bytes()}
             sidecar = path.with_suffix(".json")
             if len(os.fsencode(sidecar.name)) < 256:
-                with suppress(
-                    FileNotFoundError, IsADirectoryError
-                ):  # `is_file` takes a URL's silence for a no
+                with suppress(FileNotFoundError, IsADirectoryError):  # not is_file: a URL may not answer
                     members["json"] = sidecar.read_bytes()
             yield Sample(loose_key(path, self.root), members)
 
@@ -136,11 +134,9 @@ def claim_files(folder: Path, names: Collection[str], cache: Path, force: bool) 
                 f"{files[file]} is not as a run made it: name another place, or overwrite it by --force"
             )
     write_note(note, made | dict.fromkeys(files, BEING_WRITTEN))
-    try:
-        yield
-    finally:
-        kept = {file: digest for file, digest in made.items() if file not in files}
-        write_note(note, kept | {file: hash_written(path) for file, path in files.items() if path.is_file()})
+    yield  # after an interruption they stay noted as being written, so that the next run goes on
+    kept = {file: digest for file, digest in made.items() if file not in files}
+    write_note(note, kept | {file: hash_written(path) for file, path in files.items() if path.is_file()})
 
 
 def hash_written(path: Path) -> str:
