@@ -56,6 +56,7 @@ def killed(run, stage: str, place: tuple[Path, str], tmp_path: Path, moments: in
 
     Return how often it was killed.
     """
+    force = ["--force"] if stage == "clean a folder" else []  # no run made the copied files at their place
     before = result(run, stage, place, tmp_path / "before", *OTHER[COMMANDS[stage][0]])
     whole = result(run, stage, place, tmp_path / "whole")
     assert before != whole
@@ -63,7 +64,7 @@ def killed(run, stage: str, place: tuple[Path, str], tmp_path: Path, moments: in
     def run_over(kill: int) -> tuple[Path, Done]:
         home = folder(place[0], tmp_path / f"{kill}")
         shutil.copytree(tmp_path / "before" / "out", home / "out")
-        return home, run(command(stage, place[1]), home, kill)
+        return home, run([*command(stage, place[1]), *force], home, kill)
 
     every = range(1, run_over(0)[1].moves + 1)
     chosen = Random(stage).sample(every, min(moments, len(every))) if moments else every
