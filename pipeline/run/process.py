@@ -234,7 +234,7 @@ def remove_duplicates(part: Part, name: str, seen: set[object], dest: Path) -> P
         return place_shard(part, part.shard, part.shard.path)
     part = part.add_examples(Sample(key, {"png": (dest / f"{key}.png").read_bytes()}) for key in duplicates)
     for key in duplicates:
-        for suffix in ("png", "json", "sketch.png"):
+        for suffix in loose.WRITTEN:
             (dest / f"{key}.{suffix}").unlink(missing_ok=True)
     return part
 
