@@ -8,7 +8,8 @@ import typer
 
 from pipeline import files
 from pipeline.errors import Halt
-from pipeline.packing import pack as packing
+from pipeline.packing.columns import keep_columns
+from pipeline.packing.pack import pack_columns
 from pipeline.params import Pack
 from stages.arguments import Metrics, Target, path_or_url, progress, read_params
 from stages.options import unfold
@@ -37,12 +38,9 @@ def pack(
     settings = read_params(params) if params else {}
     columns = {"color": color, "cue": cue, "reference": reference}
     columns |= {f"sketch-{path.name}": path for path in sketch_columns(sketch, params, settings)}
-    packing.check_stages(columns)
-    if len(columns) == 3:
-        raise Halt(f"{sketch} holds no sketch columns: name the folder above them, with a folder for each")
     past = read_history(history) if history else {}
     with progress("pack") as tick:
-        counts = packing.pack_columns(columns, dest, pack, history=past, settings=settings, tick=tick)
+        counts = pack_columns(columns, dest, pack, history=past, settings=settings, tick=tick)
     if metrics:
         files.write_json(metrics, counts)
     numbers = {name: count for name, count in counts.items() if type(count) is int}
@@ -50,12 +48,17 @@ def pack(
 
 
 def sketch_columns(folder: Path, params: Path | None, settings: dict) -> list[Path]:
-    """List the sketch columns in `folder`, or those that the parameters name."""
+    """List the sketch columns in `folder`, or those that the parameters name. Raise Halt if it has none."""
     if params is None:
-        return sorted(path for path in folder.glob("*") if path.is_dir())
+        columns = sorted(path for path in folder.glob("*") if path.is_dir())
+        if not columns:
+            raise Halt(
+                f"{folder} holds no sketch columns: name the folder above them, with a folder for each"
+            )
+        return columns
     if not settings.get("sketches"):
         raise typer.BadParameter(f"{params} names no sketches in a section `sketches`")
-    return packing.keep_columns(folder, settings["sketches"])
+    return keep_columns(folder, settings["sketches"])
 
 
 def read_history(history: Path) -> dict[str, dict]:

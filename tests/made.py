@@ -19,6 +19,12 @@ from pipeline.shards.tar import Sample
 from stages import prep
 
 SIDE = 32
+STAGE_FACTS = {  # some of the metadata that each stage writes
+    "color": {"pixels": ""},
+    "sketch": {"method": "threshold", "blocksize": 7},
+    "cue": {"method": "gaussian"},
+    "reference": {"shift": [0, 0, 0]},
+}
 HOW = ("cache", "workers", "on", "tick")  # what changes no byte of a result
 
 
@@ -63,6 +69,12 @@ def make_column(folder, keys, per_shard=3, suffix="png", **facts):
         listed.append(column.write_shard(folder / f"{start // per_shard:06d}.tar", made))
     column.seal_column(folder, listed, len(keys), {})
     return folder
+
+
+def make_columns(folder, keys, *names):
+    """Write columns of pictures to pack, with what their stages note; return their folders by name."""
+    made = {name: STAGE_FACTS[name.partition("-")[0]] for name in names}
+    return {name: make_column(folder / name, keys, **facts) for name, facts in made.items()}
 
 
 def clustered_hashes(seed, centers, copies, flips):

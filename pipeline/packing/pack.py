@@ -1,11 +1,9 @@
 """Columns -> the packed dataset: shards by split, which any WebDataset reader opens. Bytes are copied."""
 
 import math
-import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from itertools import zip_longest
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -13,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from pipeline.errors import Halt
-from pipeline.files import dumps, lock_folder, remove_folder, write
+from pipeline.files import dumps, lock_folder, write
 from pipeline.operators.hashes import NO_HASH
 from pipeline.packing.card import dataset_card
 from pipeline.packing.census import Census
+from pipeline.packing.columns import align_samples, align_shards, check_columns, join_metadata, stage_of
 from pipeline.packing.groups import LinkKeys, count_links, count_torn, find_links, name_groups
 from pipeline.packing.split import SPLITS, assign_split
 from pipeline.params import Pack
@@ -28,19 +27,11 @@ from pipeline.shards.column import (
     Shard,
     check_destination,
     finished_shard,
-    list_shards,
     open_column,
     read_seal,
 )
 from pipeline.shards.metadata import Metadata
 from pipeline.shards.tar import Sample, Writer
-
-STAGE_FIELDS = {  # of metadata: the first that a sample has tells of which stage it is
-    "color": "pixels",
-    "sketch": "blocksize",
-    "reference": "shift",
-    "cue": "method",
-}
 
 
 def pack_columns(
@@ -56,9 +47,10 @@ def pack_columns(
 
     `columns` maps names to folders; the first is the color column, whose metadata link samples to groups. A
     group is never split. `history` are the metrics of search and fetch, and `settings` the sections of
-    params.yaml, both for the card. Raise Halt if the columns do not have the same samples, or if none of
-    them falls to the training split.
+    params.yaml, both for the card. Raise Halt if a column is missing or not of the stage that its name says,
+    if the columns do not have the same samples, or if none of these falls to the training split.
     """
+    check_columns(columns)
     rows = align_shards(columns)
     for column in columns.values():
         check_destination(column, dest)
@@ -96,30 +88,6 @@ def pack_columns(
     return metrics
 
 
-def check_stages(columns: Mapping[str, Path]) -> None:
-    """Raise Halt if a column is not of the stage that its name says, by the metadata of its first sample."""
-    for name, path in columns.items():
-        wanted = name.partition("-")[0]
-        first = next(metadata for shard in list_shards(path) for _, metadata in shard.read_metadata())
-        kinds = [kind for kind, field in STAGE_FIELDS.items() if field in first]
-        if kinds[:1] != [wanted]:
-            found = f"a {kinds[0]} column" if kinds else "no column of clean, sketchify, cue or reference"
-            raise Halt(
-                f"{path} is {found}, and stands in the place of {wanted}: "
-                "name the columns of color, sketch, cue and reference in this order"
-            )
-
-
-def keep_columns(folder: Path, names: Iterable[str]) -> list[Path]:
-    """Return the columns `names` in `folder` and remove all others; raise Halt first if one is not whole."""
-    columns = [folder / name for name in sorted(names)]
-    for column in columns:
-        list_shards(column)
-    for stale in {path for path in folder.iterdir() if path.is_dir()} - set(columns):
-        remove_folder(stale)
-    return columns
-
-
 def link_keys(key: str, metadata: Metadata) -> LinkKeys:
     return LinkKeys(
         id=str(metadata.get("id", key)),
@@ -128,41 +96,6 @@ def link_keys(key: str, metadata: Metadata) -> LinkKeys:
         colors=bytes.fromhex(metadata["colors"]) if "colors" in metadata else NO_HASH,
         lines=bytes.fromhex(metadata["lines"]) if "lines" in metadata else NO_HASH,
     )
-
-
-def align_shards(columns: Mapping[str, Path]) -> list[tuple[Shard, ...]]:
-    """Return the shards of equal name of all columns, row by row. Raise Halt if their names differ."""
-    for name in columns:
-        if not re.fullmatch("[a-z0-9-]+", name):
-            form = "lower case letters, digits and hyphens"
-            raise Halt(f"a column must be named in {form}, got {name!r}: rename it")
-    rows = list(zip_longest(*map(list_shards, columns.values())))
-    for row in rows:
-        if None in row or len({shard.name for shard in row}) > 1:
-            names = ", ".join(columns)
-            raise Halt(f"the columns {names} do not hold the same shards: run their stages again")
-    return rows
-
-
-def align_samples(rows: list[tuple[Shard, ...]]) -> Iterator[tuple[Sample, ...]]:
-    """Yield the samples of equal key of all columns. Raise Halt if a column has other samples."""
-    for row in rows:
-        for samples in zip_longest(*row):
-            if None in samples or len({sample.key for sample in samples}) > 1:
-                paths = " and ".join(str(shard.path) for shard in row)
-                raise Halt(f"{paths} hold other samples: run their stages again")
-            yield samples
-
-
-def join_metadata(columns: Iterable[str], samples: tuple[Sample, ...]) -> dict[str, Any]:
-    """Return the metadata of the color column, with those of each other column under its name."""
-    (_, color), *others = zip(columns, samples, strict=True)
-    return {**color.metadata, **{column: sample.metadata for column, sample in others}}
-
-
-def stage_of(column: str) -> str:
-    """Return the name of the stage that makes a column."""
-    return "clean" if column == "color" else column.replace("sketch-", "sketchify-")
 
 
 def samples_per_shard(rows: list[tuple[Shard, ...]], counts: Counter[str], params: Pack) -> int:

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from made import make_column, picture, process, unpacked
+from made import make_columns, picture, process, unpacked
 from PIL import Image
 from scipy.cluster.vq import kmeans2
 from scipy.ndimage import gaussian_filter
@@ -324,7 +324,7 @@ def test_dropping_depends_on_the_seed_and_on_no_other_random_number():
 @pytest.mark.parametrize("method", cues.HINT_METHODS)
 def test_a_packed_dataset_shows_hints_on_white(method, tmp_path):
     keys = [f"{number:09d}" for number in range(1, 9)]
-    columns = {name: make_column(tmp_path / name, keys) for name in ("color", "sketch-b7", "reference")}
+    columns = make_columns(tmp_path, keys, "color", "sketch-b7", "reference")
     step = Step(cues.make_cue, Cue(method=method, drop=0.5))
     process(step, columns["color"], tmp_path / "cue", cache=tmp_path / "cache")
     pack_columns(columns | {"cue": tmp_path / "cue"}, tmp_path / "pairs", Pack(val=0.0, test=0.0))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made import picture
+from made import STAGE_FACTS, picture
 from markdown_it import MarkdownIt
 from ruamel.yaml import YAML
 
@@ -43,9 +43,9 @@ HOSTILE = [
 ]  # fmt: skip
 
 
-def metadata_of(number):
+def metadata_of(number, column="color"):
     """Make the metadata of a sample; only some have a score."""
-    metadata = {
+    metadata = STAGE_FACTS[column.partition("-")[0]] | {
         "id": number,
         "family": number,
         "rating": "gs"[number % 2],
@@ -82,7 +82,10 @@ def home(tmp_path_factory):
     home = tmp_path_factory.mktemp("home")
     for name in COLUMNS:
         samples = [
-            Sample(key, {"png": png.encode_png(draw(name, key)), "json": files.dumps(metadata_of(int(key)))})
+            Sample(
+                key,
+                {"png": png.encode_png(draw(name, key)), "json": files.dumps(metadata_of(int(key), name))},
+            )
             for key in KEYS
         ]
         shard = column.write_shard(home / name / "000000.tar", samples)

@@ -2,22 +2,24 @@
 
 import numpy as np
 import pytest
-from made import make_column, picture
+from made import STAGE_FACTS, make_column, make_columns, picture
 
 from pipeline import files
 from pipeline.errors import Halt
 from pipeline.images import png
-from pipeline.packing.pack import keep_columns, pack_columns
+from pipeline.packing.columns import keep_columns
+from pipeline.packing.pack import pack_columns
 from pipeline.packing.split import assign_split
 from pipeline.params import Pack
 from pipeline.shards.column import SEAL, list_shards, seal_column, write_shard
 from pipeline.shards.tar import Sample
 
 KEYS = [f"{number:09d}" for number in range(40)]
+FACTS = {"color": STAGE_FACTS["color"], "cue": STAGE_FACTS["cue"], "sketch-b7": STAGE_FACTS["sketch"]}
 
 
 def make_sample(column, key):
-    metadata = {"family": str(int(key) // 2)} if column == "color" else {"of": column}
+    metadata = FACTS[column] | ({"family": str(int(key) // 2)} if column == "color" else {})
     return Sample(key, {"png": f"{column} {key}".encode(), "json": files.dumps(metadata)})
 
 
@@ -52,8 +54,8 @@ def test_every_sample_is_packed_once_with_all_its_members(columns, tmp_path):
         for sample in samples:
             expected = {f"{column}.png": f"{column} {sample.key}".encode() for column in columns}
             family = str(int(sample.key) // 2)
-            metadata = {"family": family, "group": family, "split": name}
-            metadata |= {"cue": {"of": "cue"}, "sketch-b7": {"of": "sketch-b7"}}
+            metadata = {"pixels": "", "family": family, "group": family, "split": name}
+            metadata |= {column: FACTS[column] for column in ("cue", "sketch-b7")}
             assert sample.members == expected | {"json": files.dumps(metadata)}
 
 
@@ -90,15 +92,20 @@ def test_linked_samples_are_in_one_split_whatever_links_them(tmp_path, kind):
         "colors": lambda n: {"id": n, "family": n, "colors": hashed(n // 2, 10 * (n % 2))},
         "lines": lambda n: {"id": n, "family": n, "colors": hashed(n), "lines": hashed(n // 2, 10 * (n % 2))},
     }
-    samples = [Sample(key, {"png": b"", "json": files.dumps(links[kind](int(key)))}) for key in KEYS]
-    column = tmp_path / "color"
-    seal_column(column, [write_shard(column / "000000.tar", samples)], 40, {})
-    counts = pack_columns({"color": column}, tmp_path / "pairs", Pack(val=30.0, test=30.0))
+    metadata = {"color": links[kind], "sketch-b7": lambda n: FACTS["sketch-b7"]}
+    columns = {name: tmp_path / name for name in metadata}
+    for name, column in columns.items():
+        facts = [FACTS[name] | metadata[name](int(key)) for key in KEYS]
+        samples = [
+            Sample(key, {"png": b"", "json": files.dumps(f)}) for key, f in zip(KEYS, facts, strict=True)
+        ]
+        seal_column(column, [write_shard(column / "000000.tar", samples)], 40, {})
+    counts = pack_columns(columns, tmp_path / "pairs", Pack(val=30.0, test=30.0))
     splits = sides(tmp_path / "pairs")
     assert all(splits[n] == splits[n + 1] for n in range(0, 40, 2))
     assert (counts["groups"], counts["leaks"]) == (20, 0)
     assert counts["torn"] > 0
-    strict = pack_columns({"color": column}, tmp_path / "strict", Pack(val=30.0, test=30.0, near=9))
+    strict = pack_columns(columns, tmp_path / "strict", Pack(val=30.0, test=30.0, near=9))
     assert strict["groups"] == (40 if kind in ("colors", "lines") else 20)
 
 
@@ -111,9 +118,9 @@ def test_training_shards_are_as_many_as_asked_for_and_even(columns, tmp_path):
 
 
 def test_large_shards_are_split_by_size(tmp_path):
-    column = make_column(tmp_path / "color", KEYS)
-    big = sum(shard.bytes for shard in list_shards(column)) / 10**6
-    pack_columns({"color": column}, tmp_path / "pairs", Pack(val=0.0, test=0.0, shards=1, megabytes=1))
+    columns = make_columns(tmp_path, KEYS, "color", "sketch-b7")
+    big = sum(shard.bytes for column in columns.values() for shard in list_shards(column)) / 10**6
+    pack_columns(columns, tmp_path / "pairs", Pack(val=0.0, test=0.0, shards=1, megabytes=1))
     assert len(list_shards(tmp_path / "pairs")) == -(-big // 1)
 
 
@@ -131,6 +138,45 @@ def test_columns_that_differ_are_refused(columns, tmp_path):
     fewer = write_shard(first.path, list(first)[1:])
     seal_column(columns["cue"], [fewer, *others], 39, {})
     with pytest.raises(Halt, match=r"color/000000.tar and .*cue/000000.tar .* hold other samples"):
+        pack_columns(columns, tmp_path / "pairs", Pack())
+    assert not (tmp_path / "pairs" / SEAL).exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"cue": "reference", "reference": "cue"}, "reference holds a reference in the place of a cue"),
+        ({"cue": "sketch-b7"}, "sketch-b7 holds a sketch in the place of a cue"),
+        ({"color": "cue"}, "cue holds a cue in the place of a color"),
+        (
+            {"cue": "other"},
+            "other holds no picture of clean, sketchify, cue or reference in the place of a cue",
+        ),
+        ({"sketch-b9": "sketch-b7"}, "sketch-b7 is named for two columns: name another for one of them"),
+        (
+            {"sketch-b7": None},
+            "must be color, a sketch-NAME and others, got color, cue, reference: add these",
+        ),
+        ({"color": None}, "must be color, a sketch-NAME and others, got sketch-b7, cue, reference: add"),
+    ],
+)
+def test_a_column_is_known_by_the_stage_that_made_it(tmp_path, given, sentence):
+    folders = make_columns(tmp_path, KEYS[:9], "color", "sketch-b7", "cue", "reference")
+    folders["other"] = make_column(tmp_path / "other", KEYS[:9])
+    names = {name: name for name in ("color", "sketch-b7", "cue", "reference")} | given
+    columns = {name: folders[folder] for name, folder in names.items() if folder}
+    with pytest.raises(Halt, match=sentence):
+        pack_columns(columns, tmp_path / "pairs", Pack())
+    assert not (tmp_path / "pairs").exists()
+
+
+def test_a_column_that_two_stages_wrote_is_refused_at_the_first_other_sample(tmp_path):
+    columns = make_columns(tmp_path, KEYS[:9], "color", "sketch-b7", "cue")
+    first, *_, last = list_shards(columns["cue"])
+    alien = list_shards(columns["sketch-b7"])[-1]
+    mixed = write_shard(last.path, [*list(last)[:2], *list(alien)[2:]])
+    seal_column(columns["cue"], [first, *list_shards(columns["cue"])[1:-1], mixed], 9, {})
+    with pytest.raises(Halt, match=f"holds a sketch in the place of a cue .sample {KEYS[8]}"):
         pack_columns(columns, tmp_path / "pairs", Pack())
     assert not (tmp_path / "pairs" / SEAL).exists()
 
@@ -158,16 +204,16 @@ def test_a_column_with_a_dot_in_its_name_is_refused(columns, tmp_path):
 
 
 def test_a_split_without_training_samples_is_refused(tmp_path):
-    column = make_column(tmp_path / "color", KEYS[:1])
+    columns = make_columns(tmp_path, KEYS[:1], "color", "sketch-b7")
     with pytest.raises(Halt, match="none of 1 samples falls to the training split"):
-        pack_columns({"color": column}, tmp_path / "pairs", Pack(val=0.0, test=99.9))
+        pack_columns(columns, tmp_path / "pairs", Pack(val=0.0, test=99.9))
 
 
 def test_other_readers_take_the_packed_shards(tmp_path):
     from webdataset import tariterators
 
-    column = make_column(tmp_path / "color", KEYS[:4])
-    pack_columns({"color": column}, tmp_path / "pairs", Pack(val=0.0, test=0.0, shards=1))
+    columns = make_columns(tmp_path, KEYS[:4], "color", "sketch-b7")
+    pack_columns(columns, tmp_path / "pairs", Pack(val=0.0, test=0.0, shards=1))
     [shard] = list_shards(tmp_path / "pairs")
     with shard.path.open("rb") as file:
         read = tariterators.group_by_keys(tariterators.tar_file_expander([{"url": "", "stream": file}]))

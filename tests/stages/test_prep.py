@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import requests
-from made import make_column, picture, run_prep
+from made import STAGE_FACTS, make_column, make_columns, picture, run_prep
 from typer.testing import CliRunner
 
 from pipeline import files
@@ -153,7 +153,7 @@ def test_bad_usage_is_one_line_and_exit_code_2(capsys, drawing, arguments, said)
         (["sketchify", "nowhere", "out"], "nowhere does not exist: name a picture"),
         (["sketchify", "empty", "out"], "empty holds no pictures"),
         (["clean", "broken", "out"], "3 of 4 pictures were rejected (cannot decode 1, too small 2)"),
-        (["pack", "a", "b", "c", "d", "e"], "a does not exist: run the stage that writes it"),
+        (["pack", "a", "b", "c", "d", "e"], "b holds no sketch columns: name the folder above them"),
         (["fetch", "posts.jsonl", "out", "--host", "loose"], "posts.jsonl does not exist"),
         (["search", "posts.jsonl", "--host", "nowhere"], "nowhere"),
         (["search", "posts.jsonl", "--host", "https://booru.example"], "PREP_CONTACT"),
@@ -478,23 +478,21 @@ def test_a_picture_with_a_long_name_is_worked_on(capsys, letters):
 
 def make_all_columns(keys, *sketches):
     """Write a column of each stage, as far as pack tells them apart."""
-    make_column(Path("color"), keys, pixels="")
-    make_column(Path("cue"), keys, method="gaussian")
-    make_column(Path("reference"), keys, shift=[0, 0, 0])
+    make_columns(Path(), keys, "color", "cue", "reference")
     for name in sketches:
-        make_column(Path("sketch", name), keys, method="threshold", blocksize=7)
+        make_column(Path("sketch", name), keys, **STAGE_FACTS["sketch"])
 
 
 @pytest.mark.parametrize(
     ("columns", "sentence"),
     [
-        ("color sketch reference cue", "reference is a reference column, and stands in the place of cue"),
-        ("color sketch cue cue", "cue is a cue column, and stands in the place of reference"),
-        ("color sketch color reference", "color is a color column, and stands in the place of cue"),
-        ("cue sketch color reference", "cue is a cue column, and stands in the place of color"),
-        ("sketch/b7 sketch cue reference", "sketch/b7 is a sketch column, and stands in the place of color"),
-        ("other sketch cue reference", "other is no column of clean, sketchify, cue or reference, and"),
-        ("color . cue reference", "color is a color column, and stands in the place of sketch"),
+        ("color sketch reference cue", "reference holds a reference in the place of a cue"),
+        ("color sketch cue cue", "cue holds a cue in the place of a reference"),
+        ("color sketch color reference", "color holds a color in the place of a cue"),
+        ("cue sketch color reference", "cue holds a cue in the place of a color"),
+        ("sketch/b7 sketch cue reference", "sketch/b7 holds a sketch in the place of a color"),
+        ("other sketch cue reference", "other holds no picture of clean, sketchify, cue or reference in"),
+        ("color . cue reference", "color holds a color in the place of a sketch"),
         ("color sketch/b7 cue reference", "sketch/b7 holds no sketch columns: name the folder above them"),
         ("color nothere cue reference", "nothere holds no sketch columns: name the folder above them"),
     ],

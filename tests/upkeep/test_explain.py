@@ -8,9 +8,9 @@ from made import picture, process
 from pipeline import files
 from pipeline.errors import Halt
 from pipeline.images import png
-from pipeline.operators import clean, cue, limits
+from pipeline.operators import clean, cue, limits, sketch
 from pipeline.packing.pack import pack_columns
-from pipeline.params import Clean, Cue, Pack
+from pipeline.params import Clean, Cue, Pack, Sketch
 from pipeline.run.step import Step
 from pipeline.shards import column
 from pipeline.shards.ledger import write_ledger
@@ -47,7 +47,9 @@ def data(tmp_path_factory):
     judged = {"judge": partial(limits.rejection_reason, params=LIMITS), "distinct": "pixels"}
     process(step, data / "original", data / "color", cache=data.parent / "cache", **judged)
     process(Step(cue.make_cue, Cue()), data / "color", data / "cue", cache=data.parent / "cache")
-    columns = {"color": data / "color", "cue": data / "cue"}
+    b7 = data.parent / "b7"
+    process(Step(sketch.make_sketch, Sketch()), data / "color", b7, cache=data.parent / "cache")
+    columns = {"color": data / "color", "sketch-b7": b7, "cue": data / "cue"}
     pack_columns(columns, data / "pairs", Pack(val=0.0, test=0.0, near=0))
     return data
 

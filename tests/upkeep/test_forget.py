@@ -52,7 +52,7 @@ def md5(number):
 
 
 def metadata_of(number):
-    return {"id": number, "family": number, "artist": POSTS[number], "md5": md5(number)}
+    return {"id": number, "family": number, "artist": POSTS[number], "md5": md5(number), "pixels": ""}
 
 
 def write_column(folder, numbers, rejects, reason):

@@ -12,9 +12,9 @@ from made import picture, process
 from pipeline import files
 from pipeline.evaluation.summary import to_parquet
 from pipeline.images import png
-from pipeline.operators import cue, warp
+from pipeline.operators import cue, sketch, warp
 from pipeline.packing.pack import pack_columns
-from pipeline.params import Cue, Fetch, Pack, Reference
+from pipeline.params import Cue, Fetch, Pack, Reference, Sketch
 from pipeline.run.step import Step
 from pipeline.shards.column import find_sample, list_shards, seal_column, write_shard
 from pipeline.shards.relatives import pair_relatives
@@ -45,7 +45,13 @@ def address(number):
 
 def metadata_of(number):
     artist = ARTIST if number == FORGOTTEN else f"hand_{number}"
-    return {"id": number, "family": (number - 1) // 3, "artist": artist, "file_md5": md5(encoded(number))}
+    return {
+        "id": number,
+        "family": (number - 1) // 3,
+        "artist": artist,
+        "file_md5": md5(encoded(number)),
+        "pixels": "",
+    }
 
 
 def bend(seed):
@@ -72,7 +78,10 @@ def project(tmp_path, monkeypatch):
     for seed in (1, 0):  # the memo keeps both
         bend(seed)
     process(Step(cue.make_cue, Cue()), Path("data/color"), Path("data/cue"), cache=Path(".prep"))
-    columns = {name: Path("data", name) for name in ("color", "cue", "reference")}
+    process(
+        Step(sketch.make_sketch, Sketch()), Path("data/color"), Path("data/sketch-b7"), cache=Path(".prep")
+    )
+    columns = {name: Path("data", name) for name in ("color", "sketch-b7", "cue", "reference")}
     pack_columns(columns, Path("data/pairs"), Pack())
     rows = [{"key": f"{n:09d}", "artist": metadata_of(n)["artist"], "psnr": 1.0} for n in POSTS]
     files.write(Path("data/evaluate.parquet"), to_parquet(rows))

@@ -14,7 +14,7 @@ import pytest
 import typer
 from dvc.cli import DvcParserError
 from dvc.cli.parser import get_main_parser
-from made import make_column
+from made import make_columns
 from ruamel.yaml import YAML
 from typer.main import get_command
 
@@ -236,8 +236,7 @@ def project(tmp_path_factory):
     """Pack a few samples to data/pairs."""
     home = tmp_path_factory.mktemp("project")
     keys = [f"{number:09d}" for number in range(1, 13)]
-    names = ("color", "cue", "reference", "sketch-b7")
-    columns = {name: make_column(home / "columns" / name, keys) for name in names}
+    columns = make_columns(home / "columns", keys, "color", "cue", "reference", "sketch-b7")
     pack_columns(columns, home / "data" / "pairs", Pack(val=20.0, test=20.0))
     return home
 

@@ -10,7 +10,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
-from made import make_column
+from made import make_columns
 
 from pipeline.packing.pack import pack_columns
 from pipeline.params import Pack
@@ -139,8 +139,8 @@ def host(desk):
 def made(tmp_path_factory):
     """Pack six small pictures; return the folder of the columns, which also gets the log of the stages."""
     root = tmp_path_factory.mktemp("made")
-    column = make_column(root / "color", [f"{number:09d}" for number in range(6)])
-    pack_columns({"color": column}, root / "pairs", Pack(val=0.0, test=0.0, shards=2))
+    columns = make_columns(root, [f"{number:09d}" for number in range(6)], "color", "sketch-b7")
+    pack_columns(columns, root / "pairs", Pack(val=0.0, test=0.0, shards=2))
     return root
 
 

@@ -5,14 +5,15 @@ import sys
 from threading import Thread
 
 import pytest
-from made import make_column, picture, process, run_prep
+from made import make_column, make_columns, picture, process, run_prep
 from store import content, upload
 
 from pipeline import files
 from pipeline.errors import BadImage, Halt
 from pipeline.images import codec, png
 from pipeline.images.result import Result
-from pipeline.packing.pack import keep_columns, pack_columns
+from pipeline.packing.columns import keep_columns
+from pipeline.packing.pack import pack_columns
 from pipeline.params import Cue, Pack
 from pipeline.run.step import Step
 from pipeline.shards import loose
@@ -88,7 +89,8 @@ def test_unreadable_metadata_are_an_error_and_not_empty(store, bucket):
 
 
 def test_packed_shards_have_the_same_bytes_and_unlisted_columns_are_removed(column, bucket, tmp_path):
-    near = {"color": column, "cue": make_column(tmp_path / "cue", [f"{n:09d}" for n in range(1, 9)])}
+    keys = [f"{n:09d}" for n in range(1, 9)]
+    near = make_columns(tmp_path / "near", keys, "color", "sketch-b7", "cue")
     pack_columns(near, tmp_path / "pairs", PACK)
     columns = {name: upload(folder, f"{bucket}/columns/{name}") for name, folder in near.items()}
     pack_columns(columns, files.to_path(f"{bucket}/pairs"), PACK)
