@@ -100,32 +100,34 @@ class Pairs(Dataset):
     whether the color is tinted before it is bent, and not after; unless the policy bends it again in each
     epoch, also `reference` (H, W, 3), as packed. "flow" adds `flow`, True: `augment` computes it.
 
-    `sketch` names one or several sketch columns, joined by commas; without augmentation the first is used.
-    Raise Halt if the folder is no sealed dataset, if what is read differs from seal or index, if the split is
-    empty, a column is missing, or the flow of a reference is asked for that shows another picture.
+    `sketch` names one or several sketch columns, joined by commas, and "" all; without augmentation the first
+    is used. Raise Halt if the folder is no sealed dataset, if what is read differs from seal or index, if the
+    split is empty, a column is missing, or the flow of a reference is asked for that shows another picture.
     """
 
     def __init__(
         self,
         folder: Path | str,
-        split: str,
-        sketch: str,
+        split: str = "train",
+        sketch: str = "",
         columns: tuple[str, ...] = ("cue",),
         policy: AugmentationPolicy | None = None,
     ):
         folder = Path(folder)
         shards = list_shards(folder)
         self.fingerprint = dataset_fingerprint(shards)
-        self.sketches = [f"sketch-{name}" for name in sketch.split(",")]
         self.columns, self.policy = columns, policy
         check_index(folder)
         own = [shard for shard in shards if shard.name.startswith(f"{split}-")]
         self.entries = [SampleEntry(shard.path, row) for shard in own for row in shard.rows]
         if not self.entries:
-            advice = "pack more samples, or give it a larger share"
-            raise Halt(f"the {split} split of {folder} is empty: {advice}")
+            others = ", ".join(dict.fromkeys(shard.name.partition("-")[0] for shard in shards))
+            advice = "name one of these, or pack with a larger pack.val and pack.test"
+            raise Halt(f"{folder} has no split {split}, only {others}: {advice}")
         shared = set.intersection(*(set(entry.row.sizes) for entry in self.entries))
         packed = sorted(member.removesuffix(".png") for member in shared if member.endswith(".png"))
+        drawn = [name for name in packed if name.startswith("sketch-")]
+        self.sketches = [f"sketch-{name}" for name in sketch.split(",")] if sketch else drawn
         for column in self.packed_columns:
             if column not in packed:
                 others = ", ".join(packed)

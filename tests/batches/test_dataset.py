@@ -79,9 +79,17 @@ def test_the_fingerprint_is_that_of_all_shards(tmp_path, pairs):
     assert len(bytes.fromhex(pairs.fingerprint)) == hashlib.sha256().digest_size
 
 
-def test_an_empty_split_is_named(tmp_path):
-    with pytest.raises(Halt, match=r"the test split of .* is empty"):
-        Pairs(packed(tmp_path, test=0), "test", "b7")
+def test_without_a_split_and_a_sketch_the_training_split_has_every_sketch(tmp_path, pairs):
+    found = Pairs(tmp_path)
+    assert [entry.key for entry in found.entries] == [entry.key for entry in pairs.entries]
+    assert found.sketches == ["sketch-b5", "sketch-b7"]
+    assert torch.equal(found[0]["sketch"], Pairs(tmp_path, "train", "b5")[0]["sketch"])
+
+
+@pytest.mark.parametrize("split", ["test", "validation"])
+def test_a_split_that_is_empty_or_unknown_is_answered_with_the_others(tmp_path, split):
+    with pytest.raises(Halt, match=rf"has no split {split}, only train, val: name one of these, or pack"):
+        Pairs(packed(tmp_path, test=0), split, "b7")
 
 
 def test_an_unknown_sketch_is_answered_with_the_packed_columns(tmp_path):

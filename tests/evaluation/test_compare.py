@@ -6,7 +6,7 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 import torch
-from made import packed
+from made import packed, run_prep
 from typer.testing import CliRunner
 
 from pipeline.batches.dataset import Pairs
@@ -151,3 +151,12 @@ def test_the_command_writes_three_files_and_prints_the_gains(folder, tmp_path):
     assert run.exit_code == 0, run.output
     assert "compare: 2 models against their best baselines: mask " in run.output
     assert {path.name for path in (tmp_path / "out").iterdir()} == {TABLE_FILE, NUMBERS_FILE, PICTURES_FILE}
+
+
+def test_evaluate_says_that_a_model_was_trained_on_another_dataset(folder, capsys):
+    for name in ("pix2pix", "nerk"):
+        words = ["evaluate", folder / "pairs", folder / name, "--lpips", "none", "--inception", "none"]
+        code, _, err = run_prep(capsys, *words, "--resamples", "100", "--device", "cpu")
+        assert code == 0, err
+        other = f"evaluate: {folder / name} was trained on another dataset, which may have these pictures\n"
+        assert err == (other if name == "nerk" else "")
