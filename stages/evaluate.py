@@ -30,7 +30,9 @@ def evaluate(
     with progress("evaluate") as tick:
         result = protocol.evaluate_model(pairs, model, evaluate, device=device, tick=tick)
     if not result.summary["own"]:
-        typer.echo(f"evaluate: {model} was trained on another dataset, which may have these pictures", err=True)
+        typer.echo(
+            f"evaluate: {model} was trained on another dataset, which may have these pictures", err=True
+        )
     if metrics:
         files.write_json(metrics, result.summary)
     if table:
