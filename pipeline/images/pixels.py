@@ -6,16 +6,15 @@ import cv2
 import numpy as np
 
 
-def check_array(image: np.ndarray) -> None:
-    """Raise ValueError unless this is a picture as operators take it: uint8, RGB or gray."""
+def check_array(image: np.ndarray, *, gray: bool = True) -> None:
+    """Raise ValueError unless this is a picture for an operator: uint8, RGB, or gray if it takes that."""
     if not isinstance(image, np.ndarray):
         raise ValueError(f"image must be a NumPy array, got {type(image).__name__}: give np.asarray(image)")
     if image.dtype != np.uint8:
         raise ValueError(f"image must be uint8 with levels of 0 to 255, got {image.dtype}: convert it")
-    if image.ndim != 2 and image.shape[2:] != (3,):
-        raise ValueError(
-            f"image must be RGB (H, W, 3) or gray (H, W), got {image.shape}: lay a transparent one on white"
-        )
+    if image.shape[2:] != (3,) and not (gray and image.ndim == 2):
+        forms = "RGB (H, W, 3) or gray (H, W)" if gray else "RGB (H, W, 3)"
+        raise ValueError(f"image must be {forms}, got {image.shape}: convert it, a transparent one on white")
 
 
 def resize(image: np.ndarray, width: int, height: int) -> np.ndarray:
@@ -36,7 +35,8 @@ def square(image: np.ndarray, side: int, crop: str = "center") -> np.ndarray:
 
 
 def grayscale(image: np.ndarray) -> np.ndarray:
-    """Return the luma (H, W) of an RGB picture, or a gray picture itself."""
+    """Return the luma (H, W) of an RGB picture, or a gray picture itself; else raise ValueError."""
+    check_array(image)
     return image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
 
 

@@ -42,7 +42,7 @@ def draw_cue(image: np.ndarray, params: Cue, key: str = "") -> np.ndarray:
     It is (H, W, 4) for strokes and points, which depend on the key, and (H, W, 3) otherwise. Raise ValueError
     for any other array.
     """
-    check_array(image)
+    check_array(image, gray=False)
     return render_marks(image, draw_marks(image, key, params), params)
 
 

@@ -10,7 +10,7 @@ bytes; two hashes are near if they differ in at most HAMMING_RADIUS bits.
 import cv2
 import numpy as np
 
-from pipeline.images.pixels import grayscale
+from pipeline.images.pixels import check_array, grayscale
 
 REDUCED_SIDE, WAVE_COUNT = 64, 11  # sides of the reduced picture and of the block of frequencies
 HAMMING_RADIUS = 18  # bits: less misses crops of 2 %, more links different portraits by one artist
@@ -32,6 +32,7 @@ def color_hash(image: np.ndarray) -> bytes:
 
 def line_hash(sketch: np.ndarray) -> bytes:
     """Hash the black pixels of a sketch (256, 256); return NO_HASH if it is nearly empty or uniform."""
+    check_array(sketch)
     black = np.where(sketch < 128, np.uint8(255), np.uint8(0))
     return NO_HASH if np.mean(black) < 2.55 * MIN_BLACK else dct_hash(black)
 

@@ -1,7 +1,8 @@
 """Scores of a picture, each a finite number rounded to 4 decimals.
 
 A picture is uint8 RGB (256, 256, 3), the square on which complexity is measured too; borders, text and blur
-take gray (256, 256) as well. limits.py decides which scores are too small or too large.
+take gray (256, 256) as well. All raise ValueError for other arrays. limits.py decides which scores are too
+small or too large.
 """
 
 import math
@@ -11,7 +12,7 @@ import cv2
 import numpy as np
 
 from pipeline.images import pixels
-from pipeline.images.pixels import grayscale
+from pipeline.images.pixels import check_array, grayscale
 
 FLAT_TOLERANCE = 12  # levels by which a pixel may differ from a flat color: the noise of a JPEG
 HUE_SIDE = 64  # side at which hues are measured, in pixels, to average out color noise
@@ -54,6 +55,7 @@ def colorfulness(image: np.ndarray) -> float:
     The standard deviation of red minus green and of yellow minus blue, plus 0.3 times their mean (Hasler and
     Süsstrunk, Measuring colorfulness in natural images, 2003).
     """
+    check_array(image, gray=False)
     red, green, blue = (channel.astype(np.int16) for channel in cv2.split(image))
     opponents = red - green, red + green - 2 * blue
     means = np.array([cv2.mean(channel)[0] for channel in opponents])
@@ -65,6 +67,7 @@ def colorfulness(image: np.ndarray) -> float:
 
 def saturation(image: np.ndarray) -> float:
     """Measure the mean saturation of HSV, in percent: 0 gray, 100 pure colors without white."""
+    check_array(image, gray=False)
     return round(cv2.mean(cv2.cvtColor(image, cv2.COLOR_RGB2HSV))[1] / 2.55, 4)
 
 
@@ -75,6 +78,7 @@ def monochrome(image: np.ndarray) -> float:
     residual of the best fit a, b = c0 + c1 L + c2 L^2 is small: 0 to 2.5, where pictures of many colors have
     5 to 50.
     """
+    check_array(image, gray=False)
     half = pixels.resize(image, 2 * HUE_SIDE, 2 * HUE_SIDE)  # two steps are faster than one
     small = pixels.resize(half, HUE_SIDE, HUE_SIDE)
     lab = cv2.cvtColor(small, cv2.COLOR_RGB2Lab).reshape(-1, 3).astype(np.float64)
@@ -89,6 +93,7 @@ def blank(image: np.ndarray) -> float:
 
     Colors within 12 levels of it in each channel count as the same.
     """
+    check_array(image, gray=False)
     sparse = cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_NEAREST)
     bins = ((sparse // 16) @ np.array([256, 16, 1], np.float32)).astype(np.int32)
     commonest = np.bincount(bins.ravel()).argmax()

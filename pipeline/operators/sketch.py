@@ -40,22 +40,21 @@ def trace(image: np.ndarray, sketch: Sketch) -> np.ndarray:
     """
     if sketch.method == "learned":
         return import_module(EXTRACTOR_MODULE).extract_lines(image, sketch.weights, sketch.sha256)
-    gray = pixels.grayscale(image)
     match sketch.method:
         case "threshold":
-            return lines.threshold(gray, sketch.blocksize, sketch.c)
+            return lines.threshold(image, sketch.blocksize, sketch.c)
         case "mean":
-            return lines.threshold(gray, sketch.blocksize, sketch.c, mean=True)
+            return lines.threshold(image, sketch.blocksize, sketch.c, mean=True)
         case "xdog-a":
-            return lines.xdog(gray, sketch.sigma, sketch.k, 1, sketch.gamma, sketch.eps, sketch.phi)
+            return lines.xdog(image, sketch.sigma, sketch.k, 1, sketch.gamma, sketch.eps, sketch.phi)
         case "xdog-p":
-            return lines.xdog(gray, sketch.sigma, sketch.k, 1 + sketch.p, sketch.p, sketch.eps, sketch.phi)
+            return lines.xdog(image, sketch.sigma, sketch.k, 1 + sketch.p, sketch.p, sketch.eps, sketch.phi)
         case "canny":
-            return lines.canny(gray, sketch.sigma, sketch.edge, sketch.follow)
+            return lines.canny(image, sketch.sigma, sketch.edge, sketch.follow)
         case "dog":
-            return lines.dog(gray, sketch.sigma, sketch.k, sketch.tau)
+            return lines.dog(image, sketch.sigma, sketch.k, sketch.tau)
         case "pencil":
-            return lines.pencil(gray, sketch.dodge)
+            return lines.pencil(image, sketch.dodge)
     raise ValueError(f"method must be one that draws, got {sketch.method!r}")
 
 
@@ -83,6 +82,7 @@ def number_in_range(field: Field, span: tuple[float, float], part: float) -> flo
 
 def complexity(image: np.ndarray, sketch: Sketch, key: str = "") -> float:
     """Return the share of black in the lines of a square picture at 256 px, before the pen, in percent."""
+    pixels.check_array(image)
     return black_share(trace(pixels.resize(image, CANON_SIDE, CANON_SIDE), resolve(sketch, key)))
 
 

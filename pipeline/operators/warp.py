@@ -113,7 +113,7 @@ def bend_picture(image: np.ndarray, metadata: dict) -> np.ndarray:
     With the order before, the reference is exactly the warp of the tinted picture, which some systems take as
     their target. With after, the interpolated colors are clipped instead of the color of each pixel.
     """
-    check_array(image)
+    check_array(image, gray=False)
     flow = spline_flow(metadata["points"], image.shape[0], image.shape[1], metadata["flip"])
     shift = np.array(metadata["shift"])
     if metadata["order"] == "before":
