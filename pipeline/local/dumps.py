@@ -1,9 +1,6 @@
 """Danbooru20xx dumps, old and new -> posts."""
 
-import gzip
-import json
 import re
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +8,7 @@ from typing import Any
 from pipeline.errors import Halt
 from pipeline.files import PICTURE_SUFFIXES
 from pipeline.local.records import BadRecord, complete_post, parse_record
+from pipeline.local.tables import read_json_lines
 from pipeline.sources.posts import FullPost, Refused
 
 
@@ -25,31 +23,11 @@ def read_dump(path: Path) -> Iterator[FullPost | Refused]:
             f"{path} is not a dump: it needs JSON lines in metadata/, and pictures in original/ or 512px/"
         )
     for file in files:
-        for number, line in read_json_lines(file):
+        for row in read_json_lines(file):
             try:
-                yield post_of_record(parse_line(line), folders[0])
+                yield post_of_record(row.read(), folders[0])
             except BadRecord as bad:
-                yield Refused(f"{file.relative_to(path)} line {number}", bad.reason, bad.detail)
-
-
-def read_json_lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Yield the lines of a file, which may be gzipped, with their numbers; no empty ones. Raise Halt."""
-    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-        try:
-            yield from ((number, line) for number, line in enumerate(file, 1) if line.strip())
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise Halt(f"{path} is damaged ({error}): get it again") from error
-
-
-def parse_line(line: bytes) -> dict[str, Any]:
-    """Read a JSON object. Raise BadRecord if it is none."""
-    try:
-        record = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise BadRecord("bad JSON", str(error)) from None
-    if not isinstance(record, dict):
-        raise BadRecord("bad JSON", "not an object")
-    return record
+                yield Refused(f"{file.relative_to(path)} line {row.number}", bad.reason, bad.detail)
 
 
 def post_of_record(record: dict[str, Any], folder: str) -> FullPost:

@@ -7,54 +7,40 @@ a picture. A link is followed if it leads to a file.
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from pipeline.errors import BadImage, Halt
 from pipeline.files import PICTURE_SUFFIXES
 from pipeline.images.codec import identify_file, read_size
-from pipeline.local.records import BadRecord, complete_post
-from pipeline.local.sidecars import (
-    MANIFEST,
-    plain_name,
-    read_manifests,
-    read_sidecars,
-    sidecar_paths,
-)
+from pipeline.local.records import BadRecord, complete_post, give_posts
+from pipeline.local.sidecars import MANIFEST, full_name, read_manifests, read_sidecars, sidecar_paths
+from pipeline.local.tables import TableRow
 from pipeline.shards.column import SEAL
 from pipeline.sources.posts import FullPost, Refused, hash_id
 
 
 @dataclass(frozen=True)
 class Listing:
-    """The content of a folder, sorted: the pictures, and the files that are neither these nor about them."""
+    """The content of a folder, sorted: pictures, other files that can be read, and what cannot be used."""
 
+    root: Path
     pictures: list[Path]
-    manifests: list[Path]
+    others: list[Path]
     refused: list[Refused]
 
+    def name(self, file: Path) -> str:
+        return file.relative_to(self.root).as_posix()
 
-def read_folder(path: Path, below: str = "") -> Iterator[FullPost | Refused]:
-    """Yield the posts of the pictures in a folder, or only of those in the folder `below` in it."""
-    root = path / below
-    listing = list_folder(root)
+
+def read_folder(path: Path) -> Iterator[FullPost | Refused]:
+    """Yield the posts of the pictures in a folder."""
+    listing = list_folder(path)
     yield from listing.refused
-    above = [path / MANIFEST] if below and (path / MANIFEST).is_file() else []
-    rows = read_manifests(path, [*above, *listing.manifests])
-    owners: dict[int, str] = {}
-    for file in listing.pictures:
-        post = read_post(file, root, rows.get(plain_name(file.relative_to(path).as_posix()), []))
-        if isinstance(post, Refused):
-            yield post
-            continue
-        name = file.relative_to(root).as_posix()
-        owner = owners.setdefault(post["id"], name)
-        if owner != name:
-            yield Refused(name, "same id", f"{owner} has the id {post['id']}")
-        else:
-            yield post | {"file_url": file.relative_to(path).as_posix()}
+    yield from read_pictures(listing, path, {listing.name(file): file for file in listing.pictures})
 
 
 def read_halves(path: Path) -> Iterator[FullPost | Refused]:
@@ -67,54 +53,81 @@ def read_halves(path: Path) -> Iterator[FullPost | Refused]:
 
 
 def read_pairs(path: Path) -> Iterator[FullPost | Refused]:
-    """Yield the posts of color/NAME.* and sketch/NAME.*. Raise Halt if one of them lacks the other."""
-    colors, sketches = map_names(path / "color"), map_names(path / "sketch")
-    for name in sorted(colors.keys() ^ sketches.keys()):
-        there, lacks = (colors, "sketch") if name in colors else (sketches, "color")
-        raise Halt(
-            f"{path / there[name]} has no counterpart in {path / lacks}: add it, or remove the picture"
-        )
-    sketch_of = {color: sketches[name] for name, color in colors.items()}
-    for post in read_folder(path, "color"):
-        yield post if isinstance(post, Refused) else {**post, "sketch_url": sketch_of[post["file_url"]]}
+    """Yield the posts of color/NAME.* that have a sketch/NAME.*. Raise Halt without one of the folders."""
+    for name in ("color", "sketch"):
+        require_folder(path / name)
+    listing = list_folder(path)
+    pairs, alone = match_pairs(listing)
+    yield from (*listing.refused, *alone)
+    sketch_of = {listing.name(color): listing.name(sketch) for color, sketch in pairs.values()}
+    for post in read_pictures(listing, path / "color", {name: color for name, (color, _) in pairs.items()}):
+        if isinstance(post, Refused):
+            yield post
+        else:
+            name = f"color/{post['file_url']}"
+            yield {**post, "file_url": name, "sketch_url": sketch_of[name]}
 
 
-def map_names(path: Path) -> dict[str, str]:
-    """Map the names of the pictures below a folder to their paths from its parent. Raise Halt."""
-    found: dict[str, str] = {}
-    for file in list_folder(path).pictures:
-        name = file.relative_to(path.parent).as_posix()
-        twin = found.setdefault(file.with_suffix("").relative_to(path).as_posix(), name)
-        if twin != name:
-            raise Halt(f"{path.parent / twin} and {file} have the same name: rename one of them")
-    return found
+def match_pairs(listing: Listing) -> tuple[dict[str, tuple[Path, Path]], list[Refused]]:
+    """Return (color, sketch) by their name without suffix, and the pictures that are of no pair."""
+    sides: dict[str, dict[str, Path]] = {"color": {}, "sketch": {}}
+    refused = []
+    for file in listing.pictures:
+        side, _, name = listing.name(file.with_suffix("")).partition("/")
+        twin = sides.setdefault(side, {}).setdefault(name, file)
+        if twin != file:
+            refused.append(Refused(listing.name(file), "same name", f"as {listing.name(twin)}"))
+    colors, sketches = sides.pop("color"), sides.pop("sketch")
+    single = [(colors | sketches)[name] for name in colors.keys() ^ sketches.keys()]
+    for file in sorted([*single, *(file for side in sides.values() for file in side.values())]):
+        refused.append(Refused(listing.name(file), "no counterpart", "a pair is color/NAME and sketch/NAME"))
+    return {name: (colors[name], sketches[name]) for name in colors if name in sketches}, refused
+
+
+def read_pictures(listing: Listing, home: Path, pictures: Mapping[str, Path]) -> Iterator[FullPost | Refused]:
+    """Yield the posts of pictures, as seen from the folder `home`.
+
+    Manifests may give the names by which `pictures` has them, instead of their paths.
+    """
+    found = {full_name(file): file for file in (*listing.others, *listing.pictures)}
+    found |= {full_name(listing.root / name): file for name, file in pictures.items()}
+    manifests = [file for file in listing.others if file.name == MANIFEST]
+    rows, refused = read_manifests(listing.root, manifests, found)
+    yield from refused
+    yield from give_posts(
+        (listing.name(file), partial(read_post, file, home, rows.get(file, []))) for file in pictures.values()
+    )
 
 
 # ---------------------------------------------------------------- which files
 
 
 def list_folder(path: Path) -> Listing:
-    """List the pictures below a folder. Raise Halt if there are none, or if it holds shards."""
+    """List what is below a folder. Raise Halt if no picture is, or if it holds shards."""
+    require_folder(path)
+    listing = Listing(path, [], [], [])
+    for file in walk_folder(path):
+        if bad := refusal_of(file, listing.name(file)):
+            listing.refused.append(bad)
+        elif identify_file(file) in PICTURE_SUFFIXES:
+            listing.pictures.append(file)
+        else:
+            listing.others.append(file)
+    if not listing.pictures:
+        raise Halt(f"{path} holds no pictures: looked for {', '.join(PICTURE_SUFFIXES)} in its files")
+    about = {sidecar for picture in listing.pictures for sidecar in sidecar_paths(picture)}
+    for file in listing.others:
+        if file not in about and file.name != MANIFEST:
+            listing.refused.append(wrong_type(listing.name(file), identify_file(file)))
+    return listing
+
+
+def require_folder(path: Path) -> None:
+    """Raise Halt for a path that is no folder, or a folder of shards."""
     if not path.is_dir():
         raise Halt(f"{path} does not exist: name a folder of pictures")
     if (path / SEAL).is_file() or any(path.glob("*.tar")):
         raise Halt(f"{path} holds shards: name a folder of pictures")
-    pictures, manifests, refused, others = [], [], [], []
-    for file in walk_folder(path):
-        name = file.relative_to(path).as_posix()
-        if bad := refusal_of(file, name):
-            refused.append(bad)
-        elif (kind := identify_file(file)) in PICTURE_SUFFIXES:
-            pictures.append(file)
-        elif file.name == MANIFEST:
-            manifests.append(file)
-        else:
-            others.append((file, name, kind))
-    if not pictures:
-        raise Halt(f"{path} holds no pictures: looked for {', '.join(PICTURE_SUFFIXES)} in its files")
-    about = {sidecar for picture in pictures for sidecar in sidecar_paths(picture)}
-    refused += [wrong_type(name, kind) for file, name, kind in others if file not in about]
-    return Listing(pictures, manifests, refused)
 
 
 def walk_folder(path: Path) -> list[Path]:
@@ -156,13 +169,9 @@ def wrong_type(name: str, kind: str) -> Refused:
 # ---------------------------------------------------------------- what they are
 
 
-def read_post(file: Path, root: Path, rows: list[dict[str, Any]]) -> FullPost | Refused:
-    """Describe a picture below `root` by its bytes and by what the files beside it tell."""
-    name = file.relative_to(root).as_posix()
-    try:
-        return post_of_file(file, name, read_sidecars(file, rows))
-    except BadRecord as bad:
-        return Refused(name, bad.reason, bad.detail)
+def read_post(file: Path, home: Path, rows: Iterable[TableRow]) -> FullPost:
+    """Describe a picture by its bytes and by what the files beside it tell. Raise BadRecord."""
+    return post_of_file(file, file.relative_to(home).as_posix(), read_sidecars(file, rows))
 
 
 def post_of_file(file: Path, name: str, told: dict[str, Any]) -> FullPost:

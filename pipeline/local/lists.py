@@ -3,86 +3,42 @@
 import hashlib
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from pipeline.errors import Halt
 from pipeline.images.codec import FILE_SIGNATURES, SUFFIX_ALIASES
-from pipeline.local.dumps import parse_line, read_json_lines
 from pipeline.local.folders import post_of_file, refusal_of
-from pipeline.local.records import ALIASES, FIELD_PARSERS, BadRecord, complete_post, parse_record
-from pipeline.local.sidecars import lower_names, read_delimited
+from pipeline.local.records import BadRecord, complete_post, give_posts, is_told, parse_record
+from pipeline.local.tables import TableRow, lower_names, read_delimited, read_json_lines, read_parquet
 from pipeline.sources.posts import FullPost, Refused, hash_id
 
 ADDRESS_FIELDS = ("url", "path")  # columns, of which the first that is filled in counts
-ListRow = tuple[str, dict[str, Any] | bytes]  # name and values; the bytes of a line of JSON
+LIST_READERS: dict[str, Callable[[Path], Iterator[TableRow]]] = {
+    ".csv": partial(read_delimited, wanted=ADDRESS_FIELDS),
+    ".tsv": partial(read_delimited, wanted=ADDRESS_FIELDS),
+    ".jsonl": read_json_lines,
+    ".parquet": partial(read_parquet, wanted=ADDRESS_FIELDS),
+}
 
 
 def read_list(path: Path) -> Iterator[FullPost | Refused]:
     """Yield the posts of a list. Raise Halt if it does not exist or has another form."""
-    readers: dict[str, Callable[[Path], Iterable[ListRow]]] = {
-        ".csv": read_table,
-        ".tsv": read_table,
-        ".jsonl": number_lines,
-        ".parquet": read_parquet,
-    }
     if not path.is_file():
         raise Halt(f"{path} is not a list: there is no such file")
-    if path.suffix.lower() not in readers:
-        raise Halt(f"{path} is not a list: name a file that ends in {', '.join(readers)}")
-    owners: dict[int, str] = {}
-    for name, row in readers[path.suffix.lower()](path):
-        try:
-            post = post_of_row(parse_line(row) if isinstance(row, bytes) else row, path.parent)
-            owner = owners.setdefault(post["id"], name)
-            yield post if owner == name else Refused(name, "same id", f"{owner} has the id {post['id']}")
-        except BadRecord as bad:
-            yield Refused(name, bad.reason, bad.detail)
+    if path.suffix.lower() not in LIST_READERS:
+        raise Halt(f"{path} is not a list: name a file that ends in {', '.join(LIST_READERS)}")
+    rows = LIST_READERS[path.suffix.lower()](path)
+    return give_posts((f"row {row.number}", partial(read_row, row, path.parent)) for row in rows)
 
 
-def read_table(path: Path) -> Iterator[ListRow]:
-    """Yield the rows of a table separated by commas, or by tabs. Raise Halt."""
-    for number, row in enumerate(read_delimited(path), 1):
-        if number == 1:
-            require_address(path, row)
-        yield f"row {number}", row
-
-
-def number_lines(path: Path) -> Iterator[ListRow]:
-    return ((f"row {number}", line) for number, line in read_json_lines(path))
-
-
-def read_parquet(path: Path) -> Iterator[ListRow]:
-    """Yield the rows of a Parquet file, without the columns that no post has. Raise Halt."""
-    from pyarrow.parquet import ParquetFile  # takes half a second
-
-    try:
-        file = ParquetFile(path)
-    except ValueError as error:
-        raise Halt(f"{path} is not a Parquet file ({error}): repair it") from error
-    with file:
-        names = file.schema_arrow.names
-        require_address(path, [name.lower() for name in names])
-        other = {"hash", "artist", "author", *ADDRESS_FIELDS, *ALIASES, *FIELD_PARSERS}
-        wanted = [name for name in names if name.lower() in other or name.lower().startswith("tag")]
-        rows = (row for batch in file.iter_batches(columns=wanted) for row in batch.to_pylist())
-        for number, row in enumerate(rows, 1):
-            yield f"row {number}", row
-
-
-def require_address(path: Path, names: Iterable[str]) -> None:
-    """Raise Halt unless a table has a column of addresses."""
-    if not set(names) & {*ADDRESS_FIELDS}:
-        raise Halt(f"{path} has no column url or path, but {', '.join(map(str, names))}: name the column url")
-
-
-def post_of_row(row: dict[str, Any], folder: Path) -> FullPost:
+def read_row(table_row: TableRow, folder: Path) -> FullPost:
     """Make a post of a row of a list that is in `folder`. Raise BadRecord if it is none."""
-    row = lower_names(row)
-    address = next((str(row[name]).strip() for name in ADDRESS_FIELDS if row.get(name) not in (None, "")), "")
+    row = lower_names(table_row.read())
+    address = next((str(row[name]).strip() for name in ADDRESS_FIELDS if is_told(row.get(name))), "")
     if digest := row.get("hash"):
         row["sha256" if len(str(digest)) == 64 else "md5"] = digest
     fields = parse_record(row)

@@ -8,7 +8,7 @@ import ast
 import json
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import date
 from functools import partial
@@ -22,6 +22,7 @@ from pipeline.sources.posts import (
     POST_DEFAULTS,
     TAG_FIELDS,
     FullPost,
+    Refused,
     check_form,
     tags_of,
 )
@@ -32,9 +33,15 @@ RATINGS = {
     "r-18g": "e", **{letter: letter for letter in "gsqe"},
 }  # fmt: skip
 UNKNOWN_NAMES = ("unknown", "unrated", "none", "null", "nan")  # of a rating that its source does not know
+FLAG_WORDS = {
+    **dict.fromkeys(("true", "t", "yes", "y", "1", "1.0"), True),
+    **dict.fromkeys(("false", "f", "no", "n", "0", "0.0"), False),
+}
 SEPARATORS = "[,\n\uff0c\u3001]"  # of tags: commas, also of full width and Japanese, and lines
 TAG_CATEGORIES = {"1": "artist", "3": "copyright", "4": "character", "5": "meta"}  # by Danbooru's number
-ALIASES = {"width": "image_width", "height": "image_height", "date": "created_at"}  # other names of fields
+ALIASES = {  # other names of fields
+    "width": "image_width", "height": "image_height", "date": "created_at", "licence": "license",
+}  # fmt: skip
 
 
 class BadRecord(Exception):
@@ -43,6 +50,22 @@ class BadRecord(Exception):
     def __init__(self, reason: str, detail: str = ""):
         super().__init__(reason, detail)
         self.reason, self.detail = reason, detail
+
+
+def give_posts(makers: Iterable[tuple[str, Callable[[], FullPost]]]) -> Iterator[FullPost | Refused]:
+    """Yield the post that each function makes, or why it makes none, by the name of its file or row.
+
+    Of several posts with one id the first counts.
+    """
+    owners: dict[int, str] = {}
+    for name, make in makers:
+        try:
+            post = make()
+        except BadRecord as bad:
+            yield Refused(name, bad.reason, bad.detail)
+            continue
+        owner = owners.setdefault(post["id"], name)
+        yield post if owner == name else Refused(name, "same id", f"{owner} has the id {post['id']}")
 
 
 def parse_record(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -60,7 +83,7 @@ def parse_record(given: Mapping[str, Any]) -> dict[str, Any]:
         if name in given:
             try:
                 fields[name] = parse(given[name])
-            except (ValueError, TypeError, OverflowError):
+            except (ValueError, TypeError, KeyError, OverflowError):
                 detail = f"{name} must be {rule}, got {str(given[name])[:80]!r}"
                 raise BadRecord(f"bad {name}", detail) from None
     try:
@@ -114,7 +137,7 @@ def parse_parent(value: Any) -> int | None:
 
 
 def parse_flag(value: Any) -> bool:
-    return str(value).lower() in ("true", "t", "1")
+    return FLAG_WORDS[str(value).strip().lower()]
 
 
 def parse_rating(value: Any) -> str | None:

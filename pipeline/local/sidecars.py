@@ -1,37 +1,46 @@
 """The metadata that people keep beside their pictures -> the fields of a post.
 
 In this order, the first file that tells a field counts: NAME.json, NAME.EXT.json as gallery-dl writes it,
-NAME.txt with tags, and the rows of MANIFEST.csv in the folder of the picture or in one above it.
+NAME.txt and NAME.EXT.txt with tags, and the rows of MANIFEST.csv in the folder of the picture or in one above
+it.
 """
 
-import csv
 import json
-import posixpath
+import os
+import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from pipeline.errors import Halt
 from pipeline.local.records import BadRecord, parse_record
+from pipeline.local.tables import TableRow, lower_names, read_delimited
+from pipeline.sources.posts import Refused
 
 MANIFEST = "MANIFEST.csv"
+NAME_COLUMNS = ("path", "file", "file_name", "filename", "name")  # of a manifest
 OWN_FIELDS = (  # the picture itself tells these
     "md5", "sha256", "file_size", "file_ext", "image_width", "image_height", "width", "height",
 )  # fmt: skip
-Manifests = dict[str, list[dict[str, Any]]]  # the rows about a picture by its path, the nearest table first
+BOORU_WORD = re.compile(r"\S_\S|\b[1-6]\+?(girl|boy|other)s?\b")  # no caption in sentences has one
+Manifests = dict[Path, list[TableRow]]  # the rows about each file, those of the nearest table first
 
 
 def sidecar_paths(path: Path) -> list[Path]:
     """List the files that may describe a picture, whatever its own suffix is, the most important first."""
-    names = [path.with_suffix(".json"), path.with_name(f"{path.name}.json"), path.with_suffix(".txt")]
+    names = [
+        each
+        for suffix in (".json", ".txt")
+        for each in (path.with_suffix(suffix), path.with_name(f"{path.name}{suffix}"))
+    ]
     return [name for name in names if name != path]
 
 
-def read_sidecars(path: Path, rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+def read_sidecars(path: Path, rows: Iterable[TableRow]) -> dict[str, Any]:
     """Return what the files beside a picture, and the rows of manifests, tell of it. Raise BadRecord."""
     told: dict[str, Any] = {}
-    for record in (*map(read_sidecar, sidecar_paths(path)), *rows):
+    for record in (*map(read_sidecar, sidecar_paths(path)), *(lower_names(row.read()) for row in rows)):
         own = {name: value for name, value in record.items() if name not in OWN_FIELDS}
         told = parse_record(own) | told
     return told
@@ -61,44 +70,44 @@ def read_object(path: Path) -> dict[str, Any]:
 
 
 def read_caption(path: Path) -> dict[str, Any]:
-    """Return the tags in a text file. Raise BadRecord if it is not UTF-8."""
+    """Return the tags in a text file. Raise BadRecord if it is not UTF-8.
+
+    Without a comma it is a list of tags, divided by spaces, if it has words that only such lists have;
+    otherwise it is one phrase, as in "a girl with a hat".
+    """
     try:
-        return {"tags": path.read_text(encoding="utf-8-sig")}
+        text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise BadRecord("bad text", f"{path.name} is not UTF-8 ({error.reason})") from None
+    return {"tags": text if BOORU_WORD.search(text) else [text]}
 
 
-def read_manifests(root: Path, paths: Iterable[Path]) -> Manifests:
-    """Return the rows of manifests, by the path of their picture from `root`. Raise Halt."""
-    found: Manifests = {}
+def read_manifests(
+    root: Path, paths: Iterable[Path], found: Mapping[str, Path]
+) -> tuple[Manifests, list[Refused]]:
+    """Return the rows of manifests by file, and the manifests and rows that cannot be used.
+
+    A row names its file from the folder of the manifest by the first of NAME_COLUMNS that does; `found` has
+    the files below `root` by their full names.
+    """
+    rows: Manifests = {}
+    refused = []
     for path in sorted(paths, key=lambda path: len(path.parts), reverse=True):
-        folder = path.parent.relative_to(root).as_posix()
-        for number, row in enumerate(read_delimited(path), 1):
-            if number == 1 and "path" not in row:
-                raise Halt(f"{path} has no column path, but {', '.join(map(str, row))}: name the column path")
-            name = str(row.get("path") or "").strip().replace("\\", "/")
-            found.setdefault(plain_name(posixpath.join(folder, name)), []).append(row)
-    return found
-
-
-def plain_name(name: str) -> str:
-    """Return a relative path in the form by which manifests find it."""
-    return unicodedata.normalize("NFC", posixpath.normpath(name))
-
-
-def read_delimited(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a table separated by commas, or by tabs, with names in small letters. Raise Halt."""
-    with path.open(newline="", encoding="utf-8-sig") as file:
+        title = path.relative_to(root).as_posix()
         try:
-            rows = csv.DictReader(file, delimiter="\t" if path.suffix.lower() == ".tsv" else ",")
-            yield from map(lower_names, rows)
-        except (UnicodeDecodeError, csv.Error) as error:
-            raise Halt(f"{path} is not a table in UTF-8 ({error}): repair it") from error
+            for row in read_delimited(path, NAME_COLUMNS):
+                told = [str(row.values.get(column) or "") for column in NAME_COLUMNS]
+                names = [full_name(path.parent / name.strip().replace("\\", "/")) for name in told]
+                if file := next((found[name] for name in names if name in found), None):
+                    rows.setdefault(file, []).append(row)
+                else:
+                    bad = row.bad or BadRecord("gone", "there is no such file")
+                    refused.append(Refused(f"{title} row {row.number}", bad.reason, bad.detail))
+        except Halt as error:
+            refused.append(Refused(title, "bad manifest", str(error)))
+    return rows, refused
 
 
-def lower_names(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a row with the names of its columns in small letters, and the author as the artist."""
-    lower = {str(name).strip().lower(): value for name, value in row.items() if name is not None}
-    if not lower.get("artist") and "author" in lower:
-        lower["artist"] = lower["author"]
-    return lower
+def full_name(path: Path) -> str:
+    """Return the absolute path of a file in the form by which manifests find it."""
+    return unicodedata.normalize("NFC", os.path.abspath(path))

@@ -13,15 +13,17 @@ LEDGER = "rejects.tsv"  # name of the ledger in a column
 
 
 @contextmanager
-def open_ledger(path: Path, *columns: str) -> Iterator[Callable[[Iterable[Sequence[str]]], object]]:
-    """Open a ledger for writing and return the function that adds rows: the key, then a value per column.
+def open_ledger(
+    path: Path, *columns: str, subject: str = "key"
+) -> Iterator[Callable[[Iterable[Sequence[str]]], object]]:
+    """Open a ledger for writing and return the function that adds rows: the subject, then a value per column.
 
     Texts may come from outside: they are escaped. The file takes its name once all of it is written.
     """
     with open_atomic(path) as file:
         text = io.TextIOWrapper(file, "utf-8", newline="", write_through=True)
         rows = csv.writer(text, delimiter="\t", lineterminator="\n")
-        rows.writerow(("key", *columns))
+        rows.writerow((subject, *columns))
         yield lambda table: rows.writerows(map(safe_row, table))
         text.detach()
     remove_partials(path.parent, path.name)

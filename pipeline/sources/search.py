@@ -1,7 +1,5 @@
 """A search -> posts.jsonl, from a site or from any other source."""
 
-import csv
-import io
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -14,12 +12,11 @@ import numpy as np
 
 from pipeline import params
 from pipeline.errors import Halt
-from pipeline.files import open_atomic
 from pipeline.progress import Tick, quiet
+from pipeline.shards.ledger import open_ledger
 from pipeline.sources import danbooru
 from pipeline.sources.posts import FullPost, Post, PostSource, Refused, reduce_post, write_posts
 from pipeline.sources.selection import compose_search, draw_posts, match_posts, select_posts
-from pipeline.untrusted import safe_text
 from pipeline.web.client import Site
 
 
@@ -95,9 +92,5 @@ def write_refused(path: Path, refused: list[Refused]) -> None:
     if not refused:
         path.unlink(missing_ok=True)
         return
-    with open_atomic(path) as file:
-        text = io.TextIOWrapper(file, "utf-8", newline="", write_through=True)
-        rows = csv.writer(text, delimiter="\t", lineterminator="\n")
-        rows.writerow(("name", "reason", "detail"))
-        rows.writerows(map(safe_text, (bad.name, bad.reason, bad.detail)) for bad in refused)
-        text.detach()
+    with open_ledger(path, "reason", "detail", subject="name") as add:
+        add((bad.name, bad.reason, bad.detail) for bad in refused)

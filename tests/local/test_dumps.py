@@ -10,6 +10,7 @@ from rig import source_error, source_posts, source_refused, write_lines
 from pipeline import files
 from pipeline.local import dumps
 from pipeline.local.source import open_source
+from pipeline.local.tables import TableRow
 from pipeline.sources import query
 from pipeline.sources.posts import CATEGORIES
 
@@ -125,6 +126,6 @@ def test_a_damaged_or_incomplete_dump_is_refused(tmp_path):
 
 def test_a_dump_is_read_line_by_line(tmp_path, monkeypatch):
     host = make_dump(tmp_path)
-    lines = ((n, json.dumps(NEW | {"id": n}).encode()) for n in count(1))
+    lines = (TableRow(n, NEW | {"id": n}) for n in count(1))
     monkeypatch.setattr(dumps, "read_json_lines", lambda path: lines)
     assert [post["id"] for post in islice(open_source(host).posts(), 3)] == [1, 2, 3]

@@ -6,7 +6,7 @@ from random import Random
 
 import numpy as np
 from made import picture
-from rig import source_error, source_posts, source_refused
+from rig import source_posts, source_refused
 
 from pipeline import files
 from pipeline.booru import catalog
@@ -50,14 +50,19 @@ def test_a_pair_has_the_path_of_its_sketch(tmp_path):
     assert open_source(f"pairs:{tmp_path}").root == tmp_path
 
 
-def test_half_a_pair_is_named(tmp_path):
-    for name in ("color/a.png", "color/b.png", "sketch/a.png"):
+def test_what_is_no_pair_is_counted_and_the_pairs_are_given(tmp_path):
+    for name in ("color/a.png", "color/b.png", "sketch/a.png", "sketch/deep/c.png", "other/d.png", "e.png"):
         files.write(tmp_path / name, WIDE)
-    assert "color/b.png has no counterpart in" in source_error(f"pairs:{tmp_path}")
-    (tmp_path / "color" / "b.png").rename(tmp_path / "sketch" / "c.png")
-    assert "sketch/c.png has no counterpart in" in source_error(f"pairs:{tmp_path}")
-    files.write(tmp_path / "color" / "a.jpg", WIDE)
-    assert "color/a.png have the same name" in source_error(f"pairs:{tmp_path}")
+    files.write(tmp_path / "color/a.webp", WIDE)
+    files.write(tmp_path / "sketch/film.png", HEADERS["mp4"])
+    (tmp_path / "sketch/b.png").symlink_to(tmp_path / "nowhere.png")
+    [post] = source_posts(f"pairs:{tmp_path}")
+    assert (post["file_url"], post["sketch_url"]) == ("color/a.png", "sketch/a.png")
+    alone = ("color/b.png", "e.png", "other/d.png", "sketch/deep/c.png")
+    assert sorted(row[:2] for row in source_refused(f"pairs:{tmp_path}")) == [
+        ("color/a.webp", "same name"), *((name, "no counterpart") for name in alone[:3]),
+        ("sketch/b.png", "link"), (alone[3], "no counterpart"), ("sketch/film.png", "wrong type"),
+    ]  # fmt: skip
 
 
 def test_a_half_is_as_wide_as_half_its_file(tmp_path):

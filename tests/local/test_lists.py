@@ -140,6 +140,48 @@ def test_a_file_of_another_form_is_refused(tmp_path):
         assert reason in source_error(f"list:{tmp_path / f'bad.{suffix}'}")
 
 
+LONG = "hat " * 100_000
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("mark", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_table_may_be_divided_and_written_in_the_ways_of_spreadsheets(tmp_path, encoding, mark, end):
+    rows = [
+        ("URL", "Tags", "Author"), ("https://a.example/1.png", '"hat\nscarf"', "Zoë Müller"), (),
+        ("https://a.example/2.png", '"hat, blue eyes"', '"say ""Ann"""'), ("", "", ""), ("https://b.example/3",),
+    ]  # fmt: skip
+    text = end.join(mark.join(row) for row in rows)
+    (tmp_path / "a.csv").write_bytes(text.encode(encoding))
+    posts = source_posts(f"list:{tmp_path / 'a.csv'}")
+    assert [post["tag_string_general"] for post in posts] == ["hat scarf", "hat blue_eyes", ""]
+    assert [post["tag_string_artist"] for post in posts] == ["zoë_müller", 'say_"ann"', ""]
+    assert [row[:2] for row in source_refused(f"list:{tmp_path / 'a.csv'}")] == [("row 3", "bad url")]
+
+
+def test_a_row_of_another_form_is_named_and_the_table_goes_on(tmp_path):
+    rows = [
+        b"url,tags", b"https://a.example/1,hat", b"https://a.example/2,1girl, comic", b"https://a.example/3,\xe9",
+        b'https://a.example/4,"hat"scarf', b"https://a.example/5," + LONG.encode(), b"https://a.example/6,,,",
+        b'https://a.example/7,"not closed', b"https://a.example/8,hat",
+    ]  # fmt: skip
+    files.write(tmp_path / "a.csv", b"\n".join(rows))
+    posts = source_posts(f"list:{tmp_path / 'a.csv'}")
+    assert [post["file_url"][-1] for post in posts] == ["1", "6"]
+    assert [row[:2] for row in source_refused(f"list:{tmp_path / 'a.csv'}")] == [
+        ("row 2", "bad row"), ("row 3", "bad text"), ("row 4", "bad row"), ("row 5", "bad row"),
+        ("row 7", "bad row"),
+    ]  # fmt: skip
+
+
+def test_a_table_without_rows_has_no_posts_and_one_without_columns_says_so(tmp_path):
+    files.write(tmp_path / "a.csv", b"url,tags\n")
+    assert source_posts(f"list:{tmp_path / 'a.csv'}") == []
+    files.write(tmp_path / "b.csv", b"https://a.example/1.png\nhttps://a.example/2.png\n")
+    sentence = "has no column url or path, but https://a.example/1.png: name the column url"
+    assert sentence in source_error(f"list:{tmp_path / 'b.csv'}")
+
+
 def test_scores_may_have_decimals(tmp_path):
     rows = [
         {"url": f"https://a.example/{n}", "score": score} for n, score in enumerate(["6.1", "6.0", "-7", ""])

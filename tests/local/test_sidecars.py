@@ -4,7 +4,7 @@ import json
 
 import pytest
 from made import picture
-from rig import source_error, source_posts, source_refused
+from rig import source_posts, source_refused
 
 from pipeline import files
 from pipeline.images import png
@@ -56,15 +56,27 @@ def test_pages_of_one_work_on_another_site_stay_apart(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", ["1girl, blue eyes, hat", "\ufeff1girl, blue_eyes,\nhat\n", "1girl blue_eyes hat"]
+    ("text", "tags"),
+    [
+        ("1girl, blue eyes, hat", "1girl blue_eyes hat"),
+        ("\ufeff1girl, blue_eyes,\r\nhat\r\n", "1girl blue_eyes hat"),
+        ("1girl\nblue eyes\nhat\n", "1girl blue_eyes hat"),
+        ("1girl blue_eyes hat", "1girl blue_eyes hat"),  # as boorus write them
+        ("2girls comic hat", "2girls comic hat"),
+        ("a girl with a hat\n", "a_girl_with_a_hat"),  # a caption
+        ("A girl with a hat, standing.", "a_girl_with_a_hat standing."),
+        ("hat", "hat"),
+        (" \n", ""),
+    ],
 )
-def test_a_caption_of_tags_is_read(tmp_path, text):
-    post = post_with(tmp_path, **{"art/girl.txt": text})
-    assert (post["tag_string"], post["tag_string_artist"]) == ("1girl blue_eyes hat", "")
+@pytest.mark.parametrize("name", ["art/girl.txt", "art/girl.png.txt"])
+def test_a_caption_of_tags_is_read(tmp_path, name, text, tags):
+    post = post_with(tmp_path, **{name: text})
+    assert (post["tag_string_general"], post["tag_string_artist"]) == (tags, "")
 
 
 def test_a_manifest_beside_or_above_a_picture_is_read(tmp_path):
-    above = 'Path,License,Author,Tags\nart\\girl.png,CC0,Ann Lee,"hat, blue eyes"\nother.png,MIT,,\n'
+    above = 'Path,License,Author,Tags\nart\\girl.png,CC0,Ann Lee,"hat, blue eyes"\n'
     post = post_with(tmp_path, **{"MANIFEST.csv": above})
     assert (post["license"], post["tag_string_artist"]) == ("CC0", "ann_lee")
     assert post["tag_string"] == "ann_lee blue_eyes hat"
@@ -74,20 +86,81 @@ def test_a_manifest_beside_or_above_a_picture_is_read(tmp_path):
     assert post["tag_string_artist"] == "ann_lee"  # which the nearer one does not tell
 
 
-def test_a_manifest_of_a_paired_set_may_be_beside_its_two_folders(tmp_path):
+@pytest.mark.parametrize("row", ["path,color/a.png", "file,./color/a.png", "name,a", "file_name,a"])
+def test_a_manifest_of_a_paired_set_may_be_beside_its_two_folders_and_give_the_name_of_a_pair(tmp_path, row):
     for folder in ("color", "sketch"):
         files.write(tmp_path / folder / "a.png", DRAWN)
-    files.write(tmp_path / "MANIFEST.csv", b"path,license\ncolor/a.png,CC0\n")
+    column, name = row.split(",")
+    files.write(tmp_path / "MANIFEST.csv", f"{column},licence\n{name},CC0\nsketch/a.png,MIT\n".encode())
     [post] = source_posts(f"pairs:{tmp_path}")
     assert post["license"] == "CC0"
+    assert source_refused(f"pairs:{tmp_path}") == []
 
 
-def test_a_manifest_of_another_form_is_refused(tmp_path):
+MANIFESTS = [  # all of one content
+    b'path,license,tags\na.png,CC0,"hat, Blue Eyes"\n',
+    b"path;license;tags\r\na.png;CC0;hat, Blue Eyes\r\n",
+    b"path\tlicense\ttags\na.png\tCC0\that, Blue Eyes\n",
+    b'\xef\xbb\xbf Path , LICENCE,Tags\n\n./a.png,CC0,"hat\nBlue Eyes"\n\n',
+    "path\tlicense\ttags\na.png\tCC0\that, Blue Eyes\n".encode("utf-16"),
+    b'repo,path,file,license,tags\nann/art,drawn/1.psd,a.png,CC0,"hat,blue eyes"\n',
+    b"tags|file_name|license\nhat, blue eyes|a.png|CC0\n",
+    b'path,license,tags\na.png,CC0,"hat,blue_eyes",,\n',
+]
+
+
+@pytest.mark.parametrize("text", MANIFESTS)
+def test_a_manifest_may_be_written_in_the_ways_of_spreadsheets(tmp_path, text):
     files.write(tmp_path / "a.png", DRAWN)
-    files.write(tmp_path / "MANIFEST.csv", b"file,license\na.png,CC0\n")
-    assert "MANIFEST.csv has no column path, but file, license" in source_error(tmp_path)
-    files.write(tmp_path / "MANIFEST.csv", b"path,license\n\xff,CC0\n")
-    assert "is not a table in UTF-8" in source_error(tmp_path)
+    files.write(tmp_path / "MANIFEST.csv", text)
+    [post] = source_posts(tmp_path)
+    assert (post["license"], post["tag_string"]) == ("CC0", "blue_eyes hat")
+    assert source_refused(tmp_path) == []
+
+
+def test_a_manifest_may_give_whole_paths(tmp_path):
+    files.write(tmp_path / "deep/a.png", DRAWN)
+    files.write(tmp_path / "MANIFEST.csv", f"path,license\n{tmp_path}/deep/a.png,CC0\n".encode())
+    assert [post["license"] for post in source_posts(tmp_path)] == ["CC0"]
+
+
+@pytest.mark.parametrize(
+    ("text", "detail"),
+    [
+        (b"picture,license\na.png,CC0\n", "has no column path or file or file_name or filename or name"),
+        (b"picture,license\na.png,CC0\n", "but picture, license: name the column path"),
+        (b"", "but no column at all"),
+        (b"\xff\xfe\0", "is not a table in UTF-8 or UTF-16"),
+        (b'"path,license\na.png,CC0\n', "is not a table"),
+    ],
+)
+def test_a_manifest_of_another_form_is_counted_and_the_search_goes_on(tmp_path, text, detail):
+    for name in ("a.png", "deep/b.png"):
+        files.write(tmp_path / name, DRAWN)
+    files.write(tmp_path / "deep/MANIFEST.csv", text)
+    assert len(source_posts(tmp_path)) == 2
+    [(name, reason, told)] = source_refused(tmp_path)
+    assert (name, reason) == ("deep/MANIFEST.csv", "bad manifest")
+    assert detail in told
+
+
+def test_a_row_of_a_manifest_that_cannot_be_used_is_named_or_refuses_its_picture(tmp_path):
+    for name in ("a", "b", "c", "d", "e"):
+        files.write(tmp_path / f"{name}.png", DRAWN)
+    files.write(tmp_path / "note.txt", b"not about a picture")
+    rows = [
+        b"path,tags", b"a.png,hat", b"nowhere.png,hat", b",hat", b"b.png,1girl, comic, hat", b"c.png,\xe9",
+        b"note.txt,x", b'd.png,"hat"scarf', b"e.png,scarf", b'f.png,"never closed', b"a.png,other",
+    ]  # fmt: skip
+    files.write(tmp_path / "MANIFEST.csv", b"\n".join(rows))
+    assert {post["file_url"]: post["tag_string"] for post in source_posts(tmp_path)} == {
+        "a.png": "hat", "d.png": "", "e.png": "scarf",
+    }  # fmt: skip
+    assert [row[:2] for row in source_refused(tmp_path)] == [
+        ("note.txt", "wrong type"), ("MANIFEST.csv row 2", "gone"), ("MANIFEST.csv row 3", "gone"),
+        ("MANIFEST.csv row 7", "bad row"), ("MANIFEST.csv row 9", "bad row"),
+        ("b.png", "bad row"), ("c.png", "bad text"),
+    ]  # fmt: skip
 
 
 def test_the_first_file_that_tells_a_field_counts(tmp_path):
