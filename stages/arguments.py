@@ -40,7 +40,7 @@ ModelFolder = Annotated[Path, typer.Argument(help="The folder of a trained model
 Data = Annotated[Path, typer.Option(help="The folder of the columns.")]
 Params = Annotated[Path, typer.Option(help="The YAML file with the parameters of all stages.")]
 Metrics = Annotated[Path | None, typer.Option(help="Write counts and means to this JSON file.")]
-Sheet = Annotated[Path | None, typer.Option(help="Draw the first results side by side to this PNG file.")]
+Sheet = Annotated[Path | None, typer.Option(help="Draw some results side by side to this PNG file.")]
 Cache = Annotated[Path, typer.Option(envvar="PREP_CACHE", help="Folder of downloads and finished work.")]
 Workers = Annotated[
     int, typer.Option(min=1, envvar="PREP_WORKERS", help="Processes to use.", show_default="one per core")

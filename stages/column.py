@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 from pipeline import files
@@ -48,7 +47,6 @@ class Run:
 
 
 def draw_sheet(column: Path, path: Path) -> None:
-    """Draw the first pictures of a column side by side."""
-    first = islice((sample for unit in loose.list_parts(column) for sample in unit), TILES)
-    tiles = [codec.decode(sample.picture) for sample in first]
+    """Draw some pictures of a column side by side; other columns show the same ones."""
+    tiles = [codec.decode(sample.picture) for sample in loose.draw_samples(column, TILES)]
     files.write(path, png.encode_png(sheets.plain_sheet([tiles[:8], tiles[8:]])))

@@ -1,6 +1,5 @@
 """Pictures -> a contact sheet of all their sketches."""
 
-from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
@@ -16,17 +15,18 @@ from pipeline.operators.lines import CANON_SIDE
 from pipeline.params import Sketch
 from pipeline.shards import loose
 from pipeline.shards.tar import Sample
-from stages.arguments import Source
+from stages.arguments import Source, full_key
 from stages.options import usage_errors
 
-FIRST = 4  # pictures on a sheet, unless keys are given
+COUNT = 4  # pictures on a sheet, unless keys are given
 
 
 def sheet(
     source: Source,
     dest: Annotated[Path, typer.Argument(help="The PNG file to write.")],
     key: Annotated[
-        list[str] | None, typer.Option(help=f"A picture to draw, not the first {FIRST}; may be repeated.")
+        list[str] | None,
+        typer.Option(help=f"A picture to draw, not {COUNT} at random; may be repeated."),
     ] = None,
     blocksizes: Annotated[
         str, typer.Option(help="Neighborhoods of the thresholds, in pixels, separated by commas.")
@@ -57,15 +57,17 @@ def parse_blocksizes(text: str) -> list[int]:
 
 
 def read_chosen(source: Path, keys: list[str]) -> list[Sample]:
-    """Read the samples with these keys, or the first few if there are none. Raise Halt if one is missing."""
-    samples = (sample for unit in loose.list_parts(source) for sample in unit)
+    """Read the samples with these keys, or a few if there are none. Raise Halt if one is missing."""
     if not keys:
-        return list(islice(samples, FIRST))
-    chosen = {sample.key: sample for sample in samples if sample.key in keys}
-    for key in keys:
-        if key not in chosen:
+        return loose.draw_samples(source, COUNT)
+    wanted = {*keys, *map(full_key, keys)}
+    chosen = {sample.key: sample for part in loose.list_parts(source) for sample in part.pick(wanted)}
+    samples = []
+    for key in dict.fromkeys(keys):
+        if not (sample := chosen.get(key) or chosen.get(full_key(key))):
             raise Halt(f"{source} holds no picture with the key {key}: name one that it holds")
-    return [chosen[key] for key in dict.fromkeys(keys)]
+        samples.append(sample)
+    return samples
 
 
 def draw_sample(sample: Sample, source: Path, groups: list[dict[str, Sketch]], side: int) -> list[Strip]:

@@ -7,7 +7,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
@@ -88,6 +88,14 @@ class Shard:
             if "family" not in metadata:
                 raise Halt(f"{self.path} gives no family for the sample {row.key}: {COLUMN_ADVICE}")
             yield row, metadata
+
+    @property
+    def keys(self) -> list[str]:
+        return [row.key for row in self.rows]
+
+    def pick(self, keys: Collection[str]) -> Iterator[Sample]:
+        """Yield the samples with these keys, as far as the shard has them; read no others."""
+        return self.read(row for row in self.rows if row.key in keys)
 
     def read(self, rows: Iterable[Row]) -> Iterator[Sample]:
         """Yield the samples of `rows`; read no others. Raise Halt if one differs from its row."""
