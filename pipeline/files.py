@@ -85,6 +85,12 @@ def open_for_reading(path: Path, ahead: int = READ_AHEAD) -> BinaryIO:
     return path.open("rb", buffering=ahead) if is_remote(path) else path.open("rb")
 
 
+def hash_file(path: Path, name: str = "sha256") -> str:
+    """Return the hash of a file as hexadecimal digits, without reading it whole into memory."""
+    with open_for_reading(path) as file:
+        return hashlib.file_digest(cast(Any, file), name).hexdigest()
+
+
 def read_lines(path: Path, start: int = 0) -> Iterator[bytes]:
     """Yield the lines of a file from the offset `start` on; read little more than the lines consumed."""
     if is_remote(path):

@@ -9,12 +9,12 @@ from stages.arguments import DATA, WORKERS, Columns, Workers, progress
 
 
 def verify(folder: Columns = DATA, workers: Workers = WORKERS) -> None:
-    """Read every shard and compare it with its seal and its index."""
+    """Read every shard, index and ledger and compare them with their seal."""
     with progress("verify", "B") as tick:
         audit = verifying.verify_columns(folder, workers=workers, tick=tick)
     for fault in audit.faults:
         typer.echo(f"verify: {safe_text(fault)}", err=True)
     if audit.faults:
-        raise Halt(f"{len(audit.faults)} faults in {folder}: run the stages that write these columns again")
+        raise Halt(f"{len(audit.faults)} faults in {folder}: delete these files, then run their stages again")
     counts = f"{audit.columns} columns, {audit.shards} shards, {audit.samples} samples"
     typer.echo(f"verify: {counts}, {audit.bytes / 1e6:.1f} MB, all as sealed")

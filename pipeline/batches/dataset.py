@@ -23,7 +23,7 @@ from pipeline.operators import warp
 from pipeline.operators.mask import MASK_NAMES, make_mask
 from pipeline.params import Reference
 from pipeline.shards import tar
-from pipeline.shards.column import Shard, check_index, list_shards
+from pipeline.shards.column import Shard, check_tables, list_shards
 from pipeline.shards.tar import Row, Sample
 
 PER_SAMPLE = {  # the metadata of a column that differ from sample to sample
@@ -117,7 +117,7 @@ class Pairs(Dataset):
         shards = list_shards(folder)
         self.fingerprint = dataset_fingerprint(shards)
         self.columns, self.policy = columns, policy
-        check_index(folder)
+        check_tables(folder)
         own = [shard for shard in shards if shard.name.startswith(f"{split}-")]
         self.entries = [SampleEntry(shard.path, row) for shard in own for row in shard.rows]
         if not self.entries:

@@ -12,7 +12,7 @@ from torch import nn
 from pipeline import errors, systems
 from pipeline.codehash import code_hashes
 from pipeline.errors import Halt
-from pipeline.files import dumps
+from pipeline.files import dumps, hash_file
 from pipeline.images import codec, png
 from pipeline.images.pixels import resize
 from pipeline.models import folder
@@ -100,7 +100,7 @@ class Colorizer:
         guides = [each for each in (self.guide, self.alpha) if each is not None]
         pixels: list[tuple] = [(each.shape, hashlib.sha256(each.tobytes()).hexdigest()) for each in guides]
         for key, path in (self.guides or {}).items():
-            pixels.append((key, hashlib.sha256(path.read_bytes()).hexdigest()))
+            pixels.append((key, hash_file(path)))
         code = code_hashes(__name__, f"pipeline.systems.{self.config['system']}")
         return hashlib.sha256(dumps([self.config, self.weights, self.tile, pixels, code])).hexdigest()
 
@@ -111,7 +111,7 @@ def load_colorizer(model: Path, given: dict[str, Path], device: str = "cpu", til
     Raise Halt if one cannot be used, ValueError if a tile is too small for the system.
     """
     generator, config = folder.load_model(model, device)
-    weights = hashlib.sha256((model / folder.WEIGHTS_FILE).read_bytes()).hexdigest()
+    weights = hash_file(model / folder.WEIGHTS_FILE)
     check_tile(config, tile)
     plain = Colorizer(generator, config, weights, tile=tile)
     kind = systems.system(config["system"]).columns[0]

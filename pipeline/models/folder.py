@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from pipeline import systems
 from pipeline.errors import Halt
-from pipeline.files import write, write_json
+from pipeline.files import hash_file, write, write_json
 from pipeline.params import Cue, Model, Train
 from pipeline.weights import WEIGHT_ERRORS, parse_weights
 
@@ -29,7 +29,7 @@ def save_model(folder: Path, tensors: dict[str, Tensor], config: dict, card: str
     write(folder / WEIGHTS_FILE, weights)
     write_json(folder / CONFIG_FILE, config)
     write(folder / MODEL_CARD_FILE, card.encode())
-    checks = (f"{hash_bytes((folder / name).read_bytes())}  {name}\n" for name in (CONFIG_FILE, WEIGHTS_FILE))
+    checks = (f"{hash_file(folder / name)}  {name}\n" for name in (CONFIG_FILE, WEIGHTS_FILE))
     write(folder / CHECKS_FILE, "".join(checks).encode())
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import Halt
-from pipeline.files import read_note, write_note
+from pipeline.files import hash_file, read_note, write_note
 from pipeline.run.report import Reject
 from pipeline.shards import tar
 from pipeline.shards.column import Shard
@@ -75,11 +75,9 @@ class Memo:
     def recall_shard(self, shard: Shard | PairedShard) -> MadeShard | None:
         """Return the result for a shard; None if there is none, or if its bytes have changed since."""
         path = self.path(shard)
-        if (made := load_made(path)) is None:
+        made = load_made(path)
+        if made is None or hash_file(path) != made.shard.sha256:
             return None
-        with path.open("rb") as file:
-            if hashlib.file_digest(file, "sha256").hexdigest() != made.shard.sha256:
-                return None
         os.utime(path.with_suffix(".json"))  # the least recently used are removed first
         return made
 

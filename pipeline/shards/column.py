@@ -1,6 +1,7 @@
 """Columns: folders of shards, each with a seal and an index.
 
 `seal.json` marks a finished column. It lists the shards with their sizes and hashes, and counts the rejects.
+It has the hashes of the index and of the ledger in the folder too, and one of its own content.
 `index.tsv` has a row for each sample.
 """
 
@@ -12,13 +13,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, Literal, cast
 
 from pipeline.errors import Halt
-from pipeline.files import list_sizes, open_atomic, open_for_reading, read_lines, remove_partials, write_json
+from pipeline.files import (
+    hash_file,
+    list_sizes,
+    open_atomic,
+    open_for_reading,
+    read_lines,
+    remove_partials,
+    write_json,
+)
 from pipeline.shards import tar
+from pipeline.shards.ledger import LEDGER
 from pipeline.shards.metadata import Metadata
-from pipeline.shards.seal import Seal, parse_seal
+from pipeline.shards.seal import Seal, ShardEntry, add_check, parse_seal
 from pipeline.shards.tar import END_OF_TAR, Row, Sample, StagedSample
 
 SHARD_NAME = re.compile(r"([a-z]+-)?\d{6}\.tar")
@@ -27,6 +37,7 @@ INDEX = "index.tsv"
 INDEX_HEADER = "key\tshard\toffset\tsha256\tmembers\n"
 CARD_FILE = "README.md"
 COLUMN_ADVICE = "name a column of fetch or clean, or run the stage that writes it again"
+TABLES: dict[Literal["index", "ledger"], str] = {"index": INDEX, "ledger": LEDGER}  # by their field of a seal
 
 
 @dataclass(frozen=True)
@@ -63,7 +74,7 @@ class Shard:
                 yield tar.parse_sample(tar.read_sample(file, row, self.path), row, self.path)
             file.seek(self.bytes - len(END_OF_TAR))
             if file.read() != END_OF_TAR:
-                raise Halt(f"{self.path} differs from its seal: run the stage that writes it again")
+                raise Halt(f"{self.path} differs from its seal: {tar.DELETE_ADVICE}")
 
     def read_metadata(self) -> Iterator[tuple[Row, Metadata]]:
         """Yield each row with the metadata of its sample; read no other members and check no hash.
@@ -135,16 +146,16 @@ def read_seal(column: Path) -> Seal:
         ) from error
 
 
-def check_index(column: Path) -> None:
-    """Raise Halt if the index of a column is not the one that was sealed."""
-    index, digest = column / INDEX, hashlib.sha256()
-    try:
-        for line in read_lines(index):
-            digest.update(line)
-    except FileNotFoundError:
-        raise Halt(f"{column} has no {INDEX}: run the stage that writes it again") from None
-    if digest.hexdigest() != read_seal(column)["index"]:
-        raise Halt(f"{index} differs from the seal: run the stage that writes it again")
+def check_tables(column: Path) -> None:
+    """Raise Halt if the index or the ledger of a column is not the one that was sealed."""
+    for table in changed_tables(column, read_seal(column)):
+        raise Halt(f"{table} is missing or differs from the seal: run the stage that writes it again")
+
+
+def changed_tables(column: Path, seal: Seal) -> list[Path]:
+    """List the index and the ledger of a column, as far as they are not the ones that were sealed."""
+    sealed = {column / name: seal[field] for field, name in TABLES.items() if seal[field]}
+    return [path for path, sha256 in sealed.items() if not path.is_file() or hash_file(path) != sha256]
 
 
 def find_columns(folder: Path) -> list[Path]:
@@ -240,7 +251,7 @@ class ColumnWriter:
         self.path, self.index = path, index
         self.digest = hashlib.sha256()
         self.place = 0
-        self.entries: dict[str, dict] = {}
+        self.entries: dict[str, ShardEntry] = {}
         self.note(INDEX_HEADER)
 
     def note(self, text: str) -> None:
@@ -249,20 +260,32 @@ class ColumnWriter:
         self.place += self.index.write(data)
 
     def add(self, shard: Shard) -> None:
-        entry = {"samples": shard.samples, "bytes": shard.bytes, "sha256": shard.sha256}
-        self.entries[shard.name] = entry | {"place": self.place}
+        self.entries[shard.name] = ShardEntry(
+            samples=shard.samples, bytes=shard.bytes, sha256=shard.sha256, place=self.place
+        )
         self.note("".join(row.line(shard.name) for row in shard.rows))
 
     def seal(self, taken: int, rejected: dict[str, int]) -> None:
-        """Check the counts, remove stale shards and partial files, and write the seal."""
+        """Check the counts, remove stale shards and partial files, and write the seal.
+
+        A ledger in the column must be whole.
+        """
         written = sum(entry["samples"] for entry in self.entries.values())
         assert taken == written + sum(rejected.values()), "a sample was lost"
         for stale in self.path.iterdir():
             if SHARD_NAME.fullmatch(stale.name) and stale.name not in self.entries:
                 stale.unlink()
         remove_partials(self.path)
-        counts = {"taken": taken, "written": written, "rejected": dict(rejected)}
-        write_json(self.path / SEAL, counts | {"shards": self.entries, "index": self.digest.hexdigest()})
+        ledger = self.path / LEDGER
+        seal = Seal(
+            taken=taken,
+            written=written,
+            rejected=dict(rejected),
+            shards=self.entries,
+            index=self.digest.hexdigest(),
+            ledger=hash_file(ledger) if ledger.is_file() else "",
+        )
+        write_json(self.path / SEAL, add_check(seal))
 
 
 @contextmanager

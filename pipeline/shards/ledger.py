@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from pipeline.errors import Halt
 from pipeline.files import open_atomic, remove_partials
 from pipeline.untrusted import safe_text
 
@@ -40,10 +41,21 @@ def write_ledger(path: Path, rejects: Iterable[Sequence[str]], *columns: str) ->
 
 
 def read_ledger(path: Path) -> list[list[str]]:
-    """Return the rows of a ledger, its header first; [] if the file is another kind of table."""
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = [row for row in csv.reader(file, delimiter="\t") if row]
-    return rows if rows and rows[0][0] == "key" else []
+    """Return the rows of a ledger, its header first; [] if the file is another kind of table.
+
+    Raise Halt if it is damaged.
+    """
+    if not (data := path.read_bytes()).startswith((b"key\t", b"key\n")):
+        return []
+    try:
+        rows = [*csv.reader(io.StringIO(data.decode(), newline=""), delimiter="\t", strict=True)]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise Halt(f"{path} is damaged ({error}): run the stage that writes it again") from error
+    if len({*map(len, rows)}) > 1:
+        raise Halt(
+            f"{path} is damaged (a row has not one value per column): run the stage that writes it again"
+        )
+    return rows
 
 
 def find_reject(path: Path, key: str) -> list[str]:

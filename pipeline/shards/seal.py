@@ -1,8 +1,12 @@
 """The seal of a column, read strictly: a seal is as this program writes it, or it is refused."""
 
+import hashlib
 import json
 import re
+from collections.abc import Mapping
 from typing import Any, TypedDict
+
+from pipeline.files import dumps
 
 SHARD_FILE = re.compile(r"[\w-][\w.-]*\.tar", re.ASCII)  # a file of the column's own folder
 SHA256 = re.compile("[0-9a-f]{64}")
@@ -19,19 +23,34 @@ class ShardEntry(TypedDict):
 
 
 class Seal(TypedDict):
-    """The content of a seal: the counts of a column, its shards by name, and the SHA-256 of its index."""
+    """The content of a seal: the counts of a column, its shards by name, and the SHA-256 of its tables."""
 
     taken: int  # samples read
     written: int
     rejected: dict[str, int]  # by reason
     shards: dict[str, ShardEntry]
     index: str
+    ledger: str  # "" if the column has none, or was sealed by an older version
+
+
+def add_check(seal: Seal) -> dict[str, Any]:
+    """Return the object to write: the seal with a hash of its content, which `parse_seal` compares."""
+    return {**seal, "check": hash_content(seal)}
+
+
+def hash_content(seal: Mapping[str, Any]) -> str:
+    return hashlib.sha256(dumps(seal)).hexdigest()
 
 
 def parse_seal(data: bytes) -> Seal:
     """Parse the bytes of a seal. Raise ValueError that says which rule they break."""
     try:
         seal = json.loads(data, object_pairs_hook=unique_fields)
+        require(isinstance(seal, dict), "it must be an object")
+        if "check" in seal or "ledger" in seal:
+            require(seal.pop("check", "") == hash_content(seal), "its check does not fit its content")
+        else:  # of an older version; no single bit turns a newer seal into one
+            seal["ledger"] = ""
     except RecursionError:
         raise ValueError("it is nested too deep") from None
     require_fields(seal, Seal, "it")
@@ -47,6 +66,7 @@ def parse_seal(data: bytes) -> Seal:
         for field in ("samples", "bytes", "place"):
             require_count(entry[field], f"{field} of {name}")
     require_hash(seal["index"], "index")
+    require(seal["ledger"] == "" or is_hash(seal["ledger"]), "ledger must be a SHA-256 or empty")
     require_count(seal["taken"], "taken")
     require_count(seal["written"], "written")
     written = sum(entry["samples"] for entry in seal["shards"].values())
@@ -79,4 +99,8 @@ def require_count(value: Any, name: str) -> None:
 
 
 def require_hash(value: Any, name: str) -> None:
-    require(isinstance(value, str) and bool(SHA256.fullmatch(value)), f"{name} must be a SHA-256")
+    require(is_hash(value), f"{name} must be a SHA-256")
+
+
+def is_hash(value: Any) -> bool:
+    return isinstance(value, str) and bool(SHA256.fullmatch(value))

@@ -19,6 +19,7 @@ from pipeline.files import PICTURE_SUFFIXES, dumps, open_atomic
 from pipeline.shards.metadata import Metadata
 
 COPY_CHUNK = 1 << 20  # bytes
+DELETE_ADVICE = "delete it, then run the stage that writes it again"  # fetch keeps a file of unchanged time
 BLOCK = tarfile.BLOCKSIZE
 END_OF_TAR = bytes(2 * BLOCK)
 EMPTY_HEADER = tarfile.TarInfo().tobuf(tarfile.USTAR_FORMAT)  # of a file without name and bytes
@@ -129,7 +130,7 @@ def check_member(name: str, size: int) -> None:
 def read_sample(file: BinaryIO, row: Row, path: Path) -> bytes:
     """Read the bytes of a sample from an open shard. Raise Halt if their hash is not that of its row."""
     if (data := read_if_intact(file, row)) is None:
-        raise Halt(f"{path} differs from its seal (sample {row.key}): run the stage that writes it again")
+        raise Halt(f"{path} differs from its seal (sample {row.key}): {DELETE_ADVICE}")
     return data
 
 

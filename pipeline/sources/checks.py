@@ -1,12 +1,11 @@
 """Which file of a post to take, and whether a file is the right one and whole."""
 
-import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import BadImage
-from pipeline.files import PICTURE_SUFFIXES
+from pipeline.files import PICTURE_SUFFIXES, hash_file
 from pipeline.images import codec
 from pipeline.params import Fetch
 from pipeline.sources.posts import Post
@@ -85,7 +84,7 @@ def check_header(source: bytes | Path, params: Fetch) -> None:
 def check_file(file: WantedFile, path: Path, params: Fetch) -> None:
     """Raise FileRejected or FileDamaged if the file at `path` is not the wanted one."""
     check_header(path, params)
-    if file.md5 and hash_file(path) == file.md5:
+    if file.md5 and hash_file(path, "md5") == file.md5:
         return
     check_type(file, path)
     if file.md5:
@@ -113,7 +112,7 @@ def check_type(file: WantedFile, path: Path) -> None:
 
 def check_picture(file: WantedFile, path: Path) -> None:
     """Decode a file without a published md5. Raise FileDamaged if that fails, or if hash or size differ."""
-    if file.sha256 and hash_file(path, "sha256") != file.sha256:
+    if file.sha256 and hash_file(path) != file.sha256:
         raise FileDamaged("mismatch", "another SHA-256")
     try:
         codec.decode(path.read_bytes())
@@ -122,8 +121,3 @@ def check_picture(file: WantedFile, path: Path) -> None:
     size = codec.read_size(path)
     if file.width and size != (file.width, file.height):
         raise FileDamaged("mismatch", f"{size[0]} x {size[1]} pixels for {file.width} x {file.height}")
-
-
-def hash_file(path: Path, name: str = "md5") -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, name).hexdigest()

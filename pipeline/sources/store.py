@@ -16,7 +16,7 @@ from typing import TypedDict
 
 import requests
 
-from pipeline.files import dumps, read_note, write, write_note
+from pipeline.files import dumps, hash_file, read_note, write, write_note
 from pipeline.params import Fetch
 from pipeline.sources.checks import (
     FileDamaged,
@@ -25,7 +25,6 @@ from pipeline.sources.checks import (
     check_bytes,
     check_file,
     check_header,
-    hash_file,
 )
 from pipeline.web.bodies import BodyBroken, BodyStalled, BodyTooLong, codings_of, read_chunks
 from pipeline.web.client import Site
@@ -248,7 +247,7 @@ class Store:
 
 def hashes_of(file: WantedFile, path: Path) -> tuple[str, str]:
     """Return the md5 of a checked file, and its SHA-256 if no md5 was published, else ""."""
-    return (file.md5, "") if file.md5 else (hash_file(path), hash_file(path, "sha256"))
+    return (file.md5, "") if file.md5 else (hash_file(path, "md5"), hash_file(path))
 
 
 def require_file(response: requests.Response) -> None:

@@ -1,6 +1,5 @@
 """Train a colorizer: `train_model` yields records, and leaves a checkpoint to release a model from."""
 
-import hashlib
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -15,6 +14,7 @@ from pipeline import systems
 from pipeline.batches.dataset import AugmentationPolicy, Pairs
 from pipeline.batches.loader import BatchOrder, SinglePass, endless_batches, single_pass
 from pipeline.errors import Halt
+from pipeline.files import hash_file
 from pipeline.models.folder import WEIGHTS_FILE
 from pipeline.params import Model, Reference, Train
 from pipeline.progress import Tick, quiet
@@ -181,7 +181,7 @@ def model_config(session: Session, model: Model) -> dict:
         "side": pairs.side,
         "parameters": {name: count_parameters(network) for name, network in learner.plain._asdict().items()},
         "train": asdict(learner.train),
-        "start": hashlib.sha256(Path(start, WEIGHTS_FILE).read_bytes()).hexdigest() if start else "",
+        "start": hash_file(Path(start, WEIGHTS_FILE)) if start else "",
     }
 
 

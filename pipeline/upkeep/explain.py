@@ -8,7 +8,7 @@ from typing import Any
 from pipeline.errors import Halt
 from pipeline.operators.limits import check_limits
 from pipeline.params import Clean
-from pipeline.shards.column import SEAL, find_sample
+from pipeline.shards.column import SEAL, check_tables, find_sample
 from pipeline.shards.ledger import LEDGER, find_reject
 from pipeline.sources.posts import post_key, read_posts
 
@@ -28,7 +28,7 @@ class Decision:
 def explain_sample(key: str, data: Path, clean: Clean) -> list[Decision]:
     """List the decisions of the stages whose results are in the folder `data`.
 
-    Raise Halt if no stage knows the key.
+    Raise Halt if no stage knows the key, or if a column or its ledger is damaged.
     """
     sketches = sorted(path for path in (data / "sketch").glob("*") if path.is_dir())
     columns = {f"sketchify@{path.name}": path for path in sketches}
@@ -62,6 +62,7 @@ def column_decision(stage: str, key: str, column: Path, ledger: Path) -> Decisio
     """Return whether a sample is in a column or in its ledger; None if the column is not whole."""
     if not (column / SEAL).is_file():
         return None
+    check_tables(column)
     if found := find_metadata(key, column):
         path, metadata = found
         summary = [f"{name} {metadata[name]}" for name in SUMMARY_FIELDS if name in metadata]
@@ -75,6 +76,7 @@ def clean_decision(key: str, column: Path, clean: Clean) -> Decision | None:
     """Return the decision of clean about a sample, with its value for each limit."""
     if not (column / SEAL).is_file():
         return None
+    check_tables(column)
     if found := find_metadata(key, column):
         path, metadata = found
         return Decision("clean", "taken", str(path), describe_rules(metadata, clean))

@@ -7,7 +7,6 @@ repeated.
 """
 
 import hashlib
-import json
 import re
 import shutil
 from collections import Counter
@@ -15,7 +14,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipeline.files import dumps, open_atomic, write
+from pipeline.errors import Halt
+from pipeline.files import dumps, link_or_copy, open_atomic, read_note, write_note
 from pipeline.params import Search
 from pipeline.progress import Tick, quiet
 from pipeline.shards.column import (
@@ -23,6 +23,7 @@ from pipeline.shards.column import (
     INDEX,
     SEAL,
     Shard,
+    check_tables,
     copy_shard,
     count_rejects,
     find_columns,
@@ -129,6 +130,9 @@ def find_targets(words: list[str], posts: Path, columns: list[Path], tick: Tick)
             if post["id"] >= MAX_OWN_ID:
                 targets.unnamed.add(post.get("md5", ""))
             targets.urls |= post_addresses(post)
+    for column in columns:
+        check_tables(column)
+        list_rejects(column)
     shards = [shard for column in columns for shard in list_shards(column)]
     for number, shard in enumerate(shards, 1):
         for sample in shard:
@@ -151,13 +155,13 @@ def list_posts(posts: Path) -> Iterator[Post]:
 
 
 def save_pending(pending: Path, targets: Targets) -> None:
-    """Add what a killed run had to remove, and save everything in case this run is killed too."""
-    if pending.is_file():
-        before = json.loads(pending.read_bytes())
-        targets.keys.update(before["keys"])
-        targets.md5s.update(before["md5s"])
-        targets.urls.update(before.get("urls", ()))
-    write(pending, dumps({name: sorted(values) for name, values in vars(targets).items()}))
+    """Add what a killed run had to remove, and save everything in case this run is killed too. Raise Halt."""
+    before = read_note(pending)
+    if before is None and pending.is_file():
+        raise Halt(f"{pending} is damaged: delete it, then forget all that the interrupted run named again")
+    for name, values in (before or {}).items():
+        getattr(targets, name).update(values)
+    write_note(pending, {name: sorted(values) for name, values in vars(targets).items()})
 
 
 def remove_posts(posts: Path, keys: set[str]) -> int:
@@ -203,6 +207,9 @@ def stage_column(column: Path, keys: set[str]) -> int:
     if (after, rejects_after) == (before, rejects_before):
         return 0
     staged.mkdir(exist_ok=True)
+    if (column / LEDGER).is_file():
+        link_or_copy(column / LEDGER, staged / LEDGER)
+        remove_rejects(staged / LEDGER, keys)
     (column / CARD_FILE).unlink(missing_ok=True)  # it names artists; pack writes a new one
     taken = sum(map(len, after)) + rejects_after.total()
     seal_column(staged, after, taken, rejects_after)
@@ -220,12 +227,23 @@ def stage_shard(shard: Shard, staged: Path, keys: set[str]) -> Shard:
 
 
 def recount_rejects(column: Path, rejected: Counter[str], keys: set[str]) -> Counter[str]:
-    """Count the rejects of a column by reason, without the keys. Its ledger is in the column or beside it."""
+    """Count the rejects of a column by reason, without the keys."""
+    rows = list_rejects(column)
+    return rejected & Counter(row[1] for row in rows if row[0] not in keys) if rows else rejected
+
+
+def list_rejects(column: Path) -> list[list[str]]:
+    """Return the rows of the ledger of a column, which is in it or beside it.
+
+    Raise Halt if it lists fewer rejects than the seal counts.
+    """
     ledger = column / LEDGER
-    tables = [ledger] if ledger.is_file() else column.parent.glob("*.tsv")
+    tables = [ledger] if ledger.is_file() else sorted(column.parent.glob("*.tsv"))
     rows = [row for table in tables for row in read_ledger(table)[1:]]
-    kept = [row for row in rows if row[0] not in keys]
-    return rejected & Counter(row[1] for row in kept) if len(kept) < len(rows) else rejected
+    if rows and not Counter(count_rejects(column)) <= Counter(row[1] for row in rows):
+        names = " and ".join(map(str, tables))
+        raise Halt(f"{names} lists fewer rejects than {column} counts: run the stage that writes it again")
+    return rows
 
 
 def swap_staged(column: Path) -> None:

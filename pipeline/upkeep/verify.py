@@ -1,14 +1,14 @@
 """Comparison of columns with their seals, as fast as the disk delivers them."""
 
-import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline.errors import Halt
+from pipeline.files import hash_file
 from pipeline.progress import Tick, quiet
 from pipeline.run.spread import spread
 from pipeline.shards import tar
-from pipeline.shards.column import INDEX, SHARD_NAME, Shard, find_columns, read_seal
+from pipeline.shards.column import SHARD_NAME, Shard, changed_tables, find_columns, read_seal
 from pipeline.shards.seal import Seal
 
 
@@ -56,10 +56,8 @@ def require_columns(folder: Path) -> list[Path]:
 
 
 def check_outside(column: Path, seal: Seal) -> list[str]:
-    """List the faults of a column outside its shards: a changed index, and shards that the seal lacks."""
-    faults, index = [], column / INDEX
-    if not index.is_file() or hashlib.sha256(index.read_bytes()).hexdigest() != seal["index"]:
-        faults.append(f"{index} is missing or differs from the seal")
+    """List the faults of a column outside its shards: changed tables, and shards that the seal lacks."""
+    faults = [f"{table} is missing or differs from the seal" for table in changed_tables(column, seal)]
     present = {path.name for path in column.iterdir() if SHARD_NAME.fullmatch(path.name)}
     return faults + [f"{column / name} is not in the seal" for name in sorted(present - set(seal["shards"]))]
 
@@ -67,10 +65,9 @@ def check_outside(column: Path, seal: Seal) -> list[str]:
 def check_shard(shard: Shard) -> list[str]:
     """List the faults of a shard; no more than one is looked for."""
     try:
+        if hash_file(shard.path) != shard.sha256:
+            return [f"{shard.path} differs from its seal"]
         with shard.path.open("rb") as file:
-            if hashlib.file_digest(file, "sha256").hexdigest() != shard.sha256:
-                return [f"{shard.path} differs from its seal"]
-            file.seek(0)
             if [(row.key, row.offset, row.sizes) for row in shard.rows] != [*tar.scan(file, shard.path)]:
                 return [f"{shard.path} holds other samples than its index lists"]
     except FileNotFoundError:

@@ -216,7 +216,7 @@ def test_a_changed_member_is_refused_by_sample_and_shard(tmp_path, suffix):
     white = png.encode_png(np.full((SIDE, SIDE, 3), 255, np.uint8))
     path = replace_member(tmp_path, "004", suffix, white if suffix != "json" else b"{}")
     pairs = Pairs(tmp_path, "train", "b7")
-    with pytest.raises(Halt, match=rf"{path.name} differs from its seal \(sample 004\): run the stage"):
+    with pytest.raises(Halt, match=rf"{path.name} differs from its seal \(sample 004\): delete it, then"):
         _ = pairs[4]
     assert pairs[3]["key"] == "003"
 
@@ -225,7 +225,7 @@ def test_an_index_with_exchanged_columns_is_refused(tmp_path):
     index = packed(tmp_path) / INDEX
     lines = index.read_text().replace("color.png", "x").replace("reference.png", "color.png")
     index.write_text(lines.replace("x=", "reference.png="))
-    with pytest.raises(Halt, match=r"index.tsv differs from the seal"):
+    with pytest.raises(Halt, match=r"index.tsv is missing or differs from the seal"):
         Pairs(tmp_path, "train", "b7")
 
 

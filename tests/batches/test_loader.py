@@ -208,7 +208,7 @@ def test_a_damaged_sample_is_named_whichever_process_reads_it(tmp_path, forked, 
     entry.path.write_bytes(data)
     with pytest.raises(Halt) as halt:
         keys(pairs, 9, workers)
-    advice = "run the stage that writes it again"
+    advice = "delete it, then run the stage that writes it again"
     assert str(halt.value) == f"{entry.path} differs from its seal (sample 004): {advice}"
 
 

@@ -12,7 +12,7 @@ from pipeline.shards import loose
 from pipeline.shards.column import (
     INDEX,
     check_destination,
-    check_index,
+    check_tables,
     find_sample,
     list_shards,
     seal_column,
@@ -116,11 +116,11 @@ def test_every_member_is_where_the_index_says(column):
 
 
 def test_an_index_that_was_not_sealed_is_refused(column):
-    check_index(column)
+    check_tables(column)
     index = (column / INDEX).read_bytes()
     (column / INDEX).write_bytes(index.replace(b"000000.tar", b"000001.tar", 1))
-    with pytest.raises(Halt, match=r"index.tsv differs from the seal: run the stage"):
-        check_index(column)
+    with pytest.raises(Halt, match=r"index.tsv is missing or differs from the seal: run the stage"):
+        check_tables(column)
     (column / INDEX).write_bytes(index.replace(b"000001.tar", b"000007.tar"))
     with pytest.raises(Halt, match=r"index.tsv does not fit the seal \(sample 000000005\)"):
         find_sample(column, "000000005")

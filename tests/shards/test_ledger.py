@@ -1,5 +1,8 @@
 """Ledgers: tables of rejected samples."""
 
+import pytest
+
+from pipeline.errors import Halt
 from pipeline.shards.ledger import LEDGER, find_reject, read_ledger, write_ledger
 
 
@@ -28,3 +31,12 @@ def test_a_ledger_holds_no_control_characters_and_no_secrets(tmp_path):
     assert find_reject(path, "a\x1b") == row
     write_ledger(path, read_ledger(path)[1:], "reason", "detail")  # as forget does
     assert read_ledger(path)[1:] == [row]
+
+
+@pytest.mark.parametrize(
+    "data", [b"key\treason\n1\tgr\xe1y\n", b"key\treason\n1\n", b'key\treason\n1\t"gray\n']
+)
+def test_a_damaged_ledger_is_refused(tmp_path, data):
+    (tmp_path / LEDGER).write_bytes(data)
+    with pytest.raises(Halt, match=r"rejects.tsv is damaged \(.*\): run the stage"):
+        read_ledger(tmp_path / LEDGER)

@@ -542,7 +542,7 @@ def test_a_column_is_listed_shown_verified_and_explained_without_unpacking(capsy
     assert (code, out) == (1, "")
     assert err.splitlines() == [
         f"verify: {shard} differs from its seal",
-        "prep: 1 faults in data: run the stages that write these columns again",
+        "prep: 1 faults in data: delete these files, then run their stages again",
     ]
 
 

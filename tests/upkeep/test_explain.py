@@ -1,5 +1,6 @@
 """The decisions about a sample are explained with the value and the limit of each rule."""
 
+import shutil
 from functools import partial
 
 import pytest
@@ -13,7 +14,7 @@ from pipeline.packing.pack import pack_columns
 from pipeline.params import Clean, Cue, Pack, Sketch
 from pipeline.run.step import Step
 from pipeline.shards import column
-from pipeline.shards.ledger import write_ledger
+from pipeline.shards.ledger import LEDGER, write_ledger
 from pipeline.shards.tar import Sample
 from pipeline.sources.posts import write_posts
 from pipeline.upkeep.explain import explain_sample
@@ -93,3 +94,11 @@ def test_a_reject_without_numbers_is_shown_with_its_reason_alone(data):
 def test_an_unknown_key_is_refused(data):
     with pytest.raises(Halt, match=r"nothing in .*data knows the key 000000099: `prep ls"):
         explain_sample("000000099", data, LIMITS)
+
+
+def test_a_damaged_ledger_explains_nothing(data, tmp_path):
+    shutil.copytree(data, tmp_path / "data")
+    ledger = tmp_path / "data/color" / LEDGER
+    ledger.write_bytes(ledger.read_bytes().replace(b"duplicate", b"duplicatd", 1))
+    with pytest.raises(Halt, match=r"color/rejects.tsv is missing or differs from the seal: run the stage"):
+        decisions(tmp_path / "data", 1)

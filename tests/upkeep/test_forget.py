@@ -203,12 +203,26 @@ def test_the_counts_add_up_without_the_forgotten(project):
 
 def test_a_ledger_beside_the_column_counts_too(project):
     Path("data/original/rejects.tsv").unlink()
+    seal_column(Path("data/original"), list_shards(Path("data/original")), 12, {"gone": 2})
     table = 'key\treason\tdetail\n000000011\tgone\t404\n000000012\tgone\t"a\tb"\n'
     Path("data/fetch.tsv").write_text(table)
     forget_names("11")
     assert Path("data/fetch.tsv").read_text() == table.replace("000000011\tgone\t404\n", "")
     assert (seal_of("original")["taken"], seal_of("original")["rejected"]) == (11, {"gone": 1})
     assert seal_of("pairs")["taken"] == 8
+
+
+@pytest.mark.parametrize("change", [("gone", "gond"), ("gone", "g\xffne"), ("\tgone", "gone")])
+def test_a_ledger_that_lacks_a_counted_reject_is_refused_before_anything_changes(project, change):
+    ledger = Path("data/original/rejects.tsv")
+    damaged = ledger.read_bytes().decode().replace(*change, 1).encode("latin-1")
+    ledger.unlink()
+    seal_column(Path("data/original"), list_shards(Path("data/original")), 12, {"gone": 2})
+    Path("data/fetch.tsv").write_bytes(damaged)
+    before = state()
+    with pytest.raises(Halt, match=r"fetch.tsv (lists fewer rejects|is damaged)"):
+        forget_names("2")
+    assert state() == before
 
 
 def test_a_table_of_something_else_is_left_alone(project):

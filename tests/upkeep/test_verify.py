@@ -11,6 +11,8 @@ from made import make_column
 from pipeline import files
 from pipeline.errors import Halt
 from pipeline.shards.column import INDEX, SEAL
+from pipeline.shards.ledger import LEDGER
+from pipeline.shards.seal import add_check
 from pipeline.upkeep import verify
 
 KEYS = [f"{number:09d}" for number in range(1, 9)]
@@ -60,6 +62,15 @@ def test_an_index_that_differs_is_found(data):
     assert len(faults) == 4
 
 
+def test_a_ledger_that_differs_is_found(tmp_path):
+    files.write(tmp_path / "color" / LEDGER, b"key\treason\n7\tgray\n")
+    make_column(tmp_path / "color", KEYS)
+    assert verify.verify_columns(tmp_path).faults == []
+    files.write(tmp_path / "color" / LEDGER, b"key\treason\n6\tgray\n")
+    fault = f"{tmp_path}/color/{LEDGER} is missing or differs from the seal"
+    assert verify.verify_columns(tmp_path).faults == [fault]
+
+
 def test_a_hostile_shard_is_found_though_its_seal_fits(data):
     link = tarfile.TarInfo("000000001.png")
     link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
@@ -71,7 +82,8 @@ def test_a_hostile_shard_is_found_though_its_seal_fits(data):
     seal = json.loads((data / "color" / SEAL).read_text())
     forged = hashlib.sha256(buffer.getvalue()).hexdigest()
     seal["shards"]["000000.tar"] |= {"sha256": forged, "bytes": len(buffer.getvalue())}
-    files.write_json(data / "color" / SEAL, seal)
+    del seal["check"]
+    files.write_json(data / "color" / SEAL, add_check(seal))
     [fault] = verify.verify_columns(data).faults
     assert "000000.tar" in fault
 

@@ -112,7 +112,7 @@ def prove_data(chain: Chain, folder: Path, numbers: range) -> Counter:
 
 
 def test_a_flipped_bit_of_the_data_side_is_healed_or_refused(chain, tmp_path):
-    assert prove_data(chain, tmp_path, range(10))["healed"] > 2
+    assert prove_data(chain, tmp_path, range(6))["healed"] > 1
 
 
 @pytest.mark.slow
@@ -166,15 +166,14 @@ def flip_learned(learned, folder: Path, number: int) -> str:
         found = measure(folder) if path.parent.name == "model" else learn(folder)
     except Halt:
         return "refused"
-    if path.name == "seal.json":  # the fingerprint is of the hashes in the seal: it says another dataset
-        found["summary"]["own"] = whole["summary"]["own"]
+    assert path.name != "seal.json", number  # no flip of a seal passes
     assert {name: found[name] for name in found} == {name: whole[name] for name in found}, (number, path)
     return "healed"
 
 
 @pytest.mark.usefixtures("one_thread")
 def test_a_flipped_bit_before_training_or_evaluation_is_healed_or_refused(learned, tmp_path):
-    ends = Counter(flip_learned(learned, tmp_path / str(number), number) for number in range(16))
+    ends = Counter(flip_learned(learned, tmp_path / str(number), number) for number in range(8))
     print(dict(ends))
     assert min(ends["healed"], ends["refused"]) > 0
 
