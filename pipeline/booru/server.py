@@ -4,15 +4,18 @@ An answer may fail in transfer: the server sends part of its body, pauses, and c
 """
 
 import re
+import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
+
+MAX_CONNECTIONS = 256  # at a time, each with a thread
 
 
 @dataclass(frozen=True)
@@ -66,19 +69,37 @@ def apply_range(answer: Answer, request: Request) -> Answer:
 
 
 class Server(ThreadingHTTPServer):
-    """Serve a function on a port of 127.0.0.1 (0: a free one), each connection in its own thread."""
+    """Serve a function on a port of 127.0.0.1 (0: a free one), each connection in its own thread.
+
+    Where there are too many connections, the oldest is closed, so that slow clients keep no others out.
+    """
 
     request_queue_size = 128
 
     def __init__(self, port: int, respond: Callable[[Request], Answer]):
-        self.respond, self.closing = respond, threading.Event()
+        self.respond, self.lock = respond, threading.Lock()
+        self.connections: list[socket.socket] = []  # the oldest first
         super().__init__(("127.0.0.1", port), Handler)
         self.address = f"http://127.0.0.1:{self.server_port}"
 
+    def process_request(self, request: Any, client_address: Any) -> None:
+        with self.lock:
+            self.connections.append(request)
+            too_many = self.connections[:-MAX_CONNECTIONS]
+        hang_up(too_many)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """Close a connection whose thread ends."""
+        with self.lock:
+            self.connections.remove(request)
+        super().shutdown_request(request)
+
     def server_close(self) -> None:
-        """Stop listening, and end all pauses."""
-        self.closing.set()
+        """Stop listening, and end all connections."""
         super().server_close()
+        with self.lock:
+            hang_up(self.connections)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         if not isinstance(sys.exception(), ConnectionError):
@@ -104,13 +125,22 @@ class Handler(BaseHTTPRequestHandler):
             return
         self.wfile.write(answer.body[: int(len(answer.body) * answer.keep)])
         if answer.keep < 1 or answer.pause:
-            self.server.closing.wait(answer.pause)
+            self.connection.settimeout(answer.pause)
+            with suppress(OSError):
+                self.connection.recv(1)  # wait, but not for a connection that ended
             self.close_connection = True
 
     do_HEAD = do_GET
 
     def log_message(self, format: str, *args: Any) -> None:
         pass  # log nothing
+
+
+def hang_up(connections: list[socket.socket]) -> None:
+    """End connections, so that their threads end."""
+    for connection in connections:
+        with suppress(OSError):  # it ended by itself
+            connection.shutdown(socket.SHUT_RDWR)
 
 
 @contextmanager

@@ -2,7 +2,9 @@
 
 import socket
 import struct
+import threading
 import time
+from contextlib import ExitStack
 from http.client import HTTPConnection, IncompleteRead
 from statistics import median
 from urllib.parse import urlsplit
@@ -10,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 from loopback import AGENT, POSTS, ask, get, read
 
-from pipeline.booru import catalog
+from pipeline.booru import catalog, server
 from pipeline.booru.server import Answer
 from pipeline.booru.site import serve
 
@@ -126,3 +128,17 @@ def test_an_answer_may_break_off_or_stall_while_others_are_answered():
                 client.recv(1000)
             assert get(address, "/posts/1.json")[0] == 200
     assert time.monotonic() - start < 5  # the end of the site does not wait for the pause
+
+
+def test_slow_clients_take_few_threads_and_keep_no_other_client_out(site, monkeypatch):
+    monkeypatch.setattr(server, "MAX_CONNECTIONS", 8)
+    before = threading.active_count()
+    with ExitStack() as stack:
+        for _ in range(60):
+            client = stack.enter_context(socket.create_connection(urlsplit(site).netloc.split(":"), 5))
+            client.sendall(b"GET /posts/1.json HTTP/1.1\r\nX: ")  # and no more
+        assert get(site, "/posts/1.json")[0] == 200
+        deadline = time.monotonic() + 5
+        while threading.active_count() > before + 8 and time.monotonic() < deadline:
+            time.sleep(0.001)
+        assert threading.active_count() <= before + 8
