@@ -11,7 +11,7 @@ import requests
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 CHUNK = 1 << 16  # bytes
-GRACE = 60.0  # seconds that a response may take, plus one more for each LEAST_RATE bytes
+GRACE = 60.0  # seconds that a response may take, plus one more for each LEAST_RATE bytes of its body
 LEAST_RATE = 10_000  # bytes per second
 MAX_CODINGS = 2  # Content-Encodings of one body
 
@@ -29,7 +29,11 @@ class BodyTooLong(Exception):
 
 
 class PacedReader(io.RawIOBase):
-    """The bytes of a response, head and body. Reading raises TimeoutError if they come too slowly."""
+    """The bytes of a response, of which `count` were of its body.
+
+    Reading raises TimeoutError if the body comes too slowly, however many other bytes come: there is no end
+    to 100 Continue, chunk extensions and trailers.
+    """
 
     def __init__(self, raw: io.RawIOBase):
         self.raw, self.start, self.count = raw, time.monotonic(), 0
@@ -39,7 +43,6 @@ class PacedReader(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int | None:
         count = self.raw.readinto(buffer)
-        self.count += count or 0
         if time.monotonic() - self.start > GRACE + self.count / LEAST_RATE:
             raise TimeoutError(f"slower than {LEAST_RATE} bytes per second")
         return count

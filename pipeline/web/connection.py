@@ -26,7 +26,13 @@ class PacedResponse(HTTPResponse):
 
     def __init__(self, sock: Any, debuglevel: int = 0, method: str | None = None, url: str | None = None):
         super().__init__(sock, debuglevel, method, url)
-        self.fp = io.BufferedReader(PacedReader(self.fp.detach()))
+        self.reader = PacedReader(self.fp.detach())
+        self.fp = io.BufferedReader(self.reader)
+
+    def read1(self, n: int = -1) -> bytes:
+        data = super().read1(n)
+        self.reader.count += len(data)
+        return data
 
 
 class CheckedConnection(HTTPConnection):

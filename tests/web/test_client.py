@@ -562,9 +562,12 @@ HEAD = b"HTTP/1.1 %d OK\r\nContent-Type: application/json\r\n"
         (HEAD % 200 + b"Transfer-Encoding: chunked\r\n\r\n1;", b"x"),  # a chunk extension without end
         (HEAD % 200 + b"\r\n", b" "),
         (HEAD % 503 + b"\r\n", b" "),
+        (b"HTTP/1.1 100 Continue\r\n\r\n" * 1000,),  # much, and nothing of a body
+        (HEAD % 200 + b"Transfer-Encoding: chunked\r\n\r\n", b"1;" + b"x" * 60_000 + b"\r\n \r\n"),
+        (HEAD % 200 + b"Transfer-Encoding: chunked\r\n\r\n0\r\n", b"X: 1\r\n" * 1000),
     ],
 )
-def test_an_answer_that_drips_is_given_up(monkeypatch, pieces):
+def test_an_answer_that_drips_or_has_no_end_is_given_up(monkeypatch, pieces):
     monkeypatch.setattr(bodies, "GRACE", 0.1)
     began = time.monotonic()
     with slow_site(*pieces) as listening:
