@@ -81,6 +81,13 @@ def check_header(source: bytes | Path, params: Fetch) -> None:
             raise FileRejected("too big", str(error)) from error
 
 
+def check_start(start: bytes, web_page: bool, params: Fetch) -> None:
+    """Raise FileRejected by the start of a file: of a page without a picture, or of too many pixels."""
+    if web_page and not codec.identify(start):
+        raise FileRejected("wrong type", "a web page")
+    check_header(start, params)
+
+
 def check_file(file: WantedFile, path: Path, params: Fetch) -> None:
     """Raise FileRejected or FileDamaged if the file at `path` is not the wanted one."""
     check_header(path, params)

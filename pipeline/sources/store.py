@@ -24,7 +24,7 @@ from pipeline.sources.checks import (
     WantedFile,
     check_bytes,
     check_file,
-    check_header,
+    check_start,
 )
 from pipeline.web.bodies import BodyBroken, BodyStalled, BodyTooLong, codings_of, read_chunks
 from pipeline.web.client import Site
@@ -33,6 +33,7 @@ from pipeline.web.ratelimit import SiteUnavailable
 from pipeline.web.responses import is_web_page, refusal
 
 FINAL_STATUSES = {404: "gone", 410: "gone", 451: "banned"}
+NO_PART = (304, 412, 416)  # answers to Range and If-Range without the rest of the file
 DOWNLOAD_ROUNDS = 3  # downloads of a damaged file
 MAX_REDIRECTS = 5  # within a site
 MAX_VALIDATOR = 1000  # characters
@@ -186,29 +187,37 @@ class Store:
             discard(part)  # nothing would tell that the rest is of the same file
             have = 0
         with self.request(file, have, validator["value"]) as response:
-            resumes = have > 0 and response.status_code == 206
-            if response.status_code == 416 or (resumes and not continues(response, have, validator)):
+            status, total = response.status_code, span_of(response)[1]
+            if status in NO_PART or (status == 206 and not continues(response, have, validator)):
                 discard(part)
-                raise FileDamaged("truncated", f"nothing after {have} bytes")
+                raise FileDamaged("truncated", f"{status} after {have} bytes")
             require_file(response)
-            if not resumes:
+            if status == 200:
                 discard(part)
                 write_validator(part, response)
-            with part.open("ab", buffering=0) as out:
-                try:
-                    for chunk in read_chunks(response, self.params.megabytes * 10**6):
-                        if not out.tell():
-                            check_header(chunk, self.params)
-                        if self.site.stopped:
-                            raise FileRejected("transient", "not waited for")
-                        out.write(chunk)
-                        check_bytes(out.tell(), self.params)
-                except BodyStalled as error:
-                    raise FileDamaged("transient", str(error)) from error
-                except BodyBroken as error:
-                    raise FileDamaged("truncated", str(error)) from error
-                except BodyTooLong:
-                    raise FileRejected("too big", f"more than {self.params.megabytes} MB") from None
+            self.append(response, part)
+        if status == 206 and total is not None and (size := part.stat().st_size) != total:
+            if size > total:
+                discard(part)
+            raise FileDamaged("truncated", f"{size} of {total} bytes")
+
+    def append(self, response: requests.Response, part: Path) -> None:
+        """Append the body of a response to `part`. Raise FileRejected or FileDamaged."""
+        with part.open("ab", buffering=0) as out:
+            try:
+                for chunk in read_chunks(response, self.params.megabytes * 10**6):
+                    if not out.tell():
+                        check_start(chunk, is_web_page(response), self.params)
+                    if self.site.stopped:
+                        raise FileRejected("transient", "not waited for")
+                    out.write(chunk)
+                    check_bytes(out.tell(), self.params)
+            except BodyStalled as error:
+                raise FileDamaged("transient", str(error)) from error
+            except BodyBroken as error:
+                raise FileDamaged("truncated", str(error)) from error
+            except BodyTooLong:
+                raise FileRejected("too big", f"more than {self.params.megabytes} MB") from None
 
     def request(self, file: WantedFile, have: int, validator: str) -> requests.Response:
         """Request the bytes of a file after the first `have`. Raise FileRejected if there is no response."""
@@ -251,7 +260,7 @@ def hashes_of(file: WantedFile, path: Path) -> tuple[str, str]:
 
 
 def require_file(response: requests.Response) -> None:
-    """Raise FileRejected if a response is not a file, by its status and type."""
+    """Raise FileRejected if a response is not a file, by its status."""
     status = response.status_code
     if status in FINAL_STATUSES:
         raise FileRejected(FINAL_STATUSES[status], str(status))
@@ -259,8 +268,6 @@ def require_file(response: requests.Response) -> None:
         raise FileRejected("transient", str(refusal(response)))
     if status not in (200, 206):
         raise FileRejected("moved" if response.is_redirect else "gone", str(status))
-    if is_web_page(response):
-        raise FileRejected("wrong type", "a web page")
 
 
 def validator_path(part: Path) -> Path:
@@ -297,14 +304,19 @@ def write_validator(part: Path, response: requests.Response) -> None:
         write(validator_path(part), dumps(Validator(value=value, total=total)), sync=False)
 
 
+def span_of(response: requests.Response) -> tuple[int, int | None]:
+    """Return where a part of a file starts, and the bytes of the whole if known; (-1, None) for no part."""
+    text = response.headers.get("Content-Range", "")
+    span = re.fullmatch(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18}|\*)", text)
+    if not span:
+        return -1, None
+    return int(span[1]), None if span[2] == "*" else int(span[2])
+
+
 def continues(response: requests.Response, have: int, validator: Validator) -> bool:
     """Return whether a response has the bytes after the first `have` of the file that the validator is of."""
-    span = re.fullmatch(
-        r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18}|\*)", response.headers.get("Content-Range", "")
-    )
-    if not span or int(span[1]) != have or codings_of(response):
-        return False
-    if validator["total"] is not None and span[2] != str(validator["total"]):
+    start, total = span_of(response)
+    if start != have or validator["total"] not in (None, total) or codings_of(response):
         return False
     kind = "ETag" if validator["value"].startswith('"') else "Last-Modified"
     return response.headers.get(kind, validator["value"]) == validator["value"]

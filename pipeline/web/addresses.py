@@ -2,6 +2,7 @@
 
 import ipaddress
 import socket
+from contextlib import suppress
 from urllib.parse import unquote, urljoin, urlsplit
 
 from urllib3.util import parse_url
@@ -85,6 +86,8 @@ def port_of(url: str) -> int | None:
 
 def redirect_target(url: str, location: str) -> str:
     """Return the target of a redirect if it is on the same site, else ""; http may become https."""
+    with suppress(UnicodeError):
+        location = location.encode("latin-1").decode()  # http.client takes all bytes for Latin-1
     try:
         target = urljoin(url, location)
         before, after = urlsplit(url), urlsplit(target)

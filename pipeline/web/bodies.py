@@ -13,7 +13,10 @@ from urllib3.exceptions import HTTPError, ReadTimeoutError
 CHUNK = 1 << 16  # bytes
 GRACE = 60.0  # seconds that a response may take, plus one more for each LEAST_RATE bytes of its body
 LEAST_RATE = 10_000  # bytes per second
-MAX_CODINGS = 2  # Content-Encodings of one body
+MAX_HEAD = 256_000  # bytes of a response before its body
+UNPACKED_CODINGS = {"gzip", "x-gzip", "deflate"}
+CODINGS = UNPACKED_CODINGS | {"br", "zstd", "compress"}  # other Content-Encodings mean nothing
+MAX_CODINGS = 2  # of one body
 
 
 class BodyBroken(Exception):
@@ -29,21 +32,24 @@ class BodyTooLong(Exception):
 
 
 class PacedReader(io.RawIOBase):
-    """The bytes of a response, of which `count` were of its body.
+    """The bytes of a response, `body` of which were of its body.
 
-    Reading raises TimeoutError if the body comes too slowly, however many other bytes come: there is no end
-    to 100 Continue, chunk extensions and trailers.
+    Reading raises ConnectionError if its head is too long, and TimeoutError if its body comes too slowly,
+    however many other bytes come: there is no end to chunk extensions and trailers.
     """
 
     def __init__(self, raw: io.RawIOBase):
-        self.raw, self.start, self.count = raw, time.monotonic(), 0
+        self.raw, self.start, self.total, self.body = raw, time.monotonic(), 0, 0
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int | None:
         count = self.raw.readinto(buffer)
-        if time.monotonic() - self.start > GRACE + self.count / LEAST_RATE:
+        self.total += count or 0
+        if not self.body and self.total > MAX_HEAD:
+            raise ConnectionError(f"a head of more than {MAX_HEAD} bytes")
+        if time.monotonic() - self.start > GRACE + self.body / LEAST_RATE:
             raise TimeoutError(f"slower than {LEAST_RATE} bytes per second")
         return count
 
@@ -59,7 +65,7 @@ def read_chunks(response: requests.Response, limit: int) -> Iterator[bytes]:
     """
     chunks = bounded(arriving_chunks(response), limit)
     codings = codings_of(response)
-    if len(codings) > MAX_CODINGS or not {"gzip", "x-gzip", "deflate"}.issuperset(codings):
+    if len(codings) > MAX_CODINGS or not UNPACKED_CODINGS.issuperset(codings):
         raise BodyBroken(f"packed as {', '.join(codings)[:80]}")
     for coding in reversed(codings):
         chunks = bounded(unpack(chunks, coding), limit)
@@ -67,9 +73,12 @@ def read_chunks(response: requests.Response, limit: int) -> Iterator[bytes]:
 
 
 def codings_of(response: requests.Response) -> list[str]:
-    """Return how the body of a response is packed, by its Content-Encoding, in the order of packing."""
+    """Return how the body of a response is packed, by its Content-Encoding, in the order of packing.
+
+    As in browsers, names such as utf-8 or aws-chunked count for nothing.
+    """
     names = response.headers.get("Content-Encoding", "").lower().split(",")
-    return [name.strip() for name in names if name.strip() not in ("", "identity")]
+    return [name.strip() for name in names if name.strip() in CODINGS]
 
 
 def arriving_chunks(response: requests.Response) -> Iterator[bytes]:
@@ -97,7 +106,7 @@ def unpack(chunks: Iterator[bytes], coding: str) -> Iterator[bytes]:
     try:
         for data in chunks:
             while data:
-                if decoder and decoder.eof and not data.startswith(b"\x1f\x8b"):
+                if decoder and decoder.eof and not data.startswith(b"\x1f"):
                     return  # padding follows
                 if not decoder or decoder.eof:
                     decoder = zlib.decompressobj(window_bits(coding, data))

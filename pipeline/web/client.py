@@ -24,7 +24,7 @@ from pipeline.web.ratelimit import MAX_STRIKES, STOPPED_WAITING, Clock, RateLimi
 from pipeline.web.responses import describe_error, refusal, retry_after
 
 API_TRIES = 5  # of a request to the API
-BUSY_STATUSES = (500, 502, 503, 504, *range(520, 528))  # from 520 on, a proxy cannot reach the site
+BUSY_STATUSES = {408, 425, *range(500, 600)} - {501, 505}  # those two are for good
 NETWORK_ERRORS = (requests.ConnectionError, requests.Timeout, InvalidHeader, BodyBroken)
 MAX_ANSWER = 16_000_000  # bytes of an answer of the API
 MAX_ERROR = 64_000  # bytes of an answer that says why there is none

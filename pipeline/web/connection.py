@@ -3,7 +3,7 @@
 import io
 import ipaddress
 import socket
-from http.client import HTTPResponse
+from http.client import CONTINUE, HTTPResponse
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
@@ -22,16 +22,20 @@ class ForbiddenAddress(Halt):
 
 
 class PacedResponse(HTTPResponse):
-    """A response with a least rate."""
+    """A response with a least rate. What a site says before it answers is skipped: 100 to 199."""
 
     def __init__(self, sock: Any, debuglevel: int = 0, method: str | None = None, url: str | None = None):
         super().__init__(sock, debuglevel, method, url)
         self.reader = PacedReader(self.fp.detach())
         self.fp = io.BufferedReader(self.reader)
 
+    def _read_status(self) -> tuple[str, int, str]:
+        version, status, reason = super()._read_status()  # type: ignore[misc]
+        return version, CONTINUE if 100 <= status < 200 else status, reason
+
     def read1(self, n: int = -1) -> bytes:
         data = super().read1(n)
-        self.reader.count += len(data)
+        self.reader.body += len(data)
         return data
 
 

@@ -30,7 +30,7 @@ def refusal(response: requests.Response) -> Halt:
 
 
 def is_web_page(response: requests.Response) -> bool:
-    return response.headers.get("Content-Type", "").startswith("text/html")
+    return response.headers.get("Content-Type", "").lower().startswith("text/html")
 
 
 def describe_error(response: requests.Response) -> str:

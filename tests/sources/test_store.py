@@ -80,6 +80,7 @@ def test_an_original_is_kept_by_its_md5_and_never_requested_again(opened, traffi
         (FaultRule("status", status=410), "gone", "410", 1),
         (FaultRule("status", status=400), "gone", "400", 1),
         (FaultRule("status", status=451), "banned", "451", 1),
+        (FaultRule("status", status=501), "gone", "501", 1),
         (FaultRule("page"), "wrong type", "a web page", 1),
         (FaultRule("type", content_type="image/gif"), "wrong type", "a gif file for png", 1),
         (FaultRule("redirect", location="https://example.org/x.png"), "moved", "302", 1),
@@ -107,6 +108,9 @@ def test_a_file_rejected_for_good_has_its_reason_and_is_not_requested_again(
     [
         (FaultRule("status", status=503), "failed 3 times (503)", 3),
         (FaultRule("status", status=500), "failed 3 times (500)", 3),
+        (FaultRule("status", status=408), "failed 3 times (408)", 3),
+        (FaultRule("status", status=425), "failed 3 times (425)", 3),
+        (FaultRule("status", status=529), "failed 3 times (529)", 3),
         (FaultRule("status", status=403), "403", 1),
         (FaultRule("edge"), "check PREP_CONTACT", 1),
         (FaultRule("stall", seconds=9), "stalled", 3),
@@ -231,6 +235,13 @@ def test_credentials_and_compression_are_not_offered_for_files(opened, traffic):
 # ---------------------------------------------------------------- resumed files that nothing identifies
 
 
+def encoded(number=1, form="jpeg", **size):
+    """Encode a picture."""
+    buffer = io.BytesIO()
+    Image.fromarray(picture(number, **size)).save(buffer, form)
+    return buffer.getvalue()
+
+
 class Changing:
     """A site with one file, of which each request sees the next version; it breaks off in the middle of some.
 
@@ -315,6 +326,7 @@ def test_after_a_kill_a_part_is_resumed_by_its_validator_alone(tmp_path, left):
         ("Deflate", lambda data: zlib.compress(data)[2:-4]),
         ("gzip, deflate", lambda data: zlib.compress(gzip.compress(data))),
         ("identity", bytes),
+        ("utf-8, aws-chunked", bytes),  # which packs nothing
     ],
 )
 def test_a_file_that_comes_packed_is_unpacked(opened, traffic, coding, pack):
@@ -323,8 +335,7 @@ def test_a_file_that_comes_packed_is_unpacked(opened, traffic, coding, pack):
     traffic.troubles["/a.jpg"] = answers(replace(answer, keep=0.5), answer)
     store = opened()
     assert store.obtain(WantedFile("/a.jpg", "jpg")).path.read_bytes() == data
-    if coding != "identity":  # what is packed is not resumed
-        assert "Range" not in traffic.requests[1].headers
+    assert ("Range" in traffic.requests[1].headers) == (pack is bytes)  # what is packed is not resumed
 
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "gzip, gzip, gzip"])
@@ -341,6 +352,53 @@ def test_a_body_that_unpacks_without_end_is_cut_off(opened, traffic):
     assert rejection(store, WantedFile("/a.jpg", "jpg"))[0] == "too big"
     assert tracemalloc.get_traced_memory()[1] < 5_000_000
     tracemalloc.stop()
+
+
+JPEG = encoded(1)
+HALF = len(JPEG) // 2
+
+
+def part_of_file(start, body, more=0, **headers):
+    span = f"bytes {start}-{start + len(body) - 1}/{len(JPEG) + more}"
+    return Answer(206, "image/jpeg", body, {"Content-Range": span, "ETag": '"1"'} | headers)
+
+
+@pytest.mark.parametrize(
+    ("second", "third"),
+    [
+        (part_of_file(HALF, JPEG[HALF:]), None),
+        (part_of_file(HALF, JPEG[HALF:][:9]), f"bytes={HALF + 9}-"),  # fewer than asked for
+        (part_of_file(HALF, JPEG[HALF:] + b"more"), ""),
+        (part_of_file(HALF + 4, JPEG[HALF:]), ""),
+        (part_of_file(0, JPEG), ""),
+        (part_of_file(HALF, JPEG[HALF:], ETag='W/"1"'), ""),
+        (Answer(206, "multipart/byteranges; boundary=x", b"--x\r\n\r\n" + JPEG[HALF:]), ""),
+        (Answer(304, "image/jpeg", b""), ""),
+        (Answer(412, "text/html", b""), ""),
+    ],
+)
+def test_a_resumed_file_is_whole_and_begins_again_where_the_rest_is_not_of_it(tmp_path, second, third):
+    asked = []
+
+    def respond(request):
+        asked.append(request.headers.get("Range", ""))
+        whole = Answer(200, "image/jpeg", JPEG, {"ETag": '"1"', "Accept-Ranges": "bytes"})
+        return [replace(whole, keep=0.5), second, apply_range(whole, request)][len(asked) - 1]
+
+    assert fetch_changing(tmp_path, respond).path.read_bytes() == JPEG
+    assert asked == ["", f"bytes={HALF}-", third][: 2 + (third is not None)]
+
+
+def test_a_part_of_a_file_that_looks_whole_is_not_taken_for_it(opened, traffic):
+    traffic.troubles["/a.jpg"] = part_of_file(0, JPEG, more=100)  # decodes without what follows
+    store = opened()
+    assert rejection(store, WantedFile("/a.jpg", "jpg"))[0] == "truncated"
+    assert not list(store.cache.rglob("*.jpg"))
+
+
+def test_a_picture_that_is_announced_as_a_page_is_taken(opened, traffic):
+    traffic.troubles["/a.php"] = Answer(200, "text/html; charset=UTF-8", JPEG)
+    assert opened().obtain(WantedFile("/a.php", "")).path.read_bytes() == JPEG
 
 
 @pytest.mark.parametrize("status", [206, 416])
@@ -371,7 +429,7 @@ def test_a_picture_of_too_many_pixels_is_rejected_by_its_header_before_the_rest_
     post = describe_post(1, data, "png", image_width=500, image_height=500)  # the site lies
     store = opened(catalog=Catalog([post], lambda _: data))
     received = Counter()
-    monkeypatch.setattr("pipeline.sources.store.check_header", spying(received))
+    monkeypatch.setattr("pipeline.sources.checks.check_header", spying(received))
     assert rejection(store, target_of(post))[0] == "too big"
     assert received["bytes"] <= 1 << 16
     assert not list_parts(store)
@@ -416,13 +474,6 @@ def test_a_file_of_100_megabytes_streams(opened):
 
 
 # ---------------------------------------------------------------- files without a published md5
-
-
-def encoded(number=1, form="jpeg", **size):
-    """Encode a picture."""
-    buffer = io.BytesIO()
-    Image.fromarray(picture(number, **size)).save(buffer, form)
-    return buffer.getvalue()
 
 
 @pytest.fixture

@@ -524,6 +524,16 @@ def test_a_redirect_is_followed_within_a_site_alone_and_never_to_less_safety(
     assert not followed or wire.requests[1].url.endswith("/b")
 
 
+def test_a_redirect_to_a_name_in_utf_8_leads_there():
+    def respond(request):
+        if request.path == "/a":
+            return Answer(302, "text/plain", b"", {"Location": "/\u3042".encode().decode("latin-1")})
+        return Answer(200, "text/plain", request.path.encode())
+
+    with run_server(respond) as host, open_site(host) as site:
+        assert site.get(f"{host}/a", hops=1).content == b"/%E3%81%82"
+
+
 # ---------------------------------------------------------------- bounds
 
 
@@ -575,6 +585,32 @@ def test_an_answer_that_drips_or_has_no_end_is_given_up(monkeypatch, pieces):
         with open_site(host, clock=Clock()) as site, pytest.raises(SiteUnavailable, match="failed 5 times"):
             site.ask("/posts.json")
     assert time.monotonic() - began < 5
+
+
+def test_what_a_site_says_before_it_answers_is_skipped():
+    early = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n"
+    with slow_site(early, HEAD % 200 + b"Content-Length: 2\r\n\r\n[]") as listening:
+        host = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        with open_site(host) as site:
+            assert site.ask("/posts.json") == []
+
+
+def test_headers_take_little_memory():
+    flood = HEAD % 200 + b"".join(b"X-%d: %s\r\n" % (number, b"y" * 60_000) for number in range(90))
+    with slow_site(flood) as listening:
+        host = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        tracemalloc.start()
+        with open_site(host, clock=Clock()) as site, pytest.raises(SiteUnavailable, match="failed 5 times"):
+            site.ask("/posts.json")
+        assert tracemalloc.get_traced_memory()[1] < 5_000_000
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
+def test_members_of_gzip_may_begin_anywhere_in_what_arrives(size):
+    body = b"".join(gzip.compress(b"%d" % number) for number in range(30)) + bytes(9)
+    pieces = (body[start : start + size] for start in range(0, len(body), size))
+    assert b"".join(bodies.unpack(pieces, "gzip")) == b"".join(b"%d" % number for number in range(30))
 
 
 @pytest.mark.parametrize("status", [200, 302, 403, 404, 429, 500, 503])
