@@ -12,12 +12,25 @@ REPORTED_FILES = (  # in the order of the pipeline
 )  # fmt: skip
 
 
-def report_metrics(folder: Path) -> str:
-    """Describe the results of the stages whose metrics are in `folder`. Raise Halt if there are none."""
+def report_metrics(folder: Path, sketches: Mapping[str, Mapping[str, Any]] | None = None) -> str:
+    """Describe the results of the stages whose metrics are in `folder`. Raise Halt if there are none.
+
+    `sketches` are those of params.yaml: their settings are reported too, and no other sketches.
+    """
     paths = [path for name in REPORTED_FILES for path in sorted(folder.glob(f"{name}.json"))]
     if not paths:
         raise Halt(f"{folder} holds no metrics: run the pipeline first")
-    return "\n".join(map(describe_metrics, paths))
+    if sketches is None:
+        return "\n".join(map(describe_metrics, paths))
+    lines = []
+    for path in paths:
+        stage, _, sketch = path.stem.partition("-")
+        if stage != "sketchify":
+            lines.append(describe_metrics(path))
+        elif sketch in sketches:
+            settings = ", ".join(f"{name} {value}" for name, value in (sketches[sketch] or {}).items())
+            lines.append(f"{describe_metrics(path)}; drawn with {settings or 'the defaults'}")
+    return "\n".join(lines)
 
 
 def describe_metrics(path: Path) -> str:

@@ -37,6 +37,19 @@ def test_each_stage_has_its_line_in_the_order_of_the_pipeline(tmp_path):
     ]
 
 
+def test_sketches_are_those_of_the_parameters_with_their_settings(tmp_path):
+    """After a run with another block size, b7 is a name, and xdog is no sketch of the project any more."""
+    for name in ("b7", "plain", "xdog"):
+        files.write_json(tmp_path / f"sketchify-{name}.json", {"taken": 6, "written": 6, "rejected": {}})
+    assert report_metrics(
+        tmp_path, {"b7": {"method": "threshold", "blocksize": 9}, "plain": {}}
+    ).splitlines() == [
+        "sketchify-b7     6 of 6; drawn with method threshold, blocksize 9",
+        "sketchify-plain  6 of 6; drawn with the defaults",
+    ]
+    assert "sketchify-xdog" in report_metrics(tmp_path)
+
+
 def test_a_folder_without_metrics_is_refused(tmp_path):
     with pytest.raises(Halt, match="holds no metrics: run the pipeline first"):
         report_metrics(tmp_path)
