@@ -28,6 +28,9 @@ def unfold(command: Callable) -> Callable:
             values = {field.name: given.pop(field.name) for field in dataclasses.fields(unfolded)}
             with usage_errors():
                 given[name] = unfolded(**values)
+            if unread := unread_fields(given[name]):
+                doubt = f"the method {given[name].method} does not read {', '.join(unread)}"
+                typer.echo(f"{command.__name__}: {doubt}", err=True)
         command(**given)
 
     plain = [given for name, given in declared.parameters.items() if name not in classes]
@@ -35,6 +38,20 @@ def unfold(command: Callable) -> Callable:
     keywords = [given.replace(kind=Parameter.KEYWORD_ONLY) for given in (*plain, *options)]
     wrapper.__signature__ = declared.replace(parameters=keywords)  # type: ignore[attr-defined]
     return wrapper
+
+
+def unread_fields(params: Any) -> list[str]:
+    """Name the parameters that are set, but that the help gives to other methods than the chosen one."""
+    fields = {field.name: field for field in dataclasses.fields(params) if field.metadata}
+    if "method" not in fields:
+        return []
+    known = set(fields["method"].metadata["names"])
+    unread = []
+    for name, field in fields.items():
+        readers = set(field.metadata["help"].partition(":")[0].split(", "))
+        if readers <= known - {params.method} and getattr(params, name) != field.default:
+            unread.append(name)
+    return unread
 
 
 @contextmanager

@@ -6,8 +6,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from pipeline.params import Sketch
-from stages.options import unfold
+from pipeline.params import Cue, Reference, Sketch
+from stages.options import unfold, unread_fields
 
 
 def parse(*arguments):
@@ -51,6 +51,22 @@ def test_numbers_arrive_as_numbers_and_ranges_as_text(arguments, given):
 )
 def test_any_other_text_is_a_usage_error(arguments):
     assert parse(*arguments) == (2,)
+
+
+@pytest.mark.parametrize(
+    ("params", "unread"),
+    [
+        (Sketch(), []),
+        (Sketch(blocksize=9, gray=5.0, noise=3.0), []),
+        (Sketch(method="canny", blocksize=9, c=3.0, edge=50.0), ["blocksize", "c"]),
+        (Sketch(method="mean", blocksize=9, tau=0.1, weights="w.pth"), ["tau", "weights"]),
+        (Sketch(preset="a-05", thin=1), []),
+        (Cue(method="points", sigma=5.0, size=3, drop=0.5, seed=1), ["sigma"]),
+        (Reference(strength=0.5), []),
+    ],
+)
+def test_a_parameter_that_the_method_does_not_read_is_named(params, unread):
+    assert unread_fields(params) == unread
 
 
 def test_the_signature_has_one_option_per_field():

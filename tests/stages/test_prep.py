@@ -88,6 +88,11 @@ def test_one_picture_gives_one_sketch(capsys, drawing):
     np.testing.assert_array_equal(codec.decode(Path("out/girl.png").read_bytes())[..., 0], expected)
 
 
+def test_an_option_that_the_method_does_not_read_gives_a_line(capsys, drawing):
+    code, _, err = run_prep(capsys, "sketchify", drawing, "out", "--method", "canny", "--blocksize", "9")
+    assert (code, err) == (0, "sketchify: the method canny does not read blocksize\n")
+
+
 @pytest.mark.parametrize("command", ["sketchify", "cue", "reference"])
 def test_a_folder_and_a_folder_of_shards_give_the_same_pictures(capsys, command):
     make_column(Path("shards"), ["000000001", "000000002"])
