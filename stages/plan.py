@@ -1,16 +1,19 @@
 """A search and its fetch -> how much they take."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
 
 from pipeline.params import Fetch, Search
-from stages.arguments import CACHE, Cache
+from stages.arguments import CACHE, Cache, progress
 from stages.fetch import open_files
-from stages.options import unfold, usage_errors
-from stages.site import Level, Rate, is_site, open_host
+from stages.options import unfold
+from stages.site import Level, Rate, check_search, is_site, open_host
 
 
 @unfold
@@ -18,25 +21,40 @@ def plan(
     search: Search,
     fetch: Fetch,
     posts: Annotated[
-        Path | None, typer.Argument(help="The posts that search wrote.", show_default="ask the site")
+        Path | None, typer.Argument(help="The posts that search wrote.", show_default="search first")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
     rate: Rate = None,
     level: Level = "member",
     cache: Cache = CACHE,
 ) -> None:
-    """Estimate the requests, files, bytes and time of a search and its fetch."""
-    from pipeline.sources import plan as planning
-    from pipeline.sources.selection import compose_search
+    """Estimate the requests, files, bytes and time of a search and its fetch, without fetching a file.
 
-    with usage_errors():
-        compose_search(search, level)
-        if posts is None and not is_site(search.host):
-            raise ValueError("posts must be named for a host that is not a site: search first")
-    if posts is None:
+    Without POSTS, a site is asked how many posts match, and how large the newest of them are; a folder, dump
+    or list is searched to the end.
+    """
+    from pipeline.sources import plan as planning
+
+    check_search(search, level)
+    if posts is None and is_site(search.host):
         with open_host(search.host, cache, rate) as site:
             estimate = planning.plan_search(site, search, fetch, level)
     else:
-        with open_files(search.host, cache, rate, fetch) as files:
-            estimate = planning.plan_fetch(files, posts)
+        with found_posts(search, posts) as found, open_files(search.host, cache, rate, fetch) as files:
+            estimate = planning.plan_fetch(files, found)
     typer.echo(json.dumps(estimate, indent=2) if as_json else f"plan: {planning.describe_plan(estimate)}")
+
+
+@contextmanager
+def found_posts(search: Search, posts: Path | None) -> Iterator[Path]:
+    """Give the file of posts, or search a source on this machine for them into a temporary folder."""
+    from pipeline.local.source import open_source
+    from pipeline.sources.search import search_posts
+
+    if posts:
+        yield posts
+        return
+    with TemporaryDirectory() as folder, progress("search", "post") as tick:
+        found = Path(folder) / "posts.jsonl"
+        search_posts(open_source(search.host), found, search, tick=tick)
+        yield found

@@ -10,8 +10,8 @@ from pipeline import files
 from pipeline.params import Search
 from pipeline.upkeep.report import summarize_counts
 from stages.arguments import CACHE, Cache, Metrics, progress
-from stages.options import unfold, usage_errors
-from stages.site import Level, Rate, is_site, open_host
+from stages.options import unfold
+from stages.site import Level, Rate, check_search, is_site, open_host
 
 
 @unfold
@@ -53,14 +53,10 @@ def search(
     find newer ones.
     """
     from pipeline.local.source import open_source
-    from pipeline.sources import query, selection
     from pipeline.sources import search as searching
 
+    check_search(search, level)
     online = is_site(search.host)
-    with usage_errors():
-        tags = selection.compose_search(search, level if online else "platinum")
-        if not online:
-            query.parse_search(tags)
     ceilings = None if search.host == "sample" else dest.with_name("ceilings.json")
     ledger = dest.with_name("search.tsv")
     opened = open_host(search.host, cache, rate) if online else nullcontext(open_source(search.host))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from pipeline.params import Search
 from stages.options import usage_errors
 
 if TYPE_CHECKING:  # it imports requests, which takes a tenth of a second that --help can spare
@@ -32,6 +33,18 @@ Level = Annotated[
 def is_site(host: str) -> bool:
     """Return whether `host` names a site, not a source on disk."""
     return host == "sample" or host.startswith(("http://", "https://"))
+
+
+def check_search(search: Search, level: str) -> None:
+    """Refuse a search that a site would refuse an account of `level`, or that cannot be read."""
+    from pipeline.sources.query import parse_search
+    from pipeline.sources.selection import compose_search
+
+    with usage_errors():
+        if is_site(search.host):
+            compose_search(search, level)
+        else:
+            parse_search(compose_search(search))
 
 
 @contextmanager

@@ -22,7 +22,8 @@ class Plan(TypedDict):
     searches: int  # requests for posts
     files: int  # requests for files
     requests: int
-    bytes: int  # 0 if unknown
+    local: int  # files on this machine, which take no request
+    bytes: int  # to download; 0 if unknown
     seconds: int  # the least that the rate limit allows; 0 without a limit
     exact: bool  # or an estimate
 
@@ -48,7 +49,7 @@ def plan_search(site: Site, search: params.Search, fetch: params.Fetch, level: s
     count = round(taken * len(files) / len(chosen)) if chosen else 0
     size = fmean(file.size for file in files) if files else 0
     seconds = (searches + count) * site.limiter(site.host).interval
-    return make_plan(searches, count, round(count * size), seconds, exact=False)
+    return make_plan(searches, count, round(count * size), seconds)
 
 
 def plan_fetch(files: Folder | Store, source: Path) -> Plan:
@@ -56,15 +57,18 @@ def plan_fetch(files: Folder | Store, source: Path) -> Plan:
 
     Hosts of different domains are asked at the same time. Files in a folder take no request.
     """
-    turns, size = Counter[RateLimiter](), 0
-    if isinstance(files, Store):
-        for post in read_posts(source):
-            file = reachable_file(post, files.params)
-            if file and not files.knows(file):
-                turns[files.site.limiter(files.address(file))] += 1
-                size += file.size
+    turns, size, local = Counter[RateLimiter](), 0, 0
+    for post in read_posts(source):
+        file = reachable_file(post, files.params)
+        if file is None:
+            continue
+        if isinstance(files, Folder) or files.is_local(file):
+            local += 1 + ("sketch_url" in post)
+        elif not files.knows(file):
+            turns[files.site.limiter(files.address(file))] += 1
+            size += file.size
     seconds = max((count * limiter.interval for limiter, count in turns.items()), default=0)
-    return make_plan(0, turns.total(), size, seconds, exact=True)
+    return make_plan(0, turns.total(), size, seconds, local)
 
 
 def reachable_file(post: Post, fetch: params.Fetch) -> WantedFile | None:
@@ -74,14 +78,18 @@ def reachable_file(post: Post, fetch: params.Fetch) -> WantedFile | None:
         return None
 
 
-def make_plan(searches: int, files: int, size: int, seconds: float, exact: bool) -> Plan:
+def make_plan(searches: int, files: int, size: int, seconds: float, local: int | None = None) -> Plan:
+    """Make a plan, which is exact if the number of local files is known."""
     return {
-        "searches": searches, "files": files, "requests": searches + files, "bytes": size,
-        "seconds": round(seconds), "exact": exact,
+        "searches": searches, "files": files, "requests": searches + files, "local": local or 0,
+        "bytes": size, "seconds": round(seconds), "exact": local is not None,
     }  # fmt: skip
 
 
 def describe_plan(plan: Plan) -> str:
+    local = f"; {plan['local']:,} files on this machine" if plan["local"] else ""
+    if not plan["requests"]:
+        return f"no requests{local}"
     about = "" if plan["exact"] else "about "
     kinds = f"{plan['searches']:,} for posts and {plan['files']:,} for files"
     size = f"{plan['bytes'] / 1e6:,.0f} MB" if plan["bytes"] else "an unknown number of bytes"
@@ -89,4 +97,4 @@ def describe_plan(plan: Plan) -> str:
     if plan["seconds"]:
         hours, rest = divmod(plan["seconds"], 3600)
         time = f"at least {hours} h {rest // 60:02} min {rest % 60:02} s"
-    return f"{about}{plan['requests']:,} requests, {kinds}; {size}; {time}"
+    return f"{about}{plan['requests']:,} requests, {kinds}; {size}; {time}{local}"

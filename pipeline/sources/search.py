@@ -1,7 +1,7 @@
 """A search -> posts.jsonl, from a site or from any other source."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from itertools import islice
@@ -37,7 +37,7 @@ def search_posts(
     Raise ValueError for a search that the site would refuse, and Halt if nothing is found.
     """
     counts: dict[str, Any] = {}
-    tally, refused = Counter[str](), list[Refused]()
+    tally, ratings, refused = Counter[str](), Counter[str](), list[Refused]()
     chosen: Iterable[Post]
     if isinstance(source, Site):
         search = replace(search, limit=search.limit or params.SITE_LIMIT)
@@ -47,7 +47,7 @@ def search_posts(
         found = danbooru.browse_posts(source, tags, ceiling, tally)
         chosen = islice(select_posts(found, search, tally), search.limit)
     else:
-        matching = match_posts(take_posts(source.posts(), refused), search, tally)
+        matching = match_posts(take_posts(source.posts(), refused, ratings), search, tally)
         chosen = map(reduce_post, select_posts(matching, search, tally))
     passed = Counter[str]()
     draw = partial(draw_unique, search=search, passed=passed, tally=tally)
@@ -56,19 +56,25 @@ def search_posts(
         write_refused(ledger, refused)
     skipped = dict(sorted((+tally + Counter(bad.reason for bad in refused)).items()))
     if not written:
-        reasons = ", ".join(f"{reason} {count}" for reason, count in skipped.items())
-        raise Halt(
-            f"{search.host} has no post for this search ({reasons or 'not one was found'}): ask for less"
-        )
+        reasons = list_counts(skipped) or "not one was found"
+        rated = f"; its posts are rated {list_counts(ratings)}" if tally["rating"] else ""
+        raise Halt(f"{search.host} has no post for this search ({reasons}){rated}: ask for less")
     return counts | {"skipped": skipped, "posts": written}
 
 
-def take_posts(found: Iterable[FullPost | Refused], refused: list[Refused]) -> Iterator[FullPost]:
-    """Yield the posts of a source; collect the files and rows that are none."""
+def list_counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
+
+
+def take_posts(
+    found: Iterable[FullPost | Refused], refused: list[Refused], ratings: Counter[str]
+) -> Iterator[FullPost]:
+    """Yield the posts of a source and count their ratings; collect the files and rows that are none."""
     for post in found:
         if isinstance(post, Refused):
             refused.append(post)
         else:
+            ratings[post.get("rating", "unknown")] += 1
             yield post
 
 

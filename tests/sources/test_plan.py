@@ -63,7 +63,7 @@ def test_with_posts_a_plan_is_exact_and_excludes_what_the_cache_holds(serve, tra
             store = Store(site, tmp_path / "cache", Fetch())
             result = plan.plan_fetch(store, tmp_path / "posts.jsonl")
             assert result == {
-                "searches": 0, "files": 9, "requests": 9, "seconds": 18, "exact": True,
+                "searches": 0, "files": 9, "requests": 9, "local": 0, "seconds": 18, "exact": True,
                 "bytes": sum(post["file_size"] for post in uploads[:9]),
             }  # fmt: skip
             traffic.targets.clear()
@@ -89,4 +89,14 @@ def test_files_on_several_sites_are_downloaded_at_the_same_time(tmp_path):
 
 
 def test_files_in_a_folder_take_no_request(tmp_path):
-    assert plan.plan_fetch(Folder(tmp_path, Fetch()), tmp_path / "posts.jsonl")["requests"] == 0
+    posts = [
+        {"id": 1, "file_url": "a.png", "file_size": 9},
+        {"id": 2, "file_url": "b.mp4", "file_ext": "mp4"},
+        {"id": 3, "file_url": "color/c.png", "sketch_url": "sketch/c.png"},
+    ]
+    write_posts(tmp_path / "posts.jsonl", posts)
+    result = plan.plan_fetch(Folder(tmp_path, Fetch()), tmp_path / "posts.jsonl")
+    assert result == {
+        "searches": 0, "files": 0, "requests": 0, "local": 3, "bytes": 0, "seconds": 0, "exact": True,
+    }  # fmt: skip
+    assert plan.describe_plan(result) == "no requests; 3 files on this machine"

@@ -76,7 +76,7 @@ def test_a_folder_of_pictures_is_searched(tmp_path):
     assert counts == {"posts": 1, "skipped": {"rating": 1}}
     (post,) = read_posts(tmp_path / "posts.jsonl")
     assert (post["file_url"], post["image_width"]) == ("bob_1.png", 64)
-    with pytest.raises(Halt, match=r"has no post for this search \(rating 1, size 1\)"):
+    with pytest.raises(Halt, match=r"\(rating 1, size 1\); its posts are rated e 1, unknown 1: "):
         search_posts(source, tmp_path / "none.jsonl", Search(size=65))
 
 
@@ -128,6 +128,22 @@ def test_two_posts_of_a_dump_with_one_id_are_counted(tmp_path):
     posts = [make_post(1), make_post(2), make_post(1)]
     counts = search_posts(local_source(posts), tmp_path / "posts.jsonl", ALL)
     assert counts == {"posts": 2, "skipped": {"same id": 1}}
+
+
+def test_a_search_that_no_rating_passes_says_which_ratings_there_are(tmp_path):
+    posts = [make_post(number, rating="s") for number in (1, 2, 3)]
+    with pytest.raises(Halt, match=r"no post for this search \(rating 3\); its posts are rated s 3: ask for"):
+        search_posts(local_source(posts), tmp_path / "a", Search())
+
+
+def test_the_table_of_what_is_no_post_holds_nothing_that_a_terminal_obeys(tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/a.png").write_bytes(png.encode_png(picture(1)))
+    (tmp_path / "in/a\x1b[2J.txt").write_bytes(b"no picture")
+    source = open_source(str(tmp_path / "in"))
+    search_posts(source, tmp_path / "posts.jsonl", Search(size=1), ledger=tmp_path / "search.tsv")
+    [_, row] = (tmp_path / "search.tsv").read_text(encoding="utf-8").splitlines()
+    assert row.split("\t")[0] == "a\\u001b[2J.txt"
 
 
 def test_the_limit_counts_what_is_taken_not_what_is_found(serve, traffic, tmp_path):

@@ -139,7 +139,7 @@ def test_metrics_and_sheet_are_written_to_the_given_files(capsys, drawing):
         (["search", "posts.jsonl", "--host", "https://a.example", "--rate", "11"], "at most 10 off loopback"),
         (["fetch", "posts.jsonl", "out", "--variant", "small"], "one of original, sample, 720x720"),
         (["plan", "--tags", "a b c"], "tags must be at most 2"),
-        (["plan", "--host", "dump:x"], "posts must be named for a host that is not a site"),
+        (["plan", "--host", "loose", "--tags", "score:high"], "'high' is not a number"),
         (["forget", "everything"], "everything"),
         (["nonsense"], "No such command"),
     ],
@@ -166,6 +166,7 @@ def test_bad_usage_is_one_line_and_exit_code_2(capsys, drawing, arguments, said)
         (["search", "posts.jsonl", "--host", "list:nowhere.csv"], "nowhere.csv"),
         (["search", "posts.jsonl", "--host", "loose", "--tags", "hat", "--size", "1"], "loose has no post"),
         (["plan", "--host", "https://booru.example"], "PREP_CONTACT"),
+        (["plan", "--host", "dump:nowhere"], "nowhere is not a folder"),
         (["train", "nowhere", "model"], "nowhere does not exist"),
         (["evaluate", "nowhere", "model"], "model"),
         (["colorize", "girl.png", "out"], "data/model/config.json is missing: run train"),
@@ -226,6 +227,25 @@ def test_a_plan_is_printed_as_a_sentence_or_as_json(capsys):
         code, out, _ = run_prep(capsys, "plan", "posts.jsonl", "--host", host, "--rate", "0.5", "--json")
     plan = json.loads(out)
     assert (plan["files"], plan["requests"], plan["seconds"], plan["exact"]) == (3, 3, 6, True)
+
+
+def test_a_plan_for_what_lies_on_this_machine_counts_its_files_and_writes_nothing(capsys, monkeypatch):
+    monkeypatch.setenv("PREP_CONTACT", "me@example.org")
+    make_set("pictures")
+    for name in ("color", "sketch"):
+        make_set(f"pairs/{name}")
+    lines = "path,url\npictures/0.png,\n,https://a.example/1.png\n,https://b.example/2.png\n"
+    Path("list.csv").write_text(lines, encoding="utf-8")
+    before = sorted(Path().rglob("*"))
+    for host, sentence in {
+        "pictures": "no requests; 3 files on this machine",
+        "halves:pictures": "no requests; 3 files on this machine",
+        "pairs:pairs": "no requests; 6 files on this machine",
+        "list:list.csv": "2 requests, 0 for posts and 2 for files; an unknown number of bytes; "
+        "at least 0 h 00 min 01 s; 1 files on this machine",
+    }.items():
+        assert run_prep(capsys, "plan", "--host", host, "--size", "1") == (0, f"plan: {sentence}\n", "")
+    assert {*Path().rglob("*")} - {*before} <= {Path(".prep"), Path(".prep/site.lock")}
 
 
 def test_a_host_may_contain_spaces_quotes_and_shell_commands(capsys):
