@@ -82,8 +82,7 @@ def read_header(data: bytes) -> Header:
     """Read size and color space without decoding the pixels. Raise BadImage as `decode`."""
     with raising_bad_image():
         opened = open_data(data)
-        space = opened.space()
-        return Header(*opened.size(), space.name if space else "")
+        return Header(*opened.size(), opened.space().name)
 
 
 def identify(data: bytes) -> str:
@@ -122,53 +121,51 @@ def lay_on_canvas(image: Image.Image, canvas: tuple[int, int], frame: Box) -> Im
     return laid
 
 
-def render_bytes(image: Image.Image, space: color.Space | None) -> Image.Image:
+def render_bytes(image: Image.Image, space: color.Space) -> Image.Image:
     """Convert a Pillow image of up to 8 bits a channel to sRGB: RGB, or RGBA if it has transparency data."""
-    transparent = image.has_transparency_data
-    flat = image.convert("RGBA") if transparent and image.mode != "RGBA" else image
-    if space is None:
-        return flat if flat.mode in ("RGB", "RGBA") else flat.convert("RGB")  # convert would copy it
+    if not image.has_transparency_data:
+        return color.convert(image, space)
+    flat = image if image.mode == "RGBA" else image.convert("RGBA")
+    if space.transform is None:
+        return flat
     painted = color.convert(flat, space)
-    if transparent:
-        painted.putalpha(flat.getchannel("A"))
+    painted.putalpha(flat.getchannel("A"))
     return painted
 
 
-def render_deep(levels: np.ndarray, space: color.Space | None) -> Image.Image:
+def render_deep(levels: np.ndarray, space: color.Space) -> Image.Image:
     """Convert uint16 levels, gray (H, W), BGR or BGRA (H, W, C), to sRGB: RGB, or RGBA if they have alpha."""
     bands = [render_band(levels[top : top + BAND], space) for top in range(0, len(levels), BAND)]
     return Image.fromarray(np.concatenate(bands))
 
 
-def render_band(levels: np.ndarray, space: color.Space | None) -> np.ndarray:
+def render_band(levels: np.ndarray, space: color.Space) -> np.ndarray:
     colors = levels[..., 2::-1] if levels.ndim == 3 else np.repeat(levels[..., None], 3, axis=2)
-    if space is None:
-        painted = color.narrow(colors)
-    else:
-        painted = color.convert_deep(colors if space.mode == "RGB" else colors[..., 0], space)
+    painted = color.convert_deep(colors, space)
     return np.dstack([painted, color.narrow(levels[..., 3])]) if levels.shape[2:] == (4,) else painted
 
 
 def deep_levels(opened: Opened) -> np.ndarray | None:
     """Read uint16 levels, gray (H, W), BGR or BGRA (H, W, C), not turned; None for a picture of fewer bits.
 
-    Pillow holds 16 bits of gray alone. So OpenCV reads those of a PNG, if Pillow finds nothing broken.
+    Pillow holds 16 bits of gray alone, and cuts others to their high byte, which is right within a level.
+    OpenCV reads those of a PNG, if Pillow finds nothing broken.
     """
     if not opened.png or opened.png.depth < 16:
-        gray = opened.image.mode.startswith("I")
-        return np.clip(np.asarray(opened.image), 0, 65535).astype(np.uint16) if gray else None
+        gray = opened.image.mode.startswith("I;16")
+        return np.asarray(opened.image).astype(np.uint16) if gray else None
     opened.image.load()
     try:
         levels = cv2.imdecode(np.frombuffer(opened.png.pixels, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error:  # such as for more than 2 ** 20 columns
         levels = None
-    paper = opened.png.notes.get(b"tRNS")
+    paper = opened.image.info.get("transparency")
     return levels if levels is None or paper is None else add_alpha(levels, paper)
 
 
-def add_alpha(levels: np.ndarray, paper: bytes) -> np.ndarray:
-    """Make the color of a tRNS chunk transparent in levels of 16 bits, gray or BGR, as BGRA (H, W, 4)."""
-    colors = np.atleast_3d(levels)
-    opaque = (colors != np.frombuffer(paper, ">u2")[::-1]).any(axis=2)
+def add_alpha(levels: np.ndarray, paper: int | tuple[int, int, int]) -> np.ndarray:
+    """Make a color, gray or RGB, transparent in levels of 16 bits (H, W) or (H, W, C), as BGRA (H, W, 4)."""
+    colors = np.atleast_3d(levels)[..., :3]
+    opaque = (colors != np.atleast_1d(paper)[::-1]).any(axis=2)
     colors = np.broadcast_to(colors, (*opaque.shape, 3))
     return np.dstack([colors, np.where(opaque, np.uint16(65535), np.uint16(0))])

@@ -1,12 +1,13 @@
 """Find the color space of a picture, and convert its pixels to sRGB by littlecms.
 
 The space of a PNG is in cICP, iCCP, sRGB, or gAMA with cHRM, in this order; that of an AVIF in an ICC profile
-or nclx; that of all others in an ICC profile. What is broken or does not fit is ignored. HDR (PQ, HLG) is not
-converted.
+or nclx; that of all others in an ICC profile. What is broken or does not fit is ignored. Codes of HDR (PQ and
+HLG), of a narrow range and of rare curves are named and not converted, unless something else tells the space.
 """
 
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
@@ -34,8 +35,12 @@ PRIMARIES = {
     22: (0.630, 0.340, 0.295, 0.605, 0.155, 0.077, *D65),
 }
 SRGB_CURVE = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)  # of IEC 61966-2-1
-# Browsers show the transfers of video (1, 6, 14, 15) and an unspecified one (2) as that of sRGB.
-TRANSFERS = dict.fromkeys((1, 2, 6, 13, 14, 15), SRGB_CURVE) | {4: (2.2,), 5: (2.8,), 8: (1.0,)}
+SMPTE_240M_CURVE = (1 / 0.45, 1 / 1.1115, 0.1115 / 1.1115, 1 / 4, 4 * 0.0228)
+# Chromium and most players show the transfers of video (1, 6, 14, 15) as that of sRGB: H.273 gives the curve
+# of cameras for them. An unspecified one (2) is sRGB too.
+TRANSFERS = dict.fromkeys((1, 2, 6, 13, 14, 15), SRGB_CURVE)
+TRANSFERS |= {4: (2.2,), 5: (2.8,), 7: SMPTE_240M_CURVE, 8: (1.0,)}
+FULL_RANGE_RGB = b"\0\1"  # the last two bytes of cICP: matrix and range
 SRGB_GAMMA = 0.45455  # the value of gAMA for sRGB
 D50 = (0.9642, 1.0, 0.8249)  # XYZ of the white of ICC profiles
 BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
@@ -49,38 +54,38 @@ STEPS = 16  # of 16-bit levels between two of 8 bits
 
 @dataclass(frozen=True)
 class Space:
-    """A color space that is not sRGB: its name, and the conversion of 8-bit pixels of a mode to sRGB."""
+    """The name of a color space, "" for sRGB, and the conversion of 8-bit pixels of a mode, None for none."""
 
-    name: str
-    mode: str
-    transform: ImageCms.ImageCmsTransform
+    name: str = ""
+    mode: str = "RGB"
+    transform: ImageCms.ImageCmsTransform | None = None
 
 
 def find_space(
     mode: str, icc: bytes | None, notes: Mapping[bytes, bytes], nclx: tuple[int, int] | None
-) -> Space | None:
-    """Find the space of a picture; None for sRGB.
-
-    It has an ICC profile, chunks of a PNG or the nclx of an AVIF. A profile for another mode says nothing.
-    """
+) -> Space:
+    """Find the space of a picture by its ICC profile, the chunks of a PNG or the nclx of an AVIF."""
+    unknown = Space()
     for name, profile in list_profiles(icc, notes, nclx):
-        described = mode if name == "ICC" else "RGB"
-        try:
-            transform = build_transform(profile, described)
-        except (OSError, ImageCms.PyCMSError):
+        if profile is None:
+            unknown = Space(unknown.name or f"{name}, not converted")
             continue
-        return None if transform is None else Space(name_space(name, profile), described, transform)
-    return None
+        with suppress(OSError, ImageCms.PyCMSError):
+            return read_space(name, profile, mode) if profile else Space()
+    return unknown
 
 
 def list_profiles(
     icc: bytes | None, notes: Mapping[bytes, bytes], nclx: tuple[int, int] | None
-) -> Iterator[tuple[str, bytes]]:
-    """Yield name and ICC profile of what describes the colors, by precedence; b"" converts nothing."""
+) -> Iterator[tuple[str, bytes | None]]:
+    """Yield name and ICC profile of what describes the colors, by precedence.
+
+    b"" stands for sRGB, None for codes that are not converted.
+    """
     cicp = notes.get(b"cICP", b"")
     if len(cicp) == 4:
-        in_full_range = cicp[2:] == b"\0\1"
-        yield "cICP", coded_profile(cicp[0], cicp[1]) if in_full_range else b""
+        in_full_range = cicp[2:] == FULL_RANGE_RGB
+        yield name_codes("cICP", cicp), coded_profile(cicp[0], cicp[1]) if in_full_range else None
     if icc := icc or unpack_profile(notes.get(b"iCCP", b"")):
         yield "ICC", icc
     if b"sRGB" in notes:
@@ -88,39 +93,45 @@ def list_profiles(
     if b"gAMA" in notes or b"cHRM" in notes:
         yield "gAMA", gamma_profile(notes.get(b"gAMA", b""), notes.get(b"cHRM", b""))
     if nclx:
-        yield "nclx", coded_profile(*nclx)
+        yield name_codes("nclx", nclx), coded_profile(*nclx)
 
 
-def name_space(name: str, profile: bytes) -> str:
-    """Add to a name what an ICC profile calls itself."""
-    if name != "ICC":
-        return name
-    try:
-        description = ImageCms.ImageCmsProfile(BytesIO(profile)).profile.profile_description or ""
-    except ValueError:  # no text in the encoding that it should have
-        return name
-    return f"ICC {''.join(filter(str.isprintable, description))[:64]}".strip()
+def name_codes(kind: str, codes: Iterable[int]) -> str:
+    return f"{kind} {'/'.join(map(str, codes))}"
 
 
 @lru_cache(maxsize=16)
-def build_transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
-    """Build the conversion of pixels of a mode by an ICC profile; None if that is sRGB within a level.
+def read_space(name: str, profile: bytes, mode: str) -> Space:
+    """Read an ICC profile for pixels of a mode; it is sRGB if it changes them by a level at most.
 
-    Raise OSError or PyCMSError for a profile that is broken, or that describes another mode.
+    Gray pixels may have a profile of RGB, as in browsers. Raise OSError or PyCMSError for a profile that is
+    broken, or that describes another mode.
     """
-    if not profile:
-        return None
-    source = ImageCms.ImageCmsProfile(BytesIO(profile))
-    if MODES.get(profile[16:20]) != mode:
+    described = MODES.get(profile[16:20], "")
+    if described != mode and (mode, described) != ("L", "RGB"):
         raise ImageCms.PyCMSError("the profile is for another mode")
-    flags = ImageCms.Flags(GRID_POINTS.get(mode, 0) << 16)
-    transform = ImageCms.buildTransform(source, SRGB, mode, "RGB", flags=flags)
-    lattice = make_lattice(mode)
+    source = ImageCms.ImageCmsProfile(BytesIO(profile))
+    flags = ImageCms.Flags(GRID_POINTS.get(described, 0) << 16)
+    transform = ImageCms.buildTransform(source, SRGB, described, "RGB", flags=flags)
+    lattice = make_lattice(described)
     left = np.asarray(lattice.convert("RGB"), np.int16)
     right = np.asarray(transform.apply(lattice), np.int16)
     if right[left.min(axis=2) == 255].min() < DARKEST_WHITE:
         raise ImageCms.PyCMSError("the profile makes white dark")
-    return None if np.abs(left - right).max() <= 1 else transform
+    if np.abs(left - right).max() <= 1:
+        return Space()
+    return Space(
+        f"{name} {describe_profile(source)}".strip() if name == "ICC" else name, described, transform
+    )
+
+
+def describe_profile(source: ImageCms.ImageCmsProfile) -> str:
+    """Return what an ICC profile calls itself, in at most 64 printable characters."""
+    try:
+        description = source.profile.profile_description or ""
+    except ValueError:  # no text in the encoding that it should have
+        return ""
+    return "".join(filter(str.isprintable, description))[:64]
 
 
 def make_lattice(mode: str) -> Image.Image:
@@ -130,10 +141,10 @@ def make_lattice(mode: str) -> Image.Image:
     return Image.frombytes(mode, (16, grid.shape[1] // 16), grid.T.tobytes())
 
 
-def coded_profile(primaries: int, transfer: int) -> bytes:
-    """Build the profile of two codes of H.273; b"" for those that are not converted."""
+def coded_profile(primaries: int, transfer: int) -> bytes | None:
+    """Build the profile of two codes of H.273; None for those that are not converted."""
     if primaries not in PRIMARIES or transfer not in TRANSFERS:
-        return b""
+        return None
     return build_profile(PRIMARIES[primaries], TRANSFERS[transfer])
 
 
@@ -195,17 +206,20 @@ def fixed(*numbers: float) -> bytes:
 
 def convert(image: Image.Image, space: Space) -> Image.Image:
     """Convert a Pillow image of 8 bits to sRGB, without its transparency."""
-    source = image if image.mode == space.mode else image.convert(space.mode)
-    return space.transform.apply(source)
+    if space.transform is None:
+        return image if image.mode == "RGB" else image.convert("RGB")  # convert would copy it
+    return space.transform.apply(image if image.mode == space.mode else image.convert(space.mode))
 
 
 def convert_deep(levels: np.ndarray, space: Space) -> np.ndarray:
-    """Convert uint16 levels, gray (H, W) or RGB (H, W, 3), to uint8 sRGB (H, W, 3).
+    """Convert uint16 RGB levels (H, W, 3), of which all channels are equal if `space` is gray, to uint8 sRGB.
 
     Pillow gives littlecms only 8 bits, so that the darks of linear pictures would band. The mean over several
     thresholds of rounding interpolates between them.
     """
-    total = np.zeros((*levels.shape[:2], 3), np.uint16)
+    if space.transform is None:
+        return narrow(levels)
+    total = np.zeros(levels.shape, np.uint16)
     for step in range(STEPS):
         nearby = narrow(levels, (2 * step + 1) * 257 // (2 * STEPS))
         total += np.asarray(convert(Image.fromarray(nearby), space))

@@ -14,7 +14,7 @@ from typing import BinaryIO
 from pipeline.images.png import IEND_CHUNK, PNG_SIGNATURE, build_chunk
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom
-NOTES = (b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"eXIf", b"tRNS", b"acTL")  # chunks that are read here
+NOTES = (b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"eXIf", b"acTL")  # chunks that are read here
 GRAYS = (0, 4)  # color types without and with alpha
 HEADER_END = len(PNG_SIGNATURE) + 25
 MAX_PROFILE = 1 << 24  # bytes of an unpacked color profile; a JPEG cannot hold more
@@ -42,13 +42,11 @@ class Png:
 
 
 def list_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """Yield name, start and end of each chunk of a PNG, up to IEND or the first that is cut off."""
+    """Yield name, start and end of each chunk of a PNG, up to IEND; the last may be cut off."""
     start, name = len(PNG_SIGNATURE), b""
-    while start + 12 <= len(data) and name != b"IEND":
+    while start + 8 <= len(data) and name != b"IEND":
         length, name = struct.unpack_from(">I4s", data, start)
-        end = start + 12 + length
-        if end > len(data):
-            return
+        end = min(start + 12 + length, len(data))
         yield name, start, end
         start = end
 
@@ -63,26 +61,24 @@ def split_png(data: bytes) -> Png:
     for name, start, end in list_chunks(data):
         if name in NOTES and name not in notes and crc_holds(data, start, end):
             notes[name] = data[start + 8 : end - 4]
-    pixels = strip_png(data, depth)
-    png = Png(pixels, depth, kind in GRAYS, notes, (width, height), (0, 0, width, height))
+    png = Png(strip_png(data), depth, kind in GRAYS, notes, (width, height), (0, 0, width, height))
     return take_first_frame(png, data) if b"acTL" in notes else png
 
 
-def strip_png(data: bytes, depth: int) -> bytes:
+def strip_png(data: bytes) -> bytes:
     """Remove the chunks that decide no pixels from a PNG; what is broken in the others stays broken."""
-    if all(decides_pixels(name, depth) for name, _, _ in list_chunks(data)):
+    if all(decides_pixels(name) for name, _, _ in list_chunks(data)):
         return data
-    view, kept, end = memoryview(data), bytearray(PNG_SIGNATURE), len(PNG_SIGNATURE)
+    view, kept = memoryview(data), bytearray(PNG_SIGNATURE)
     for name, start, end in list_chunks(data):
-        if decides_pixels(name, depth):
+        if decides_pixels(name):
             kept += view[start:end]
-    return bytes(kept + view[end:])
+    return bytes(kept)
 
 
-def decides_pixels(name: bytes, depth: int) -> bool:
-    """Tell whether Pillow needs a chunk; it would compare only 8 bits of a transparent color of 16."""
-    is_ancillary = name[0] & 0x20  # a small first letter
-    return not is_ancillary or (name == b"tRNS" and depth < 16)
+def decides_pixels(name: bytes) -> bool:
+    """Return whether a chunk is critical, which its capital letter says, or transparency."""
+    return not name[0] & 0x20 or name == b"tRNS"
 
 
 def take_first_frame(png: Png, data: bytes) -> Png:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from PIL import Image, ImageFile
+from PIL import Image, ImageFile, TiffImagePlugin
 
 from pipeline.errors import BadImage
 from pipeline.images import color, containers
@@ -19,7 +19,8 @@ DECODE_ERRORS = (  # of Pillow on bad files; the last four on AVIF, and on tags 
     OSError, SyntaxError, ValueError, Image.DecompressionBombError,
     RuntimeError, ZeroDivisionError, TypeError, struct.error,
 )  # fmt: skip
-GRAY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16L", "I;16B", "I;16N")
+# The modes of Pillow for which an ICC profile is not one of RGB.
+DESCRIBED_MODES = {"CMYK": "CMYK"} | dict.fromkeys(("1", "L", "LA", "La", "I;16", "I;16B"), "L")
 SIDEWAYS = (5, 6, 7, 8)  # orientations that swap width and height
 
 
@@ -57,18 +58,12 @@ class Opened:
         width, height = self.canvas()
         return (height, width) if self.orientation() in SIDEWAYS else (width, height)
 
-    def mode(self) -> str:
-        """Name the mode of Pillow that an ICC profile of the picture describes."""
-        if self.png:
-            return "L" if self.png.gray else "RGB"
-        modes = {"CMYK": "CMYK"} | dict.fromkeys(GRAY_MODES, "L")
-        return modes.get(self.image.mode, "RGB")
-
-    def space(self) -> color.Space | None:
-        """Find the color space; None for sRGB."""
+    def space(self) -> color.Space:
+        gray = self.png is not None and self.png.gray  # which Pillow may open as RGBA
+        mode = "L" if gray else DESCRIBED_MODES.get(self.image.mode, "RGB")
         icc = self.image.info.get("icc_profile")
         notes = self.png.notes if self.png else {}
-        return color.find_space(self.mode(), icc if isinstance(icc, bytes) else None, notes, self.nclx)
+        return color.find_space(mode, icc if isinstance(icc, bytes) else None, notes, self.nclx)
 
 
 @contextmanager
@@ -93,8 +88,27 @@ def open_data(data: bytes) -> Opened:
         image = Image.open(io.BytesIO(data))
     except DECODE_ERRORS:
         image = Image.open(io.BytesIO(containers.strip_metadata(data)))
-    image.info.pop("xmp", None)  # by which Pillow would turn a TIFF
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        check_depth(image)
+        image.info.pop("xmp", None)  # by which Pillow would turn it
     return Opened(image, nclx=containers.read_nclx(data) if image.format == "AVIF" else None)
+
+
+def check_depth(image: TiffImagePlugin.TiffImageFile) -> None:
+    """Raise BadImage for a TIFF of more than 8 bits that Pillow would read wrongly without an error.
+
+    It reads unsigned integers of 16 bits, the channels of a pixel side by side and black at zero.
+    """
+    tags = image.tag_v2
+    depths = set(tags.get(TiffImagePlugin.BITSPERSAMPLE, (1,)))
+    right = (
+        depths == {16}
+        and set(tags.get(TiffImagePlugin.SAMPLEFORMAT, (1,))) == {1}
+        and tags.get(TiffImagePlugin.PLANAR_CONFIGURATION, 1) == 1
+        and tags.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) != 0
+    )
+    if max(depths) > 8 and not right:
+        raise BadImage("cannot decode")
 
 
 def open_header(file: BinaryIO) -> Opened:

@@ -6,6 +6,7 @@ import tracemalloc
 import zlib
 from contextlib import suppress
 
+import cv2
 import numpy as np
 import pytest
 from handmade import chunk, png16, save, with_chunks
@@ -107,6 +108,22 @@ def test_a_picture_lies_as_its_tag_says(form, place, orientation):
     check_lies(data, plain, orientation)
 
 
+@pytest.mark.parametrize("mode", ["1", "L", "P", "LA", "CMYK", "YCbCr", "I;16"])
+def test_a_tiff_of_any_mode_lies_as_its_tag_says(mode):
+    gray = picture(1, 20, 12)[..., 0]
+    deep = Image.fromarray(gray.astype(np.uint16) * 257)
+    image = deep if mode == "I;16" else Image.fromarray(picture(1, 20, 12)).convert(mode)
+    for orientation in range(1, 9):
+        check_lies(save(image, "tiff", exif=exif_of(orientation)), save(image, "tiff"), orientation)
+
+
+@pytest.mark.parametrize("form", ["jpeg", "webp", "avif"])
+def test_exif_counts_where_xmp_contradicts(form):
+    image = Image.fromarray(picture(1, 20, 12))
+    data = save(image, form, exif=exif_of(8), xmp=XMP)
+    check_lies(data, save(image, form), 8)
+
+
 @pytest.mark.parametrize(("form", "place"), TURNED)
 def test_the_size_of_a_file_is_read_from_its_header(tmp_path, form, place):
     image = Image.fromarray(np.random.default_rng(1).integers(0, 256, (900, 1000, 3), np.uint8))
@@ -170,6 +187,54 @@ def test_the_transparent_color_of_sixteen_bits_is_compared_in_sixteen(channels):
     data = png16(levels, chunk(b"tRNS", struct.pack(f">{channels}H", *[40000] * channels)))
     assert codec.opacity(data).tolist() == [[255, 0], [255, 255]]
     assert codec.decode(data)[..., 0].tolist() == [[156, 255], [0, 0]]
+
+
+@pytest.mark.parametrize("channels", [2, 4])
+def test_a_transparent_color_beside_alpha_says_nothing(channels):
+    levels = np.full((2, 2, channels), 40000, np.uint16)
+    body = struct.pack(f">{channels - 1}H", *[40000] * (channels - 1))
+    data = png16(levels, chunk(b"tRNS", body))
+    assert codec.opacity(data).tolist() == [[156, 156], [156, 156]]
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+def test_a_broken_transparent_color_is_not_ignored(depth):
+    for extra in (wrong_crc(b"tRNS", bytes(6)), chunk(b"tRNS", bytes(1))):
+        data = png16(np.full((2, 2, 3), 7), extra)
+        data = data if depth == 16 else with_chunks(save(Image.new("RGB", (2, 2))), extra)
+        with pytest.raises(BadImage, match="cannot decode"):
+            codec.decode(data)
+
+
+def tiff_of(levels: np.ndarray, tag: int = 0, value: int = 0) -> bytes:
+    """Write a TIFF, gray or BGR, by OpenCV, and replace the value of one of its tags."""
+    data = cv2.imencode(".tif", levels)[1].tobytes()
+    entry = struct.pack("<HHI", tag, 3, 1)
+    assert (entry in data) == bool(tag)
+    place = data.rfind(entry) + 8
+    return data[:place] + struct.pack("<H", value) + data[place + 2 :] if tag else data
+
+
+def test_sixteen_bits_of_a_tiff_are_right_within_a_level():
+    levels = np.random.default_rng(1).integers(0, 65536, (9, 7, 3), np.uint16)
+    assert np.abs(codec.decode(tiff_of(levels))[..., ::-1] - levels / 257).max() < 1
+    gray = levels[..., 0]
+    np.testing.assert_array_equal(codec.decode(tiff_of(gray))[..., 1], np.round(gray / 257))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        tiff_of(np.full((4, 4, 3), 500, np.uint16), 284, 2),  # planes one after another
+        tiff_of(np.full((4, 4), 500, np.uint16), 262, 0),  # white at zero
+        tiff_of(np.full((4, 4), 500, np.uint16), 258, 12),  # bits
+        tiff_of(np.full((4, 4), 0.5, np.float32)),
+        tiff_of(np.full((4, 4), 1 << 31, np.uint32)),
+    ],
+)
+def test_a_deep_tiff_that_pillow_reads_wrongly_is_refused(data):
+    with pytest.raises(BadImage, match="cannot decode"):
+        codec.decode(data)
 
 
 @pytest.mark.parametrize("transparency", [{}, {"transparency": 3}])
@@ -245,6 +310,12 @@ def wrong_crc(name: bytes, body: bytes) -> bytes:
 )
 def test_chunks_that_decide_no_pixel_condemn_no_png(extra, place):
     data = place(save(Image.fromarray(picture(1))), extra)
+    check_lies(data, png.encode_png(picture(1)), 1)
+
+
+@pytest.mark.parametrize("length", [0, 5, 8, 15])
+def test_a_png_that_ends_within_a_text_behind_its_pixels_is_whole(length):
+    data = save(Image.fromarray(picture(1)))[:-12] + chunk(b"tEXt", b"Title\0ink")[:length]
     check_lies(data, png.encode_png(picture(1)), 1)
 
 

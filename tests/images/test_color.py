@@ -155,6 +155,22 @@ def test_gray_follows_a_gray_profile(mode, form):
     assert codec.read_header(data).colors_from == "ICC"
 
 
+@pytest.mark.parametrize("depth", [8, 16])
+def test_gray_may_have_a_profile_of_rgb_as_in_browsers(depth):
+    levels = np.arange(256, dtype=np.uint16).reshape(16, 16)
+    data = save(GRAY, icc_profile=ADOBE_ICC) if depth == 8 else png16(257 * levels, iccp(ADOBE_ICC))
+    check(codec.decode(data), to_srgb((levels[..., None] / 255) ** 2.19921875), 1.5)
+
+
+def test_the_profile_of_a_gif_is_ignored_as_in_browsers():
+    data = save(Image.fromarray(VIVID).quantize(16), "gif")
+    palette_end = 13 + 6 * 2 ** (data[10] & 7)
+    parts = (ADOBE_ICC[start : start + 255] for start in range(0, len(ADOBE_ICC), 255))
+    block = b"\x21\xff\x0bICCRGBG1012" + b"".join(bytes([len(part)]) + part for part in parts) + b"\0"
+    with_profile = data[:palette_end] + block + data[palette_end:]
+    np.testing.assert_array_equal(codec.decode(with_profile), raw(data))
+
+
 def test_transparent_parts_lie_on_the_white_of_srgb_after_the_conversion():
     alpha = np.tile(np.arange(64, dtype=np.uint8) * 4, (64, 1))
     data = save(Image.fromarray(np.dstack([VIVID, alpha])), icc_profile=P3_ICC)
@@ -205,8 +221,7 @@ def test_a_white_that_is_not_d65_becomes_white():
         "fallback of sRGB": [gama(0.45455), chrm(*SRGB_CHRM)],
         "sRGB first": [chunk(b"sRGB", b"\0"), gama(1.0), chrm(*P3_CHRM)],
         "cICP of sRGB": [chunk(b"cICP", bytes([1, 13, 0, 1])), iccp(P3_ICC)],
-        "PQ": [chunk(b"cICP", bytes([9, 16, 0, 1]))],
-        "HLG": [chunk(b"cICP", bytes([9, 18, 0, 1]))],
+        "cICP of video": [chunk(b"cICP", bytes([1, 1, 0, 1])), iccp(P3_ICC)],
         "zero": [chunk(b"gAMA", bytes(4))],
         "wrong CRC": [gama(1.0)[:-1] + b"x"],
         "no primaries": [gama(1.0), chrm(*[0.0] * 8)],
@@ -230,12 +245,19 @@ def test_what_is_srgb_or_cannot_be_used_changes_nothing(chunks):
 @pytest.mark.parametrize(
     ("chunks", "name"),
     [
-        ([chunk(b"cICP", bytes([12, 13, 0, 1])), iccp(ADOBE_ICC), gama(1.0)], "cICP"),
+        ([chunk(b"cICP", bytes([12, 13, 0, 1])), iccp(ADOBE_ICC), gama(1.0)], "cICP 12/13/0/1"),
         ([iccp(P3_ICC), chunk(b"sRGB", b"\0"), gama(1.0)], "ICC"),
         ([iccp(P3_ICC + bytes(5 << 20))], "ICC"),
         ([iccp(b"no profile"), chrm(*P3_CHRM)], "gAMA"),
+        ([chunk(b"cICP", bytes([9, 16, 0, 1])), iccp(P3_ICC)], "ICC"),
     ],
-    ids=["cICP before iCCP", "iCCP before sRGB", "iCCP of 5 MB", "cHRM behind a broken iCCP"],
+    ids=[
+        "cICP before iCCP",
+        "iCCP before sRGB",
+        "iCCP of 5 MB",
+        "cHRM behind a broken iCCP",
+        "iCCP behind PQ",
+    ],
 )
 def test_chunks_count_in_the_order_of_the_specification(chunks, name):
     data = with_chunks(PLAIN, *chunks)
@@ -244,15 +266,37 @@ def test_chunks_count_in_the_order_of_the_specification(chunks, name):
 
 
 @pytest.mark.parametrize(
-    ("codes", "expect"),
-    [((12, 13), from_p3), ((1, 1), np.asarray), ((2, 2), np.asarray), ((9, 16), np.asarray)],
+    "codes", [(9, 16, 0, 1), (9, 18, 0, 1), (1, 13, 0, 0), (1, 17, 0, 1), (10, 13, 0, 1)]
 )
-def test_avif_without_icc_follows_nclx(codes, expect):
+def test_codes_that_are_not_converted_are_named(codes):
+    data = with_chunks(PLAIN, chunk(b"cICP", bytes(codes)))
+    np.testing.assert_array_equal(codec.decode(data), VIVID)
+    name = f"cICP {'/'.join(map(str, codes))}, not converted"
+    assert codec.read_header(data).colors_from == name
+
+
+def test_the_curve_of_smpte_240m_is_undone():
+    data = with_chunks(PLAIN, chunk(b"cICP", bytes([1, 7, 0, 1])))
+    light = np.linspace(0, 1, 100001)
+    curved = np.where(light < 0.0228, 4 * light, 1.1115 * light**0.45 - 0.1115)
+    check(codec.decode(data), to_srgb(np.interp(VIVID / 255, curved, light)))
+
+
+@pytest.mark.parametrize(
+    ("codes", "expect", "name"),
+    [
+        ((12, 13), from_p3, "nclx 12/13"),
+        ((1, 1), np.asarray, ""),
+        ((2, 2), np.asarray, ""),
+        ((9, 16), np.asarray, "nclx 9/16, not converted"),
+    ],
+)
+def test_avif_without_icc_follows_nclx(codes, expect, name):
     data = save(Image.fromarray(VIVID), "avif")
     place = data.index(b"nclx") + 4
     data = data[:place] + struct.pack(">HH", *codes) + data[place + 4 :]
     check(codec.decode(data), expect(raw(data)))
-    assert bool(codec.read_header(data).colors_from) == (codes == (12, 13))
+    assert codec.read_header(data).colors_from == name
 
 
 def test_the_profile_of_an_avif_counts_before_its_nclx():
