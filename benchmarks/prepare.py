@@ -17,7 +17,7 @@ from statistics import median
 
 import cv2
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageCms
 from portraits import draw_jpeg
 from scipy.interpolate import RBFInterpolator
 from scipy.ndimage import correlate1d, gaussian_filter, map_coordinates
@@ -26,6 +26,7 @@ from tables import print_head, print_row
 
 from pipeline.files import dumps
 from pipeline.images import codec, png
+from pipeline.images.color import PRIMARIES, SRGB_CURVE, build_profile
 from pipeline.operators import clean, cue, sketch, warp
 from pipeline.params import Clean, Cue, Reference, Sketch
 from pipeline.run.processes import single_threaded, start_worker
@@ -140,7 +141,19 @@ def plain_warp(color: np.ndarray, flow: np.ndarray) -> np.ndarray:
 
 
 def plain_decode(data: bytes) -> np.ndarray:
-    return np.array(Image.open(io.BytesIO(data)))
+    image = Image.open(io.BytesIO(data))
+    if profile := image.info.get("icc_profile"):
+        space = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        image = ImageCms.profileToProfile(image, space, ImageCms.createProfile("sRGB"))
+    return np.array(image)
+
+
+def add_profile(data: bytes) -> bytes:
+    """Add the profile of Display P3 to a JPEG."""
+    buffer = io.BytesIO()
+    profile = build_profile(PRIMARIES[12], SRGB_CURVE)
+    Image.open(io.BytesIO(data)).save(buffer, "jpeg", quality="keep", icc_profile=profile)
+    return buffer.getvalue()
 
 
 def plain_encode(image: np.ndarray) -> bytes:
@@ -188,6 +201,8 @@ def print_paths(data: bytes) -> None:
     draw, tint = partial(cue.draw_cue, color, Cue()), partial(warp.tint_picture, color, shift)
     print_head("fast path", "ms", "otherwise", "error")
     print_path("decode PNG", partial(codec.decode, packed), partial(plain_decode, packed), level_error)
+    for name, file in (("decode JPEG", data), ("decode JPEG in P3", add_profile(data))):
+        print_path(name, partial(codec.decode, file), partial(plain_decode, file), level_error)
     print_path("chroma", partial(clean.chroma, color), lambda: np.ptp(color / 1, axis=2).mean(), level_error)
     print_path("cue", draw, lambda: gaussian_filter(color / 1, (20, 20, 0)), level_error)
     print_path("flow", spline, partial(plain_flow, points), distance_error)

@@ -38,7 +38,7 @@ SRGB_CURVE = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)  # of IEC 61966
 SMPTE_240M_CURVE = (1 / 0.45, 1 / 1.1115, 0.1115 / 1.1115, 1 / 4, 4 * 0.0228)
 # Chromium and most players show the transfers of video (1, 6, 14, 15) as that of sRGB: H.273 gives the curve
 # of cameras for them. An unspecified one (2) is sRGB too.
-TRANSFERS = dict.fromkeys((1, 2, 6, 13, 14, 15), SRGB_CURVE)
+TRANSFERS: dict[int, Sequence[float]] = dict.fromkeys((1, 2, 6, 13, 14, 15), SRGB_CURVE)
 TRANSFERS |= {4: (2.2,), 5: (2.8,), 7: SMPTE_240M_CURVE, 8: (1.0,)}
 FULL_RANGE_RGB = b"\0\1"  # the last two bytes of cICP: matrix and range
 SRGB_GAMMA = 0.45455  # the value of gAMA for sRGB

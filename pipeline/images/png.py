@@ -53,9 +53,11 @@ def decode_own(data: bytes) -> np.ndarray | None:
     """Decode a PNG that `encode_png` made of RGB pixels, faster than Pillow; None for any other file."""
     if len(data) < 57 or not data.startswith(PNG_SIGNATURE):
         return None
-    width, height = struct.unpack_from(">II", data, 16)
+    width, height, depth, color = struct.unpack_from(">IIBB", data, 16)
     packed, size = data[41:-16], height * (1 + 3 * width)
-    if not 0 < size <= MAX_BYTES or data != build_png(width, height, 8, RGB, packed):
+    if (depth, color) != (8, RGB) or not 0 < size <= MAX_BYTES:
+        return None
+    if data != build_png(width, height, depth, color, packed):
         return None
     unpacker = zlib.decompressobj()
     try:

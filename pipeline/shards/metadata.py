@@ -28,7 +28,9 @@ class Metadata(TypedDict, total=False):
     # clean
     width: int  # of the original, in pixels
     height: int
-    colors_from: str  # the color space of the original, converted to sRGB; without it, that was sRGB
+    colors_from: (
+        str  # the color space of the original, and if it was not converted; without it, that was sRGB
+    )
     gray: float  # mean difference between a pixel's largest and smallest channel, in levels
     colorfulness: float  # after Hasler and Süsstrunk, in levels
     saturation: float  # mean, in percent
