@@ -8,6 +8,7 @@ from typing import Any
 MAX_INTEGER = 2**53 - 1  # JSON keeps it exactly
 MAX_TEXT = 1_000_000  # characters
 UNPRINTABLE = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+HIDDEN = "***"  # in place of a secret
 LOGIN = re.compile(r"(?<=//)[^\s/?#]+@")
 SECRET = re.compile(  # the value of a parameter of an address, by the end of its name
     r"(?i)(?<=[?&;])([\w.%-]*(?:token|key|secret|sig|signature|auth|authorization|pass|password|passwd|pwd"
@@ -49,7 +50,7 @@ def safe_text(text: str) -> str:
 
 def hide_secrets(text: str) -> str:
     """Replace the keys, tokens and signatures in the addresses of a text by ***, and remove their logins."""
-    return SECRET.sub(r"\1***", without_login(text))
+    return SECRET.sub(rf"\1{HIDDEN}", without_login(text))
 
 
 def without_login(text: str) -> str:

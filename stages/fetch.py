@@ -36,7 +36,7 @@ def open_files(
         yield Folder(source.root, params)
         return
     with open_host("", cache, rate) as site:
-        yield Store(site, cache, params, again, source.root)
+        yield Store(site, cache, params, again, source)
 
 
 @unfold

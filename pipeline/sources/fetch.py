@@ -152,7 +152,7 @@ def ahead(batches: Iterable[PostBatch], start: Callable[[PostBatch], None]) -> I
 def start(files: Files, pool: ThreadPoolExecutor, batch: PostBatch) -> None:
     """Find the shard of a batch, or begin to fetch its files."""
     if not recall(batch, files.again):
-        batch.samples = [pool.submit(make_sample, files, post) for post in batch.posts]
+        batch.samples = [pool.submit(make_sample, files, files.complete(post)) for post in batch.posts]
 
 
 def finish(batch: PostBatch, report: FetchReport, tick: Tick) -> Shard:

@@ -59,7 +59,7 @@ def plan_fetch(files: Folder | Store, source: Path) -> Plan:
     """
     turns, size, local = Counter[RateLimiter](), 0, 0
     for post in read_posts(source):
-        file = reachable_file(post, files.params)
+        file = reachable_file(files.complete(post), files.params)
         if file is None:
             continue
         if isinstance(files, Folder) or files.is_local(file):

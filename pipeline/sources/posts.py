@@ -188,7 +188,7 @@ def reduce_post(post: FullPost, host: str = "") -> Post:
     """Keep the fields that later stages use and that are not empty.
 
     Addresses on `host` become paths, since the port of a site on loopback differs from run to run. Addresses
-    lose their login, which is never sent, and that of the source its secrets.
+    lose their login, which is never sent. Those of a list and of sources lose their secrets.
     """
     asset = post.get("media_asset") or {}
     given = {name: post.get(name) for name in POST_FIELDS}
@@ -203,8 +203,15 @@ def reduce_post(post: FullPost, host: str = "") -> Post:
             part[name] = without_login(re.sub(rf"^{re.escape(host)}(?=/)", "", part[name]))
     if isinstance(source := kept.get("source"), str):
         kept["source"] = hide_secrets(source)
+    if isinstance(url := kept.get("file_url"), str) and not host and is_address(url):
+        kept["file_url"] = hide_secrets(url)  # the list keeps the whole address, which fetch reads
     extra = {"pixel_hash": asset.get("pixel_hash"), "variants": variants}
     return cast(Post, kept | {name: value for name, value in extra.items() if value})
+
+
+def is_address(url: str) -> bool:
+    """Tell whether the file of a post is on a site, and not below the folder of its source."""
+    return bool(re.match("https?://", url, re.IGNORECASE))
 
 
 def post_key(post: Post) -> str:

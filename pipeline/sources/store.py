@@ -10,12 +10,14 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from threading import Lock
 from typing import TypedDict
 
 import requests
 
+from pipeline.errors import Halt
 from pipeline.files import dumps, hash_file, read_note, write, write_note
 from pipeline.params import Fetch
 from pipeline.sources.checks import (
@@ -26,6 +28,8 @@ from pipeline.sources.checks import (
     check_file,
     check_start,
 )
+from pipeline.sources.posts import Post, PostSource, Refused, is_address
+from pipeline.untrusted import HIDDEN, hide_secrets
 from pipeline.web.bodies import BodyBroken, BodyStalled, BodyTooLong, codings_of, read_chunks
 from pipeline.web.client import Site
 from pipeline.web.connection import ForbiddenAddress
@@ -75,6 +79,9 @@ class Folder:
         check_file(replace(file, width=0, height=0), path, self.params)  # a dump may give the original's size
         return StoredFile(path, *hashes_of(file, path))
 
+    def complete(self, post: Post) -> Post:
+        return post
+
     def stop(self) -> None:
         """Do nothing, since nothing is downloaded."""
 
@@ -83,14 +90,14 @@ class Folder:
 class Store:
     """The files of a site, kept in the folder `cache`; with `again` it asks for rejected ones once more.
 
-    The files of a list may be on any site, or below its folder, which is `root`.
+    Those of a list may be on any site, or below its folder; the list is `source`.
     """
 
     site: Site
     cache: Path
     params: Fetch
     again: bool = False
-    root: Path | None = None
+    source: PostSource | None = None
 
     @property
     def host(self) -> str:
@@ -104,10 +111,25 @@ class Store:
         """End all downloads and waits."""
         self.site.stop()
 
+    @cached_property
+    def secret_addresses(self) -> dict[int, str]:
+        """The addresses of a list that hold secrets, by the id of their post; read from the list."""
+        posts = self.source.posts() if self.source else ()
+        found = {post["id"]: post.get("file_url", "") for post in posts if not isinstance(post, Refused)}
+        return {number: url for number, url in found.items() if hide_secrets(url) != url}
+
+    def complete(self, post: Post) -> Post:
+        """Return a post with the secrets of its address, which `posts.jsonl` leaves out. Raise Halt."""
+        if not self.source or HIDDEN not in post.get("file_url", ""):
+            return post
+        if post["id"] not in self.secret_addresses:
+            raise Halt(f"the list no longer has the address of post {post['id']}: run search again")
+        return post | {"file_url": self.secret_addresses[post["id"]]}
+
     def obtain(self, file: WantedFile) -> StoredFile:
         """Return a file, downloaded if necessary. Raise FileRejected. Several threads may call this."""
-        if self.is_local(file):
-            return Folder(self.root or Path(), self.params).obtain(file)
+        if self.source and self.is_local(file):
+            return Folder(self.source.root, self.params).obtain(file)
         with FILE_LOCKS[hash(file.md5 or file.url) % len(FILE_LOCKS)]:
             if stored := self.find(file):
                 return stored
@@ -118,13 +140,14 @@ class Store:
                 stored = self.download(file)
             except FileRejected as reject:
                 if reject.reason != "transient":
-                    write_note(rejected, {"reason": reject.reason, "detail": reject.detail, "url": file.url})
+                    url = hide_secrets(file.url)
+                    write_note(rejected, {"reason": reject.reason, "detail": reject.detail, "url": url})
                 raise
             rejected.unlink(missing_ok=True)
             return stored
 
     def is_local(self, file: WantedFile) -> bool:
-        return self.root is not None and not re.match("https?://", file.url, re.IGNORECASE)
+        return self.source is not None and not is_address(file.url)
 
     def record(self, shelf: str, file: WantedFile) -> Path:
         """Return the path of the record about an address on a shelf, `names` or `rejects`."""
@@ -132,16 +155,13 @@ class Store:
         return self.cache / shelf / name[:2] / name
 
     def address(self, file: WantedFile) -> str:
-        whole = file.url.startswith(("http://", "https://"))
-        return file.url if whole else f"{self.site.host}/{file.url.lstrip('/')}"
+        return file.url if is_address(file.url) else f"{self.site.host}/{file.url.lstrip('/')}"
 
     def path(self, md5: str, ext: str) -> Path:
         return self.cache / "files" / md5[:2] / f"{md5}.{ext or 'bin'}"
 
     def knows(self, file: WantedFile) -> bool:
-        """Return whether a file is local, was received, or was rejected for good, without reading it."""
-        if self.is_local(file):
-            return True
+        """Return whether a file was received, or was rejected for good, without reading it."""
         path = self.path(file.md5, file.ext) if file.md5 else self.record("names", file)
         return path.is_file() or self.record("rejects", file).is_file()
 
@@ -250,7 +270,9 @@ class Store:
         part.replace(stored.path)
         discard(part)
         if sha256:
-            write_note(self.record("names", file), {"md5": md5, "sha256": sha256, "url": file.url})
+            write_note(
+                self.record("names", file), {"md5": md5, "sha256": sha256, "url": hide_secrets(file.url)}
+            )
         return stored
 
 

@@ -11,6 +11,7 @@ from pipeline.files import read_note, write
 from pipeline.run.memo import load_made
 from pipeline.shards.column import find_columns, list_shards
 from pipeline.sources.posts import Post
+from pipeline.untrusted import hide_secrets
 
 UNFINISHED_SUFFIXES = (".part", ".validator")  # of downloads whose post no file tells
 
@@ -28,10 +29,15 @@ class CacheTraces:
 
 
 def post_addresses(post: Post) -> set[str]:
-    """Return the addresses of all files of a post, as `posts.jsonl` has them."""
+    """Return the addresses of all files of a post, without secrets."""
     variants = post.get("variants", {}).values()
     urls = [post.get("file_url"), post.get("sketch_url"), *(variant["url"] for variant in variants)]
-    return {url for url in urls if url}
+    return {hide_secrets(url) for url in urls if url}
+
+
+def noted_address(note: dict[str, Any]) -> str:
+    """Return the address that a note is about, without secrets, which older versions noted."""
+    return hide_secrets(str(note.get("url", "")))
 
 
 def find_cache_traces(cache: Path, keys: set[str], md5s: set[str], urls: set[str]) -> CacheTraces:
@@ -43,7 +49,7 @@ def find_cache_traces(cache: Path, keys: set[str], md5s: set[str], urls: set[str
     for path in sorted((cache / "names").glob("*/*")) + sorted((cache / "rejects").glob("*/*")):
         note = read_note(path)
         unknown = path.suffix in UNFINISHED_SUFFIXES or note is None
-        if unknown or note.get("url") in urls or note.get("md5") in md5s:
+        if unknown or noted_address(note) in urls or note.get("md5") in md5s:
             traces.notes.append(path)
             known.add(note["md5"] if note and "md5" in note else "")
     for md5 in sorted(known - {""}):
@@ -103,7 +109,7 @@ def count_unnamed(cache: Path, posts: list[Post], data: Path) -> int:
     urls = {url for post in posts for url in post_addresses(post)}
     named = {post.get("md5") for post in posts}
     for path in (cache / "names").glob("*/*"):
-        if (note := read_note(path)) and note.get("url") in urls:
+        if (note := read_note(path)) and noted_address(note) in urls:
             named.add(note["md5"])
     for shard in (shard for column in find_columns(data) for shard in list_shards(column)):
         for _, metadata in shard.read_metadata():

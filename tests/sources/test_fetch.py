@@ -22,15 +22,16 @@ from pipeline import files
 from pipeline.booru import site as booru_site
 from pipeline.booru.catalog import Catalog
 from pipeline.booru.faults import FaultRule, Faults
-from pipeline.booru.server import Answer
+from pipeline.booru.server import Answer, run_server
 from pipeline.errors import Halt
 from pipeline.images import codec, png
 from pipeline.local.source import open_source
 from pipeline.params import Fetch
 from pipeline.shards.column import list_shards
-from pipeline.sources import danbooru, fetch, posts
+from pipeline.sources import danbooru, fetch, plan, posts
 from pipeline.sources.checks import FileRejected, WantedFile
 from pipeline.sources.posts import describe_post
+from pipeline.sources.search import search_posts
 from pipeline.sources.store import Folder, Store
 from pipeline.web.client import open_site
 
@@ -423,7 +424,7 @@ def test_the_bytes_of_a_file_name_its_member_whatever_its_address_says(tmp_path)
         found = [post for post in source.posts() if not isinstance(post, posts.Refused)]
         posts.write_posts(tmp_path / "posts.jsonl", map(posts.reduce_post, found))
         with open_site("", clock=Clock()) as site:
-            store = Store(site, tmp_path / "cache", Fetch(), root=source.root)
+            store = Store(site, tmp_path / "cache", Fetch(), source=source)
             report = fetch.fetch_files(store, tmp_path / "posts.jsonl", tmp_path / "out")
     assert report.rejected == {"wrong type": 2}
     taken = {sample.metadata["id"]: sample for sample in read_samples(tmp_path / "out")}
@@ -442,8 +443,37 @@ def test_a_path_of_a_list_leads_nowhere_but_below_its_folder(tmp_path):
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "link.png").symlink_to(tmp_path / "secret.png")
     with open_site("") as site:
-        store = Store(site, tmp_path / "cache", Fetch(), root=tmp_path / "in")
+        store = Store(
+            site, tmp_path / "cache", Fetch(), source=posts.PostSource(tmp_path / "in", lambda: iter(()))
+        )
         for url in ("../secret.png", str(tmp_path / "secret.png"), "x/../../secret.png", "nowhere.png"):
             with pytest.raises(FileRejected, match="gone"):
                 store.obtain(WantedFile(url, ""))
         assert store.obtain(WantedFile("link.png", "")).path == tmp_path / "in" / "link.png"
+
+
+def test_the_secrets_of_signed_addresses_stay_in_the_list(tmp_path):
+    data, asked = {"/a": png.encode_png(picture(1)), "/b": png.encode_png(picture(2))}, []
+
+    def respond(request):
+        asked.append(request.target)
+        signed = request.query.get("signature") == "s3cret"
+        return Answer(200, "image/png", data[request.path]) if signed else Answer(403, "text/plain", b"")
+
+    with run_server(respond) as host, open_site("", clock=Clock()) as site:
+        rows = [{"url": f"{host}{path}?size=1&signature=s3cret"} for path in data]
+        path = write_lines(tmp_path / "list.jsonl", *rows)
+        source = open_source(f"list:{path}")
+        search_posts(source, tmp_path / "posts.jsonl", ALL)
+        store = Store(site, tmp_path / "cache", Fetch(), source=source)
+        assert plan.plan_fetch(store, tmp_path / "posts.jsonl")["files"] == 2
+        report = fetch.fetch_files(store, tmp_path / "posts.jsonl", tmp_path / "out")
+        assert (report.written, len(asked)) == (2, 2)
+        assert plan.plan_fetch(store, tmp_path / "posts.jsonl")["files"] == 0
+        path.rename(tmp_path / "elsewhere")
+        held = [file for file in tmp_path.rglob("*") if file.is_file() and b"s3cret" in file.read_bytes()]
+        assert held == [tmp_path / "elsewhere"]
+        write_lines(path, {"url": f"{host}/a?size=1&signature=renewed"})
+        store = Store(site, tmp_path / "other", Fetch(), source=source)
+        with pytest.raises(Halt, match=r"the list no longer has the address of post \d+: run search again"):
+            fetch.fetch_files(store, tmp_path / "posts.jsonl", tmp_path / "out")

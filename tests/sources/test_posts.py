@@ -196,15 +196,17 @@ def test_posts_are_read_as_they_were_written(tmp_path):
     assert [json.loads(line) for line in lines[:-1]] == posts
 
 
-def test_no_address_keeps_a_login_and_no_source_a_secret():
+def test_no_address_keeps_a_login_and_none_of_a_list_or_a_source_a_secret():
     variants = [
         {"type": "sample", "url": "https://ann:pw@x.org/s", "width": 1, "height": 1, "file_ext": "jpg"}
     ]
     urls = {"file_url": "https://ann:pw@x.org/a?token=1", "source": "https://ann@x.org/?size=2&api_key=3#top"}
     post = reduce_post({"id": 1, "media_asset": {"variants": variants}} | urls)
-    assert post["file_url"] == "https://x.org/a?token=1"  # without the token there is no file
+    assert post["file_url"] == "https://x.org/a?token=***"  # the list still has it
     assert post["source"] == "https://x.org/?size=2&api_key=***#top"
     assert post["variants"]["sample"]["url"] == "https://x.org/s"
+    path = "ann/key?token=1.png"  # of a folder
+    assert reduce_post({"id": 1, "file_url": path})["file_url"] == path
 
 
 # ---------------------------------------------------------------- ids of posts without one

@@ -531,6 +531,8 @@ def test_a_file_of_a_list_is_checked_by_its_sha256_or_decoded(opened, traffic):
     assert store.obtain(WantedFile("/a.jpg?1", "jpg", sha256=sha256)).sha256 == sha256
     assert store.obtain(WantedFile("/a.jpg?2", "jpg")).md5 == hashlib.md5(data).hexdigest()
     assert rejection(store, WantedFile("/a.jpg?3", "jpg", sha256="0" * 64)) == ("mismatch", "another SHA-256")
+    capitals = store.site.host.replace("http", "HTTP")
+    assert store.obtain(WantedFile(f"{capitals}/a.jpg?4", "jpg")).sha256 == sha256
 
 
 # ---------------------------------------------------------------- files of a folder
