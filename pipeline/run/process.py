@@ -105,9 +105,10 @@ def run_step(
     seen: set[object] = set()  # values of the metadata `distinct`
     with lock_folder(dest):
         with ExitStack() as stack:
+            written: dict[str, str] = {}
             if not sealed:
                 names = [name] if name else [key for batch in units for key in batch.keys]
-                stack.enter_context(loose.claim_files(dest, names, cache, execution.force))
+                written = stack.enter_context(loose.claim_files(dest, names, execution.force))
             add_rejects = stack.enter_context(open_ledger(ledger, "reason", "told"))
             column = stack.enter_context(open_column(dest)) if sealed else None
             for part in stack.enter_context(closing(spread(work, units, workers, on, step))):
@@ -115,6 +116,7 @@ def run_step(
                     part = remove_duplicates(part, policy.distinct, seen, dest)
                 if column:
                     column.add(part.shard)
+                written.update(part.files)
                 add_rejects(ledger_rows(part))
                 report.add(part)
                 execution.tick(report.taken, total)
@@ -165,7 +167,7 @@ def run_loose(step: Transform, judge: Judge, dest: Path, name: str, batch: Loose
 
     The only picture of a batch may get another `name` than its key.
     """
-    kept, rejects, rejected = {}, [], []
+    kept, files, rejects, rejected = {}, {}, [], []
     for sample in batch:
         result = try_sample(step, sample)
         if isinstance(result, Reject):
@@ -175,8 +177,8 @@ def run_loose(step: Transform, judge: Judge, dest: Path, name: str, batch: Loose
         if judge(result.reported):
             rejected.append(result.sample)
         else:
-            loose.write_loose(dest, [result.sample], name)
-    part = Part(kept=kept, rejects=tuple(rejects))
+            files |= loose.write_loose(dest, [result.sample], name)
+    part = Part(kept=kept, files=files, rejects=tuple(rejects))
     return part.reject(rejection_reasons(kept, judge)).add_examples(rejected)
 
 
@@ -233,10 +235,10 @@ def remove_duplicates(part: Part, name: str, seen: set[object], dest: Path) -> P
     if part.shard:
         return place_shard(part, part.shard, part.shard.path)
     part = part.add_examples(Sample(key, {"png": (dest / f"{key}.png").read_bytes()}) for key in duplicates)
-    for key in duplicates:
-        for suffix in loose.WRITTEN:
-            (dest / f"{key}.{suffix}").unlink(missing_ok=True)
-    return part
+    files = {f"{key}.{suffix}" for key in duplicates for suffix in loose.WRITTEN}
+    for file in files:
+        (dest / file).unlink(missing_ok=True)
+    return replace(part, files={name: part.files[name] for name in part.files.keys() - files})
 
 
 def ledger_rows(part: Part) -> Iterator[tuple[str, str, str]]:

@@ -28,10 +28,12 @@ class Reject:
 class Part:
     """The outcome of one unit of work: the reported metadata of the samples to keep, by key, and the rejects.
 
-    `shard` is None for loose pictures. `examples` are pictures of rejects by reason.
+    `shard` is None for loose pictures; these have `files`: the SHA-256 of each file written, by its name.
+    `examples` are pictures of rejects by reason.
     """
 
     shard: Shard | None = None
+    files: Mapping[str, str] = field(default_factory=dict)
     kept: Mapping[str, dict] = field(default_factory=dict)
     rejects: tuple[Reject, ...] = ()
     examples: Mapping[str, list[Example]] = field(default_factory=dict)

@@ -14,6 +14,7 @@ from pipeline.errors import Halt
 from pipeline.files import (
     LONGEST_BASE,
     PICTURE_SUFFIXES,
+    hash_file,
     is_remote,
     list_files,
     list_sizes,
@@ -27,7 +28,8 @@ from pipeline.shards.tar import Sample
 PICTURES_PER_BATCH = 64
 WRITTEN = ("png", "json", "sketch.png")  # suffixes of the files that are made of a picture
 LONGEST_KEY = 240  # bytes; the suffixes of its files still fit
-BEING_WRITTEN = ""  # noted instead of the hash of a file
+LOOSE_NOTE = ".prep.loose.json"  # in a folder: the SHA-256 of the files in it that runs made
+BEING_WRITTEN = ""  # noted instead of a SHA-256
 
 
 @dataclass(frozen=True)
@@ -108,11 +110,18 @@ def loose_key(path: Path, root: Path) -> str:
     return data[:LONGEST_BASE].decode(errors="ignore") + "_" + hashlib.sha256(data).hexdigest()[:16]
 
 
-def write_loose(folder: Path, samples: Iterable[Sample], name: str = "") -> None:
-    """Write each member to its own file KEY.SUFFIX, or NAME.SUFFIX; do not sync each of the many files."""
+def write_loose(folder: Path, samples: Iterable[Sample], name: str = "") -> dict[str, str]:
+    """Write each member to its own file KEY.SUFFIX, or NAME.SUFFIX; do not sync each of the many files.
+
+    Return their SHA-256 by the names of the files.
+    """
+    written = {}
     for sample in samples:
         for suffix, data in sample.members.items():
-            write(folder / f"{name or sample.key}.{suffix}", data, sync=False)
+            file = f"{name or sample.key}.{suffix}"
+            write(folder / file, data, sync=False)
+            written[file] = hashlib.sha256(data).hexdigest()
+    return written
 
 
 def split_file_name(source: Path, dest: Path) -> tuple[Path, str]:
@@ -131,28 +140,23 @@ def split_file_name(source: Path, dest: Path) -> tuple[Path, str]:
 
 
 @contextmanager
-def claim_files(folder: Path, names: Collection[str], cache: Path, force: bool) -> Iterator[None]:
-    """Note in the cache that the files NAME.SUFFIX of a folder are made here; a URL has no such note.
+def claim_files(folder: Path, names: Iterable[str], force: bool) -> Iterator[dict[str, str]]:
+    """Note in a folder that its files NAME.SUFFIX are made here; a URL has no such note.
 
-    Raise Halt, unless `force`, if such a file exists and is not as an earlier run made it.
+    Yield where to add the SHA-256 of each file that was written. Raise Halt, unless `force`, if there is a
+    file that no run made, or that was changed since.
     """
+    written: dict[str, str] = {}
     if is_remote(folder):
-        yield
+        yield written
         return
-    note = cache / "loose" / f"{hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()}.json"
-    made = read_note(note) or {}
-    files = {file: folder / file for name in names for file in (f"{name}.{suffix}" for suffix in WRITTEN)}
-    present = set(list_sizes(folder)) if folder.is_dir() else set()
-    for file in sorted(present & set(files)):
-        if not force and made.get(file) not in (BEING_WRITTEN, hash_written(files[file])):
-            raise Halt(
-                f"{files[file]} is not as a run made it: name another place, or overwrite it by --force"
-            )
+    note, present = folder / LOOSE_NOTE, set(list_sizes(folder))
+    made = {file: sha256 for file, sha256 in (read_note(note) or {}).items() if file in present}
+    files = {f"{name}.{suffix}" for name in names for suffix in WRITTEN}
+    for file in sorted(present & files):
+        path = folder / file
+        if not force and made.get(file) not in (BEING_WRITTEN, hash_file(path)):
+            raise Halt(f"{path} is not as a run made it: name another place, or overwrite it by --force")
     write_note(note, made | dict.fromkeys(files, BEING_WRITTEN))
-    yield  # after an interruption they stay noted as being written, so that the next run goes on
-    kept = {file: digest for file, digest in made.items() if file not in files}
-    write_note(note, kept | {file: hash_written(path) for file, path in files.items() if path.is_file()})
-
-
-def hash_written(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    yield written  # after an interruption they stay noted as being written, so that the next run goes on
+    write_note(note, {file: sha256 for file, sha256 in made.items() if file not in files} | written)
