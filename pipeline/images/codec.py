@@ -3,6 +3,7 @@
 import io
 import math
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -151,15 +152,14 @@ def deep_levels(opened: Opened) -> np.ndarray | None:
     Pillow holds 16 bits of gray alone, and cuts others to their high byte, which is right within a level.
     OpenCV reads those of a PNG, if Pillow finds nothing broken.
     """
-    if not opened.png or opened.png.depth < 16:
-        gray = opened.image.mode.startswith("I;16")
-        return np.asarray(opened.image).astype(np.uint16) if gray else None
-    opened.image.load()
-    try:
-        levels = cv2.imdecode(np.frombuffer(opened.png.pixels, np.uint8), cv2.IMREAD_UNCHANGED)
-    except cv2.error:  # such as for more than 2 ** 20 columns
-        levels = None
-    paper = opened.image.info.get("transparency")
+    image, levels = opened.image, None
+    if image.mode.startswith("I;16"):
+        levels = np.asarray(image).astype(np.uint16)
+    elif opened.png and opened.png.depth == 16:
+        image.load()
+        with suppress(cv2.error):  # such as for more than 2 ** 20 columns
+            levels = cv2.imdecode(np.frombuffer(opened.png.pixels, np.uint8), cv2.IMREAD_UNCHANGED)
+    paper = image.info.get("transparency")
     return levels if levels is None or paper is None else add_alpha(levels, paper)
 
 

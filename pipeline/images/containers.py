@@ -67,13 +67,9 @@ def split_png(data: bytes) -> Png:
 
 def strip_png(data: bytes) -> bytes:
     """Remove the chunks that decide no pixels from a PNG; what is broken in the others stays broken."""
-    if all(decides_pixels(name) for name, _, _ in list_chunks(data)):
-        return data
-    view, kept = memoryview(data), bytearray(PNG_SIGNATURE)
-    for name, start, end in list_chunks(data):
-        if decides_pixels(name):
-            kept += view[start:end]
-    return bytes(kept)
+    chunks, view = list(list_chunks(data)), memoryview(data)
+    kept = [view[start:end] for name, start, end in chunks if decides_pixels(name)]
+    return data if len(kept) == len(chunks) else b"".join([PNG_SIGNATURE, *kept])
 
 
 def decides_pixels(name: bytes) -> bool:
@@ -99,6 +95,8 @@ def skim_png(file: BinaryIO) -> bytes:
     kept = bytearray(PNG_SIGNATURE)
     while len(head := file.read(8)) == 8:
         length, name = struct.unpack(">I4s", head)
+        if name == b"IEND":
+            break
         if name == b"IHDR" or name in NOTES:
             kept += head + file.read(length + 4)
             continue

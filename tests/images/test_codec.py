@@ -313,6 +313,13 @@ def test_chunks_that_decide_no_pixel_condemn_no_png(extra, place):
     check_lies(data, png.encode_png(picture(1)), 1)
 
 
+def test_nothing_behind_the_end_of_a_png_counts(tmp_path):
+    path = tmp_path / "two.png"
+    second = after_the_pixels(save(Image.new("RGB", (9, 5))), exif_of(6).tobytes())
+    path.write_bytes(save(Image.new("RGB", (20, 12))) + second)
+    assert codec.read_size(path) == codec.decode(path.read_bytes()).shape[1::-1] == (20, 12)
+
+
 @pytest.mark.parametrize("length", [0, 5, 8, 15])
 def test_a_png_that_ends_within_a_text_behind_its_pixels_is_whole(length):
     data = save(Image.fromarray(picture(1)))[:-12] + chunk(b"tEXt", b"Title\0ink")[:length]
