@@ -11,10 +11,16 @@ from pipeline.untrusted import without_login
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 SHARED_DOMAINS = (  # below which each name belongs to somebody else
-    "amazonaws.com", "azureedge.net", "blogspot.com", "cloudfront.net", "firebaseapp.com", "fly.dev",
-    "github.io", "githubusercontent.com", "gitlab.io", "googleapis.com", "herokuapp.com", "neocities.org",
-    "netlify.app", "pages.dev", "r2.dev", "vercel.app", "web.app", "windows.net", "wordpress.com",
+    "aliyuncs.com", "amazonaws.com", "azureedge.net", "backblazeb2.com", "blogspot.com", "cloudfront.net",
+    "digitaloceanspaces.com", "firebaseapp.com", "fly.dev", "github.io", "githubusercontent.com", "gitlab.io",
+    "googleapis.com", "herokuapp.com", "myqcloud.com", "neocities.org", "netlify.app", "onrender.com",
+    "pages.dev", "r2.dev", "supabase.co", "vercel.app", "web.app", "windows.net", "wordpress.com",
     "workers.dev",
+)  # fmt: skip
+
+LONG_SECOND_LEVELS = (  # of countries; the others have at most three letters
+    "aero", "arts", "asso", "conf", "coop", "firm", "geek", "gouv", "govt", "info", "mobi", "museum", "name",
+    "nome", "perso", "press", "presse", "priv", "publ", "school", "sport", "store", "tech", "tourism", "univ",
 )  # fmt: skip
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -60,21 +66,24 @@ def is_loopback(url: str) -> bool:
 def domain(url: str) -> str:
     """Return the part of the name that all hosts of a site share, or an IP address.
 
-    This is the registered domain by a rule that needs no list: the last two labels; three below a country's
-    short second level, such as co.uk; and the whole name below a domain that many share.
+    This is the registered domain by a rule: the last two labels; three below the second level of a country,
+    such as co.uk; and the whole name below a domain that many share. All sites of a city domain, such as
+    oslo.no, count as one.
     """
     name = host_name(url)
     labels = name.split(".")
     if parse_ip(name) or any(name.endswith(f".{shared}") for shared in SHARED_DOMAINS):
         return name
-    country = len(labels) > 2 and len(labels[-1]) == 2 and len(labels[-2]) <= 3
-    return ".".join(labels[-3 if country else -2 :])
+    if len(labels) < 3:
+        return name
+    second = len(labels[-1]) == 2 and (len(labels[-2]) <= 3 or labels[-2] in LONG_SECOND_LEVELS)
+    return ".".join(labels[-3 if second else -2 :])
 
 
 def same_site(first: str, second: str) -> bool:
     """Tell whether two addresses are of one site: of one domain, or one host is below the other."""
     one, other = sorted((host_name(first), host_name(second)), key=len)
-    below = "." in one and not parse_ip(one) and other.endswith(f".{one}")
+    below = "." in one and one not in SHARED_DOMAINS and not parse_ip(one) and other.endswith(f".{one}")
     return bool(one) and (below or domain(first) == domain(second))
 
 
