@@ -27,6 +27,7 @@ from pipeline.images import codec
 from pipeline.params import Fetch
 from pipeline.sources import posts
 from pipeline.sources.checks import FileRejected, WantedFile, choose_file
+from pipeline.sources.download import Download
 from pipeline.sources.posts import describe_post
 from pipeline.sources.store import FILE_LOCKS, Folder, Store
 from pipeline.web.client import open_site
@@ -303,7 +304,11 @@ def test_a_file_that_did_not_change_resumes_with_its_validator(tmp_path, validat
     assert second["If-Range"].startswith('"v' if validator == "ETag" else "Mon, 01")
 
 
-@pytest.mark.parametrize("left", [None, "", '{"value": 3', "[]", '{"value": "\\"other\\"", "total": 9}'])
+def flip_last(path):
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+
+
+@pytest.mark.parametrize("left", ["nothing", "an empty file", "a damaged note", "the note of another file"])
 def test_after_a_kill_a_part_is_resumed_by_its_validator_alone(tmp_path, left):
     data = encoded(1)
     respond = Changing(data, broken=0)
@@ -311,10 +316,37 @@ def test_after_a_kill_a_part_is_resumed_by_its_validator_alone(tmp_path, left):
         store, file = Store(site, tmp_path, Fetch()), WantedFile(f"{host}/a.jpg", "jpg")
         record = store.record("names", file)
         files.write(record.with_name(f"{record.name}.part"), b"of another file" * 9)
-        if left is not None:
-            files.write(record.with_name(f"{record.name}.validator"), left.encode())
+        note = record.with_name(f"{record.name}.validator")
+        if left == "an empty file":
+            note.touch()
+        elif left != "nothing":
+            files.write_note(note, {"value": '"other"', "total": None})
+        if left == "a damaged note":
+            flip_last(note)
         assert store.obtain(file).path.read_bytes() == data
+    assert ("If-Range" in respond.requests[0]) == (left == "the note of another file")
     assert not list(tmp_path.rglob("*.validator"))
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_a_killed_download_resumes_through_a_redirect_unless_the_file_changed(tmp_path, changed):
+    old, new = encoded(1), encoded(2)
+    respond = Changing(old, new if changed else old)
+
+    def redirect(request):
+        return respond(request) if request.path == "/b.jpg" else Answer(302, "", b"", {"Location": "/b.jpg"})
+
+    with run_server(redirect) as host, open_site("", clock=Clock()) as site:
+        store, file = Store(site, tmp_path, Fetch()), WantedFile(f"{host}/a.jpg", "jpg")
+        part = store.record("names", file)
+        part = part.with_name(f"{part.name}.part")
+        part.parent.mkdir(parents=True)
+        with pytest.raises(FileRejected):
+            Download(site, file.url, file, part, Fetch()).receive()
+        assert part.read_bytes() == old[: len(old) // 2]
+        assert store.obtain(file).path.read_bytes() == (new if changed else old)
+    assert respond.requests[1]["Range"] == f"bytes={len(old) // 2}-"
+    assert len(respond.requests) == 2
 
 
 @pytest.mark.parametrize(
