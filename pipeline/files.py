@@ -14,7 +14,7 @@ import shutil
 import sys
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeGuard, cast
@@ -32,7 +32,7 @@ CONNECTION_ERRORS = (  # of drivers, by module, when a connection fails; other f
 )
 OBJECT_STORES = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss")  # their drivers cache listings
 LONGEST_BASE = 200  # bytes of a name that others are made from; a file system takes 255
-LOCK = ".prep.lock"  # in a folder that a command writes
+LOCK = ".prep.lock"  # in a folder that a command writes, or after the name of a file
 PICTURE_SUFFIXES = ("png", "jpg", "jpeg", "webp", "gif", "bmp", "avif", "tif", "tiff")
 
 
@@ -151,21 +151,36 @@ def cut_name(name: str) -> str:
 
 @contextmanager
 def lock_folder(folder: Path) -> Iterator[None]:
-    """Make a folder, and raise Halt if another command writes to it; a URL has no lock.
+    """Make a folder, and raise Halt if another command writes to it; a URL has no lock."""
+    with hold_lock(folder / LOCK, folder):
+        yield
 
-    The kernel frees the lock of a command that dies. The file of the lock is removed before it is freed.
+
+@contextmanager
+def lock_files(*paths: Path | None) -> Iterator[None]:
+    """Make the folders of some files, and raise Halt if another command writes one of the files."""
+    with ExitStack() as stack:
+        for path in dict.fromkeys(filter(None, paths)):
+            stack.enter_context(hold_lock(path.with_name(f".{cut_name(path.name)}{LOCK}"), path))
+        yield
+
+
+@contextmanager
+def hold_lock(path: Path, dest: Path) -> Iterator[None]:
+    """Lock the file at `path`, or raise Halt if another command holds it and so writes to `dest`.
+
+    The kernel frees the lock of a command that dies. The file is removed before the lock is freed.
     """
-    if is_remote(folder):
+    if is_remote(path):
         yield
         return
     from filelock import FileLock, Timeout  # importing it takes a while, and few commands need it
 
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / LOCK
+    path.parent.mkdir(parents=True, exist_ok=True)
     try:
         lock = FileLock(path, timeout=0).acquire()
     except Timeout:
-        raise Halt(f"another command writes to {folder}: wait for it, or name another folder") from None
+        raise Halt(f"another command writes to {dest}: wait for it, or name another place") from None
     with lock:
         try:
             yield

@@ -27,19 +27,20 @@ def evaluate(
     """Measure a colorizer on the test split, next to baselines that need no model."""
     from pipeline.evaluation import protocol, summary
 
-    with progress("evaluate") as tick:
+    with files.lock_files(metrics, table, scatter, sheet), progress("evaluate") as tick:
         result = protocol.evaluate_model(pairs, model, evaluate, device=device, tick=tick)
-    if not result.summary["own"]:
-        typer.echo(
-            f"evaluate: {model} was trained on another dataset, which may have these pictures", err=True
-        )
-    if metrics:
-        files.write_json(metrics, result.summary)
-    if table:
-        files.write(table, summary.to_parquet(result.rows))
-    if scatter:
-        files.write(scatter, summary.scatter_table(result.rows).encode())
-    if sheet:
-        rows = [sheets.Strip("", [(p, name) for name, p in row.items()]) for row in result.pictures.values()]
-        files.write(sheet, png.encode_png(sheets.contact_sheet(rows, side=result.summary["side"])))
+        if not result.summary["own"]:
+            typer.echo(
+                f"evaluate: {model} was trained on another dataset, which may have these pictures", err=True
+            )
+        if metrics:
+            files.write_json(metrics, result.summary)
+        if table:
+            files.write(table, summary.to_parquet(result.rows))
+        if scatter:
+            files.write(scatter, summary.scatter_table(result.rows).encode())
+        if sheet:
+            shown = ([(picture, name) for name, picture in row.items()] for row in result.pictures.values())
+            rows = [sheets.Strip("", tiles) for tiles in shown]
+            files.write(sheet, png.encode_png(sheets.contact_sheet(rows, side=result.summary["side"])))
     typer.echo(f"evaluate: {report.describe_scores(result.summary)}")

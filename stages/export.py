@@ -20,6 +20,7 @@ def export(
     """
     from pipeline.models import export as exporting
 
-    data = exporting.export_onnx(model)
-    files.write(dest, data)
+    with files.lock_files(dest):
+        data = exporting.export_onnx(model)
+        files.write(dest, data)
     typer.echo(f"export: {len(data):,} bytes written to {dest}")

@@ -60,12 +60,12 @@ def search(
     ceilings = None if search.host == "sample" else dest.with_name("ceilings.json")
     ledger = dest.with_name("search.tsv")
     opened = open_host(search.host, cache, rate) if online else nullcontext(open_source(search.host))
-    with opened as source, progress("search", "post") as tick:
+    with files.lock_files(dest, ledger, metrics), opened as source, progress("search", "post") as tick:
         counts = searching.search_posts(
             source, dest, search, level=level, ceilings=ceilings, ledger=ledger, tick=tick
         )
-    if metrics:
-        files.write_json(metrics, counts)
+        if metrics:
+            files.write_json(metrics, counts)
     skipped = summarize_counts(counts["skipped"])
     written = f"{counts['posts']} posts written to {dest}"
     typer.echo(f"search: {written}" + (f"; skipped: {skipped}" if skipped else ""))

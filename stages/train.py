@@ -1,6 +1,7 @@
 """The packed dataset -> a trained colorizer."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from pipeline.files import lock_folder
 from pipeline.params import Model, Train
 from stages.arguments import CACHE, WORKERS, Cache, DatasetFolder, Dest, Device, Workers, progress
 from stages.options import unfold
@@ -46,7 +48,7 @@ def train(
     from pipeline.models.card import model_card
     from pipeline.training import checkpoint
     from pipeline.training.fit import train_model
-    from pipeline.training.hardware import Hardware
+    from pipeline.training.hardware import Hardware, is_first_process
     from pipeline.training.profile import largest_batch, profile_steps
 
     hardware = Hardware(**asdict(machines))
@@ -59,13 +61,13 @@ def train(
         typer.echo(profile_steps(pairs, model, train, profile, hardware=hardware, say=say), nl=False)
         return
     file = checkpoint.checkpoint_path(cache, pairs, model, train)
-    with progress("train", "step") as tick:
+    with lock_folder(dest) if is_first_process() else nullcontext(), progress("train", "step") as tick:
         run = train_model(pairs, model, train, checkpoint=file, hardware=hardware, tick=tick, say=say)
         records = list(log_records(curves, run))
-    if not records:  # only the first of several processes has them, and writes the model
-        return
-    score = checkpoint.release_model(file, dest, model_card)["validation"]
-    checkpoint.shrink(file)
+        if not records:  # only the first of several processes has them, and writes the model
+            return
+        score = checkpoint.release_model(file, dest, model_card)["validation"]
+        checkpoint.shrink(file)
     reached = f"validation {score['val_psnr']:.2f} dB PSNR at step {score['step']}"
     typer.echo(f"train: {records[-1]['step']} steps, {reached}, model in {dest}")
 

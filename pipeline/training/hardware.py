@@ -58,6 +58,12 @@ class Hardware:
 
 
 CPU = Hardware()
+RANK_VARIABLES = ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID")  # of torchrun, Fabric and Slurm
+
+
+def is_first_process() -> bool:
+    """Return whether this process leads those of its run, or is alone, before they are connected."""
+    return all(os.environ.get(name, "0") == "0" for name in RANK_VARIABLES)
 
 
 def launch_fabric(hardware: Hardware, precision: str) -> "Fabric":

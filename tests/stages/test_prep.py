@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import requests
-from made import STAGE_FACTS, make_column, make_columns, picture, run_prep
+from made import STAGE_FACTS, make_column, make_columns, packed, picture, run_prep
 from typer.testing import CliRunner
 
 from pipeline import files
@@ -443,12 +443,40 @@ def test_a_command_leaves_a_folder_alone_to_which_another_writes(capsys, command
         code, _, err = run_prep(capsys, *command.split())
         assert (code, err) == (
             1,
-            "prep: another command writes to out: wait for it, or name another folder\n",
+            "prep: another command writes to out: wait for it, or name another place\n",
         )
     assert {path.name: path.read_bytes() for path in Path("out").iterdir()} == before
     code, _, err = run_prep(capsys, *command.split())
     assert "another command" not in err
     assert not Path("out", files.LOCK).exists()
+
+
+@pytest.mark.parametrize(
+    ("lock", "command"),
+    [
+        ("posts.jsonl", "search posts.jsonl --host sample"),
+        ("search.tsv", "search other.jsonl --host sample"),
+        ("a.onnx", "export model a.onnx"),
+        ("a.json", "evaluate pairs model --metrics a.json"),
+        ("a.tsv", "evaluate pairs model --scatter a.tsv"),
+    ],
+)
+def test_a_command_leaves_a_file_alone_that_another_writes(capsys, lock, command):
+    refused = (1, f"prep: another command writes to {lock}: wait for it, or name another place\n")
+    with files.lock_files(Path(lock)):
+        code, _, err = run_prep(capsys, *command.split())
+        assert (code, err) == refused
+    assert not [*Path().glob("*.*")]
+
+
+@pytest.mark.parametrize("rank", ["0", "1"])
+def test_only_the_first_process_of_a_training_locks_its_folder(capsys, monkeypatch, rank):
+    packed(Path("pairs"))
+    monkeypatch.setenv("LOCAL_RANK", rank)
+    with files.lock_folder(Path("model")):
+        code, _, err = run_prep(capsys, "train", "pairs", "model", "--batch", "99")
+    assert code == 1
+    assert ("another command writes to model: wait for it" in err) == (rank == "0")
 
 
 @pytest.mark.parametrize("dest", ["out", "out/girl.png"])
