@@ -167,7 +167,8 @@ def run_loose(step: Transform, judge: Judge, dest: Path, name: str, batch: Loose
 
     The only picture of a batch may get another `name` than its key.
     """
-    kept, files, rejects, rejected = {}, {}, [], []
+    kept, rejects, rejected = {}, [], []
+    files: dict[str, str] = {}
     for sample in batch:
         result = try_sample(step, sample)
         if isinstance(result, Reject):
