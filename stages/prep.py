@@ -1,6 +1,7 @@
 """The `prep` command: one command for each stage of the pipeline, and some tools."""
 
 import errno
+import os
 import signal
 import sys
 from importlib import import_module
@@ -71,6 +72,7 @@ def main() -> None:
 
     The exit code is 2 for bad usage, 1 for a failure outside the program, 130 and 143 for an interrupt.
     """
+    use_utf8()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     try:
         code = app(standalone_mode=False)
@@ -96,6 +98,16 @@ def main() -> None:
     except OSError as error:
         advice = OS_ADVICE.get(error.errno or 0, "")
         fail(f"{error}: {advice}, then run the same command to go on" if advice else str(error), 1)
+
+
+def use_utf8() -> None:
+    """Start again in Python's UTF-8 mode if the locale has another encoding for the names of files.
+
+    The same picture has the same name everywhere then, and with it the same id.
+    """
+    if sys.getfilesystemencoding() != "utf-8":
+        os.environ["PYTHONUTF8"] = "1"  # for the processes that this one starts
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])
 
 
 def extra_of(error: ModuleNotFoundError) -> str | None:

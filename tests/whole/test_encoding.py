@@ -1,9 +1,19 @@
 """Every text file is read and written as UTF-8, whatever the locale."""
 
 import ast
+import json
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from made import picture
+
+from pipeline import files
+from pipeline.images import png
+from pipeline.sources.posts import hash_id
 
 ROOT = Path(__file__).parent.parent.parent
 SOURCES = [
@@ -60,3 +70,43 @@ def test_the_search_finds_a_call_without_an_encoding(code):
 )
 def test_the_search_leaves_other_calls_alone(code):
     assert find_local_calls(ast.parse(code)) == []
+
+
+@pytest.fixture(scope="module")
+def latin(tmp_path_factory):
+    """Compile a locale of 8 bits; return the variables that select it."""
+    folder = tmp_path_factory.mktemp("locales")
+    command = ["localedef", "-i", "de_DE", "-f", "ISO-8859-1", str(folder / "de_DE.ISO-8859-1")]
+    if not shutil.which("localedef") or subprocess.run(command, capture_output=True).returncode > 1:
+        pytest.skip("this machine cannot compile a locale of 8 bits")
+    return {"LOCPATH": str(folder), "LC_ALL": "de_DE.ISO-8859-1"}
+
+
+@pytest.fixture(params=["C", "latin"])
+def locale(request):
+    """The environment of a process in a locale that is not UTF-8."""
+    chosen = {"LC_ALL": "C"} if request.param == "C" else request.getfixturevalue("latin")
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONIOENCODING"}
+    return kept | chosen | {"PYTHONUTF8": "0"}
+
+
+def test_commands_read_and_write_the_same_in_every_locale(tmp_path, locale):
+    shown = [sys.executable, "-c", "import sys; print(sys.getfilesystemencoding())"]
+    assert subprocess.run(shown, env=locale, capture_output=True, check=True).stdout.strip() != b"utf-8"
+    folder = tmp_path / "Bilder für 猫"
+    files.write(folder / "ñ.png", png.encode_png(picture(1)))
+    files.write(folder / "ñ.txt", "猫耳, blue eyes".encode())
+    files.write(folder / "MANIFEST.csv", "path,author\nñ.png,Zoë\n".encode())
+    files.write(tmp_path / "params.yaml", f"search:\n  host: {folder}  # für\n".encode())
+    for command in (
+        ["search", "posts.jsonl", "--host", str(folder), "--size", "1"],
+        ["fetch", "posts.jsonl", "original", "--params", "params.yaml"],
+        ["show", str(hash_id("ñ.png")), "original"],
+    ):
+        run = [sys.executable, "-m", "stages.prep", *command]
+        done = subprocess.run(run, env=locale | {"PYTHONPATH": str(ROOT)}, cwd=tmp_path, capture_output=True)
+        assert done.returncode == 0, done.stderr
+    post = json.loads((tmp_path / "posts.jsonl").read_bytes())
+    assert (post["id"], post["file_url"]) == (hash_id("ñ.png"), "ñ.png")
+    assert (post["tag_string_artist"], post["tag_string_general"]) == ("zoë", "猫耳 blue_eyes")
+    assert "猫耳" in done.stdout.decode()
