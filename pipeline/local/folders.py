@@ -153,11 +153,11 @@ def refusal_of(file: Path, name: str) -> Refused | None:
         name.encode()
     except UnicodeEncodeError:
         return Refused(ascii(name)[1:-1], "bad name", "not UTF-8")
-    if file.is_symlink() and not file.is_file():
+    if os.path.islink(file) and not os.path.isfile(file):  # methods of Path raise at too long a name
         return Refused(name, "link", "it leads to no file")
-    if not file.exists():
+    if not os.path.exists(file):
         return Refused(name, "gone", "there is no such file")
-    if not file.is_file() or not os.access(file, os.R_OK):
+    if not os.path.isfile(file) or not os.access(file, os.R_OK):
         return Refused(name, "unreadable", "it is not a file that can be read")
     return None
 

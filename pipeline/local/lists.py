@@ -42,7 +42,8 @@ def read_row(table_row: TableRow, folder: Path) -> FullPost:
     if digest := row.get("hash"):
         row["sha256" if len(str(digest)) == 64 else "md5"] = digest
     fields = parse_record(row)
-    if re.match(r"https?:", address, re.IGNORECASE):
+    if scheme := re.match("https?:", address, re.IGNORECASE):
+        address = scheme[0].lower() + address[scheme.end() :]
         check_address(address)
         suffix = re.search(r"\.([A-Za-z0-9]+)[^./]*$", urlsplit(address).path)
         ext = suffix.group(1).lower() if suffix else ""
@@ -73,26 +74,28 @@ def check_address(address: str) -> None:
 
 def local_name(address: str, folder: Path) -> str:
     """Return the path of a file below a folder, given as a path or a file URL. Raise BadRecord."""
-    scheme = re.match(r"([a-z][a-z0-9+.-]+):", address, re.IGNORECASE)
-    if not address or (scheme and scheme[1].lower() != "file"):
-        raise BadRecord(
-            "bad url", f"url must begin with http:// or https://, or be a path, got {address[:80]!r}"
-        )
-    if scheme:
-        try:
-            parts = urlsplit(address)
-        except ValueError:
-            raise BadRecord("bad url", f"url must be a path, got {address[:80]!r}") from None
-        if parts.netloc not in ("", "localhost"):
-            raise BadRecord("bad url", f"url must be a file of this machine, got {address[:80]!r}")
-        address = url2pathname(parts.path)
-    if "\0" in address:
-        raise BadRecord("bad url", "url must be a path, got one with a zero byte")
     home = os.path.abspath(folder)
-    full = os.path.normpath(os.path.join(home, address))
+    full = os.path.normpath(os.path.join(home, local_path(address, home)))
     name = Path(os.path.relpath(full, home)).as_posix()
     if name == "." or name.split("/")[0] == "..":
         raise BadRecord("outside", f"path must be below the folder of the list, got {address[:80]!r}")
     if refused := refusal_of(folder / name, name):
         raise BadRecord(refused.reason, refused.detail)
     return name
+
+
+def local_path(address: str, home: str) -> str:
+    """Return the path that an address names; a backslash may divide it as on Windows. Raise BadRecord."""
+    if address and os.path.exists(os.path.join(home, address)):
+        return address
+    if not (scheme := re.match("([a-z][a-z0-9+.-]+):", address.lower())) and address:
+        return address.replace("\\", "/")
+    try:
+        parts = urlsplit(address)
+        known = scheme and scheme[1] == "file" and parts.netloc in ("", "localhost")
+    except ValueError:
+        known = False
+    if not known:
+        rule = "url must begin with http:// or https://, or be a file of this machine"
+        raise BadRecord("bad url", f"{rule}, got {address[:80]!r}")
+    return url2pathname(parts.path)

@@ -15,7 +15,7 @@ from typing import Any
 
 from pipeline.errors import Halt
 from pipeline.local.records import BadRecord, parse_record
-from pipeline.local.tables import TableRow, lower_names, read_delimited
+from pipeline.local.tables import TableRow, lower_names, open_text, read_delimited
 from pipeline.sources.posts import Refused
 
 MANIFEST = "MANIFEST.csv"
@@ -70,15 +70,16 @@ def read_object(path: Path) -> dict[str, Any]:
 
 
 def read_caption(path: Path) -> dict[str, Any]:
-    """Return the tags in a text file. Raise BadRecord if it is not UTF-8.
+    """Return the tags in a text file. Raise BadRecord if it is no text.
 
     Without a comma it is a list of tags, divided by spaces, if it has words that only such lists have;
     otherwise it is one phrase, as in "a girl with a hat".
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise BadRecord("bad text", f"{path.name} is not UTF-8 ({error.reason})") from None
+        with open_text(path) as file:
+            text = file.read()
+    except UnicodeError as error:
+        raise BadRecord("bad text", f"{path.name} is not UTF-8 or UTF-16 ({error})") from None
     return {"tags": text if BOORU_WORD.search(text) else [text]}
 
 

@@ -22,9 +22,9 @@ def open_source(host: str) -> PostSource:
     reader, path = (READERS[kind], Path(rest)) if kind in READERS and rest else (read_folder, Path(host))
     if reader is read_list:
         return PostSource(path.parent, partial(reader, path), remote=True)
-    if not path.is_dir():
+    if not host or not path.is_dir():
         raise Halt(
-            f"{path} is not a folder: name one, or sample, the address of a Danbooru, or dump:, list:, "
+            f"{host or 'an empty host'} is not a folder: name one, or sample, the address of a Danbooru, or dump:, list:, "
             "pairs: or halves: before a path"
         )
     return PostSource(path, partial(reader, path))

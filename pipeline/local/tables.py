@@ -39,7 +39,7 @@ def read_delimited(path: Path, wanted: Collection[str]) -> Iterator[TableRow]:
     none of the columns `wanted`.
     """
     try:
-        with open_text(path) as file:
+        with open_text(path, "surrogateescape") as file:  # so that a bad byte spoils its row alone
             delimiter = max(DELIMITERS, key=file.readline().count)
             file.seek(0)
             lines = csv.reader(file, delimiter=delimiter, strict=True)
@@ -50,11 +50,11 @@ def read_delimited(path: Path, wanted: Collection[str]) -> Iterator[TableRow]:
         raise Halt(f"{path} is not a table in UTF-8 or UTF-16 ({error}): repair it") from error
 
 
-def open_text(path: Path) -> TextIO:
-    """Open a text in UTF-8, or in UTF-16 if it begins with the mark of that; bytes of neither stay apart."""
+def open_text(path: Path, errors: str = "strict") -> TextIO:
+    """Open a text in UTF-8, or in UTF-16 if it begins with the mark of that."""
     with path.open("rb") as file:
         wide = file.read(2) in (b"\xff\xfe", b"\xfe\xff")
-    return path.open(newline="", encoding="utf-16" if wide else "utf-8-sig", errors="surrogateescape")
+    return path.open(newline="", encoding="utf-16" if wide else "utf-8-sig", errors=errors)
 
 
 def number_rows(names: list[str], lines: Iterator[list[str]]) -> Iterator[TableRow]:
@@ -107,16 +107,15 @@ def read_parquet(path: Path, wanted: Collection[str]) -> Iterator[TableRow]:
     from pyarrow.parquet import ParquetFile  # takes half a second
 
     try:
-        file = ParquetFile(path)
-    except ValueError as error:
+        with ParquetFile(path) as file:
+            names = file.schema_arrow.names
+            require_column(path, [name.lower() for name in names], wanted)
+            known = {"hash", "artist", "author", *wanted, *ALIASES, *FIELD_PARSERS}
+            columns = [name for name in names if name.lower() in known or name.lower().startswith("tag")]
+            rows = (row for batch in file.iter_batches(columns=columns) for row in batch.to_pylist())
+            yield from (TableRow(number, row) for number, row in enumerate(rows, 1))
+    except (ValueError, OSError) as error:
         raise Halt(f"{path} is not a Parquet file ({error}): repair it") from error
-    with file:
-        names = file.schema_arrow.names
-        require_column(path, [name.lower() for name in names], wanted)
-        known = {"hash", "artist", "author", *wanted, *ALIASES, *FIELD_PARSERS}
-        columns = [name for name in names if name.lower() in known or name.lower().startswith("tag")]
-        rows = (row for batch in file.iter_batches(columns=columns) for row in batch.to_pylist())
-        yield from (TableRow(number, row) for number, row in enumerate(rows, 1))
 
 
 def require_column(path: Path, names: Iterable[str], wanted: Collection[str]) -> None:

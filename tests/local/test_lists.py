@@ -87,8 +87,12 @@ BROKEN = [  # a row, why it is no post, and the end of the sentence
     ({"url": "http://[::1/1.png"}, "bad url", "got 'http://[::1/1.png'"),
     ({"url": "/etc/hosts"}, "outside", "below the folder of the list, got '/etc/hosts'"),
     ({"url": "../1.png"}, "outside", "got '../1.png'"),
-    ({"url": "file:///etc/hosts"}, "outside", "got '/etc/hosts'"),
-    ({"url": "file://server/1.png"}, "bad url", "must be a file of this machine"),
+    ({"url": "file:///etc/hosts"}, "outside", "got 'file:///etc/hosts'"),
+    ({"url": "file://server/1.png"}, "bad url", "or be a file of this machine, got 'file://server/1.png'"),
+    ({"url": "data:image/png;base64"}, "bad url", "got 'data:image/png;base64'"),
+    ({"url": "C:\\1.png"}, "gone", ""),
+    ({"url": "a" * 300}, "gone", "there is no such file"),
+    ({"url": "file:///%00"}, "outside", ""),
     ({"url": "nowhere.png"}, "gone", "there is no such file"),
     ({"url": "https://a.example/2.png", "id": "1"}, "same id", "row 1 has the id 1"),
     ({"url": "https://a.example/x/one.PNG"}, "same id", ""),
@@ -132,6 +136,11 @@ def test_a_file_of_another_form_is_refused(tmp_path):
         f"list:{tmp_path / 'a.txt'}"
     )
     assert "is not a list: there is no such file" in source_error(f"list:{tmp_path / 'missing.csv'}")
+    write_list(tmp_path / "cut.parquet", ROWS * 100)
+    data = bytearray((tmp_path / "cut.parquet").read_bytes())
+    data[4:200] = bytes(196)
+    files.write(tmp_path / "cut.parquet", bytes(data))
+    assert "not a Parquet file" in source_error(f"list:{tmp_path / 'cut.parquet'}")
     for suffix, reason in (
         ("csv", "not a table in UTF-8"),
         ("parquet", "not a Parquet file"),
@@ -212,8 +221,8 @@ def test_the_names_of_columns_may_be_capitals_and_a_table_without_an_address_lis
 
 def test_a_list_of_local_files_takes_paths_and_file_addresses_below_its_folder(tmp_path):
     home = tmp_path / "my pictures"
-    data = [png.encode_png(picture(number, 40, 30)) for number in range(5)]
-    names = ["a.png", "deep/b c.png", "deep/d.php", "e#.jfif", "f"]
+    data = [png.encode_png(picture(number, 40, 30)) for number in range(6)]
+    names = ["a.png", "deep/b c.png", "deep/d.php", "e#.jfif", "f", "deep/g: 1.png"]
     for name, each in zip(names, data, strict=True):
         files.write(home / name, each)
     (home / "note.txt").write_text("no picture")
@@ -223,6 +232,7 @@ def test_a_list_of_local_files_takes_paths_and_file_addresses_below_its_folder(t
         {"path": str(home / "deep/d.php"), "license": "", "author": "", "tags": ""},
         {"path": (home / "e#.jfif").as_uri(), "license": "", "author": "", "tags": ""},
         {"path": "f", "license": "", "author": "", "tags": ""},
+        {"path": "deep\\g: 1.png", "license": "", "author": "", "tags": ""},
         {"path": "note.txt", "license": "", "author": "", "tags": ""},
     ]
     with (home / "list.csv").open("w", newline="") as file:
@@ -236,7 +246,7 @@ def test_a_list_of_local_files_takes_paths_and_file_addresses_below_its_folder(t
     assert {post["image_width"] for post in posts} == {40}
     assert (posts[0]["license"], posts[0]["tag_string"]) == ("CC BY 4.0", "1girl ann_lee blue_eyes")
     assert source_refused(f"list:{home / 'list.csv'}") == [
-        ("row 6", "wrong type", "no picture that can be read")
+        ("row 7", "wrong type", "no picture that can be read")
     ]
     in_folder = {post["file_url"]: post["id"] for post in source_posts(home)}
     assert in_folder == {post["file_url"]: post["id"] for post in posts}
@@ -251,6 +261,11 @@ def test_a_local_file_that_differs_from_its_hash_is_refused(tmp_path):
         assert (
             len(source_posts(f"list:{write_list(tmp_path / 'b.csv', [{'path': 'a.png', kind: right}])}")) == 1
         )
+
+
+def test_the_scheme_of_an_address_may_be_in_capitals(tmp_path):
+    path = write_list(tmp_path / "a.csv", [{"url": "HTTPS://A.example/B.png"}])
+    assert [post["file_url"] for post in source_posts(f"list:{path}")] == ["https://A.example/B.png"]
 
 
 def test_a_name_that_tells_no_type_is_left_to_the_bytes(tmp_path):

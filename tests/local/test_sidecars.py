@@ -75,6 +75,11 @@ def test_a_caption_of_tags_is_read(tmp_path, name, text, tags):
     assert (post["tag_string_general"], post["tag_string_artist"]) == (tags, "")
 
 
+def test_a_caption_may_be_utf_16(tmp_path):
+    files.write(tmp_path / "art/girl.txt", "猫耳, blue eyes".encode("utf-16"))
+    assert post_with(tmp_path)["tag_string"] == "blue_eyes 猫耳"
+
+
 def test_a_manifest_beside_or_above_a_picture_is_read(tmp_path):
     above = 'Path,License,Author,Tags\nart\\girl.png,CC0,Ann Lee,"hat, blue eyes"\n'
     post = post_with(tmp_path, **{"MANIFEST.csv": above})
@@ -184,7 +189,7 @@ BROKEN = {
         ('{"rating": "lovely"}', "bad rating"), ('{"tags": 5}', "bad tags"),
         ('{"created_at": "yesterday"}', "bad created_at"), ('{"license": {}}', "bad license"),
     ],
-    "girl.txt": [("\udcff", "bad text")],
+    "girl.txt": [("\udcff", "bad text"), ("\udcff\udcfe\0", "bad text")],
 }  # fmt: skip
 
 
