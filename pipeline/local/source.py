@@ -24,7 +24,7 @@ def open_source(host: str) -> PostSource:
         return PostSource(path.parent, partial(reader, path), remote=True)
     if not host or not path.is_dir():
         raise Halt(
-            f"{host or 'an empty host'} is not a folder: name one, or sample, the address of a Danbooru, or dump:, list:, "
-            "pairs: or halves: before a path"
+            f"{host or 'an empty host'} is not a folder: name one, or sample, the address of a Danbooru, "
+            "or dump:, list:, pairs: or halves: before a path"
         )
     return PostSource(path, partial(reader, path))
