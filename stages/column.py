@@ -8,7 +8,7 @@ from pipeline import files
 from pipeline.images import codec, png, sheets
 from pipeline.run.process import TOLERANT, Execution, Policy, run_step
 from pipeline.run.report import Report
-from pipeline.run.step import Step
+from pipeline.run.step import Transform
 from pipeline.shards import loose
 from stages.arguments import CACHE, WORKERS, Cache, Force, Metrics, On, Sheet, Workers, conclude, progress
 
@@ -29,7 +29,7 @@ class Run:
     def column(
         self,
         name: str,
-        step: Step,
+        step: Transform,
         source: Path,
         dest: Path,
         policy: Policy = TOLERANT,

@@ -18,7 +18,7 @@ STAGES = ["code", "search", "fetch", "clean", "sketchify", "cue", "reference", "
 COMMANDS = {  # by panel of `prep --help`; each is a function in the file of its name
     "Stages": STAGES,
     "Plan and inspect": ["plan", "sheet", "explain", "ls", "show", "verify", "report"],
-    "Use a model": ["colorize", "compare", "export"],
+    "Color, and use a model": ["colorize", "flats", "compare", "export"],
     "Maintain": ["forget", "gc", "booru"],
 }
 EXTRAS = {  # the packages of each extra of pyproject.toml, by the names under which they are imported

@@ -15,12 +15,12 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from pipeline.batches.mask import MASK_NAMES, make_mask
 from pipeline.chance import fraction
 from pipeline.errors import BadImage, Halt
 from pipeline.files import dumps
 from pipeline.images import codec
 from pipeline.operators import warp
-from pipeline.operators.mask import MASK_NAMES, make_mask
 from pipeline.params import Reference
 from pipeline.shards import tar
 from pipeline.shards.column import Shard, check_tables, list_shards

@@ -1,4 +1,4 @@
-"""Decode pictures of any type to upright sRGB, and read their size, type, color space and opacity."""
+"""Decode pictures of any type to upright sRGB, and read their size, type, color space and transparency."""
 
 import io
 import math
@@ -59,17 +59,25 @@ def decode(data: bytes, least: int = 1) -> np.ndarray:
     if (own := decode_own(data)) is not None:
         return own
     with raising_bad_image():
-        image = render(open_data(data), least)
-        if image.mode == "RGBA":
-            image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
-        return np.array(image)
+        return np.array(lay_on_white(render(open_data(data), least)))
 
 
-def opacity(data: bytes) -> np.ndarray | None:
-    """Decode the upright alpha channel to uint8 (H, W); None if there is none. Raise BadImage as `decode`."""
+def decode_rgba(data: bytes) -> np.ndarray:
+    """Decode a picture to uint8 sRGB with its alpha (H, W, 4), upright. Raise BadImage as `decode`."""
     with raising_bad_image():
-        image = render(open_data(data))
-        return np.array(image.getchannel("A")) if image.mode == "RGBA" else None
+        return np.array(render(open_data(data)).convert("RGBA"))
+
+
+def on_white(image: np.ndarray) -> np.ndarray:
+    """Lay uint8 RGBA pixels (H, W, 4) on white: RGB (H, W, 3), as `decode` does."""
+    return np.array(lay_on_white(Image.fromarray(image)))
+
+
+def lay_on_white(image: Image.Image) -> Image.Image:
+    """Lay an RGBA image on white, as RGB; an image in RGB stays as it is."""
+    if image.mode != "RGBA":
+        return image
+    return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
 
 
 def read_size(picture: bytes | Path) -> tuple[int, int]:

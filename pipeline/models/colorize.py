@@ -16,6 +16,7 @@ from pipeline.files import dumps, hash_file
 from pipeline.images import codec, png
 from pipeline.images.pixels import resize
 from pipeline.models import folder
+from pipeline.models.guides import read_guide
 from pipeline.models.tiles import check_tile, colorize_picture
 from pipeline.operators import cue as cues
 from pipeline.run.step import Output
@@ -57,7 +58,7 @@ class Colorizer:
         assert self.guides is not None
         if key not in self.guides:
             raise Halt(f"{key} has no guide: give the folder of guides a picture of this name")
-        return read_guide(self, self.guides[key])
+        return with_guide(self, self.guides[key])
 
     def given(self, image: np.ndarray) -> dict[str, np.ndarray]:
         """Return the inputs of `tiles.colorize_picture`: the picture in gray, and the guide fitted to it."""
@@ -83,7 +84,7 @@ class Colorizer:
         if trained.method in cues.HINT_METHODS:
             return cv2.resize(self.guide, (width, height), interpolation=cv2.INTER_NEAREST)
         colors = resize(self.guide, width, height)
-        if trained.method == "gaussian" and self.alpha is not None:
+        if trained.method == "gaussian" and self.alpha is not None and self.alpha.min() < 255:
             return cues.diffuse_hints(colors, resize(self.alpha, width, height), trained.sigma)
         return cues.draw_cue(colors, trained)
 
@@ -126,18 +127,13 @@ def load_colorizer(model: Path, given: dict[str, Path], device: str = "cpu", til
         raise Halt(f"{model} was trained without cues: leave --cue out, or train with another cue.method")
     if given[kind].is_dir():
         return replace(plain, guides=loose.find_pictures(given[kind]))
-    return read_guide(plain, given[kind])
+    return with_guide(plain, given[kind])
 
 
-def read_guide(colorizer: Colorizer, path: Path) -> Colorizer:
+def with_guide(colorizer: Colorizer, path: Path) -> Colorizer:
     """Give a colorizer the picture of its guide. Raise Halt if it cannot be read."""
-    try:
-        data = path.read_bytes()
-        return replace(colorizer, guide=codec.decode(data), alpha=codec.opacity(data))
-    except FileNotFoundError:
-        raise Halt(f"{path} does not exist: name a picture, or a folder of pictures") from None
-    except errors.BadImage as reason:
-        raise Halt(f"{path}: {reason}") from None
+    layer = read_guide(path)
+    return replace(colorizer, guide=codec.on_white(layer), alpha=layer[..., 3])
 
 
 def find_doubts(colorizer: Colorizer, samples: Iterable[Sample]) -> list[str]:

@@ -13,10 +13,10 @@ from PIL import Image
 
 from pipeline.batches import dataset
 from pipeline.batches.dataset import AugmentationPolicy, Pairs, to_array, to_tensor
+from pipeline.batches.mask import MASK_NAMES, make_mask
 from pipeline.errors import Halt
 from pipeline.images import codec, png
 from pipeline.operators import warp
-from pipeline.operators.mask import MASK_NAMES, make_mask
 from pipeline.params import Reference
 from pipeline.shards.column import INDEX, find_sample, seal_column, unseal, write_shard
 from pipeline.shards.tar import Sample

@@ -87,12 +87,10 @@ TURNED = [(form, "before") for form in ("jpeg", "png", "webp", "avif", "tiff")] 
 
 def check_lies(data: bytes, plain: bytes, orientation: int) -> None:
     """Compare pixels, opacity and size with those of an upright file."""
-    decoded, alpha, expected = codec.decode(data), codec.opacity(data), codec.opacity(plain)
+    decoded = codec.decode(data)
     np.testing.assert_array_equal(decoded, turn(codec.decode(plain), orientation))
     assert codec.read_size(data) == decoded.shape[1::-1]
-    assert (alpha is None) == (expected is None)
-    if alpha is not None:
-        np.testing.assert_array_equal(alpha, turn(expected, orientation))
+    np.testing.assert_array_equal(codec.decode_rgba(data), turn(codec.decode_rgba(plain), orientation))
 
 
 @pytest.mark.parametrize("orientation", range(10))
@@ -171,7 +169,7 @@ def test_sixteen_bits_are_rounded(channels):
     expected = np.round(levels / 257)
     data = png16(levels)
     if channels in (2, 4):
-        np.testing.assert_array_equal(codec.opacity(data), expected[..., -1])
+        np.testing.assert_array_equal(codec.decode_rgba(data)[..., 3], expected[..., -1])
         share = expected[..., -1:] / 255
         expected = expected[..., :-1] * share + 255 * (1 - share)
     assert np.abs(codec.decode(data) - expected).max() <= 1 - (channels % 2)
@@ -185,7 +183,7 @@ def test_the_transparent_color_of_sixteen_bits_is_compared_in_sixteen(channels):
     levels[0, 0] += 1  # of the same 8 bits
     levels[1] = 0
     data = png16(levels, chunk(b"tRNS", struct.pack(f">{channels}H", *[40000] * channels)))
-    assert codec.opacity(data).tolist() == [[255, 0], [255, 255]]
+    assert codec.decode_rgba(data)[..., 3].tolist() == [[255, 0], [255, 255]]
     assert codec.decode(data)[..., 0].tolist() == [[156, 255], [0, 0]]
 
 
@@ -250,7 +248,7 @@ def test_around_the_first_frame_of_a_gif_nothing_is_painted(transparency):
     np.testing.assert_array_equal(codec.decode(bytes(data)), expected)
     alpha = np.zeros((8, 8), np.uint8)
     alpha[1:5, 2:8] = 255
-    np.testing.assert_array_equal(codec.opacity(bytes(data)), alpha)
+    np.testing.assert_array_equal(codec.decode_rgba(bytes(data))[..., 3], alpha)
     assert codec.read_size(bytes(data)) == (8, 8)
 
 
@@ -372,16 +370,25 @@ def test_a_jpeg_decoded_smaller_keeps_the_least_size_and_its_look():
     assert np.abs(small.astype(int) - full).mean() < 2
 
 
-def test_opacity_is_the_alpha_channel_or_none():
+def test_colors_stay_apart_from_their_alpha_which_is_255_where_a_file_has_none():
     rgba = np.dstack([picture(1, 8, 6), np.arange(48, dtype=np.uint8).reshape(6, 8)])
-    assert (codec.opacity(png.encode_png(rgba)) == rgba[..., 3]).all()
-    assert codec.opacity(png.encode_png(rgba[..., :3])) is None
-    assert codec.opacity(save(Image.fromarray(rgba[..., :3]), "jpeg")) is None
+    np.testing.assert_array_equal(codec.decode_rgba(png.encode_png(rgba)), rgba)
+    for plain in (png.encode_png(rgba[..., :3]), save(Image.fromarray(rgba[..., :3]), "jpeg")):
+        decoded = codec.decode_rgba(plain)
+        np.testing.assert_array_equal(decoded[..., :3], codec.decode(plain))
+        assert (decoded[..., 3] == 255).all()
+
+
+def test_a_layer_is_laid_on_white_as_a_picture_is_decoded():
+    rgba = np.random.default_rng(1).integers(0, 256, (20, 30, 4), np.uint8)
+    np.testing.assert_array_equal(codec.on_white(rgba), codec.decode(png.encode_png(rgba)))
+    share = rgba[..., 3:] / 255
+    assert np.abs(codec.on_white(rgba) - (rgba[..., :3] * share + 255 * (1 - share))).max() <= 1
 
 
 @pytest.mark.parametrize("data", [b"", b"not a picture", b"\x89PNG\r\n\x1a\n"])
 def test_other_files_are_bad_images(data):
-    for read in (codec.decode, codec.read_size, codec.opacity):
+    for read in (codec.decode, codec.read_size, codec.decode_rgba):
         with pytest.raises(BadImage, match="cannot decode"):
             read(data)
 

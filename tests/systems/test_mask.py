@@ -9,7 +9,7 @@ from learning import learn
 from made import picture
 from skimage.color import rgb2yuv, yuv2rgb
 
-from pipeline.operators.mask import MASK_NAMES, make_mask
+from pipeline.batches.mask import MASK_NAMES, make_mask
 from pipeline.params import Model, Train
 from pipeline.systems import Networks, mask, system
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipeline.operators.mask import MASK_NAMES, make_mask
+from pipeline.batches.mask import MASK_NAMES, make_mask
 
 SIZES = [(1, 1), (1, 2), (2, 1), (3, 5), (5, 3), (4, 4), (6, 7), (17, 31), (64, 64), (224, 255)]
 EIGHT = {
