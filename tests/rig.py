@@ -1,6 +1,8 @@
 """A site whose requests are recorded, its posts, a clock, and sources, for the tests of web and sources."""
 
 import json
+import tracemalloc
+from contextlib import contextmanager
 from random import Random
 
 import pytest
@@ -121,3 +123,14 @@ def write_lines(path, *records):
     """Write JSON lines."""
     files.write(path, b"".join(json.dumps(record).encode() + b"\n" for record in records))
     return path
+
+
+@contextmanager
+def memory_below(limit):
+    """Check that Python allocates fewer bytes at a time."""
+    tracemalloc.start()
+    try:
+        yield
+        assert tracemalloc.get_traced_memory()[1] < limit
+    finally:
+        tracemalloc.stop()
