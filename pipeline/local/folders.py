@@ -40,7 +40,7 @@ def read_folder(path: Path) -> Iterator[FullPost | Refused]:
     """Yield the posts of the pictures in a folder."""
     listing = list_folder(path)
     yield from listing.refused
-    yield from read_pictures(listing, path, {listing.name(file): file for file in listing.pictures})
+    yield from read_pictures(listing, path, listing.pictures, {})
 
 
 def read_halves(path: Path) -> Iterator[FullPost | Refused]:
@@ -54,48 +54,54 @@ def read_halves(path: Path) -> Iterator[FullPost | Refused]:
 
 def read_pairs(path: Path) -> Iterator[FullPost | Refused]:
     """Yield the posts of color/NAME.* that have a sketch/NAME.*. Raise Halt without one of the folders."""
-    for name in ("color", "sketch"):
-        require_folder(path / name)
+    color, sketch = path / "color", path / "sketch"
+    for folder in (color, sketch):
+        require_folder(folder)
     listing = list_folder(path)
-    pairs, alone = match_pairs(listing)
-    yield from (*listing.refused, *alone)
-    sketch_of = {listing.name(color): listing.name(sketch) for color, sketch in pairs.values()}
-    for post in read_pictures(listing, path / "color", {name: color for name, (color, _) in pairs.items()}):
+    sketch_of = match_pairs(listing.pictures, color, sketch)
+    yield from listing.refused
+    for file in sorted({*listing.pictures} - {*sketch_of, *sketch_of.values()}):
+        yield Refused(listing.name(file), "no counterpart", "a pair is color/NAME and sketch/NAME")
+    names = {path / file.with_suffix("").relative_to(color): file for file in sketch_of}
+    for post in read_pictures(listing, color, sketch_of, names):
         if isinstance(post, Refused):
             yield post
         else:
-            name = f"color/{post['file_url']}"
-            yield {**post, "file_url": name, "sketch_url": sketch_of[name]}
+            file = color / post["file_url"]
+            yield {**post, "file_url": listing.name(file), "sketch_url": listing.name(sketch_of[file])}
 
 
-def match_pairs(listing: Listing) -> tuple[dict[str, tuple[Path, Path]], list[Refused]]:
-    """Return (color, sketch) by their name without suffix, and the pictures that are of no pair."""
-    sides: dict[str, dict[str, Path]] = {"color": {}, "sketch": {}}
-    refused = []
-    for file in listing.pictures:
-        side, _, name = listing.name(file.with_suffix("")).partition("/")
-        twin = sides.setdefault(side, {}).setdefault(name, file)
-        if twin != file:
-            refused.append(Refused(listing.name(file), "same name", f"as {listing.name(twin)}"))
-    colors, sketches = sides.pop("color"), sides.pop("sketch")
-    single = [(colors | sketches)[name] for name in colors.keys() ^ sketches.keys()]
-    for file in sorted([*single, *(file for side in sides.values() for file in side.values())]):
-        refused.append(Refused(listing.name(file), "no counterpart", "a pair is color/NAME and sketch/NAME"))
-    return {name: (colors[name], sketches[name]) for name in colors if name in sketches}, refused
+def match_pairs(pictures: list[Path], color: Path, sketch: Path) -> dict[Path, Path]:
+    """Return the sketch of each color picture: that of the same name, or one that differs in its suffix."""
+    sketches: dict[Path, Path] = {}
+    for file in pictures:
+        if file.is_relative_to(sketch):
+            sketches[file] = file
+            sketches.setdefault(file.with_suffix(""), file)
+    pairs = {}
+    for file in pictures:
+        if file.is_relative_to(color):
+            name = sketch / file.relative_to(color)
+            if found := sketches.get(name) or sketches.get(name.with_suffix("")):
+                pairs[file] = found
+    return pairs
 
 
-def read_pictures(listing: Listing, home: Path, pictures: Mapping[str, Path]) -> Iterator[FullPost | Refused]:
+def read_pictures(
+    listing: Listing, home: Path, pictures: Iterable[Path], names: Mapping[Path, Path]
+) -> Iterator[FullPost | Refused]:
     """Yield the posts of pictures, as seen from the folder `home`.
 
-    Manifests may give the names by which `pictures` has them, instead of their paths.
+    Manifests may give other `names` of pictures than their paths.
     """
-    found = {full_name(file): file for file in (*listing.others, *listing.pictures)}
-    found |= {full_name(listing.root / name): file for name, file in pictures.items()}
+    readable = (*listing.others, *listing.pictures)
+    found = {full_name(name): file for name, file in names.items()}
+    found |= {full_name(file): file for file in readable}
     manifests = [file for file in listing.others if file.name == MANIFEST]
     rows, refused = read_manifests(listing.root, manifests, found)
     yield from refused
     yield from give_posts(
-        (listing.name(file), partial(read_post, file, home, rows.get(file, []))) for file in pictures.values()
+        (listing.name(file), partial(read_post, file, home, rows.get(file, []))) for file in pictures
     )
 
 

@@ -155,7 +155,7 @@ def parse_text(value: Any) -> str:
 
 
 def parse_suffix(value: Any) -> str:
-    suffix = str(value).lower()
+    suffix = str(value).strip().lower().removeprefix(".")
     if not re.fullmatch("[a-z0-9]+", suffix):  # it becomes part of a path
         raise ValueError
     return SUFFIX_ALIASES.get(suffix, suffix)

@@ -53,16 +53,32 @@ def test_a_pair_has_the_path_of_its_sketch(tmp_path):
 def test_what_is_no_pair_is_counted_and_the_pairs_are_given(tmp_path):
     for name in ("color/a.png", "color/b.png", "sketch/a.png", "sketch/deep/c.png", "other/d.png", "e.png"):
         files.write(tmp_path / name, WIDE)
-    files.write(tmp_path / "color/a.webp", WIDE)
     files.write(tmp_path / "sketch/film.png", HEADERS["mp4"])
     (tmp_path / "sketch/b.png").symlink_to(tmp_path / "nowhere.png")
     [post] = source_posts(f"pairs:{tmp_path}")
     assert (post["file_url"], post["sketch_url"]) == ("color/a.png", "sketch/a.png")
     alone = ("color/b.png", "e.png", "other/d.png", "sketch/deep/c.png")
     assert sorted(row[:2] for row in source_refused(f"pairs:{tmp_path}")) == [
-        ("color/a.webp", "same name"), *((name, "no counterpart") for name in alone[:3]),
+        *((name, "no counterpart") for name in alone[:3]),
         ("sketch/b.png", "link"), (alone[3], "no counterpart"), ("sketch/film.png", "wrong type"),
     ]  # fmt: skip
+
+
+def test_a_picture_beside_those_of_a_pair_does_not_move_it(tmp_path):
+    for name in ("color/b.png", "color/c.webp", "sketch/b.png", "sketch/c.png"):
+        files.write(tmp_path / name, WIDE)
+    before = source_posts(f"pairs:{tmp_path}")
+    for name in ("color/b.gif", "sketch/b.gif", "sketch/b.webp", "color/a.png", "sketch/a.png"):
+        files.write(tmp_path / name, WIDE)
+    after = {post["id"]: post for post in source_posts(f"pairs:{tmp_path}")}
+    assert [after[post["id"]] for post in before] == before
+    assert {post["file_url"]: post["sketch_url"] for post in after.values()} == {
+        "color/a.png": "sketch/a.png", "color/b.gif": "sketch/b.gif", "color/b.png": "sketch/b.png",
+        "color/c.webp": "sketch/c.png",
+    }  # fmt: skip
+    assert source_refused(f"pairs:{tmp_path}") == [
+        ("sketch/b.webp", "no counterpart", "a pair is color/NAME and sketch/NAME")
+    ]
 
 
 def test_a_half_is_as_wide_as_half_its_file(tmp_path):
