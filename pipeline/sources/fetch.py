@@ -16,21 +16,19 @@ from typing import Any
 
 from pipeline import chance
 from pipeline.codehash import code_hashes
-from pipeline.errors import BadImage, Halt
-from pipeline.files import PICTURE_SUFFIXES, dumps, lock_folder, read_note, write_note
-from pipeline.images import codec, png
+from pipeline.errors import Halt
+from pipeline.files import dumps, lock_folder, read_note, write_note
 from pipeline.progress import Tick, quiet
 from pipeline.shards.column import Shard, check_destination, open_column, write_shard
 from pipeline.shards.ledger import LEDGER, write_ledger
-from pipeline.shards.metadata import Metadata
 from pipeline.shards.tar import Row, StagedSample
-from pipeline.sources.checks import FileRejected, WantedFile, choose_file
-from pipeline.sources.posts import Post, count_posts, post_key, read_posts, tags_of
-from pipeline.sources.store import Folder, Store, StoredFile
+from pipeline.sources.checks import FileRejected
+from pipeline.sources.posts import Post, count_posts, post_key, read_posts
+from pipeline.sources.samples import make_sample
+from pipeline.sources.store import Files, Store
 
 FILES_IN_FLIGHT = 128  # posts whose files are on their way
 
-Files = Folder | Store
 Rejects = list[tuple[str, str, str]]  # rows of the ledger: (key, reason, detail)
 
 
@@ -208,61 +206,3 @@ def remember(batch: PostBatch, shard: Shard) -> None:
             "mtime": batch.path.stat().st_mtime_ns,
         }
         write_note(batch.note, known, sync=False)
-
-
-def make_sample(files: Files, post: Post) -> StagedSample | FileRejected:
-    """Fetch the files of a post and make its sample, or return why not. Raise Halt."""
-    try:
-        file = choose_file(post, files.params)
-        stored = files.obtain(file)
-        members: dict[str, bytes | Path] = {picture_type(file, stored.path): stored.path}
-        if post.get("sketch_half"):
-            members = split_halves(stored.path)
-        elif sketch := post.get("sketch_url"):
-            wanted = WantedFile(sketch, "")
-            path = files.obtain(wanted).path
-            members[f"sketch.{picture_type(wanted, path)}"] = path
-        return StagedSample(post_key(post), members | {"json": dumps(post_metadata(post, stored))})
-    except FileRejected as reject:
-        return FileRejected(reject.reason, reject.detail)  # without the traceback, which would hold memory
-
-
-def picture_type(file: WantedFile, path: Path) -> str:
-    """Return the type of a picture: as published with its md5, else by its bytes. Raise FileRejected."""
-    if file.md5 and file.ext:
-        return file.ext
-    kind = codec.identify_file(path)
-    if kind not in PICTURE_SUFFIXES:
-        raise FileRejected("wrong type", f"a {kind} file" if kind else "no picture")
-    return kind
-
-
-def post_metadata(post: Post, stored: StoredFile) -> Metadata:
-    """Return the JSON member of a sample; the id of the parent names the family."""
-    metadata: Metadata = {
-        "id": post["id"],
-        "family": post.get("parent_id") or post["id"],
-        "rating": post.get("rating", "unknown"),
-        "source": post.get("source", ""),
-        "artist": post.get("tag_string_artist", ""),
-        "license": post.get("license", "unknown"),
-        "tags": sorted(tags_of(post)),
-        "md5": post.get("md5") or stored.md5,
-    }
-    if "score" in post:
-        metadata["score"] = post["score"]
-    if "pixel_hash" in post:
-        metadata["pixel_hash"] = post["pixel_hash"]
-    if stored.sha256:
-        metadata["file_md5"], metadata["file_sha256"] = stored.md5, stored.sha256
-    return metadata
-
-
-def split_halves(path: Path) -> dict[str, bytes | Path]:
-    """Cut a picture into color, on the left, and sketch. Raise FileRejected if it cannot be decoded."""
-    try:
-        image = codec.decode(path.read_bytes())
-    except BadImage as error:
-        raise FileRejected("wrong type", str(error)) from error
-    middle = image.shape[1] // 2
-    return {"png": png.encode_png(image[:, :middle]), "sketch.png": png.encode_png(image[:, -middle:])}

@@ -167,3 +167,6 @@ class Store:
 def hashes_of(file: WantedFile, path: Path) -> tuple[str, str]:
     """Return the md5 of a checked file, and its SHA-256 if no md5 was published, else ""."""
     return (file.md5, "") if file.md5 else (hash_file(path, "md5"), hash_file(path))
+
+
+Files = Folder | Store

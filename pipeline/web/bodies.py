@@ -1,8 +1,7 @@
-"""The body of a response as it arrives: unpacked, and bounded in bytes, in time and in depth."""
+"""The body of a response as it arrives: unpacked, and bounded in bytes and in depth."""
 
 import io
 import json
-import time
 import zlib
 from collections.abc import Iterator
 from typing import Any
@@ -11,9 +10,6 @@ import requests
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 CHUNK = 1 << 16  # bytes
-GRACE = 60.0  # seconds that a response may take, plus one more for each LEAST_RATE bytes of its body
-LEAST_RATE = 10_000  # bytes per second
-MAX_HEAD = 256_000  # bytes of a response before its body
 UNPACKED_CODINGS = {"gzip", "x-gzip", "deflate"}
 CODINGS = UNPACKED_CODINGS | {"br", "zstd", "compress"}  # other Content-Encodings mean nothing
 MAX_CODINGS = 2  # of one body
@@ -29,33 +25,6 @@ class BodyStalled(BodyBroken):
 
 class BodyTooLong(Exception):
     """A body is longer than it may be, as it arrives or unpacked."""
-
-
-class PacedReader(io.RawIOBase):
-    """The bytes of a response, `body` of which were of its body.
-
-    Reading raises ConnectionError if its head is too long, and TimeoutError if its body comes too slowly,
-    however many other bytes come: there is no end to chunk extensions and trailers.
-    """
-
-    def __init__(self, raw: io.RawIOBase):
-        self.raw, self.start, self.total, self.body = raw, time.monotonic(), 0, 0
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:
-        count = self.raw.readinto(buffer)
-        self.total += count or 0
-        if not self.body and self.total > MAX_HEAD:
-            raise ConnectionError(f"a head of more than {MAX_HEAD} bytes")
-        if time.monotonic() - self.start > GRACE + self.body / LEAST_RATE:
-            raise TimeoutError(f"slower than {LEAST_RATE} bytes per second")
-        return count
-
-    def close(self) -> None:
-        self.raw.close()
-        super().close()
 
 
 def read_chunks(response: requests.Response, limit: int) -> Iterator[bytes]:

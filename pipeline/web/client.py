@@ -17,11 +17,11 @@ import requests
 from requests.exceptions import InvalidHeader
 
 from pipeline.errors import Halt
-from pipeline.web.addresses import domain, host_name, is_loopback, redirect_target, show_address
+from pipeline.web.addresses import domain, host_name, is_loopback, show_address
 from pipeline.web.bodies import BodyBroken, BodyTooLong, load_body, parse_json
 from pipeline.web.connection import ForbiddenAddress, PlainSession
 from pipeline.web.ratelimit import MAX_STRIKES, STOPPED_WAITING, Clock, RateLimiter, SiteUnavailable
-from pipeline.web.responses import describe_error, refusal, retry_after
+from pipeline.web.responses import describe_error, redirect_of, refusal, retry_after
 
 API_TRIES = 5  # of a request to the API
 BUSY_STATUSES = {408, 425, *range(500, 600)} - {501, 505}  # those two are for good
@@ -32,6 +32,7 @@ FORBIDDEN_STRIKES = 4  # for a 403: three in a row mean that the site does not w
 MAX_REFUSALS = 8  # responses 429 to one request
 MAX_WAIT = 600  # seconds; a site that asks for a longer pause is left alone
 MAX_RATE = 10.0  # requests per second to a site off loopback
+NO_PROXIES = dict.fromkeys(("http", "https", "all"), "")
 RUN_LATER = "run again later, what was fetched is kept"
 
 Query = dict[str, str | int] | None
@@ -82,18 +83,17 @@ class Site:
         caller reads the body as it arrives. Raise SiteUnavailable after the last try or once the site is
         closed, Halt for an address that must not be asked, or SearchCanceled.
         """
-        self.require_allowed(url)
-        limiter, failed, refused = self.limiter(url), 0, 0
+        failed = refused = 0
         while True:
-            if self.stopped or limiter.closed:
-                raise SiteUnavailable(STOPPED_WAITING if self.stopped else limiter.reason)
-            limiter.wait()
+            self.require_allowed(url)
+            limiter = self.limiter(url)
+            self.take_turn(limiter)
             response = self.send(url, query, headers)
             if isinstance(response, str) or response.status_code in BUSY_STATUSES:
+                failed += 1
                 reason = response if isinstance(response, str) else describe_error(response)
                 if query and "QueryCanceled" in reason:
                     raise SearchCanceled(reason)
-                failed += 1
                 if failed == tries:
                     said = f"{show_address(url)} failed {tries} times ({reason})"
                     raise limiter.strike(f"{said}: {RUN_LATER}")
@@ -102,21 +102,21 @@ class Site:
             elif response.status_code == 429:
                 refused += 1
                 self.obey_retry_after(response, refused)
-            elif (
-                hops
-                and response.is_redirect
-                and (target := redirect_target(url, response.headers["Location"]))
-            ):
+            elif hops and (target := redirect_of(response)):
                 response.close()
                 url, hops = target, hops - 1
-                self.require_allowed(url)
-                limiter = self.limiter(url)
             elif response.status_code == 403:
                 limiter.strike(str(refusal(response)), FORBIDDEN_STRIKES)
                 return response
             else:
                 limiter.strikes = 0
                 return response
+
+    def take_turn(self, limiter: RateLimiter) -> None:
+        """Wait until a request may start. Raise SiteUnavailable if none may any more."""
+        if self.stopped or limiter.closed:
+            raise SiteUnavailable(STOPPED_WAITING if self.stopped else limiter.reason)
+        limiter.wait()
 
     def send(self, url: str, query: Query, headers: Headers) -> requests.Response | str:
         """Send a request once and return the response, or the reason why there is none.
@@ -128,12 +128,9 @@ class Site:
                 url,
                 params=query,
                 headers=headers,
-                # without a function, requests would send the credentials in the user's .netrc
-                auth=self.auth if self.auth and query is not None else lambda request: request,
-                stream=True,
+                auth=None if query is None else self.auth,
                 timeout=self.timeout,
-                proxies=dict.fromkeys(("http", "https", "all"), "") if is_loopback(url) else None,
-                allow_redirects=False,
+                proxies=NO_PROXIES if is_loopback(url) else None,
             )
             if query is not None and response.status_code == 200:
                 load_body(response, MAX_ANSWER)
@@ -142,9 +139,8 @@ class Site:
         except BodyTooLong:
             size = f"more than {MAX_ANSWER / 1e6:g} MB"
             raise Halt(f"{show_address(url)} is {size}: check that host names a Danbooru") from None
-        if response.status_code in (403, *BUSY_STATUSES) or (
-            query is not None and response.status_code != 200
-        ):
+        explained = query is not None and response.status_code != 200
+        if explained or response.status_code in (403, *BUSY_STATUSES):
             with suppress(BodyBroken, BodyTooLong):
                 load_body(response, MAX_ERROR)
         return response

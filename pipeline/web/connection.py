@@ -3,6 +3,7 @@
 import io
 import ipaddress
 import socket
+import time
 from http.client import CONTINUE, HTTPResponse
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
@@ -14,11 +15,41 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from pipeline.errors import Halt
 from pipeline.web.addresses import is_loopback_name, is_this_machine
-from pipeline.web.bodies import PacedReader
+
+GRACE = 60.0  # seconds that a response may take, plus one more for each LEAST_RATE bytes of its body
+LEAST_RATE = 10_000  # bytes per second
+MAX_HEAD = 256_000  # bytes of a response before its body
 
 
 class ForbiddenAddress(Halt):
     """An address leads to a machine that must not be asked."""
+
+
+class PacedReader(io.RawIOBase):
+    """The bytes of a response, `body` of which were of its body.
+
+    Reading raises ConnectionError if its head is too long, and TimeoutError if its body comes too slowly,
+    however many other bytes come: there is no end to chunk extensions and trailers.
+    """
+
+    def __init__(self, raw: io.RawIOBase):
+        self.raw, self.start, self.total, self.body = raw, time.monotonic(), 0, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        count = self.raw.readinto(buffer)
+        self.total += count or 0
+        if not self.body and self.total > MAX_HEAD:
+            raise ConnectionError(f"a head of more than {MAX_HEAD} bytes")
+        if time.monotonic() - self.start > GRACE + self.body / LEAST_RATE:
+            raise TimeoutError(f"slower than {LEAST_RATE} bytes per second")
+        return count
+
+    def close(self) -> None:
+        self.raw.close()
+        super().close()
 
 
 class PacedResponse(HTTPResponse):
@@ -88,7 +119,7 @@ class CheckedAdapter(HTTPAdapter):
 
 
 class PlainSession(requests.Session):
-    """A session that keeps no cookies and leaves redirects alone."""
+    """A session that keeps no cookies, sends no logins of its own, and leaves bodies and redirects alone."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -96,6 +127,10 @@ class PlainSession(requests.Session):
         self.headers["Accept-Encoding"] = "gzip, deflate"
         for scheme in ("http://", "https://"):
             self.mount(scheme, CheckedAdapter(pool_maxsize=32))
+        self.stream = True
+        self.auth = lambda request: (
+            request
+        )  # without a function, the logins of the user's .netrc would be sent
 
     def get_redirect_target(self, resp: requests.Response) -> None:
         """Return None: for a target, requests would read the body of a redirect, however long."""

@@ -8,7 +8,7 @@ from email.utils import parsedate_to_datetime
 import requests
 
 from pipeline.errors import Halt
-from pipeline.web.addresses import domain, show_address
+from pipeline.web.addresses import domain, redirect_target, show_address
 from pipeline.web.bodies import parse_json
 
 MAX_MESSAGE = 300  # characters of a site's own words
@@ -27,6 +27,11 @@ def refusal(response: requests.Response) -> Halt:
     if status == 403 and is_web_page(response):
         return Halt(f"{said}, its edge turned away this program: check PREP_CONTACT, ask later")
     return Halt(f"{said}: {REFUSAL_ADVICE.get(status, 'check host and tags')}")
+
+
+def redirect_of(response: requests.Response) -> str:
+    """Return the address to which a site redirects within itself, else ""."""
+    return redirect_target(response.url, response.headers["Location"]) if response.is_redirect else ""
 
 
 def is_web_page(response: requests.Response) -> bool:

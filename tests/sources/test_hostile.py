@@ -24,7 +24,7 @@ from pipeline.sources.plan import plan_search
 from pipeline.sources.posts import read_posts
 from pipeline.sources.search import search_posts
 from pipeline.sources.store import Store
-from pipeline.web import bodies, client
+from pipeline.web import client, connection
 from pipeline.web.client import open_site
 
 STATUSES = [
@@ -172,7 +172,7 @@ def raw_site(make):
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch):
-    monkeypatch.setattr(bodies, "GRACE", 0.3)
+    monkeypatch.setattr(connection, "GRACE", 0.3)
     monkeypatch.setattr(client, "MAX_ANSWER", 2_000_000)
 
 

@@ -13,7 +13,7 @@ from wire import FILE, Wire
 
 from pipeline.booru.server import Answer
 from pipeline.errors import Halt
-from pipeline.web import bodies, client
+from pipeline.web import bodies, client, connection
 from pipeline.web.client import open_site
 from pipeline.web.connection import ForbiddenAddress
 from pipeline.web.ratelimit import SiteUnavailable
@@ -61,7 +61,7 @@ HEAD = b"HTTP/1.1 %d OK\r\nContent-Type: application/json\r\n"
     ],
 )
 def test_an_answer_that_drips_or_has_no_end_is_given_up(monkeypatch, pieces):
-    monkeypatch.setattr(bodies, "GRACE", 0.1)
+    monkeypatch.setattr(connection, "GRACE", 0.1)
     began = time.monotonic()
     with slow_site(*pieces) as listening:
         host = f"http://127.0.0.1:{listening.getsockname()[1]}"
