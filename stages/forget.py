@@ -32,16 +32,15 @@ def forget(
 ) -> None:
     """Remove posts from the list, the columns, the packed shards and the cache, and keep them out."""
     from pipeline.files import lock_folder
-    from pipeline.shards.column import find_columns
-    from pipeline.upkeep.forget import STAGING_FOLDER, forget_posts, list_posts, parse_names
+    from pipeline.upkeep.forget import forget_posts, list_posts, parse_names
+    from pipeline.upkeep.staging import list_columns
     from pipeline.upkeep.traces import count_unnamed
 
     with usage_errors():
         words = parse_names(names)
     with ExitStack() as stack:
-        for column in find_columns(data):
-            if column.name != STAGING_FOLDER:
-                stack.enter_context(lock_folder(column))
+        for column in list_columns(data):
+            stack.enter_context(lock_folder(column))
         tick = stack.enter_context(progress("forget", "shard"))
         removed = forget_posts(
             words, params=params, posts=posts, data=data, cache=cache, metrics=metrics, tick=tick

@@ -36,7 +36,12 @@ EXTRAS = {  # the packages of each extra of pyproject.toml, by the names under w
     "urls": ["s3fs", "upath"],
 }
 WRITABLE = "make it writable, or name another folder (--cache for the cache)"
-OS_ADVICE = {errno.ENOSPC: "free some space", errno.EROFS: WRITABLE, errno.EACCES: WRITABLE}
+OS_ADVICE = {
+    errno.ENOSPC: "free some space",
+    errno.EROFS: WRITABLE,
+    errno.EACCES: WRITABLE,
+    errno.ENAMETOOLONG: "choose a shorter name",
+}
 INTERRUPTED, TERMINATED = 130, 143  # exit codes after SIGINT and SIGTERM
 RESUME = "interrupted; finished work is kept, run the same command to go on"
 app = typer.Typer(

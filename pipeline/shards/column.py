@@ -29,14 +29,14 @@ from pipeline.shards import tar
 from pipeline.shards.ledger import LEDGER
 from pipeline.shards.metadata import Metadata
 from pipeline.shards.seal import Seal, ShardEntry, add_check, parse_seal
-from pipeline.shards.tar import END_OF_TAR, Row, Sample, StagedSample
+from pipeline.shards.tar import AGAIN, DELETE_ADVICE, END_OF_TAR, Row, Sample, StagedSample
 
 SHARD_NAME = re.compile(r"([a-z]+-)?\d{6}\.tar")
 SEAL = "seal.json"
 INDEX = "index.tsv"
 INDEX_HEADER = "key\tshard\toffset\tsha256\tmembers\n"
 CARD_FILE = "README.md"
-COLUMN_ADVICE = "name a column of fetch or clean, or run the stage that writes it again"
+COLUMN_ADVICE = f"name a column of fetch or clean, or {AGAIN}"
 TABLES: dict[Literal["index", "ledger"], str] = {"index": INDEX, "ledger": LEDGER}  # by their field of a seal
 
 
@@ -74,7 +74,7 @@ class Shard:
                 yield tar.parse_sample(tar.read_sample(file, row, self.path), row, self.path)
             file.seek(self.bytes - len(END_OF_TAR))
             if file.read() != END_OF_TAR:
-                raise Halt(f"{self.path} differs from its seal: {tar.DELETE_ADVICE}")
+                raise Halt(f"{self.path} differs from its seal: {DELETE_ADVICE}")
 
     def read_metadata(self) -> Iterator[tuple[Row, Metadata]]:
         """Yield each row with the metadata of its sample; read no other members and check no hash.
@@ -126,9 +126,7 @@ def list_shards(column: Path) -> list[Shard]:
     found = list_sizes(column)
     for shard in listed:
         if found.get(shard.name) != shard.bytes:
-            raise Halt(
-                f"{shard.path} is missing or not as long as its seal says: run the stage that writes it again"
-            )
+            raise Halt(f"{shard.path} is missing or not as long as its seal says: {AGAIN}")
     return listed
 
 
@@ -137,19 +135,15 @@ def read_seal(column: Path) -> Seal:
     try:
         return parse_seal((column / SEAL).read_bytes())
     except FileNotFoundError:
-        raise Halt(
-            f"{column} has no {SEAL}, so it is not whole: run the stage that writes it again"
-        ) from None
+        raise Halt(f"{column} has no {SEAL}, so it is not whole: {AGAIN}") from None
     except ValueError as error:
-        raise Halt(
-            f"{column / SEAL} is no seal of this program ({error}): run the stage that writes it again"
-        ) from error
+        raise Halt(f"{column / SEAL} is no seal of this program ({error}): {AGAIN}") from error
 
 
 def check_tables(column: Path) -> None:
     """Raise Halt if the index or the ledger of a column is not the one that was sealed."""
     for table in changed_tables(column, read_seal(column)):
-        raise Halt(f"{table} is missing or differs from the seal: run the stage that writes it again")
+        raise Halt(f"{table} is missing or differs from the seal: {AGAIN}")
 
 
 def changed_tables(column: Path, seal: Seal) -> list[Path]:
@@ -162,11 +156,6 @@ def find_columns(folder: Path) -> list[Path]:
     """List the folders of shards at or below a folder, even those without a seal."""
     ours = [path for path in folder.rglob("*") if path.name == SEAL or SHARD_NAME.fullmatch(path.name)]
     return sorted({path.parent for path in ours})
-
-
-def count_rejects(column: Path) -> dict[str, int]:
-    """Return the number of rejects of a column by reason. Raise Halt if it has no seal."""
-    return read_seal(column)["rejected"]
 
 
 def read_rows(shard: Shard) -> Iterator[Row]:
@@ -186,9 +175,7 @@ def read_rows(shard: Shard) -> Iterator[Row]:
         if (len(seen), end + len(END_OF_TAR)) != (shard.samples, shard.bytes):
             raise ValueError("some samples are missing")
     except (FileNotFoundError, ValueError) as error:
-        raise Halt(
-            f"{index} does not fit {shard.name} ({error}): run the stage that writes it again"
-        ) from error
+        raise Halt(f"{index} does not fit {shard.name} ({error}): {AGAIN}") from error
 
 
 def find_sample(column: Path, key: str) -> tuple[Shard, Row] | None:
@@ -199,11 +186,9 @@ def find_sample(column: Path, key: str) -> tuple[Shard, Row] | None:
             if line.startswith(f"{key}\t".encode()):
                 return listed[line.split(b"\t", 2)[1].decode()], Row.parse(line.decode())
     except FileNotFoundError:
-        raise Halt(f"{column} has no {INDEX}: run the stage that writes it again") from None
+        raise Halt(f"{column} has no {INDEX}: {AGAIN}") from None
     except (ValueError, LookupError) as error:
-        raise Halt(
-            f"{column / INDEX} does not fit the seal (sample {key}): run the stage that writes it again"
-        ) from error
+        raise Halt(f"{column / INDEX} does not fit the seal (sample {key}): {AGAIN}") from error
     return None
 
 
@@ -237,11 +222,6 @@ def copy_shard(shard: Shard, path: Path, wanted: Callable[[str], bool]) -> Shard
 def finished_shard(path: Path, shard: tar.Writer) -> Shard:
     """Describe the shard that a writer has written to `path`."""
     return Shard(path, len(shard.rows), shard.bytes, shard.whole.hexdigest(), known_rows=tuple(shard.rows))
-
-
-def unseal(column: Path) -> None:
-    """Mark a column as unfinished, before anything in it changes."""
-    (column / SEAL).unlink(missing_ok=True)
 
 
 class ColumnWriter:
@@ -291,7 +271,7 @@ class ColumnWriter:
 @contextmanager
 def open_column(path: Path) -> Iterator[ColumnWriter]:
     """Open a column to add shards; it gets its index at the end, and its seal by `ColumnWriter.seal`."""
-    unseal(path)
+    (path / SEAL).unlink(missing_ok=True)  # before anything in it changes
     with open_atomic(path / INDEX) as index:
         column = ColumnWriter(path, index)
         yield column

@@ -19,7 +19,8 @@ from pipeline.files import PICTURE_SUFFIXES, dumps, open_atomic
 from pipeline.shards.metadata import Metadata
 
 COPY_CHUNK = 1 << 20  # bytes
-DELETE_ADVICE = "delete it, then run the stage that writes it again"  # fetch keeps a file of unchanged time
+AGAIN = "run the stage that writes it again"
+DELETE_ADVICE = f"delete it, then {AGAIN}"  # fetch keeps a file whose size and time are unchanged
 BLOCK = tarfile.BLOCKSIZE
 END_OF_TAR = bytes(2 * BLOCK)
 EMPTY_HEADER = tarfile.TarInfo().tobuf(tarfile.USTAR_FORMAT)  # of a file without name and bytes
@@ -185,7 +186,7 @@ def scan(file: BinaryIO, path: Path) -> Iterator[tuple[str, int, dict[str, int]]
             end += member_extent(info.size)
             file.seek(end)
     except (tarfile.TarError, UnicodeError, ValueError) as error:
-        raise Halt(f"{path} is no shard ({error}): run the stage that writes it again") from error
+        raise Halt(f"{path} is no shard ({error}): {AGAIN}") from error
     if sizes:
         yield key, start, sizes
 

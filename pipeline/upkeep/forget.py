@@ -1,43 +1,28 @@
 """Removal of posts from a project, so that a search never takes them again.
 
 What to remove is found first and saved beside the columns, because only some files link a post to its
-picture: after a kill, the next run could not find all of it. A column changes in two steps: its new shards
-are written to a folder inside it, with the new seal last; then they replace the old ones. Every step can be
-repeated.
+picture: after a kill, the next run could not find all of it. Every step can be repeated.
 """
 
 import hashlib
 import re
-import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline.errors import Halt
-from pipeline.files import dumps, link_or_copy, open_atomic, read_note, write_note
+from pipeline.files import dumps, open_atomic, read_note, write_note
 from pipeline.params import Search
 from pipeline.progress import Tick, quiet
-from pipeline.shards.column import (
-    CARD_FILE,
-    INDEX,
-    SEAL,
-    Shard,
-    check_tables,
-    copy_shard,
-    count_rejects,
-    find_columns,
-    list_shards,
-    seal_column,
-)
-from pipeline.shards.ledger import LEDGER, read_ledger, write_ledger
+from pipeline.shards.column import INDEX, check_tables, list_shards
 from pipeline.sources.posts import MAX_OWN_ID, Post, post_key, read_posts
 from pipeline.sources.selection import is_forgotten
 from pipeline.untrusted import is_integer
 from pipeline.upkeep.params_file import add_to_params
-from pipeline.upkeep.traces import find_cache_traces, post_addresses, remove_table_rows, shows
+from pipeline.upkeep.staging import list_columns, list_rejects, remove_rejects, stage_column, swap_staged
+from pipeline.upkeep.traces import find_cache_traces, post_addresses, remove_table_rows
 
-STAGING_FOLDER = ".forget"  # folder in a column for its new shards
 PENDING_FILE = ".forget.json"  # beside the columns: what an unfinished run must remove
 MD5_DIGEST = re.compile("[0-9a-f]{32}")
 PARTIAL_FILE = re.compile(r"\..*\.[0-9a-f]{32}\.part")  # an unfinished file, left by a kill
@@ -82,7 +67,7 @@ def forget_posts(
     column differs from its seal.
     """
     words = parse_names(names)
-    columns = [column for column in find_columns(data) if column.name != STAGING_FOLDER]
+    columns = list_columns(data)
     for column in columns:
         swap_staged(column)
     targets = find_targets(words, posts, columns, tick)
@@ -91,7 +76,7 @@ def forget_posts(
 
     removed = Counter({posts: remove_posts(posts, targets.keys), cache: purge_cache(cache, targets)})
     for column in columns:
-        removed[column] += stage_column(column, targets.keys | find_shown(column, targets.keys))
+        removed[column] += stage_column(column, targets.keys)
         swap_staged(column)
     for folder in (data, metrics or data):
         for table in sorted(folder.rglob("*.tsv")):
@@ -181,85 +166,9 @@ def purge_cache(cache: Path, targets: Targets) -> int:
     return len(stale)
 
 
-def find_shown(column: Path, keys: set[str]) -> set[str]:
-    """Return the keys of the samples of a column whose reference may show another sample, one of `keys`."""
-    rows = (row for shard in list_shards(column) for row in shard.read_metadata())
-    return {row.key for row, metadata in rows if shows(metadata, keys)}
-
-
 def remove_sheets(metrics: Path) -> int:
     """Remove all sheets of pictures: nothing tells which samples are on them. Return their number."""
     sheets = sorted(metrics.rglob("*.png"))
     for sheet in sheets:
         sheet.unlink()
     return len(sheets)
-
-
-def stage_column(column: Path, keys: set[str]) -> int:
-    """Write the files of a column that change without the keys to its STAGING_FOLDER, the seal last.
-
-    Return the number of samples and rejects that it loses.
-    """
-    staged = column / STAGING_FOLDER
-    before, rejects_before = list_shards(column), Counter(count_rejects(column))
-    after = [stage_shard(shard, staged, keys) for shard in before]
-    rejects_after = recount_rejects(column, rejects_before, keys)
-    if (after, rejects_after) == (before, rejects_before):
-        return 0
-    staged.mkdir(exist_ok=True)
-    if (column / LEDGER).is_file():
-        link_or_copy(column / LEDGER, staged / LEDGER)
-        remove_rejects(staged / LEDGER, keys)
-    (column / CARD_FILE).unlink(missing_ok=True)  # it names artists; pack writes a new one
-    taken = sum(map(len, after)) + rejects_after.total()
-    seal_column(staged, after, taken, rejects_after)
-    return sum(map(len, before)) + rejects_before.total() - taken
-
-
-def stage_shard(shard: Shard, staged: Path, keys: set[str]) -> Shard:
-    """Write a shard without the keys, even if it is empty then, so that columns stay aligned.
-
-    Return a shard that has none of the keys unchanged.
-    """
-    if keys.isdisjoint(row.key for row in shard.rows):
-        return shard
-    return copy_shard(shard, staged / shard.name, lambda key: key not in keys)
-
-
-def recount_rejects(column: Path, rejected: Counter[str], keys: set[str]) -> Counter[str]:
-    """Count the rejects of a column by reason, without the keys."""
-    rows = list_rejects(column)
-    return rejected & Counter(row[1] for row in rows if row[0] not in keys) if rows else rejected
-
-
-def list_rejects(column: Path) -> list[list[str]]:
-    """Return the rows of the ledger of a column, which is in it or beside it.
-
-    Raise Halt if it lists fewer rejects than the seal counts.
-    """
-    ledger = column / LEDGER
-    tables = [ledger] if ledger.is_file() else sorted(column.parent.glob("*.tsv"))
-    rows = [row for table in tables for row in read_ledger(table)[1:]]
-    if rows and not Counter(count_rejects(column)) <= Counter(row[1] for row in rows):
-        names = " and ".join(map(str, tables))
-        raise Halt(f"{names} lists fewer rejects than {column} counts: run the stage that writes it again")
-    return rows
-
-
-def swap_staged(column: Path) -> None:
-    """Move the staged files of a column into place, the seal last; discard them if they have no seal."""
-    staged = column / STAGING_FOLDER
-    if (staged / SEAL).is_file():
-        for path in sorted(staged.iterdir(), key=lambda path: path.name == SEAL):
-            path.replace(column / path.name)
-    if staged.is_dir():
-        shutil.rmtree(staged)
-
-
-def remove_rejects(table: Path, keys: set[str]) -> int:
-    """Remove the rows of keys from a ledger and return their number; leave other tables alone."""
-    header, *rows = read_ledger(table) or [[]]
-    kept = [row for row in rows if row[0] not in keys]
-    if len(kept) < len(rows):
-        write_ledger(table, kept, *header[1:])
-    return len(rows) - len(kept)

@@ -18,7 +18,7 @@ from pipeline.errors import Halt
 from pipeline.images import codec, png
 from pipeline.operators import warp
 from pipeline.params import Reference
-from pipeline.shards.column import INDEX, find_sample, seal_column, unseal, write_shard
+from pipeline.shards.column import INDEX, SEAL, find_sample, seal_column, write_shard
 from pipeline.shards.tar import Sample
 
 
@@ -100,7 +100,7 @@ def test_an_unknown_sketch_is_answered_with_the_packed_columns(tmp_path):
 def test_a_missing_folder_and_a_missing_seal_are_named(tmp_path):
     with pytest.raises(Halt, match="does not exist"):
         Pairs(tmp_path / "nowhere", "train", "b7")
-    unseal(packed(tmp_path))
+    (packed(tmp_path) / SEAL).unlink()
     with pytest.raises(Halt, match=r"has no seal\.json"):
         Pairs(tmp_path, "train", "b7")
 
