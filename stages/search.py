@@ -23,14 +23,18 @@ def search(
     level: Level = "member",
     cache: Cache = CACHE,
 ) -> None:
-    """Find posts on a site, in a folder, in a dump or in a list.
+    """List the pictures to take from a site, a folder, a dump or a list.
+
+    Each line of DEST is a post: the address or path of a picture, its id, and
+    what is known about it, such as tags, rating, artist and license.
 
     \b
     --host says where to look:
       sample                 pictures that this program draws itself
       https://danbooru...    a Danbooru; safebooru.donmai.us has rating g only
-      PATH                   a folder of pictures; their metadata may be in
-                             NAME.json, NAME.EXT.json, NAME.txt, MANIFEST.csv
+      PATH                   a folder of pictures; what is known about them may
+                             be in NAME.json, NAME.EXT.json, NAME.txt,
+                             NAME.EXT.txt or MANIFEST.csv
       dump:PATH              a Danbooru20xx dump, old or new: metadata/*.json
                              next to original/0123/ or 512px/0123/
       list:PATH.csv          addresses, or paths below the folder of the list,
@@ -38,15 +42,15 @@ def search(
                              .parquet; md5 or sha256 are verified; id, width,
                              height, rating, score, artist, tags, source and
                              license are kept
-      pairs:PATH             color/NAME and sketch/NAME
+      pairs:PATH             pictures color/NAME with sketches sketch/NAME
       halves:PATH            pictures with the color left, the sketch right
 
     `prep sketchify --method own` turns the sketches of pairs and halves into a
     column.
 
-    What the search leaves out is counted by the name of the filter. Files and
-    rows that are no posts are listed with the reason in search.tsv next to
-    DEST.
+    The last line counts the pictures that were left out, by the filter that
+    did so. Files and rows that cannot be used are listed in search.tsv next to
+    DEST, with the reason.
 
     A search of a Danbooru writes the site's newest id to ceilings.json next to
     DEST, so that later searches find the same posts; remove the site's line to
@@ -70,4 +74,4 @@ def search(
     written = f"{counts['posts']} posts written to {dest}"
     typer.echo(f"search: {written}" + (f"; skipped: {skipped}" if skipped else ""))
     if ledger.is_file():
-        typer.echo(f"search: {ledger} lists the files and rows that are no posts")
+        typer.echo(f"search: {ledger} lists the files and rows that cannot be used")

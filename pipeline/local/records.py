@@ -4,19 +4,16 @@ This is the one door for metadata from dumps, lists and the files beside picture
 here, or the record is refused with a reason.
 """
 
-import ast
-import json
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
 from datetime import date
 from functools import partial
 from typing import Any, cast
 
 from pipeline.images.codec import SUFFIX_ALIASES
+from pipeline.local.tags import parse_tags
 from pipeline.sources.posts import (
-    CATEGORIES,
     MAX_ID,
     MAX_OWN_ID,
     POST_DEFAULTS,
@@ -37,8 +34,6 @@ FLAG_WORDS = {
     **dict.fromkeys(("true", "t", "yes", "y", "1", "1.0"), True),
     **dict.fromkeys(("false", "f", "no", "n", "0", "0.0"), False),
 }
-SEPARATORS = "[,\n\uff0c\u3001]"  # of tags: commas, also of full width and Japanese, and lines
-TAG_CATEGORIES = {"1": "artist", "3": "copyright", "4": "character", "5": "meta"}  # by Danbooru's number
 ALIASES = {  # other names of fields
     "width": "image_width", "height": "image_height", "date": "created_at", "licence": "license",
 }  # fmt: skip
@@ -174,7 +169,7 @@ def parse_day(value: Any) -> str:
     return text
 
 
-COUNT = (partial(parse_integer, 0, MAX_ID - 1), "an integer")
+WHOLE = (partial(parse_integer, 0, MAX_ID - 1), "an integer")
 FLAG = (parse_flag, "true or false")
 HASH = (partial(parse_hash, 32), "32 hexadecimal digits")
 TEXT = (parse_text, "a text")
@@ -183,7 +178,7 @@ FIELD_PARSERS: dict[str, tuple[Callable[[Any], Any], str]] = {
     "parent_id": (parse_parent, "an integer"),
     "score": (parse_number, "a number"),
     "rating": (parse_rating, "g, s, q or e"),
-    "image_width": COUNT, "image_height": COUNT, "file_size": COUNT,
+    "image_width": WHOLE, "image_height": WHOLE, "file_size": WHOLE,
     "has_children": FLAG, "is_deleted": FLAG, "is_banned": FLAG,
     "source": TEXT, "license": TEXT, "pixel_hash": TEXT,
     "created_at": (parse_day, "a date such as 2024-05-31"),
@@ -191,76 +186,3 @@ FIELD_PARSERS: dict[str, tuple[Callable[[Any], Any], str]] = {
     "md5": HASH,
     "sha256": (partial(parse_hash, 64), "64 hexadecimal digits"),
 }  # fmt: skip
-
-
-# ---------------------------------------------------------------- tags
-
-
-def parse_tags(given: Mapping[str, Any]) -> dict[str, str]:
-    """Return the tags of a record by field, each tag once. Raise ValueError, TypeError or KeyError.
-
-    They are in `tag_string_CATEGORY` and `tags_CATEGORY`, the artists in `artist` too; `tags` and
-    `tag_string` hold those of all categories.
-    """
-    found = {
-        name: split_tags(given.get(f"tag_string_{name}")) + split_tags(given.get(f"tags_{name}"))
-        for name in CATEGORIES
-    }
-    found["artist"] += artist_names(given.get("artist"))
-    named = {tag for tags in found.values() for tag in tags}
-    for name, tag in [*sort_tags(given.get("tags")), *sort_tags(given.get("tag_string"))]:
-        if tag not in named:
-            found[name].append(tag)
-    return {f"tag_string_{name}": " ".join(dict.fromkeys(tags)) for name, tags in found.items() if tags}
-
-
-def sort_tags(value: Any) -> Iterator[tuple[str, str]]:
-    """Yield (category, tag); tags that do not tell their category are general.
-
-    Old dumps have lists of objects with name and category, and some sites objects with a list a category.
-    """
-    if isinstance(value, dict):
-        for name, tags in value.items():
-            yield from ((name if name in CATEGORIES else "general", tag) for tag in split_tags(tags))
-    elif isinstance(value, list) and any(isinstance(tag, dict) for tag in value):
-        for tag in value:
-            yield TAG_CATEGORIES.get(str(tag["category"]), "general"), tag_name(tag["name"])
-    else:
-        yield from (("general", tag) for tag in split_tags(value))
-
-
-def split_tags(value: Any) -> list[str]:
-    """Split tags: by commas or lines if there are any, else by spaces; "blue eyes" becomes blue_eyes."""
-    value = read_listed(value)
-    if isinstance(value, str) and not re.search(SEPARATORS, value.strip()):
-        value = value.split()
-    return clean_names(value)
-
-
-def artist_names(value: Any) -> list[str]:
-    """Split names by commas alone: a name may have spaces."""
-    return clean_names(read_listed(value))
-
-
-def read_listed(value: Any) -> Any:
-    """Return the list that a text shows, as tables keep lists; any other value unchanged."""
-    if isinstance(value, str) and re.fullmatch(r"\s*\[.*\]\s*", value, re.DOTALL):
-        for read in (json.loads, ast.literal_eval):
-            with suppress(ValueError, SyntaxError, RecursionError, MemoryError):
-                return read(value.strip())
-    return value
-
-
-def clean_names(value: Any) -> list[str]:
-    """Return the names in a text or a list of texts. Raise TypeError for anything else."""
-    parts = [value or ""] if isinstance(value, str | None) else value
-    if not isinstance(parts, list | tuple) or not all(isinstance(part, str) for part in parts):
-        raise TypeError("not all are texts")
-    texts = [text for part in parts for text in re.split(SEPARATORS, part)]
-    return [name for text in texts if (name := tag_name(text))]
-
-
-def tag_name(text: str) -> str:
-    """Write a tag as Danbooru does; captions escape parentheses by a backslash."""
-    text = plain_text(re.sub(r"\\([()])", r"\1", text))
-    return re.sub(r"\s+", "_", text.strip().lower())

@@ -58,6 +58,18 @@ def test_a_rating_is_a_letter_or_a_word_or_unknown(word, rating):
     assert parse_record({"rating": word}).get("rating") == rating
 
 
+def test_a_flag_is_a_word_or_a_number_and_no_other_is_taken_for_false():
+    given = ["true", "False", "T", "f", "yes", "no", 1, 0, 1.0, 0.0, True, False]
+    assert [parse_record({"is_banned": word})["is_banned"] for word in given] == [True, False] * 6
+    for word in ("maybe", 2, [], {"a": 1}):
+        with pytest.raises(BadRecord, match="bad is_banned"):
+            parse_record({"is_banned": word})
+
+
+def test_a_suffix_may_have_its_point():
+    assert parse_record({"file_ext": " .JPEG "})["file_ext"] == "jpg"
+
+
 @pytest.mark.parametrize("word", ["spicy", "good", 7, "gs", ["g"], {}])
 def test_no_other_word_is_a_rating(word):
     with pytest.raises(BadRecord, match="bad rating"):
