@@ -11,7 +11,7 @@ from pipeline.sources.posts import CATEGORIES
 from pipeline.untrusted import plain_text
 
 SEPARATORS = "[,\n\uff0c\u3001]"  # of tags: commas, also of full width and Japanese, and lines
-CATEGORY_NUMBERS = {"1": "artist", "3": "copyright", "4": "character", "5": "meta"}  # by Danbooru's number
+OLD_CATEGORIES = {"1": "artist", "3": "copyright", "4": "character", "5": "meta"}  # by Danbooru's number
 
 
 def parse_tags(given: Mapping[str, Any]) -> dict[str, str]:
@@ -42,7 +42,7 @@ def sort_tags(value: Any) -> Iterator[tuple[str, str]]:
             yield from ((name if name in CATEGORIES else "general", tag) for tag in split_tags(tags))
     elif isinstance(value, list) and any(isinstance(tag, dict) for tag in value):
         for tag in value:
-            yield CATEGORY_NUMBERS.get(str(tag["category"]), "general"), tag_name(tag["name"])
+            yield OLD_CATEGORIES.get(str(tag["category"]), "general"), tag_name(tag["name"])
     else:
         yield from (("general", tag) for tag in split_tags(value))
 

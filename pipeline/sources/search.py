@@ -33,7 +33,8 @@ def search_posts(
     """Write the posts that match `search` to `dest`; return their number, and that of the others by reason.
 
     A site is searched as an account of `level`, up to the id that the file `ceilings` remembers for it, else
-    up to the newest. The `ledger` names the files and rows that cannot be used; without any it is not written.
+    up to the newest. The `ledger` names the files and rows that cannot be used; if all can, it is not
+    written.
     Raise ValueError for a search that the site would refuse, and Halt if nothing is found.
     """
     counts: dict[str, Any] = {}
@@ -94,7 +95,7 @@ def reporting(posts: Iterable[Post], limit: int, passed: Counter[str], tick: Tic
 
 
 def write_refused(path: Path, refused: list[Refused]) -> None:
-    """Write the table of files and rows that cannot be used; without any, remove that of an earlier search."""
+    """Write the table of files and rows that cannot be used, or remove an earlier one."""
     if not refused:
         path.unlink(missing_ok=True)
         return
