@@ -51,6 +51,12 @@ def find_picture(sheet: np.ndarray, image: np.ndarray) -> list[tuple[int, int]]:
     return [(y, x) for y, x in spots.tolist() if (sheet[y : y + height, x : x + width] == image).all()]
 
 
+def make_set(folder):
+    """Write a folder of three pictures."""
+    for number in range(3):
+        files.write(Path(folder) / f"{number}.png", png.encode_png(picture(number)))
+
+
 def some_samples(count: int = 3) -> list[Sample]:
     """Make small samples whose pictures are no pictures."""
     return [Sample(f"{n:09d}", {"png": bytes([n]) * 700, "json": b'{"n":%d}' % n}) for n in range(count)]
@@ -75,6 +81,13 @@ def make_columns(folder, keys, *names):
     """Write columns of pictures to pack, with what their stages note; return their folders by name."""
     made = {name: STAGE_FACTS[name.partition("-")[0]] for name in names}
     return {name: make_column(folder / name, keys, **facts) for name, facts in made.items()}
+
+
+def make_all_columns(keys, *sketches):
+    """Write a column of each stage, as far as pack tells them apart."""
+    make_columns(Path(), keys, "color", "cue", "reference")
+    for name in sketches:
+        make_column(Path("sketch", name), keys, **STAGE_FACTS["sketch"])
 
 
 def clustered_hashes(seed, centers, copies, flips):
