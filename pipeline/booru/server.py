@@ -55,7 +55,7 @@ class Answer:
 
 def apply_range(answer: Answer, request: Request) -> Answer:
     """Reduce an answer that accepts ranges to the requested one, such as `bytes=5-` or `bytes=5-9`."""
-    match = re.fullmatch(r"bytes=(\d+)-(\d*)", request.headers.get("Range", ""))
+    match = re.fullmatch("bytes=([0-9]{1,18})-([0-9]{0,18})", request.headers.get("Range", ""))
     if not match or answer.status != 200 or "Accept-Ranges" not in answer.headers:
         return answer
     size = len(answer.body)
@@ -114,6 +114,10 @@ class Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True  # else a body waits 40 ms for the acknowledgment of its head
 
     def do_GET(self) -> None:
+        try:
+            urlsplit(self.path)
+        except ValueError:
+            return self.send_error(400)
         headers = {name.title(): value for name, value in self.headers.items()}
         answer = self.server.respond(Request(self.path, headers, self.server.address, self.command))
         self.send_response(answer.status)

@@ -29,6 +29,7 @@ from pipeline.booru.site import serve
         ("bytes=9-8", 200, 0, None),
         ("bytes=9-9", 206, 9, 10),
         ("lines=3-", 200, 0, None),
+        (f"bytes={'9' * 5000}-", 200, 0, None),
     ],
 )
 def test_a_file_can_be_requested_by_range(site, asked, status, start, stop):
@@ -89,6 +90,13 @@ def test_a_client_that_disconnects_causes_no_output_and_the_site_keeps_answering
             client.sendall(b"GET /posts.json?limit=200 HTTP/1.1\r\nHost: x\r\n\r\n" * 20)
     assert get(site, "/posts/1.json")[0] == 200
     time.sleep(0.2)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_target_that_is_no_address_is_a_bad_request_without_output(site, capfd):
+    with socket.create_connection(urlsplit(site).netloc.split(":"), 5) as client:
+        client.sendall(b"GET http://[/posts.json HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert client.recv(1000).startswith(b"HTTP/1.1 400 ")
     assert capfd.readouterr() == ("", "")
 
 
