@@ -62,7 +62,8 @@ def split_png(data: bytes) -> Png:
         if name in NOTES and name not in notes and crc_holds(data, start, end):
             notes[name] = data[start + 8 : end - 4]
     png = Png(strip_png(data), depth, kind in GRAYS, notes, (width, height), (0, 0, width, height))
-    return take_first_frame(png, data) if b"acTL" in notes else png
+    animated = b"acTL" in notes and crc_holds(data, len(PNG_SIGNATURE), HEADER_END)
+    return take_first_frame(png, data) if animated else png
 
 
 def strip_png(data: bytes) -> bytes:

@@ -276,6 +276,14 @@ def test_the_first_frame_of_an_apng_is_taken_though_the_default_image_be_another
     check_lies(after_the_pixels(part, exif_of(6).tobytes()), part, 6)
 
 
+def test_an_apng_with_a_broken_header_is_a_bad_image():
+    data = bytearray(apng(picture(1, 20, 12), (0, 0), False))
+    data[18] = 1  # of the width
+    for read in (codec.decode, codec.opacity, codec.read_size):
+        with pytest.raises(BadImage, match="cannot decode"):
+            read(bytes(data))
+
+
 def wrong_crc(name: bytes, body: bytes) -> bytes:
     return chunk(name, body)[:-4] + b"oops"
 
