@@ -160,7 +160,8 @@ def deep_levels(opened: Opened) -> np.ndarray | None:
     Pillow holds 16 bits of gray alone, and cuts others to their high byte, which is right within a level.
     OpenCV reads those of a PNG, if Pillow finds nothing broken.
     """
-    image, levels = opened.image, None
+    image = opened.image
+    levels: np.ndarray | None = None
     if image.mode.startswith("I;16"):
         levels = np.asarray(image).astype(np.uint16)
     elif opened.png and opened.png.depth == 16:

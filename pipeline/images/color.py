@@ -120,9 +120,8 @@ def read_space(name: str, profile: bytes, mode: str) -> Space:
         raise ImageCms.PyCMSError("the profile makes white dark")
     if np.abs(left - right).max() <= 1:
         return Space()
-    return Space(
-        f"{name} {describe_profile(source)}".strip() if name == "ICC" else name, described, transform
-    )
+    known_as = describe_profile(source) if name == "ICC" else ""
+    return Space(f"{name} {known_as}".strip(), described, transform)
 
 
 def describe_profile(source: ImageCms.ImageCmsProfile) -> str:

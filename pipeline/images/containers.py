@@ -42,11 +42,11 @@ class Png:
 
 
 def list_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """Yield name, start and end of each chunk of a PNG, up to IEND; the last may be cut off."""
+    """Yield name, start and end of each chunk of a PNG, up to IEND; the last may end behind the data."""
     start, name = len(PNG_SIGNATURE), b""
     while start + 8 <= len(data) and name != b"IEND":
         length, name = struct.unpack_from(">I4s", data, start)
-        end = min(start + 12 + length, len(data))
+        end = start + 12 + length
         yield name, start, end
         start = end
 

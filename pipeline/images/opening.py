@@ -100,11 +100,11 @@ def check_depth(image: TiffImagePlugin.TiffImageFile) -> None:
     It reads unsigned integers of 16 bits, the channels of a pixel side by side and black at zero.
     """
     tags = image.tag_v2
-    depths = set(tags.get(TiffImagePlugin.BITSPERSAMPLE, (1,)))
+    depths = tags.get(TiffImagePlugin.BITSPERSAMPLE, (1,))
     right = (
-        depths == {16}
+        set(depths) == {16}
         and set(tags.get(TiffImagePlugin.SAMPLEFORMAT, (1,))) == {1}
-        and tags.get(TiffImagePlugin.PLANAR_CONFIGURATION, 1) == 1
+        and (tags.get(TiffImagePlugin.PLANAR_CONFIGURATION, 1) == 1 or len(depths) == 1)
         and tags.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) != 0
     )
     if max(depths) > 8 and not right:

@@ -213,6 +213,24 @@ def tiff_of(levels: np.ndarray, tag: int = 0, value: int = 0) -> bytes:
     return data[:place] + struct.pack("<H", value) + data[place + 2 :] if tag else data
 
 
+def planar_tiff(planes: np.ndarray) -> bytes:
+    """Write a TIFF of uint16 planes (3, H, W), one after another."""
+    height, width = planes.shape[1:]
+    size, lists = 2 * height * width, 8 + planes.nbytes
+    tags = [(256, 3, 1, width), (257, 3, 1, height), (258, 3, 3, lists), (259, 3, 1, 1), (262, 3, 1, 2)]
+    tags += [
+        (273, 4, 3, lists + 6),
+        (277, 3, 1, 3),
+        (278, 3, 1, height),
+        (279, 4, 3, lists + 18),
+        (284, 3, 1, 2),
+    ]
+    body = planes.astype("<u2").tobytes()
+    body += struct.pack("<3H6I", 16, 16, 16, 8, 8 + size, 8 + 2 * size, size, size, size)
+    table = struct.pack("<H", len(tags)) + b"".join(struct.pack("<HHII", *tag) for tag in tags) + bytes(4)
+    return b"II*\0" + struct.pack("<I", 8 + len(body)) + body + table
+
+
 def test_sixteen_bits_of_a_tiff_are_right_within_a_level():
     levels = np.random.default_rng(1).integers(0, 65536, (9, 7, 3), np.uint16)
     assert np.abs(codec.decode(tiff_of(levels))[..., ::-1] - levels / 257).max() < 1
@@ -223,8 +241,9 @@ def test_sixteen_bits_of_a_tiff_are_right_within_a_level():
 @pytest.mark.parametrize(
     "data",
     [
-        tiff_of(np.full((4, 4, 3), 500, np.uint16), 284, 2),  # planes one after another
+        planar_tiff(np.full((3, 4, 4), 500, np.uint16)),
         tiff_of(np.full((4, 4), 500, np.uint16), 262, 0),  # white at zero
+        tiff_of(np.full((4, 4), 500, np.uint16), 339, 2),  # signed
         tiff_of(np.full((4, 4), 500, np.uint16), 258, 12),  # bits
         tiff_of(np.full((4, 4), 0.5, np.float32)),
         tiff_of(np.full((4, 4), 1 << 31, np.uint32)),
@@ -321,8 +340,7 @@ def test_chunks_that_decide_no_pixel_condemn_no_png(extra, place):
 
 def test_nothing_behind_the_end_of_a_png_counts(tmp_path):
     path = tmp_path / "two.png"
-    second = after_the_pixels(save(Image.new("RGB", (9, 5))), exif_of(6).tobytes())
-    path.write_bytes(save(Image.new("RGB", (20, 12))) + second)
+    path.write_bytes(save(Image.new("RGB", (20, 12))) + chunk(b"eXIf", exif_of(6).tobytes()[6:]))
     assert codec.read_size(path) == codec.decode(path.read_bytes()).shape[1::-1] == (20, 12)
 
 
