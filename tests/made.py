@@ -25,6 +25,15 @@ STAGE_FACTS = {  # some of the metadata that each stage writes
     "cue": {"method": "gaussian"},
     "reference": {"shift": [0, 0, 0]},
 }
+PARAMS = """# what to take
+search:
+  host: sample        # a site
+  tags: "solo"   # quoted
+
+  limit: 4
+train:
+  lr: 2.0e-3
+"""
 HOW = ("cache", "workers", "on", "tick")  # what changes no byte of a result
 
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from made import picture, process, run_prep
+from made import PARAMS, picture, process, run_prep
 
 from pipeline import files
 from pipeline.errors import Halt
@@ -32,15 +32,6 @@ POSTS = {n: ARTISTS.get(n, f"hand_{n}") for n in range(1, 13)}
 GRAY = (4, 5)  # rejected by the color column
 GONE = (11, 12)  # rejected by the column of originals
 UNLISTED = 3  # still in the columns, but no longer in the file of posts
-PARAMS = """# what to take
-search:
-  host: sample        # a site
-  tags: "solo"   # quoted
-
-  limit: 4
-train:
-  lr: 2.0e-3
-"""
 
 
 def original(number):

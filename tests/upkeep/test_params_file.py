@@ -3,21 +3,12 @@
 from pathlib import Path
 
 import pytest
+from made import PARAMS
 from ruamel.yaml import YAML
 
 from pipeline import files
 from pipeline.errors import Halt
 from pipeline.upkeep.params_file import add_to_params
-
-PARAMS = """# what to take
-search:
-  host: sample        # a site
-  tags: "solo"   # quoted
-
-  limit: 4
-train:
-  lr: 2.0e-3
-"""
 
 
 @pytest.mark.parametrize(
