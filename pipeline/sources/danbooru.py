@@ -14,7 +14,9 @@ from pipeline.untrusted import is_integer, plain_text
 from pipeline.web.client import SearchCanceled, Site
 
 PAGE_SIZE = 200  # posts, the most that a site gives
-MAX_WASTED = 20  # pages in a row without a single post that can be used
+FEWEST_POSTS = 20  # in a page, unless it is the last
+MAX_WASTED = 20  # pages in a row with too few posts
+MAX_PAGES = 100_000  # of a search; twice as many as all posts of Danbooru fill
 ONLY_FIELDS = ",".join((*DANBOORU_FIELDS, "media_asset[pixel_hash,variants]"))
 
 
@@ -25,7 +27,9 @@ def browse_posts(site: Site, tags: str, ceiling: int, tally: Counter[str] | None
     """
     tally, wasted = Counter() if tally is None else tally, 0
     high = width = ceiling  # end and length of the range of ids that the next request searches
-    while high > 0:
+    for _ in range(MAX_PAGES):
+        if high < 1:
+            return
         low = max(high - width, 0) + 1
         try:
             page = ask_page(site, {"tags": f"{tags} id:{low}..{ceiling}", "page": f"b{high + 1}"})
@@ -39,14 +43,16 @@ def browse_posts(site: Site, tags: str, ceiling: int, tally: Counter[str] | None
             raise Halt(f"{site.host} gave posts that were not asked for: check that host names a Danbooru")
         posts = parse_page(inside, site.host)
         tally["malformed"] += len(page) - len(posts)
-        wasted = 0 if posts or not page else wasted + 1
+        few = page and (not posts or (low == 1 and len(page) < FEWEST_POSTS))
+        wasted = wasted + 1 if few else 0
         if wasted == MAX_WASTED:
             raise Halt(
-                f"{site.host} gave {wasted} pages of malformed posts: check that host names a Danbooru"
+                f"{site.host} gave {wasted} pages with too few posts: check that host names a Danbooru"
             )
         yield from posts
         high = min((post["id"] for post in inside), default=low) - 1
         width *= 1 if page else 2
+    raise Halt(f"{site.host} gave more than {MAX_PAGES:,} pages: ask for less")
 
 
 def ask_newest_id(site: Site) -> int:

@@ -172,13 +172,16 @@ def test_fields_that_a_site_cannot_have_are_not_taken_from_it(serve, traffic):
     assert post["source"] == "https://example.org/?token=*** 2"
 
 
-def test_a_site_of_malformed_posts_is_not_asked_for_ever(serve, traffic):
+@pytest.mark.parametrize("fields", [{"md5": 7}, {"rating": "g", "score": 0, "file_url": "/a.png"}])
+def test_a_site_that_gives_malformed_posts_or_one_after_the_other_is_not_asked_for_ever(
+    serve, traffic, fields
+):
     def answer(target):
         high = int(re.search(r"page=b(\d+)", target)[1]) - 1
-        return Answer(200, "application/json", json.dumps([{"id": high, "md5": 7}]).encode())
+        return Answer(200, "application/json", json.dumps([{"id": high} | fields]).encode())
 
     traffic.troubles["/posts.json"] = answer
-    with serve([]) as host, pytest.raises(Halt, match="20 pages of malformed posts: check that host"):
+    with serve([]) as host, pytest.raises(Halt, match="20 pages with too few posts: check that host"):
         found(host, 10**9)
     assert len(traffic.targets) == 20
 
@@ -279,3 +282,17 @@ def test_a_site_that_sends_no_count_is_no_danbooru(serve, traffic, body):
     sentence = "a count with none: check that host names a Danbooru"
     with serve([]) as host, open_site(host) as site, pytest.raises(Halt, match=sentence):
         danbooru.ask_count(site, "")
+
+
+def test_a_search_without_end_ends(serve, traffic, monkeypatch):
+    monkeypatch.setattr(danbooru, "MAX_PAGES", 30)
+
+    def answer(target):
+        high = int(re.search(r"page=b(\d+)", target)[1])
+        page = [{"id": number, "rating": "g", "file_url": "/a.png"} for number in range(high - 25, high)]
+        return Answer(200, "application/json", json.dumps(page).encode())
+
+    traffic.troubles["/posts.json"] = answer
+    with serve([]) as host, open_site(host) as site, pytest.raises(Halt, match="more than 30 pages: ask for"):
+        list(danbooru.browse_posts(site, TAGS, 2**53 - 1))
+    assert len(traffic.targets) == 30
