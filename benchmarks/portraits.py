@@ -11,8 +11,8 @@ from pipeline.booru import artist
 from pipeline.images import pixels, png
 from pipeline.operators import cue, sketch, warp
 from pipeline.params import Cue, Reference, Sketch
-from pipeline.shards.column import seal_column, write_shard
 from pipeline.shards.tar import Sample
+from pipeline.shards.writer import seal_column, write_shard
 
 DISTINCT, VALIDATION = 32, 4  # different portraits of a dataset; samples of its validation split
 

@@ -33,6 +33,7 @@ from pipeline import files
 from pipeline.run.memo import MEMO_TABLE
 from pipeline.shards import column
 from pipeline.shards.tar import Sample
+from pipeline.shards.writer import seal_column, write_shard
 from pipeline.sources.fetch import cut_batches
 
 SCALE_HOME = Path(".bench")
@@ -77,13 +78,11 @@ def write_originals(folder: Path, numbers: Sequence[int], size: int) -> None:
     batches = list(cut_batches(({"id": number} for number in numbers), SHARD_SIZE))
     with ProcessPoolExecutor() as pool:
         shards = pool.map(partial(write_batch, folder, size), range(len(batches)), batches, chunksize=8)
-        column.seal_column(folder, list(shards), len(numbers), {})
+        seal_column(folder, list(shards), len(numbers), {})
 
 
 def write_batch(folder: Path, size: int, place: int, posts: list[dict]) -> column.Shard:
-    return column.write_shard(
-        folder / f"{place:06d}.tar", (paint_original(post["id"], size) for post in posts)
-    )
+    return write_shard(folder / f"{place:06d}.tar", (paint_original(post["id"], size) for post in posts))
 
 
 def run_stages(home: Path, originals: Originals) -> dict[str, Cost]:

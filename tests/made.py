@@ -14,8 +14,8 @@ from pipeline.operators import warp
 from pipeline.operators.hashes import NO_HASH
 from pipeline.params import Reference
 from pipeline.run.process import Execution, Policy, run_step
-from pipeline.shards import column
 from pipeline.shards.tar import Sample
+from pipeline.shards.writer import seal_column, write_shard
 from stages import prep
 
 SIDE = 32
@@ -81,8 +81,8 @@ def make_column(folder, keys, per_shard=3, suffix="png", **facts):
             )
             for key in keys[start : start + per_shard]
         ]
-        listed.append(column.write_shard(folder / f"{start // per_shard:06d}.tar", made))
-    column.seal_column(folder, listed, len(keys), {})
+        listed.append(write_shard(folder / f"{start // per_shard:06d}.tar", made))
+    seal_column(folder, listed, len(keys), {})
     return folder
 
 
@@ -148,9 +148,9 @@ def packed(
     for split, count in (("train", train), ("val", val), ("test", test)):
         for shard, start in enumerate(range(0, count, 3)):
             made = [sample(number + i, side, reference) for i in range(start, min(start + 3, count))]
-            listed.append(column.write_shard(folder / f"{split}-{shard:06d}.tar", made))
+            listed.append(write_shard(folder / f"{split}-{shard:06d}.tar", made))
         number += count
-    column.seal_column(folder, listed, number, {})
+    seal_column(folder, listed, number, {})
     return folder
 
 

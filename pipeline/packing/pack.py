@@ -21,17 +21,10 @@ from pipeline.packing.split import SPLITS, assign_split
 from pipeline.params import Pack
 from pipeline.progress import Tick, quiet
 from pipeline.shards import tar
-from pipeline.shards.column import (
-    CARD_FILE,
-    ColumnWriter,
-    Shard,
-    check_destination,
-    finished_shard,
-    open_column,
-    read_seal,
-)
+from pipeline.shards.column import CARD_FILE, Shard, check_destination, read_seal
 from pipeline.shards.metadata import Metadata
 from pipeline.shards.tar import Sample, Writer
+from pipeline.shards.writer import ColumnWriter, finished_shard, open_column
 
 
 def pack_columns(

@@ -20,11 +20,12 @@ from pipeline.run.report import Part, Reject, Report
 from pipeline.run.spread import spread
 from pipeline.run.step import Output, Transform
 from pipeline.shards import loose, tar
-from pipeline.shards.column import Shard, check_destination, copy_shard, finished_shard, open_column
+from pipeline.shards.column import Shard, check_destination
 from pipeline.shards.ledger import LEDGER, open_ledger
 from pipeline.shards.loose import LooseBatch
 from pipeline.shards.relatives import PairedShard
 from pipeline.shards.tar import Sample
+from pipeline.shards.writer import copy_shard, finished_shard, open_column
 
 SAMPLES_PER_WORKER = 256  # a worker takes half a second to start, as long as it takes to make so many
 

@@ -19,9 +19,10 @@ from pipeline.codehash import code_hashes
 from pipeline.errors import Halt
 from pipeline.files import dumps, lock_folder, read_note, write_note
 from pipeline.progress import Tick, quiet
-from pipeline.shards.column import Shard, check_destination, open_column, write_shard
+from pipeline.shards.column import Shard, check_destination
 from pipeline.shards.ledger import LEDGER, write_ledger
 from pipeline.shards.tar import Row, StagedSample
+from pipeline.shards.writer import open_column, write_shard
 from pipeline.sources.checks import FileRejected
 from pipeline.sources.posts import Post, count_posts, post_key, read_posts
 from pipeline.sources.samples import make_sample

@@ -13,14 +13,13 @@ from pipeline.shards.column import (
     CARD_FILE,
     SEAL,
     Shard,
-    copy_shard,
     find_columns,
     list_shards,
     read_seal,
-    seal_column,
 )
 from pipeline.shards.ledger import LEDGER, read_ledger, write_ledger
 from pipeline.shards.tar import AGAIN
+from pipeline.shards.writer import copy_shard, seal_column
 from pipeline.upkeep.traces import shows
 
 STAGING_FOLDER = ".forget"

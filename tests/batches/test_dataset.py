@@ -18,8 +18,9 @@ from pipeline.errors import Halt
 from pipeline.images import codec, png
 from pipeline.operators import warp
 from pipeline.params import Reference
-from pipeline.shards.column import INDEX, SEAL, find_sample, seal_column, write_shard
+from pipeline.shards.column import INDEX, SEAL, find_sample
 from pipeline.shards.tar import Sample
+from pipeline.shards.writer import seal_column, write_shard
 
 
 @pytest.fixture

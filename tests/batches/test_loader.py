@@ -15,7 +15,7 @@ from pipeline.batches.dataset import AugmentationPolicy, Pairs
 from pipeline.batches.loader import BatchOrder, endless_batches, prepare_ahead, single_pass
 from pipeline.errors import Halt
 from pipeline.images import codec
-from pipeline.shards import column
+from pipeline.shards.writer import seal_column, write_shard
 
 
 @pytest.fixture(scope="module")
@@ -125,8 +125,8 @@ def test_epochs_and_seeds_differ_in_order(pairs):
 
 def test_the_order_depends_on_the_keys_and_not_on_the_shards(pairs, tmp_path):
     members = [sample(number) for number in reversed(range(7))]
-    shard = column.write_shard(tmp_path / "train-000000.tar", members)
-    column.seal_column(tmp_path, [shard], 7, {})
+    shard = write_shard(tmp_path / "train-000000.tar", members)
+    seal_column(tmp_path, [shard], 7, {})
     assert keys(Pairs(tmp_path, "train", "b7", ()), 9) == keys(pairs, 9)
 
 

@@ -23,6 +23,7 @@ from pipeline.params import Pack
 from pipeline.shards import column
 from pipeline.shards.metadata import Metadata
 from pipeline.shards.tar import Sample
+from pipeline.shards.writer import seal_column, write_shard
 
 ROOT = Path(__file__).parent.parent.parent
 KEYS = [f"{number:09d}" for number in range(1, 31)]
@@ -88,8 +89,8 @@ def home(tmp_path_factory):
             )
             for key in KEYS
         ]
-        shard = column.write_shard(home / name / "000000.tar", samples)
-        column.seal_column(home / name, [shard], len(KEYS), {})
+        shard = write_shard(home / name / "000000.tar", samples)
+        seal_column(home / name, [shard], len(KEYS), {})
     dest = home / card_text.DATASET_FOLDER
     pack_columns({name: home / name for name in COLUMNS}, dest, Pack(val=20.0, test=20.0, shards=3))
     (dest / "README.md").write_text(card.dataset_card(census_of(dest), HISTORY, PARAMS), encoding="utf-8")

@@ -11,8 +11,9 @@ from pipeline.packing.columns import keep_columns
 from pipeline.packing.pack import pack_columns
 from pipeline.packing.split import assign_split
 from pipeline.params import Pack
-from pipeline.shards.column import SEAL, list_shards, seal_column, write_shard
+from pipeline.shards.column import SEAL, list_shards
 from pipeline.shards.tar import Sample
+from pipeline.shards.writer import seal_column, write_shard
 
 KEYS = [f"{number:09d}" for number in range(40)]
 FACTS = {"color": STAGE_FACTS["color"], "cue": STAGE_FACTS["cue"], "sketch-b7": STAGE_FACTS["sketch"]}

@@ -10,9 +10,10 @@ from pipeline.images import codec, pixels, png
 from pipeline.operators import clean, cue, sketch
 from pipeline.params import Clean, Cue, Sketch
 from pipeline.run.step import Step
-from pipeline.shards.column import list_shards, seal_column, write_shard
+from pipeline.shards.column import list_shards
 from pipeline.shards.ledger import LEDGER, read_ledger
 from pipeline.shards.tar import Sample
+from pipeline.shards.writer import seal_column, write_shard
 
 DRAW = Step(sketch.make_sketch, Sketch(), report=("complexity",))
 

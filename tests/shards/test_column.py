@@ -16,10 +16,9 @@ from pipeline.shards.column import (
     check_tables,
     find_sample,
     list_shards,
-    seal_column,
-    write_shard,
 )
 from pipeline.shards.tar import Sample
+from pipeline.shards.writer import seal_column, write_shard
 
 
 def test_what_is_written_is_read_again(tmp_path):

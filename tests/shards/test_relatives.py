@@ -11,9 +11,10 @@ from pipeline.operators import warp
 from pipeline.params import Reference
 from pipeline.run.step import Step
 from pipeline.shards import loose
-from pipeline.shards.column import list_shards, seal_column, write_shard
+from pipeline.shards.column import list_shards
 from pipeline.shards.relatives import pair_relatives
 from pipeline.shards.tar import Sample
+from pipeline.shards.writer import seal_column, write_shard
 
 FAMILIES = {1: "1", 2: "1", 3: "3", 4: "1", 5: "5", 6: "5", 7: "1"}
 SAME = Reference(subject="family", strength=0.0, jitter=0.0)  # the relative as it is

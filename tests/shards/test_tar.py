@@ -9,8 +9,9 @@ from made import make_column, some_samples
 
 from pipeline.errors import BadImage, Halt
 from pipeline.shards import tar
-from pipeline.shards.column import INDEX, INDEX_HEADER, Shard, list_shards, write_shard
+from pipeline.shards.column import INDEX, Shard, list_shards
 from pipeline.shards.tar import Row, Sample
+from pipeline.shards.writer import INDEX_HEADER, write_shard
 
 
 def member(name, data=b"", **settings):

@@ -19,8 +19,8 @@ from pipeline.models.folder import CHECKS_FILE, load_model, save_model
 from pipeline.models.tiles import infer_tiled
 from pipeline.operators import warp
 from pipeline.params import Model, Reference, Train
-from pipeline.shards import column
 from pipeline.shards.tar import Sample
+from pipeline.shards.writer import seal_column, write_shard
 from pipeline.systems import SYSTEMS, system
 from pipeline.training import fit
 from pipeline.training.checkpoint import read_state, release_model, shrink
@@ -412,10 +412,8 @@ def test_scft_learns_one_picture_by_heart_from_four_references(tmp_path):
         bent = {"reference.png": png.encode_png(warp.bend_picture(color, metadata))}
         bent |= {"json": json.dumps({"reference": metadata}).encode()}
         members.append(Sample(key, sample(0).members | bent))
-    listed = [
-        column.write_shard(tmp_path / "pairs" / f"{split}-000000.tar", members) for split in ("train", "val")
-    ]
-    column.seal_column(tmp_path / "pairs", listed, 8, {})
+    listed = [write_shard(tmp_path / "pairs" / f"{split}-000000.tar", members) for split in ("train", "val")]
+    seal_column(tmp_path / "pairs", listed, 8, {})
     train = Train(
         steps=1800, batch=4, lr=3e-4, ema=0.995, keep="best", validate=300, vgg="none", fresh="none"
     )

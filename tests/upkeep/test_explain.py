@@ -13,9 +13,9 @@ from pipeline.operators import clean, cue, limits, sketch
 from pipeline.packing.pack import pack_columns
 from pipeline.params import Clean, Cue, Pack, Sketch
 from pipeline.run.step import Step
-from pipeline.shards import column
 from pipeline.shards.ledger import LEDGER, write_ledger
 from pipeline.shards.tar import Sample
+from pipeline.shards.writer import seal_column, write_shard
 from pipeline.sources.posts import write_posts
 from pipeline.upkeep.explain import explain_sample
 
@@ -39,8 +39,8 @@ def data(tmp_path_factory):
         Sample(key, {"png": original(int(key)), "json": files.dumps({"family": key, "md5": f"md5-{key}"})})
         for key in keys
     ]
-    shard = column.write_shard(data / "original" / "000000.tar", samples)
-    column.seal_column(data / "original", [shard], 6, {"gone": 1})
+    shard = write_shard(data / "original" / "000000.tar", samples)
+    seal_column(data / "original", [shard], 6, {"gone": 1})
     write_ledger(data / "fetch.tsv", [("000000006", "gone", "404")], "reason", "detail")
     step = Step(
         clean.make_color, clean.PixelParams.of(LIMITS), carry=True, report=clean.reported_scores(LIMITS)

@@ -20,9 +20,10 @@ from pipeline.operators import cue, sketch
 from pipeline.packing.pack import pack_columns
 from pipeline.params import Cue, Pack, Search, Sketch
 from pipeline.run.step import Step
-from pipeline.shards.column import CARD_FILE, INDEX, SEAL, list_shards, seal_column, write_shard
+from pipeline.shards.column import CARD_FILE, INDEX, SEAL, list_shards
 from pipeline.shards.ledger import LEDGER
 from pipeline.shards.tar import Sample
+from pipeline.shards.writer import seal_column, write_shard
 from pipeline.sources.posts import read_posts
 from pipeline.sources.selection import is_forgotten
 from pipeline.upkeep import forget

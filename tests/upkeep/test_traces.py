@@ -16,9 +16,10 @@ from pipeline.operators import cue, sketch, warp
 from pipeline.packing.pack import pack_columns
 from pipeline.params import Cue, Fetch, Pack, Reference, Sketch
 from pipeline.run.step import Step
-from pipeline.shards.column import find_sample, list_shards, seal_column, write_shard
+from pipeline.shards.column import find_sample, list_shards
 from pipeline.shards.relatives import pair_relatives
 from pipeline.shards.tar import Sample
+from pipeline.shards.writer import seal_column, write_shard
 from pipeline.sources.checks import WantedFile
 from pipeline.sources.store import Store
 from pipeline.upkeep.forget import forget_posts

@@ -24,9 +24,10 @@ from PIL import Image
 from pipeline.errors import BadImage
 from pipeline.images import codec, containers
 from pipeline.operators import limits
-from pipeline.shards import column, loose
+from pipeline.shards import loose
 from pipeline.shards.ledger import LEDGER
 from pipeline.shards.tar import Sample
+from pipeline.shards.writer import seal_column, write_shard
 from pipeline.upkeep.verify import verify_columns
 
 ROOT = Path(__file__).parent.parent.parent
@@ -213,8 +214,8 @@ def write_files(folder: Path, listed: Iterator[tuple[str, bytes]], sealed: bool)
         loose.write_loose(folder, named)
         return len(named)
     groups = [named[start : start + 64] for start in range(0, len(named), 64)]
-    shards = [column.write_shard(folder / f"{n:06d}.tar", group) for n, group in enumerate(groups)]
-    column.seal_column(folder, shards, len(named), {})
+    shards = [write_shard(folder / f"{n:06d}.tar", group) for n, group in enumerate(groups)]
+    seal_column(folder, shards, len(named), {})
     return len(named)
 
 
