@@ -86,7 +86,7 @@ TURNED = [(form, "before") for form in ("jpeg", "png", "webp", "avif", "tiff")] 
 
 
 def check_lies(data: bytes, plain: bytes, orientation: int) -> None:
-    """Compare pixels, opacity and size with those of an upright file."""
+    """Compare pixels, alpha and size with those of an upright file."""
     decoded = codec.decode(data)
     np.testing.assert_array_equal(decoded, turn(codec.decode(plain), orientation))
     assert codec.read_size(data) == decoded.shape[1::-1]
@@ -192,7 +192,7 @@ def test_a_transparent_color_beside_alpha_says_nothing(channels):
     levels = np.full((2, 2, channels), 40000, np.uint16)
     body = struct.pack(f">{channels - 1}H", *[40000] * (channels - 1))
     data = png16(levels, chunk(b"tRNS", body))
-    assert codec.opacity(data).tolist() == [[156, 156], [156, 156]]
+    assert codec.decode_rgba(data)[..., 3].tolist() == [[156, 156], [156, 156]]
 
 
 @pytest.mark.parametrize("depth", [8, 16])
@@ -298,7 +298,7 @@ def test_the_first_frame_of_an_apng_is_taken_though_the_default_image_be_another
 def test_an_apng_with_a_broken_header_is_a_bad_image():
     data = bytearray(apng(picture(1, 20, 12), (0, 0), False))
     data[18] = 1  # of the width
-    for read in (codec.decode, codec.opacity, codec.read_size):
+    for read in (codec.decode, codec.decode_rgba, codec.read_size):
         with pytest.raises(BadImage, match="cannot decode"):
             read(bytes(data))
 
