@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -20,6 +20,26 @@ from pipeline.sources.selection import compose_search, draw_posts, match_posts, 
 from pipeline.web.client import Site
 
 
+@dataclass
+class LeftOut:
+    """What a search leaves out: posts by the filter, and files and rows that cannot be used; all ratings."""
+
+    tally: Counter[str] = field(default_factory=Counter)
+    refused: list[Refused] = field(default_factory=list)
+    ratings: Counter[str] = field(default_factory=Counter)
+
+    def counts(self) -> dict[str, int]:
+        return dict(sorted((+self.tally + Counter(bad.reason for bad in self.refused)).items()))
+
+    def describe(self) -> str:
+        rated = f"; its posts are rated {list_counts(self.ratings)}" if self.tally["rating"] else ""
+        return f"({list_counts(self.counts()) or 'not one was found'}){rated}"
+
+
+def list_counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
+
+
 def search_posts(
     source: Site | PostSource,
     dest: Path,
@@ -33,49 +53,38 @@ def search_posts(
     """Write the posts that match `search` to `dest`; return their number, and that of the others by reason.
 
     A site is searched as an account of `level`, up to the id that the file `ceilings` remembers for it, else
-    up to the newest. The `ledger` names the files and rows that cannot be used; if all can, it is not
-    written.
-    Raise ValueError for a search that the site would refuse, and Halt if nothing is found.
+    up to the newest. The `ledger` names the files and rows that cannot be used. Raise ValueError for a search
+    that the site would refuse, and Halt if nothing is found.
     """
     counts: dict[str, Any] = {}
-    tally, ratings, refused = Counter[str](), Counter[str](), list[Refused]()
+    left, passed = LeftOut(), Counter[str]()
     chosen: Iterable[Post]
     if isinstance(source, Site):
         search = replace(search, limit=search.limit or params.SITE_LIMIT)
         tags = compose_search(search, level)
         ceiling = danbooru.id_ceiling(source, ceilings) if ceilings else danbooru.ask_newest_id(source)
         counts["ceiling"] = ceiling
-        found = danbooru.browse_posts(source, tags, ceiling, tally)
-        chosen = islice(select_posts(found, search, tally), search.limit)
+        found = danbooru.browse_posts(source, tags, ceiling, left.tally)
+        chosen = islice(select_posts(found, search, left.tally), search.limit)
     else:
-        matching = match_posts(take_posts(source.posts(), refused, ratings), search, tally)
-        chosen = map(reduce_post, select_posts(matching, search, tally))
-    passed = Counter[str]()
-    draw = partial(draw_unique, search=search, passed=passed, tally=tally)
+        matching = match_posts(take_posts(source.posts(), left), search, left.tally)
+        chosen = map(reduce_post, select_posts(matching, search, left.tally))
+    draw = partial(draw_unique, search=search, passed=passed, tally=left.tally)
     written = write_posts(dest, reporting(chosen, search.limit, passed, tick), draw)
     if ledger:
-        write_refused(ledger, refused)
-    skipped = dict(sorted((+tally + Counter(bad.reason for bad in refused)).items()))
+        write_refused(ledger, left.refused)
     if not written:
-        reasons = list_counts(skipped) or "not one was found"
-        rated = f"; its posts are rated {list_counts(ratings)}" if tally["rating"] else ""
-        raise Halt(f"{search.host} has no post for this search ({reasons}){rated}: ask for less")
-    return counts | {"skipped": skipped, "posts": written}
+        raise Halt(f"{search.host} has no post for this search {left.describe()}: ask for less")
+    return counts | {"skipped": left.counts(), "posts": written}
 
 
-def list_counts(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
-
-
-def take_posts(
-    found: Iterable[FullPost | Refused], refused: list[Refused], ratings: Counter[str]
-) -> Iterator[FullPost]:
-    """Yield the posts of a source and count their ratings; collect the files and rows that are none."""
+def take_posts(found: Iterable[FullPost | Refused], left: LeftOut) -> Iterator[FullPost]:
+    """Yield the posts of a source and count their ratings; collect the files and rows that cannot be used."""
     for post in found:
         if isinstance(post, Refused):
-            refused.append(post)
+            left.refused.append(post)
         else:
-            ratings[post.get("rating", "unknown")] += 1
+            left.ratings[post.get("rating", "unknown")] += 1
             yield post
 
 
@@ -95,7 +104,7 @@ def reporting(posts: Iterable[Post], limit: int, passed: Counter[str], tick: Tic
 
 
 def write_refused(path: Path, refused: list[Refused]) -> None:
-    """Write the table of files and rows that cannot be used, or remove an earlier one."""
+    """Write the table of files and rows that cannot be used; if all can, remove an earlier one."""
     if not refused:
         path.unlink(missing_ok=True)
         return
