@@ -48,9 +48,12 @@ def read_sidecars(path: Path, rows: Iterable[TableRow]) -> dict[str, Any]:
 
 def read_sidecar(path: Path) -> dict[str, Any]:
     """Return what a file tells; {} if there is none. Raise BadRecord."""
-    if not path.is_file():
+    if not os.path.isfile(path):  # a method of Path would raise at too long a name
         return {}
-    return read_caption(path) if path.suffix == ".txt" else read_object(path)
+    try:
+        return read_caption(path) if path.suffix == ".txt" else read_object(path)
+    except OSError as error:
+        raise BadRecord("unreadable", f"{path.name}: {error.strerror}") from None
 
 
 def read_object(path: Path) -> dict[str, Any]:

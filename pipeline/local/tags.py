@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any
@@ -80,5 +81,5 @@ def clean_names(value: Any) -> list[str]:
 
 def tag_name(text: str) -> str:
     """Write a tag as Danbooru does; captions escape parentheses by a backslash."""
-    text = plain_text(re.sub(r"\\([()])", r"\1", text))
+    text = unicodedata.normalize("NFC", plain_text(re.sub(r"\\([()])", r"\1", text)))
     return re.sub(r"\s+", "_", text.strip().lower())

@@ -195,6 +195,14 @@ def test_a_link_is_followed_to_a_file_and_otherwise_counted(tmp_path):
     }  # fmt: skip
 
 
+def test_the_longest_names_are_read(tmp_path):
+    for name in ("x" * 255, "x" * 251 + ".png"):
+        files.write(tmp_path / "color" / name, WIDE)
+        files.write(tmp_path / "sketch" / name, WIDE)
+    for host in (tmp_path / "color", f"halves:{tmp_path / 'color'}", f"pairs:{tmp_path}"):
+        assert len(source_posts(host)) == 2
+
+
 def test_a_name_that_is_not_utf_8_is_counted(tmp_path):
     files.write(tmp_path / "a.png", WIDE)
     with open(os.fsencode(tmp_path) + b"/\xff.png", "wb") as file:

@@ -34,6 +34,10 @@ def test_tags_mean_the_same_however_they_are_divided(given, name):
     assert tags(**{name: given}) == "1girl blue_eyes photo_(medium)"
 
 
+def test_a_tag_is_the_same_however_its_accents_are_written():
+    assert tags(tags="cafe\u0301") == tags(tags="caf\u00e9") == "caf\u00e9"
+
+
 def test_a_tag_of_a_named_category_is_not_general_as_well():
     fields = parse_record({"tags": ["ann", "hat"], "tags_artist": ["ann"], "tag_string_general": "hat"})
     assert fields == {"tag_string_artist": "ann", "tag_string_general": "hat"}

@@ -1,6 +1,7 @@
 """The files that people keep beside their pictures tell of them, in one order."""
 
 import json
+import os
 
 import pytest
 from made import picture
@@ -200,6 +201,15 @@ def test_metadata_that_cannot_be_read_refuse_their_picture_and_no_other(tmp_path
     (tmp_path / name).write_bytes(text.encode(errors="surrogateescape"))
     assert [post["file_url"] for post in source_posts(tmp_path)] == ["hat.png"]
     assert [row[:2] for row in source_refused(tmp_path)] == [("girl.png", reason)]
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may read everything")
+def test_metadata_that_may_not_be_read_refuse_their_picture_and_no_other(tmp_path):
+    for name in ("girl.png", "hat.png"):
+        files.write(tmp_path / name, DRAWN)
+    files.write(tmp_path / "girl.json", b"{}")
+    (tmp_path / "girl.json").chmod(0)
+    assert [post["file_url"] for post in source_posts(tmp_path)] == ["hat.png"]
 
 
 @pytest.mark.parametrize("name", ["a.json", "a.png.json", "a.txt", "MANIFEST.csv"])
