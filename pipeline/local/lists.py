@@ -1,11 +1,11 @@
 """Lists: tables of addresses, and of paths below the folder of the list -> posts."""
 
-import hashlib
 import os
 import re
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
@@ -14,6 +14,7 @@ from pipeline.images.codec import FILE_SIGNATURES, SUFFIX_ALIASES
 from pipeline.local.folders import post_of_file, refusal_of
 from pipeline.local.records import BadRecord, complete_post, give_posts, is_told, parse_record
 from pipeline.local.tables import TableRow, lower_names, read_delimited, read_json_lines, read_parquet
+from pipeline.sources.checks import hash_file
 from pipeline.sources.posts import FullPost, Refused, hash_id
 
 ADDRESS_FIELDS = ("url", "path")  # columns, of which the first that is filled in counts
@@ -35,25 +36,33 @@ def read_list(path: Path) -> Iterator[FullPost | Refused]:
     return give_posts((f"row {row.number}", partial(read_row, row, path.parent)) for row in rows)
 
 
-def read_row(table_row: TableRow, folder: Path) -> FullPost:
+def read_row(row: TableRow, folder: Path) -> FullPost:
     """Make a post of a row of a list that is in `folder`. Raise BadRecord if it is none."""
-    row = lower_names(table_row.read())
-    address = next((str(row[name]).strip() for name in ADDRESS_FIELDS if is_told(row.get(name))), "")
-    if digest := row.get("hash"):
-        row["sha256" if len(str(digest)) == 64 else "md5"] = digest
-    fields = parse_record(row)
+    values = lower_names(row.read())
+    address = next((str(values[name]).strip() for name in ADDRESS_FIELDS if is_told(values.get(name))), "")
+    if digest := values.get("hash"):
+        values["sha256" if len(str(digest)) == 64 else "md5"] = digest
+    fields = parse_record(values)
     if scheme := re.match("https?:", address, re.IGNORECASE):
-        address = scheme[0].lower() + address[scheme.end() :]
-        check_address(address)
-        suffix = re.search(r"\.([A-Za-z0-9]+)[^./]*$", urlsplit(address).path)
-        ext = suffix.group(1).lower() if suffix else ""
-        ext = SUFFIX_ALIASES.get(ext, ext)
-        known = {"file_ext": ext} if ext in FILE_SIGNATURES else {}  # of other names only the bytes tell
-        return complete_post({"id": hash_id(address)} | known | fields | {"file_url": address})
-    name = local_name(address, folder)
+        return remote_post(scheme[0].lower() + address[scheme.end() :], fields)
+    return local_post(local_name(address, folder), folder, fields)
+
+
+def remote_post(address: str, fields: dict[str, Any]) -> FullPost:
+    """Make the post of a file on a site. Raise BadRecord."""
+    check_address(address)
+    suffix = re.search(r"\.([A-Za-z0-9]+)[^./]*$", urlsplit(address).path)
+    ext = suffix.group(1).lower() if suffix else ""
+    ext = SUFFIX_ALIASES.get(ext, ext)
+    known = {"file_ext": ext} if ext in FILE_SIGNATURES else {}  # of other names only the bytes tell
+    return complete_post({"id": hash_id(address)} | known | fields | {"file_url": address})
+
+
+def local_post(name: str, folder: Path, fields: dict[str, Any]) -> FullPost:
+    """Make the post of a file below `folder`. Raise BadRecord if it is no picture, or has other hashes."""
     post = post_of_file(folder / name, name, fields)
     for kind in ("md5", "sha256"):
-        if kind in fields and fields[kind] != hashlib.new(kind, (folder / name).read_bytes()).hexdigest():
+        if kind in fields and fields[kind] != hash_file(folder / name, kind):
             raise BadRecord("mismatch", f"another {kind}")
     return post
 
@@ -85,10 +94,11 @@ def local_name(address: str, folder: Path) -> str:
 
 
 def local_path(address: str, home: str) -> str:
-    """Return the path that an address names; a backslash may divide it as on Windows. Raise BadRecord."""
+    """Return the path that an address names; backslashes may divide it. Raise BadRecord."""
+    scheme = re.match("([a-z][a-z0-9+.-]+):", address.lower())
     if address and os.path.exists(os.path.join(home, address)):
         return address
-    if not (scheme := re.match("([a-z][a-z0-9+.-]+):", address.lower())) and address:
+    if address and not scheme:
         return address.replace("\\", "/")
     try:
         parts = urlsplit(address)

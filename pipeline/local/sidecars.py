@@ -29,12 +29,9 @@ Manifests = dict[Path, list[TableRow]]  # the rows about each file, those of the
 
 def sidecar_paths(path: Path) -> list[Path]:
     """List the files that may describe a picture, whatever its own suffix is, the most important first."""
-    names = [
-        each
-        for suffix in (".json", ".txt")
-        for each in (path.with_suffix(suffix), path.with_name(f"{path.name}{suffix}"))
-    ]
-    return [name for name in names if name != path]
+    stem, name = path.with_suffix("").name, path.name
+    names = (f"{stem}.json", f"{name}.json", f"{stem}.txt", f"{name}.txt")
+    return [path.with_name(each) for each in names if each != name]
 
 
 def read_sidecars(path: Path, rows: Iterable[TableRow]) -> dict[str, Any]:
