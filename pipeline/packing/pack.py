@@ -51,7 +51,8 @@ def pack_columns(
     links = find_links(keys, params.near)
     groups = name_groups(keys, links)
     splits = [assign_split(group, params) for group in groups]
-    limit = samples_per_shard(rows, Counter(splits), params)
+    counts = Counter(splits)
+    limit = samples_per_shard(rows, counts, params)
 
     census = Census()
     with lock_folder(dest):
@@ -59,14 +60,13 @@ def pack_columns(
             writers = {split: stack.enter_context(SplitWriter(packed, split, limit)) for split in SPLITS}
             for samples, group, split in zip(align_samples(rows), groups, splits, strict=True):
                 metadata = join_metadata(columns, samples) | {"group": group, "split": split}
-                pictures = {
-                    f"{name}.png": sample.picture for name, sample in zip(columns, samples, strict=True)
-                }
+                names = [f"{name}.png" for name in columns]
+                pictures = {name: sample.picture for name, sample in zip(names, samples, strict=True)}
                 writers[split].add(Sample(samples[0].key, pictures | {"json": dumps(metadata)}))
-                census.add(metadata, split, [*pictures, "json"])
+                census.add(metadata, split, [*names, "json"])
                 tick(len(census), len(keys))
 
-        metrics = {split: census.splits[split] for split in SPLITS} | {
+        metrics = {split: counts[split] for split in SPLITS} | {
             "shards": len(packed.entries),
             "groups": len(set(groups)),
             "largest": max(Counter(groups).values()),
