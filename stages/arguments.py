@@ -55,6 +55,7 @@ Device = Annotated[
 CACHE = Path(".prep")
 DATA = Path("data")
 PARAMS = Path("params.yaml")
+SECTIONS = {"search", "clean", "sketches", "model"}  # of params.yaml that commands read from there
 WORKERS = os.cpu_count() or 1
 
 
@@ -81,21 +82,25 @@ def progress(name: str, unit: str = "img") -> Iterator[Tick]:
         yield tick
 
 
-def read_params(path: Path) -> dict:
-    """Read the parameters of all stages. Raise Halt if the file is missing or is not YAML."""
-    from ruamel.yaml import (
-        YAML,
-        YAMLError,
-    )  # importing it takes a tenth of a second, and few commands need it
+def read_params(path: Path, *needed: str) -> dict[str, Any]:
+    """Read the parameters of all stages.
+
+    Raise Halt if the file is missing, is not YAML, lacks a `needed` section, or has one without names.
+    """
+    from ruamel.yaml import YAML, YAMLError  # takes a tenth of a second, and few commands need it
 
     try:
-        return YAML(typ="safe").load(path) or {}
+        params = YAML(typ="safe").load(path) or {}
     except FileNotFoundError:
-        raise Halt(
-            f"{path} is missing: name the file with the parameters of all stages by --params"
-        ) from None
+        raise Halt(f"{path} is missing: name the parameters of all stages by --params") from None
     except YAMLError as error:
         raise Halt(f"{path} cannot be read as YAML ({error}): correct it") from None
+    if not isinstance(params, dict):
+        raise Halt(f"{path} has no sections of parameters: correct it")
+    for name in sorted({*needed, *(SECTIONS & params.keys())}):
+        if not isinstance(params.get(name), dict):
+            raise Halt(f"{path} has no section {name} of names and values: correct it")
+    return params
 
 
 def full_key(text: str) -> str:

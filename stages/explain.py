@@ -8,7 +8,7 @@ from pipeline.params import Clean
 from pipeline.untrusted import safe_text
 from pipeline.upkeep import explain as explaining
 from stages.arguments import DATA, PARAMS, Data, Params, full_key, read_params
-from stages.options import usage_errors
+from stages.options import parse_section, usage_errors
 
 
 def explain(
@@ -18,7 +18,7 @@ def explain(
 ) -> None:
     """Print what each stage decided about a sample, with the value and the limit of each rule."""
     with usage_errors():
-        clean = Clean(**(read_params(params).get("clean") or {})) if params.is_file() else Clean()
+        clean = parse_section(Clean, read_params(params).get("clean", {})) if params.is_file() else Clean()
     for decision in explaining.explain_sample(full_key(key), data, clean):
         typer.echo(f"{decision.stage:16} {decision.outcome:9} {safe_text(decision.why)}")
         for rule in decision.rules:

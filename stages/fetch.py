@@ -64,7 +64,7 @@ def fetch(
     from pipeline.sources import fetch as fetching
 
     if params:
-        host = read_params(params)["search"]["host"]
+        host = read_params(params, "search")["search"].get("host", host)
     with open_files(host, cache, rate, fetch, again) as files, progress("fetch") as tick:
         report = fetching.fetch_files(files, posts, dest, ledger=ledger, tick=tick)
     conclude("fetch", report, dest, metrics)

@@ -5,11 +5,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial, wraps
 from inspect import Parameter, signature
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 
-from pipeline.fields import describe_rule
+from pipeline.fields import Section, describe_rule
+
+Parsed = TypeVar("Parsed", bound=Section)
 
 
 def unfold(command: Callable) -> Callable:
@@ -52,6 +54,16 @@ def unread_fields(params: Any) -> list[str]:
         if readers <= known - {params.method} and getattr(params, name) != field.default:
             unread.append(name)
     return unread
+
+
+def parse_section(kind: type[Parsed], given: Any) -> Parsed:
+    """Make parameters of a section of params.yaml. Raise ValueError if it has others, or a value is wrong."""
+    names = [field.name for field in dataclasses.fields(kind)]
+    given = given or {}
+    if not isinstance(given, dict) or not set(names).issuperset(given):
+        rule = f"must be some of {', '.join(names)}"
+        raise ValueError(f"the parameters of {kind.__name__.lower()} {rule}, got {given}")
+    return kind(**given)
 
 
 @contextmanager

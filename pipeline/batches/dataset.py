@@ -127,7 +127,7 @@ class Pairs(Dataset):
         shared = set.intersection(*(set(entry.row.sizes) for entry in self.entries))
         packed = sorted(member.removesuffix(".png") for member in shared if member.endswith(".png"))
         drawn = [name for name in packed if name.startswith("sketch-")]
-        self.sketches = [f"sketch-{name}" for name in sketch.split(",")] if sketch else drawn
+        self.sketches = [f"sketch-{name}" for name in sketch.split(",")] if sketch else drawn or ["sketch"]
         for column in self.packed_columns:
             if column not in packed:
                 others = ", ".join(packed)

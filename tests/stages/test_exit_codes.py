@@ -95,6 +95,25 @@ def test_a_failure_outside_the_program_is_one_line_and_exit_code_1(capsys, drawi
     assert said in err
 
 
+@pytest.mark.parametrize(
+    ("text", "command", "code", "said"),
+    [
+        ("3", "report .", 1, "params.yaml has no sections of parameters: correct it"),
+        ("clean: [1]", "explain 5", 1, "params.yaml has no section clean of names and values: correct it"),
+        ("clean: {sid: 3}", "explain 5", 2, "the parameters of clean must be some of side, crop,"),
+        ("search: {}", "code out", 1, "params.yaml has no section model of names and values: correct it"),
+        (
+            "{search: {}, model: {}, sketches: {b7: {blocksiz: 7}}}",
+            "code out", 2, "the parameters of sketch must be some of method, preset, blocksize,",
+        ),
+    ],
+)  # fmt: skip
+def test_a_wrong_file_of_parameters_is_one_line(capsys, text, command, code, said):
+    Path("params.yaml").write_text(text)
+    found, _, err = run_prep(capsys, *command.split())
+    assert (found, said in err, err.count("\n")) == (code, True, 1), err
+
+
 def test_a_full_disk_is_one_line_and_leaves_no_partial_file(capsys, monkeypatch):
     def full(_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
