@@ -5,6 +5,7 @@ DVC passes the value, and the class checks it: `<name> must be <rule>, got <valu
 """
 
 import dataclasses
+import math
 import re
 from dataclasses import dataclass
 from datetime import date
@@ -312,11 +313,27 @@ class Pack(Section):
             raise ValueError(f"val + test must be below 100, got {self.val + self.test:g}")
 
 
+GUIDES = ("cue", "strokes", "points", "palette", "reference", "gray", "none")
+
+
+def guide_shares(text: str) -> dict[str, float]:
+    """Read the shares of guides, such as "cue 0.6, none 0.4", scaled to a sum of 1. Raise ValueError."""
+    try:
+        shares = {name: float(share) for name, share in (part.split() for part in text.split(","))}
+        total = sum(shares.values())
+        if set(shares) <= set(GUIDES) and min(shares.values()) >= 0 and 0 < total < math.inf:
+            return {name: share / total for name, share in shares.items() if share}
+    except ValueError:  # not two words, or no number
+        pass
+    rule = f"some of {', '.join(GUIDES)}, each with its share, such as 'cue 0.6, none 0.4'"
+    raise ValueError(f"guides must be {rule}, got {text!r}")
+
+
 @dataclass(frozen=True)
 class Model(Section):
     """The colorizer and its size."""
 
-    system: str = choice("The published system to build.", "pix2pix", "nerk", "liu", "scft", "mask")
+    system: str = choice("The system to build.", "pix2pix", "nerk", "liu", "scft", "mask", "wash")
     width: int = number(0, "Channels of the first convolution; 0 for the published number.", 0, 1024)
     depth: int = number(8, "pix2pix: number of halvings between the picture and the bottleneck.", 2, 12)
     sketch: str = words("b7", "Sketch column to color; of several, joined by commas, training draws one.")
@@ -335,10 +352,12 @@ class Train(Section):
     accumulate: int = number(1, "Number of parts of a batch, computed one after another to save memory.", 1)
     lr: float = number(0.0, "Learning rate of the generator; 0 for the published one.", 0)
     decay: str = choice(
-        "Learning rate: constant, linear to 0 over the second half, or as the 0.9th power of the steps left.",
+        "Learning rate: constant, linear to 0 over the second half, as the 0.9th power of the steps left, or "
+        "a warm-up over the first twentieth and half a cosine.",
         "none",
         "linear",
         "polynomial",
+        "cosine",
     )
     l1: float = number(100.0, "pix2pix: weight of the L1 loss relative to the adversarial loss.", 0)
     clip: float = number(
@@ -375,7 +394,21 @@ class Train(Section):
     )
     flip: float = number(0.0, "Probability that a sample is flipped left to right.", 0, 1)
     drop: float = number(0.0, "Probability that a sample has no cue, drawn in each epoch.", 0, 1)
+    permute: float = number(
+        0.0,
+        "Probability that the color channels of picture and guide are permuted, if the guide has colors.",
+        0,
+        1,
+    )
+    guides: str = words(
+        "cue 0.35, reference 0.3, strokes 0.1, points 0.1, palette 0.05, none 0.1",
+        "wash: the guides to draw from for each sample, each with its share.",
+    )
     seed: int = number(0, "Seed of the weights, the order, dropout and augmentation.", 0)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        guide_shares(self.guides)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Batches for the tests of every system, and a few steps of training on one of them."""
 
 import math
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,8 +10,9 @@ from made import picture
 from torch import nn
 
 from pipeline.operators import warp
-from pipeline.params import Model, Train
-from pipeline.systems import Networks, system
+from pipeline.params import GUIDES, Model, Train
+from pipeline.systems import Networks, present, system
+from pipeline.systems.layers import frozen
 
 
 def noise(*shape: int) -> torch.Tensor:
@@ -34,7 +36,14 @@ def random_batch(side: int = 32, size: int = 2) -> dict:
     colored = {name: noise(size, 3, side, side) for name in ("color", "cue", "reference", "target")}
     mask = (noise(size, 1, side, side) > 0).float()
     flow = still(side).expand(size, -1, -1, -1)
-    return {"sketch": noise(size, 1, side, side), "mask": mask, "flow": flow} | colored
+    guide = torch.cat([colored["cue"], torch.ones(size, 1, side, side)], dim=1)
+    given = {"sketch": noise(size, 1, side, side), "mask": mask, "flow": flow}
+    return given | colored | {"guide": guide, "kind": kind_of("cue", size)}
+
+
+def kind_of(guide: str, size: int = 1) -> torch.Tensor:
+    """Make the kind of a batch of one guide."""
+    return torch.full((size,), GUIDES.index(guide))
 
 
 def painted(side: int = 32) -> dict:
@@ -42,11 +51,12 @@ def painted(side: int = 32) -> dict:
     color = torch.from_numpy(picture(1, side, side)).permute(2, 0, 1)[None] / 127.5 - 1
     given = {"sketch": color.mean(1, keepdim=True), "reference": color.flip(3), "cue": color.flip(3)}
     mask = torch.ones(1, 1, side, side)
-    return given | {"target": color, "color": color, "mask": mask, "flow": still(side, flip=True)}
+    given |= {"target": color, "color": color, "mask": mask, "flow": still(side, flip=True)}
+    return given | {"guide": torch.cat([color.flip(3), mask], dim=1), "kind": kind_of("reference")}
 
 
 def build(model: Model) -> Networks:
-    """Build both networks of a system, always with the same weights."""
+    """Build the networks of a system, always with the same weights."""
     torch.manual_seed(1)
     return system(model.system).networks(model)
 
@@ -66,15 +76,17 @@ def learn(model: Model, batch: dict, steps: int, lr: float) -> Learned:
     optimizers = colorizer.optimizers(networks, lr)
     psnr = []
     for step in range(steps):
-        for optimizer, rate in zip(optimizers, (lr, lr / 10), strict=True):
+        for name, optimizer in present(optimizers).items():
+            rate = lr if name == "generator" else lr / 10
             optimizer.param_groups[0]["lr"] = rate * (1 - step / steps)
         output = generator(*colorizer.inputs(batch))
         difference = colorizer.picture(output, batch) - colorizer.target(batch)
         psnr.append(10 * math.log10(4 / difference.square().mean().item()))
-        descend(discriminator, optimizers[1], colorizer.discriminator_loss(discriminator, batch, output))
-        discriminator.requires_grad_(False)
-        descend(generator, optimizers[0], colorizer.generator_loss(networks, batch, output, Train(), None))
-        discriminator.requires_grad_(True)
+        if discriminator is not None:
+            descend(discriminator, optimizers[1], colorizer.discriminator_loss(discriminator, batch, output))
+        with nullcontext() if discriminator is None else frozen(discriminator):
+            terms = colorizer.generator_loss(networks, batch, output, Train(), None)
+            descend(generator, optimizers[0], terms)
     return Learned(psnr, generator)
 
 

@@ -12,8 +12,9 @@ from torch import Tensor
 from torch.nn.functional import grid_sample, interpolate
 
 from pipeline.operators import warp
+from pipeline.params import GUIDES
 
-COLOR_COLUMNS = ("color", "cue", "reference")  # with three channels
+COLOR_COLUMNS = ("color", "cue", "reference", "guide")  # with three channels, and opacity
 
 
 def prepare_batch(raw: dict, device: torch.device | str = "cpu") -> dict:
@@ -22,7 +23,8 @@ def prepare_batch(raw: dict, device: torch.device | str = "cpu") -> dict:
     There are `sketch` (B, 1, H, W) and `color`, and, if the samples have them or say how to make them, `cue`,
     `reference` and `target` (B, 3, H, W), all in [-1, 1]; `mask` (B, 1, H, W) of 0 and 1; and, if the samples
     ask for it, `flow` (B, H, W, 2): the position in the target from which each pixel of the reference comes,
-    x and y in [0, 1]. The target is the color, tinted if the reference is tinted before it is bent.
+    x and y in [0, 1]. The target is the color, tinted if the reference is tinted before it is bent. Samples
+    of several guides have `guide` (B, 4, H, W), whose opacity is in [0, 1], and `kind` (B).
     """
     device = torch.device(device)
     given = {name: values.to(device, non_blocking=True) for name, values in raw.items() if name != "key"}
@@ -40,7 +42,19 @@ def prepare_batch(raw: dict, device: torch.device | str = "cpu") -> dict:
         images["target"] = color
     if "mask" in given:
         batch["mask"] = given["mask"][:, None].float()
-    return batch | {name: scale_levels(levels) for name, levels in images.items()}
+    batch |= {name: scale_levels(levels) for name, levels in images.items() if name != "guide"}
+    return batch | prepare_guide(given["kind"], images, batch) if "guide" in given else batch
+
+
+def prepare_guide(kind: Tensor, images: dict[str, Tensor], batch: dict) -> dict:
+    """Return the inputs of systems that take several guides; references come after all others."""
+    colors, opacity = scale_levels(images["guide"][:, :3]), images["guide"][:, 3:] / 255
+    guide = torch.cat([colors, opacity], dim=1)
+    if "reference" in batch:
+        is_reference = kind == GUIDES.index("reference")
+        reference = torch.cat([batch["reference"], torch.ones_like(opacity)], dim=1)
+        guide = choose_samples(is_reference, reference, guide)
+    return {"kind": kind, "guide": guide, "target": batch.get("target", batch["color"])}
 
 
 def to_planes(given: dict[str, Tensor]) -> dict[str, Tensor]:

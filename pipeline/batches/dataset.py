@@ -1,13 +1,12 @@
 """Shards -> samples: pictures as they were packed, and the random augmentation of each in each epoch.
 
 The index of the dataset gives the place of every member, so that samples can be read in any order. Pictures
-are only decoded here; `augment` computes the augmentation.
+are decoded here, and their channels permuted; `augment` computes the rest of the augmentation.
 """
 
 import hashlib
 import json
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +15,18 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from pipeline.batches.mask import MASK_NAMES, make_mask
-from pipeline.chance import fraction
+from pipeline.batches.policy import (
+    Augmentation,
+    AugmentationPolicy,
+    as_packed,
+    permute_channels,
+    render_guide,
+)
 from pipeline.errors import BadImage, Halt
 from pipeline.files import dumps
 from pipeline.images import codec
-from pipeline.operators import warp
-from pipeline.params import Reference
+from pipeline.images.pixels import grayscale
+from pipeline.params import GUIDES
 from pipeline.shards import tar
 from pipeline.shards.column import Shard, check_tables, list_shards
 from pipeline.shards.tar import Row, Sample
@@ -60,34 +65,6 @@ def decode_column(sample: Sample, column: str) -> np.ndarray:
         ) from error
 
 
-@dataclass(frozen=True)
-class AugmentationPolicy:
-    """How each epoch augments each sample, drawn by a hash of seed, key and epoch.
-
-    One of several sketch columns is chosen; references are bent as `reference` says (None: as packed); with
-    the probability `flip` all pictures are mirrored, and with the probability `drop` the cue is left out.
-    """
-
-    seed: int
-    reference: Reference | None = None
-    flip: float = 0.0
-    drop: float = 0.0
-
-    def draw(self, key: str, epoch: int, what: str) -> float:
-        return fraction(self.seed, what, key, str(epoch))
-
-
-@dataclass(frozen=True)
-class Augmentation:
-    """The augmentation of a sample in an epoch; by default it stays as packed."""
-
-    mask: float  # which of the masks, as a number from [0, 1)
-    sketch: int = 0  # which of the sketch columns
-    dropped: bool = False  # whether the cue is left out
-    mirrored: bool = False
-    reference: dict | None = None  # how the epoch makes the reference, as `warp.draw_reference` returns it
-
-
 Loaded = dict[str, Tensor | str | bool]  # a sample, as `Pairs` loads it
 
 
@@ -99,6 +76,11 @@ class Pairs(Dataset):
     `points` (n, 2) and `flipped`, as `warp.spline_flow` takes them, `shift` (3) in levels, and `tinted`:
     whether the color is tinted before it is bent, and not after; unless the policy bends it again in each
     epoch, also `reference` (H, W, 3), as packed. "flow" adds `flow`, True: `augment` computes it.
+
+    "guide" adds `guide` (H, W, 4), the last channel its opacity, and `kind`, its place in GUIDES: the policy
+    draws one for each sample, or else it is `guide`. It is drawn from the color picture, with the default
+    parameters of a cue; a reference comes as above, and all that belongs to it is 0 in other samples. With a
+    gray guide, the guide is the mask and the sketch is the picture in gray.
 
     `sketch` names one or several sketch columns, joined by commas, and "" all; without augmentation the first
     is used. Raise Halt if the folder is no sealed dataset, if what is read differs from seal or index, if the
@@ -112,11 +94,12 @@ class Pairs(Dataset):
         sketch: str = "",
         columns: tuple[str, ...] = ("cue",),
         policy: AugmentationPolicy | None = None,
+        guide: str = GUIDES[0],
     ):
         folder = Path(folder)
         shards = list_shards(folder)
         self.fingerprint = dataset_fingerprint(shards)
-        self.columns, self.policy = columns, policy
+        self.columns, self.policy, self.guide = columns, policy, guide
         check_tables(folder)
         own = [shard for shard in shards if shard.name.startswith(f"{split}-")]
         self.entries = [SampleEntry(shard.path, row) for shard in own for row in shard.rows]
@@ -145,32 +128,27 @@ class Pairs(Dataset):
         """Load a sample: by its number as packed, by (epoch, number) with the augmentation of that epoch."""
         epoch, number = place if isinstance(place, tuple) else (None, place)
         entry = self.entries[number]
-        drawn = self.augmentation(entry.key, epoch)
+        if self.policy is None or epoch is None:
+            drawn = as_packed(entry.key, self.guide)
+        else:
+            drawn = self.policy.augmentation(entry.key, epoch, self.guide, len(self.sketches))
         packed = entry.read()
         color, sketch = (decode_column(packed, name) for name in ("color", self.sketches[drawn.sketch]))
+        color = permute_channels(color, drawn)
         levels = {"color": color, "sketch": sketch[..., 0]}
         if "cue" in self.columns:
-            levels["cue"] = np.full_like(color, 255) if drawn.dropped else decode_column(packed, "cue")
+            cue = np.full_like(color, 255) if drawn.dropped else decode_column(packed, "cue")
+            levels["cue"] = permute_channels(cue, drawn)
         if "mask" in self.columns:
             levels["mask"] = make_mask(int(drawn.mask * len(MASK_NAMES)), *sketch.shape[:2]).astype(np.uint8)
         sample: Loaded = {"key": entry.key, "mirrored": drawn.mirrored}
+        if "guide" in self.columns:
+            sample["kind"] = GUIDES.index(drawn.guide)
+            levels["guide"] = render_guide(color, drawn)
+            if drawn.guide == "gray":
+                levels["sketch"] = grayscale(color)
         sample |= {name: torch.from_numpy(each) for name, each in levels.items()}
         return sample | self.reference(packed, drawn) if "reference" in self.columns else sample
-
-    def augmentation(self, key: str, epoch: int | None) -> Augmentation:
-        """Draw the augmentation of a sample in an epoch; None for the epoch augments nothing."""
-        policy = self.policy
-        if policy is None or epoch is None:
-            return Augmentation(mask=fraction(0, "mask", key))
-        draw = partial(policy.draw, key, epoch)
-        bends = policy.reference
-        return Augmentation(
-            mask=draw("mask"),
-            sketch=int(draw("sketch") * len(self.sketches)),
-            dropped=draw("drop") < policy.drop,
-            mirrored=draw("flip") < policy.flip,
-            reference=warp.draw_reference(key, bends, f"epoch {epoch}") if bends else None,
-        )
 
     def reference(self, packed: Sample, drawn: Augmentation) -> Loaded:
         """Return how the reference of a sample is made and, unless the epoch bends it, the packed one."""
@@ -178,14 +156,17 @@ class Pairs(Dataset):
         metadata = drawn.reference
         if metadata is None:
             metadata = json.loads(packed.members["json"])["reference"]
-            loaded["reference"] = torch.from_numpy(decode_column(packed, "reference"))
-        own = metadata["subject"] == "own"
+            reference = permute_channels(decode_column(packed, "reference"), drawn)
+            loaded["reference"] = torch.from_numpy(reference)
+        own, shown = metadata["subject"] == "own", "guide" not in self.columns or drawn.guide == "reference"
         if "flow" in self.columns:
-            if not own:
+            if shown and not own:
                 reason = f"the reference of {packed.key} shows another picture, which has no flow"
                 raise Halt(f"{reason}: set train.fresh to published, or reference.subject to own")
             loaded["flow"] = True
         loaded |= {name: torch.tensor(metadata[name], dtype=torch.float32) for name in ("points", "shift")}
+        if not shown:
+            loaded |= {name: torch.zeros_like(loaded[name]) for name in ("points", "shift")}
         return loaded | {"tinted": own and metadata["order"] == "before", "flipped": metadata["flip"]}
 
     @property

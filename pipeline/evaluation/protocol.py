@@ -28,10 +28,10 @@ from pipeline.evaluation.summary import GOAL, MODEL, MeasureRow, PictureFeatures
 from pipeline.models.folder import load_model
 from pipeline.models.tiles import infer_tiled
 from pipeline.operators.cue import params_from_metadata
-from pipeline.params import Cue, Evaluate
+from pipeline.params import GUIDES, Cue, Evaluate
 from pipeline.progress import Tick, quiet
 
-GUIDES = ("cue", "reference", "mask")
+SHOWN_GUIDES = ("cue", "reference", "mask")
 TINTED_GOAL = "tinted original"  # the goal where references were tinted before they were bent
 
 Pictures = dict[str, np.ndarray]  # uint8, by name
@@ -70,7 +70,10 @@ class OtherReferences(Dataset):
         own, other = (self.pairs.entries[place].read() for place in (number, self.order[number]))
         pictures = {"color": decode_column(own, "color"), "reference": decode_column(other, "color")}
         pictures["sketch"] = decode_column(own, self.pairs.sketches[0])[..., 0]
-        return {"key": own.key} | {name: torch.from_numpy(each) for name, each in pictures.items()}
+        if "guide" in self.pairs.columns:
+            pictures["guide"] = np.zeros((*pictures["color"].shape[:2], 4), np.uint8)
+            pictures["kind"] = np.int64(GUIDES.index("reference"))
+        return {"key": own.key} | {name: torch.as_tensor(each) for name, each in pictures.items()}
 
 
 def evaluate_model(
@@ -170,13 +173,28 @@ def color_samples(
     system = systems.system(config["system"])
     for samples in single_pass(dataset, batch, workers=0):
         results, goals = infer_tiled(generator, config, samples), system.target(samples)
-        images = {name: values for name, values in samples.items() if name not in ("key", "flow")}
+        images = name_guide(samples) if "guide" in samples else samples
+        images = {name: values for name, values in images.items() if name not in ("key", "flow")}
         for number, key in enumerate(samples["key"]):
             given = {name: to_array(values[number]) for name, values in images.items()}
             if "mask" in given:
                 given["mask"] = to_array(2 * images["mask"][number] - 1)
             pictures = {MODEL: to_array(results[number])} | baselines(given)
             yield ColoredSample(key, to_array(goals[number]), given, pictures)
+
+
+def name_guide(samples: dict[str, Any]) -> dict[str, Any]:
+    """Give the guide of a system of several guides, one for all samples, the name that others have for it."""
+    guide, name = samples["guide"], GUIDES[int(samples["kind"][0])]
+    images = {each: samples[each] for each in ("sketch", "color")}
+    match name:
+        case "reference":
+            return images | {each: samples[each] for each in ("reference", "target")}
+        case "gray":
+            return images | {"mask": guide[:, 3:]}
+        case "none":
+            return images
+    return images | {name: guide[:, :3]}
 
 
 def baselines(given: Pictures) -> Pictures:
@@ -228,7 +246,7 @@ def pictures_to_show(condition: str, sample: ColoredSample) -> Pictures:
     if condition == "unseen":
         return {"another kind of sketch": sketch, "colored from it": result}
     source = {"gray": sample.pictures["gray"]} if "mask" in sample.given else {"sketch": sketch}
-    guides = {name: sample.given[name] for name in GUIDES if name in sample.given}
+    guides = {name: sample.given[name] for name in SHOWN_GUIDES if name in sample.given}
     shown = source | guides | {"colored": result, "original": sample.given["color"]}
     if np.array_equal(sample.goal, sample.given["color"]):
         return shown

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.markdown import code_block, definitions, dump_yaml, inline_code, printable, table, templates
-from pipeline.systems import system
+from pipeline.systems import System, system
 
 MODEL_CARD_TEXT = templates(Path(__file__).with_suffix(".md"))
 TASKS, PAPERS = definitions(MODEL_CARD_TEXT["tasks"]), definitions(MODEL_CARD_TEXT["papers"])
@@ -50,6 +50,11 @@ def model_front_matter(config: dict) -> str:
     return f"---\n{dump_yaml(metadata)}---"
 
 
+def option_name(kind: System) -> str:
+    """Return the option of `prep colorize` that names the first guide of a system."""
+    return "mask" if kind.guides[0] == "gray" else kind.guides[0]
+
+
 def describe_model(config: dict) -> str:
     name = config["system"]
     variant = f", its variant `{config['variant']}`" if name == "liu" else ""
@@ -63,7 +68,10 @@ def describe_sizes(config: dict) -> str:
         rows.append(("halvings", config["depth"]))
     for name, count in sorted(config["parameters"].items()):
         rows.append((f"parameters of the {name}", count))
-    return MODEL_CARD_TEXT["sizes"].substitute(table=table(("what", "number"), rows))
+    text = MODEL_CARD_TEXT["sizes"].substitute(table=table(("what", "number"), rows))
+    if "discriminator" not in config["parameters"]:
+        return text
+    return text + "\n\n" + MODEL_CARD_TEXT["discriminator"].substitute()
 
 
 def describe_data(config: dict) -> str:
@@ -99,7 +107,7 @@ def describe_validation(config: dict) -> str:
 
 def describe_use(config: dict) -> str:
     """Show how to color pictures: by the command, in Python, and by ONNX without inkwash."""
-    name = system(config["system"]).columns[0]
+    name = option_name(system(config["system"]))
     option, guides = f" --{name} {name}.png", f'{{"{name}": Path("{name}.png")}}'
     if name == "cue" and config.get("columns", {}).get("cue", {}).get("method") == "none":
         option, guides = "", "{}"  # it was trained with white cues alone

@@ -35,12 +35,14 @@ class Colorizer:
     and diffused from where `alpha` (H, W) is opaque; a model trained on hints gets them as they are. As a
     mask, it says to color where it is opaque and not black. None is a white cue, or a mask of ones; a
     reference is required. With a `tile`, larger pictures are colored in tiles of that many pixels a side,
-    see `tiles.infer_tiled`. With `guides`, the guide of each sketch is the picture under its key.
+    see `tiles.infer_tiled`. With `guides`, the guide of each sketch is the picture under its key. `kind` is
+    cue, reference or mask: what the guide is; none if there is no guide, and the model takes several.
     """
 
     generator: nn.Module
     config: dict
     weights: str  # their SHA-256
+    kind: str
     guide: np.ndarray | None = None
     alpha: np.ndarray | None = None
     tile: int = 0
@@ -64,13 +66,16 @@ class Colorizer:
         """Return the inputs of `tiles.colorize_picture`: the picture in gray, and the guide fitted to it."""
         height, width = image.shape[:2]
         given = {"sketch": cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)}
-        columns = systems.system(self.config["system"]).columns
-        if "mask" in columns:
+        if self.kind == "none":
+            return given
+        if self.kind == "mask":
             gray = np.repeat(given["sketch"][..., None], 3, axis=2)
             return given | {"color": gray, "mask": self.area(height, width)}
-        if "reference" in columns:
+        if self.kind == "reference":
             if self.guide is None:
                 raise ValueError("reference must be a picture, got None")
+            if len(systems.system(self.config["system"]).guides) > 1:
+                return given | {"reference": resize(self.guide, width, height)}
             scale = min(1, self.tile / max(height, width)) if self.tile else 1  # as large as a tile
             size = max(1, round(width * scale)), max(1, round(height * scale))
             return given | {"reference": resize(self.guide, *size)}
@@ -80,7 +85,7 @@ class Colorizer:
         """Make the cue for a sketch."""
         if self.guide is None:
             return np.full((height, width, 3), 255, np.uint8)
-        trained = cues.params_from_metadata(self.config["columns"]["cue"])
+        trained = cues.params_from_metadata(self.config["columns"].get("cue", {}))
         if trained.method in cues.HINT_METHODS:
             return cv2.resize(self.guide, (width, height), interpolation=cv2.INTER_NEAREST)
         colors = resize(self.guide, width, height)
@@ -103,7 +108,8 @@ class Colorizer:
         for key, path in (self.guides or {}).items():
             pixels.append((key, hash_file(path)))
         code = code_hashes(__name__, f"pipeline.systems.{self.config['system']}")
-        return hashlib.sha256(dumps([self.config, self.weights, self.tile, pixels, code])).hexdigest()
+        what = [self.config, self.weights, self.kind, self.tile, pixels, code]
+        return hashlib.sha256(dumps(what)).hexdigest()
 
 
 def load_colorizer(model: Path, given: dict[str, Path], device: str = "cpu", tile: int = 0) -> Colorizer:
@@ -114,16 +120,17 @@ def load_colorizer(model: Path, given: dict[str, Path], device: str = "cpu", til
     generator, config = folder.load_model(model, device)
     weights = hash_file(model / folder.WEIGHTS_FILE)
     check_tile(config, tile)
-    plain = Colorizer(generator, config, weights, tile=tile)
-    kind = systems.system(config["system"]).columns[0]
+    kinds = ["mask" if guide == "gray" else guide for guide in systems.system(config["system"]).guides]
+    kind = next(iter(given), kinds[0] if len(kinds) == 1 else "none")
+    plain = Colorizer(generator, config, weights, kind, tile=tile)
     for name in given:
-        if name != kind:
-            raise Halt(f"{model} colors by a {kind}, not by a {name}: name a picture with --{kind}")
+        if name not in kinds:
+            raise Halt(f"{model} colors by a {kinds[0]}, not by a {name}: name a picture with --{kinds[0]}")
     if not given:
         if kind == "reference":
             raise Halt(f"{model} colors by a reference: name a picture with --reference")
         return plain
-    if kind == "cue" and config["columns"]["cue"]["method"] == "none":
+    if kind == "cue" and config["columns"].get("cue", {}).get("method") == "none":
         raise Halt(f"{model} was trained without cues: leave --cue out, or train with another cue.method")
     if given[kind].is_dir():
         return replace(plain, guides=loose.find_pictures(given[kind]))
@@ -171,7 +178,7 @@ def doubt_guide(colorizer: Colorizer) -> list[str]:
 
 def is_mask(colorizer: Colorizer) -> bool:
     """Return whether the model colors gray pictures, not sketches."""
-    return "mask" in systems.system(colorizer.config["system"]).columns
+    return colorizer.kind == "mask"
 
 
 def is_colored(image: np.ndarray) -> bool:

@@ -5,13 +5,14 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import pad
+from torch.nn.functional import interpolate, pad
 
 from pipeline import systems
 from pipeline.batches.dataset import to_array, to_tensor
 from pipeline.models.folder import model_params
+from pipeline.params import GUIDES
 
-UNTILED = ("reference",)  # never cut into tiles: any part of it may color any part of the picture
+UNTILED = ("reference", "kind")  # never cut into tiles: any part of a reference may color any part
 OVERLAP = 4  # a tile shares a quarter of its side with the next
 
 
@@ -21,19 +22,41 @@ def colorize_picture(
     """Color one picture of any size, and return it as uint8 (H, W, 3).
 
     `given` is uint8: `sketch` (H, W), and the guide of the system: `cue` (H, W, 3), `reference` of any size
-    (h, w, 3), or `mask` (H, W), 255 where to color, with `color` (H, W, 3), which gives the brightness.
+    (h, w, 3), or `mask` (H, W), 255 where to color, with `color` (H, W, 3), which gives the brightness. For
+    a system of several guides it is one of them under its name, (H, W, 3) or with opacity (H, W, 4), a mask
+    in place of the sketch's colors, or none.
     `tile` is that of `infer_tiled`. Raise ValueError for another shape or type.
     """
     height, width = given["sketch"].shape[:2]
+    several = len(systems.system(config["system"]).guides) > 1
     for name, image in given.items():
         wanted = (height, width) if name in ("sketch", "mask") else (height, width, 3)
-        fits = image.shape == wanted or (name in UNTILED and image.ndim == 3 and image.shape[2] == 3)
+        fits = (
+            image.shape == wanted
+            or (several and image.shape == (height, width, 4))
+            or (name in UNTILED and image.ndim == 3 and image.shape[2] == 3)
+        )
         if not fits or image.dtype != np.uint8 or not image.size:
             raise ValueError(f"{name} must be uint8 {wanted}, got {image.dtype} {image.shape}")
     batch = {name: to_tensor(image)[None] for name, image in given.items()}
     if "mask" in batch:
         batch["mask"] = (batch["mask"] > 0).float()
+    if several:
+        batch = one_guide(batch)
     return to_array(infer_tiled(generator, config, batch, tile)[0])
+
+
+def one_guide(batch: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Turn a sketch and at most one guide under its name into the inputs of a system of several guides."""
+    sketch = batch["sketch"]
+    guide = torch.zeros(1, 4, *sketch.shape[2:])
+    (name,) = (batch.keys() & set(GUIDES)) or ({"gray"} if "mask" in batch else {"none"})
+    if name == "gray":
+        guide[:, 3:] = batch["mask"]
+    elif name != "none":
+        colors = interpolate(batch[name], sketch.shape[2:], mode="bilinear", antialias=True)
+        guide[:, :3], guide[:, 3:] = colors[:, :3], (colors[:, 3:] + 1) / 2 if colors.shape[1] == 4 else 1
+    return {"sketch": sketch, "guide": guide, "kind": torch.tensor([GUIDES.index(name)])}
 
 
 @torch.inference_mode()
@@ -92,8 +115,10 @@ def infer_padded(generator: nn.Module, config: dict, batch: dict) -> Tensor:
     multiple = system.multiple(model_params(config))
     height, width = batch["sketch"].shape[2:]
     device = next(generator.parameters()).device
-    names = batch.keys() - {"key", "flow"}
+    names = batch.keys() - {"key", "flow", "kind"}
     images = {name: pad_to_multiple(name, batch[name], multiple).to(device) for name in names}
+    if "kind" in batch:
+        images["kind"] = batch["kind"].to(device)
     return system.picture(generator(*system.inputs(images)), images)[..., :height, :width].cpu()
 
 

@@ -1,8 +1,9 @@
 """The colorizers, and the contract that each of them fulfills: `System`.
 
-`pix2pix`, `nerk`, `liu`, `scft` and `mask` each hold the networks and losses of one colorizer, and an
+`wash`, `pix2pix`, `nerk`, `liu`, `scft` and `mask` each hold the networks and losses of one colorizer, and an
 instance of its subclass of `System`, called SYSTEM. `layers` has the layers, losses and initializations that
-several share; `features` has the pretrained VGG of the perceptual losses.
+several share; `features` has the pretrained VGG of the perceptual losses. The ideas of `wash` are in
+`backprojection`, `propagation` and `matching`, its optimizer is in `muon`.
 """
 
 from abc import ABC, abstractmethod
@@ -15,7 +16,7 @@ from torch.optim import Adam, Optimizer
 
 from pipeline.params import Model, Reference, Train
 
-SYSTEMS = ("pix2pix", "nerk", "liu", "scft", "mask")
+SYSTEMS = ("pix2pix", "nerk", "liu", "scft", "mask", "wash")
 
 Batch = dict[str, Tensor]  # images (B, C, H, W) by name, as `augment.prepare_batch` returns them
 Terms = dict[str, Tensor]  # the weighted terms of a loss by name, each a map whose first axis is the batch
@@ -23,17 +24,17 @@ FeatureMaps = Callable[[Tensor], list[Tensor]] | None  # pictures (B, 3, H, W) i
 
 
 class Networks(NamedTuple):
-    """The two networks that learn from each other."""
+    """The generator, and the discriminator that it learns to fool, if there is one."""
 
     generator: nn.Module
-    discriminator: nn.Module
+    discriminator: Any = None  # a nn.Module, if the system has one
 
 
 class Optimizers(NamedTuple):
     """The optimizer of each network."""
 
     generator: Optimizer
-    discriminator: Optimizer
+    discriminator: Any = None  # an Optimizer, if there is that network
 
 
 class System(ABC):
@@ -44,7 +45,8 @@ class System(ABC):
     """
 
     width: int  # channels of the first convolution
-    columns: tuple[str, ...]  # what it reads of the dataset besides the sketch; the first is the guide
+    guides: tuple[str, ...]  # those of `params.GUIDES` that it takes; of several, each sample has one
+    columns: tuple[str, ...]  # what it reads of the dataset besides the sketch; the first holds the guide
     lr: float  # learning rate of the generator
     discriminator_lr = 1.0  # learning rate of the discriminator, as a multiple of the generator's
     betas = (0.5, 0.999)  # of Adam
@@ -56,7 +58,7 @@ class System(ABC):
 
     @abstractmethod
     def networks(self, model: Model) -> Networks:
-        """Build both networks with fresh weights."""
+        """Build the networks with fresh weights."""
 
     @abstractmethod
     def generator_loss(
@@ -64,9 +66,9 @@ class System(ABC):
     ) -> Terms:
         """Return the loss of the generator; without `features`, leave out the terms that compare them."""
 
-    @abstractmethod
     def discriminator_loss(self, discriminator: nn.Module, batch: Batch, output: Any) -> Terms:
         """Return the loss of the discriminator; no gradient reaches the generator."""
+        raise NotImplementedError
 
     def features(self, file: str) -> nn.Module | None:
         """Load the VGG whose features the losses compare; None if they compare none.
@@ -96,8 +98,8 @@ class System(ABC):
             Adam(discriminator, lr * self.discriminator_lr, betas=self.betas, fused=True),
         )
 
-    def inputs(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Return the arguments of the generator: the sketch and the guide."""
+    def inputs(self, batch: Batch) -> tuple[Tensor, ...]:
+        """Return the arguments of the generator: the sketch, the guide, and its kind if there are several."""
         return batch["sketch"], batch[self.columns[0]]
 
     def picture(self, output: Any, batch: Batch) -> Tensor:
@@ -107,6 +109,11 @@ class System(ABC):
     def target(self, batch: Batch) -> Tensor:
         """Return the picture (B, 3, H, W) in [-1, 1] that the generator should make."""
         return batch["target"]
+
+
+def present(pair: Networks | Optimizers) -> dict[str, Any]:
+    """Return the networks, or the optimizers, that there are, by name."""
+    return {name: each for name, each in pair._asdict().items() if each is not None}
 
 
 def system(name: str) -> System:

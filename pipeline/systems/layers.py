@@ -2,10 +2,15 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
+import torch
 from torch import Tensor, autograd, cat, full_like, nn
-from torch.nn.functional import binary_cross_entropy_with_logits, fold
+from torch.nn.functional import avg_pool2d, binary_cross_entropy_with_logits, fold, interpolate, leaky_relu
 
+SLOPE = 0.1  # of the LeakyReLUs of `Residual` and `Shrink`
+WINDOW, STRIDE = 8, 4  # of the SSIM loss, in pixels
+SSIM_LIGHT, SSIM_CONTRAST = 0.01**2, 0.03**2  # its constants, for values in [0, 1]
 SMALL = 64  # maps of up to this many pixels are doubled faster by a matrix product on a CPU
 
 
@@ -159,3 +164,66 @@ def gram(maps: Tensor) -> Tensor:
     """
     flat = maps.flatten(2)
     return flat @ flat.mT / flat[0].numel()
+
+
+class Yuv(NamedTuple):
+    """A picture in YUV (ITU-R BT.601), scaled."""
+
+    gray: Tensor  # (B, 1, H, W): Y in [-0.5, 0.5]
+    colors: Tensor  # (B, 2, H, W): U / 0.436 and V / 0.615 in [-1, 1]
+
+
+def to_yuv(image: Tensor) -> Yuv:
+    """Convert RGB (B, 3, H, W) in [-1, 1]."""
+    red, green, blue = image.split(1, dim=1)
+    luma = 0.299 * red + 0.587 * green + 0.114 * blue
+    return Yuv(luma / 2, torch.cat([(blue - luma) / 1.772, (red - luma) / 1.402], dim=1))
+
+
+def to_rgb(gray: Tensor, colors: Tensor) -> Tensor:
+    """Convert back to RGB; colors outside its gamut are clipped to [-1, 1]."""
+    luma, (u, v) = 2 * gray, colors.split(1, dim=1)
+    red, blue = luma + 1.402 * v, luma + 1.772 * u
+    green = (luma - 0.299 * red - 0.114 * blue) / 0.587
+    return torch.cat([red, green, blue], dim=1).clamp(-1, 1)
+
+
+def enlarge(maps: Tensor, times: int = 2) -> Tensor:
+    """Enlarge maps (B, C, H, W) bilinearly."""
+    return interpolate(maps, scale_factor=times, mode="bilinear")
+
+
+class Residual(nn.Module):
+    """Two 3x3 convolutions beside a shortcut; they begin as zero."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.first, self.second = (nn.Conv2d(channels, channels, 3, padding=1) for _ in range(2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.second(leaky_relu(self.first(leaky_relu(x, SLOPE)), SLOPE))
+
+
+class Shrink(nn.Module):
+    """A LeakyReLU and a 2x2 convolution of stride 2."""
+
+    def __init__(self, inputs: int, outputs: int):
+        super().__init__()
+        self.convolution = nn.Conv2d(inputs, outputs, 2, stride=2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.convolution(leaky_relu(x, SLOPE))
+
+
+def ssim_map(one: Tensor, other: Tensor) -> Tensor:
+    """Return the structural similarity of pictures in [-1, 1] in windows of 8 x 8 pixels, per channel.
+
+    Wang et al., Image Quality Assessment: From Error Visibility to Structural Similarity, 2004, equation 13.
+    """
+    one, other = ((image.float() + 1) / 2 for image in (one, other))
+    both = torch.cat([one, other, one * one, other * other, one * other])
+    mean, other_mean, square, other_square, product = avg_pool2d(both, WINDOW, STRIDE).chunk(5)
+    variances = square - mean * mean + other_square - other_mean * other_mean
+    covariance = product - mean * other_mean
+    light = (2 * mean * other_mean + SSIM_LIGHT) / (mean * mean + other_mean * other_mean + SSIM_LIGHT)
+    return light * (2 * covariance + SSIM_CONTRAST) / (variances + SSIM_CONTRAST)

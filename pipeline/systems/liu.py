@@ -187,6 +187,7 @@ class Liu(System):
     """The U-Net with AdaIN at four scales, a hinge loss with R1, and a perceptual loss."""
 
     width = 64
+    guides = ("reference",)
     columns = ("reference",)
     reference = Reference(grid=3, strength=0.25, jitter=0.0)  # published: the target itself
     vgg = "vgg16"

@@ -4,7 +4,6 @@ Partial colorization with masks, IMPA 2018: the networks see Y, U and V, and Y i
 """
 
 from itertools import pairwise
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +11,7 @@ from torch.nn.functional import adaptive_avg_pool2d, leaky_relu
 
 from pipeline.params import Model, Train
 from pipeline.systems import Batch, FeatureMaps, Networks, System, Terms
-from pipeline.systems.layers import cross_entropy, lecun_init, successive_maps
+from pipeline.systems.layers import Yuv, cross_entropy, lecun_init, successive_maps, to_rgb, to_yuv
 
 SQUARED = 1000.0  # weight of the squared loss
 SLOPE = 0.1  # of each LeakyReLU
@@ -78,28 +77,6 @@ class MaskDiscriminator(nn.Module):
         return self.last(leaky_relu(self.whole(adaptive_avg_pool2d(x, 7)), SLOPE))
 
 
-class Yuv(NamedTuple):
-    """A picture in YUV (ITU-R BT.601), scaled."""
-
-    gray: Tensor  # (B, 1, H, W): Y in [-0.5, 0.5]
-    colors: Tensor  # (B, 2, H, W): U / 0.436 and V / 0.615 in [-1, 1]
-
-
-def to_yuv(image: Tensor) -> Yuv:
-    """Convert RGB (B, 3, H, W) in [-1, 1]."""
-    red, green, blue = image.split(1, dim=1)
-    luma = 0.299 * red + 0.587 * green + 0.114 * blue
-    return Yuv(luma / 2, torch.cat([(blue - luma) / 1.772, (red - luma) / 1.402], dim=1))
-
-
-def to_rgb(gray: Tensor, colors: Tensor) -> Tensor:
-    """Convert back to RGB; colors outside its gamut are clipped to [-1, 1]."""
-    luma, (u, v) = 2 * gray, colors.split(1, dim=1)
-    red, blue = luma + 1.402 * v, luma + 1.772 * u
-    green = (luma - 0.299 * red - 0.114 * blue) / 0.587
-    return torch.cat([red, green, blue], dim=1).clamp(-1, 1)
-
-
 def target_colors(batch: Batch) -> Yuv:
     """Return the target: the original, without colors outside the mask."""
     gray, colors = to_yuv(batch["color"])
@@ -110,6 +87,7 @@ class Mask(System):
     """The U-Net that predicts U and V, with an adversarial and a squared loss."""
 
     width = 64
+    guides = ("gray",)
     columns = ("mask",)
     lr = 1e-4
 

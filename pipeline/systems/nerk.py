@@ -120,6 +120,7 @@ class Nerk(System):
     """The generator with attention, an adversarial, an L1 and a consistency loss."""
 
     width = 32
+    guides = ("reference",)
     columns = ("reference",)
     reference = Reference(grid=3, strength=0.2, jitter=0.0)  # corners and center, by 0.4 of [-1, 1]
     lr = 1e-4

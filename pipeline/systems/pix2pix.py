@@ -48,6 +48,7 @@ class Pix2Pix(System):
     """The U-Net against a PatchGAN, with an L1 loss."""
 
     width = 64
+    guides = ("cue",)
     columns = ("cue",)
     lr = 2e-4
 

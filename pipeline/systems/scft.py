@@ -128,6 +128,7 @@ class Scft(System):
     """The generator with attention, whose triplet loss takes from the flow which tokens belong together."""
 
     width = 16
+    guides = ("reference",)
     columns = ("reference", "flow")
     reference = Reference(grid=3, strength=0.25, jitter=50.0, order="before")
     stride = 16

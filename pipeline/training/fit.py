@@ -16,9 +16,9 @@ from pipeline.batches.loader import BatchOrder, SinglePass, endless_batches, sin
 from pipeline.errors import Halt
 from pipeline.files import hash_file
 from pipeline.models.folder import WEIGHTS_FILE
-from pipeline.params import Model, Reference, Train
+from pipeline.params import Model, Reference, Train, guide_shares
 from pipeline.progress import Tick, quiet
-from pipeline.systems import System
+from pipeline.systems import System, present
 from pipeline.systems.layers import count_parameters
 from pipeline.training.checkpoint import restore_checkpoint, run_identity, save_checkpoint
 from pipeline.training.hardware import CPU, Hardware, Log, halt_on_full_memory, launch_fabric, log_nothing
@@ -26,6 +26,7 @@ from pipeline.training.learner import Learner, assemble
 from pipeline.training.update import train_step
 
 DECAY_POWER = 0.9  # of the polynomial decay
+WARM_UP, FINAL_RATE = 0.05, 1e-3  # of the cosine decay: a share of all steps, and of the rate
 STEPS_PER_READ = {"cpu": 1, "cuda": 20}  # how often to read the losses, which waits for the GPU
 CHECKPOINT_SECONDS = 30.0  # seconds between two checkpoints; more where writing one takes long,
 CHECKPOINT_SHARE = 0.02  # so that it takes at most this share of the time
@@ -62,7 +63,7 @@ class Session:
 def open_session(data: Path, model: Model, train: Train, hardware: Hardware, say: Log) -> Session:
     """Open the packed dataset `data`, and set up the networks. Raise Halt if a run cannot begin."""
     pairs = open_training_split(data, model, train)
-    held_out = Pairs(data, "val", model.sketch, pairs.columns)
+    held_out = Pairs(data, "val", model.sketch, pairs.columns, guide=pairs.guide)
     fabric = launch_fabric(hardware, train.precision)
     loaders = 0 if fabric.device.type == "cpu" else hardware.workers  # on a CPU they would slow the step
     return Session(pairs, held_out, assemble(model, train, fabric, hardware, say), loaders)
@@ -71,7 +72,11 @@ def open_session(data: Path, model: Model, train: Train, hardware: Hardware, say
 def open_training_split(data: Path, model: Model, train: Train) -> Pairs:
     """Open the training split. Raise Halt if the network does not fit the pictures."""
     system = systems.system(model.system)
-    pairs = Pairs(data, "train", model.sketch, system.columns)
+    shares, columns = trained_guides(system, train), system.columns
+    if "guide" in columns and "reference" not in shares:
+        columns = ("guide",)
+    main_guide = max(shares, key=lambda guide: shares[guide])
+    pairs = Pairs(data, "train", model.sketch, columns, guide=main_guide)
     pairs.policy = augmentation_policy(system, pairs, train)
     if pairs.side % (multiple := system.multiple(model)):
         reason = f"a side of {pairs.side} is no multiple of {multiple}, which {model.system} needs"
@@ -168,7 +173,13 @@ def augmentation_policy(system: System, pairs: Pairs, train: Train) -> Augmentat
     if train.fresh == "dataset" and "reference" in system.columns:
         metadata = pairs.metadata["reference"]
         reference = Reference(**{name: metadata[name] for name in ("grid", "strength", "jitter", "order")})
-    return AugmentationPolicy(train.seed, reference, train.flip, train.drop)
+    guides = tuple(trained_guides(system, train).items())
+    return AugmentationPolicy(train.seed, reference, train.flip, train.drop, train.permute, guides)
+
+
+def trained_guides(system: System, train: Train) -> dict[str, float]:
+    """Return the share of each guide in training."""
+    return guide_shares(train.guides) if len(system.guides) > 1 else {system.guides[0]: 1.0}
 
 
 def model_config(session: Session, model: Model) -> dict:
@@ -179,14 +190,14 @@ def model_config(session: Session, model: Model) -> dict:
         "dataset": pairs.fingerprint,
         "columns": pairs.metadata,
         "side": pairs.side,
-        "parameters": {name: count_parameters(network) for name, network in learner.plain._asdict().items()},
+        "parameters": {name: count_parameters(network) for name, network in present(learner.plain).items()},
         "train": asdict(learner.train),
         "start": hash_file(Path(start, WEIGHTS_FILE)) if start else "",
     }
 
 
 def set_rates(learner: Learner, share: float) -> None:
-    for optimizer in learner.optimizers:
+    for optimizer in present(learner.optimizers).values():
         for group in optimizer.param_groups:
             group["lr"] = group["initial_lr"] * share
 
@@ -195,8 +206,11 @@ def rate_share(decay: str, past: float) -> float:
     """Return the share of the learning rate after the share `past` of all steps.
 
     It is 1 throughout, or falls linearly to 0 over the second half, or is the 0.9th power of the share of the
-    steps that are left.
+    steps that are left, or rises to 1 over the first twentieth and falls as half a cosine to a thousandth.
     """
+    if decay == "cosine":
+        rest = (past - WARM_UP) / (1 - WARM_UP)
+        return max(min(past / WARM_UP, (1 + math.cos(math.pi * max(rest, 0))) / 2), FINAL_RATE)
     if decay == "polynomial":
         return (1 - past) ** DECAY_POWER
     return min(1.0, 2 * (1 - past)) if decay == "linear" else 1.0
@@ -226,7 +240,9 @@ def check_finite(losses: Scalars, step: int, order: BatchOrder, pairs: Pairs) ->
 
 def share_statistics(learner: Learner) -> None:
     """Average the running statistics of norms over the processes, each of which saw its own samples."""
-    networks = dict.fromkeys([*learner.plain, learner.average])  # each once, in the same order everywhere
+    networks = dict.fromkeys(
+        [*present(learner.plain).values(), learner.average]
+    )  # each once, in the same order everywhere
     buffers = [each for network in networks for each in network.buffers() if each.is_floating_point()]
     if buffers and learner.fabric.world_size > 1:
         joined = torch.cat([buffer.flatten() for buffer in buffers])

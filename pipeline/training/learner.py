@@ -12,7 +12,7 @@ from pipeline import systems
 from pipeline.errors import Halt
 from pipeline.models.folder import WEIGHTS_FILE, read_model_file
 from pipeline.params import Model, Train
-from pipeline.systems import FeatureMaps, Networks, Optimizers, System
+from pipeline.systems import FeatureMaps, Networks, Optimizers, System, present
 from pipeline.training.hardware import Hardware, Log, compile_network
 from pipeline.training.recompute import recompute_blocks
 from pipeline.weights import WEIGHT_ERRORS, parse_weights
@@ -25,7 +25,7 @@ GPU_LAYOUT = torch.channels_last  # what tensor cores read; on a CPU it made tra
 
 @dataclass(frozen=True)
 class Learner:
-    """Both networks and everything that an update needs.
+    """The networks and everything that an update needs.
 
     `networks` are the ones to call; `plain` are the same without the wrappers that distribute and convert.
     `average` is the generator that becomes the model: the moving average, or `plain` without one.
@@ -44,13 +44,8 @@ class Learner:
     @property
     def parts(self) -> dict[str, Any]:
         """Everything that has a state, by its name in the checkpoint."""
-        return {
-            "generator": self.networks.generator,
-            "discriminator": self.networks.discriminator,
-            "g_optimizer": self.optimizers.generator,
-            "d_optimizer": self.optimizers.discriminator,
-            "average": self.average,
-        }
+        optimizers = {f"{name[0]}_optimizer": each for name, each in present(self.optimizers).items()}
+        return present(self.networks) | optimizers | {"average": self.average}
 
 
 def assemble(model: Model, train: Train, fabric: "Fabric", hardware: Hardware, say: Log) -> Learner:
@@ -64,10 +59,11 @@ def assemble(model: Model, train: Train, fabric: "Fabric", hardware: Hardware, s
     plain = lay_out(networks, train, fabric)
     average = deepcopy(plain.generator) if train.ema else plain.generator
     optimizers = system.optimizers(plain, train.lr or system.learning_rate(model))
-    ready = [fabric.setup(*pair) for pair in zip(plain, optimizers, strict=True)]
+    ready = {
+        name: fabric.setup(network, getattr(optimizers, name)) for name, network in present(plain).items()
+    }
     wrap_forward(plain, system, fabric, hardware, say)
-    (generator, g_optimizer), (discriminator, d_optimizer) = ready
-    for optimizer in (g_optimizer, d_optimizer):
+    for _, optimizer in ready.values():
         for group in optimizer.param_groups:
             group["initial_lr"] = group["lr"]
     return Learner(
@@ -75,8 +71,8 @@ def assemble(model: Model, train: Train, fabric: "Fabric", hardware: Hardware, s
         train=train,
         fabric=fabric,
         plain=plain,
-        networks=Networks(generator, discriminator),
-        optimizers=Optimizers(g_optimizer, d_optimizer),
+        networks=Networks(**{name: network for name, (network, _) in ready.items()}),
+        optimizers=Optimizers(**{name: optimizer for name, (_, optimizer) in ready.items()}),
         average=fabric.to_device(average),
         features=in_precision(fabric, fabric.to_device(features)) if features else None,
         graphs=hardware.graphs,
@@ -99,9 +95,13 @@ def lay_out(networks: Networks, train: Train, fabric: "Fabric") -> Networks:
     if train.norm == "all" and fabric.world_size > 1:
         if fabric.device.type == "cpu":
             raise Halt("BatchNorm over all processes needs GPUs: set train.norm to each, or use one process")
-        networks = Networks(*map(nn.SyncBatchNorm.convert_sync_batchnorm, networks))
+        converted = {
+            name: nn.SyncBatchNorm.convert_sync_batchnorm(each) for name, each in present(networks).items()
+        }
+        networks = Networks(**converted)
     if fabric.device.type == "cuda":
-        networks = Networks(*(network.to(memory_format=GPU_LAYOUT) for network in networks))
+        for network in present(networks).values():
+            network.to(memory_format=GPU_LAYOUT)
     return networks
 
 
@@ -112,7 +112,7 @@ def wrap_forward(networks: Networks, system: System, fabric: "Fabric", hardware:
     if hardware.compiles(fabric.device.type):
         if not hardware.recompute:
             compile_network(networks.generator, hardware, say)
-        if not system.double_backward:
+        if networks.discriminator is not None and not system.double_backward:
             compile_network(networks.discriminator, hardware, say)
 
 

@@ -19,6 +19,7 @@ from pipeline.errors import Halt
 from pipeline.markdown import table
 from pipeline.models.folder import find_device
 from pipeline.params import Model, Train
+from pipeline.systems import present
 from pipeline.training.fit import open_session
 from pipeline.training.hardware import CPU, Hardware, Log, halt_on_full_memory, log_nothing
 from pipeline.training.learner import Learner
@@ -155,7 +156,7 @@ def batch_fits(learner: Learner, one: dict, size: int) -> bool:
         }
         update_networks(learner, [part], [0])
     except torch.OutOfMemoryError:
-        for optimizer in learner.optimizers:
+        for optimizer in present(learner.optimizers).values():
             optimizer.zero_grad()
         return False
     return True

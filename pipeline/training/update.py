@@ -1,6 +1,7 @@
-"""One update of a generator and its discriminator: the step that `fit` repeats."""
+"""One update of a generator, and of its discriminator if it has one: the step that `fit` repeats."""
 
 from contextlib import nullcontext
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -9,6 +10,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 from torch.profiler import record_function
 
 from pipeline.chance import digest
+from pipeline.systems.layers import frozen
 from pipeline.training.learner import Learner
 from pipeline.training.recompute import forward_only
 
@@ -31,48 +33,71 @@ def update_networks(learner: Learner, parts: list[dict], seeds: list[int]) -> di
     part depend on its seed alone. With one part, the generator runs once for both updates. With several, it
     runs twice on each, first without keeping anything for backward, so that memory holds one part at a time.
     """
-    system, train, fabric = learner.system, learner.train, learner.fabric
-    generator, discriminator = learner.networks
-    last, d_terms, g_terms = len(parts) - 1, [], []
     if learner.graphs:
         torch.compiler.cudagraph_mark_step_begin()
+    if learner.networks.discriminator is None:
+        return update_generator(learner, parts, seeds)
+    d_terms, output = update_discriminator(learner, parts, seeds)
+    return update_generator(learner, parts, seeds, output) | d_terms
 
-    # The discriminator learns to tell originals from fakes.
+
+def update_discriminator(
+    learner: Learner, parts: list[dict], seeds: list[int]
+) -> tuple[dict[str, Tensor], Any]:
+    """Let the discriminator learn to tell originals from fakes.
+
+    Return its losses and, of a single part, the output of the generator, from which that can learn too.
+    """
+    system, fabric = learner.system, learner.fabric
+    generator, discriminator = learner.networks
+    last, means = len(parts) - 1, []
     learner.optimizers.discriminator.zero_grad()
     for number, (part, seed) in enumerate(zip(parts, seeds, strict=True)):
-        torch.manual_seed(seed)
-        with record_function("generator: forward"), forward_only(generator) if last else nullcontext():
-            output = generator(*system.inputs(part))
-        with fabric.no_backward_sync(discriminator, enabled=number < last):  # type: ignore[arg-type]
+        with forward_only(generator) if last else nullcontext():
+            output = run_generator(learner, part, seed)
+        with fabric.no_backward_sync(discriminator, enabled=number < last):
             with record_function("discriminator: forward"):
-                d_terms.append(term_means(system.discriminator_loss(discriminator, part, output)))
+                means.append(term_means(system.discriminator_loss(discriminator, part, output)))
             with record_function("discriminator: backward"):
-                fabric.backward(total(d_terms[-1]) / len(parts))
+                fabric.backward(total(means[-1]) / len(parts))
     with record_function("discriminator: optimizer"):
         clip_gradients(learner, discriminator, learner.optimizers.discriminator)
         learner.optimizers.discriminator.step()
+    return averaged(means), None if last else output
 
-    # The generator learns to fool it, and to come close to the target.
+
+def update_generator(
+    learner: Learner, parts: list[dict], seeds: list[int], output: Any = None
+) -> dict[str, Tensor]:
+    """Let the generator learn to come close to the target, and to fool the discriminator if there is one.
+
+    `output` is what it gave for a single part, if it has run. Return its losses.
+    """
+    system, train, fabric = learner.system, learner.train, learner.fabric
+    generator, discriminator = learner.networks
+    last, means = len(parts) - 1, []
     learner.optimizers.generator.zero_grad()
-    discriminator.requires_grad_(False)
-    for number, (part, seed) in enumerate(zip(parts, seeds, strict=True)):
-        with fabric.no_backward_sync(generator, enabled=number < last):  # type: ignore[arg-type]
-            if last:
-                torch.manual_seed(seed)
-                with record_function("generator: forward"):
-                    output = generator(*system.inputs(part))
-            with record_function("generator: losses"):
-                terms = system.generator_loss(learner.networks, part, output, train, learner.features)
-                g_terms.append(term_means(terms))
-            with record_function("generator: backward"):
-                fabric.backward(total(g_terms[-1]) / len(parts))
-    discriminator.requires_grad_(True)
+    with nullcontext() if discriminator is None else frozen(discriminator):
+        for number, (part, seed) in enumerate(zip(parts, seeds, strict=True)):
+            with fabric.no_backward_sync(generator, enabled=number < last):  # type: ignore[arg-type]
+                given = run_generator(learner, part, seed) if output is None else output
+                with record_function("generator: losses"):
+                    terms = system.generator_loss(learner.networks, part, given, train, learner.features)
+                    means.append(term_means(terms))
+                with record_function("generator: backward"):
+                    fabric.backward(total(means[-1]) / len(parts))
     with record_function("generator: optimizer"):
         clip_gradients(learner, generator, learner.optimizers.generator)
         learner.optimizers.generator.step()
         if train.ema:
             update_average(learner.average, learner.plain.generator, train.ema)
-    return averaged(g_terms) | averaged(d_terms)
+    return averaged(means)
+
+
+def run_generator(learner: Learner, part: dict, seed: int) -> Any:
+    torch.manual_seed(seed)
+    with record_function("generator: forward"):
+        return learner.networks.generator(*learner.system.inputs(part))
 
 
 def term_means(terms: dict[str, Tensor]) -> dict[str, Tensor]:

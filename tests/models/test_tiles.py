@@ -89,7 +89,7 @@ def test_every_system_colors_a_picture_in_tiles(name):
     network = system(name).networks(model)[0].eval()
     images = {"sketch": picture(70, 150), "cue": picture(70, 150, 3), "color": picture(70, 150, 3)}
     images |= {"reference": picture(48, 80, 3), "mask": np.full((70, 150), 255, np.uint8)}
-    read = {"sketch", *system(name).columns, *(["color"] if name == "mask" else [])} - {"flow"}
+    read = {"sketch", *system(name).columns, *(["color"] if name == "mask" else [])} - {"flow", "guide"}
     made = colorize_picture(network, asdict(model), {each: images[each] for each in read}, tile=64)
     assert made.shape == (70, 150, 3)
 

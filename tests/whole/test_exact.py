@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent.parent
-SYSTEMS = ("pix2pix", "nerk", "liu", "scft", "mask")
+SYSTEMS = ("pix2pix", "nerk", "liu", "scft", "mask", "wash")
 FINGERPRINTS = f"""
 import json
 from pipeline.operators import clean, cue, sketch, warp
@@ -53,6 +53,7 @@ SITE = {"search https://danbooru.donmai.us", "fetch https://danbooru.donmai.us"}
 SCFT = {"train scft", "evaluate scft", "checkpoint of scft"}
 TRAIN = {f"train {system}" for system in SYSTEMS}
 EVALUATE = {f"evaluate {system}" for system in SYSTEMS}
+CHECKPOINTS = {f"checkpoint of {system}" for system in SYSTEMS}
 END = "\n"  # of the last line of a file: the edit appends a line
 EDITS = {  # file, text, its replacement, what is rerun
     "a level in the pen": ("operators/pen.py", "255", "254", SKETCHES),
@@ -66,7 +67,9 @@ EDITS = {  # file, text, its replacement, what is rerun
     "the network of the extractor": (
         "operators/anime2sketch.py", "DEPTH = 8", "DEPTH = 9", {"memo of learned sketch"},
     ),
-    "the blur of cues": ("operators/cue.py", END, "\nUNIT = 255\n", {"memo of cue", "cue"} | EVALUATE),
+    "the blur of cues": (  # which training draws too, for systems of several guides
+        "operators/cue.py", END, "\nUNIT = 255\n", {"memo of cue", "cue"} | TRAIN | EVALUATE | CHECKPOINTS,
+    ),
     "the client of sites": ("web/client.py", END, "\nTRIED = 1\n", SAMPLE | SITE),
     "how work is spread": ("run/processes.py", END, "\nWORKERS = 5\n", set()),
     "a parameter class": ("params.py", END, "\nBOUND = 1\n", set()),
