@@ -181,12 +181,12 @@ class WashGenerator(nn.Module):
         flat = flat + given.is_cue * lacking(flat, cue, blur)
         own, force = own * (1 - opacity) + LEAST_WEIGHT, self.force.exp()
         weighted = torch.cat([own * flat + force * hints, own + force * opacity], dim=1)
-        flat, weight = divide(propagate(weighted, weights, DISTANCES))
+        flat, weight = unweigh(propagate(weighted, weights, DISTANCES))
         flat = flat + given.is_cue * lacking(flat, cue, blur)
-        return divide(propagate(torch.cat([weight * flat, weight], dim=1), weights, DISTANCES))[0]
+        return unweigh(propagate(torch.cat([weight * flat, weight], dim=1), weights, DISTANCES))[0]
 
 
-def divide(weighted: Tensor) -> tuple[Tensor, Tensor]:
+def unweigh(weighted: Tensor) -> tuple[Tensor, Tensor]:
     """Split colors times their weight, and the weight, (B, 3 + 1, H, W), into colors and weight."""
     colors, weight = weighted.tensor_split([3], dim=1)
     return colors / weight, weight
