@@ -15,7 +15,7 @@ from pipeline.systems.layers import SLOPE, Residual, Shrink, enlarge, tokens
 
 LINE_BLOCKSIZE, LINE_C = 7, 2.0  # of the sketch of a reference, in pixels and levels: see `params.Sketch`
 INNER = 32  # channels that are compared
-HIDDEN = 30.0  # by how much the logit of a transparent place falls
+TRANSPARENT = 30.0  # by how much the logit of a transparent place falls
 LUMA = (0.299, 0.587, 0.114)
 
 
@@ -71,7 +71,7 @@ class Match(nn.Module):
         queries = normalize(tokens(self.query(sketch)), dim=2)
         logits = self.sharpness.exp() * queries @ normalize(keys, dim=2).mT
         logits = logits - placed * self.nearness.exp() * place_distances(sketch, lines)
-        logits = logits - HIDDEN * (1 - tokens(avg_pool2d(opacity, 8)).mT)
+        logits = logits - TRANSPARENT * (1 - tokens(avg_pool2d(opacity, 8)).mT)
         shares = logits.softmax(dim=2)
         carried = (shares @ tokens(values)).mT.unflatten(2, sketch.shape[2:])
         confidence = shares.square().sum(dim=2).unflatten(1, sketch.shape[2:])[:, None]
