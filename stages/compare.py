@@ -24,5 +24,6 @@ def compare(
     with progress("compare") as tick:
         results = comparing.compare_models(pairs, models, evaluate, device=device, tick=tick)
     comparing.write_comparison(results, to)
-    gains = ", ".join(f"{each.name} {each.evaluation.summary['gain']['mean']:+.2f} dB" for each in results)
+    paired = {each.name: each.evaluation.summary["conditions"]["paired"] for each in results}
+    gains = ", ".join(f"{name} {scored['gain']['mean']:+.2f} dB" for name, scored in paired.items())
     typer.echo(f"compare: {len(results)} models against their best baselines: {gains}; see {to}")

@@ -9,13 +9,12 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-import numpy as np
-
 from pipeline import files, markdown
 from pipeline.errors import Halt
-from pipeline.evaluation.protocol import TINTED_GOAL, Evaluation, evaluate_model
-from pipeline.evaluation.summary import MODEL, Interval, Scores, paired_psnr
-from pipeline.images import png, sheets
+from pipeline.evaluation.pictures import compared_conditions, condition_title, models_sheet
+from pipeline.evaluation.protocol import Evaluation, evaluate_model
+from pipeline.evaluation.summary import MODEL, Interval, Scores
+from pipeline.images import png
 from pipeline.models.folder import CONFIG_FILE
 from pipeline.params import Evaluate
 from pipeline.progress import Tick, quiet
@@ -36,12 +35,6 @@ MEASURE_COLUMNS = {  # of the table: the heading of each measure, and its decima
     "leakage": ("leakage outside", 4),
 }
 MAX_ARTISTS = 12  # rows of the table of artists
-INPUT_ORDER = ("sketch", "original", "cue", "reference", TINTED_GOAL, "mask")  # on the contact sheet
-CONDITION_TITLES = {
-    "paired": "Guided by the picture itself",
-    "different": "By the reference of another picture",
-    "unseen": "From a kind of sketch not seen in training",
-}
 
 
 @dataclass(frozen=True)
@@ -78,7 +71,11 @@ def write_comparison(results: list[ModelResult], dest: Path) -> None:
     """Write the table as Markdown and JSON, and the contact sheet, to a folder."""
     files.write(dest / TABLE_FILE, comparison_table(results).encode())
     files.write_json(dest / NUMBERS_FILE, comparison_numbers(results))
-    files.write(dest / PICTURES_FILE, png.encode_png(comparison_sheet(results)))
+    files.write(dest / PICTURES_FILE, png.encode_png(models_sheet(by_name(results))))
+
+
+def by_name(results: list[ModelResult]) -> dict[str, Evaluation]:
+    return {result.name: result.evaluation for result in results}
 
 
 def comparison_table(results: list[ModelResult]) -> str:
@@ -86,12 +83,14 @@ def comparison_table(results: list[ModelResult]) -> str:
     summary = results[0].evaluation.summary
     parts = [
         f"{summary['images']} test pictures of {summary['side']} px; means, with 95 % bootstrap intervals in "
-        "brackets. Below the systems are the baselines that need no model.",
+        "brackets. Below the systems are the baselines that need no model. A gain is the difference of PSNR "
+        "to the best of them, picture by picture.",
         markdown.table(MODEL_HEADS, map(describe_result, results)),
     ]
-    for condition, title in CONDITION_TITLES.items():
-        if rows := rank_rows(results, condition):
-            parts += [f"### {title} (`{condition}`)", condition_table(rows)]
+    evaluations = by_name(results)
+    for (condition, guide), names in compared_conditions(evaluations).items():
+        found = {name: evaluations[name].summary["conditions"][own] for name, own in names.items()}
+        parts += [f"### {condition_title(condition, guide)} (`{condition}`)", condition_table(found)]
     if by_artist := artist_rows(results):
         heads = ["artist", "pictures", *(result.name for result in results)]
         parts += ["### Paired PSNR by artist, dB", markdown.table(heads, by_artist)]
@@ -110,30 +109,37 @@ def describe_result(result: ModelResult) -> list[str]:
         f"{config['system']}{variant}{vgg}{dataset}",
         f"{config['parameters']['generator'] / 1e6:.2f} M",
         f"{config['validation']['step'] * config['train']['batch']:,}",
-        format_interval(summary["gain"], "+.2f"),
+        format_interval(summary["conditions"]["paired"]["gain"], "+.2f"),
     ]
 
 
-def rank_rows(results: list[ModelResult], condition: str) -> dict[str, Scores]:
-    """Return the scores of a condition by row label: the models, then each baseline once."""
-    measured = [result for result in results if condition in result.evaluation.summary]
-    rows = {result.name: result.evaluation.summary[condition][MODEL] for result in measured}
-    for result in measured:
-        for by, scores in result.evaluation.summary[condition].items():
-            label = f"*{by.replace('_', ' ')}*"
-            if by != MODEL and rows.setdefault(label, scores) != scores:
-                rows[f"{label} ({result.name})"] = scores
-    return rows
+def condition_table(found: dict[str, dict[str, Any]]) -> str:
+    """Write a table of the scores under a condition in Markdown, with a column for each measure that occurs.
 
-
-def condition_table(rows: dict[str, Scores]) -> str:
-    """Write a table of the scores of a condition in Markdown, with a column for each measure that occurs."""
+    `found` has what `summary.summarize` returns of each model.
+    """
+    rows = rank_rows(found)
     measured = [name for name in MEASURE_COLUMNS if any(name in scores for scores in rows.values())]
     lines = (
-        [label, *(format_score(name, scores.get(name)) for name in measured)]
+        [
+            label,
+            *(format_score(name, scores.get(name)) for name in measured),
+            format_interval(found[label]["gain"], "+.2f") if label in found else "",
+        ]
         for label, scores in rows.items()
     )
-    return markdown.table(["", *(MEASURE_COLUMNS[name][0] for name in measured)], lines)
+    return markdown.table(["", *(MEASURE_COLUMNS[name][0] for name in measured), "gain, dB"], lines)
+
+
+def rank_rows(found: dict[str, dict[str, Any]]) -> dict[str, Scores]:
+    """Return scores by row label: the models, then each baseline once."""
+    rows = {name: scored["scores"][MODEL] for name, scored in found.items()}
+    for name, scored in found.items():
+        for by, scores in scored["scores"].items():
+            label = f"*{by.replace('_', ' ')}*"
+            if by != MODEL and rows.setdefault(label, scores) != scores:
+                rows[f"{label} ({name})"] = scores
+    return rows
 
 
 def format_score(name: str, score: Interval | float | None) -> str:
@@ -180,9 +186,10 @@ def comparison_numbers(results: list[ModelResult]) -> dict[str, Any]:
     flat = []
     for result in results:
         summary = result.evaluation.summary
-        row = {"model": result.name, "gain": summary["gain"]["mean"]}
-        for condition in CONDITION_TITLES:
-            for name, score in summary.get(condition, {}).get(MODEL, {}).items():
+        conditions = summary["conditions"]
+        row = {"model": result.name, "gain": conditions["paired"]["gain"]["mean"]}
+        for condition, scored in conditions.items():
+            for name, score in scored["scores"][MODEL].items():
                 row[f"{condition}_{name}"] = score["mean"] if isinstance(score, dict) else score
         flat.append(row)
     names = sorted(set(chain(*flat)))
@@ -191,16 +198,3 @@ def comparison_numbers(results: list[ModelResult]) -> dict[str, Any]:
         "models": {result.name: result.config for result in results},
         "found": {result.name: result.evaluation.summary for result in results},
     }
-
-
-def comparison_sheet(results: list[ModelResult]) -> np.ndarray:
-    """Draw some test pictures, a row each: the inputs, then the result of each model."""
-    psnr = {result.name: paired_psnr(result.evaluation.rows)[MODEL] for result in results}
-    rows = []
-    for key in results[0].evaluation.pictures:
-        shown = {result.name: result.evaluation.pictures[key] for result in results}
-        inputs = {name: each[name] for name in INPUT_ORDER for each in shown.values() if name in each}
-        tiles = [(picture, name) for name, picture in inputs.items()]
-        tiles += [(each["colored"], f"{name}\n{psnr[name][key]:.1f} dB") for name, each in shown.items()]
-        rows.append(sheets.Strip("", tiles))
-    return sheets.contact_sheet(rows, results[0].evaluation.summary["side"])

@@ -15,9 +15,10 @@ from pipeline.evaluation.learned import fid_and_kid
 from pipeline.evaluation.measures import bootstrap_interval
 from pipeline.params import Evaluate
 
+PAIRED_NUMBERS = {"psnr_db": "psnr", "ssim": "ssim", "edges_f1": "edges", "colors_delta_e": "colors"}
 MODEL, GOAL = "model", "goal"  # values of `by`; every other value names a baseline
 
-MeasureRow = dict[str, Any]  # `condition`, `key`, `artist` and `by` of a picture, and its measures by name
+MeasureRow = dict[str, Any]  # what `protocol.evaluate_model` says of a picture, and its measures by name
 PictureFeatures = dict[str, list[Tensor]]  # of Inception, (1, 2048) each, by who made the pictures
 
 
@@ -32,8 +33,16 @@ class Interval(TypedDict):
 Scores = dict[str, Interval | float]  # by measure; FID and KID, of all pictures together, have no interval
 
 
-def summarize(rows: list[MeasureRow], features: PictureFeatures, params: Evaluate) -> dict[str, Scores]:
-    """Return the scores of the model and of each baseline in one condition; no features, no FID and KID."""
+def summarize(rows: list[MeasureRow], features: PictureFeatures, params: Evaluate) -> dict[str, Any]:
+    """Return `gain`, and `scores` of the model and of each baseline, from the rows of one condition.
+
+    Scores are the mean of each measure with its 95 % bootstrap interval, and FID and KID of all pictures if
+    there are features. The gain is by how many dB the PSNR of the model exceeds that of the best baseline.
+    """
+    return {"gain": psnr_gain(rows, params), "scores": mean_scores(rows, features, params)}
+
+
+def mean_scores(rows: list[MeasureRow], features: PictureFeatures, params: Evaluate) -> dict[str, Scores]:
     values: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:
         for name, value in row.items():
@@ -55,21 +64,30 @@ def estimate(values: list[float], params: Evaluate) -> Interval:
     return {"mean": round(mean, 4), "low": round(low, 4), "high": round(high, 4)}
 
 
-def paired_psnr(rows: list[MeasureRow]) -> dict[str, dict[str, float]]:
-    """Return the PSNR of every picture in the condition `paired`, by who made it and by key."""
+def psnr_by_key(rows: list[MeasureRow]) -> dict[str, dict[str, float]]:
+    """Return the PSNR of every picture under one condition, by who made it and by key."""
     psnr: dict[str, dict[str, float]] = defaultdict(dict)
     for row in rows:
-        if row["condition"] == "paired":
-            psnr[row["by"]][row["key"]] = row["psnr"]
+        psnr[row["by"]][row["key"]] = row["psnr"]
     return psnr
 
 
+def headline(summary: dict[str, Any]) -> dict[str, float]:
+    """Return the few numbers to compare between runs: of the condition `paired`, and PSNR of most others."""
+    conditions = summary["conditions"]
+    scores = conditions["paired"]["scores"][MODEL]
+    numbers = {name: scores[measure]["mean"] for name, measure in PAIRED_NUMBERS.items()}
+    numbers["gain_db"] = conditions["paired"]["gain"]["mean"]
+    others = [condition for condition in conditions if condition not in ("paired", "different")]
+    return numbers | {f"{name}_psnr_db": conditions[name]["scores"][MODEL]["psnr"]["mean"] for name in others}
+
+
 def psnr_gain(rows: list[MeasureRow], params: Evaluate) -> Interval:
-    """Return by how many dB the paired PSNR of the model exceeds that of the best baseline.
+    """Return by how many dB the PSNR of the model exceeds that of the best baseline, under one condition.
 
     The interval is that of the differences per picture, which vary less than the pictures do.
     """
-    psnr = paired_psnr(rows)
+    psnr = psnr_by_key(rows)
     own = psnr.pop(MODEL)
     best = max(psnr.values(), key=lambda column: math.fsum(column.values()))
     return estimate([own[key] - best[key] for key in own], params)
@@ -85,7 +103,7 @@ def to_parquet(rows: list[MeasureRow]) -> bytes:
 
 def scatter_table(rows: list[MeasureRow]) -> str:
     """Write the paired PSNR of every picture, and that of its best baseline, as tab-separated text."""
-    psnr = paired_psnr(rows)
+    psnr = psnr_by_key([row for row in rows if row["condition"] == "paired"])
     own = psnr.pop(MODEL)
     best = {key: max(column[key] for column in psnr.values()) for key in own}
     return "key\tbaseline\tpsnr\n" + "".join(f"{key}\t{best[key]:.4f}\t{own[key]:.4f}\n" for key in own)

@@ -8,7 +8,7 @@ from typing import Any
 from pipeline.errors import Halt
 
 REPORTED_FILES = (  # in the order of the pipeline
-    "search", "fetch", "clean", "sketchify-*", "cue", "reference", "pack", "train/metrics", "evaluate"
+    "search", "fetch", "clean", "sketchify-*", "cue", "reference", "pack", "train/metrics", "evaluate_report"
 )  # fmt: skip
 
 
@@ -35,10 +35,10 @@ def report_metrics(folder: Path, sketches: Mapping[str, Mapping[str, Any]] | Non
 
 def describe_metrics(path: Path) -> str:
     metrics = json.loads(path.read_bytes())
-    name = path.parent.name if path.stem == "metrics" else path.stem
+    name = path.parent.name if path.stem == "metrics" else path.stem.removesuffix("_report")
     if "rejected" in metrics:
         return f"{name:16} {describe_outcome(metrics)}"
-    if "paired" in metrics:
+    if "conditions" in metrics:
         return f"{name:16} {describe_scores(metrics)}"
     if "skipped" in metrics:
         skipped = summarize_counts(metrics["skipped"])
@@ -60,10 +60,21 @@ def describe_outcome(metrics: dict[str, Any]) -> str:
     return "; ".join(part for part in parts if part)
 
 
-def describe_scores(metrics: dict[str, Any]) -> str:
-    """Compare the scores of a model with those of the baselines."""
-    psnr = {name: scores["psnr"]["mean"] for name, scores in metrics["paired"].items()}
-    ssim = metrics["paired"]["model"]["ssim"]["mean"]
-    quality = f"{psnr.pop('model'):.2f} dB PSNR, {ssim:.3f} SSIM on {metrics['images']} pictures"
-    baselines = ", ".join(f"{name.replace('_', ' ')} {mean:.2f} dB" for name, mean in psnr.items())
-    return f"{metrics['system']}: {quality}; baselines: {baselines}; gain {metrics['gain']['mean']:+.2f} dB"
+def describe_scores(report: dict[str, Any]) -> str:
+    """Compare the scores of a model with those of the baselines, and add its PSNR under other conditions."""
+    conditions = report["conditions"]
+    scores = conditions["paired"]["scores"]
+    psnr = {by: each["psnr"]["mean"] for by, each in scores.items()}
+    quality = f"{psnr.pop('model'):.2f} dB PSNR, {scores['model']['ssim']['mean']:.3f} SSIM"
+    others = {
+        name: scored["scores"]["model"]["psnr"]["mean"]
+        for name, scored in conditions.items()
+        if name != "paired"
+    }
+    best = f"baselines: {in_db(psnr)}; gain {conditions['paired']['gain']['mean']:+.2f} dB"
+    line = f"{report['system']}: {quality} on {report['images']} pictures; {best}"
+    return f"{line}; also {in_db(others)}" if others else line
+
+
+def in_db(psnr: Mapping[str, float]) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {mean:.2f} dB" for name, mean in psnr.items())

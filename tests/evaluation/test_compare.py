@@ -3,10 +3,9 @@
 import json
 from dataclasses import asdict
 
-import numpy as np
 import pytest
 import torch
-from made import packed, run_prep
+from made import find_picture, packed, run_prep
 from typer.testing import CliRunner
 
 from pipeline.batches.dataset import Pairs
@@ -17,10 +16,10 @@ from pipeline.evaluation.compare import (
     TABLE_FILE,
     ModelResult,
     compare_models,
-    comparison_sheet,
     comparison_table,
     write_comparison,
 )
+from pipeline.evaluation.pictures import models_sheet
 from pipeline.evaluation.protocol import Evaluation, evaluate_model
 from pipeline.evaluation.summary import MODEL
 from pipeline.images import codec
@@ -76,27 +75,42 @@ def test_the_table_has_a_row_for_each_model_in_each_of_its_conditions(results):
     text = comparison_table(results)
     for result in results:
         rows = cells(text, result.name)
-        conditions = [name for name in ("paired", "different") if name in result.evaluation.summary]
+        conditions = result.evaluation.summary["conditions"]
+        gain = "{mean:+.2f} [{low:+.2f}, {high:+.2f}]".format
+        assert rows[0][1:] == ["1.23 M", "2,000", gain(**conditions["paired"]["gain"])]
+        psnr = "{mean:.2f} [{low:.2f}, {high:.2f}]".format
+        expected = {
+            (psnr(**each["scores"][MODEL]["psnr"]), gain(**each["gain"])) for each in conditions.values()
+        }
+        assert {(row[0], row[-1]) for row in rows[1:]} == expected
         assert len(rows) == 1 + len(conditions)
-        assert rows[0][1:] == [
-            "1.23 M",
-            "2,000",
-            "{mean:+.2f} [{low:+.2f}, {high:+.2f}]".format(**result.evaluation.summary["gain"]),
-        ]
-        for row, condition in zip(rows[1:], conditions, strict=True):
-            psnr = result.evaluation.summary[condition][MODEL]["psnr"]
-            assert row[0] == f"{psnr['mean']:.2f} [{psnr['low']:.2f}, {psnr['high']:.2f}]"
+
+
+def test_models_of_the_same_guide_share_a_table_whatever_they_call_the_condition(results):
+    """The guide of pix2pix and of wash is a cue, that of scft a reference, which wash takes as well."""
+    text = comparison_table(results)
+    for guide, models in {
+        "cue": ["pix2pix", "wash"],
+        "strokes": ["pix2pix", "wash"],
+        "reference": ["nerk", "liu", "scft", "wash"],
+        "different": ["nerk", "liu", "scft", "wash"],
+        "gray": ["mask"],
+        "none": ["wash"],
+    }.items():
+        part = text.partition(f"(`{guide}`)")[2].partition("\n#")[0]
+        assert [name for name in SYSTEMS if cells(part, name)] == models
 
 
 def test_a_baseline_that_systems_share_has_one_row_in_each_condition(results):
     text = comparison_table(results)
     assert len(cells(text, "*cue*")) == len(cells(text, "*gray*")) == 1
+    assert len(cells(text, "*fill*")) == 2  # strokes and points, of pix2pix and of wash
     assert len(cells(text, "*reference*")) == 2  # paired and different
 
 
 def test_the_table_names_absent_measures_and_models_without_vgg_or_of_another_dataset(results):
     text = comparison_table(results)
-    assert "- no `different`: pix2pix takes no reference (pix2pix)" in text
+    assert "- no `different`: the model takes no reference (pix2pix, mask)" in text
     assert f"- no `lpips`: evaluate.lpips is none: set it to a file of weights ({', '.join(SYSTEMS)})" in text
     assert cells(text, "nerk")[0][0] == "nerk, trained on another dataset"
     assert cells(text, "liu")[0][0] == "liu main, no VGG"
@@ -118,25 +132,24 @@ def test_the_table_has_the_psnr_of_each_artist_if_there_are_several(results):
 
 
 def test_the_contact_sheet_shows_the_result_of_each_model_for_each_sketch(results):
-    page = comparison_sheet(results)
-    assert page.ndim == 3
+    page = models_sheet({result.name: result.evaluation for result in results})
     for result in results:
-        for shown in result.evaluation.pictures.values():
-            tile = shown["colored"]
-            windows = np.lib.stride_tricks.sliding_window_view(page, tile.shape)[:, :, 0]
-            corners = np.argwhere((windows[:, :, 0, 0] == tile[0, 0]).all(-1))
-            assert any((page[y : y + SIDE, x : x + SIDE] == tile).all() for y, x in corners)
+        for samples in result.evaluation.samples.values():
+            for sample in samples.values():
+                assert find_picture(page, sample.pictures[MODEL])
 
 
 def test_the_written_files_can_be_read_again_and_plotted(results, tmp_path):
     write_comparison(results, tmp_path)
     assert (tmp_path / TABLE_FILE).read_text() == comparison_table(results)
-    assert (codec.decode((tmp_path / PICTURES_FILE).read_bytes()) == comparison_sheet(results)).all()
+    page = models_sheet({result.name: result.evaluation for result in results})
+    assert (codec.decode((tmp_path / PICTURES_FILE).read_bytes()) == page).all()
     numbers = json.loads((tmp_path / NUMBERS_FILE).read_bytes())
     assert [row["model"] for row in numbers["rows"]] == list(SYSTEMS)
     assert len({tuple(row) for row in numbers["rows"]}) == 1  # or DVC plots none
     for row, result in zip(numbers["rows"], results, strict=True):
-        assert row["paired_psnr"] == result.evaluation.summary["paired"][MODEL]["psnr"]["mean"]
+        paired = result.evaluation.summary["conditions"]["paired"]
+        assert row["paired_psnr"] == paired["scores"][MODEL]["psnr"]["mean"]
         assert numbers["found"][result.name] == result.evaluation.summary
 
 

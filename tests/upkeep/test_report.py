@@ -14,8 +14,14 @@ def test_each_stage_has_its_line_in_the_order_of_the_pipeline(tmp_path):
         by: {"psnr": {"mean": psnr}, "ssim": {"mean": 0.75}, "fid": 3.0}
         for by, psnr in (("model", 21.234), ("cue", 17), ("cue_times_sketch", 13))
     }
+    strokes = {"model": {"psnr": {"mean": 15.5}}, "fill": {"psnr": {"mean": 14}}}
+    conditions = {
+        "paired": {"scores": measured, "gain": {"mean": 4.234}},
+        "strokes": {"scores": strokes, "gain": {"mean": 1.5}},
+    }
     for name, metrics in {
-        "evaluate": {"system": "pix2pix", "gain": {"mean": 4.234}, "images": 36, "paired": measured},
+        "evaluate": {"psnr_db": 21.234},
+        "evaluate_report": {"system": "pix2pix", "images": 36, "conditions": conditions},
         "clean": {
             "taken": 9,
             "written": 6,
@@ -33,7 +39,7 @@ def test_each_stage_has_its_line_in_the_order_of_the_pipeline(tmp_path):
         "cue              6 of 6",
         "train            1200 step, 21.29 val_psnr",
         "evaluate         pix2pix: 21.23 dB PSNR, 0.750 SSIM on 36 pictures; "
-        "baselines: cue 17.00 dB, cue times sketch 13.00 dB; gain +4.23 dB",
+        "baselines: cue 17.00 dB, cue times sketch 13.00 dB; gain +4.23 dB; also strokes 15.50 dB",
     ]
 
 

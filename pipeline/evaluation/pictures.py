@@ -1,0 +1,94 @@
+"""Colored samples -> contact sheets: of one model by all its guides, and of several models by each guide."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from pipeline.evaluation.conditions import CONDITION_TITLES
+from pipeline.evaluation.measures import psnr
+from pipeline.evaluation.protocol import ColoredSample, Evaluation
+from pipeline.evaluation.summary import MODEL
+from pipeline.images import sheets
+from pipeline.operators.cue import HINT_METHODS
+
+GUIDE_CAPTIONS = {"different": "another reference", "unseen": "another kind of sketch", "none": "nothing"}
+
+
+def model_sheet(evaluation: Evaluation) -> np.ndarray:
+    """Draw two rows for each test picture: the sketch and all guides, and below them what came out.
+
+    The original is below the sketch.
+    """
+    strips = []
+    for samples in evaluation.samples.values():
+        paired = samples["paired"]
+        guides = [guide_tile(condition, sample) for condition, sample in samples.items()]
+        results = [result_tile("", sample) for sample in samples.values()]
+        original = paired.given["color"], "original"
+        strips += [sheets.Strip("", [source_tile(paired), *guides]), sheets.Strip("", [original, *results])]
+    return sheets.contact_sheet(strips, evaluation.summary["side"])
+
+
+def models_sheet(evaluations: Mapping[str, Evaluation]) -> np.ndarray:
+    """Draw a part for each condition and guide, and in it a row for each test picture: what each model made.
+
+    A row begins with the sketch, the original and the guide. `evaluations` have the names of their models.
+    """
+    strips = []
+    for (condition, guide), names in compared_conditions(evaluations).items():
+        for number, key in enumerate(next(iter(evaluations.values())).samples):
+            samples = {name: evaluations[name].samples[key][own] for name, own in names.items()}
+            first = next(iter(samples.values()))
+            shown = guide if condition == "unseen" else condition
+            tiles = [source_tile(first), (first.given["color"], "original"), guide_tile(shown, first)]
+            tiles += [result_tile(name, sample) for name, sample in samples.items()]
+            strips.append(sheets.Strip("" if number else condition_title(condition, guide), tiles))
+    return sheets.contact_sheet(strips, next(iter(evaluations.values())).summary["side"])
+
+
+def compared_conditions(evaluations: Mapping[str, Evaluation]) -> dict[tuple[str, str], dict[str, str]]:
+    """Return which models to compare: by condition and guide, each model's own name of that condition.
+
+    The condition `paired` of a model is that of its guide, under which other models are measured by the same.
+    """
+    found: dict[tuple[str, str], dict[str, str]] = {}
+    for name, evaluation in evaluations.items():
+        for own, scored in evaluation.summary["conditions"].items():
+            condition = scored["guide"] if own == "paired" else own
+            found.setdefault((condition, scored["guide"]), {})[name] = own
+    order = list(CONDITION_TITLES)
+    return dict(sorted(found.items(), key=lambda item: [order.index(word) for word in item[0]]))
+
+
+def condition_title(condition: str, guide: str) -> str:
+    """Return the title of a condition, with the guide if that is not plain from the condition."""
+    title = CONDITION_TITLES[condition]
+    return f"{title}, by {guide}" if condition == "unseen" else title
+
+
+def source_tile(sample: ColoredSample) -> sheets.Tile:
+    """Show what is colored: the sketch, or the picture in gray."""
+    if sample.guide == "gray":
+        return sample.pictures["gray"], "gray"
+    return sample.given["sketch"], "sketch"
+
+
+def guide_tile(condition: str, sample: ColoredSample) -> sheets.Tile:
+    """Show a guide: strokes and points over the sketch, or the sketch itself if that is unseen."""
+    given, guide = sample.given, sample.guide
+    caption = GUIDE_CAPTIONS.get(condition, guide)
+    if guide == "none":
+        return np.full_like(given["color"], 255), caption
+    if condition == "unseen":
+        return given["sketch"], caption
+    if guide in HINT_METHODS:
+        hints = given[guide]
+        return np.where(hints[..., 3:] > 0, hints[..., :3], given["sketch"][..., None]), caption
+    if guide == "gray":
+        return given["mask"], "mask"
+    return given[guide], caption
+
+
+def result_tile(caption: str, sample: ColoredSample) -> sheets.Tile:
+    picture = sample.pictures[MODEL]
+    return picture, f"{caption}\n{psnr(sample.goal, picture):.1f} dB".strip()

@@ -1,0 +1,54 @@
+"""The sheets that show what models made of test pictures."""
+
+import numpy as np
+import pytest
+from made import find_picture
+
+from pipeline.evaluation.pictures import guide_tile, model_sheet
+from pipeline.evaluation.protocol import evaluate_model
+from pipeline.evaluation.summary import MODEL
+from pipeline.params import GUIDES, Evaluate
+
+PARAMS = Evaluate(lpips="none", inception="none", resamples=100, rows=2, unseen="b5")
+ALL_GUIDES = ", ".join(f"{guide} 1" for guide in GUIDES)
+
+
+@pytest.fixture(scope="module")
+def found(data, model):
+    """Measure a model of all guides."""
+    return evaluate_model(data, model("wash", guides=ALL_GUIDES), PARAMS)
+
+
+def test_each_guide_lies_above_what_the_model_made_of_it(found):
+    page = model_sheet(found)
+    for samples in found.samples.values():
+        for condition, sample in samples.items():
+            guide = guide_tile(condition, sample)[0]
+            columns = {x for _, x in find_picture(page, guide)}
+            assert columns & {x for _, x in find_picture(page, sample.pictures[MODEL])}, condition
+        assert find_picture(page, samples["paired"].given["color"])
+
+
+def test_a_model_of_one_guide_has_as_few_columns_as_it_has_conditions(data, model):
+    pages = [model_sheet(evaluate_model(data, model(name), PARAMS)) for name in ("mask", "pix2pix")]
+    width = 32 + 2 + 6  # of a tile, its frame and a gap
+    assert pages[1].shape[1] - pages[0].shape[1] == 3 * width  # unseen, strokes and points
+
+
+def test_strokes_are_shown_over_the_sketch(found):
+    for samples in found.samples.values():
+        sample = samples["strokes"]
+        tile, caption = guide_tile("strokes", sample)
+        hints, sketch = sample.given["strokes"], sample.given["sketch"]
+        assert caption == "strokes"
+        assert (tile[hints[..., 3] > 0] == hints[..., :3][hints[..., 3] > 0]).all()
+        assert (tile[hints[..., 3] == 0] == sketch[hints[..., 3] == 0][:, None]).all()
+
+
+def test_what_is_unlike_the_paired_condition_is_named_so(found):
+    samples = next(iter(found.samples.values()))
+    captions = {name: guide_tile(name, sample)[1] for name, sample in samples.items()}
+    assert captions["different"] == "another reference"
+    assert captions["unseen"] == "another kind of sketch"
+    assert captions["none"] == "nothing"
+    assert np.ptp(guide_tile("none", samples["none"])[0]) == 0
