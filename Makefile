@@ -49,7 +49,7 @@ bench-train: .venv  ## print the speed of training on a CPU, beside the loop tha
 bench-gpu: .venv  ## print the speed of training on a GPU, in at most nine minutes
 	python benchmarks/train.py --device cuda
 
-systems: .venv  ## train all five systems on the sample, on as many pictures each, and compare them
+systems: .venv  ## train all systems on the sample, on as many pictures each, and compare them
 	dvc repro pack
 	python benchmarks/systems.py data/pairs .bench/systems
 

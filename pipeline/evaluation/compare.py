@@ -11,7 +11,8 @@ from typing import Any
 
 from pipeline import files, markdown
 from pipeline.errors import Halt
-from pipeline.evaluation.pictures import compared_conditions, condition_title, models_sheet
+from pipeline.evaluation.conditions import compared_conditions, condition_title
+from pipeline.evaluation.pictures import models_sheet
 from pipeline.evaluation.protocol import Evaluation, evaluate_model
 from pipeline.evaluation.summary import MODEL, Interval, Scores
 from pipeline.images import png
@@ -69,13 +70,10 @@ def compare_models(
 
 def write_comparison(results: list[ModelResult], dest: Path) -> None:
     """Write the table as Markdown and JSON, and the contact sheet, to a folder."""
+    evaluations = {result.name: result.evaluation for result in results}
     files.write(dest / TABLE_FILE, comparison_table(results).encode())
     files.write_json(dest / NUMBERS_FILE, comparison_numbers(results))
-    files.write(dest / PICTURES_FILE, png.encode_png(models_sheet(by_name(results))))
-
-
-def by_name(results: list[ModelResult]) -> dict[str, Evaluation]:
-    return {result.name: result.evaluation for result in results}
+    files.write(dest / PICTURES_FILE, png.encode_png(models_sheet(evaluations)))
 
 
 def comparison_table(results: list[ModelResult]) -> str:
@@ -87,9 +85,9 @@ def comparison_table(results: list[ModelResult]) -> str:
         "to the best of them, picture by picture.",
         markdown.table(MODEL_HEADS, map(describe_result, results)),
     ]
-    evaluations = by_name(results)
-    for (condition, guide), names in compared_conditions(evaluations).items():
-        found = {name: evaluations[name].summary["conditions"][own] for name, own in names.items()}
+    summaries = {result.name: result.evaluation.summary for result in results}
+    for (condition, guide), names in compared_conditions(summaries).items():
+        found = {name: summaries[name]["conditions"][own] for name, own in names.items()}
         parts += [f"### {condition_title(condition, guide)} (`{condition}`)", condition_table(found)]
     if by_artist := artist_rows(results):
         heads = ["artist", "pictures", *(result.name for result in results)]

@@ -7,7 +7,7 @@ that learned blurred cues: strokes and points are filled up to the lines and blu
 and a white cue is no guide, if it was trained with some.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -187,3 +187,24 @@ def with_other_references(
     if len(pairs) < 2:
         return "the test split has one picture"
     return Condition("reference", OtherReferences(pairs, seed), Cue())
+
+
+def compared_conditions(summaries: Mapping[str, dict[str, Any]]) -> dict[tuple[str, str], dict[str, str]]:
+    """Return which models to compare: by condition and guide, each model's own name of that condition.
+
+    The condition `paired` of a model is that of its guide, under which other models are measured by the same.
+    `summaries` of evaluations have the names of their models.
+    """
+    found: dict[tuple[str, str], dict[str, str]] = {}
+    for name, summary in summaries.items():
+        for own, scored in summary["conditions"].items():
+            condition = scored["guide"] if own == "paired" else own
+            found.setdefault((condition, scored["guide"]), {})[name] = own
+    order = list(CONDITION_TITLES)
+    return dict(sorted(found.items(), key=lambda item: [order.index(word) for word in item[0]]))
+
+
+def condition_title(condition: str, guide: str) -> str:
+    """Return the title of a condition, with the guide if that is not plain from the condition."""
+    title = CONDITION_TITLES[condition]
+    return f"{title}, by {guide}" if condition == "unseen" else title

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from pipeline.evaluation.conditions import CONDITION_TITLES
+from pipeline.evaluation.conditions import compared_conditions, condition_title
 from pipeline.evaluation.measures import psnr
 from pipeline.evaluation.protocol import ColoredSample, Evaluation
 from pipeline.evaluation.summary import MODEL
@@ -34,8 +34,8 @@ def models_sheet(evaluations: Mapping[str, Evaluation]) -> np.ndarray:
 
     A row begins with the sketch, the original and the guide. `evaluations` have the names of their models.
     """
-    strips = []
-    for (condition, guide), names in compared_conditions(evaluations).items():
+    strips, summaries = [], {name: each.summary for name, each in evaluations.items()}
+    for (condition, guide), names in compared_conditions(summaries).items():
         for number, key in enumerate(next(iter(evaluations.values())).samples):
             samples = {name: evaluations[name].samples[key][own] for name, own in names.items()}
             first = next(iter(samples.values()))
@@ -44,26 +44,6 @@ def models_sheet(evaluations: Mapping[str, Evaluation]) -> np.ndarray:
             tiles += [result_tile(name, sample) for name, sample in samples.items()]
             strips.append(sheets.Strip("" if number else condition_title(condition, guide), tiles))
     return sheets.contact_sheet(strips, next(iter(evaluations.values())).summary["side"])
-
-
-def compared_conditions(evaluations: Mapping[str, Evaluation]) -> dict[tuple[str, str], dict[str, str]]:
-    """Return which models to compare: by condition and guide, each model's own name of that condition.
-
-    The condition `paired` of a model is that of its guide, under which other models are measured by the same.
-    """
-    found: dict[tuple[str, str], dict[str, str]] = {}
-    for name, evaluation in evaluations.items():
-        for own, scored in evaluation.summary["conditions"].items():
-            condition = scored["guide"] if own == "paired" else own
-            found.setdefault((condition, scored["guide"]), {})[name] = own
-    order = list(CONDITION_TITLES)
-    return dict(sorted(found.items(), key=lambda item: [order.index(word) for word in item[0]]))
-
-
-def condition_title(condition: str, guide: str) -> str:
-    """Return the title of a condition, with the guide if that is not plain from the condition."""
-    title = CONDITION_TITLES[condition]
-    return f"{title}, by {guide}" if condition == "unseen" else title
 
 
 def source_tile(sample: ColoredSample) -> sheets.Tile:

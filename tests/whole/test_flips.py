@@ -154,8 +154,13 @@ def learn(folder: Path) -> dict:
 
 def measure(folder: Path) -> dict:
     found = evaluate_model(folder / "pairs", folder / "model", EVALUATE)
-    pictures = {name: each for row in found.pictures.values() for name, each in row.items()}
-    return {"summary": found.summary, "pictures": {name: each.tolist() for name, each in pictures.items()}}
+    samples = [(key, sample) for key, row in found.samples.items() for sample in row.values()]
+    pictures = [
+        (key, name, picture.tolist())
+        for key, sample in samples
+        for name, picture in (sample.given | sample.pictures).items()
+    ]
+    return {"summary": found.summary, "pictures": pictures}
 
 
 @pytest.fixture(scope="module")

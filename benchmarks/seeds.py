@@ -1,0 +1,65 @@
+"""Evaluations of several systems, each with one or several seeds -> a table for each guide."""
+
+from collections.abc import Iterator, Mapping
+from statistics import fmean
+from typing import Any
+
+from pipeline.evaluation.compare import MEASURE_COLUMNS
+from pipeline.evaluation.conditions import compared_conditions, condition_title
+from pipeline.evaluation.summary import MODEL
+from pipeline.markdown import table
+
+Found = Mapping[int, Mapping[str, dict[str, Any]]]  # summaries of evaluations, by seed and system
+
+
+def seed_table(found: Found, steps: Mapping[str, int], batch: int, times: Mapping[str, float]) -> str:
+    """Write the means over the seeds, with the least and the largest in brackets, a table for each guide."""
+    budgets = (
+        (name, f"{count * batch:,}", f"{times[name]:.1f}", f"{count * batch * times[name] / 1000:.0f}")
+        for name, count in steps.items()
+    )
+    parts = [
+        "Means over the seeds, with the least and the largest in brackets; a gain is the difference of PSNR "
+        "to the best baseline that needs no model.",
+        table(("system", "samples", "CPU ms per sample, measured first", "CPU seconds"), budgets),
+    ]
+    merged = {name: summary for summaries in reversed(found.values()) for name, summary in summaries.items()}
+    for (condition, guide), names in compared_conditions(merged).items():
+        parts += [f"### {condition_title(condition, guide)} (`{condition}`)", condition_rows(found, names)]
+    return "\n\n".join(parts) + "\n"
+
+
+def condition_rows(found: Found, names: Mapping[str, str]) -> str:
+    """Write the table of one guide; `names` gives each system's own name of the condition."""
+    values = {name: list(values_by_seed(found, name, own)) for name, own in names.items()}
+    measured = [key for key in MEASURE_COLUMNS if any(key in by_seed[0] for by_seed in values.values())]
+    rows = []
+    for name, by_seed in values.items():
+        cells = [spread(by_seed, key, f".{MEASURE_COLUMNS[key][1]}f") for key in measured]
+        rows.append((name, len(by_seed), *cells, spread(by_seed, "gain", "+.2f")))
+    return table(("", "seeds", *(MEASURE_COLUMNS[key][0] for key in measured), "gain, dB"), rows)
+
+
+def values_by_seed(found: Found, name: str, condition: str) -> Iterator[dict[str, float]]:
+    """Yield the mean of each measure, and the gain, for each seed of a system."""
+    for summaries in found.values():
+        if name in summaries:
+            scored = summaries[name]["conditions"][condition]
+            scores = scored["scores"][MODEL].items()
+            means = {key: each["mean"] if isinstance(each, dict) else each for key, each in scores}
+            yield means | {"gain": scored["gain"]["mean"]}
+
+
+def spread(by_seed: list[dict[str, float]], key: str, form: str) -> str:
+    """Format the mean of a measure over the seeds, and its range if there are several."""
+    values = [each[key] for each in by_seed if key in each]
+    if not values:
+        return "-"
+    mean = f"{fmean(values):{form}}"
+    return mean if len(values) == 1 else f"{mean} [{min(values):{form}}, {max(values):{form}}]"
+
+
+def mean_gains(found: Found) -> dict[str, float]:
+    """Return the mean gain of each system by its first guide."""
+    names = dict.fromkeys(name for summaries in found.values() for name in summaries)
+    return {name: fmean(each["gain"] for each in values_by_seed(found, name, "paired")) for name in names}
