@@ -37,6 +37,7 @@ CONDITION_TITLES = {
     "gray": "From the picture in gray, within a mask",
     "none": "By nothing",
 }
+UNLEARNED = "the model has not learned it: give it a share in train.guides"
 
 
 @dataclass(frozen=True)
@@ -111,21 +112,19 @@ def plan_conditions(
     system, learned = systems.system(config["system"]), learned_guides(config)
     open_guide = partial(open_condition, data, config)
     paired = open_guide(learned[0])
-    tried: dict[str, Condition | str] = {"paired": paired}
-    if reason := doubt_unseen(paired, config, params.unseen):
-        tried["unseen"] = reason
-    else:
-        tried["unseen"] = open_guide(learned[0], params.unseen)
+    tried: dict[str, Condition | str] = {
+        "paired": paired,
+        "unseen": doubt_unseen(paired, config, params.unseen) or open_guide(learned[0], params.unseen),
+        "different": with_other_references(open_guide, learned, params.seed),
+    }
     if len(system.guides) > 1:
-        lacking = "the model has not learned it: give it a share in train.guides"
         others = [guide for guide in system.guides if guide != learned[0]]
-        tried |= {guide: open_guide(guide) if guide in learned else lacking for guide in others}
+        tried |= {guide: open_guide(guide) if guide in learned else UNLEARNED for guide in others}
     elif paired.guide == "cue":
         tried |= plan_cues(paired, config)
-    tried["different"] = with_other_references(open_guide, learned, params.seed)
-    order = [name for name in CONDITION_TITLES if name in tried]
-    conditions = {name: each for name in order if isinstance(each := tried[name], Condition)}
-    return conditions, {name: each for name in order if isinstance(each := tried[name], str)}
+    in_order = [(name, tried[name]) for name in CONDITION_TITLES if name in tried]
+    conditions = {name: each for name, each in in_order if isinstance(each, Condition)}
+    return conditions, {name: each for name, each in in_order if isinstance(each, str)}
 
 
 def learned_guides(config: dict[str, Any]) -> list[str]:

@@ -6,14 +6,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from made import SIDE, packed
+from made import SIDE, packed, sample
 
 from pipeline.batches.dataset import Pairs, to_tensor
 from pipeline.batches.loader import single_pass
 from pipeline.evaluation.conditions import CONDITION_TITLES, OtherReferences, plan_conditions
 from pipeline.operators.cue import draw_cue
 from pipeline.operators.flats import fill_flats
-from pipeline.params import GUIDES, Cue, Evaluate
+from pipeline.params import GUIDES, Cue, Evaluate, Reference
+from pipeline.shards.writer import seal_column, write_shard
 
 PARAMS = Evaluate(unseen="b5")
 ALL_GUIDES = ", ".join(f"{guide} 1" for guide in GUIDES)
@@ -128,3 +129,18 @@ def test_a_test_split_of_one_picture_lends_no_reference(tmp_path, model):
     conditions, absent = plan(packed(tmp_path, test=1), model("liu"))
     assert "different" not in conditions
     assert absent["different"] == "the test split has one picture"
+
+
+@pytest.mark.parametrize("name", ["scft", "wash"])
+def test_a_dataset_whose_references_show_relatives_can_be_measured(tmp_path, model, name):
+    """Training needs the flow of a reference, which that of another picture has not."""
+    made = [sample(number, reference=Reference(order="before")) for number in range(3)]
+    for each in made:
+        facts = json.loads(each.members["json"])
+        facts["reference"]["subject"] = "family"
+        each.members["json"] = json.dumps(facts).encode()
+    seal_column(tmp_path, [write_shard(tmp_path / "test-000000.tar", made)], 3, {})
+    conditions, _ = plan(tmp_path, model(name))
+    condition = conditions["paired" if name == "scft" else "reference"]
+    (batch,) = single_pass(condition.samples, 3, 0)
+    assert torch.equal(batch["target"], batch["color"])

@@ -184,6 +184,10 @@ def test_the_baseline_of_strokes_and_points_fills_them_up_to_the_lines():
         assert (results["fill"][:, 17:] == (0, 0, 200)).all()
         assert (results["fill_times_sketch"][:, 16] == 0).all()
         assert (results["fill_times_sketch"][:, 17:] == (0, 0, 200)).all()
+        hints[:, 16:] = 0
+        one = baselines(name, {"sketch": sketch, name: hints, "color": picture(32, 32, 3)})
+        assert (one["fill"] == (200, 0, 0)).all()  # where no hint is, too
+        hints[20:24, 24:28] = (0, 0, 200, 255)
 
 
 def test_without_colors_the_baselines_are_the_sketch_and_the_picture_in_gray():
