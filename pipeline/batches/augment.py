@@ -11,8 +11,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import grid_sample, interpolate
 
+from pipeline.images.pixels import cosine_basis
 from pipeline.operators import warp
-from pipeline.params import GUIDES
+from pipeline.operators.cue import UNIT_SIDE
+from pipeline.params import GUIDES, Cue
 
 COLOR_COLUMNS = ("color", "cue", "reference", "guide")  # with three channels, and opacity
 
@@ -47,14 +49,33 @@ def prepare_batch(raw: dict, device: torch.device | str = "cpu") -> dict:
 
 
 def prepare_guide(kind: Tensor, images: dict[str, Tensor], batch: dict) -> dict:
-    """Return the inputs of systems that take several guides; references come after all others."""
+    """Return the inputs of systems that take several guides: here are cues blurred and references put in."""
     colors, opacity = scale_levels(images["guide"][:, :3]), images["guide"][:, 3:] / 255
-    guide = torch.cat([colors, opacity], dim=1)
+    full = {"cue": scale_levels(blur_batch(images["color"]))}
     if "reference" in batch:
-        is_reference = kind == GUIDES.index("reference")
-        reference = torch.cat([batch["reference"], torch.ones_like(opacity)], dim=1)
-        guide = choose_samples(is_reference, reference, guide)
+        full["reference"] = batch["reference"]
+    for name, each in full.items():
+        chosen = kind == GUIDES.index(name)
+        colors = choose_samples(chosen, each, colors)
+        opacity = choose_samples(chosen, torch.ones_like(opacity), opacity)
+    guide = torch.cat([colors, opacity], dim=1)
     return {"kind": kind, "guide": guide, "target": batch.get("target", batch["color"])}
+
+
+def blur_batch(levels: Tensor) -> Tensor:
+    """Blur pictures (B, 3, H, W) as `cue.blur_colors` does by default; in levels.
+
+    On the host, the threads of NumPy's products would take the cores from those of the network.
+    """
+    sigma = Cue().sigma * min(levels.shape[2:]) / UNIT_SIDE
+    down, across = (device_cosines(side, sigma, levels.device) for side in levels.shape[2:])
+    return (down.mT @ (down @ levels.float() @ across.mT) @ across).round_().clamp_(0, 255)
+
+
+@lru_cache(maxsize=4)
+def device_cosines(side: int, sigma: float, device: torch.device) -> Tensor:
+    """Return the cosines of `pixels.cosine_basis`, cached on a device."""
+    return torch.from_numpy(cosine_basis(side, sigma)).float().to(device)
 
 
 def to_planes(given: dict[str, Tensor]) -> dict[str, Tensor]:

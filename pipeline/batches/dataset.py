@@ -8,6 +8,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -65,7 +66,7 @@ def decode_column(sample: Sample, column: str) -> np.ndarray:
         ) from error
 
 
-Loaded = dict[str, Tensor | str | bool]  # a sample, as `Pairs` loads it
+Loaded = dict[str, Any]  # a sample, as `Pairs` loads it
 
 
 class Pairs(Dataset):
@@ -79,8 +80,8 @@ class Pairs(Dataset):
 
     "guide" adds `guide` (H, W, 4), the last channel its opacity, and `kind`, its place in GUIDES: the policy
     draws one for each sample, or else it is `guide`. It is drawn from the color picture, with the default
-    parameters of a cue; a reference comes as above, and all that belongs to it is 0 in other samples. With a
-    gray guide, the guide is the mask and the sketch is the picture in gray.
+    parameters of a cue; but `augment` makes a cue, and a reference comes as above, and all that belongs to it
+    is 0 in other samples. With a gray guide, the guide is the mask and the sketch is the picture in gray.
 
     `sketch` names one or several sketch columns, joined by commas, and "" all; without augmentation the first
     is used. Raise Halt if the folder is no sealed dataset, if what is read differs from seal or index, if the

@@ -87,13 +87,14 @@ def permute_channels(image: np.ndarray, drawn: Augmentation) -> np.ndarray:
 
 
 def render_guide(color: np.ndarray, drawn: Augmentation) -> np.ndarray:
-    """Make the guide (H, W, 4) of a color picture; where nothing is given, and of a reference, it is 0."""
+    """Make the guide (H, W, 4) of a color picture; it is 0 where nothing is given.
+
+    That of a cue or a reference is 0 too, since the device makes it.
+    """
     seed, key = drawn.marks
     height, width = color.shape[:2]
     guide = np.zeros((height, width, 4), np.uint8)
     match drawn.guide:
-        case "cue":
-            guide = np.dstack([draw_cue(color, Cue()), np.full_like(color[..., :1], 255)])
         case "palette":
             guide = np.dstack([draw_cue(color, Cue(method="palette")), np.full_like(color[..., :1], 255)])
         case "strokes" | "points":

@@ -194,11 +194,13 @@ def enlarge(maps: Tensor, times: int = 2) -> Tensor:
 
 
 class Residual(nn.Module):
-    """Two 3x3 convolutions beside a shortcut; they begin as zero."""
+    """Two 3x3 convolutions beside a shortcut, which begin as zero; no norm."""
 
     def __init__(self, channels: int):
         super().__init__()
         self.first, self.second = (nn.Conv2d(channels, channels, 3, padding=1) for _ in range(2))
+        for parameter in self.second.parameters():
+            nn.init.zeros_(parameter)
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.second(leaky_relu(self.first(leaky_relu(x, SLOPE)), SLOPE))

@@ -15,14 +15,14 @@ from torch.nn.functional import avg_pool2d, leaky_relu, pixel_shuffle, pixel_uns
 
 from pipeline.params import GUIDES, Model, Reference, Train
 from pipeline.systems import Batch, FeatureMaps, Networks, Optimizers, System, Terms
-from pipeline.systems.backprojection import cue_blur, lacking
+from pipeline.systems.backprojection import cue_blur, lacking, sharpen
 from pipeline.systems.layers import SLOPE, Residual, Shrink, enlarge, ssim_map, to_rgb, to_yuv
 from pipeline.systems.matching import Carried, LineEncoder, Match, own_sketch, place_loss
 from pipeline.systems.muon import Muon
 from pipeline.systems.propagation import NEIGHBORS, neighbor_weights, propagate
 
-DISTANCES = (1, 2, 4, 8, 4, 2, 1)  # of the neighbors in each pass of the propagation, in pixels at 1/2
-DETAIL, CORRECTION, OWN = 12, 3, 1  # channels of the trunk's output before those of the propagation
+DISTANCES = (1, 2, 4, 8, 2)  # of the neighbors in each pass of the propagation, in pixels at 1/2
+CHANNELS = (12, 3, 1, NEIGHBORS * len(DISTANCES))  # of details, correction, own weight and propagation
 SSIM, CARRIED, PLACE = 0.2, 0.5, 0.05  # weights of the losses beside that of the L1 loss
 SOFTNESS = 0.01  # where the L1 loss becomes squared
 LEAST_WEIGHT = 1e-3  # of a color that is propagated, so that none is divided by 0
@@ -96,18 +96,6 @@ class Trunk(nn.Module):
         return self.last(leaky_relu(x, SLOPE))
 
 
-class Head(nn.Module):
-    """A small correction of a picture at full size, by the sketch and the base colors; it begins as zero."""
-
-    def __init__(self, width: int):
-        super().__init__()
-        self.first, self.second = nn.Conv2d(7, width, 3, padding=1), nn.Conv2d(width, 3, 3, padding=1)
-
-    def forward(self, sketch: Tensor, base: Tensor, picture: Tensor) -> Tensor:
-        x = self.first(torch.cat([sketch, base, picture], dim=1))
-        return picture + self.second(leaky_relu(x, SLOPE))
-
-
 class WashGenerator(nn.Module):
     """Color a sketch (B, 1, H, W) by a guide (B, 4, H, W); all sides are multiples of 16.
 
@@ -120,9 +108,7 @@ class WashGenerator(nn.Module):
         super().__init__()
         self.lines = LineEncoder(width)
         self.match = Match(2 * width)
-        outputs = DETAIL + CORRECTION + OWN + NEIGHBORS * len(DISTANCES)
-        self.trunk = Trunk(4 * 8, 2 * width + 13, outputs, width)
-        self.head = Head(width // 2)
+        self.trunk = Trunk(4 * 11, 2 * width + 13, sum(CHANNELS), width)
         self.force = nn.Parameter(torch.tensor(1.5))  # the logarithm of the weight of strokes and points
         self.begin()
 
@@ -132,18 +118,15 @@ class WashGenerator(nn.Module):
 
         Aitken et al., Checkerboard artifact free sub-pixel convolution, 2017.
         """
-        for module in self.modules():
-            if isinstance(module, Residual | Head):
-                module.second.weight.zero_()
-                module.second.bias.zero_()
-        last, others = self.trunk.last, DETAIL + CORRECTION + OWN
-        last.bias.zero_()
-        last.bias[others - 1] = 1.0
-        last.bias[others + NEIGHBORS // 2 :: NEIGHBORS] = 1.5  # each pixel itself
-        last.weight[:DETAIL] = (0.02 * torch.randn_like(last.weight[:3])).repeat_interleave(4, dim=0)
-        last.weight[DETAIL:] *= 0.3
-        self.trunk.whole.weight.zero_()
-        self.trunk.whole.bias.zero_()
+        weights, biases = (each.split(CHANNELS) for each in self.trunk.last.parameters())
+        weights[0].copy_((0.02 * torch.randn_like(weights[0][::4])).repeat_interleave(4, dim=0))
+        for weight, bias, begin in zip(weights[1:], biases[1:], (0.0, 1.0, 0.0), strict=True):
+            weight.mul_(0.3)
+            bias.fill_(begin)
+        biases[0].zero_()
+        biases[3][NEIGHBORS // 2 :: NEIGHBORS] = 1.5  # each pixel itself
+        for parameter in self.trunk.whole.parameters():
+            parameter.zero_()
 
     def forward(self, sketch: Tensor, guide: Tensor, kind: Tensor) -> Washed:
         kinds = (kind[:, None] == torch.arange(len(GUIDES), device=kind.device)).to(sketch.dtype)
@@ -151,12 +134,13 @@ class WashGenerator(nn.Module):
         lines = self.lines(sketch)
         carried = self.carry(lines, given)
         base = given.cue + enlarge(carried.colors, 4)
-        local = torch.cat([sketch, given.hints, given.opacity + given.is_cue, base], dim=1)
+        parts = [sketch, given.hints, given.opacity + given.is_cue, base, sharpen(given.cue)]
+        local = torch.cat(parts, dim=1)
         side = torch.cat([lines, pixel_unshuffle(carried.colors, 2), carried.confidence], dim=1)
         predicted = self.trunk(pixel_unshuffle(local, 2), side, kinds)
-        detail, correction, own, logits = predicted.tensor_split([12, 15, 16], dim=1)
+        detail, correction, own, logits = predicted.split(CHANNELS, dim=1)
         flat = self.flow(avg_pool2d(base, 2) + correction, own.sigmoid(), logits, given)
-        picture = self.head(sketch, base, enlarge(flat) + pixel_shuffle(detail, 2))
+        picture = enlarge(flat) + pixel_shuffle(detail, 2)
         return Washed(picture, carried.colors, carried.logits)
 
     def carry(self, lines: Tensor, given: Given) -> Carried:
@@ -188,7 +172,7 @@ class WashGenerator(nn.Module):
 
 def unweigh(weighted: Tensor) -> tuple[Tensor, Tensor]:
     """Split colors times their weight, and the weight, (B, 3 + 1, H, W), into colors and weight."""
-    colors, weight = weighted.tensor_split([3], dim=1)
+    colors, weight = weighted.split([3, 1], dim=1)
     return colors / weight, weight
 
 
@@ -199,12 +183,13 @@ class Wash(System):
     guides = GUIDES
     columns = ("guide", "reference", "flow")
     reference = Reference(grid=3, strength=0.25, jitter=50.0, order="before")
-    lr = 1e-2
+    lr = 2e-2
     clip = 1.0
     stride = 16
 
     def networks(self, model: Model) -> Networks:
-        return Networks(WashGenerator(model.width or self.width))
+        generator = WashGenerator(model.width or self.width)
+        return Networks(generator.to(memory_format=torch.channels_last))  # a seventh faster on a CPU
 
     def optimizers(self, networks: Networks, lr: float) -> Optimizers:
         return Optimizers(Muon(networks.generator.parameters(), lr))

@@ -96,7 +96,8 @@ def release_model(checkpoint: Path, folder: Path, card: Callable[[dict], str]) -
     config = state["config"] | {"validation": validations[kept]}
     save_model(folder, weights.pop(kept), config, card(config))
     for name, tensors in weights.items():
-        write(folder / f"{name}.safetensors", save_tensors(tensors))
+        packed = {each: tensor.contiguous() for each, tensor in tensors.items()}
+        write(folder / f"{name}.safetensors", save_tensors(packed))
     return config
 
 

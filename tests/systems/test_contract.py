@@ -29,7 +29,7 @@ SIZES = {  # the published ones, in millions of parameters
     "mask": (7.84, 16.76),
     "wash": (0.456,),
 }
-LR = {"pix2pix": 2e-4, "nerk": 1e-4, "liu": 1e-4, "finetune": 1e-3, "scft": 1e-4, "mask": 1e-4, "wash": 1e-2}
+LR = {"pix2pix": 2e-4, "nerk": 1e-4, "liu": 1e-4, "finetune": 1e-3, "scft": 1e-4, "mask": 1e-4, "wash": 2e-2}
 CLIP = {"nerk": 1.0, "wash": 1.0}
 OPTIMIZERS = {  # the rates in units of the generator's, and the betas
     "pix2pix": ((1, 1), ((0.5, 0.999), (0.5, 0.999))),
@@ -189,7 +189,8 @@ def test_a_saved_and_loaded_generator_gives_equal_pictures(model, colorizer, net
     batch = random_batch()
     torch.manual_seed(9)
     other = colorizer.networks(model).generator
-    colorizer.load(other, load(save(networks.generator.state_dict())))
+    state = {each: values.contiguous() for each, values in networks.generator.state_dict().items()}
+    colorizer.load(other, load(save(state)))
     one, same = (
         colorizer.picture(each.eval()(*colorizer.inputs(batch)), batch)
         for each in (networks.generator, other)
