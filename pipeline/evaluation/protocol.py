@@ -23,7 +23,7 @@ from pipeline.evaluation.conditions import Condition, fill_hints, plan_condition
 from pipeline.evaluation.learned import POOL_LEAST, LearnedMeasures, load_measures
 from pipeline.evaluation.summary import GOAL, MODEL, MeasureRow, PictureFeatures, summarize
 from pipeline.models.folder import load_model
-from pipeline.models.tiles import infer_tiled
+from pipeline.models.inference import infer_padded
 from pipeline.operators.cue import HINT_METHODS, draw_cue, empty_cue, is_dropped
 from pipeline.params import Cue, Evaluate
 from pipeline.progress import Tick, quiet
@@ -130,7 +130,7 @@ def color_samples(
     """Color the samples of a condition with the model, and with the baselines."""
     system = systems.system(config["system"])
     for samples in single_pass(condition.samples, batch, workers=0):
-        results, goals = infer_tiled(generator, config, samples), system.target(samples)
+        results, goals = infer_padded(generator, config, samples), system.target(samples)
         for number, key in enumerate(samples["key"]):
             planes = {
                 name: values[number]

@@ -7,16 +7,15 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from torch import nn
 
-from pipeline import errors, systems
+from pipeline import errors
 from pipeline.codehash import code_hashes
 from pipeline.errors import Halt
 from pipeline.files import dumps, hash_file
 from pipeline.images import codec, png
 from pipeline.images.pixels import resize
-from pipeline.models import folder
 from pipeline.models.guides import read_guide
+from pipeline.models.network import Network, load_network
 from pipeline.models.tiles import check_tile, colorize_picture
 from pipeline.operators import cue as cues
 from pipeline.run.step import Output
@@ -39,9 +38,7 @@ class Colorizer:
     cue, reference or mask: what the guide is; none if there is no guide, and the model takes several.
     """
 
-    generator: nn.Module
-    config: dict
-    weights: str  # their SHA-256
+    network: Network
     kind: str
     guide: np.ndarray | None = None
     alpha: np.ndarray | None = None
@@ -52,7 +49,7 @@ class Colorizer:
         """Color the picture of a sample: a sketch, or a gray one. Raise BadImage, or Halt without a guide."""
         image = codec.decode(sample.picture)
         colorizer = self if self.guides is None else self.with_guide_of(sample.key)
-        colored = colorize_picture(self.generator, self.config, colorizer.given(image), self.tile)
+        colored = colorize_picture(self.network, colorizer.given(image), self.tile)
         return Output(Sample(sample.key, {"png": png.encode_png(colored)}))
 
     def with_guide_of(self, key: str) -> "Colorizer":
@@ -74,7 +71,7 @@ class Colorizer:
         if self.kind == "reference":
             if self.guide is None:
                 raise ValueError("reference must be a picture, got None")
-            if len(systems.system(self.config["system"]).guides) > 1:
+            if len(self.network.guides) > 1:
                 return given | {"reference": resize(self.guide, width, height)}
             scale = min(1, self.tile / max(height, width)) if self.tile else 1  # as large as a tile
             size = max(1, round(width * scale)), max(1, round(height * scale))
@@ -85,7 +82,7 @@ class Colorizer:
         """Make the cue for a sketch."""
         if self.guide is None:
             return np.full((height, width, 3), 255, np.uint8)
-        trained = cues.params_from_metadata(self.config["columns"].get("cue", {}))
+        trained = cues.params_from_metadata(self.network.config["columns"].get("cue", {}))
         if trained.method in cues.HINT_METHODS:
             return cv2.resize(self.guide, (width, height), interpolation=cv2.INTER_NEAREST)
         colors = resize(self.guide, width, height)
@@ -107,8 +104,9 @@ class Colorizer:
         pixels: list[tuple] = [(each.shape, hashlib.sha256(each.tobytes()).hexdigest()) for each in guides]
         for key, path in (self.guides or {}).items():
             pixels.append((key, hash_file(path)))
-        code = code_hashes(__name__, f"pipeline.systems.{self.config['system']}")
-        what = [self.config, self.weights, self.kind, self.tile, pixels, code]
+        network = self.network
+        code = code_hashes(__name__, f"pipeline.systems.{network.config['system']}")
+        what = [network.config, network.weights, network.engine, self.kind, self.tile, pixels, code]
         return hashlib.sha256(dumps(what)).hexdigest()
 
 
@@ -117,12 +115,11 @@ def load_colorizer(model: Path, given: dict[str, Path], device: str = "cpu", til
 
     Raise Halt if one cannot be used, ValueError if a tile is too small for the system.
     """
-    generator, config = folder.load_model(model, device)
-    weights = hash_file(model / folder.WEIGHTS_FILE)
-    check_tile(config, tile)
-    kinds = ["mask" if guide == "gray" else guide for guide in systems.system(config["system"]).guides]
+    network = load_network(model, device)
+    check_tile(network, tile)
+    kinds = ["mask" if guide == "gray" else guide for guide in network.guides]
     kind = next(iter(given), kinds[0] if len(kinds) == 1 else "none")
-    plain = Colorizer(generator, config, weights, kind, tile=tile)
+    plain = Colorizer(network, kind, tile=tile)
     for name in given:
         if name not in kinds:
             raise Halt(f"{model} colors by a {kinds[0]}, not by a {name}: name a picture with --{kinds[0]}")
@@ -130,7 +127,7 @@ def load_colorizer(model: Path, given: dict[str, Path], device: str = "cpu", til
         if kind == "reference":
             raise Halt(f"{model} colors by a reference: name a picture with --reference")
         return plain
-    if kind == "cue" and config["columns"].get("cue", {}).get("method") == "none":
+    if kind == "cue" and network.config["columns"].get("cue", {}).get("method") == "none":
         raise Halt(f"{model} was trained without cues: leave --cue out, or train with another cue.method")
     if given[kind].is_dir():
         return replace(plain, guides=loose.find_pictures(given[kind]))
@@ -161,8 +158,8 @@ def find_doubts(colorizer: Colorizer, samples: Iterable[Sample]) -> list[str]:
 
 def doubt_guide(colorizer: Colorizer) -> list[str]:
     """Say what the model cannot do with its guide, if that is a cue."""
-    cue, guide, alpha = colorizer.config["columns"].get("cue"), colorizer.guide, colorizer.alpha
-    if systems.system(colorizer.config["system"]).columns[0] != "cue" or not cue or cue["method"] == "none":
+    cue, guide, alpha = colorizer.network.config["columns"].get("cue"), colorizer.guide, colorizer.alpha
+    if colorizer.network.guides != ("cue",) or not cue or cue["method"] == "none":
         return []
     if guide is None:
         unseen = colorizer.guides is None and not cue.get("drop")

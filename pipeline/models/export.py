@@ -1,16 +1,18 @@
-"""A trained model -> ONNX, which programs in any language can run: two pictures in, a picture out.
+"""A trained model -> ONNX, which programs in any language can run: a sketch and a guide in, a picture out.
 
-The graph pads the inputs and crops the picture, as `tiles.infer_padded` does. The file does not say when,
-where or by which lines of code it was made: equal models give equal bytes.
+The graph pads the inputs and crops the picture, as `inference.infer_padded` does. Weights that 16 bits hold
+exactly are stored so. The file does not say when, where or by which lines of code it was made: equal models
+give equal bytes.
 """
 
 import warnings
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnxscript  # noqa: F401  torch's exporter needs it
 import torch
-from onnx import ModelProto
+from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 from torch.export import Dim
 
@@ -22,6 +24,7 @@ from pipeline.models.folder import load_model, model_params
 from pipeline.systems import System
 
 MAX_ONNX_BYTES = 2_000_000_000  # of weights: a file of this format can have 2 GiB
+HALVED_LEAST = 64  # values of a constant that is stored in 16 bits; a Cast takes the place of a few
 TRACES = ("metadata_props", "doc_string")  # here the exporter notes lines of code and their paths
 
 
@@ -29,8 +32,9 @@ class OnnxColorizer(nn.Module):
     """Color pictures of any size by a guide, with operations that ONNX has.
 
     Take the sketch, or the gray picture, (B, 1, H, W), and its cue or reference (B, 3, H, W), all in [-1, 1],
-    or its mask (B, 1, H, W) of 0 and 1; only the reference may have another size. Return RGB pictures
-    (B, 3, H, W) in [-1, 1].
+    or its mask (B, 1, H, W) of 0 and 1; only the reference may have another size. A system of several guides
+    takes the sketch, or the gray picture, the guide (B, 4, H, W), whose last channel is its opacity in
+    [0, 1], and its kind (B), the place in GUIDES. Return RGB pictures (B, 3, H, W) in [-1, 1].
     """
 
     def __init__(self, generator: nn.Module, config: dict):
@@ -38,22 +42,23 @@ class OnnxColorizer(nn.Module):
         self.generator, self.system = generator, systems.system(config["system"])
         self.multiple = self.system.multiple(model_params(config))
 
-    def forward(self, picture: Tensor, guide: Tensor) -> Tensor:
-        first, second = input_names(self.system)
-        fill = 1.0 if first == "sketch" else None
-        batch = {first: pad_in_graph(picture, self.multiple, fill)}
-        batch[second] = pad_in_graph(guide, self.multiple)
-        if first == "gray":
-            batch["color"] = batch[first].expand(-1, 3, -1, -1)
+    def forward(self, picture: Tensor, guide: Tensor, *kind: Tensor) -> Tensor:
+        names = input_names(self.system)
+        fill = 1.0 if names[0] == "sketch" else None
+        batch = dict(zip(names[2:], kind, strict=True))
+        batch[names[0]] = pad_in_graph(picture, self.multiple, fill)
+        batch[names[1]] = pad_in_graph(guide, self.multiple)
+        if names[0] == "gray":
+            batch["color"] = batch["gray"].expand(-1, 3, -1, -1)
         colored = self.system.picture(self.generator(*self.system.inputs(batch)), batch)
         height, width = picture.shape[2:]
         return colored.index_select(2, torch.arange(height)).index_select(3, torch.arange(width))
 
 
-def input_names(system: System) -> tuple[str, str]:
-    """Name the two inputs of a system: sketch or gray, and the guide."""
+def input_names(system: System) -> tuple[str, ...]:
+    """Name the inputs of a system: sketch or gray, the guide, and its kind if there are several."""
     guide = system.columns[0]
-    return ("gray" if guide == "mask" else "sketch"), guide
+    return ("gray" if guide == "mask" else "sketch"), guide, *(["kind"] if len(system.guides) > 1 else [])
 
 
 def pad_in_graph(image: Tensor, multiple: int, fill: float | None = None) -> Tensor:
@@ -84,10 +89,10 @@ def export_onnx(folder: Path) -> bytes:
     generator, config = load_model(folder)
     if sum(tensor.nbytes for tensor in generator.state_dict().values()) > MAX_ONNX_BYTES:
         raise Halt(f"{folder} is too large for one ONNX file of 2 GB: train a model of less width")
-    proto = strip_traces(trace_onnx(OnnxColorizer(generator, config).eval()))
+    proto = halve_weights(strip_traces(trace_onnx(OnnxColorizer(generator, config).eval())))
     system = systems.system(config["system"])
     metadata = {"system": config["system"], "multiple": system.multiple(model_params(config)), "sides": "any"}
-    metadata["config"] = dumps(public(config)).decode()
+    metadata |= {"guides": ",".join(system.guides), "config": dumps(public(config)).decode()}
     for name, value in metadata.items():
         proto.metadata_props.add(key=name, value=str(value))
     return proto.SerializeToString(deterministic=True)
@@ -110,19 +115,41 @@ def trace_onnx(colorizer: OnnxColorizer) -> ModelProto:
     return program.model_proto
 
 
-def example_inputs(names: tuple[str, str]) -> tuple[Tensor, Tensor]:
+def example_inputs(names: tuple[str, ...]) -> tuple[Tensor, ...]:
     """Return pictures to trace; no two sides are equal or 1, or the exporter would take that for a rule."""
     sides = (75, 110) if names[1] == "reference" else (70, 90)
-    return torch.zeros(2, 1, 70, 90), torch.zeros(2, 1 if names[1] == "mask" else 3, *sides)
+    channels = {"mask": 1, "guide": 4}.get(names[1], 3)
+    kinds = [torch.zeros(2, dtype=torch.int64) for _ in names[2:]]
+    return torch.zeros(2, 1, 70, 90), torch.zeros(2, channels, *sides), *kinds
 
 
-def dynamic_axes(names: tuple[str, str]) -> tuple[dict[int, Dim], dict[int, Dim]]:
+def dynamic_axes(names: tuple[str, ...]) -> tuple[Any, ...]:
     """Return the axes of any size; axes of the same name must agree."""
     batch, height, width = (Dim(name, min=1) for name in ("batch", "height", "width"))
     own = {0: batch, 2: height, 3: width}
-    if names[1] != "reference":
-        return own, own
-    return own, {0: batch, 2: Dim("reference_height", min=1), 3: Dim("reference_width", min=1)}
+    other = {0: batch, 2: Dim("reference_height", min=1), 3: Dim("reference_width", min=1)}
+    kinds = tuple({0: batch} for _ in names[2:])
+    return own, (other if names[1] == "reference" else own), *([kinds] if kinds else [])
+
+
+def halve_weights(proto: ModelProto) -> ModelProto:
+    """Store in 16 bits each constant of 32 that loses nothing by it, and cast it back where it is used."""
+    casts: list[NodeProto] = []
+    for tensor in proto.graph.initializer:
+        if tensor.data_type != TensorProto.FLOAT:
+            continue
+        values = numpy_helper.to_array(tensor)
+        with np.errstate(over="ignore"):
+            halved = values.astype(np.float16)
+        if values.size < HALVED_LEAST or not np.array_equal(halved.astype(np.float32), values):
+            continue
+        name = f"{tensor.name}.half"
+        casts.append(helper.make_node("Cast", [name], [tensor.name], to=TensorProto.FLOAT))
+        tensor.CopyFrom(numpy_helper.from_array(halved, name))
+    nodes = [*casts, *proto.graph.node]
+    del proto.graph.node[:]
+    proto.graph.node.extend(nodes)
+    return proto
 
 
 def strip_traces(proto: ModelProto) -> ModelProto:

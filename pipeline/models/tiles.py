@@ -1,24 +1,18 @@
-"""A trained colorizer on pictures of any size."""
+"""A trained colorizer on pictures of any size, whole or in tiles."""
 
 from collections.abc import Iterator
 
 import numpy as np
-import torch
-from torch import Tensor, nn
-from torch.nn.functional import interpolate, pad
 
-from pipeline import systems
-from pipeline.batches.dataset import to_array, to_tensor
-from pipeline.models.folder import model_params
+from pipeline.images.pixels import resize
+from pipeline.models.network import Arrays, Network
 from pipeline.params import GUIDES
 
 UNTILED = ("reference", "kind")  # never cut into tiles: any part of a reference may color any part
 OVERLAP = 4  # a tile shares a quarter of its side with the next
 
 
-def colorize_picture(
-    generator: nn.Module, config: dict, given: dict[str, np.ndarray], tile: int = 0
-) -> np.ndarray:
+def colorize_picture(network: Network, given: Arrays, tile: int = 0) -> np.ndarray:
     """Color one picture of any size, and return it as uint8 (H, W, 3).
 
     `given` is uint8: `sketch` (H, W), and the guide of the system: `cue` (H, W, 3), `reference` of any size
@@ -28,7 +22,7 @@ def colorize_picture(
     `tile` is that of `infer_tiled`. Raise ValueError for another shape or type.
     """
     height, width = given["sketch"].shape[:2]
-    several = len(systems.system(config["system"]).guides) > 1
+    several = len(network.guides) > 1
     for name, image in given.items():
         wanted = (height, width) if name in ("sketch", "mask") else (height, width, 3)
         fits = (
@@ -38,62 +32,69 @@ def colorize_picture(
         )
         if not fits or image.dtype != np.uint8 or not image.size:
             raise ValueError(f"{name} must be uint8 {wanted}, got {image.dtype} {image.shape}")
-    batch = {name: to_tensor(image)[None] for name, image in given.items()}
-    if "mask" in batch:
-        batch["mask"] = (batch["mask"] > 0).float()
-    if several:
-        batch = one_guide(batch)
-    return to_array(infer_tiled(generator, config, batch, tile)[0])
+    inputs = one_guide(given) if several else {name: to_planes(image) for name, image in given.items()}
+    if "mask" in inputs:
+        inputs["mask"] = (inputs["mask"] > 0).astype(np.float32)
+    picture = infer_tiled(network, inputs, tile)[0]
+    return ((picture.transpose(1, 2, 0) + 1) * 127.5).round().clip(0, 255).astype(np.uint8)
 
 
-def one_guide(batch: dict[str, Tensor]) -> dict[str, Tensor]:
+def to_planes(image: np.ndarray) -> np.ndarray:
+    """Turn uint8 (H, W) or (H, W, C) into float32 (1, C, H, W) in [-1, 1]."""
+    planes = image[None] if image.ndim == 2 else image.transpose(2, 0, 1)
+    return planes[None].astype(np.float32) / 127.5 - 1
+
+
+def one_guide(given: Arrays) -> Arrays:
     """Turn a sketch and at most one guide under its name into the inputs of a system of several guides."""
-    sketch = batch["sketch"]
-    guide = torch.zeros(1, 4, *sketch.shape[2:])
-    (name,) = (batch.keys() & set(GUIDES)) or ({"gray"} if "mask" in batch else {"none"})
+    height, width = given["sketch"].shape
+    (name,) = (given.keys() & set(GUIDES)) or ({"gray"} if "mask" in given else {"none"})
+    guide = np.zeros((1, 4, height, width), np.float32)
     if name == "gray":
-        guide[:, 3:] = batch["mask"]
+        guide[:, 3] = given["mask"] > 0
     elif name != "none":
-        colors = interpolate(batch[name], sketch.shape[2:], mode="bilinear", antialias=True)
-        guide[:, :3], guide[:, 3:] = colors[:, :3], (colors[:, 3:] + 1) / 2 if colors.shape[1] == 4 else 1
-    return {"sketch": sketch, "guide": guide, "kind": torch.tensor([GUIDES.index(name)])}
+        colors = (
+            given[name] if given[name].shape[:2] == (height, width) else resize(given[name], width, height)
+        )
+        guide[:, : colors.shape[2]] = to_planes(colors)
+        guide[:, 3] = colors[..., 3] / np.float32(255) if colors.shape[2] == 4 else 1
+    return {"sketch": to_planes(given["sketch"]), "guide": guide, "kind": np.array([GUIDES.index(name)])}
 
 
-@torch.inference_mode()
-def infer_tiled(generator: nn.Module, config: dict, batch: dict, tile: int = 0) -> Tensor:
-    """Run a generator on a batch of any size and return its pictures (B, 3, H, W).
+def infer_tiled(network: Network, inputs: Arrays, tile: int = 0) -> np.ndarray:
+    """Run a network on the inputs of one picture of any size, and return the picture (1, 3, H, W).
 
     With a `tile`, larger pictures are colored in overlapping squares of at most that many pixels a side, each
     fading into the next, so that memory does not grow with the picture; a network that looks at the whole
     picture sees only the tile. Raise ValueError if a tile is too small.
     """
-    check_tile(config, tile)
-    height, width = batch["sketch"].shape[2:]
+    check_tile(network, tile)
+    height, width = inputs["sketch"].shape[2:]
     if not tile or max(height, width) <= tile:
-        return infer_padded(generator, config, batch)
-    total = torch.zeros(len(batch["sketch"]), 3, height, width)
-    weights = torch.zeros(height, width)
+        return network.infer(inputs)
+    total = np.zeros((1, 3, height, width), np.float32)
+    weights = np.zeros((height, width), np.float32)
     for rows, down in tile_windows(height, tile):
         for columns, right in tile_windows(width, tile):
-            part = {name: cut_tile(name, values, rows, columns) for name, values in batch.items()}
-            weight = torch.outer(down, right)
-            total[..., rows, columns] += weight * infer_padded(generator, config, part)
+            part = {name: cut_tile(name, values, rows, columns) for name, values in inputs.items()}
+            weight = np.outer(down, right)
+            total[..., rows, columns] += weight * network.infer(part)
             weights[rows, columns] += weight
     return total / weights
 
 
-def check_tile(config: dict, tile: int) -> None:
-    """Raise ValueError if a tile is smaller than twice the multiple that the system needs."""
-    least = 2 * systems.system(config["system"]).multiple(model_params(config))
+def check_tile(network: Network, tile: int) -> None:
+    """Raise ValueError if a tile is smaller than twice the multiple that the network needs."""
+    least = 2 * network.multiple
     if tile and tile < least:
         raise ValueError(f"tile must be 0 or at least {least}, got {tile}")
 
 
-def cut_tile(name: str, values: Tensor | list, rows: slice, columns: slice) -> Tensor | list:
-    return values[..., rows, columns] if isinstance(values, Tensor) and name not in UNTILED else values
+def cut_tile(name: str, values: np.ndarray, rows: slice, columns: slice) -> np.ndarray:
+    return values if name in UNTILED else np.ascontiguousarray(values[..., rows, columns])
 
 
-def tile_windows(side: int, tile: int) -> Iterator[tuple[slice, Tensor]]:
+def tile_windows(side: int, tile: int) -> Iterator[tuple[slice, np.ndarray]]:
     """Cover a side evenly with windows of at most `tile` pixels, each with weights that fade to its ends.
 
     Windows share at least a quarter of their pixels. The weights need not add up to one.
@@ -102,27 +103,5 @@ def tile_windows(side: int, tile: int) -> Iterator[tuple[slice, Tensor]]:
     count = -(-(side - size) // step) + 1
     for number in range(count):
         start = (side - size) * number // max(count - 1, 1)
-        away = torch.minimum(torch.arange(size), torch.arange(size).flip(0)) + 1.0
-        yield slice(start, start + size), (away / (tile // OVERLAP)).clamp(max=1)
-
-
-def infer_padded(generator: nn.Module, config: dict, batch: dict) -> Tensor:
-    """Run a generator on a batch that is padded at right and bottom to multiples, and crop the result.
-
-    Sketches are padded with white, all others with the pixels of their edges.
-    """
-    system = systems.system(config["system"])
-    multiple = system.multiple(model_params(config))
-    height, width = batch["sketch"].shape[2:]
-    device = next(generator.parameters()).device
-    names = batch.keys() - {"key", "flow", "kind"}
-    images = {name: pad_to_multiple(name, batch[name], multiple).to(device) for name in names}
-    if "kind" in batch:
-        images["kind"] = batch["kind"].to(device)
-    return system.picture(generator(*system.inputs(images)), images)[..., :height, :width].cpu()
-
-
-def pad_to_multiple(name: str, values: Tensor, multiple: int) -> Tensor:
-    """Pad the sides of images (B, C, H, W) to multiples."""
-    margin = (0, -values.shape[3] % multiple, 0, -values.shape[2] % multiple)
-    return pad(values, margin, value=1.0) if name == "sketch" else pad(values, margin, mode="replicate")
+        away = np.minimum(np.arange(size), np.arange(size)[::-1]) + np.float32(1)
+        yield slice(start, start + size), (away / (tile // OVERLAP)).clip(max=1).astype(np.float32)

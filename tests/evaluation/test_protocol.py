@@ -16,6 +16,7 @@ from pipeline.evaluation.protocol import baselines, evaluate_model
 from pipeline.evaluation.summary import MODEL, to_parquet
 from pipeline.images import codec
 from pipeline.models.folder import load_model
+from pipeline.models.inference import as_network
 from pipeline.models.tiles import colorize_picture
 from pipeline.params import GUIDES, Cue, Evaluate
 from pipeline.systems import system
@@ -51,7 +52,9 @@ def test_the_test_split_is_measured_against_the_originals(data, model):
         assert (given["sketch"] == packed_as["sketch-b7.png"][..., 0]).all()
         assert (given["cue"] == packed_as["cue.png"]).all()
         assert (sample.goal == packed_as["color.png"]).all()
-        alone = colorize_picture(generator, config, {"sketch": given["sketch"], "cue": given["cue"]})
+        alone = colorize_picture(
+            as_network(generator, config), {"sketch": given["sketch"], "cue": given["cue"]}
+        )
         np.testing.assert_allclose(alone.astype(int), result, atol=1)
     for by in (MODEL, "cue"):
         pictures = [each["paired"].pictures[by] for each in found.samples.values()]
@@ -70,7 +73,7 @@ def test_a_model_of_several_guides_gets_each_as_a_picture_to_color_gets_it(data,
         given = dict(samples[condition].given)
         if guide != "gray":
             del given["color"]
-        alone = colorize_picture(generator, config, given)
+        alone = colorize_picture(as_network(generator, config), given)
         np.testing.assert_allclose(alone.astype(int), samples[condition].pictures[MODEL], atol=1)
 
 

@@ -54,7 +54,7 @@ def test_a_cue_of_any_size_is_fitted_to_the_sketch_and_blurred_as_in_training(mo
     files.write(tmp_path / "cue.png", png.encode_png(colors))
     colorizer = colorize.load_colorizer(model, {"cue": tmp_path / "cue.png"})
     fitted = draw_cue(resize(colors, 37, 21), Cue(sigma=10.0))
-    expected = paint(colorizer.generator, colorizer.config, {"sketch": sketch, "cue": fitted})
+    expected = paint(colorizer.network, {"sketch": sketch, "cue": fitted})
     np.testing.assert_array_equal(colored(colorizer, sketch), expected)
 
 
@@ -92,15 +92,18 @@ def test_without_a_cue_the_cue_is_all_ones(model):
     white = np.full((16, 16, 3), 255, np.uint8)
     np.testing.assert_array_equal(
         colored(colorizer, sketch),
-        paint(colorizer.generator, colorizer.config, {"sketch": sketch, "cue": white}),
+        paint(colorizer.network, {"sketch": sketch, "cue": white}),
     )
 
 
 def test_weights_settings_cue_and_code_are_all_part_of_the_fingerprint(model, monkeypatch):
     colorizer = colorize.load_colorizer(model, {})
     others = [
-        replace(colorizer, weights="other"),
-        replace(colorizer, config=colorizer.config | {"depth": 4}),
+        replace(colorizer, network=replace(colorizer.network, weights="other")),
+        replace(
+            colorizer, network=replace(colorizer.network, config=colorizer.network.config | {"depth": 4})
+        ),
+        replace(colorizer, network=replace(colorizer.network, engine="onnxruntime 1.0")),
         replace(colorizer, guide=picture(1)),
         replace(colorizer, guide=picture(1), alpha=picture(1)[..., 0]),
         replace(colorizer, tile=64),
@@ -108,8 +111,8 @@ def test_weights_settings_cue_and_code_are_all_part_of_the_fingerprint(model, mo
     ]
     prints = {each.fingerprint() for each in (colorizer, *others)}
     monkeypatch.setattr(colorize, "code_hashes", lambda *modules: ["edited"])
-    assert len(prints | {colorizer.fingerprint()}) == 8
-    assert colorize.load_colorizer(model, {}).weights == colorizer.weights
+    assert len(prints | {colorizer.fingerprint()}) == 9
+    assert colorize.load_colorizer(model, {}).network.weights == colorizer.network.weights
 
 
 def test_a_cue_that_the_model_cannot_use_is_refused(model, tmp_path):

@@ -16,7 +16,7 @@ from pipeline.errors import Halt
 from pipeline.images import codec, png
 from pipeline.models.card import model_card
 from pipeline.models.folder import CHECKS_FILE, load_model, save_model
-from pipeline.models.tiles import infer_tiled
+from pipeline.models.inference import infer_padded
 from pipeline.operators import warp
 from pipeline.params import Model, Reference, Train
 from pipeline.shards.tar import Sample
@@ -330,7 +330,7 @@ def test_every_system_trains_stops_goes_on_and_is_saved(data, tmp_path, monkeypa
     release_model(tmp_path / "whole", tmp_path / "model", model_card)
     generator, config = load_model(tmp_path / "model")
     batch = next(iter(single_pass(Pairs(data, "test", "b7", system(name).columns), 3, 0)))
-    assert infer_tiled(generator, config, batch).shape == (3, 3, 32, 32)
+    assert infer_padded(generator, config, batch).shape == (3, 3, 32, 32)
 
 
 def test_epochs_count_passes_over_the_training_split(data, tmp_path):
