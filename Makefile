@@ -1,7 +1,7 @@
 # The commands of the project. Each sets up .venv by itself when that is missing or older than the lock.
 
 .DEFAULT_GOAL := help
-.PHONY: repro test proof lint docs lock bench bench-scale bench-groups bench-fetch bench-train bench-gpu systems clean help
+.PHONY: repro test proof lint docs lock bench bench-scale bench-groups bench-fetch bench-train bench-gpu weights systems clean help
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -48,6 +48,9 @@ bench-train: .venv  ## print the speed of training on a CPU, beside the loop tha
 
 bench-gpu: .venv  ## print the speed of training on a GPU, in at most nine minutes
 	python benchmarks/train.py --device cuda
+
+weights: .venv  ## train the model that ships from a folder of pictures, CORPUS, with a MANIFEST.csv: four core-hours
+	python benchmarks/weights.py "$(CORPUS)"
 
 systems: .venv  ## train all systems on the sample, on as many pictures each, and compare them
 	dvc repro pack

@@ -75,7 +75,8 @@ def read_material(corpus: Path) -> Material:
     if not rows or not set(MANIFEST_COLUMNS) <= rows[0].keys():
         raise Halt(f"{corpus}/MANIFEST.csv lacks one of the columns {', '.join(MANIFEST_COLUMNS)}: add it")
     left_out = Counter(row["license"] or "none given" for row in rows if row["license"] not in LICENSES)
-    return Material([row for row in rows if row["license"] in LICENSES], left_out)
+    allowed = (row for row in rows if row["license"] in LICENSES)
+    return Material(sorted(allowed, key=lambda row: row["file"]), left_out)
 
 
 def link_pictures(corpus: Path, rows: Rows, folder: Path) -> Path:
@@ -182,8 +183,8 @@ def score_table(scores: dict) -> str:
     """List the measures of the model, and of what needs no model, with their 95 % intervals."""
     rows = [
         (condition, by, *(describe_interval(each.get(name), digits) for name, digits in MEASURES.items()))
-        for condition, by_whom in scores.items() if isinstance(by_whom, dict) and "model" in by_whom
-        for by, each in sorted(by_whom.items(), key=lambda item: item[0] != "model")
+        for condition, found in scores["conditions"].items()
+        for by, each in sorted(found["scores"].items(), key=lambda item: item[0] != "model")
     ]  # fmt: skip
     return table(("condition", "by", *MEASURES), rows)
 

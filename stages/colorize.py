@@ -17,7 +17,13 @@ DOUBTED = 16  # pictures that are looked at before all are colored
 def colorize(
     source: Source,
     dest: LooseTarget,
-    model: Annotated[Path, typer.Option(help="The folder of a trained model.")] = Path("data/model"),
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            help="The folder of a trained model, or an ONNX file.",
+            show_default="data/model, or else the one that ships",
+        ),
+    ] = None,
     cue: Annotated[
         Path | None, typer.Option(help="pix2pix: colors, as a picture or strokes.", show_default="all white")
     ] = None,
@@ -40,13 +46,19 @@ def colorize(
     of the name of each sketch.
     """
     from pipeline.models import colorize as coloring
+    from pipeline.models.network import SHIPPED, find_model
 
     guides = {"cue": cue, "reference": reference, "mask": mask}
     given = {name: path for name, path in guides.items() if path}
     if len(given) > 1:
         raise typer.BadParameter(f"a model takes one of --cue, --reference and --mask, got {len(given)}")
     with usage_errors():
-        colorizer = coloring.load_colorizer(model, given, device, tile)
+        chosen = model or find_model()
+        colorizer = coloring.load_colorizer(chosen, given, device, tile)
+    if not model:
+        title = "the model that ships with inkwash" if chosen.is_relative_to(SHIPPED) else chosen
+        network = colorizer.network
+        typer.echo(f"colorize: by {title} ({network.config['system']}, {network.engine})", err=True)
     samples = (sample for part in loose.list_parts(source) for sample in part)
     for doubt in coloring.find_doubts(colorizer, islice(samples, DOUBTED)):
         typer.echo(f"colorize: {doubt}", err=True)

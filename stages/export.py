@@ -16,7 +16,8 @@ def export(
 
     The inputs are sketch and cue, sketch and reference, or gray and mask (1 where to color, 0 elsewhere); the
     output is picture. All are floats in [-1, 1] of shape (batch, channels, height, width). Sketch, gray and
-    mask have one channel, the others three; only a reference may have another size.
+    mask have one channel, the others three; only a reference may have another size. wash takes a sketch, a
+    guide with its opacity (0 to 1) as a fourth channel, and kind: docs/colorize.md has its numbers.
     """
     from pipeline.models import export as exporting
 

@@ -31,6 +31,7 @@ EXTRAS = {  # the packages of each extra of pyproject.toml, by the names under w
         "torchmetrics",
         "torchvision",
     ],
+    "color": ["onnxruntime"],
     "onnx": ["onnx", "onnxscript"],
     "ray": ["ray"],
     "urls": ["s3fs", "upath"],

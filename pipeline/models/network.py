@@ -42,10 +42,8 @@ class Network:
     engine: str
 
 
-def find_model(named: Path | None = None) -> Path:
-    """Return the model that is named, or else that of the project, or else the one that ships."""
-    if named:
-        return named
+def find_model() -> Path:
+    """Return the model of the project in which one stands, or else the one that ships."""
     if OWN_MODEL.is_dir():
         return OWN_MODEL
     return SHIPPED if find_spec("torch") else SHIPPED_ONNX

@@ -77,7 +77,10 @@ def test_bad_usage_is_one_line_and_exit_code_2(capsys, drawing, arguments, said)
         (["plan", "--host", "dump:nowhere"], "nowhere is not a folder"),
         (["train", "nowhere", "model"], "nowhere does not exist"),
         (["evaluate", "nowhere", "model"], "model"),
-        (["colorize", "girl.png", "out"], "data/model/config.json is missing: run train"),
+        (
+            ["colorize", "girl.png", "out", "--model", "data/model"],
+            "data/model/config.json is missing: run train",
+        ),
     ],
 )
 def test_a_failure_outside_the_program_is_one_line_and_exit_code_1(capsys, drawing, arguments, said):

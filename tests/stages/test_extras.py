@@ -1,4 +1,4 @@
-"""The data side runs without the packages of training; a command that lacks an extra names it."""
+"""The data side and coloring run without the packages of training; what lacks an extra names it."""
 
 import re
 import shutil
@@ -9,10 +9,12 @@ import venv
 from importlib.metadata import distribution
 
 import pytest
+from made import picture
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from project import ENVIRONMENT, ROOT, nursery, standing
 
+from pipeline.images import codec, png
 from pipeline.params import Sketch
 from stages import prep
 
@@ -52,8 +54,19 @@ def packages():
 
 @pytest.fixture(scope="module")
 def python(packages, tmp_path_factory):
-    """Make an environment of the data side by links to the installed packages; return its Python."""
-    home = tmp_path_factory.mktemp("bare")
+    """Make an environment of the data side; return its Python."""
+    return link_environment(tmp_path_factory.mktemp("bare"), packages)
+
+
+@pytest.fixture(scope="module")
+def painter(tmp_path_factory):
+    """Make an environment of the extra `color`; return its Python."""
+    packages = closure([*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["color"]])
+    return link_environment(tmp_path_factory.mktemp("color"), packages)
+
+
+def link_environment(home, packages) -> str:
+    """Make an environment by links to the installed packages; return its Python."""
     venv.create(home, symlinks=True)
     (site,) = home.glob("lib/python*/site-packages")
     for package in (*packages.values(), distribution("inkwash")):
@@ -131,6 +144,8 @@ def test_the_site_runs(project, python):
         ("evaluate pairs model", "train"),
         ("compare pairs one other", "train"),
         ("colorize color out --model model", "train"),
+        ("colorize color out --model model.onnx", "color"),
+        ("colorize color out", "color"),
         ("sketchify color out --method learned --weights any", "train"),
         ("sheet color sheet.png --weights any", "train"),
         ("export model model.onnx", "onnx"),
@@ -145,6 +160,17 @@ def test_a_command_that_lacks_an_extra_names_it(project, words, extra):
         rf"prep: a package is missing \(.+\): install inkwash\[{extra}\], then run the same command again\n"
     )
     assert (done.code, bool(re.fullmatch(sentence, done.said))) == (1, True), done.said
+
+
+def test_onnx_runtime_alone_colors_with_the_model_that_ships(painter, tmp_path):
+    (tmp_path / "line.png").write_bytes(png.encode_png(picture(1, 70, 50)[..., :1].repeat(3, axis=2)))
+    with nursery(painter) as run:
+        done = run(["colorize", "line.png", "out.png"], tmp_path)
+    assert done.code == 0, done.said
+    assert "by the model that ships with inkwash (wash, onnxruntime" in done.said
+    assert codec.decode((tmp_path / "out.png").read_bytes()).shape == (50, 70, 3)
+    code = "from importlib.util import find_spec; print(find_spec('torch'), find_spec('safetensors'))"
+    assert subprocess.run([painter, "-c", code], capture_output=True, text=True).stdout == "None None\n"
 
 
 def test_a_missing_package_that_no_extra_has_is_a_bug():
