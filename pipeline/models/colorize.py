@@ -15,7 +15,7 @@ from pipeline.files import dumps, hash_file
 from pipeline.images import codec, png
 from pipeline.images.pixels import resize
 from pipeline.models.guides import read_guide
-from pipeline.models.network import Network, load_network
+from pipeline.models.network import Network, open_network
 from pipeline.models.tiles import check_tile, colorize_picture
 from pipeline.operators import cue as cues
 from pipeline.run.step import Output
@@ -115,7 +115,7 @@ def load_colorizer(model: Path, given: dict[str, Path], device: str = "cpu", til
 
     Raise Halt if one cannot be used, ValueError if a tile is too small for the system.
     """
-    network = load_network(model, device)
+    network = open_network(model, device)
     check_tile(network, tile)
     kinds = ["mask" if guide == "gray" else guide for guide in network.guides]
     kind = next(iter(given), kinds[0] if len(kinds) == 1 else "none")

@@ -3,6 +3,7 @@
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
@@ -23,7 +24,7 @@ def as_network(generator: nn.Module, config: dict, weights: str = "") -> Network
     """Let arrays pass through a generator."""
     system = systems.system(config["system"])
 
-    def infer(given: Arrays):
+    def infer(given: Arrays) -> np.ndarray:
         batch = {name: torch.from_numpy(values) for name, values in given.items()}
         return infer_padded(generator, config, batch).numpy()
 

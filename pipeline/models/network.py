@@ -20,7 +20,6 @@ SHIPPED = Path(__file__).parent / "shipped"  # the model that comes with the pac
 ONNX_SUFFIX = ".onnx"
 SHIPPED_ONNX = SHIPPED / "model.onnx"
 OWN_MODEL = Path("data/model")  # of the project in which one stands
-GRAY = "gray"  # the input of an ONNX file that takes a gray picture in place of the sketch
 
 Arrays = dict[str, np.ndarray]
 
@@ -49,7 +48,7 @@ def find_model() -> Path:
     return SHIPPED if find_spec("torch") else SHIPPED_ONNX
 
 
-def load_network(model: Path, device: str = "cpu") -> Network:
+def open_network(model: Path, device: str = "cpu") -> Network:
     """Load a model from its folder by torch, or from an ONNX file. Raise Halt if it cannot be used."""
     if model.suffix == ONNX_SUFFIX:
         return load_onnx(model, device)
@@ -79,6 +78,6 @@ def load_onnx(file: Path, device: str = "cpu") -> Network:
     names = [each.name for each in session.get_inputs()]
 
     def infer(given: Arrays) -> np.ndarray:
-        return session.run(None, {name: given["sketch" if name == GRAY else name] for name in names})[0]
+        return session.run(None, {name: given["sketch" if name == "gray" else name] for name in names})[0]
 
     return Network(infer, config, guides, multiple, hash_file(file), f"onnxruntime {version('onnxruntime')}")

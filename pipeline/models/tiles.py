@@ -32,14 +32,14 @@ def colorize_picture(network: Network, given: Arrays, tile: int = 0) -> np.ndarr
         )
         if not fits or image.dtype != np.uint8 or not image.size:
             raise ValueError(f"{name} must be uint8 {wanted}, got {image.dtype} {image.shape}")
-    inputs = one_guide(given) if several else {name: to_planes(image) for name, image in given.items()}
+    inputs = one_guide(given) if several else {name: image_planes(image) for name, image in given.items()}
     if "mask" in inputs:
         inputs["mask"] = (inputs["mask"] > 0).astype(np.float32)
     picture = infer_tiled(network, inputs, tile)[0]
     return ((picture.transpose(1, 2, 0) + 1) * 127.5).round().clip(0, 255).astype(np.uint8)
 
 
-def to_planes(image: np.ndarray) -> np.ndarray:
+def image_planes(image: np.ndarray) -> np.ndarray:
     """Turn uint8 (H, W) or (H, W, C) into float32 (1, C, H, W) in [-1, 1]."""
     planes = image[None] if image.ndim == 2 else image.transpose(2, 0, 1)
     return planes[None].astype(np.float32) / 127.5 - 1
@@ -56,9 +56,9 @@ def one_guide(given: Arrays) -> Arrays:
         colors = (
             given[name] if given[name].shape[:2] == (height, width) else resize(given[name], width, height)
         )
-        guide[:, : colors.shape[2]] = to_planes(colors)
+        guide[:, : colors.shape[2]] = image_planes(colors)
         guide[:, 3] = colors[..., 3] / np.float32(255) if colors.shape[2] == 4 else 1
-    return {"sketch": to_planes(given["sketch"]), "guide": guide, "kind": np.array([GUIDES.index(name)])}
+    return {"sketch": image_planes(given["sketch"]), "guide": guide, "kind": np.array([GUIDES.index(name)])}
 
 
 def infer_tiled(network: Network, inputs: Arrays, tile: int = 0) -> np.ndarray:

@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 from pipeline.images import codec, png
 from pipeline.models.card import MODEL_FOLDER, PAPERS, REDACTED, model_card, public
 from pipeline.models.folder import load_model, save_model
-from pipeline.models.network import load_network
+from pipeline.models.network import open_network
 from pipeline.models.tiles import colorize_picture
 from pipeline.params import Model, Train
 from pipeline.systems import SYSTEMS, system
@@ -100,7 +100,7 @@ def test_a_model_that_was_trained_without_cues_is_used_without_one(tmp_path, mon
     text = Path(MODEL_FOLDER, "README.md").read_text()
     assert "--cue" not in text
     exec(blocks(text, "python")[0], {})
-    network = load_network(Path(MODEL_FOLDER))
+    network = open_network(Path(MODEL_FOLDER))
     sketch = codec.decode(Path("sketch.png").read_bytes())
     white = colorize_picture(
         network, {"sketch": cv2.cvtColor(sketch, cv2.COLOR_RGB2GRAY), "cue": sketch | 255}

@@ -10,7 +10,7 @@ from made import picture
 
 from pipeline.errors import Halt
 from pipeline.files import dumps
-from pipeline.models.network import SHIPPED, SHIPPED_ONNX, find_model, load_network
+from pipeline.models.network import SHIPPED, SHIPPED_ONNX, find_model, open_network
 from pipeline.models.tiles import colorize_picture
 from pipeline.params import Model
 
@@ -20,7 +20,7 @@ MOST_BYTES = 3_000_000  # of the model that ships, without its card
 @pytest.fixture(scope="module")
 def shipped():
     """Load the model that ships, by torch and by ONNX Runtime."""
-    return load_network(SHIPPED), load_network(SHIPPED_ONNX)
+    return open_network(SHIPPED), open_network(SHIPPED_ONNX)
 
 
 def drawing() -> np.ndarray:
@@ -110,12 +110,12 @@ def test_a_file_that_export_did_not_write_is_refused(tmp_path, data):
     with pytest.raises(
         Halt, match=r"other.onnx is no model that prep export wrote \(.*\): export the model again"
     ):
-        load_network(tmp_path / "other.onnx")
+        open_network(tmp_path / "other.onnx")
 
 
 def test_a_file_that_is_missing_or_meant_for_a_gpu_is_refused(tmp_path):
     with pytest.raises(Halt, match=r"none.onnx is missing: name a file that prep export wrote"):
-        load_network(tmp_path / "none.onnx")
+        open_network(tmp_path / "none.onnx")
     (tmp_path / "a.onnx").write_bytes(other_file({"config": dumps(asdict(Model())).decode()}))
     with pytest.raises(Halt, match="runs on the CPU"):
-        load_network(tmp_path / "a.onnx", "cuda")
+        open_network(tmp_path / "a.onnx", "cuda")

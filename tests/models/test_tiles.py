@@ -10,7 +10,7 @@ from torch import nn
 
 from pipeline.batches.dataset import to_tensor
 from pipeline.models.inference import as_network
-from pipeline.models.tiles import colorize_picture, infer_tiled, tile_windows, to_planes
+from pipeline.models.tiles import colorize_picture, image_planes, infer_tiled, tile_windows
 from pipeline.params import Model
 from pipeline.systems import SYSTEMS, system
 
@@ -103,7 +103,7 @@ def test_tiles_change_nothing_for_a_network_that_sees_single_pixels(shape):
 
 
 def test_a_picture_no_larger_than_a_tile_is_colored_whole(generator):
-    inputs = {name: to_planes(image) for name, image in given(48, 64).items()}
+    inputs = {name: image_planes(image) for name, image in given(48, 64).items()}
     network = as_network(generator, CONFIG)
     np.testing.assert_array_equal(infer_tiled(network, inputs, tile=64), infer_tiled(network, inputs))
 
