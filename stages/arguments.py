@@ -18,6 +18,7 @@ from tqdm import tqdm
 from pipeline import files
 from pipeline.errors import Halt
 from pipeline.progress import Tick
+from pipeline.untrusted import safe_text
 from pipeline.upkeep.report import summarize_counts
 
 if TYPE_CHECKING:  # only a few commands need what it imports
@@ -82,6 +83,12 @@ def progress(name: str, unit: str = "img") -> Iterator[Tick]:
         yield tick
 
 
+def say(text: str, err: bool = False) -> None:
+    """Print the lines of a text to stdout, or to stderr, without anything that a terminal obeys."""
+    for line in text.split("\n"):
+        typer.echo(safe_text(line), err=err)
+
+
 def read_params(path: Path, *needed: str) -> dict[str, Any]:
     """Read the parameters of all stages.
 
@@ -116,4 +123,4 @@ def conclude(
         files.write_json(metrics, report.metrics(*numbers))
     reasons = summarize_counts(report.rejected)
     written = f"{report.written} of {report.taken} written to {dest}"
-    typer.echo(f"{name}: {written}" + (f"; rejected: {reasons}" if reasons else ""))
+    say(f"{name}: {written}" + (f"; rejected: {reasons}" if reasons else ""))

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from stages.arguments import CACHE, Cache, progress
+from stages.arguments import CACHE, Cache, progress, say
 from stages.options import usage_errors
 
 
@@ -62,6 +62,6 @@ def booru(
         served = (
             catalog.folder_catalog(folder) if folder else sample.sample_catalog(cache / "site", tick=tick)
         )
-    typer.echo(f"booru: {len(served.posts)} posts at http://127.0.0.1:{port}/posts.json, until Ctrl-C")
+    say(f"booru: {len(served.posts)} posts at http://127.0.0.1:{port}/posts.json, until Ctrl-C")
     with suppress(KeyboardInterrupt):
         site.serve_forever(served, port, accounts, failing)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from pipeline.params import Evaluate
-from stages.arguments import DatasetFolder, Device, progress
+from stages.arguments import DatasetFolder, Device, progress, say
 from stages.options import unfold
 
 
@@ -26,4 +26,4 @@ def compare(
     comparing.write_comparison(results, to)
     paired = {each.name: each.evaluation.summary["conditions"]["paired"] for each in results}
     gains = ", ".join(f"{name} {scored['gain']['mean']:+.2f} dB" for name, scored in paired.items())
-    typer.echo(f"compare: {len(results)} models against their best baselines: {gains}; see {to}")
+    say(f"compare: {len(results)} models against their best baselines: {gains}; see {to}")

@@ -9,7 +9,7 @@ from pipeline import files
 from pipeline.images import png
 from pipeline.params import Evaluate
 from pipeline.upkeep.report import describe_scores
-from stages.arguments import DatasetFolder, Device, ModelFolder, progress
+from stages.arguments import DatasetFolder, Device, ModelFolder, progress, say
 from stages.options import unfold
 
 
@@ -35,9 +35,7 @@ def evaluate(
     with files.lock_files(metrics, report, table, scatter, sheet), progress("evaluate") as tick:
         result = protocol.evaluate_model(pairs, model, evaluate, device=device, tick=tick)
         if not result.summary["own"]:
-            typer.echo(
-                f"evaluate: {model} was trained on another dataset, which may have these pictures", err=True
-            )
+            say(f"evaluate: {model} was trained on another dataset, which may have these pictures", err=True)
         if metrics:
             files.write_json(metrics, summary.headline(result.summary))
         if report:
@@ -48,4 +46,4 @@ def evaluate(
             files.write(scatter, summary.scatter_table(result.rows).encode())
         if sheet:
             files.write(sheet, png.encode_png(pictures.model_sheet(result)))
-    typer.echo(f"evaluate: {describe_scores(result.summary)}")
+    say(f"evaluate: {describe_scores(result.summary)}")

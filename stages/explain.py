@@ -7,7 +7,7 @@ import typer
 from pipeline.params import Clean
 from pipeline.untrusted import safe_text
 from pipeline.upkeep import explain as explaining
-from stages.arguments import DATA, PARAMS, Data, Params, full_key, read_params
+from stages.arguments import DATA, PARAMS, Data, Params, full_key, read_params, say
 from stages.options import parse_section, usage_errors
 
 
@@ -20,6 +20,6 @@ def explain(
     with usage_errors():
         clean = parse_section(Clean, read_params(params).get("clean", {})) if params.is_file() else Clean()
     for decision in explaining.explain_sample(full_key(key), data, clean):
-        typer.echo(f"{decision.stage:16} {decision.outcome:9} {safe_text(decision.why)}")
+        say(f"{decision.stage:16} {decision.outcome:9} {safe_text(decision.why)}")
         for rule in decision.rules:
-            typer.echo(f"  {rule}")
+            say(f"  {rule}")

@@ -3,10 +3,8 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from pipeline import files
-from stages.arguments import ModelFolder, path_or_url
+from stages.arguments import ModelFolder, path_or_url, say
 
 
 def export(
@@ -24,4 +22,4 @@ def export(
     with files.lock_files(dest):
         data = exporting.export_onnx(model)
         files.write(dest, data)
-    typer.echo(f"export: {len(data):,} bytes written to {dest}")
+    say(f"export: {len(data):,} bytes written to {dest}")

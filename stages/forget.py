@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from stages.arguments import CACHE, DATA, PARAMS, Cache, Data, Params, progress
+from stages.arguments import CACHE, DATA, PARAMS, Cache, Data, Params, progress, say
 from stages.options import usage_errors
 
 METRICS = Path("metrics")
@@ -46,11 +46,9 @@ def forget(
             words, params=params, posts=posts, data=data, cache=cache, metrics=metrics, tick=tick
         )
     if unnamed := count_unnamed(cache, list(list_posts(posts)), data):
-        typer.echo(
-            f"forget: no post names {unnamed} files in {cache / 'files'}, so they stay: {PURGE}", err=True
-        )
+        say(f"forget: no post names {unnamed} files in {cache / 'files'}, so they stay: {PURGE}", err=True)
     if not removed:
-        typer.echo(f"forget: {' '.join(words)} not found in this project; {params} keeps it out")
+        say(f"forget: {' '.join(words)} not found in this project; {params} keeps it out")
         return
     places = ", ".join(f"{count} from {place}" for place, count in removed.items())
-    typer.echo(f"forget: removed {places}; {params} keeps them out\nforget: {NEXT_STEPS}")
+    say(f"forget: removed {places}; {params} keeps them out\nforget: {NEXT_STEPS}")

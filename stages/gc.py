@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from pipeline.upkeep.cache import collect_garbage
-from stages.arguments import CACHE, Cache
+from stages.arguments import CACHE, Cache, say
 
 
 def gc(
@@ -18,4 +18,4 @@ def gc(
     """Remove the least recently used entries until the cache is small enough; all can be computed again."""
     freed = collect_garbage(cache, int(gigabytes * 1e9), downloads)
     removed, left = freed.bytes / 1e6, freed.left / 1e6
-    typer.echo(f"gc: {freed.entries} entries, {removed:.1f} MB removed; {left:.1f} MB left in {cache}")
+    say(f"gc: {freed.entries} entries, {removed:.1f} MB removed; {left:.1f} MB left in {cache}")

@@ -1,11 +1,9 @@
 """Columns -> their contents, read from the indexes."""
 
-import typer
-
 from pipeline.errors import Halt
 from pipeline.shards.column import SEAL, list_shards
 from pipeline.upkeep import verify
-from stages.arguments import DATA, Columns
+from stages.arguments import DATA, Columns, say
 
 
 def ls(folder: Columns = DATA) -> None:
@@ -14,13 +12,13 @@ def ls(folder: Columns = DATA) -> None:
         for shard in list_shards(folder):
             for row in shard.rows:
                 sizes = "  ".join(f"{suffix} {size}" for suffix, size in row.sizes.items())
-                typer.echo(f"{row.key}  {shard.name}  {sizes}")
+                say(f"{row.key}  {shard.name}  {sizes}")
         return
     for column in verify.require_columns(folder):
         try:
             shards = list_shards(column)
         except Halt as fault:
-            typer.echo(f"{column}  {fault}")
+            say(f"{column}  {fault}")
             continue
         size = sum(shard.bytes for shard in shards) / 1e6
-        typer.echo(f"{column}  {sum(map(len, shards))} samples  {len(shards)} shards  {size:.1f} MB")
+        say(f"{column}  {sum(map(len, shards))} samples  {len(shards)} shards  {size:.1f} MB")

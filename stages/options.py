@@ -10,6 +10,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from pipeline.fields import Section, describe_rule
+from stages.arguments import say
 
 Parsed = TypeVar("Parsed", bound=Section)
 
@@ -32,7 +33,7 @@ def unfold(command: Callable) -> Callable:
                 given[name] = unfolded(**values)
             if unread := unread_fields(given[name]):
                 doubt = f"the method {given[name].method} does not read {', '.join(unread)}"
-                typer.echo(f"{command.__name__}: {doubt}", err=True)
+                say(f"{command.__name__}: {doubt}", err=True)
         command(**given)
 
     plain = [given for name, given in declared.parameters.items() if name not in classes]

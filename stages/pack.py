@@ -11,7 +11,7 @@ from pipeline.errors import Halt
 from pipeline.packing.columns import keep_columns
 from pipeline.packing.pack import pack_columns
 from pipeline.params import Pack
-from stages.arguments import Metrics, Target, path_or_url, progress, read_params
+from stages.arguments import Metrics, Target, path_or_url, progress, read_params, say
 from stages.options import unfold
 
 ColumnFolder = Annotated[Path, path_or_url("A folder of shards.")]
@@ -44,7 +44,7 @@ def pack(
     if metrics:
         files.write_json(metrics, counts)
     numbers = {name: count for name, count in counts.items() if type(count) is int}
-    typer.echo("pack: " + ", ".join(f"{count} {name}" for name, count in numbers.items()))
+    say("pack: " + ", ".join(f"{count} {name}" for name, count in numbers.items()))
 
 
 def sketch_columns(folder: Path, params: Path | None, settings: dict) -> list[Path]:

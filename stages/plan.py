@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from pipeline.params import Fetch, Search
-from stages.arguments import CACHE, Cache, progress
+from stages.arguments import CACHE, Cache, progress, say
 from stages.fetch import open_files
 from stages.options import unfold
 from stages.site import Level, Rate, check_search, is_site, open_host
@@ -42,7 +42,7 @@ def plan(
     else:
         with found_posts(search, posts) as found, open_files(search.host, cache, rate, fetch) as files:
             estimate = planning.plan_fetch(files, found)
-    typer.echo(json.dumps(estimate, indent=2) if as_json else f"plan: {planning.describe_plan(estimate)}")
+    say(json.dumps(estimate, indent=2) if as_json else f"plan: {planning.describe_plan(estimate)}")
 
 
 @contextmanager

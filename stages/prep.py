@@ -11,8 +11,8 @@ from typing import Annotated
 import typer
 
 from pipeline.errors import Halt
-from pipeline.untrusted import safe_text
-from stages.arguments import report_disconnect
+from pipeline.untrusted import is_text
+from stages.arguments import report_disconnect, say
 
 STAGES = ["code", "search", "fetch", "clean", "sketchify", "cue", "reference", "pack", "train", "evaluate"]
 COMMANDS = {  # by panel of `prep --help`; each is a function in the file of its name
@@ -59,7 +59,7 @@ for panel, names in COMMANDS.items():
 
 def show_version(asked: bool) -> None:
     if asked:
-        typer.echo(f"inkwash {version('inkwash')}")
+        say(f"inkwash {version('inkwash')}")
         raise typer.Exit
 
 
@@ -99,6 +99,10 @@ def main() -> None:
         if not (extra := extra_of(error)):
             raise
         fail(f"a package is missing ({error}): install inkwash[{extra}], then run the same command again", 1)
+    except UnicodeEncodeError:
+        if not (words := [word for word in sys.argv if not is_text(word)]):
+            raise
+        fail(f"{words[0]} is not UTF-8: give another name", 2)
     except MemoryError:  # outside of a step, which would name the sample
         fail("out of memory: use fewer --workers, or more memory, then run the same command to go on", 1)
     except OSError as error:
@@ -123,7 +127,7 @@ def extra_of(error: ModuleNotFoundError) -> str | None:
 
 
 def fail(message: str, code: int) -> None:
-    typer.echo(f"prep: {safe_text(' '.join(message.split()))}", err=True)
+    say(f"prep: {' '.join(message.split())}", err=True)
     sys.exit(code)
 
 

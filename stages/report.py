@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from pipeline.upkeep import report as reports
-from stages.arguments import PARAMS, Params, read_params
+from stages.arguments import PARAMS, Params, read_params, say
 
 
 def report(
@@ -15,4 +15,4 @@ def report(
 ) -> None:
     """Summarize the last run: how many pictures, which rejects, which scores, which sketches."""
     sketches = read_params(params).get("sketches") if params.is_file() else None
-    typer.echo(reports.report_metrics(metrics, sketches))
+    say(reports.report_metrics(metrics, sketches))

@@ -9,7 +9,7 @@ import typer
 from pipeline import files
 from pipeline.params import Search
 from pipeline.upkeep.report import summarize_counts
-from stages.arguments import CACHE, Cache, Metrics, progress
+from stages.arguments import CACHE, Cache, Metrics, progress, say
 from stages.options import unfold
 from stages.site import Level, Rate, check_search, is_site, open_host
 
@@ -72,6 +72,6 @@ def search(
             files.write_json(metrics, counts)
     skipped = summarize_counts(counts["skipped"])
     written = f"{counts['posts']} posts written to {dest}"
-    typer.echo(f"search: {written}" + (f"; skipped: {skipped}" if skipped else ""))
+    say(f"search: {written}" + (f"; skipped: {skipped}" if skipped else ""))
     if ledger.is_file():
-        typer.echo(f"search: {ledger} lists the files and rows that cannot be used")
+        say(f"search: {ledger} lists the files and rows that cannot be used")

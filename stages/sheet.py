@@ -15,7 +15,7 @@ from pipeline.operators.lines import CANON_SIDE
 from pipeline.params import Sketch
 from pipeline.shards import loose
 from pipeline.shards.tar import Sample
-from stages.arguments import Source, full_key
+from stages.arguments import Source, full_key, say
 from stages.options import usage_errors
 
 COUNT = 4  # pictures on a sheet, unless keys are given
@@ -44,7 +44,7 @@ def sheet(
     samples = read_chosen(source, key or [])
     rows = [row for sample in samples for row in draw_sample(sample, source, groups, side)]
     files.write(dest, png.encode_png(contact_sheet(rows, side)))
-    typer.echo(f"sheet: {', '.join(sample.key for sample in samples)} drawn to {dest}")
+    say(f"sheet: {', '.join(sample.key for sample in samples)} drawn to {dest}")
 
 
 def parse_blocksizes(text: str) -> list[int]:

@@ -8,14 +8,14 @@ import typer
 
 from pipeline.errors import Halt
 from pipeline.shards import column, loose
-from pipeline.untrusted import safe_text
-from stages.arguments import full_key
+from stages.arguments import Force, full_key, say
 
 
 def show(
     key: Annotated[str, typer.Argument(help="The key of a sample, or the id of its post.")],
     folder: Annotated[Path, typer.Argument(help="A folder of shards.")] = Path("data/pairs"),
     to: Annotated[Path | None, typer.Option(help="Also write the members as files to this folder.")] = None,
+    force: Force = False,
 ) -> None:
     """Show the members and the JSON of a sample, reading only its own bytes."""
     key = full_key(key)
@@ -23,11 +23,12 @@ def show(
         raise Halt(f"{folder} holds no sample with the key {key}: `prep ls {folder}` lists its samples")
     shard, row = found
     [sample] = shard.read([row])
-    typer.echo(f"{key} in {shard.path}")
+    say(f"{key} in {shard.path}")
     for suffix, (offset, size) in row.places.items():
-        typer.echo(f"  {suffix:16} {size} bytes from {offset}")
+        say(f"  {suffix:16} {size} bytes from {offset}")
     for line in json.dumps(sample.metadata, ensure_ascii=False, indent=2).split("\n"):
-        typer.echo(safe_text(line))
+        say(line)
     if to:
-        loose.write_loose(to, [sample])
-        typer.echo(f"show: {len(sample.members)} files written to {to}")
+        with loose.claim_files(to, {f"{key}.{suffix}" for suffix in sample.members}, force) as written:
+            written |= loose.write_loose(to, [sample])
+        say(f"show: {len(sample.members)} files written to {to}")

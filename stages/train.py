@@ -11,7 +11,7 @@ import typer
 
 from pipeline.files import lock_folder
 from pipeline.params import Model, Train
-from stages.arguments import CACHE, WORKERS, Cache, DatasetFolder, Dest, Device, Workers, progress
+from stages.arguments import CACHE, WORKERS, Cache, DatasetFolder, Dest, Device, Workers, progress, say
 from stages.options import unfold
 
 
@@ -53,28 +53,28 @@ def train(
 
     hardware = Hardware(**asdict(machines))
     if fit:
-        largest = largest_batch(pairs, model, train, hardware=hardware, say=say)
+        largest = largest_batch(pairs, model, train, hardware=hardware, say=say_change)
         memory = f"{largest.peak_bytes / 2**30:.1f} GiB on each GPU"
-        typer.echo(f"train: the largest batch that fits is {largest.batch}, with {memory}")
+        say(f"train: the largest batch that fits is {largest.batch}, with {memory}")
         return
     if profile:
-        typer.echo(profile_steps(pairs, model, train, profile, hardware=hardware, say=say), nl=False)
+        say(profile_steps(pairs, model, train, profile, hardware=hardware, say=say_change).rstrip("\n"))
         return
     file = checkpoint.checkpoint_path(cache, pairs, model, train)
     with lock_folder(dest) if is_first_process() else nullcontext(), progress("train", "step") as tick:
-        run = train_model(pairs, model, train, checkpoint=file, hardware=hardware, tick=tick, say=say)
+        run = train_model(pairs, model, train, checkpoint=file, hardware=hardware, tick=tick, say=say_change)
         records = list(log_records(curves, run))
         if not records:  # only the first of several processes has them, and writes the model
             return
         score = checkpoint.release_model(file, dest, model_card)["validation"]
         checkpoint.shrink(file)
     reached = f"validation {score['val_psnr']:.2f} dB PSNR at step {score['step']}"
-    typer.echo(f"train: {records[-1]['step']} steps, {reached}, model in {dest}")
+    say(f"train: {records[-1]['step']} steps, {reached}, model in {dest}")
 
 
-def say(sentence: str) -> None:
+def say_change(sentence: str) -> None:
     """Print a sentence about a change of plan to stderr."""
-    typer.echo(f"train: {sentence}", err=True)
+    say(f"train: {sentence}", err=True)
 
 
 def log_records(curves: Path | None, records: Iterable[dict]) -> Iterator[dict]:

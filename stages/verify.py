@@ -1,11 +1,9 @@
 """Columns -> whether every byte is as sealed."""
 
-import typer
-
 from pipeline.errors import Halt
 from pipeline.untrusted import safe_text
 from pipeline.upkeep import verify as verifying
-from stages.arguments import DATA, WORKERS, Columns, Workers, progress
+from stages.arguments import DATA, WORKERS, Columns, Workers, progress, say
 
 
 def verify(folder: Columns = DATA, workers: Workers = WORKERS) -> None:
@@ -13,8 +11,8 @@ def verify(folder: Columns = DATA, workers: Workers = WORKERS) -> None:
     with progress("verify", "B") as tick:
         audit = verifying.verify_columns(folder, workers=workers, tick=tick)
     for fault in audit.faults:
-        typer.echo(f"verify: {safe_text(fault)}", err=True)
+        say(f"verify: {safe_text(fault)}", err=True)
     if audit.faults:
         raise Halt(f"{len(audit.faults)} faults in {folder}: delete these files, then run their stages again")
     counts = f"{audit.columns} columns, {audit.shards} shards, {audit.samples} samples"
-    typer.echo(f"verify: {counts}, {audit.bytes / 1e6:.1f} MB, all as sealed")
+    say(f"verify: {counts}, {audit.bytes / 1e6:.1f} MB, all as sealed")

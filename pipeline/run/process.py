@@ -109,7 +109,8 @@ def run_step(
             written: dict[str, str] = {}
             if not sealed:
                 names = [name] if name else [key for batch in units for key in batch.keys]
-                written = stack.enter_context(loose.claim_files(dest, names, execution.force))
+                files = {ledger.name} | {f"{name}.{suffix}" for name in names for suffix in loose.WRITTEN}
+                written = stack.enter_context(loose.claim_files(dest, files, execution.force))
             add_rejects = stack.enter_context(open_ledger(ledger, "reason", "told"))
             column = stack.enter_context(open_column(dest)) if sealed else None
             for part in stack.enter_context(closing(spread(work, units, workers, on, step))):
@@ -135,10 +136,20 @@ def run_step(
 
 
 def run_shard(step: Transform, memo: Memo, judge: Judge, dest: Path, shard: Shard | PairedShard) -> Part:
-    """Apply a step to a shard, or take the result from the memo, and write what is not rejected to `dest`."""
-    made = memo.recall_shard(shard) or make_shard(step, memo, shard)
-    part = Part(kept=made.reported, rejects=tuple(made.rejects))
-    return place_shard(part.reject(rejection_reasons(part.kept, judge)), made.shard, dest / shard.name)
+    """Apply a step to a shard, or take the result from the memo, and write what is not rejected to `dest`.
+
+    A result that `prep gc` removes in the meantime is made again.
+    """
+    for last in (False, False, True):
+        try:
+            made = memo.recall_shard(shard) or make_shard(step, memo, shard)
+            part = Part(kept=made.reported, rejects=tuple(made.rejects))
+            part = part.reject(rejection_reasons(part.kept, judge))
+            return place_shard(part, made.shard, dest / shard.name)
+        except FileNotFoundError:
+            if last:
+                raise
+    raise AssertionError("the last try returns or raises")
 
 
 def make_shard(step: Transform, memo: Memo, shard: Shard | PairedShard) -> MadeShard:

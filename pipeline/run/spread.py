@@ -15,6 +15,18 @@ if TYPE_CHECKING:
     from pipeline.run.step import Transform
 
 
+def open_pool(workers: int) -> ProcessPoolExecutor:
+    """Make a pool of processes. Raise Halt if the locks that they share cannot be made, as in /dev/shm."""
+    context = multiprocessing.get_context("spawn")
+    try:
+        return ProcessPoolExecutor(workers, context, initializer=start_worker)
+    except OSError as error:
+        raise Halt(
+            f"processes cannot share memory ({error}): make room in /dev/shm and make it writable, "
+            "or run again with one of the --workers"
+        ) from error
+
+
 def spread(
     work: Callable, units: list, workers: int, on: str = "processes", step: "Transform | None" = None
 ) -> Generator:
@@ -34,8 +46,7 @@ def spread(
         keep_freed_memory()
         yield from map(work, units)
         return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, initializer=start_worker) as pool:
+    with open_pool(workers) as pool:
         try:
             waiting: deque[Future] = deque()
             for unit in units:

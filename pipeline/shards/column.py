@@ -70,13 +70,16 @@ class Shard:
             if file.read() != END_OF_TAR:
                 raise Halt(f"{self.path} differs from its seal: {DELETE_ADVICE}")
 
-    def read_metadata(self) -> Iterator[tuple[Row, Metadata]]:
+    def read_metadata(self, needed: bool = True) -> Iterator[tuple[Row, Metadata]]:
         """Yield each row with the metadata of its sample; read no other members and check no hash.
 
-        Raise Halt if a sample has none.
+        Raise Halt if a sample has none, unless none is `needed`: colored pictures and flats have no JSON.
         """
         with open_for_reading(self.path) as file:
             for row in self.rows:
+                if not needed and "json" not in row.places:
+                    yield row, cast(Metadata, {})
+                    continue
                 try:
                     offset, size = row.places["json"]
                     file.seek(offset)

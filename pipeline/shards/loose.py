@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Set
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -101,11 +101,11 @@ def find_pictures(folder: Path) -> dict[str, Path]:
 def loose_key(path: Path, root: Path) -> str:
     """Make a key from the path of a picture below `root`: without its suffix, slashes and dots become _.
 
-    The end of a key that is too long for the name of a file is replaced by a hash.
+    A key that is too long for the name of a file, or is not UTF-8, loses that part and ends in a hash.
     """
     key = "_".join(path.with_suffix("").relative_to(root).parts).replace(".", "_")
     data = os.fsencode(key)
-    if len(data) <= LONGEST_KEY:
+    if len(data) <= LONGEST_KEY and data.decode(errors="ignore") == key:
         return key
     return data[:LONGEST_BASE].decode(errors="ignore") + "_" + hashlib.sha256(data).hexdigest()[:16]
 
@@ -140,23 +140,24 @@ def split_file_name(source: Path, dest: Path) -> tuple[Path, str]:
 
 
 @contextmanager
-def claim_files(folder: Path, names: Iterable[str], force: bool) -> Iterator[dict[str, str]]:
-    """Note in a folder that its files NAME.SUFFIX are made here; a URL has no such note.
+def claim_files(folder: Path, files: Set[str], force: bool) -> Iterator[dict[str, str]]:
+    """Note in a folder that the files of these names are made here; a URL has no such note.
 
-    Yield where to add the SHA-256 of each file that was written. Raise Halt, unless `force`, if there is a
-    file that no run made, or that was changed since.
+    Yield where to add the SHA-256 of those that were written; the others are read. Raise Halt, unless
+    `force`, if there is a file that no run made, or that was changed since.
     """
     written: dict[str, str] = {}
     if is_remote(folder):
         yield written
         return
+    folder.mkdir(parents=True, exist_ok=True)
     note, present = folder / LOOSE_NOTE, set(list_sizes(folder))
     made = {file: sha256 for file, sha256 in (read_note(note) or {}).items() if file in present}
-    files = {f"{name}.{suffix}" for name in names for suffix in WRITTEN}
     for file in sorted(present & files):
         path = folder / file
         if not force and made.get(file) not in (BEING_WRITTEN, hash_file(path)):
             raise Halt(f"{path} is not as a run made it: name another place, or overwrite it by --force")
     write_note(note, made | dict.fromkeys(files, BEING_WRITTEN))
     yield written  # after an interruption they stay noted as being written, so that the next run goes on
-    write_note(note, {file: sha256 for file, sha256 in made.items() if file not in files} | written)
+    made |= {file: written.get(file) or hash_file(folder / file) for file in files & set(list_sizes(folder))}
+    write_note(note, made)

@@ -260,7 +260,7 @@ def read_posts(path: Path) -> Iterator[Post]:
             except ValueError as error:
                 raise Halt(f"{path} line {number} is not the next post ({error}): run search again") from None
             last = post["id"]
-            yield post
+            yield cast(Post, {name: value for name, value in post.items() if value is not None})
 
 
 def count_posts(path: Path) -> int:

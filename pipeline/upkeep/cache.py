@@ -1,8 +1,10 @@
 """Removal of the least recently used entries from the cache; all of them can be made again."""
 
+import os
 import time
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,13 +55,15 @@ def collect_garbage(cache: Path, limit: int, downloads: bool = False) -> Freed:
 
 def list_entries(cache: Path, shelves: tuple[str, ...]) -> Iterator[CacheEntry]:
     for shelf in shelves:
-        groups: defaultdict[Path, list[Path]] = defaultdict(list)
+        groups: defaultdict[Path, dict[Path, os.stat_result]] = defaultdict(dict)
         for path in sorted((cache / shelf).rglob("*")):
             if path.is_file() and not path.name.startswith(MEMO_TABLE):
-                groups[path.with_suffix("") if path.suffix in PAIRED_SUFFIXES else path].append(path)
-        for paths in groups.values():
-            stats = [path.stat() for path in paths]
-            yield CacheEntry(tuple(paths), sum(s.st_size for s in stats), max(s.st_mtime for s in stats))
+                with suppress(FileNotFoundError):  # a run has just given it its name
+                    status = path.stat()
+                    groups[path.with_suffix("") if path.suffix in PAIRED_SUFFIXES else path][path] = status
+        for files in groups.values():
+            sizes, times = zip(*((status.st_size, status.st_mtime) for status in files.values()), strict=True)
+            yield CacheEntry(tuple(files), sum(sizes), max(times))
 
 
 def is_unfinished(entry: CacheEntry) -> bool:

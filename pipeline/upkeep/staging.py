@@ -102,5 +102,5 @@ def remove_rejects(table: Path, keys: set[str]) -> int:
 
 def find_shown(column: Path, keys: set[str]) -> set[str]:
     """Return the keys of the samples of a column whose reference may show another sample, one of `keys`."""
-    rows = (row for shard in list_shards(column) for row in shard.read_metadata())
+    rows = (row for shard in list_shards(column) for row in shard.read_metadata(needed=False))
     return {row.key for row, metadata in rows if shows(metadata, keys)}

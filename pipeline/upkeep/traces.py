@@ -69,7 +69,9 @@ def may_hold(path: Path, keys: set[str]) -> bool:
         return True
     made = load_made(path.with_suffix(".tar"))
     try:
-        return made is not None and any(shows(each, keys) for _, each in made.shard.read_metadata())
+        return made is not None and any(
+            shows(each, keys) for _, each in made.shard.read_metadata(needed=False)
+        )
     except Halt:  # its bytes are damaged
         return True
 
@@ -112,6 +114,6 @@ def count_unnamed(cache: Path, posts: list[Post], data: Path) -> int:
         if (note := read_note(path)) and noted_address(note) in urls:
             named.add(note["md5"])
     for shard in (shard for column in find_columns(data) for shard in list_shards(column)):
-        for _, metadata in shard.read_metadata():
+        for _, metadata in shard.read_metadata(needed=False):
             named |= {metadata.get("md5"), metadata.get("file_md5")}
     return sum(path.stem.strip(".")[:32] not in named for path in (cache / "files").glob("*/*"))

@@ -1,5 +1,6 @@
 """Results come back in the order of the units, and workers leave the caller as it was."""
 
+import errno
 import os
 import sys
 import time
@@ -9,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
+from pipeline.errors import Halt
 from pipeline.run.spread import spread
 
 
@@ -36,6 +38,17 @@ def faults(unit):
 def test_results_come_in_the_order_of_the_units(workers):
     units = [0.3, 0.0, 0.2, 0.1]
     assert [*spread(sleep, units, workers)] == units
+
+
+@pytest.mark.parametrize("code", [errno.EROFS, errno.ENOSPC, errno.ENOSYS])
+def test_without_shared_memory_the_advice_is_one_worker(monkeypatch, code):
+    def fail(*given):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr("_multiprocessing.SemLock", fail)
+    with pytest.raises(Halt, match=r"/dev/shm.* one of the --workers"):
+        list(spread(sleep, [0.0, 0.0], 2))
+    assert list(spread(sleep, [0.0, 0.0], 1)) == [0.0, 0.0]
 
 
 def test_workers_compute_in_one_thread_and_the_caller_as_before(monkeypatch):

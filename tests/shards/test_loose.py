@@ -1,5 +1,9 @@
 """Loose pictures become samples in batches, and members become files."""
 
+import os
+import sys
+from pathlib import Path
+
 import pytest
 from made import make_column, picture, some_samples
 
@@ -47,6 +51,16 @@ def test_nothing_to_work_on_is_said(tmp_path):
         loose.list_parts(tmp_path)
     with pytest.raises(Halt, match="does not exist"):
         loose.list_parts(tmp_path / "nowhere")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_a_name_that_is_not_utf8_gives_a_key_that_is_and_of_its_own(tmp_path):
+    for name in (b"caf\xe9.png", b"caf\xe8.png", b"caf\xc3\xa9.png"):
+        Path(os.fsdecode(os.path.join(os.fsencode(tmp_path), name))).write_bytes(name)
+    [part] = loose.list_parts(tmp_path)
+    assert len(set(part.keys)) == len(part) == 3
+    assert all(key.encode().startswith(b"caf") for key in part.keys)
+    assert "café" in part.keys
 
 
 def test_loose_members_are_files_of_their_own(tmp_path):

@@ -16,6 +16,7 @@ from pipeline.params import Search
 from pipeline.sources.posts import (
     MAX_ID,
     MAX_OWN_ID,
+    Post,
     count_posts,
     hash_id,
     post_key,
@@ -172,6 +173,12 @@ def test_a_bad_line_among_the_posts_is_named(tmp_path, line):
         Halt, match=r"posts\.jsonl line 2 is (no JSON|not the next post \(.*\)): run search again"
     ):
         list(read_posts(path))
+
+
+@pytest.mark.parametrize("name", sorted(Post.__annotations__.keys() - {"id"}))
+def test_a_field_that_is_null_is_read_as_absent(tmp_path, name):
+    (tmp_path / "a").write_bytes(f'{{"id":3,"{name}":null}}\n'.encode())
+    assert list(read_posts(tmp_path / "a")) == [{"id": 3}]
 
 
 def test_ids_are_those_that_json_keeps_exactly(tmp_path):

@@ -15,6 +15,7 @@ from made import make_column, picture, run_prep
 from pipeline import files
 from pipeline.images import png
 from pipeline.shards import column
+from stages import prep
 
 pytestmark = pytest.mark.usefixtures("elsewhere")
 
@@ -184,6 +185,22 @@ def test_a_bad_account_or_a_bad_fault_keeps_the_site_from_starting(drawing, caps
     files.write_json(Path("faults.json"), [{"fault": "flood"}])
     code, _, err = run_prep(capsys, "booru", ".", "--faults", "faults.json")
     assert (code, "faults.json, fault 1: fault must be one of" in err) == (1, True)
+
+
+def test_no_line_of_a_command_writes_control_characters_either(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, out, err = run_prep(capsys, "gc", "--cache", "a\x1b]0;x\x07")
+    assert (code, err) == (0, "")
+    assert out.endswith("left in a\\u001b]0;x\\u0007\n")
+    for path in Path(prep.__file__).parent.glob("*.py"):  # one function prints
+        assert ("echo(" in path.read_text()) <= (path.name in ("arguments.py", "colorize.py")), path
+
+
+def test_a_parameter_that_is_not_utf8_is_bad_usage(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, _, err = run_prep(capsys, "search", "p.jsonl", "--tags", "\udcff")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "is not UTF-8: give another name" in err
 
 
 def test_no_message_writes_control_characters_or_secrets_to_the_terminal(tmp_path, capsys, monkeypatch):

@@ -108,6 +108,27 @@ def test_a_file_that_no_run_made_is_overwritten_only_by_force(capsys, drawing, d
     assert made.read_bytes() == second
 
 
+def test_a_ledger_or_a_shown_member_of_another_origin_is_overwritten_only_by_force(capsys, drawing):
+    files.write(Path("out/rejects.tsv"), b"a list of my own")
+    assert run_prep(capsys, "sketchify", "girl.png", "out")[0] == 1
+    assert Path("out/rejects.tsv").read_bytes() == b"a list of my own"
+    assert run_prep(capsys, "sketchify", "girl.png", "out", "--force")[0] == 0
+    make_column(Path("shards"), ["000000001"])
+    files.write(Path("fin/000000001.png"), b"corrected by hand")
+    show = ["show", "1", "shards", "--to", "fin"]
+    assert run_prep(capsys, *show)[0] == 1
+    assert Path("fin/000000001.png").read_bytes() == b"corrected by hand"
+    assert [run_prep(capsys, *show, *more)[0] for more in (["--force"], [])] == [0, 0]
+
+
+def test_the_ledger_of_a_run_is_renewed_by_the_next(capsys, drawing):
+    files.write(Path("pictures/bad.png"), b"no picture")
+    files.write(Path("pictures/girl.png"), Path("girl.png").read_bytes())
+    for _ in range(2):
+        assert run_prep(capsys, "sketchify", "pictures", "out")[0] == 0
+        assert "bad\tcannot decode" in Path("out/rejects.tsv").read_text()
+
+
 def test_a_folder_that_moved_is_still_known_as_made_here(capsys, drawing):
     assert run_prep(capsys, "sketchify", "girl.png", "out")[0] == 0
     shutil.rmtree(".prep", ignore_errors=True)

@@ -1,16 +1,19 @@
 """The cache is kept within its limit: the least recently used entries are removed, and nothing breaks."""
 
+import itertools
 import os
 import sqlite3
 import time
+from pathlib import Path
 
 import pytest
 from made import make_column, process
+from store import content
 
 from pipeline import files
 from pipeline.operators import sketch
 from pipeline.params import Sketch
-from pipeline.run.memo import MEMO_TABLE
+from pipeline.run.memo import MEMO_TABLE, Memo
 from pipeline.run.step import Step
 from pipeline.upkeep.cache import collect_garbage
 
@@ -97,6 +100,38 @@ def test_downloads_stay_unless_asked_for(cache):
 
 def test_a_missing_cache_is_no_error(tmp_path):
     assert collect_garbage(tmp_path / "nowhere", 0).entries == 0
+
+
+def test_a_run_ends_well_whenever_the_cache_is_emptied(tmp_path, monkeypatch):
+    color = make_column(tmp_path / "color", [f"{n:09d}" for n in range(6)], per_shard=3)
+    process(STEPS[7], color, tmp_path / "expected", cache=tmp_path / "other")
+    kept = Memo.keep
+
+    def keep_and_lose(*given):
+        kept(*given)
+        if next(times) % 2 == 0:  # the result goes before it is placed, and again for the next shard
+            collect_garbage(tmp_path / "cache", 0)
+
+    times = itertools.count()
+    monkeypatch.setattr(Memo, "keep", keep_and_lose)
+    process(STEPS[7], color, tmp_path / "out", cache=tmp_path / "cache")
+    assert next(times) == 4
+    assert content(tmp_path / "out") == content(tmp_path / "expected")
+
+
+def test_a_file_that_goes_while_the_cache_is_listed_stops_nothing(tmp_path, monkeypatch):
+    for name in ("a", "b"):
+        files.write(tmp_path / f"files/aa/{name}.png", b"x")
+    exists = Path.is_file
+
+    def vanish(path):
+        found = exists(path)
+        if path.name == "a.png":
+            path.unlink()
+        return found
+
+    monkeypatch.setattr(Path, "is_file", vanish)
+    assert collect_garbage(tmp_path, 0, downloads=True).entries == 1
 
 
 def test_what_a_running_command_has_not_finished_stays(tmp_path):

@@ -82,6 +82,9 @@ def project(tmp_path, monkeypatch):
     process(
         Step(sketch.make_sketch, Sketch()), Path("data/color"), Path("data/sketch-b7"), cache=Path(".prep")
     )
+    colored = [Sample(f"{n:09d}", {"png": encoded(n)}) for n in POSTS]  # as colorize and flats write them
+    shard = write_shard(Path("data/colored/000000.tar"), colored)
+    seal_column(Path("data/colored"), [shard], len(colored), {})
     columns = {name: Path("data", name) for name in ("color", "sketch-b7", "cue", "reference")}
     pack_columns(columns, Path("data/pairs"), Pack())
     rows = [{"key": f"{n:09d}", "artist": metadata_of(n)["artist"], "psnr": 1.0} for n in POSTS]
@@ -145,7 +148,12 @@ def test_no_byte_of_the_project_shows_a_forgotten_post(project):
     forget_posts([str(FORGOTTEN)], **PLACES)
     assert traces() == []
     gone = {f"{n:09d}" for n in (FORGOTTEN, *showing)}
-    for column, missing in (("color", {f"{FORGOTTEN:09d}"}), ("reference", gone), ("pairs", gone)):
+    for column, missing in (
+        ("color", {f"{FORGOTTEN:09d}"}),
+        ("colored", {f"{FORGOTTEN:09d}"}),
+        ("reference", gone),
+        ("pairs", gone),
+    ):
         keys = {row.key for shard in list_shards(Path("data", column)) for row in shard.rows}
         assert keys == {f"{n:09d}" for n in POSTS} - missing
     assert not list(Path().rglob("*.part"))
