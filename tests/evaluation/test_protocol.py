@@ -1,12 +1,13 @@
 """The protocol: what models and baselines make of each guide, measures and intervals."""
 
 import io
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from made import packed, sample
+from made import packed, run_prep, sample
 from pyarrow import parquet
 
 from pipeline.errors import Halt
@@ -263,3 +264,18 @@ def test_an_empty_test_split_and_a_missing_model_are_named(tmp_path, data, model
         evaluate_model(packed(tmp_path, test=0), model(), PARAMS)
     with pytest.raises(Halt, match="is missing"):
         evaluate_model(data, tmp_path / "nowhere", PARAMS)
+
+
+def test_the_command_writes_few_numbers_to_one_file_and_all_to_another(data, model, tmp_path, capsys):
+    numbers, report, sheet = (tmp_path / name for name in ("numbers.json", "report.json", "sheet.png"))
+    folder = model()
+    words = ["--resamples", "100", "--lpips", "none", "--inception", "none", "--device", "cpu"]
+    written = ["--metrics", numbers, "--report", report, "--sheet", sheet]
+    code, said, _ = run_prep(capsys, "evaluate", data, folder, *words, *written)
+    assert code == 0
+    found = json.loads(report.read_bytes())
+    assert found == evaluate_model(data, folder, PARAMS).summary
+    means = found["conditions"]["paired"]["scores"][MODEL]
+    assert json.loads(numbers.read_bytes())["ssim"] == means["ssim"]["mean"]
+    assert f"pix2pix: {means['psnr']['mean']:.2f} dB PSNR" in said
+    assert codec.decode(sheet.read_bytes()).shape[2] == 3

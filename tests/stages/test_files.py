@@ -65,6 +65,7 @@ def test_a_command_leaves_a_folder_alone_to_which_another_writes(capsys, command
         ("search.tsv", "search other.jsonl --host sample"),
         ("a.onnx", "export model a.onnx"),
         ("a.json", "evaluate pairs model --metrics a.json"),
+        ("r.json", "evaluate pairs model --report r.json"),
         ("a.tsv", "evaluate pairs model --scatter a.tsv"),
     ],
 )
