@@ -4,12 +4,13 @@ from collections.abc import Iterator, Mapping
 from statistics import fmean
 from typing import Any
 
-from pipeline.evaluation.compare import MEASURE_COLUMNS
+from pipeline.evaluation.compare import MEASURE_COLUMNS, rank_rows
 from pipeline.evaluation.conditions import compared_conditions, condition_title
-from pipeline.evaluation.summary import MODEL
+from pipeline.evaluation.summary import MODEL, Scores
 from pipeline.markdown import table
 
-Found = Mapping[int, Mapping[str, dict[str, Any]]]  # summaries of evaluations, by seed and system
+# Summaries of evaluations, by seed and system. The first seed has all systems.
+Found = Mapping[int, Mapping[str, dict[str, Any]]]
 
 
 def seed_table(found: Found, steps: Mapping[str, int], batch: int, times: Mapping[str, float]) -> str:
@@ -23,20 +24,23 @@ def seed_table(found: Found, steps: Mapping[str, int], batch: int, times: Mappin
         "to the best baseline that needs no model.",
         table(("system", "samples", "CPU ms per sample, measured first", "CPU seconds"), budgets),
     ]
-    merged = {name: summary for summaries in reversed(found.values()) for name, summary in summaries.items()}
-    for (condition, guide), names in compared_conditions(merged).items():
+    for (condition, guide), names in compared_conditions(next(iter(found.values()))).items():
         parts += [f"### {condition_title(condition, guide)} (`{condition}`)", condition_rows(found, names)]
     return "\n\n".join(parts) + "\n"
 
 
 def condition_rows(found: Found, names: Mapping[str, str]) -> str:
-    """Write the table of one guide; `names` gives each system's own name of the condition."""
-    values = {name: list(values_by_seed(found, name, own)) for name, own in names.items()}
-    measured = [key for key in MEASURE_COLUMNS if any(key in by_seed[0] for by_seed in values.values())]
+    """Write the table of one guide, with the baselines below; `names` has each system's own condition."""
+    first = next(iter(found.values()))
+    ranked = rank_rows({name: first[name]["conditions"][own] for name, own in names.items()})
+    measured = [key for key in MEASURE_COLUMNS if any(key in scores for scores in ranked.values())]
     rows = []
-    for name, by_seed in values.items():
+    for label, scores in ranked.items():
+        by_seed = [mean_values(scores)]
+        if label in names:
+            by_seed = list(values_by_seed(found, label, names[label]))
         cells = [spread(by_seed, key, f".{MEASURE_COLUMNS[key][1]}f") for key in measured]
-        rows.append((name, len(by_seed), *cells, spread(by_seed, "gain", "+.2f")))
+        rows.append((label, len(by_seed) if label in names else "", *cells, spread(by_seed, "gain", "+.2f")))
     return table(("", "seeds", *(MEASURE_COLUMNS[key][0] for key in measured), "gain, dB"), rows)
 
 
@@ -45,9 +49,11 @@ def values_by_seed(found: Found, name: str, condition: str) -> Iterator[dict[str
     for summaries in found.values():
         if name in summaries:
             scored = summaries[name]["conditions"][condition]
-            scores = scored["scores"][MODEL].items()
-            means = {key: each["mean"] if isinstance(each, dict) else each for key, each in scores}
-            yield means | {"gain": scored["gain"]["mean"]}
+            yield mean_values(scored["scores"][MODEL]) | {"gain": scored["gain"]["mean"]}
+
+
+def mean_values(scores: Scores) -> dict[str, float]:
+    return {key: each["mean"] if isinstance(each, dict) else each for key, each in scores.items()}
 
 
 def spread(by_seed: list[dict[str, float]], key: str, form: str) -> str:

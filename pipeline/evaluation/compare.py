@@ -31,7 +31,7 @@ MEASURE_COLUMNS = {  # of the table: the heading of each measure, and its decima
     "kid": ("KID", 4),
     "edges": ("edge F1", 3),
     "colors": ("color distance, ΔE", 1),
-    "adherence": ("distance to the cue, levels", 1),
+    "adherence": ("distance to the given colors, levels", 1),
     "inside": ("PSNR inside, dB", 2),
     "leakage": ("leakage outside", 4),
 }

@@ -27,7 +27,6 @@ from pipeline.params import GUIDES, Cue, Evaluate, Train, guide_shares
 
 CONDITION_TITLES = {
     "paired": "By its first guide, made from the picture itself",
-    "unseen": "From a kind of sketch not seen in training",
     "cue": "By the blurred colors of the picture",
     "strokes": "By strokes of its colors",
     "points": "By points of its colors",
@@ -36,6 +35,7 @@ CONDITION_TITLES = {
     "different": "By the reference of another picture",
     "gray": "From the picture in gray, within a mask",
     "none": "By nothing",
+    "unseen": "From a kind of sketch not seen in training",
 }
 UNLEARNED = "the model has not learned it: give it a share in train.guides"
 

@@ -106,6 +106,7 @@ def test_the_table_has_means_and_ranges_over_seeds_by_guide():
     assert "| wash | 20 | 50.0 | 1 |" in text
     places = [text.index(part) for part in ("(`cue`)", "| wash | 2 |", "(`reference`)", "| scft | 1 |")]
     assert places == sorted(places)
+    assert "| *cue* |  | 20.00 | - |" in text
     assert seeds.mean_gains(found) == {"wash": 3.5, "scft": 1.0}
 
 
