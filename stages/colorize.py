@@ -1,8 +1,7 @@
 """Sketch -> color, with a trained model."""
 
-from itertools import islice
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -10,8 +9,6 @@ from pipeline.run.process import Execution, run_step
 from pipeline.shards import loose
 from stages.arguments import CACHE, Cache, Device, Force, LooseTarget, Source, conclude, progress
 from stages.options import usage_errors
-
-DOUBTED = 16  # pictures that are looked at before all are colored
 
 
 def colorize(
@@ -25,16 +22,37 @@ def colorize(
         ),
     ] = None,
     cue: Annotated[
-        Path | None, typer.Option(help="pix2pix: colors, as a picture or strokes.", show_default="all white")
+        Path | None,
+        typer.Option(help="pix2pix, wash: colors, as a picture or strokes.", show_default="all white"),
     ] = None,
     reference: Annotated[
-        Path | None, typer.Option(help="nerk, liu, scft: a picture whose colors to use.")
+        Path | None, typer.Option(help="nerk, liu, scft, wash: a picture whose colors to use.")
+    ] = None,
+    palette: Annotated[
+        Path | None, typer.Option(help="wash: a picture whose main colors to use, anywhere.")
     ] = None,
     mask: Annotated[
-        Path | None, typer.Option(help="mask: white where to color, else black.", show_default="all white")
+        Path | None,
+        typer.Option(help="mask, wash: white where to color, else black.", show_default="all white"),
     ] = None,
+    size: Annotated[
+        int, typer.Option(min=0, help="Color at this short side, in pixels; 0 for what the model learned.")
+    ] = 0,
+    lines: Annotated[
+        Literal["keep", "redraw"], typer.Option(help="Keep your lines, or let the network redraw them.")
+    ] = "keep",
+    gap: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            help="Strokes do not leak through gaps in the lines up to so many pixels.",
+            show_default="1/128 of the short side",
+        ),
+    ] = None,
+    invert: Annotated[bool, typer.Option("--invert", help="The drawings have light lines on dark.")] = False,
     tile: Annotated[
-        int, typer.Option(min=0, help="Color larger pictures in tiles of this side; 0 for one piece.")
+        int,
+        typer.Option(min=0, help="At --size, color larger pictures in tiles of this side; 0 for none."),
     ] = 2048,
     device: Device = "auto",
     cache: Cache = CACHE,
@@ -42,25 +60,34 @@ def colorize(
 ) -> None:
     """Color sketches or gray pictures of any size.
 
-    The strokes of a cue lie on a transparent background. A folder of guides has a picture
-    of the name of each sketch.
+    The model colors at the size that it learned. Its colors are enlarged up to the lines of the drawing,
+    and the lines stay as they are. The strokes of a cue lie on a transparent background; each fills its
+    region with its color, and the model colors the others. A folder of guides has a picture of the name of
+    each sketch.
     """
+    parts = loose.list_parts(source)
+
     from pipeline.models import colorize as coloring
+    from pipeline.models.doubts import find_doubts
+    from pipeline.models.guides import check_all_guided
     from pipeline.models.network import SHIPPED, find_model
 
-    guides = {"cue": cue, "reference": reference, "mask": mask}
+    guides = {"cue": cue, "reference": reference, "palette": palette, "mask": mask}
     given = {name: path for name, path in guides.items() if path}
     if len(given) > 1:
-        raise typer.BadParameter(f"a model takes one of --cue, --reference and --mask, got {len(given)}")
+        raise typer.BadParameter(
+            f"a model takes one of --cue, --reference, --palette and --mask, got {len(given)}"
+        )
     with usage_errors():
+        options = coloring.Options(size, lines, gap, invert, tile)
         chosen = model or find_model()
-        colorizer = coloring.load_colorizer(chosen, given, device, tile)
+        colorizer = coloring.load_colorizer(chosen, given, device, options)
     if not model:
         title = "the model that ships with inkwash" if chosen.is_relative_to(SHIPPED) else chosen
         network = colorizer.network
         typer.echo(f"colorize: by {title} ({network.config['system']}, {network.engine})", err=True)
-    samples = (sample for part in loose.list_parts(source) for sample in part)
-    for doubt in coloring.find_doubts(colorizer, islice(samples, DOUBTED)):
+    check_all_guided(colorizer.guides, source)
+    for doubt in find_doubts(colorizer, (sample for part in parts for sample in part)):
         typer.echo(f"colorize: {doubt}", err=True)
     with progress("colorize") as tick:
         report = run_step(colorizer, source, dest, Execution(cache, tick=tick, force=force))

@@ -1,190 +1,186 @@
-"""Sketches of any size and a guide to their colors -> colored pictures, with a trained model."""
+"""Drawings of any size and a guide to their colors -> colored pictures, with a trained model."""
 
 import hashlib
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from pipeline import errors
 from pipeline.codehash import code_hashes
 from pipeline.errors import Halt
-from pipeline.files import dumps, hash_file
+from pipeline.files import dumps
 from pipeline.images import codec, png
 from pipeline.images.pixels import resize
-from pipeline.models.guides import read_guide
+from pipeline.models import lineart
+from pipeline.models.guides import Guides, find_guides, fit_hints
+from pipeline.models.lineart import CueBlur, Layer
 from pipeline.models.network import Network, open_network
+from pipeline.models.scans import level_paper
 from pipeline.models.tiles import check_tile, colorize_picture
 from pipeline.operators import cue as cues
+from pipeline.operators.flats import GAP, OPAQUE, number_colors, spread_hints
+from pipeline.params import Cue
 from pipeline.run.step import Output
-from pipeline.shards import loose
 from pipeline.shards.tar import Sample
 
-WHITE_SHARE = 0.7  # of a cue, from which it may be strokes on white paper
-HUE_SPREAD = 15  # sum of the deviations of two channel differences, in levels: sketches have less
+TRUSTED = (0.4, 0.7)  # share of a drawing that strokes reach: below, other regions are white; above, filled
+FEWEST_COLORS = 3  # of strokes: with fewer, other regions are white
+LINES = ("keep", "redraw")
+KINDS = {"cue": "cue", "palette": "palette", "reference": "reference", "mask": "gray"}  # by option
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to color.
+
+    `size` is the short side, in pixels, at which the network colors; 0 is what it learned. `lines` keeps the
+    lines of the drawing, or takes them as the network redraws them. `gap` is that of `flats.fill_flats`.
+    With `invert`, light lines on dark paper are made dark on light first. `tile` is that of
+    `tiles.infer_tiled`. Raise ValueError for another value.
+    """
+
+    size: int = 0
+    lines: str = "keep"
+    gap: float | None = None
+    invert: bool = False
+    tile: int = 0
+
+    def __post_init__(self) -> None:
+        if self.lines not in LINES:
+            raise ValueError(f"lines must be one of {', '.join(LINES)}, got {self.lines}")
+        if self.size < 0 or not (self.gap or 0) >= 0:
+            raise ValueError(f"size and gap must be 0 pixels or more, got {self.size} and {self.gap}")
 
 
 @dataclass(frozen=True)
 class Colorizer:
-    """A model as a step over samples, for `process.run_step`.
-
-    `guide` is uint8 RGB of any size, fitted to each sketch. As a cue, its colors are blurred as in training,
-    and diffused from where `alpha` (H, W) is opaque; a model trained on hints gets them as they are. As a
-    mask, it says to color where it is opaque and not black. None is a white cue, or a mask of ones; a
-    reference is required. With a `tile`, larger pictures are colored in tiles of that many pixels a side,
-    see `tiles.infer_tiled`. With `guides`, the guide of each sketch is the picture under its key. `kind` is
-    cue, reference or mask: what the guide is; none if there is no guide, and the model takes several.
-    """
+    """A model as a step over samples, for `process.run_step`; `kind` is that of its guides, in GUIDES."""
 
     network: Network
-    kind: str
-    guide: np.ndarray | None = None
-    alpha: np.ndarray | None = None
-    tile: int = 0
-    guides: dict[str, Path] | None = None
+    kind: str = "none"
+    guides: Guides = field(default_factory=Guides)
+    options: Options = field(default_factory=Options)
 
     def __call__(self, sample: Sample) -> Output:
-        """Color the picture of a sample: a sketch, or a gray one. Raise BadImage, or Halt without a guide."""
-        image = codec.decode(sample.picture)
-        colorizer = self if self.guides is None else self.with_guide_of(sample.key)
-        colored = colorize_picture(self.network, colorizer.given(image), self.tile)
+        """Color the picture of a sample; its alpha stays. Raise BadImage, or Halt without a guide."""
+        drawing, guide = codec.decode_rgba(sample.picture), self.guides.of(sample.key)
+        if guide is None and self.guides.paths is not None:
+            raise Halt(f"{sample.key} has no guide: give the folder of guides a picture of this name")
+        colored = self.color(codec.on_white(drawing), guide)
+        if drawing[..., 3].min() < 255:
+            colored = np.dstack([colored, drawing[..., 3]])
         return Output(Sample(sample.key, {"png": png.encode_png(colored)}))
 
-    def with_guide_of(self, key: str) -> "Colorizer":
-        """Take the guide of one sample. Raise Halt if there is none."""
-        assert self.guides is not None
-        if key not in self.guides:
-            raise Halt(f"{key} has no guide: give the folder of guides a picture of this name")
-        return with_guide(self, self.guides[key])
+    def color(self, drawing: np.ndarray, guide: np.ndarray | None = None) -> np.ndarray:
+        """Color a drawing, or a gray picture, RGB (H, W, 3), by a guide, RGBA of any size; all are uint8."""
+        if self.kind == "gray":
+            return self.color_gray(cv2.cvtColor(drawing, cv2.COLOR_RGB2GRAY), guide)
+        page = level_paper(255 - drawing if self.options.invert else drawing)
+        gray = page.min(axis=2)
+        layer = fill_strokes(gray, guide, self.options.gap) if self.kind == "cue" else None
+        height, width = self.learned_size(gray)
+        given = {"sketch": lineart.reduce_lines(gray, height, width)}
+        if layer and self.trained_cue().method == "gaussian":
+            given |= self.fit_guide(lineart.multiply(layer.colors, page), height, width)
+        else:
+            given |= self.fit_guide(guide, height, width)
+        small = colorize_picture(self.network, given, self.options.tile)
+        if self.options.lines == "redraw":
+            return resize(small, gray.shape[1], gray.shape[0])
+        colors = lineart.clear_lines(small, given["sketch"])
+        is_blur = self.kind == "cue" and self.trained_cue().method == "gaussian"
+        blur = CueBlur(given["cue"], self.trained_cue().sigma) if is_blur else None
+        return lineart.lay_under_lines(colors, page, gray, blur, layer)
 
-    def given(self, image: np.ndarray) -> dict[str, np.ndarray]:
-        """Return the inputs of `tiles.colorize_picture`: the picture in gray, and the guide fitted to it."""
-        height, width = image.shape[:2]
-        given = {"sketch": cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)}
-        if self.kind == "none":
-            return given
-        if self.kind == "mask":
-            gray = np.repeat(given["sketch"][..., None], 3, axis=2)
-            return given | {"color": gray, "mask": self.area(height, width)}
-        if self.kind == "reference":
-            if self.guide is None:
-                raise ValueError("reference must be a picture, got None")
-            if len(self.network.guides) > 1:
-                return given | {"reference": resize(self.guide, width, height)}
-            scale = min(1, self.tile / max(height, width)) if self.tile else 1  # as large as a tile
-            size = max(1, round(width * scale)), max(1, round(height * scale))
-            return given | {"reference": resize(self.guide, *size)}
-        return given | {"cue": self.fitted(height, width)}
+    def color_gray(self, gray: np.ndarray, guide: np.ndarray | None) -> np.ndarray:
+        """Color a gray picture (H, W) where a guide, if there is one, is opaque and not black."""
+        height, width = self.learned_size(gray)
+        small, area = resize(gray, width, height), draw_area(guide, *gray.shape)
+        given = {"sketch": small, "color": np.repeat(small[..., None], 3, axis=2)}
+        given["mask"] = cv2.resize(area, (width, height), interpolation=cv2.INTER_NEAREST)
+        colored = colorize_picture(self.network, given, self.options.tile)
+        if self.options.lines == "redraw":
+            return resize(colored, gray.shape[1], gray.shape[0])
+        return lineart.color_gray(colored, small, gray, area)
 
-    def fitted(self, height: int, width: int) -> np.ndarray:
-        """Make the cue for a sketch."""
-        if self.guide is None:
-            return np.full((height, width, 3), 255, np.uint8)
-        trained = cues.params_from_metadata(self.network.config["columns"].get("cue", {}))
-        if trained.method in cues.HINT_METHODS:
-            return cv2.resize(self.guide, (width, height), interpolation=cv2.INTER_NEAREST)
-        colors = resize(self.guide, width, height)
-        if trained.method == "gaussian" and self.alpha is not None and self.alpha.min() < 255:
-            return cues.diffuse_hints(colors, resize(self.alpha, width, height), trained.sigma)
-        return cues.draw_cue(colors, trained)
+    def learned_size(self, gray: np.ndarray) -> tuple[int, int]:
+        """Return the height and width at which a picture is colored."""
+        height, width = gray.shape
+        side = self.options.size or self.network.config.get("side") or min(height, width)
+        return lineart.scaled_size(height, width, side)
 
-    def area(self, height: int, width: int) -> np.ndarray:
-        """Make the mask for a picture: 255 where the guide is not black."""
-        if self.guide is None:
-            return np.full((height, width), 255, np.uint8)
-        lit = cv2.cvtColor(self.guide, cv2.COLOR_RGB2GRAY)
-        lit = lit if self.alpha is None else cv2.min(lit, self.alpha)
-        fitted = cv2.resize(lit, (width, height), interpolation=cv2.INTER_NEAREST)
-        return np.where(fitted >= 128, np.uint8(255), np.uint8(0))
+    def trained_cue(self) -> Cue:
+        return cues.params_from_metadata(self.network.config.get("columns", {}).get("cue", {}))
+
+    def fit_guide(self, guide: np.ndarray | None, height: int, width: int) -> dict[str, np.ndarray]:
+        """Return a guide, RGB or RGBA of any size, as `tiles.colorize_picture` takes it."""
+        if guide is None:
+            return (
+                {} if "none" in self.network.guides else {"cue": np.full((height, width, 3), 255, np.uint8)}
+            )
+        if self.kind == "cue" and self.trained_cue().method in cues.HINT_METHODS:
+            return {"cue": codec.on_white(fit_hints(guide, height, width))}
+        colors = resize(codec.on_white(guide) if guide.shape[2] == 4 else guide, width, height)
+        if self.kind == "palette":
+            return {"palette": cues.draw_cue(colors, Cue(method="palette"))}
+        return {self.kind: colors if self.kind == "reference" else cues.draw_cue(colors, self.trained_cue())}
 
     def fingerprint(self) -> str:
-        guides = [each for each in (self.guide, self.alpha) if each is not None]
-        pixels: list[tuple] = [(each.shape, hashlib.sha256(each.tobytes()).hexdigest()) for each in guides]
-        for key, path in (self.guides or {}).items():
-            pixels.append((key, hash_file(path)))
-        network = self.network
+        network, options = self.network, asdict(self.options)
         code = code_hashes(__name__, f"pipeline.systems.{network.config['system']}")
-        what = [network.config, network.weights, network.engine, self.kind, self.tile, pixels, code]
-        return hashlib.sha256(dumps(what)).hexdigest()
+        what = [network.config, network.weights, network.engine, self.kind, self.guides.fingerprint()]
+        return hashlib.sha256(dumps([*what, options, code])).hexdigest()
 
 
-def load_colorizer(model: Path, given: dict[str, Path], device: str = "cpu", tile: int = 0) -> Colorizer:
-    """Load a model and the picture of its guide: cue, reference or mask, named in `given`.
+def fill_strokes(gray: np.ndarray, guide: np.ndarray | None, gap: float | None) -> Layer | None:
+    """Fill the strokes or points of a guide up to the lines of a drawing; None if it has no transparency.
+
+    The network also gets colors of regions without a stroke: white while strokes have few colors or reach
+    little of the drawing, so that each changes its region alone, and those of the neighbors later.
+    """
+    if guide is None or guide[..., 3].min() == 255:
+        return None
+    hints = fit_hints(guide, *gray.shape)
+    if not (hints[..., 3] >= OPAQUE).any():
+        return None
+    flats, known = spread_hints(gray, hints, min(gray.shape) * GAP if gap is None else gap)
+    colors = flats[..., :3]
+    several = len(number_colors(hints)[0]) > FEWEST_COLORS  # the first is none
+    trust = np.interp(known.mean(), TRUSTED, (0, 1)) if several else 0
+    paler = np.rint(255 - trust * np.arange(255.0, -1, -1)).astype(np.uint8)
+    return Layer(np.where(known[..., None], colors, paler[colors]), known)
+
+
+def draw_area(guide: np.ndarray | None, height: int, width: int) -> np.ndarray:
+    """Make a mask: 255 where a guide is opaque and not black, 0 elsewhere; without a guide, 255."""
+    if guide is None:
+        return np.full((height, width), 255, np.uint8)
+    lit = cv2.min(cv2.cvtColor(guide[..., :3], cv2.COLOR_RGB2GRAY), guide[..., 3])
+    fitted = cv2.resize(lit, (width, height), interpolation=cv2.INTER_NEAREST)
+    return np.where(fitted >= 128, np.uint8(255), np.uint8(0))
+
+
+def load_colorizer(
+    model: Path, given: dict[str, Path], device: str = "cpu", options: Options | None = None
+) -> Colorizer:
+    """Load a model and the pictures of at most one guide: cue, palette, reference or mask, named in `given`.
 
     Raise Halt if one cannot be used, ValueError if a tile is too small for the system.
     """
+    options = options or Options()
     network = open_network(model, device)
-    check_tile(network, tile)
-    kinds = ["mask" if guide == "gray" else guide for guide in network.guides]
-    kind = next(iter(given), kinds[0] if len(kinds) == 1 else "none")
-    plain = Colorizer(network, kind, tile=tile)
-    for name in given:
-        if name not in kinds:
-            raise Halt(f"{model} colors by a {kinds[0]}, not by a {name}: name a picture with --{kinds[0]}")
+    check_tile(network, options.tile)
+    taken = network.guides
     if not given:
-        if kind == "reference":
+        if taken == ("reference",):
             raise Halt(f"{model} colors by a reference: name a picture with --reference")
-        return plain
-    if kind == "cue" and network.config["columns"].get("cue", {}).get("method") == "none":
+        kind = "gray" if taken == ("gray",) else "none"
+        return Colorizer(network, kind, options=options)
+    ((name, path),) = given.items()
+    if KINDS[name] not in taken:
+        wanted = next(option for option, kind in KINDS.items() if kind in taken)
+        raise Halt(f"{model} colors by a {wanted}, not by a {name}: name a picture with --{wanted}")
+    if name == "cue" and network.config.get("columns", {}).get("cue", {}).get("method") == "none":
         raise Halt(f"{model} was trained without cues: leave --cue out, or train with another cue.method")
-    if given[kind].is_dir():
-        return replace(plain, guides=loose.find_pictures(given[kind]))
-    return with_guide(plain, given[kind])
-
-
-def with_guide(colorizer: Colorizer, path: Path) -> Colorizer:
-    """Give a colorizer the picture of its guide. Raise Halt if it cannot be read."""
-    layer = read_guide(path)
-    return replace(colorizer, guide=codec.on_white(layer), alpha=layer[..., 3])
-
-
-def find_doubts(colorizer: Colorizer, samples: Iterable[Sample]) -> list[str]:
-    """Say, in a sentence each, which of the given things are not what the model has learned to use."""
-    doubts = doubt_guide(colorizer)
-    if not is_mask(colorizer):
-        for sample in samples:
-            try:
-                image = codec.decode(sample.picture)
-            except errors.BadImage:
-                continue
-            if is_colored(image):
-                doubts.append(f"{sample.key} has colors: make a sketch of it first, by prep sketchify")
-            elif image.mean() < 128:
-                doubts.append(f"{sample.key} is dark: lines must be black on white, so invert it")
-    return doubts
-
-
-def doubt_guide(colorizer: Colorizer) -> list[str]:
-    """Say what the model cannot do with its guide, if that is a cue."""
-    cue, guide, alpha = colorizer.network.config["columns"].get("cue"), colorizer.guide, colorizer.alpha
-    if colorizer.network.guides != ("cue",) or not cue or cue["method"] == "none":
-        return []
-    if guide is None:
-        unseen = colorizer.guides is None and not cue.get("drop")
-        return ["the model has seen no sample without a cue: name one by --cue"] if unseen else []
-    if alpha is not None and alpha.min() < 255:
-        return []
-    if cue["method"] == "gaussian" and is_striped(guide):
-        return ["the cue is a palette, but the model has learned blurs: name a picture, or strokes"]
-    if (guide == 255).all(axis=2).mean() > WHITE_SHARE:
-        return ["most of the cue is white: if it has strokes, save them on a transparent background"]
-    return []
-
-
-def is_mask(colorizer: Colorizer) -> bool:
-    """Return whether the model colors gray pictures, not sketches."""
-    return colorizer.kind == "mask"
-
-
-def is_colored(image: np.ndarray) -> bool:
-    """Return whether an RGB picture has several hues; paper or ink of one tint is not enough."""
-    red, green, blue = np.moveaxis(image.astype(np.int16), 2, 0)
-    return float((red - green).std() + (green - blue).std()) > HUE_SPREAD
-
-
-def is_striped(image: np.ndarray) -> bool:
-    """Return whether all rows or all columns of a picture are equal, but not all of its pixels."""
-    rows, columns = (image == image[:1]).all(), (image == image[:, :1]).all()
-    return bool(rows != columns)
+    return Colorizer(network, KINDS[name], find_guides(path), options)

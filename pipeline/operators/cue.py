@@ -20,7 +20,6 @@ from pipeline.params import Cue
 UNIT_SIDE = 256  # sizes in the parameters are pixels of a picture with this side
 WIDE_SIGMA = 8  # sigma in pixels at 256 from which a blur by cosines is faster than one pixel by pixel
 MAX_BEND = 0.08  # largest distance of the ends of a stroke from its tangent, as a share of its length
-BACKGROUND_WEIGHT = 1e-3  # weight of white relative to the hints
 KMEANS_ROUNDS = 50  # maximum number of rounds; pictures take 3 to 20
 METHOD_PARAMS = {  # the parameters that each method reads
     "gaussian": ("sigma",),
@@ -129,21 +128,6 @@ def blur_colors(image: np.ndarray, sigma: float) -> np.ndarray:
     else:
         blurred = wide_blur(image, scaled)
     return np.rint(blurred).astype(np.uint8)
-
-
-def diffuse_hints(image: np.ndarray, alpha: np.ndarray, sigma: float) -> np.ndarray:
-    """Estimate the blur of a picture from hints on white (H, W, 3) and their alpha (H, W).
-
-    Each pixel takes the mean color of the hints, weighted by alpha and by a Gaussian of their distance, of
-    sigma pixels at 256; far from all hints it is white. Knutsson and Westin, Normalized and Differential
-    Convolution, 1993.
-    """
-    opacity = alpha[..., None].astype(np.float32) / 255
-    hints = image - 255 * (1 - opacity)  # their color times their alpha
-    scaled = max(0.1, sigma * min(image.shape[:2]) / UNIT_SIDE)
-    weighted = gaussian_blur(np.dstack([hints, opacity]), scaled)
-    mean = (weighted[..., :3] + 255 * BACKGROUND_WEIGHT) / (weighted[..., 3:] + BACKGROUND_WEIGHT)
-    return np.rint(mean).clip(0, 255).astype(np.uint8)
 
 
 def draw_strokes(random: np.random.Generator, params: Cue) -> Marks:

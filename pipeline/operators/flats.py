@@ -6,6 +6,8 @@ A region takes the color of the hint in it; hints of several colors divide it. L
 reduced size, and the borders are then put on the lines at full size.
 """
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from skimage.measure import label
@@ -25,6 +27,22 @@ CROSS = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], np.uint8)
 OPAQUE = 128  # alpha from which a pixel is a hint
 
 
+@dataclass(frozen=True)
+class Lines:
+    """The lines of a sketch, each of `step` by `step` pixels: the paper below them, and their depth in it."""
+
+    step: int
+    paper: np.ndarray
+    depth: np.ndarray
+
+    @classmethod
+    def of(cls, sketch: np.ndarray) -> "Lines":
+        step = -(-max(sketch.shape) // WORK_SIDE)
+        small = shrink_dark(sketch, step)
+        paper = find_paper(small)
+        return cls(step, paper, line_depth(small, paper))
+
+
 def fill_flats(
     sketch: np.ndarray, hints: np.ndarray, gap: float | None = None, everywhere: bool = False
 ) -> np.ndarray:
@@ -38,17 +56,30 @@ def fill_flats(
     check_array(sketch)
     gap = min(sketch.shape) * GAP if gap is None else gap
     check_flats(sketch, hints, gap)
-    height, width = sketch.shape
+    flats, reached = spread_hints(sketch, hints, gap)
+    if not everywhere:
+        flats[~reached] = 0
+    return flats
+
+
+def spread_hints(sketch: np.ndarray, hints: np.ndarray, gap: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the flats (H, W, 4) with colors everywhere, and where hints reach without crossing lines."""
     colors, marks = number_colors(hints)
-    if len(colors) == 1:
-        return np.zeros((height, width, 4), np.uint8)
-    step = -(-max(height, width) // WORK_SIDE)
-    small = shrink_dark(sketch, step)
-    paper = find_paper(small)
-    found = divide(line_depth(small, paper), clean_marks(shrink_marks(marks, step)), gap / step, everywhere)
-    if step > 1:
-        found = snap(found, sketch, paper, step)
-    return colors[found]
+    lines = Lines.of(sketch)
+    found = divide(lines.depth, clean_marks(shrink_marks(marks, lines.step)), gap / lines.step)
+    found = snap(found, sketch, lines)
+    return colors[found // 2], found % 2 == 1
+
+
+def number_regions(sketch: np.ndarray, gap: float) -> np.ndarray:
+    """Number the regions of a sketch from 1, int32 (H, W); half of a line belongs to each of its sides."""
+    lines = Lines.of(sketch)
+    free = lines.depth < LINE_DEPTH
+    clearance = free_distance(free)
+    regions = find_regions(free, clearance, gap / lines.step)
+    if not regions.any():
+        return np.ones(sketch.shape, np.int32)
+    return snap(watershed(flood_height(free, clearance, lines.depth), regions), sketch, lines)
 
 
 def check_flats(sketch: np.ndarray, hints: np.ndarray, gap: float) -> None:
@@ -114,8 +145,8 @@ def clean_marks(marks: np.ndarray) -> np.ndarray:
     return np.where((sliver & ~thick)[pieces], 0, marks)
 
 
-def divide(depth: np.ndarray, marks: np.ndarray, gap: float, everywhere: bool) -> np.ndarray:
-    """Divide a picture among the numbers of hints; regions without one get 0, unless `everywhere`."""
+def divide(depth: np.ndarray, marks: np.ndarray, gap: float) -> np.ndarray:
+    """Divide a picture among the numbers of hints: twice the number, plus 1 in the regions that have it."""
     free = depth < LINE_DEPTH
     clearance = free_distance(free)
     regions = find_regions(free, clearance, gap)
@@ -126,7 +157,8 @@ def divide(depth: np.ndarray, marks: np.ndarray, gap: float, everywhere: bool) -
     height = flood_height(free, clearance, depth)
     found = watershed(height, np.where(free & ~hinted[regions], rest, marks))
     found[found == rest] = 0
-    return watershed(height, found) if everywhere and found.any() else found
+    reached = found > 0
+    return 2 * watershed(height, found) + reached if reached.any() else found
 
 
 def drop_slips(marks: np.ndarray, regions: np.ndarray) -> np.ndarray:
@@ -168,8 +200,11 @@ def find_regions(free: np.ndarray, clearance: np.ndarray, gap: float) -> np.ndar
     return np.where(left, cores.max() + narrow, cores)
 
 
-def snap(found: np.ndarray, sketch: np.ndarray, paper: np.ndarray, step: int) -> np.ndarray:
-    """Enlarge numbers to the size of the sketch, and put their borders on its lines."""
+def snap(found: np.ndarray, sketch: np.ndarray, lines: Lines) -> np.ndarray:
+    """Enlarge numbers to the size of the sketch, int32 (H, W), and put their borders on its lines."""
+    step, paper = lines.step, lines.paper
+    if step == 1:
+        return found.astype(np.int32)
     height, width = sketch.shape
     numbers = found.astype(np.float32) + 1
     uneven = (cv2.dilate(numbers, SQUARE) != cv2.erode(numbers, SQUARE)).astype(np.uint8)

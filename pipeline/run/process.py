@@ -104,6 +104,7 @@ def run_step(
         work = partial(run_loose, step, policy.judge, dest, name)
     report, ledger = Report(), dest / (f"{name}.{LEDGER}" if name else LEDGER)
     seen: set[object] = set()  # values of the metadata `distinct`
+    own_names = {} if sealed else {key: name for batch in units for key, name in batch.file_names().items()}
     with lock_folder(dest):
         with ExitStack() as stack:
             written: dict[str, str] = {}
@@ -119,7 +120,7 @@ def run_step(
                 if column:
                     column.add(part.shard)
                 written.update(part.files)
-                add_rejects(ledger_rows(part))
+                add_rejects(ledger_rows(part, own_names))
                 report.add(part)
                 execution.tick(report.taken, total)
         check_tolerance(report, policy.tolerance, ledger)
@@ -254,10 +255,11 @@ def remove_duplicates(part: Part, name: str, seen: set[object], dest: Path) -> P
     return replace(part, files={name: part.files[name] for name in part.files.keys() - files})
 
 
-def ledger_rows(part: Part) -> Iterator[tuple[str, str, str]]:
-    """Yield key, reason and reported metadata of each reject, sorted by key."""
+def ledger_rows(part: Part, files: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
+    """Yield key (or file), reason and reported metadata of each reject, sorted by key."""
     for reject in sorted(part.rejects, key=lambda reject: reject.key):
-        yield reject.key, reject.reason, dumps(reject.reported).decode() if reject.reported else ""
+        told = dumps(reject.reported).decode() if reject.reported else ""
+        yield files.get(reject.key, reject.key), reject.reason, told
 
 
 def check_tolerance(report: Report, tolerance: float, ledger: Path) -> None:

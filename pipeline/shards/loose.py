@@ -47,6 +47,10 @@ class LooseBatch:
     def keys(self) -> list[str]:
         return [loose_key(path, self.root) for path in self.paths]
 
+    def file_names(self) -> dict[str, str]:
+        """Return the path of each picture below the folder, by key."""
+        return {loose_key(path, self.root): path.relative_to(self.root).as_posix() for path in self.paths}
+
     def __iter__(self) -> Iterator[Sample]:
         for path in self.paths:
             members = {path.suffix[1:].lower(): path.read_bytes()}
@@ -99,11 +103,11 @@ def find_pictures(folder: Path) -> dict[str, Path]:
 
 
 def loose_key(path: Path, root: Path) -> str:
-    """Make a key from the path of a picture below `root`: without its suffix, slashes and dots become _.
+    """Make a key from the path of a picture below `root`: without its suffix, slashes become _.
 
     A key that is too long for the name of a file, or is not UTF-8, loses that part and ends in a hash.
     """
-    key = "_".join(path.with_suffix("").relative_to(root).parts).replace(".", "_")
+    key = "_".join(path.with_suffix("").relative_to(root).parts)
     data = os.fsencode(key)
     if len(data) <= LONGEST_KEY and data.decode(errors="ignore") == key:
         return key

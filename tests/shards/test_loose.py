@@ -18,7 +18,7 @@ from pipeline.shards.tar import Sample
 def test_one_picture_is_a_sample(tmp_path):
     files.write(tmp_path / "Girl.v2.PNG", b"data")
     [part] = loose.list_parts(tmp_path / "Girl.v2.PNG")
-    assert list(part) == [Sample("Girl_v2", {"png": b"data"})]
+    assert list(part) == [Sample("Girl.v2", {"png": b"data"})]
 
 
 def test_a_folder_gives_its_pictures_in_order_with_the_json_beside_them(tmp_path):
