@@ -24,7 +24,7 @@ from pipeline.params import Cue
 from pipeline.run.step import Output
 from pipeline.shards.tar import Sample
 
-TRUSTED = (0.4, 0.7)  # share of a drawing that strokes reach: below, other regions are white; above, filled
+TRUSTED = (0.15, 0.3)  # share of a drawing that strokes reach: below, other regions are white; above, filled
 FEWEST_COLORS = 3  # of strokes: with fewer, other regions are white
 LINES = ("keep", "redraw")
 KINDS = {"cue": "cue", "palette": "palette", "reference": "reference", "mask": "gray"}  # by option
