@@ -3,8 +3,8 @@
 `paired` is the first guide that the model has learned, made from the picture itself, and `unseen` the same
 with another kind of sketch than in training; under `different` the reference is another picture. A model of
 several guides is also measured by each of the others, and a condition is called by its guide. So is a model
-that learned blurred cues: strokes and points are filled up to the lines and blurred, as for `prep colorize`,
-and a white cue is no guide, if it was trained with some.
+that learned blurred cues: strokes and points are filled up to the lines and blurred, and a white cue is no
+guide, if it was trained with some.
 """
 
 from collections.abc import Callable, Mapping
