@@ -1,7 +1,7 @@
 # The commands of the project. Each sets up .venv by itself when that is missing or older than the lock.
 
 .DEFAULT_GOAL := help
-.PHONY: repro test proof lint docs lock bench bench-scale bench-groups bench-fetch bench-train bench-gpu weights systems clean help
+.PHONY: repro test proof lint docs lock bench bench-scale bench-groups bench-fetch bench-train bench-gpu bench-color weights systems clean help
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -48,6 +48,9 @@ bench-train: .venv  ## print the speed of training on a CPU, beside the loop tha
 
 bench-gpu: .venv  ## print the speed of training on a GPU, in at most nine minutes
 	python benchmarks/train.py --device cuda
+
+bench-color: .venv  ## print how long coloring a picture takes on one core
+	python benchmarks/color.py
 
 weights: .venv  ## train the model that ships from a folder of pictures, CORPUS, with a MANIFEST.csv: four core-hours
 	python benchmarks/weights.py "$(CORPUS)"

@@ -4,6 +4,7 @@ Nothing here imports torch before a model in a folder is loaded: ONNX Runtime al
 """
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -67,6 +68,8 @@ def load_onnx(file: Path, device: str = "cpu") -> Network:
         raise Halt(f"{file} is missing: name a file that prep export wrote, or the folder of a model")
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # fatal errors alone: an exception says the others
+    if (threads := os.environ.get("OMP_NUM_THREADS", "")).isdecimal():  # as torch does
+        options.intra_op_num_threads = int(threads)
     try:
         session = onnxruntime.InferenceSession(file.read_bytes(), options, ["CPUExecutionProvider"])
         facts = session.get_modelmeta().custom_metadata_map

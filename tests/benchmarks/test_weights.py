@@ -116,10 +116,10 @@ def test_the_table_of_scores_has_the_model_first_and_intervals():
 def test_one_command_goes_from_pictures_to_a_model_and_its_card_and_again_to_equal_bytes(tmp_path):
     corpus = tmp_path / "corpus"
     corpus.mkdir()
-    for number in range(24):
+    for number in range(60):
         (corpus / f"{number}.jpg").write_bytes(portraits.draw_jpeg(number, 300, 95))
     rows = [["file", "repo", "license", "author"]]
-    rows += [[f"{number}.jpg", "ann/one", "CC0-1.0", "Ann"] for number in range(24)]
+    rows += [[f"{number}.jpg", "ann/one", "CC0-1.0", "Ann"] for number in range(60)]
     with (corpus / "MANIFEST.csv").open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows(rows)
     shutil.copy(ROOT / "params.yaml", tmp_path)
@@ -139,5 +139,5 @@ def test_one_command_goes_from_pictures_to_a_model_and_its_card_and_again_to_equ
         made.append({path.name: path.read_bytes() for path in (tmp_path / name).iterdir()})
     assert made[0] == made[1]
     card = made[0]["README.md"].decode()
-    for part in ("| github.com/ann/one | CC0-1.0 | 24 | Ann |", "saw 12 samples", "| paired | model |"):
+    for part in ("| github.com/ann/one | CC0-1.0 | 60 | Ann |", "saw 12 samples", "| paired | model |"):
         assert part in card
