@@ -52,7 +52,7 @@ def weights_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     add = parser.add_argument
     add("corpus", type=Path, help="the folder of the pictures, with MANIFEST.csv")
-    add("--steps", type=int, default=90_000, help="the budget: 90,000 take about four core-hours")
+    add("--steps", type=int, default=120_000, help="the budget: 120,000 take about four core-hours")
     add("--side", type=int, default=128, help="of the pictures to learn from, in pixels")
     add("--width", type=int, default=0, help="as model.width")
     add("--device", default="cpu", help="cpu, cuda or auto")
