@@ -3,6 +3,8 @@
 import hashlib
 import json
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +60,9 @@ def read_config(folder: Path) -> dict[str, Any]:
     for name, kind in CONFIG_TYPES.items():
         if name in config and type(config[name]) is not kind:
             raise ValueError(f"{name} must be {kind.__name__}, got {config[name]!r}")
+    for name, column in config.get("columns", {}).items():
+        if type(column) is not dict:
+            raise ValueError(f"the column {name} must be an object, got {column!r}")
     for section, values in (
         (Train, config.get("train", {})),
         (Cue, config.get("columns", {}).get("cue", {})),
@@ -69,21 +74,35 @@ def read_config(folder: Path) -> dict[str, Any]:
     return config
 
 
-def load_model(folder: Path, device: str = "cpu") -> tuple[nn.Module, dict]:
-    """Read a generator, ready for use, and its config. Raise Halt if a file is missing or they do not fit."""
-    try:
+def read_model(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read weights, which are finite, and config. Raise Halt if a file is missing or damaged."""
+    with halt_on_damage(folder):
         config = read_config(folder)
         tensors = parse_weights(read_model_file(folder, WEIGHTS_FILE), WEIGHTS_FILE)
-        generator = systems.system(config["system"]).networks(model_params(config)).generator
-        generator.load_state_dict(tensors)
         if not all(tensor.isfinite().all() for tensor in tensors.values()):
             raise ValueError("weights that are not finite")
+    return tensors, config
+
+
+def load_model(folder: Path, device: str = "cpu") -> tuple[nn.Module, dict]:
+    """Read a generator, ready for use, and its config. Raise Halt if a file is missing or they do not fit."""
+    tensors, config = read_model(folder)
+    with halt_on_damage(folder):
+        generator = systems.system(config["system"]).networks(model_params(config)).generator
+        generator.load_state_dict(tensors)
+    return generator.eval().to(find_device(device)), config
+
+
+@contextmanager
+def halt_on_damage(folder: Path) -> Iterator[None]:
+    """Raise Halt if the body finds that a file of a model is missing, or has odd content."""
+    try:
+        yield
     except FileNotFoundError as error:
         raise Halt(f"{error.filename} is missing: run train, or name the folder of a model") from None
-    except (*WEIGHT_ERRORS, AttributeError) as error:
+    except WEIGHT_ERRORS as error:
         reason = f"{folder} is no model that can be read ({type(error).__name__}: {str(error)[:200]})"
         raise Halt(f"{reason}: run train again") from error
-    return generator.eval().to(find_device(device)), config
 
 
 def model_params(config: dict) -> Model:

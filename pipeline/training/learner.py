@@ -10,17 +10,17 @@ from torch import Tensor, nn
 
 from pipeline import systems
 from pipeline.errors import Halt
-from pipeline.models.folder import WEIGHTS_FILE, read_model_file
+from pipeline.models.folder import model_params, read_model
 from pipeline.params import Model, Train
 from pipeline.systems import FeatureMaps, Networks, Optimizers, System, present
 from pipeline.training.hardware import Hardware, Log, compile_network
 from pipeline.training.recompute import recompute_blocks
-from pipeline.weights import WEIGHT_ERRORS, parse_weights
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 GPU_LAYOUT = torch.channels_last  # what tensor cores read; on a CPU it made training slower
+FIT_ADVICE = "name another train.start, or train a model like it"
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def assemble(model: Model, train: Train, fabric: "Fabric", hardware: Hardware, s
     torch.manual_seed(train.seed)
     networks = system.networks(model)
     if train.start:
-        start_from(train.start, system, networks.generator)
+        start_from(train.start, model, system, networks.generator)
     features = system.features(train.vgg)
     plain = lay_out(networks, train, fabric)
     average = deepcopy(plain.generator) if train.ema else plain.generator
@@ -79,15 +79,20 @@ def assemble(model: Model, train: Train, fabric: "Fabric", hardware: Hardware, s
     )
 
 
-def start_from(folder: str, system: System, generator: nn.Module) -> None:
-    """Load the weights of a saved model into a generator. Raise Halt if they do not fit."""
+def start_from(folder: str, model: Model, system: System, generator: nn.Module) -> None:
+    """Load the weights of a saved model into a generator. Raise Halt if they are damaged or do not fit."""
+    tensors, config = read_model(Path(folder))
+    saved = model_params(config)
+    for name, found, wanted in (
+        ("system", saved.system, model.system),
+        ("width", saved.width or system.width, model.width or system.width),
+    ):
+        if found != wanted:
+            raise Halt(f"the model in {folder} has the {name} {found}, and this run {wanted}: {FIT_ADVICE}")
     try:
-        system.load(generator, parse_weights(read_model_file(Path(folder), WEIGHTS_FILE), WEIGHTS_FILE))
-    except FileNotFoundError:
-        raise Halt(f"{folder} holds no model: name the folder of a trained one in train.start") from None
-    except WEIGHT_ERRORS as error:
-        reason = f"the model in {folder} has other parts than the one to train"
-        raise Halt(f"{reason}: name another start") from error
+        system.load(generator, tensors)
+    except RuntimeError as error:
+        raise Halt(f"the model in {folder} has other parts than the one to train: {FIT_ADVICE}") from error
 
 
 def lay_out(networks: Networks, train: Train, fabric: "Fabric") -> Networks:

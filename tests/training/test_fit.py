@@ -2,7 +2,7 @@
 
 import json
 import math
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 import safetensors.torch
@@ -381,10 +381,25 @@ def test_training_starts_from_a_saved_model_and_refuses_one_that_does_not_fit(da
     list(train_model(data, MODEL, train, checkpoint=tmp_path / "next"))
     before, after = weights(tmp_path, "first"), weights(tmp_path, "next")
     torch.testing.assert_close(after["down.0.0.weight"], before["down.0.0.weight"], atol=1e-9, rtol=0)
-    with pytest.raises(Halt, match="has other parts than the one to train"):
-        next(train_model(data, Model(width=8, depth=4), train, checkpoint=tmp_path / "other"))
-    with pytest.raises(Halt, match="holds no model"):
+    for model, said in (
+        (Model(width=4, depth=3), "has other parts than the one to train: name another train.start"),
+        (Model(width=8, depth=4), "has the width 4, and this run 8: name another train.start"),
+        (Model(system="scft", width=4), "has the system pix2pix, and this run scft: name another"),
+    ):
+        with pytest.raises(Halt, match=said):
+            next(train_model(data, model, train, checkpoint=tmp_path / "other"))
+    with pytest.raises(Halt, match=r"config.json is missing: run train, or name the folder of a model"):
         next(train_model(data, MODEL, replace(train, start=str(tmp_path)), checkpoint=tmp_path / "other"))
+
+
+@pytest.mark.parametrize("odd", [{"width": 10**9}, {"columns": None}, {"columns": {"cue": 5}}, {}])
+def test_training_starts_from_no_damaged_model(data, tmp_path, odd):
+    generator = system("pix2pix").networks(MODEL).generator
+    tensors = {name: tensor * (1.0 if odd else math.nan) for name, tensor in generator.state_dict().items()}
+    save_model(tmp_path / "model", tensors, asdict(MODEL) | odd, "")
+    train = replace(TRAIN, start=str(tmp_path / "model"))
+    with pytest.raises(Halt, match=r"is no model that can be read \(ValueError: .*\): run train again"):
+        next(train_model(data, MODEL, train, checkpoint=tmp_path / "run"))
 
 
 def test_finetune_starts_from_main(data, tmp_path):
