@@ -7,7 +7,7 @@ import typer
 
 from pipeline.run.process import Execution, run_step
 from pipeline.shards import loose
-from stages.arguments import CACHE, Cache, Device, Force, LooseTarget, Source, conclude, progress
+from stages.arguments import CACHE, Cache, Device, Force, LooseTarget, Source, conclude, progress, say
 from stages.options import usage_errors
 
 
@@ -65,19 +65,19 @@ def colorize(
     region with its color, and the model colors the others. A folder of guides has a picture of the name of
     each sketch.
     """
-    parts = loose.list_parts(source)
-
     from pipeline.models import colorize as coloring
     from pipeline.models.doubts import find_doubts
-    from pipeline.models.guides import check_all_guided
+    from pipeline.models.guides import check_all_guided, check_kept, list_keys
     from pipeline.models.network import SHIPPED, find_model
 
+    keys = list_keys(source)
     guides = {"cue": cue, "reference": reference, "palette": palette, "mask": mask}
     given = {name: path for name, path in guides.items() if path}
     if len(given) > 1:
         raise typer.BadParameter(
             f"a model takes one of --cue, --reference, --palette and --mask, got {len(given)}"
         )
+    check_kept(given.values(), dest, keys)
     with usage_errors():
         options = coloring.Options(size, lines, gap, invert, tile)
         chosen = model or find_model()
@@ -85,10 +85,10 @@ def colorize(
     if not model:
         title = "the model that ships with inkwash" if chosen.is_relative_to(SHIPPED) else chosen
         network = colorizer.network
-        typer.echo(f"colorize: by {title} ({network.config['system']}, {network.engine})", err=True)
-    check_all_guided(colorizer.guides, source)
-    for doubt in find_doubts(colorizer, (sample for part in parts for sample in part)):
-        typer.echo(f"colorize: {doubt}", err=True)
+        say(f"colorize: by {title} ({network.config['system']}, {network.engine})", err=True)
+    check_all_guided(colorizer.guides, keys)
+    for doubt in find_doubts(colorizer, (sample for part in loose.list_parts(source) for sample in part)):
+        say(f"colorize: {doubt}", err=True)
     with progress("colorize") as tick:
         report = run_step(colorizer, source, dest, Execution(cache, tick=tick, force=force))
     conclude("colorize", report, dest, None)

@@ -36,6 +36,8 @@ def flats(
     from pipeline.models import guides
     from pipeline.models.flatting import Flatter
 
+    keys = guides.list_keys(source)
+    guides.check_kept([strokes], dest, keys)
     found = guides.find_guides(strokes)
-    guides.check_all_guided(found, source)
+    guides.check_all_guided(found, keys)
     run.column("flats", Flatter(found, gap), source, dest)

@@ -9,20 +9,23 @@ from pipeline.images import codec
 from pipeline.images.pixels import resize
 from pipeline.models.colorize import Colorizer
 from pipeline.models.scans import is_colored, is_inverted
+from pipeline.operators.flats import OPAQUE
 from pipeline.shards.tar import Sample
 
 SAID = 8  # doubts that are said; of the others, the number
 LOOKED_AT = 1024  # pixels of the longer side at which a drawing is judged
 WHITE_SHARE = 0.7  # of a cue, from which it may be strokes on white paper
+FAINT = 8  # levels between the brightest and the darkest pixel, below which a page is blank
 INK_SHARE = 0.9  # of the opaque pixels, from which a transparent drawing has lines and no paper
 
 
 def find_doubts(colorizer: Colorizer, samples: Iterable[Sample]) -> list[str]:
     """Say which of the given things are not what the model has learned to use: at most nine sentences."""
-    doubts = [*doubt_guide(colorizer, colorizer.guides.shared, "the cue")]
+    guide = "mask" if colorizer.kind == "gray" else colorizer.kind
+    doubts = [*doubt_guide(colorizer, colorizer.guides.shared, f"the {guide}")]
     for sample in samples:
         if colorizer.guides.paths and sample.key in colorizer.guides.paths:
-            doubts += doubt_guide(colorizer, colorizer.guides.of(sample.key), f"the cue of {sample.key}")
+            doubts += doubt_guide(colorizer, colorizer.guides.of(sample.key), f"the {guide} of {sample.key}")
         doubts += doubt_drawing(colorizer, sample)
     rest = len(doubts) - SAID
     return doubts[:SAID] + ([f"and {rest} doubts more of these kinds"] if rest > 0 else [])
@@ -40,6 +43,10 @@ def doubt_drawing(colorizer: Colorizer, sample: Sample) -> Iterator[str]:
     height, width = (max(1, round(side * scale)) for side in drawing.shape[:2])
     drawing = resize(drawing, width, height)
     page = codec.on_white(drawing)
+    if np.ptp(page) < FAINT:
+        lines = "if its lines are light on a transparent ground, lay it on black, and add --invert"
+        yield f"{sample.key} is blank: {lines}"
+        return
     if is_colored(page):
         yield f"{sample.key} has colors: make a sketch of it first, by prep sketchify"
     elif is_inverted(page) != colorizer.options.invert:
@@ -53,10 +60,13 @@ def doubt_drawing(colorizer: Colorizer, sample: Sample) -> Iterator[str]:
 
 
 def doubt_guide(colorizer: Colorizer, guide: np.ndarray | None, name: str) -> Iterator[str]:
-    """Say what the model cannot do with a guide, if that is a cue, or without one."""
+    """Say what the model cannot do with a guide, or without one."""
+    if guide is not None and guide[..., 3].max() < OPAQUE:
+        yield f"{name} is transparent, so that it has no colors: name one with opaque colors"
+        return
     cue = colorizer.network.config.get("columns", {}).get("cue")
     taken = colorizer.network.guides
-    if "cue" not in taken or colorizer.kind not in ("cue", "none") or (cue and cue["method"] == "none"):
+    if "cue" not in taken or colorizer.kind not in ("cue", "none") or (cue and cue.get("method") == "none"):
         return
     if guide is None:
         if colorizer.guides.paths is None and "none" not in taken and not (cue or {}).get("drop"):

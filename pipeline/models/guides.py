@@ -1,6 +1,7 @@
 """The guides of sketches: one picture for all of them, or one for each by its name."""
 
 import hashlib
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,6 @@ from pipeline import errors
 from pipeline.errors import Halt
 from pipeline.images import codec
 from pipeline.shards import loose
-from pipeline.shards.loose import LooseBatch
 
 NAMED = 20  # sketches that a message names at most
 
@@ -52,15 +52,25 @@ def read_guide(path: Path) -> np.ndarray:
         raise Halt(f"{path}: {reason}") from None
 
 
-def check_all_guided(guides: Guides, source: Path) -> None:
+def list_keys(source: Path) -> list[str]:
+    """List the keys of the sketches in a column, a folder or a file. Raise Halt if there are none."""
+    return [key for part in loose.list_parts(source) for key in part.keys]
+
+
+def check_kept(guides: Iterable[Path], dest: Path, keys: Collection[str]) -> None:
+    """Raise Halt if writing these keys to `dest`, a folder or a file, could change the guides."""
+    target = dest.resolve()
+    for path in guides:
+        home = path.resolve()
+        is_written = home.parent == target and home.suffix == ".png" and home.stem in keys
+        if is_written or home in (target, *target.parents):
+            raise Halt(f"{path} is a guide, and {dest} would change it: name another place to write")
+
+
+def check_all_guided(guides: Guides, keys: Collection[str]) -> None:
     """Raise Halt, naming the sketches, if there are guides by name, but not one for each sketch."""
     if guides.paths is None:
         return
-    keys = [
-        key
-        for part in loose.list_parts(source)
-        for key in (part.keys if isinstance(part, LooseBatch) else [row.key for row in part.rows])
-    ]
     lacking = [key for key in keys if key not in guides.paths]
     if lacking:
         more = f" and {len(lacking) - NAMED} more" if len(lacking) > NAMED else ""

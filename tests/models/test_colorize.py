@@ -297,6 +297,24 @@ def test_a_missing_guide_is_refused(model, tmp_path):
         load_colorizer(model, {"cue": tmp_path / "none.png"})
 
 
+@pytest.mark.parametrize(
+    ("page", "dest", "cue"),
+    [
+        ("a.png", "cue.png", "cue.png"), ("a.png", "cues/new.png", "cues"), ("pages", "cues", "cues"),
+        ("pages", "cues/out", "cues"), ("pages", "out", "out/a.png"),
+    ],
+)  # fmt: skip
+def test_a_guide_is_never_overwritten(model, tmp_path, capsys, monkeypatch, page, dest, cue):
+    monkeypatch.chdir(tmp_path)
+    for path in ("a.png", "cue.png", "pages/a.png", "cues/a.png", "out/a.png"):
+        write(tmp_path / path, disc(40))
+    before = (tmp_path / cue).stat()
+    words = ["--cue", cue, "--force", "--model", model, "--device", "cpu"]
+    code, _, err = run_prep(capsys, "colorize", page, dest, *words)
+    said = f"prep: {cue} is a guide, and {dest} would change it: name another place to write\n"
+    assert (code, err, (tmp_path / cue).stat()) == (1, said, before)
+
+
 def test_the_command_keeps_names_and_says_first_what_is_missing(model, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write(tmp_path / "pages" / "v1.2.final.png", disc(40))

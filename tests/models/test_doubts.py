@@ -33,6 +33,7 @@ def dots_on_white():
         (None, "the model has seen no sample without a cue: name one by --cue"),
         (stripes(), "the cue is a palette, but the model has learned blurs"),
         (dots_on_white(), "most of the cue is white: if it has strokes, save them on a transparent"),
+        (np.zeros((64, 64, 4), np.uint8), "the cue is transparent, so that it has no colors"),
         (stroke((200, 0, 0), 64), ""),
         (picture(1), ""),
     ],
@@ -94,6 +95,21 @@ def test_lines_without_paper_are_doubted(model, tmp_path):
     assert doubt == "page has no paper below its lines, so that only they are seen: lay it on white"
 
 
+@pytest.mark.parametrize("alpha", [255 - disc()[..., 0], np.zeros((96, 96), np.uint8)])
+def test_a_page_that_is_blank_on_white_is_doubted(model, tmp_path, alpha):
+    colorizer = load_colorizer(model, {"cue": write(tmp_path / "cue.png", picture(1))})
+    white = np.dstack([np.full((96, 96, 3), 255, np.uint8), alpha])
+    (doubt,) = find_doubts(colorizer, [Sample("page", {"png": png.encode_png(white)})])
+    assert doubt.startswith("page is blank: if its lines are light on a transparent ground, lay it on black")
+
+
+@pytest.mark.parametrize(("name", "guide"), [("scft", "reference"), ("mask", "mask"), ("wash", "palette")])
+def test_every_kind_of_guide_is_doubted_if_it_is_transparent(tmp_path, name, guide):
+    nothing = write(tmp_path / "nothing.png", np.zeros((64, 64, 4), np.uint8))
+    (doubt,) = find_doubts(load_colorizer(other(tmp_path / name, name), {guide: nothing}), [])
+    assert doubt.startswith(f"the {guide} is transparent, so that it has no colors")
+
+
 def test_many_doubts_are_counted(model, tmp_path):
     colorizer = load_colorizer(model, {"cue": write(tmp_path / "cue.png", picture(1))})
     samples = [Sample(f"{number}", {"png": png.encode_png(255 - disc(32))}) for number in range(30)]
@@ -108,14 +124,14 @@ def test_a_mask_colors_gray_pictures_that_may_be_dark(tmp_path):
 
 
 def test_doubts_are_lines_of_the_command(model, tmp_path, capsys):
-    page = write(tmp_path / "page.png", 255 - disc(64))
+    page = write(tmp_path / "page\x1b[2J.png", 255 - disc(64))
     words = ["colorize", page, tmp_path / "out.png", "--model", model, "--device", "cpu"]
     code, _, err = run_prep(capsys, *words, "--cache", tmp_path / "cache")
     assert (code, err.splitlines()) == (
         0,
         [
             "colorize: the model has seen no sample without a cue: name one by --cue",
-            "colorize: page is dark: lines must be black on white, so invert it, by --invert",
+            "colorize: page\\u001b[2J is dark: lines must be black on white, so invert it, by --invert",
         ],
     )
     assert codec.decode((tmp_path / "out.png").read_bytes()).shape == (64, 64, 3)

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -56,6 +57,14 @@ def test_sketches_without_strokes_are_all_named_before_anything_is_written(drawi
         " sketch\n",
     )
     assert not (tmp_path / "out").exists()
+
+
+def test_strokes_are_never_overwritten(drawing, tmp_path, capsys):
+    Path("strokes.png").write_bytes(b"no picture")
+    words = ["--strokes", "strokes.png", "--force"]
+    code, _, err = run_prep(capsys, "flats", "pages/1.png", "strokes.png", *words)
+    assert (code, "strokes.png is a guide, and strokes.png would change it" in err) == (1, True)
+    assert Path("strokes.png").read_bytes() == b"no picture"
 
 
 def test_strokes_on_paper_are_refused(drawing, tmp_path, capsys):
