@@ -6,7 +6,7 @@ import re
 import pytest
 
 from pipeline.fields import Section
-from pipeline.params import Clean, Cue, Pack, Reference, Search, Sketch
+from pipeline.params import Clean, Cue, Pack, Reference, Search, Sketch, Train, guide_shares
 
 SECTIONS = Section.__subclasses__()
 
@@ -141,3 +141,17 @@ def test_a_bad_search_is_refused_by_name_rule_and_value(name, value, rule):
 def test_lists_of_a_search_may_be_empty_or_have_one_or_several_items():
     assert Search(rating="e,g", types="png", since="", until="2024-02-29", forget="").forget == ""
     assert Search(forget="5  artist:o'hara artist:a:b\n7").forget.split()[-1] == "7"
+
+
+def test_shares_of_guides_are_scaled_and_those_of_zero_are_left_out():
+    assert guide_shares("cue 3, none 1,gray 0") == {"cue": 0.75, "none": 0.25}
+
+
+@pytest.mark.parametrize(
+    "text", ["", "cue", "cue 1 2", "cue -1, none 2", "cue 0", "blur 1", "cue nan", "cue inf"]
+)
+def test_wrong_shares_of_guides_are_answered_with_an_example(text):
+    with pytest.raises(
+        ValueError, match=r"guides must be some of cue, strokes.*such as 'cue 0\.6, none 0\.4', got"
+    ):
+        Train(guides=text)

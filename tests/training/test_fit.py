@@ -205,6 +205,8 @@ def test_the_learning_rate_falls_to_zero_over_the_second_half():
     past = (0.0, 0.25, 0.5, 0.75)
     assert [rate_share("linear", each) for each in past] == [1.0, 1.0, 1.0, 0.5]
     assert [rate_share("none", each) for each in past] == [1.0] * 4
+    warm = [rate_share("cosine", each) for each in (0.0, 0.025, 0.05, 0.525, 1.0)]
+    assert warm == pytest.approx([0.001, 0.5, 1.0, 0.5, 0.001])
     assert [rate_share("polynomial", each) for each in past] == pytest.approx(
         [(1 - each) ** 0.9 for each in past]
     )

@@ -22,7 +22,7 @@ TINY = {
     "fetch": {"shard": 8},
     "clean": {"side": 32, "smallest": 16, "blur": 99.0},
     "pack": {"val": 20.0, "test": 20.0},
-    "model": {"width": 4, "depth": 3},
+    "model": {"width": 4, "sketch": "b7"},
     "train": {"steps": 2, "batch": 2, "validate": 1},
 }
 COLUMNS = ("original", "color", "sketch/b7", "sketch/b11", "cue", "reference", "pairs")
