@@ -47,9 +47,9 @@ def blur_matrix(at: Tensor, sigma: Tensor) -> Tensor:
 def sharpen(cue: Tensor) -> Tensor:
     """Return a cue (B, C, H, W) less blurred: with what it lacks of itself. H and W are multiples of 4."""
     small = avg_pool2d(cue, 4)
-    return cue + enlarge(small - cue_blur(small)(small), 4)
+    return cue + lacking(cue, small, cue_blur(small), 4)
 
 
-def lacking(colors: Tensor, cue: Tensor, blur: Blur) -> Tensor:
-    """Return what blurred colors (B, C, 2 H, 2 W) lack of their cue (B, C, H, W), enlarged to their size."""
-    return enlarge(cue - blur(avg_pool2d(colors, 2)))
+def lacking(colors: Tensor, cue: Tensor, blur: Blur, times: int = 2) -> Tensor:
+    """Return what blurred colors lack of their cue (B, C, H, W); they are `times` as large, and so is it."""
+    return enlarge(cue - blur(avg_pool2d(colors, times)), times)

@@ -141,6 +141,8 @@ class WashGenerator(nn.Module):
         detail, correction, own, logits = predicted.split(CHANNELS, dim=1)
         flat = self.flow(avg_pool2d(base, 2) + correction, own.sigmoid(), logits, given)
         picture = enlarge(flat) + pixel_shuffle(detail, 2)
+        cue = avg_pool2d(given.cue, 4)
+        picture = picture + given.is_cue * lacking(picture, cue, cue_blur(cue), 4)
         return Washed(picture, carried.colors, carried.logits)
 
     def carry(self, lines: Tensor, given: Given) -> Carried:

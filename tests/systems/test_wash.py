@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from learning import build, kind_of, learn, noise, painted, random_batch
+from torch.nn.functional import avg_pool2d
 
 from pipeline.params import GUIDES, Model
 from pipeline.systems import system
@@ -79,6 +80,18 @@ def test_a_flat_color_is_colored_at_once_from_its_cue():
     batch["guide"] = torch.cat([flat, torch.ones(1, 1, 64, 64)], dim=1)
     found = colored(build(Model("wash")).generator.eval(), batch)
     assert (found - flat).abs().max() < 0.3
+
+
+def test_the_picture_blurs_to_its_cue_whatever_its_details_are():
+    batch = painted(64) | {"kind": kind_of("cue")}
+    cue = cue_blur(batch["color"])(batch["color"])
+    batch["guide"] = torch.cat([cue, batch["mask"]], dim=1)
+    generator = build(Model("wash")).generator.eval()
+    generator.trunk.last.bias.data[:12] = 0.5  # all details are too light
+    found, small = generator(*WASH.inputs(batch)).picture.detach(), avg_pool2d(cue, 4)
+    error = cue_blur(small)(avg_pool2d(found, 4)) - small
+    assert error.mean().abs() < 0.02
+    assert error.abs().mean() < 0.08
 
 
 def test_pictures_that_are_equal_have_a_similarity_of_one():
