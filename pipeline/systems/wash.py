@@ -168,7 +168,8 @@ class WashGenerator(nn.Module):
         own, force = own * (1 - opacity) + LEAST_WEIGHT, self.force.exp()
         weighted = torch.cat([own * flat + force * hints, own + force * opacity], dim=1)
         flat, weight = unweigh(propagate(weighted, weights, DISTANCES))
-        flat = flat + given.is_cue * lacking(flat, cue, blur)
+        for _ in range(2):  # after the first pass more is lacking, and it costs little
+            flat = flat + given.is_cue * lacking(flat, cue, blur)
         return unweigh(propagate(torch.cat([weight * flat, weight], dim=1), weights, DISTANCES))[0]
 
 
