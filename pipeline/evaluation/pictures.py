@@ -1,6 +1,7 @@
 """Colored samples -> contact sheets: of one model by all its guides, and of several models by each guide."""
 
 from collections.abc import Mapping
+from itertools import chain
 
 import numpy as np
 
@@ -11,21 +12,22 @@ from pipeline.evaluation.summary import MODEL
 from pipeline.images import sheets
 from pipeline.operators.cue import HINT_METHODS
 
+ONE_ROW = 4  # pairs of pictures that fit side by side
 GUIDE_CAPTIONS = {"different": "another reference", "unseen": "another kind of sketch", "none": "nothing"}
 
 
 def model_sheet(evaluation: Evaluation) -> np.ndarray:
-    """Draw two rows for each test picture: the sketch and all guides, and below them what came out.
+    """Draw the sketch and the original of each test picture, then each guide and what came out.
 
-    The original is below the sketch.
+    Many guides take two rows for each picture, with the results below the guides.
     """
     strips = []
     for samples in evaluation.samples.values():
         paired = samples["paired"]
-        guides = [guide_tile(condition, sample) for condition, sample in samples.items()]
-        results = [result_tile("", sample) for sample in samples.values()]
-        original = paired.given["color"], "original"
-        strips += [sheets.Strip("", [source_tile(paired), *guides]), sheets.Strip("", [original, *results])]
+        columns = [(source_tile(paired), (paired.given["color"], "original"))]
+        columns += [(guide_tile(name, sample), result_tile("", sample)) for name, sample in samples.items()]
+        rows = [chain(*columns)] if len(columns) <= ONE_ROW else zip(*columns, strict=True)
+        strips += [sheets.Strip("", list(row)) for row in rows]
     return sheets.contact_sheet(strips, evaluation.summary["side"])
 
 
