@@ -127,7 +127,7 @@ def test_the_ledger_of_a_run_is_renewed_by_the_next(capsys, drawing):
     files.write(Path("pictures/girl.png"), Path("girl.png").read_bytes())
     for _ in range(2):
         assert run_prep(capsys, "sketchify", "pictures", "out")[0] == 0
-        assert "bad\tcannot decode" in Path("out/rejects.tsv").read_text()
+        assert "bad.png\tcannot decode" in Path("out/rejects.tsv").read_text()
 
 
 def test_a_folder_that_moved_is_still_known_as_made_here(capsys, drawing):
@@ -177,7 +177,7 @@ def test_a_broken_picture_is_counted_and_the_others_are_written(capsys):
     code, out, _ = run_prep(capsys, "clean", "in", "out")
     assert (code, out) == (0, "clean: 3 of 4 written to out; rejected: cannot decode 1\n")
     assert sorted(path.name for path in Path("out").glob("*.png")) == ["0.png", "1.png", "3.png"]
-    assert Path("out/rejects.tsv").read_text() == "key\treason\ttold\n2\tcannot decode\t\n"
+    assert Path("out/rejects.tsv").read_text() == "key\treason\ttold\n2.png\tcannot decode\t\n"
 
 
 def test_the_cache_is_emptied_on_demand(capsys, drawing):
