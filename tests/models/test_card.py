@@ -8,7 +8,6 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 import torch
@@ -21,8 +20,6 @@ from typer.testing import CliRunner
 from pipeline.images import codec, png
 from pipeline.models.card import MODEL_FOLDER, PAPERS, REDACTED, model_card, public
 from pipeline.models.folder import load_model, save_model
-from pipeline.models.network import open_network
-from pipeline.models.tiles import colorize_picture
 from pipeline.params import Model, Train
 from pipeline.systems import SYSTEMS, system
 from stages import prep
