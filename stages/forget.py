@@ -13,7 +13,8 @@ METRICS = Path("metrics")
 PURGE = "if one may be of these posts, prep gc --gigabytes 0 --downloads removes them"
 NEXT_STEPS = (
     "dvc repro renews metrics, sheets and the model, which was trained on these pictures; then "
-    "dvc gc --workspace --cloud removes them from DVC's cache and remote"
+    "dvc gc --workspace --cloud removes them from DVC's cache and remote. Other folders, such as those of "
+    "colored pictures or comparisons, were not searched"
 )
 
 
