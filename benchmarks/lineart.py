@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 from tables import print_head, print_row
 
+from pipeline.evaluation.measures import psnr
 from pipeline.images import codec, png
 from pipeline.images.pixels import gaussian_blur, grayscale
 from pipeline.images.sheets import Strip, contact_sheet
@@ -37,10 +38,6 @@ def spread(hints: np.ndarray) -> np.ndarray:
     blurred = gaussian_blur(weighted, SIGMA * min(hints.shape[:2]) / 256)
     colors = (blurred[..., :3] + 255 * BACKGROUND) / (blurred[..., 3:] + BACKGROUND)
     return np.rint(colors).clip(0, 255).astype(np.uint8)
-
-
-def psnr(picture: np.ndarray, goal: np.ndarray) -> float:
-    return float(10 * np.log10(255**2 / np.square(picture.astype(np.float64) - goal).mean()))
 
 
 def opaque(image: np.ndarray) -> np.ndarray:
@@ -112,7 +109,7 @@ def main() -> None:
         hints = draw_cue(color, Cue(method="strokes", seed=given.seed), name)
         made = ways(model, drawing, color, hints)
         for way, picture in made.items():
-            rows.setdefault(way, []).append(psnr(picture, color))
+            rows.setdefault(way, []).append(psnr(color, picture))
         change.append(change_outside(model, drawing, hints, made["strokes: after"]))
         if number % max(1, len(names) // 12) == 0:
             shown = {"drawing": drawing, "strokes": codec.on_white(hints)} | made | {"artist": color}

@@ -10,6 +10,7 @@ import numpy as np
 
 from pipeline import errors
 from pipeline.errors import Halt
+from pipeline.files import hash_file
 from pipeline.images import codec
 from pipeline.shards import loose
 
@@ -34,7 +35,7 @@ class Guides:
         if self.shared is not None:
             return [(self.shared.shape, hashlib.sha256(self.shared.tobytes()).hexdigest())]
         paths = (self.paths or {}).items()
-        return [(key, hashlib.sha256(path.read_bytes()).hexdigest()) for key, path in paths]
+        return [(key, hash_file(path)) for key, path in paths]
 
 
 def find_guides(path: Path) -> Guides:
