@@ -52,8 +52,9 @@ def weights_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     add = parser.add_argument
     add("corpus", type=Path, help="the folder of the pictures, with MANIFEST.csv")
-    add("--steps", type=int, default=120_000, help="the budget: 120,000 take about four core-hours")
-    add("--side", type=int, default=128, help="of the pictures to learn from, in pixels")
+    add("--steps", type=int, default=40_000, help="the budget: 40,000 take about two core-hours")
+    add("--side", type=int, default=256, help="of the pictures to learn from, in pixels")
+    add("--halve", type=float, default=0.85, help="as train.halve")
     add("--width", type=int, default=0, help="as model.width")
     add("--device", default="cpu", help="cpu, cuda or auto")
     add("--threads", type=int, default=2, help="that train on a CPU; another number gives other bytes")
@@ -114,8 +115,9 @@ def train(pairs: Path, given: argparse.Namespace) -> Path:
     sketches = [name for name in read_params(Path("params.yaml"))["sketches"] if name != UNSEEN]
     prep(
         "train", pairs, WORK / "model", system="wash", width=given.width, sketch=",".join(sketches),
-        steps=given.steps, batch=4, lr=0, decay="cosine", ema=0.995, flip=0.5, permute=0.3, guides=GUIDES,
-        validate=max(1, given.steps // 24), seed=given.seed, device=given.device,
+        steps=given.steps, batch=4, lr=0.01, decay="cosine", ema=0.998, flip=0.5, permute=0.3,
+        halve=given.halve, guides=GUIDES, validate=max(1, given.steps // 24), seed=given.seed,
+        device=given.device,
     )  # fmt: skip
     return WORK / "model"
 

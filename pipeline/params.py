@@ -400,6 +400,9 @@ class Train(Section):
         0,
         1,
     )
+    halve: float = number(
+        0.0, "Probability that a batch has half the side: faster, and the network learns both sizes.", 0, 1
+    )
     guides: str = words(
         "cue 0.35, reference 0.3, strokes 0.1, points 0.1, palette 0.05, none 0.1",
         "wash: the guides to draw from for each sample, each with its share.",

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 import torch
 from torch import Tensor
-from torch.nn.functional import grid_sample, interpolate
+from torch.nn.functional import avg_pool2d, grid_sample, interpolate
 
 from pipeline.images.pixels import cosine_basis
 from pipeline.operators import warp
@@ -46,6 +46,26 @@ def prepare_batch(raw: dict, device: torch.device | str = "cpu") -> dict:
         batch["mask"] = given["mask"][:, None].float()
     batch |= {name: scale_levels(levels) for name, levels in images.items() if name != "guide"}
     return batch | prepare_guide(given["kind"], images, batch) if "guide" in given else batch
+
+
+def halve_batch(batch: dict) -> dict:
+    """Average all that a batch holds of every 2 x 2 pixels; sides must be even.
+
+    Colors of a guide count by their opacity, and a flow by its positions. A mask stays where most of it was.
+    """
+    small = dict(batch)
+    for name in batch.keys() & {"sketch", "color", "cue", "reference", "target"}:
+        small[name] = avg_pool2d(batch[name], 2)
+    if "mask" in batch:
+        small["mask"] = (avg_pool2d(batch["mask"], 2) > 0.5).float()
+    if "flow" in batch:
+        small["flow"] = avg_pool2d(batch["flow"].permute(0, 3, 1, 2), 2).permute(0, 2, 3, 1)
+    if "guide" in batch:
+        opacity = batch["guide"][:, 3:]
+        weighted = avg_pool2d(batch["guide"][:, :3] * opacity, 2)
+        mean = avg_pool2d(opacity, 2)
+        small["guide"] = torch.cat([weighted / mean.clamp_min(1 / 1024), mean], dim=1)
+    return small
 
 
 def prepare_guide(kind: Tensor, images: dict[str, Tensor], batch: dict) -> dict:

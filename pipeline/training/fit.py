@@ -11,8 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from pipeline import systems
+from pipeline.batches.augment import halve_batch
 from pipeline.batches.dataset import AugmentationPolicy, Pairs
 from pipeline.batches.loader import BatchOrder, SinglePass, endless_batches, single_pass
+from pipeline.chance import fraction
 from pipeline.errors import Halt
 from pipeline.files import hash_file
 from pipeline.models.folder import WEIGHTS_FILE
@@ -78,9 +80,13 @@ def open_training_split(data: Path, model: Model, train: Train) -> Pairs:
     main_guide = max(shares, key=lambda guide: shares[guide])
     pairs = Pairs(data, "train", model.sketch, columns, guide=main_guide)
     pairs.policy = augmentation_policy(system, pairs, train)
-    if pairs.side % (multiple := system.multiple(model)):
+    multiple = system.multiple(model)
+    if pairs.side % multiple:
         reason = f"a side of {pairs.side} is no multiple of {multiple}, which {model.system} needs"
         raise Halt(f"{reason}: pack another side, or choose a smaller depth")
+    if train.halve and pairs.side % (2 * multiple):
+        reason = f"half a side of {pairs.side} is no multiple of {multiple}, which {model.system} needs"
+        raise Halt(f"{reason}: set train.halve to 0, pack another side, or choose a smaller depth")
     return pairs
 
 
@@ -132,6 +138,7 @@ def train_model(
     for step, batch in zip(range(start, steps), session.batches(order), strict=False):
         # Each step has its own seeds and learning rate, so that it does not matter where a run was killed.
         set_rates(learner, rate_share(train.decay, step / steps))
+        batch = halve_batch(batch) if is_halved(train, step) else batch
         with halt_on_full_memory(train):
             losses.append(train_step(learner, batch, step))
         done = step + 1
@@ -194,6 +201,11 @@ def model_config(session: Session, model: Model) -> dict:
         "train": asdict(learner.train),
         "start": hash_file(Path(start, WEIGHTS_FILE)) if start else "",
     }
+
+
+def is_halved(train: Train, step: int) -> bool:
+    """Return whether the batches of all processes have half the side at a step."""
+    return fraction(train.seed, "halve", str(step)) < train.halve
 
 
 def set_rates(learner: Learner, share: float) -> None:
