@@ -11,7 +11,7 @@ from itertools import groupby
 from pathlib import Path
 
 from pipeline import files
-from pipeline.evaluation.conditions import CONDITION_TITLES
+from pipeline.evaluation.labels import CONDITION_TITLES
 from pipeline.models.folder import read_config
 from pipeline.params import guide_shares
 from pipeline.systems import system

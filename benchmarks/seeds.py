@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from statistics import fmean
 from typing import Any
 
-from pipeline.evaluation.compare import MEASURE_COLUMNS, rank_rows
-from pipeline.evaluation.conditions import compared_conditions, condition_title
-from pipeline.evaluation.summary import MODEL, Scores
+from pipeline.evaluation.compare import rank_rows
+from pipeline.evaluation.labels import MEASURE_COLUMNS, MODEL, compared_conditions, condition_title
+from pipeline.evaluation.summary import Scores
 from pipeline.markdown import table
 
 # Summaries of evaluations, by seed and system. The first seed has all systems.

@@ -11,10 +11,10 @@ from typing import Any
 
 from pipeline import files, markdown
 from pipeline.errors import Halt
-from pipeline.evaluation.conditions import compared_conditions, condition_title
+from pipeline.evaluation.labels import MEASURE_COLUMNS, MODEL, compared_conditions, condition_title
 from pipeline.evaluation.pictures import models_sheet
 from pipeline.evaluation.protocol import Evaluation, evaluate_model
-from pipeline.evaluation.summary import MODEL, Interval, Scores
+from pipeline.evaluation.summary import Interval, Scores
 from pipeline.images import png
 from pipeline.models.folder import CONFIG_FILE
 from pipeline.params import Evaluate
@@ -22,19 +22,6 @@ from pipeline.progress import Tick, quiet
 
 MODEL_HEADS = ("model", "system", "parameters", "samples seen", "gain, dB")
 TABLE_FILE, NUMBERS_FILE, PICTURES_FILE = "table.md", "table.json", "pictures.png"
-MEASURE_COLUMNS = {  # of the table: the heading of each measure, and its decimals
-    "psnr": ("PSNR, dB", 2),
-    "ssim": ("SSIM", 3),
-    "ms_ssim": ("MS-SSIM", 3),
-    "lpips": ("LPIPS", 3),
-    "fid": ("FID", 1),
-    "kid": ("KID", 4),
-    "edges": ("edge F1", 3),
-    "colors": ("color distance, ΔE", 1),
-    "adherence": ("distance to the given colors, levels", 1),
-    "inside": ("PSNR inside, dB", 2),
-    "leakage": ("leakage outside", 4),
-}
 MAX_ARTISTS = 12  # rows of the table of artists
 
 

@@ -7,7 +7,7 @@ that learned blurred cues: strokes and points are filled up to the lines and blu
 guide, if it was trained with some.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,24 +19,13 @@ from torch.utils.data import Dataset
 
 from pipeline import systems
 from pipeline.batches.dataset import Loaded, Pairs, decode_column
+from pipeline.evaluation.labels import CONDITION_TITLES
 from pipeline.evaluation.measures import derange
 from pipeline.images import codec
 from pipeline.operators.cue import HINT_METHODS, MARK_METHODS, draw_cue, params_from_metadata
 from pipeline.operators.flats import fill_flats
 from pipeline.params import GUIDES, Cue, Evaluate, Train, guide_shares
 
-CONDITION_TITLES = {
-    "paired": "By its first guide, made from the picture itself",
-    "cue": "By the blurred colors of the picture",
-    "strokes": "By strokes of its colors",
-    "points": "By points of its colors",
-    "palette": "By its dominant colors",
-    "reference": "By the picture itself, bent and tinted",
-    "different": "By the reference of another picture",
-    "gray": "From the picture in gray, within a mask",
-    "none": "By nothing",
-    "unseen": "From a kind of sketch not seen in training",
-}
 UNLEARNED = "the model has not learned it: give it a share in train.guides"
 
 
@@ -186,24 +175,3 @@ def with_other_references(
     if len(pairs) < 2:
         return "the test split has one picture"
     return Condition("reference", OtherReferences(pairs, seed), Cue())
-
-
-def compared_conditions(summaries: Mapping[str, dict[str, Any]]) -> dict[tuple[str, str], dict[str, str]]:
-    """Return which models to compare: by condition and guide, each model's own name of that condition.
-
-    The condition `paired` of a model is that of its guide, under which other models are measured by the same.
-    `summaries` of evaluations have the names of their models.
-    """
-    found: dict[tuple[str, str], dict[str, str]] = {}
-    for name, summary in summaries.items():
-        for own, scored in summary["conditions"].items():
-            condition = scored["guide"] if own == "paired" else own
-            found.setdefault((condition, scored["guide"]), {})[name] = own
-    order = list(CONDITION_TITLES)
-    return dict(sorted(found.items(), key=lambda item: [order.index(word) for word in item[0]]))
-
-
-def condition_title(condition: str, guide: str) -> str:
-    """Return the title of a condition, with the guide if that is not plain from the condition."""
-    title = CONDITION_TITLES[condition]
-    return f"{title}, by {guide}" if condition == "unseen" else title

@@ -5,10 +5,9 @@ from itertools import chain
 
 import numpy as np
 
-from pipeline.evaluation.conditions import compared_conditions, condition_title
+from pipeline.evaluation.labels import MODEL, compared_conditions, condition_title
 from pipeline.evaluation.measures import psnr
 from pipeline.evaluation.protocol import ColoredSample, Evaluation
-from pipeline.evaluation.summary import MODEL
 from pipeline.images import sheets
 from pipeline.operators.cue import HINT_METHODS
 

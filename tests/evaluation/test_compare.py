@@ -19,9 +19,9 @@ from pipeline.evaluation.compare import (
     comparison_table,
     write_comparison,
 )
+from pipeline.evaluation.labels import MODEL
 from pipeline.evaluation.pictures import models_sheet
 from pipeline.evaluation.protocol import Evaluation, evaluate_model
-from pipeline.evaluation.summary import MODEL
 from pipeline.images import codec
 from pipeline.models.folder import save_model
 from pipeline.params import Evaluate, Model

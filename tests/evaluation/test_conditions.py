@@ -10,7 +10,8 @@ from made import SIDE, packed, sample
 
 from pipeline.batches.dataset import Pairs, to_tensor
 from pipeline.batches.loader import single_pass
-from pipeline.evaluation.conditions import CONDITION_TITLES, OtherReferences, plan_conditions
+from pipeline.evaluation.conditions import OtherReferences, plan_conditions
+from pipeline.evaluation.labels import CONDITION_TITLES
 from pipeline.operators.cue import draw_cue
 from pipeline.operators.flats import fill_flats
 from pipeline.params import GUIDES, Cue, Evaluate, Reference

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from made import find_picture
 
+from pipeline.evaluation.labels import MODEL
 from pipeline.evaluation.pictures import guide_tile, model_sheet
 from pipeline.evaluation.protocol import evaluate_model
-from pipeline.evaluation.summary import MODEL
 from pipeline.params import GUIDES, Evaluate
 
 PARAMS = Evaluate(lpips="none", inception="none", resamples=100, rows=2, unseen="b5")

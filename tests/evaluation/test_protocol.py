@@ -12,9 +12,10 @@ from pyarrow import parquet
 
 from pipeline.errors import Halt
 from pipeline.evaluation import measures
+from pipeline.evaluation.labels import MODEL
 from pipeline.evaluation.learned import LearnedMeasures
 from pipeline.evaluation.protocol import baselines, evaluate_model
-from pipeline.evaluation.summary import MODEL, to_parquet
+from pipeline.evaluation.summary import to_parquet
 from pipeline.images import codec
 from pipeline.models.folder import load_model
 from pipeline.models.inference import as_network

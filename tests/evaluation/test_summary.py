@@ -4,8 +4,8 @@ import io
 
 from pyarrow import parquet
 
-from pipeline.evaluation.conditions import CONDITION_TITLES
-from pipeline.evaluation.summary import MODEL, headline, scatter_table, to_parquet
+from pipeline.evaluation.labels import CONDITION_TITLES, MODEL
+from pipeline.evaluation.summary import headline, scatter_table, to_parquet
 
 
 def test_the_table_holds_every_row_and_every_column():
