@@ -12,7 +12,7 @@ from torch._subclasses import FakeTensorMode
 from torch.utils.data import default_collate
 
 from pipeline.batches import augment
-from pipeline.batches.augment import prepare_batch
+from pipeline.batches.augment import halve_batch, prepare_batch
 from pipeline.batches.dataset import AugmentationPolicy, Pairs, to_array, to_tensor
 from pipeline.operators import warp
 from pipeline.params import Reference
@@ -202,3 +202,52 @@ def test_preparing_changes_no_loaded_tensor():
     before = {name: values.clone() for name, values in raw.items() if name != "key"}
     prepare_batch(raw)
     assert all(torch.equal(raw[name], values) for name, values in before.items())
+
+
+def mean_of_four(values: np.ndarray) -> np.ndarray:
+    """Average every 2 x 2 pixels of (B, C, H, W)."""
+    return (
+        values[..., ::2, ::2] + values[..., 1::2, ::2] + values[..., ::2, 1::2] + values[..., 1::2, 1::2]
+    ) / 4
+
+
+def test_a_halved_batch_has_the_mean_of_every_2_by_2_pixels_and_keeps_the_rest():
+    raw, _, _ = drawn(48, 24)
+    raw |= {"cue": raw["color"].flip(0), "mask": raw["sketch"] % 2}
+    whole = prepare_batch(raw)
+    before = {name: values.clone() for name, values in whole.items() if name != "key"}
+    small = halve_batch(whole)
+    assert small.keys() == whole.keys()
+    assert small["key"] == whole["key"]
+    for name in SHAPES.keys() - {"mask"}:
+        np.testing.assert_allclose(small[name], mean_of_four(whole[name].numpy()), atol=1e-6)
+    assert np.array_equal(small["mask"], mean_of_four(whole["mask"].numpy()) >= 0.75)
+    assert all(torch.equal(whole[name], values) for name, values in before.items())
+
+
+def test_a_halved_flow_that_moves_nothing_moves_nothing():
+    y, x = ((np.arange(side) + 0.5) / side for side in (24, 48))
+    still = np.stack(np.meshgrid(x, y), axis=2)
+    found = halve_batch({"flow": torch.from_numpy(still)[None]})["flow"]
+    y, x = ((np.arange(side) + 0.5) / side for side in (12, 24))
+    np.testing.assert_allclose(found[0], np.stack(np.meshgrid(x, y), axis=2), atol=1e-12)
+
+
+@pytest.mark.parametrize("opaque", [0, 1, 2, 3, 4])
+def test_a_halved_guide_has_the_color_of_its_opaque_pixels_and_their_share(opaque):
+    """Where nothing is opaque, the color does not count, but must be a number."""
+    color = torch.tensor([0.5, -1.0, 0.25])
+    guide = torch.full((1, 4, 2, 2), 0.9)  # of the pixels that no one sees
+    guide[:, 3] = 0
+    guide.flatten(2)[0, :, :opaque] = torch.cat([color, torch.ones(1)])[:, None]
+    found = halve_batch({"guide": guide})["guide"]
+    assert found.shape == (1, 4, 1, 1)
+    assert found[0, 3] == opaque / 4
+    torch.testing.assert_close(found[0, :3, 0, 0], color if opaque else torch.zeros(3))
+
+
+def test_the_faintest_pixel_of_a_guide_keeps_its_color_when_halved():
+    guide = torch.zeros(1, 4, 2, 2)
+    guide[0, :, 1, 0] = torch.tensor([0.5, -1.0, 0.25, 1 / 255])
+    found = halve_batch({"guide": guide})["guide"][0, :, 0, 0]
+    torch.testing.assert_close(found, torch.tensor([0.5, -1.0, 0.25, 1 / 1020]))

@@ -289,6 +289,46 @@ def test_a_depth_that_the_side_does_not_allow_is_named(data, tmp_path):
         next(train_model(data, Model(width=4, depth=6), TRAIN, checkpoint=tmp_path / "run"))
 
 
+def test_half_a_side_that_the_network_cannot_take_is_named_if_batches_are_halved(data, tmp_path):
+    model, reason = Model(width=4, depth=5), "half a side of 32 is no multiple of 32, which pix2pix needs"
+    with pytest.raises(
+        Halt, match=f"^{reason}: set train.halve to 0, pack another side, or choose a smaller"
+    ):
+        next(train_model(data, model, replace(TRAIN, halve=0.1), checkpoint=tmp_path / "run"))
+    next(train_model(data, model, TRAIN, checkpoint=tmp_path / "run"))
+
+
+def test_a_share_of_all_steps_is_halved_by_seed_and_step_alone():
+    train = Train(halve=0.25)
+    halved = [fit.is_halved(train, step) for step in range(2000)]
+    assert halved == [fit.is_halved(replace(train, lr=1.0), step) for step in range(2000)]
+    assert 0.22 < sum(halved) / 2000 < 0.28  # three standard deviations
+    others = [fit.is_halved(replace(train, seed=1), step) for step in range(2000)]
+    assert 95 < sum(map(min, halved, others)) < 155  # of 2000 / 16, if the seeds have nothing in common
+
+
+def test_the_networks_see_half_the_side_in_the_steps_that_are_halved(data, tmp_path, monkeypatch):
+    train, train_step, seen = replace(TRAIN, halve=0.5), fit.train_step, {}
+
+    def step(learner, batch, number):
+        seen[number] = {batch[name].shape[2:] for name in ("sketch", "color", "guide", "target")}
+        return train_step(learner, batch, number)
+
+    monkeypatch.setattr(fit, "train_step", step)
+    list(train_model(data, Model(system="wash", width=4), train, checkpoint=tmp_path / "run"))
+    for number, shapes in seen.items():
+        assert shapes == {(16, 16) if fit.is_halved(train, number) else (32, 32)}
+    assert len(set(map(str, seen.values()))) == 2
+
+
+def test_without_halving_training_is_as_if_there_were_none(run, tmp_path, monkeypatch):
+    records = list(run("none"))
+    monkeypatch.setattr(fit, "is_halved", lambda *_: False)
+    assert list(run("never", replace(TRAIN, halve=1.0))) == records
+    none, never = weights(tmp_path, "none"), weights(tmp_path, "never")
+    assert all(torch.equal(none[name], never[name]) for name in none)
+
+
 @pytest.mark.parametrize("name", SYSTEMS)
 def test_bfloat16_trains_every_system_to_nearly_the_same_losses(data, tmp_path, name):
     def losses(precision):
@@ -312,7 +352,9 @@ OTHERS = [name for name in SYSTEMS if name != "pix2pix"]
 
 @pytest.mark.parametrize("name", OTHERS)
 def test_every_system_trains_stops_goes_on_and_is_saved(data, tmp_path, monkeypatch, name):
-    model, train = Model(system=name, width=4), Train(steps=3, batch=2, validate=2, vgg="none", flip=0.5)
+    halve = 0.3 if name == "wash" else 0.0  # the first step alone; half the side does not fit the others
+    model = Model(system=name, width=4)
+    train = Train(steps=3, batch=2, validate=2, vgg="none", flip=0.5, halve=halve)
 
     def run(checkpoint, **options):
         return list(train_model(data, model, train, checkpoint=tmp_path / checkpoint, **options))
