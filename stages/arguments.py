@@ -40,6 +40,13 @@ DatasetFolder = Annotated[Path, typer.Argument(help="The folder of the packed da
 ModelFolder = Annotated[Path, typer.Argument(help="The folder of a trained model.")]
 Data = Annotated[Path, typer.Option(help="The folder of the columns.")]
 Params = Annotated[Path, typer.Option(help="The YAML file with the parameters of all stages.")]
+ParamsFile = Annotated[
+    Path | None,
+    typer.Option(
+        help="The YAML file with the parameters that are not on the line; none for the defaults.",
+        show_default="params.yaml, if there is one",
+    ),
+]
 Metrics = Annotated[Path | None, typer.Option(help="Write counts and means to this JSON file.")]
 Sheet = Annotated[Path | None, typer.Option(help="Draw some results side by side to this PNG file.")]
 Cache = Annotated[Path, typer.Option(envvar="PREP_CACHE", help="Folder of downloads and finished work.")]
@@ -108,6 +115,13 @@ def read_params(path: Path, *needed: str) -> dict[str, Any]:
         if not isinstance(params.get(name), dict):
             raise Halt(f"{path} has no section {name} of names and values: correct it")
     return params
+
+
+def find_params(given: Path | None) -> Path | None:
+    """Return the file of parameters that is asked for, else the one of this folder; None if there is none."""
+    if given is None:
+        return PARAMS if PARAMS.is_file() else None
+    return None if given == Path("none") else given
 
 
 def full_key(text: str) -> str:

@@ -7,9 +7,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.params import Fetch
-from stages.arguments import CACHE, Cache, Dest, Metrics, conclude, progress, read_params
-from stages.options import unfold
+from pipeline.params import Fetch, Search
+from stages.arguments import (
+    CACHE,
+    Cache,
+    Dest,
+    Metrics,
+    ParamsFile,
+    conclude,
+    find_params,
+    progress,
+    read_params,
+)
+from stages.options import parse_section, unfold, usage_errors
 from stages.site import Rate, is_site, open_host
 
 if TYPE_CHECKING:
@@ -44,8 +54,15 @@ def fetch(
     posts: Annotated[Path, typer.Argument(help="The file of posts that search wrote.")],
     dest: Dest,
     fetch: Fetch,
-    host: Annotated[str, typer.Option(help="The host searched.", rich_help_panel="Parameters")] = "sample",
-    params: Annotated[Path | None, typer.Option(help="Read search.host from this YAML file.")] = None,
+    host: Annotated[
+        str | None,
+        typer.Option(
+            help="The host searched.",
+            rich_help_panel="Parameters",
+            show_default="search.host of the file of --params, else sample",
+        ),
+    ] = None,
+    params: ParamsFile = None,
     ledger: Annotated[
         Path | None, typer.Option(help="List missing files in this TSV.", show_default="rejects.tsv in DEST")
     ] = None,
@@ -63,8 +80,10 @@ def fetch(
     """
     from pipeline.sources import fetch as fetching
 
-    if params:
-        host = read_params(params, "search")["search"].get("host", host)
+    if host is None:
+        path = find_params(params)
+        with usage_errors():
+            host = parse_section(Search, read_params(path).get("search") if path else {}).host
     with open_files(host, cache, rate, fetch, again) as files, progress("fetch") as tick:
         report = fetching.fetch_files(files, posts, dest, ledger=ledger, tick=tick)
     conclude("fetch", report, dest, metrics)

@@ -1,32 +1,50 @@
-"""Dataclasses -> command-line options, so that a parameter is declared once."""
+"""Dataclasses -> command-line options, so that a parameter is declared once.
+
+A parameter that is not on the line comes from params.yaml, or else has its default.
+"""
 
 import dataclasses
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial, wraps
 from inspect import Parameter, signature
+from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
 
 from pipeline.fields import Section, describe_rule
-from stages.arguments import say
+from pipeline.params import Sketch
+from stages.arguments import ParamsFile, find_params, read_params, say
 
 Parsed = TypeVar("Parsed", bound=Section)
+Entry = Annotated[
+    str | None,
+    typer.Option(
+        help="The entry of `sketches` in that file to take parameters from.",
+        show_default="the name of DEST, if there is one of that name",
+    ),
+]
 
 
 def unfold(command: Callable) -> Callable:
     """Replace each argument annotated with a dataclass by one option per field.
 
-    The fields of a parameter class carry their rule: a value out of bounds is a usage error, exit code 2. The
-    fields of any other dataclass, such as `column.Run`, are annotated with their Typer options.
+    The fields of a parameter class carry their rule: a value out of bounds is a usage error, exit code 2.
+    Such a class adds the option --params: the file with the values that are not on the line. The fields of
+    any other dataclass, such as `column.Run`, are annotated with their Typer options.
     """
     declared = signature(command)
     types = {name: given.annotation for name, given in declared.parameters.items()}
     classes: dict[str, Any] = {name: kind for name, kind in types.items() if dataclasses.is_dataclass(kind)}
+    sections = {name: kind for name, kind in classes.items() if issubclass(kind, Section)}
+    added = file_options(sections)
 
     @wraps(command)
-    def wrapper(**given: Any) -> None:
+    def wrapper(context: typer.Context, **given: Any) -> None:
+        line = [name for name in given if is_on_line(context, name)]
+        with usage_errors():
+            given |= values_of_file(command.__name__, sections, given, line)
         for name, unfolded in classes.items():
             values = {field.name: given.pop(field.name) for field in dataclasses.fields(unfolded)}
             with usage_errors():
@@ -34,13 +52,73 @@ def unfold(command: Callable) -> Callable:
             if unread := unread_fields(given[name]):
                 doubt = f"the method {given[name].method} does not read {', '.join(unread)}"
                 say(f"{command.__name__}: {doubt}", err=True)
-        command(**given)
+        command(**{name: given[name] for name in types})
 
     plain = [given for name, given in declared.parameters.items() if name not in classes]
     options = [option(field) for unfolded in classes.values() for field in dataclasses.fields(unfolded)]
-    keywords = [given.replace(kind=Parameter.KEYWORD_ONLY) for given in (*plain, *options)]
+    options += [added[name] for name in added if name not in types]
+    context = Parameter("context", Parameter.KEYWORD_ONLY, annotation=typer.Context)
+    keywords = [given.replace(kind=Parameter.KEYWORD_ONLY) for given in (context, *plain, *options)]
     wrapper.__signature__ = declared.replace(parameters=keywords)  # type: ignore[attr-defined]
     return wrapper
+
+
+def file_options(sections: dict[str, Any]) -> dict[str, Parameter]:
+    """Make the options about the file of parameters that a command with these parameter classes has."""
+    types = {"params": ParamsFile} if sections else {}
+    types |= {"entry": Entry} if Sketch in sections.values() else {}
+    return {
+        name: Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+        for name, annotation in types.items()
+    }
+
+
+def is_on_line(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name in ("COMMANDLINE", "ENVIRONMENT")
+
+
+def values_of_file(
+    command: str, sections: dict[str, Any], given: dict[str, Any], line: list[str]
+) -> dict[str, Any]:
+    """Return the parameters that the file has and the line does not, and say where they are from.
+
+    Raise Halt if the file cannot be read, and ValueError if a parameter of this command is wrong in it.
+    """
+    names = {field.name for kind in sections.values() for field in dataclasses.fields(kind)}
+    path = find_params(given.get("params"))
+    if path is None or names.issubset(line):
+        return {}
+    settings, taken, origin = read_params(path), {}, str(path)
+    for kind in sections.values():
+        name, values = kind.__name__.lower(), settings.get(kind.__name__.lower())
+        if kind is Sketch:
+            sketches = settings.get("sketches", {})
+            name = find_entry(command, path, sketches, given)
+            values, origin = sketches.get(name), f"{path} ({name})"
+        try:
+            parsed = parse_section(kind, values)
+        except ValueError as error:
+            raise ValueError(f"{path}, section {name}: {error}") from None
+        taken |= {field: getattr(parsed, field) for field in values or {} if field not in line}
+    if taken:
+        listed = ", ".join(name for name in line if name in names)
+        wins = f", {listed} from the line" if listed else ""
+        say(f"{command}: parameters from {origin}{wins}", err=True)
+    return taken
+
+
+def find_entry(command: str, path: Path, sketches: dict[str, Any], given: dict[str, Any]) -> str:
+    """Return the entry of `sketches` that is asked for, or that has the name of the folder to write.
+
+    Without one the defaults stand, and a line says so. Raise ValueError if the one asked for is missing.
+    """
+    name, known = given["entry"] or given["dest"].name, ", ".join(sketches) or "none"
+    if given["entry"] and name not in sketches:
+        raise ValueError(f"entry must be one of the sketches of {path} ({known}), got {name!r}")
+    if sketches and name not in sketches:
+        say(f"{command}: {path} has no sketch {name}, so the defaults stand (--entry: {known})", err=True)
+    return name
 
 
 def unread_fields(params: Any) -> list[str]:
@@ -58,13 +136,24 @@ def unread_fields(params: Any) -> list[str]:
 
 
 def parse_section(kind: type[Parsed], given: Any) -> Parsed:
-    """Make parameters of a section of params.yaml. Raise ValueError if it has others, or a value is wrong."""
-    names = [field.name for field in dataclasses.fields(kind)]
+    """Make parameters of a section of params.yaml, the same as the command line makes of what DVC passes.
+
+    A parameter without a value has its default. Raise ValueError if there are others, or a value is wrong.
+    """
+    fields = {field.name: field for field in dataclasses.fields(kind)}
     given = given or {}
-    if not isinstance(given, dict) or not set(names).issuperset(given):
-        rule = f"must be some of {', '.join(names)}"
+    if not isinstance(given, dict) or not fields.keys() >= given.keys():
+        rule = f"must be some of {', '.join(fields)}"
         raise ValueError(f"the parameters of {kind.__name__.lower()} {rule}, got {given}")
-    return kind(**given)
+    return kind(
+        **{name: read_value(fields[name], value) for name, value in given.items() if value is not None}
+    )
+
+
+def read_value(field: dataclasses.Field, value: Any) -> Any:
+    """Read a value of a YAML file, which may be a day or a number where the parameter is a text."""
+    kind: Any = type(field.default)
+    return str(value) if kind is str else read_number(kind, str(value))
 
 
 @contextmanager

@@ -11,7 +11,17 @@ from pipeline.errors import Halt
 from pipeline.packing.columns import keep_columns
 from pipeline.packing.pack import pack_columns
 from pipeline.params import Pack
-from stages.arguments import Metrics, Target, path_or_url, progress, read_params, say
+from stages.arguments import (
+    PARAMS,
+    Metrics,
+    ParamsFile,
+    Target,
+    find_params,
+    path_or_url,
+    progress,
+    read_params,
+    say,
+)
 from stages.options import unfold
 
 ColumnFolder = Annotated[Path, path_or_url("A folder of shards.")]
@@ -25,31 +35,37 @@ def pack(
     reference: ColumnFolder,
     dest: Target,
     pack: Pack,
-    params: Annotated[
-        Path | None, typer.Option(help="Pack the `sketches` of this YAML file; delete other sketch columns.")
-    ] = None,
+    params: ParamsFile = None,
+    current: Annotated[
+        bool,
+        typer.Option(
+            "--current",
+            help="The file of --params made these columns: name its parameters in the card, pack its "
+            "`sketches`, and delete other sketch columns.",
+        ),
+    ] = False,
     history: Annotated[Path | None, typer.Option(help="The folder of metrics, for the card.")] = None,
     metrics: Metrics = None,
 ) -> None:
     """Join the columns into shards for training, validation and test, and write the dataset card.
 
-    Without --params, all sketch columns are packed.
+    Without --current, all sketch columns are packed.
     """
-    settings = read_params(params) if params else {}
+    settings = read_params(find_params(params) or PARAMS) if current else None
     columns = {"color": color, "cue": cue, "reference": reference}
-    columns |= {f"sketch-{path.name}": path for path in sketch_columns(sketch, params, settings)}
+    columns |= {f"sketch-{path.name}": path for path in sketch_columns(sketch, settings)}
     past = read_history(history) if history else {}
     with progress("pack") as tick:
-        counts = pack_columns(columns, dest, pack, history=past, settings=settings, tick=tick)
+        counts = pack_columns(columns, dest, pack, history=past, settings=settings or {}, tick=tick)
     if metrics:
         files.write_json(metrics, counts)
     numbers = {name: count for name, count in counts.items() if type(count) is int}
     say("pack: " + ", ".join(f"{count} {name}" for name, count in numbers.items()))
 
 
-def sketch_columns(folder: Path, params: Path | None, settings: dict) -> list[Path]:
+def sketch_columns(folder: Path, settings: dict | None) -> list[Path]:
     """List the sketch columns in `folder`, or those that the parameters name. Raise Halt if it has none."""
-    if params is None:
+    if settings is None:
         columns = sorted(path for path in folder.glob("*") if path.is_dir())
         if not columns:
             raise Halt(
@@ -57,7 +73,7 @@ def sketch_columns(folder: Path, params: Path | None, settings: dict) -> list[Pa
             )
         return columns
     if not settings.get("sketches"):
-        raise typer.BadParameter(f"{params} names no sketches in a section `sketches`")
+        raise typer.BadParameter("the parameters name no sketches in a section `sketches`")
     return keep_columns(folder, settings["sketches"])
 
 

@@ -6,13 +6,14 @@ from typing import Annotated
 import typer
 
 from pipeline.upkeep import report as reports
-from stages.arguments import PARAMS, Params, read_params, say
+from stages.arguments import ParamsFile, find_params, read_params, say
 
 
 def report(
     metrics: Annotated[Path, typer.Argument(help="The folder of metrics.")] = Path("metrics"),
-    params: Params = PARAMS,
+    params: ParamsFile = None,
 ) -> None:
     """Summarize the last run: how many pictures, which rejects, which scores, which sketches."""
-    sketches = read_params(params).get("sketches") if params.is_file() else None
+    path = find_params(params)
+    sketches = read_params(path).get("sketches") if path else None
     say(reports.report_metrics(metrics, sketches))

@@ -77,7 +77,7 @@ def test_packing_takes_the_listed_sketches_and_removes_the_columns_of_others(cap
     make_all_columns(keys, "b7", "b9", "old")
     Path("params.yaml").write_text("sketches: {b9: {}, b7: {}}")
     columns = ["color", "sketch", "cue", "reference"]
-    code, _, err = run_prep(capsys, "pack", *columns, "pairs", "--params", "params.yaml")
+    code, _, err = run_prep(capsys, "pack", *columns, "pairs", "--current")
     assert code == 0, err
     sample = next(iter(column.list_shards(Path("pairs"))[0]))
     names = ["color.png", "cue.png", "reference.png", "sketch-b7.png", "sketch-b9.png", "json"]
