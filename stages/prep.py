@@ -17,7 +17,7 @@ from stages.arguments import report_disconnect, say
 STAGES = ["code", "search", "fetch", "clean", "sketchify", "cue", "reference", "pack", "train", "evaluate"]
 COMMANDS = {  # by panel of `prep --help`; each is a function in the file of its name
     "Stages": STAGES,
-    "Plan and inspect": ["plan", "sheet", "explain", "ls", "show", "verify", "report"],
+    "Plan and inspect": ["plan", "sheet", "explain", "ls", "show", "verify", "report", "diff"],
     "Color, and use a model": ["colorize", "flats", "compare", "export"],
     "Maintain": ["forget", "gc", "booru"],
 }

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+MeasureRow = dict[str, Any]  # a picture under one condition, by a model or a baseline, and its measures
 MODEL, GOAL = "model", "goal"  # values of `by`; every other value names a baseline
 CONDITION_TITLES = {
     "paired": "By its first guide, made from the picture itself",
@@ -49,5 +50,5 @@ def compared_conditions(summaries: Mapping[str, dict[str, Any]]) -> dict[tuple[s
 
 def condition_title(condition: str, guide: str) -> str:
     """Return the title of a condition, with the guide if that is not plain from the condition."""
-    title = CONDITION_TITLES[condition]
-    return f"{title}, by {guide}" if condition == "unseen" else title
+    title = CONDITION_TITLES.get(condition, condition)
+    return f"{title}, by {guide}" if condition == "unseen" and guide else title

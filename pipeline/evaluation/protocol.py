@@ -20,9 +20,9 @@ from pipeline.batches.dataset import Pairs, to_array
 from pipeline.batches.loader import single_pass
 from pipeline.evaluation import measures
 from pipeline.evaluation.conditions import Condition, fill_hints, plan_conditions
-from pipeline.evaluation.labels import GOAL, MODEL
+from pipeline.evaluation.labels import GOAL, MODEL, MeasureRow
 from pipeline.evaluation.learned import POOL_LEAST, LearnedMeasures, load_measures
-from pipeline.evaluation.summary import MeasureRow, PictureFeatures, summarize
+from pipeline.evaluation.summary import PictureFeatures, summarize
 from pipeline.models.folder import load_model
 from pipeline.models.inference import infer_padded
 from pipeline.operators.cue import HINT_METHODS, draw_cue, empty_cue, is_dropped

@@ -11,14 +11,13 @@ import torch
 from pyarrow import parquet
 from torch import Tensor
 
-from pipeline.evaluation.labels import GOAL, MODEL
+from pipeline.evaluation.labels import GOAL, MODEL, MeasureRow
 from pipeline.evaluation.learned import fid_and_kid
 from pipeline.evaluation.measures import bootstrap_interval
 from pipeline.params import Evaluate
 
 PAIRED_NUMBERS = {"psnr_db": "psnr", "ssim": "ssim", "edges_f1": "edges", "colors_delta_e": "colors"}
 
-MeasureRow = dict[str, Any]  # what `protocol.evaluate_model` says of a picture, and its measures by name
 PictureFeatures = dict[str, list[Tensor]]  # of Inception, (1, 2048) each, by who made the pictures
 
 

@@ -14,6 +14,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from project import ENVIRONMENT, ROOT, nursery, standing
 
+from pipeline import files
+from pipeline.evaluation.summary import to_parquet
 from pipeline.images import codec, png
 from pipeline.params import Sketch
 from stages import prep
@@ -85,6 +87,8 @@ def project(python, tmp_path_factory):
         done = run(words, home)
         assert done.code == 0, done.said
         shutil.copy(ROOT / "params.yaml", home)
+        row = {"condition": "paired", "guide": "cue", "key": "000000003", "by": "model", "psnr": 20.0}
+        files.write(home / "data" / "evaluate.parquet", to_parquet([row]))
         yield home, run
 
 
@@ -112,6 +116,7 @@ def test_the_environment_has_no_package_of_an_extra(python):
         "show 000000003 color",
         "verify color",
         "report",
+        "diff . .",
         "forget 2 --posts posts.jsonl --data . --params params.yaml",
         "gc --gigabytes 0",
     ],
