@@ -4,6 +4,7 @@ Options that change how a command runs, but not its result, have environment var
 params.yaml.
 """
 
+import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -18,7 +19,7 @@ from tqdm import tqdm
 from pipeline import files
 from pipeline.errors import Halt
 from pipeline.progress import Tick
-from pipeline.untrusted import safe_text
+from pipeline.untrusted import hide_secrets, safe_text
 from pipeline.upkeep.report import summarize_counts
 
 if TYPE_CHECKING:  # only a few commands need what it imports
@@ -60,6 +61,7 @@ On = Annotated[
 Device = Annotated[
     Literal["auto", "cpu", "cuda"], typer.Option(envvar="PREP_DEVICE", help="Device to compute on.")
 ]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document, for scripts.")]
 CACHE = Path(".prep")
 DATA = Path("data")
 PARAMS = Path("params.yaml")
@@ -94,6 +96,21 @@ def say(text: str, err: bool = False) -> None:
     """Print the lines of a text to stdout, or to stderr, without anything that a terminal obeys."""
     for line in text.split("\n"):
         typer.echo(safe_text(line), err=err)
+
+
+def answer_json(document: Any) -> None:
+    """Print a document to stdout as JSON, in ASCII, so that it has nothing that a terminal obeys."""
+    text = json.dumps(without_secrets(document), indent=2, default=str)
+    typer.echo(text.replace("\x7f", r"\u007f"))
+
+
+def without_secrets(value: Any) -> Any:
+    """Hide the secrets in the texts of a document, however deep."""
+    if isinstance(value, dict):
+        return {name: without_secrets(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_secrets(each) for each in value]
+    return hide_secrets(value) if isinstance(value, str) else value
 
 
 def read_params(path: Path, *needed: str) -> dict[str, Any]:

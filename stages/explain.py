@@ -1,13 +1,23 @@
 """One sample -> the decision of each stage about it."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from pipeline.params import Clean
 from pipeline.untrusted import safe_text
 from pipeline.upkeep import explain as explaining
-from stages.arguments import DATA, Data, ParamsFile, find_params, full_key, read_params, say
+from stages.arguments import (
+    DATA,
+    AsJson,
+    Data,
+    ParamsFile,
+    answer_json,
+    find_params,
+    full_key,
+    read_params,
+    say,
+)
 from stages.options import parse_section, usage_errors
 
 
@@ -15,12 +25,27 @@ def explain(
     key: Annotated[str, typer.Argument(help="The key of a sample, or the id of its post.")],
     data: Data = DATA,
     params: ParamsFile = None,
+    as_json: AsJson = False,
 ) -> None:
     """Print what each stage decided about a sample, with the value and the limit of each rule."""
     path = find_params(params)
     with usage_errors():
         clean = parse_section(Clean, read_params(path).get("clean") if path else {})
-    for decision in explaining.explain_sample(full_key(key), data, clean):
+    decisions = explaining.explain_sample(full_key(key), data, clean)
+    if as_json:
+        answer_json([as_document(decision) for decision in decisions])
+        return
+    for decision in decisions:
         say(f"{decision.stage:16} {decision.outcome:9} {safe_text(decision.why)}")
-        for rule in decision.rules:
-            say(f"  {rule}")
+        for verdict in decision.rules:
+            say(f"  {explaining.describe_rule(verdict)}")
+
+
+def as_document(decision: explaining.Decision) -> dict[str, Any]:
+    """Return a decision as JSON keeps it; `least` says whether the limit is a minimum."""
+    rules = [
+        {"reason": verdict.rule.reason, "value": verdict.value, "limit": verdict.limit}
+        | {"least": verdict.rule.least, "fine": verdict.fine}
+        for verdict in decision.rules
+    ]
+    return {"stage": decision.stage, "outcome": decision.outcome, "why": decision.why, "rules": rules}

@@ -89,7 +89,8 @@ def values_of_file(
     path = find_params(given.get("params"))
     if path is None or names.issubset(line):
         return {}
-    settings, taken, origin = read_params(path), {}, str(path)
+    taken: dict[str, Any] = {}
+    settings, origin = read_params(path), str(path)
     for kind in sections.values():
         name, values = kind.__name__.lower(), settings.get(kind.__name__.lower())
         if kind is Sketch:

@@ -1,6 +1,5 @@
 """A search and its fetch -> how much they take."""
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Annotated
 import typer
 
 from pipeline.params import Fetch, Search
-from stages.arguments import CACHE, Cache, progress, say
+from stages.arguments import CACHE, AsJson, Cache, answer_json, progress, say
 from stages.fetch import open_files
 from stages.options import unfold
 from stages.site import Level, Rate, check_search, is_site, open_host
@@ -23,7 +22,7 @@ def plan(
     posts: Annotated[
         Path | None, typer.Argument(help="The posts that search wrote.", show_default="search first")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
+    as_json: AsJson = False,
     rate: Rate = None,
     level: Level = "member",
     cache: Cache = CACHE,
@@ -42,7 +41,10 @@ def plan(
     else:
         with found_posts(search, posts) as found, open_files(search.host, cache, rate, fetch) as files:
             estimate = planning.plan_fetch(files, found)
-    say(json.dumps(estimate, indent=2) if as_json else f"plan: {planning.describe_plan(estimate)}")
+    if as_json:
+        answer_json(estimate)
+    else:
+        say(f"plan: {planning.describe_plan(estimate)}")
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import typer
 
 from pipeline.errors import Halt
 from pipeline.shards import column, loose
-from stages.arguments import Force, full_key, say
+from stages.arguments import AsJson, Force, answer_json, full_key, say
 
 
 def show(
@@ -16,6 +16,7 @@ def show(
     folder: Annotated[Path, typer.Argument(help="A folder of shards.")] = Path("data/pairs"),
     to: Annotated[Path | None, typer.Option(help="Also write the members as files to this folder.")] = None,
     force: Force = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show the members and the JSON of a sample, reading only its own bytes."""
     key = full_key(key)
@@ -23,12 +24,16 @@ def show(
         raise Halt(f"{folder} holds no sample with the key {key}: `prep ls {folder}` lists its samples")
     shard, row = found
     [sample] = shard.read([row])
-    say(f"{key} in {shard.path}")
-    for suffix, (offset, size) in row.places.items():
-        say(f"  {suffix:16} {size} bytes from {offset}")
-    for line in json.dumps(sample.metadata, ensure_ascii=False, indent=2).split("\n"):
-        say(line)
+    members = {suffix: {"bytes": size, "offset": offset} for suffix, (offset, size) in row.places.items()}
+    if as_json:
+        found = {"key": key, "shard": str(shard.path), "members": members, "metadata": sample.metadata}
+        answer_json(found)
+    else:
+        say(f"{key} in {shard.path}")
+        for suffix, place in members.items():
+            say(f"  {suffix:16} {place['bytes']} bytes from {place['offset']}")
+        say(json.dumps(sample.metadata, ensure_ascii=False, indent=2))
     if to:
         with loose.claim_files(to, {f"{key}.{suffix}" for suffix in sample.members}, force) as written:
             written |= loose.write_loose(to, [sample])
-        say(f"show: {len(sample.members)} files written to {to}")
+        say(f"show: {len(sample.members)} files written to {to}", err=as_json)

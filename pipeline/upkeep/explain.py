@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import Halt
-from pipeline.operators.limits import check_limits
+from pipeline.operators.limits import Verdict, check_limits
 from pipeline.params import Clean
 from pipeline.shards.column import SEAL, check_tables, find_sample
 from pipeline.shards.ledger import LEDGER, find_reject
@@ -22,7 +22,7 @@ class Decision:
     stage: str
     outcome: str  # taken, rejected or absent
     why: str = ""
-    rules: tuple[str, ...] = ()  # a line for each limit: value, limit, and whether it is met
+    rules: tuple[Verdict, ...] = ()  # one for each limit
 
 
 def explain_sample(key: str, data: Path, clean: Clean) -> list[Decision]:
@@ -79,10 +79,10 @@ def clean_decision(key: str, column: Path, clean: Clean) -> Decision | None:
     check_tables(column)
     if found := find_metadata(key, column):
         path, metadata = found
-        return Decision("clean", "taken", str(path), describe_rules(metadata, clean))
+        return Decision("clean", "taken", str(path), tuple(check_limits(metadata, clean)))
     if row := find_reject(column / LEDGER, key):
         scores = json.loads(row[2] or "{}")  # a picture that cannot be decoded has none
-        return Decision("clean", "rejected", row[1], describe_rules(scores, clean) if scores else ())
+        return Decision("clean", "rejected", row[1], tuple(check_limits(scores, clean)) if scores else ())
     return Decision("clean", "absent", "it did not get here")
 
 
@@ -95,10 +95,9 @@ def find_metadata(key: str, column: Path) -> tuple[Path, dict[str, Any]] | None:
     return shard.path, dict(sample.metadata)
 
 
-def describe_rules(scores: dict[str, Any], clean: Clean) -> tuple[str, ...]:
-    """Return a line for each limit: the score, the limit, and whether it is met."""
-    return tuple(
+def describe_rule(verdict: Verdict) -> str:
+    """Return a line about a limit: the score, the limit, and whether it is met."""
+    return (
         f"{verdict.rule.reason:12} {verdict.value:10g} {'>=' if verdict.rule.least else '<='} "
         f"{verdict.limit:<10g} {'fine' if verdict.fine else 'rejected'}"
-        for verdict in check_limits(scores, clean)
     )

@@ -12,30 +12,34 @@ REPORTED_FILES = (  # in the order of the pipeline
 )  # fmt: skip
 
 
-def report_metrics(folder: Path, sketches: Mapping[str, Mapping[str, Any]] | None = None) -> str:
-    """Describe the results of the stages whose metrics are in `folder`. Raise Halt if there are none.
+def read_results(
+    folder: Path, sketches: Mapping[str, Mapping[str, Any]] | None = None
+) -> dict[str, dict[str, Any]]:
+    """Read the metrics of the stages in `folder`, by stage. Raise Halt if there are none.
 
-    `sketches` are those of params.yaml: their settings are reported too, and no other sketches.
+    `sketches` are those of params.yaml: their `settings` are added, and other sketches left out.
     """
     paths = [path for name in REPORTED_FILES for path in sorted(folder.glob(f"{name}.json"))]
     if not paths:
         raise Halt(f"{folder} holds no metrics: run the pipeline first")
-    if sketches is None:
-        return "\n".join(map(describe_metrics, paths))
-    lines = []
+    results = {}
     for path in paths:
-        stage, _, sketch = path.stem.partition("-")
-        if stage != "sketchify":
-            lines.append(describe_metrics(path))
-        elif sketch in sketches:
-            settings = ", ".join(f"{name} {value}" for name, value in (sketches[sketch] or {}).items())
-            lines.append(f"{describe_metrics(path)}; drawn with {settings or 'the defaults'}")
-    return "\n".join(lines)
+        name = path.parent.name if path.stem == "metrics" else path.stem.removesuffix("_report")
+        stage, _, sketch = name.partition("-")
+        results[name] = json.loads(path.read_bytes())
+        if stage == "sketchify" and sketches is not None:
+            if sketch in sketches:
+                results[name]["settings"] = sketches[sketch] or {}
+            else:
+                del results[name]
+    return results
 
 
-def describe_metrics(path: Path) -> str:
-    metrics = json.loads(path.read_bytes())
-    name = path.parent.name if path.stem == "metrics" else path.stem.removesuffix("_report")
+def describe_result(name: str, metrics: Mapping[str, Any]) -> str:
+    """Say in one line what a stage did, as its metrics tell."""
+    if "settings" in metrics:
+        settings = ", ".join(f"{name} {value}" for name, value in metrics["settings"].items())
+        return f"{name:16} {describe_outcome(metrics)}; drawn with {settings or 'the defaults'}"
     if "rejected" in metrics:
         return f"{name:16} {describe_outcome(metrics)}"
     if "conditions" in metrics:
@@ -51,7 +55,7 @@ def summarize_counts(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{reason} {count}" for reason, count in counts.items())
 
 
-def describe_outcome(metrics: dict[str, Any]) -> str:
+def describe_outcome(metrics: Mapping[str, Any]) -> str:
     """Say how many samples a stage wrote, why it rejected others, and the means of their scores."""
     reasons = summarize_counts(metrics["rejected"])
     scored = {key: value["mean"] for key, value in metrics.items() if type(value) is dict and "mean" in value}
@@ -60,7 +64,7 @@ def describe_outcome(metrics: dict[str, Any]) -> str:
     return "; ".join(part for part in parts if part)
 
 
-def describe_scores(report: dict[str, Any]) -> str:
+def describe_scores(report: Mapping[str, Any]) -> str:
     """Compare the scores of a model with those of the baselines, and add its PSNR under other conditions."""
     conditions = report["conditions"]
     scores = conditions["paired"]["scores"]

@@ -6,7 +6,12 @@ import pytest
 
 from pipeline import files
 from pipeline.errors import Halt
-from pipeline.upkeep.report import report_metrics
+from pipeline.upkeep.report import describe_result, read_results
+
+
+def report_metrics(*given):
+    """Describe the results of all stages, each in a line."""
+    return "\n".join(describe_result(name, metrics) for name, metrics in read_results(*given).items())
 
 
 def test_each_stage_has_its_line_in_the_order_of_the_pipeline(tmp_path):
