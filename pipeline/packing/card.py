@@ -25,6 +25,7 @@ from pipeline.packing.card_text import (
 from pipeline.packing.census import HUB_SPLITS, Census, host_of
 from pipeline.params import SITE_LIMIT
 
+DATASET_NAME = "Sketch colorization pairs"
 DATA_SECTIONS = ("search", "fetch", "clean", "sketches", "cue", "reference", "pack")  # parameters of the data
 RATING_NAMES = {"g": "general", "s": "sensitive", "q": "questionable", "e": "explicit"}
 HUB_LICENSES = {  # some of the licenses that the Hub has a name for
@@ -62,7 +63,7 @@ def front_matter(census: Census) -> str:
     files = [{"split": HUB_SPLITS[name], "path": f"{name}-*.tar"} for name in census.present]
     adult = ["not-for-all-audiences"] if adult_pictures(census) else []
     fields = {
-        "pretty_name": "Sketch colorization pairs",
+        "pretty_name": DATASET_NAME,
         "license": license_of(census),
         "task_categories": ["image-to-image"],
         "size_categories": [size_category(len(census))],

@@ -1,5 +1,6 @@
 """Columns -> the packed dataset: shards by split, which any WebDataset reader opens. Bytes are copied."""
 
+import hashlib
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -11,18 +12,21 @@ from typing import Any
 import numpy as np
 
 from pipeline.errors import Halt
-from pipeline.files import dumps, lock_folder, write
+from pipeline.files import dumps, hash_file, lock_folder, write, write_json
 from pipeline.operators.hashes import NO_HASH
 from pipeline.packing.card import dataset_card
 from pipeline.packing.census import Census
 from pipeline.packing.columns import align_samples, align_shards, check_columns, join_metadata, stage_of
+from pipeline.packing.croissant import croissant
 from pipeline.packing.groups import LinkKeys, count_links, count_torn, find_links, name_groups
 from pipeline.packing.split import SPLITS, assign_split
+from pipeline.packing.table import ScoreTable
 from pipeline.params import Pack
 from pipeline.progress import Tick, quiet
 from pipeline.shards import tar
-from pipeline.shards.column import CARD_FILE, Shard, check_destination, read_seal
+from pipeline.shards.column import CARD_FILE, INDEX, SEAL, Shard, check_destination, read_seal
 from pipeline.shards.metadata import Metadata
+from pipeline.shards.sums import CROISSANT_FILE, SCORES_FILE, write_sums
 from pipeline.shards.tar import Sample, Writer
 from pipeline.shards.writer import ColumnWriter, finished_shard, open_column
 
@@ -54,7 +58,7 @@ def pack_columns(
     counts = Counter(splits)
     limit = samples_per_shard(rows, counts, params)
 
-    census = Census()
+    census, table = Census(), ScoreTable()
     with lock_folder(dest):
         with open_column(dest) as packed, ExitStack() as stack:
             writers = {split: stack.enter_context(SplitWriter(packed, split, limit)) for split in SPLITS}
@@ -64,6 +68,7 @@ def pack_columns(
                 pictures = {name: sample.picture for name, sample in zip(names, samples, strict=True)}
                 writers[split].add(Sample(samples[0].key, pictures | {"json": dumps(metadata)}))
                 census.add(metadata, split, [*names, "json"])
+                table.add(samples[0].key, metadata)
                 tick(len(census), len(keys))
 
         metrics = {split: counts[split] for split in SPLITS} | {
@@ -77,8 +82,22 @@ def pack_columns(
         stages = {stage_of(name): dict(read_seal(path)) for name, path in columns.items()}
         card = dataset_card(census, {**history, **stages, "pack": metrics}, settings)
         write(dest / CARD_FILE, card.encode())
+        sums = write_descriptions(packed, census, table, settings)
         packed.seal(len(census), {})
+        write_sums(dest, sums | {SEAL: hash_file(dest / SEAL)})
     return metrics
+
+
+def write_descriptions(
+    packed: ColumnWriter, census: Census, table: ScoreTable, settings: Mapping[str, dict]
+) -> dict[str, str]:
+    """Write the table of scores and croissant.json; return the SHA-256 of all files but the seal, by name."""
+    rows, scores = table.to_parquet()
+    write(packed.path / SCORES_FILE, rows)
+    sums = {name: entry["sha256"] for name, entry in packed.entries.items()}
+    sums[SCORES_FILE] = hashlib.sha256(rows).hexdigest()
+    write_json(packed.path / CROISSANT_FILE, croissant(census, settings, sums, scores))
+    return sums | {CROISSANT_FILE: hash_file(packed.path / CROISSANT_FILE), INDEX: packed.digest.hexdigest()}
 
 
 def link_keys(key: str, metadata: Metadata) -> LinkKeys:

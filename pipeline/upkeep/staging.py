@@ -18,6 +18,7 @@ from pipeline.shards.column import (
     read_seal,
 )
 from pipeline.shards.ledger import LEDGER, read_ledger, write_ledger
+from pipeline.shards.sums import CROISSANT_FILE, SCORES_FILE, SUMS_FILE
 from pipeline.shards.tar import AGAIN
 from pipeline.shards.writer import copy_shard, seal_column
 from pipeline.upkeep.traces import shows
@@ -45,7 +46,13 @@ def stage_column(column: Path, keys: set[str]) -> int:
     if (column / LEDGER).is_file():
         link_or_copy(column / LEDGER, staged / LEDGER)
         remove_rejects(staged / LEDGER, keys)
-    (column / CARD_FILE).unlink(missing_ok=True)  # it names artists; pack writes a new one
+    for name in (
+        SUMS_FILE,
+        CARD_FILE,
+        CROISSANT_FILE,
+        SCORES_FILE,
+    ):  # pack writes new ones
+        (column / name).unlink(missing_ok=True)
     taken = sum(map(len, after)) + rejects_after.total()
     seal_column(staged, after, taken, rejects_after)
     return sum(map(len, before)) + rejects_before.total() - taken

@@ -98,7 +98,8 @@ def remove_table_rows(table: Path, keys: set[str]) -> int:
         return 1
     if "key" not in before.column_names:
         return 0
-    after = before.filter(compute.invert(compute.is_in(before["key"], pyarrow.array(sorted(keys)))))
+    gone = pyarrow.array(sorted(keys), pyarrow.string())
+    after = before.filter(compute.invert(compute.is_in(before["key"], gone)))
     if removed := len(before) - len(after):
         file = io.BytesIO()
         parquet.write_table(after, file)

@@ -10,6 +10,7 @@ from pipeline.run.spread import spread
 from pipeline.shards import tar
 from pipeline.shards.column import SHARD_NAME, Shard, changed_tables, find_columns, read_seal
 from pipeline.shards.seal import Seal
+from pipeline.shards.sums import SUMS_FILE, changed_files, read_sums
 
 
 @dataclass
@@ -56,8 +57,11 @@ def require_columns(folder: Path) -> list[Path]:
 
 
 def check_outside(column: Path, seal: Seal) -> list[str]:
-    """List the faults of a column outside its shards: changed tables, and shards that the seal lacks."""
+    """List the faults of a column outside its shards: other changed files, and shards that the seal lacks."""
     faults = [f"{table} is missing or differs from the seal" for table in changed_tables(column, seal)]
+    if (column / SUMS_FILE).is_file():
+        others = {name: sha256 for name, sha256 in read_sums(column).items() if name not in seal["shards"]}
+        faults += [f"{path} is missing or differs from {SUMS_FILE}" for path in changed_files(column, others)]
     present = {path.name for path in column.iterdir() if SHARD_NAME.fullmatch(path.name)}
     return faults + [f"{column / name} is not in the seal" for name in sorted(present - set(seal["shards"]))]
 

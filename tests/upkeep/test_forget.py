@@ -158,9 +158,10 @@ def test_only_files_that_hold_a_forgotten_post_are_written(project):
     [pair] = [path for path in changed if path.parent == Path("data/pairs") and path.suffix == ".tar"]
     seals = {column / name for column in COLUMNS for name in (SEAL, INDEX)}
     assert changed == {PLACES["params"], PLACES["posts"], pair} | shards | seals
-    # an original, two finished shards with their entries, and the card, which names artists
-    assert len(set(before) - set(state())) == 6
-    assert not Path("data/pairs", CARD_FILE).exists()
+    # an original, two finished shards with their entries, and the card and its like, which name artists
+    assert len(set(before) - set(state())) == 9
+    for name in (CARD_FILE, "croissant.json", "scores.parquet", "SHA256SUMS"):
+        assert not Path("data/pairs", name).exists()
 
 
 def test_columns_stay_aligned_even_when_a_shard_is_emptied(project):
