@@ -10,9 +10,9 @@ from stages.arguments import say
 
 def diff(
     before: Annotated[
-        str, typer.Argument(metavar="[A]", help="A revision, an experiment, or the folder of a project.")
+        str, typer.Argument(help="A revision, an experiment, or the folder of a project.")
     ] = "HEAD",
-    after: Annotated[str, typer.Argument(metavar="[B]", help="What to compare with it.")] = "workspace",
+    after: Annotated[str, typer.Argument(help="What to compare with it.")] = "workspace",
     as_json: Annotated[bool, typer.Option("--json", help="Print all numbers as JSON.")] = False,
     as_markdown: Annotated[
         bool, typer.Option("--markdown", help="Print Markdown, for a pull request.")
