@@ -103,6 +103,13 @@ def test_the_lists_of_code_follow_the_parameters_that_name_modules():
     assert "pipeline.operators.anime2sketch" not in deciding(PARAMS)["sketchify-b7"]
 
 
+def test_every_artifact_is_an_output_of_a_stage():
+    artifacts = YAML(typ="safe").load(ROOT / "dvc.yaml")["artifacts"]
+    outputs = [out for stage in STAGES.values() for out in stage["outs"]]
+    assert all(artifact["path"] in outputs for artifact in artifacts.values())
+    assert {artifact["type"] for artifact in artifacts.values()} == {"dataset", "model"}
+
+
 HOSTS = ["/pictures of mine", "/it's", "/a;touch broken", '/"$(touch broken)"', "/`x`"]
 
 

@@ -1,6 +1,7 @@
 """A packed dataset arrives whole from every kind of DVC remote that the README names."""
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -16,6 +17,7 @@ from pipeline.packing.pack import pack_columns
 from pipeline.params import Pack
 from pipeline.shards.column import list_shards
 
+ROOT = Path(__file__).parent.parent.parent
 LOCAL = "127.0.0.1"
 STAGES = """\
 stages:
@@ -27,6 +29,7 @@ stages:
     deps: [data/color]
     outs: [data/pairs]
 """
+ARTIFACTS = re.search(r"^artifacts:.*?\n\n", (ROOT / "dvc.yaml").read_text(), re.DOTALL | re.MULTILINE)[0]
 SSHD = """\
 ListenAddress {address}:{port}
 HostKey {home}/host
@@ -152,7 +155,7 @@ def project(made, tmp_path_factory):
     (root / "data").mkdir(parents=True)
     desk.run(root, "git", "init", "-q")
     desk.run(root, "dvc", "init", "-q")
-    (root / "dvc.yaml").write_text(STAGES.format(made=made))
+    (root / "dvc.yaml").write_text(STAGES.format(made=made) + ARTIFACTS)
     desk.run(root, "dvc", "repro")
     desk.run(root, "git", "add", "-A")
     desk.run(root, "git", "commit", "-qm", "Draw and pack")
@@ -175,6 +178,7 @@ def push(desk, project, settings):
     for name in settings.keys() - {"url"}:
         desk.run(root, "dvc", "remote", "modify", "store", name, settings[name])
     desk.run(root, "git", "commit", "-qam", "Name the remote")
+    desk.run(root, "git", "tag", "-am", "To share", "dataset@v1.0.0")
     desk.run(root, "dvc", "push")
     shutil.rmtree(root / ".dvc" / "cache")
     shutil.rmtree(root / "data")
@@ -186,14 +190,17 @@ def content(column):
     return {path.name: path.read_bytes() for path in column.iterdir()}
 
 
-@pytest.mark.parametrize("remote", [folder, bucket, host])
-def test_a_packed_dataset_arrives_whole_from_the_remote(remote, desk, project, made, tmp_path):
+PATH, NAME = ("get", "data/pairs"), ("artifacts", "get", "dataset")
+
+
+@pytest.mark.parametrize(("remote", "command"), [(folder, NAME), (bucket, PATH), (host, PATH)])
+def test_a_packed_dataset_arrives_whole_from_the_remote(remote, command, desk, project, made, tmp_path):
     with remote(desk) as settings:
         url = push(desk, project, settings)
         desk.run(tmp_path, "git", "clone", "-q", url, "clone")
         desk.run(tmp_path / "clone", "dvc", "pull")
         (tmp_path / "elsewhere").mkdir()
-        desk.run(tmp_path / "elsewhere", "dvc", "get", url, "data/pairs", "-o", "out")
+        desk.run(tmp_path / "elsewhere", "dvc", *command[:-1], url, command[-1], "-o", "out")
     for arrived in (tmp_path / "clone" / "data" / "pairs", tmp_path / "elsewhere" / "out"):
         assert content(arrived) == content(made / "pairs")
         assert [len(list(shard)) for shard in list_shards(arrived)] == [3, 3]
