@@ -7,9 +7,12 @@ params.yaml.
 import json
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import wraps
+from inspect import Parameter, signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -18,7 +21,7 @@ from tqdm import tqdm
 
 from pipeline import files
 from pipeline.errors import Halt
-from pipeline.progress import Tick
+from pipeline.progress import Tick, quiet
 from pipeline.untrusted import hide_secrets, safe_text
 from pipeline.upkeep.report import summarize_counts
 
@@ -62,6 +65,11 @@ Device = Annotated[
     Literal["auto", "cpu", "cuda"], typer.Option(envvar="PREP_DEVICE", help="Device to compute on.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document, for scripts.")]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", envvar="PREP_QUIET", help="Print only errors and what was asked for.")
+]
+IS_QUIET = ContextVar("IS_QUIET", default=False)
+MINUTE = 60.0  # seconds between two lines of progress
 CACHE = Path(".prep")
 DATA = Path("data")
 PARAMS = Path("params.yaml")
@@ -80,10 +88,34 @@ def report_disconnect(command: Callable) -> Callable:
     return wrapper
 
 
+def add_quiet(command: Callable) -> Callable:
+    """Give a command the option --quiet, which keeps `say` and `progress` silent while it runs."""
+    declared = signature(command)
+
+    @wraps(command)
+    def wrapper(quiet: bool, **given: Any) -> None:
+        before = IS_QUIET.set(quiet)
+        try:
+            command(**given)
+        finally:
+            IS_QUIET.reset(before)
+
+    option = Parameter("quiet", Parameter.KEYWORD_ONLY, default=False, annotation=Quiet)
+    parameters = [*declared.parameters.values(), option]
+    wrapper.__signature__ = declared.replace(parameters=parameters)  # type: ignore[attr-defined]
+    return wrapper
+
+
 @contextmanager
 def progress(name: str, unit: str = "img") -> Iterator[Tick]:
-    """Show a progress bar on a terminal once a run takes longer than two seconds."""
-    with tqdm(desc=name, unit=unit, delay=2, disable=not sys.stderr.isatty(), dynamic_ncols=True) as bar:
+    """Show how far a run is: by a bar on a terminal, once it takes two seconds; else by a line a minute."""
+    if IS_QUIET.get():
+        yield quiet
+        return
+    if not sys.stderr.isatty():
+        yield report_each_minute(name, unit)
+        return
+    with tqdm(desc=name, unit=unit, delay=2, dynamic_ncols=True) as bar:
 
         def tick(done: int, total: int) -> None:
             bar.total = total
@@ -92,13 +124,38 @@ def progress(name: str, unit: str = "img") -> Iterator[Tick]:
         yield tick
 
 
+def report_each_minute(name: str, unit: str, clock: Callable[[], float] = time.monotonic) -> Tick:
+    """Return a tick that prints done, total, and the rate since the line before; the first only begins."""
+    before: tuple[float, int] | None = None
+
+    def tick(done: int, total: int) -> None:
+        nonlocal before
+        now = clock()
+        began, start = before = before or (now, done)  # a run that resumes begins with what is done
+        if now - began >= MINUTE:
+            rate = (done - start) / (now - began)
+            say(f"{name}: {done:,} of {total:,} {unit}, {rate:,.1f} {unit}/s", err=True)
+            before = now, done
+
+    return tick
+
+
 def say(text: str, err: bool = False) -> None:
-    """Print the lines of a text to stdout, or to stderr, without anything that a terminal obeys."""
+    """Print news, unless --quiet is given."""
+    if not IS_QUIET.get():
+        emit(text, err)
+
+
+def emit(text: str, err: bool = False) -> None:
+    """Print the lines of a text to stdout, or to stderr, without anything that a terminal obeys.
+
+    For what was asked for, and for errors; `say` prints the rest.
+    """
     for line in text.split("\n"):
         typer.echo(safe_text(line), err=err)
 
 
-def answer_json(document: Any) -> None:
+def emit_json(document: Any) -> None:
     """Print a document to stdout as JSON, in ASCII, so that it has nothing that a terminal obeys."""
     text = json.dumps(without_secrets(document), indent=2, default=str)
     typer.echo(text.replace("\x7f", r"\u007f"))

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from stages.arguments import say
+from stages.arguments import emit
 
 
 def diff(
@@ -34,6 +34,6 @@ def diff(
         pair_measures(old.rows, new.rows),
     )
     if as_json:
-        say(json.dumps(differing.to_json(found), ensure_ascii=False, indent=2, allow_nan=False))
+        emit(json.dumps(differing.to_json(found), ensure_ascii=False, indent=2, allow_nan=False))
     else:
-        say(differing.to_markdown(found) if as_markdown else differing.to_text(found))
+        emit(differing.to_markdown(found) if as_markdown else differing.to_text(found))

@@ -12,11 +12,11 @@ from stages.arguments import (
     AsJson,
     Data,
     ParamsFile,
-    answer_json,
+    emit,
+    emit_json,
     find_params,
     full_key,
     read_params,
-    say,
 )
 from stages.options import parse_section, usage_errors
 
@@ -33,12 +33,12 @@ def explain(
         clean = parse_section(Clean, read_params(path).get("clean") if path else {})
     decisions = explaining.explain_sample(full_key(key), data, clean)
     if as_json:
-        answer_json([as_document(decision) for decision in decisions])
+        emit_json([as_document(decision) for decision in decisions])
         return
     for decision in decisions:
-        say(f"{decision.stage:16} {decision.outcome:9} {safe_text(decision.why)}")
+        emit(f"{decision.stage:16} {decision.outcome:9} {safe_text(decision.why)}")
         for verdict in decision.rules:
-            say(f"  {explaining.describe_rule(verdict)}")
+            emit(f"  {explaining.describe_rule(verdict)}")
 
 
 def as_document(decision: explaining.Decision) -> dict[str, Any]:

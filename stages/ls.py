@@ -7,7 +7,7 @@ from typing import Any
 from pipeline.errors import Halt
 from pipeline.shards.column import SEAL, list_shards
 from pipeline.upkeep import verify
-from stages.arguments import DATA, AsJson, Columns, answer_json, say
+from stages.arguments import DATA, AsJson, Columns, emit, emit_json
 
 
 def ls(folder: Columns = DATA, as_json: AsJson = False) -> None:
@@ -15,10 +15,10 @@ def ls(folder: Columns = DATA, as_json: AsJson = False) -> None:
     one = (folder / SEAL).is_file()
     found = list_samples(folder) if one else map(measure_column, verify.require_columns(folder))
     if as_json:
-        answer_json({"samples" if one else "columns": list(found)})
+        emit_json({"samples" if one else "columns": list(found)})
         return
     for each in found:
-        say(describe_sample(each) if one else describe_column(each))
+        emit(describe_sample(each) if one else describe_column(each))
 
 
 def list_samples(column: Path) -> Iterator[dict[str, Any]]:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from pipeline.params import Fetch, Search
-from stages.arguments import CACHE, AsJson, Cache, answer_json, progress, say
+from stages.arguments import CACHE, AsJson, Cache, emit, emit_json, progress
 from stages.fetch import open_files
 from stages.options import unfold
 from stages.site import Level, Rate, check_search, is_site, open_host
@@ -42,9 +42,9 @@ def plan(
         with found_posts(search, posts) as found, open_files(search.host, cache, rate, fetch) as files:
             estimate = planning.plan_fetch(files, found)
     if as_json:
-        answer_json(estimate)
+        emit_json(estimate)
     else:
-        say(f"plan: {planning.describe_plan(estimate)}")
+        emit(f"plan: {planning.describe_plan(estimate)}")
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import typer
 
 from pipeline.errors import Halt
 from pipeline.untrusted import is_text
-from stages.arguments import report_disconnect, say
+from stages.arguments import add_quiet, emit, report_disconnect
 
 STAGES = ["code", "search", "fetch", "clean", "sketchify", "cue", "reference", "pack", "train", "evaluate"]
 COMMANDS = {  # by panel of `prep --help`; each is a function in the file of its name
@@ -54,12 +54,12 @@ app = typer.Typer(
 for panel, names in COMMANDS.items():
     for name in names:
         command = getattr(import_module(f"stages.{name}"), name)
-        app.command(rich_help_panel=panel)(report_disconnect(command))
+        app.command(rich_help_panel=panel)(add_quiet(report_disconnect(command)))
 
 
 def show_version(asked: bool) -> None:
     if asked:
-        say(f"inkwash {version('inkwash')}")
+        emit(f"inkwash {version('inkwash')}")
         raise typer.Exit
 
 
@@ -127,7 +127,7 @@ def extra_of(error: ModuleNotFoundError) -> str | None:
 
 
 def fail(message: str, code: int) -> None:
-    say(f"prep: {' '.join(message.split())}", err=True)
+    emit(f"prep: {' '.join(message.split())}", err=True)
     sys.exit(code)
 
 

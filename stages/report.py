@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from pipeline.upkeep import report as reports
-from stages.arguments import AsJson, ParamsFile, answer_json, find_params, read_params, say
+from stages.arguments import AsJson, ParamsFile, emit, emit_json, find_params, read_params
 
 
 def report(
@@ -19,7 +19,7 @@ def report(
     sketches = read_params(path).get("sketches") if path else None
     results = reports.read_results(metrics, sketches)
     if as_json:
-        answer_json(results)
+        emit_json(results)
         return
     for name, result in results.items():
-        say(reports.describe_result(name, result))
+        emit(reports.describe_result(name, result))

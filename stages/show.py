@@ -8,7 +8,7 @@ import typer
 
 from pipeline.errors import Halt
 from pipeline.shards import column, loose
-from stages.arguments import AsJson, Force, answer_json, full_key, say
+from stages.arguments import AsJson, Force, emit, emit_json, full_key, say
 
 
 def show(
@@ -26,13 +26,12 @@ def show(
     [sample] = shard.read([row])
     members = {suffix: {"bytes": size, "offset": offset} for suffix, (offset, size) in row.places.items()}
     if as_json:
-        found = {"key": key, "shard": str(shard.path), "members": members, "metadata": sample.metadata}
-        answer_json(found)
+        emit_json({"key": key, "shard": str(shard.path), "members": members, "metadata": sample.metadata})
     else:
-        say(f"{key} in {shard.path}")
+        emit(f"{key} in {shard.path}")
         for suffix, place in members.items():
-            say(f"  {suffix:16} {place['bytes']} bytes from {place['offset']}")
-        say(json.dumps(sample.metadata, ensure_ascii=False, indent=2))
+            emit(f"  {suffix:16} {place['bytes']} bytes from {place['offset']}")
+        emit(json.dumps(sample.metadata, ensure_ascii=False, indent=2))
     if to:
         with loose.claim_files(to, {f"{key}.{suffix}" for suffix in sample.members}, force) as written:
             written |= loose.write_loose(to, [sample])

@@ -11,7 +11,7 @@ import typer
 
 from pipeline.files import lock_folder
 from pipeline.params import Model, Train
-from stages.arguments import CACHE, WORKERS, Cache, DatasetFolder, Dest, Device, Workers, progress, say
+from stages.arguments import CACHE, WORKERS, Cache, DatasetFolder, Dest, Device, Workers, emit, progress, say
 from stages.options import unfold
 
 
@@ -55,10 +55,10 @@ def train(
     if fit:
         largest = largest_batch(pairs, model, train, hardware=hardware, say=say_change)
         memory = f"{largest.peak_bytes / 2**30:.1f} GiB on each GPU"
-        say(f"train: the largest batch that fits is {largest.batch}, with {memory}")
+        emit(f"train: the largest batch that fits is {largest.batch}, with {memory}")
         return
     if profile:
-        say(profile_steps(pairs, model, train, profile, hardware=hardware, say=say_change).rstrip("\n"))
+        emit(profile_steps(pairs, model, train, profile, hardware=hardware, say=say_change).rstrip("\n"))
         return
     file = checkpoint.checkpoint_path(cache, pairs, model, train)
     with lock_folder(dest) if is_first_process() else nullcontext(), progress("train", "step") as tick:

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pipeline.errors import Halt
 from pipeline.untrusted import safe_text
 from pipeline.upkeep import verify as verifying
-from stages.arguments import DATA, WORKERS, AsJson, Columns, Workers, answer_json, progress, say
+from stages.arguments import DATA, WORKERS, AsJson, Columns, Workers, emit, emit_json, progress, say
 
 
 def verify(folder: Columns = DATA, workers: Workers = WORKERS, as_json: AsJson = False) -> None:
@@ -13,10 +13,10 @@ def verify(folder: Columns = DATA, workers: Workers = WORKERS, as_json: AsJson =
     with progress("verify", "B") as tick:
         audit = verifying.verify_columns(folder, workers=workers, tick=tick)
     if as_json:
-        answer_json(asdict(audit))
+        emit_json(asdict(audit))
     else:
         for fault in audit.faults:
-            say(f"verify: {safe_text(fault)}", err=True)
+            emit(f"verify: {safe_text(fault)}", err=True)
     if audit.faults:
         raise Halt(f"{len(audit.faults)} faults in {folder}: delete these files, then run their stages again")
     if not as_json:
