@@ -16,7 +16,7 @@ repro: .venv  ## run the pipeline: all that is missing or has changed, from sear
 test: .venv  ## run the tests
 	pytest -q -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(LONGEST) tests
 
-proof: .venv  ## run the slow proofs: kills at random, ten thousand mutilated files, pictures learned by heart
+proof: .venv  ## run the slow proofs: kills at random, ten thousand mutilated files, a wheel, pictures learned by heart
 	pytest -q -m slow
 
 lint: .venv  ## check style, formatting and types

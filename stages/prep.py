@@ -16,6 +16,7 @@ from stages.arguments import add_quiet, emit, report_disconnect
 
 STAGES = ["code", "search", "fetch", "clean", "sketchify", "cue", "reference", "pack", "train", "evaluate"]
 COMMANDS = {  # by panel of `prep --help`; each is a function in the file of its name
+    "Begin a project": ["init"],
     "Stages": STAGES,
     "Plan and inspect": ["plan", "sheet", "explain", "ls", "show", "verify", "report", "diff"],
     "Color, and use a model": ["colorize", "flats", "compare", "export"],

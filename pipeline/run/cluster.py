@@ -114,7 +114,7 @@ def wait_for_result(ray: Any, unit: Any) -> Any:
     try:
         return ray.get(unit)
     except ray.exceptions.RayTaskError as error:
-        if isinstance(error.cause, ImportError) and error.cause.name in ("pipeline", __name__):
+        if isinstance(error.cause, ImportError) and error.cause.name in ("inkwash", "pipeline", __name__):
             raise Halt(OTHER_CODE.format(error.ip)) from error
         raise error.cause from error
     except ray.exceptions.RayError as error:
@@ -142,6 +142,9 @@ def worker_function() -> Callable[[bytes, bytes], Any]:
     """Return the function that a worker runs: a closure, as Ray pickles it whole, without imports of ours."""
 
     def run(order: bytes, unit: bytes) -> Any:
+        import inkwash
+
+        inkwash.prefer_ours()  # Ray puts the folder of the caller first on the path
         from pipeline.run import cluster
 
         return cluster.run_unit(order, unit)

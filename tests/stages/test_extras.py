@@ -1,18 +1,21 @@
 """The data side and coloring run without the packages of training; what lacks an extra names it."""
 
+import os
 import re
 import shutil
 import signal
 import subprocess
+import sys
 import tomllib
 import venv
 from importlib.metadata import distribution
+from pathlib import Path
 
 import pytest
 from made import picture
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-from project import ENVIRONMENT, ROOT, nursery, standing
+from project import ENVIRONMENT, ROOT, content, nursery, paint, standing
 
 from pipeline import files
 from pipeline.evaluation.summary import to_parquet
@@ -68,14 +71,18 @@ def painter(tmp_path_factory):
 
 
 def link_environment(home, packages) -> str:
-    """Make an environment by links to the installed packages; return its Python."""
+    """Make an environment by links to the installed packages, and to the code here; return its Python."""
     venv.create(home, symlinks=True)
+    link_packages(home, (*packages.values(), distribution("inkwash")))
+    return str(home / "bin" / "python")
+
+
+def link_packages(home, packages):
     (site,) = home.glob("lib/python*/site-packages")
-    for package in (*packages.values(), distribution("inkwash")):
+    for package in packages:
         for top in {file.parts[0] for file in package.files} - {"..", "__pycache__"}:
             if not (site / top).exists():
                 (site / top).symlink_to(package.locate_file(top))
-    return str(home / "bin" / "python")
 
 
 @pytest.fixture(scope="module")
@@ -181,3 +188,63 @@ def test_onnx_runtime_alone_colors_with_the_model_that_ships(painter, tmp_path):
 
 def test_a_missing_package_that_no_extra_has_is_a_bug():
     assert prep.extra_of(ModuleNotFoundError("No module named 'pipelin'", name="pipelin")) is None
+
+
+@pytest.mark.slow
+def test_a_project_of_the_wheel_makes_the_bytes_of_the_checkout_and_follows_an_upgrade(packages, tmp_path):
+    """Its folder and PYTHONPATH have a `pipeline` and `stages` that are not ours."""
+    checkout = copy_checkout(tmp_path / "checkout")
+    uv, wheels = [sys.executable, "-m", "uv", "--offline", "-q"], tmp_path / "wheels"
+    subprocess.run([*uv, "build", "--no-build-isolation", "-o", wheels, checkout], check=True)
+    venv.create(tmp_path / "fresh", symlinks=True)
+    fresh, (wheel,) = tmp_path / "fresh", wheels.glob("*.whl")
+    link_packages(fresh, [package for name, package in packages.items() if name != "inkwash"])
+    python = fresh / "bin" / "python"
+    subprocess.run([*uv, "pip", "install", "--python", python, "--no-deps", wheel], check=True)
+
+    pictures, cats = paint(tmp_path / "pictures", 12), tmp_path / "cats"
+    run(fresh, tmp_path, "prep", "init", "cats", "--host", str(pictures))
+    for name in ("pipeline", "stages"):
+        (cats / name).mkdir()
+        (cats / name / "__init__.py").write_text("raise RuntimeError('not ours')")
+    shrink(cats / "params.yaml")
+    shutil.copy(cats / "params.yaml", checkout)
+    assert run(fresh, cats, "dvc", "repro", "pack", path=cats)[0] == "code"
+    run(Path(sys.prefix), checkout, "dvc", "repro", "pack", path=checkout)
+    made = content(cats / "data")
+    assert made == content(checkout / "data")
+    assert {"pairs/seal.json", "code/pack.txt", "posts.jsonl"} <= made.keys()
+
+    assert run(fresh, cats, "dvc", "repro", "pack", path=cats) == ["code"]
+    (installed,) = fresh.glob("lib/python*/site-packages/pipeline/operators/cue.py")
+    installed.write_text(installed.read_text() + "\nUPGRADED = True\n")
+    assert run(fresh, cats, "dvc", "repro", "pack", path=cats) == ["code", "cue"]
+
+
+def copy_checkout(folder):
+    """Copy what a wheel is built of, and what DVC needs to run the stages of the checkout."""
+    for name in ("pipeline", "stages"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("inkwash.py", "setup.py", "pyproject.toml", "README.md", "LICENSE", "dvc.yaml", "params.yaml",
+                 ".gitignore", ".dvcignore", ".dvc/config"):  # fmt: skip
+        files.write(folder / name, (ROOT / name).read_bytes())
+    with open(folder / ".dvc/config", "a") as config:
+        config.write("[core]\n    no_scm = true\n")
+    return folder
+
+
+def shrink(params):
+    """Make pictures so small that a run is short, and take all of them."""
+    text = params.read_text()
+    for line in ("size: 1", "side: 32", "smallest: 1", "blur: 9.0", "tolerance: 100.0", "near: 0"):
+        text = re.sub(rf"^  {line.partition(':')[0]}: .*", f"  {line}", text, flags=re.MULTILINE)
+    params.write_text(text)
+
+
+def run(home, folder, *command, path=""):
+    """Run a command of an environment in a folder, with `path` as PYTHONPATH; list the stages that ran."""
+    changed = {"PATH": f"{home / 'bin'}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(path)}
+    changed |= {"PREP_WORKERS": "2", "DVC_SITE_CACHE_DIR": str(home / "site")}
+    done = subprocess.run(command, cwd=folder, env=ENVIRONMENT | changed, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return re.findall("^Running stage '(.*)'", done.stdout, flags=re.MULTILINE)

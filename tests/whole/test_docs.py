@@ -84,7 +84,7 @@ def shell(text):
 
 def check_command(words, complete=True):
     """Assert that a prep, dvc or make command exists, also if other commands start it."""
-    names = [word.replace("stages.prep", "prep") for word in words]
+    names = ["prep" if word == "inkwash" else word for word in words]
     program = next((word for word in names if word in ("prep", "dvc", "make")), None)
     given = names[names.index(program) + 1 :] if program else []
     if program == "make":
@@ -160,7 +160,7 @@ def test_every_parameter_in_the_text_exists_and_may_have_its_value(path):
         ("prep sketchify a b --blocksize 6", False),
         ("prep sketchify a", False),
         ("uv run prep cuee a b", False),
-        ("A=1 srun python -m stages.prep train a b --bogus", False),
+        ("A=1 srun python -m inkwash train a b --bogus", False),
         ("dvc exp run -S cue.sigma=9 && dvc repro", True),
         ("dvc exp run -S cue.sigma=9 && dvc reprise", False),
         ("dvc exp run -S cue.sigmas=9", False),

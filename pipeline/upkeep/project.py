@@ -1,0 +1,56 @@
+"""The files of a new project, made of those with which inkwash itself makes its sample."""
+
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml.scalarstring import DoubleQuotedScalarString
+
+from pipeline.upkeep.params_file import dump, open_yaml
+
+INSTALLED = Path(__file__).with_name("project")  # of a wheel, see setup.py
+CHECKOUT = Path(__file__).parent.parent.parent
+TAKE_ALL = {"tags": DoubleQuotedScalarString(""), "limit": 0}  # of `search`, to take all pictures of a folder
+
+
+def original(name: str) -> Path:
+    """Return the file of this name that inkwash has for its sample."""
+    return (INSTALLED if INSTALLED.is_dir() else CHECKOUT) / name
+
+
+def make_stages() -> str:
+    """Return a dvc.yaml whose stages follow the code of the installed inkwash, wherever that is."""
+    document, yaml = load(original("dvc.yaml"))
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    code = document["stages"]["code"]
+    del code["deps"]
+    code.insert(1, "always_changed", True, comment="DVC cannot see an upgrade of inkwash")
+    document.pop("plots", None)  # of the comparison in docs/
+    return dump(yaml, document).rstrip() + "\n"
+
+
+def make_params(host: str, whole: bool) -> str:
+    """Return a params.yaml for a source; with `whole`, a search takes all pictures of it.
+
+    The sketches of pairs and halves become a column of their own.
+    """
+    document, yaml = load(original("params.yaml"))
+    document["search"] |= {"host": host} | (TAKE_ALL if whole else {})
+    if host.startswith(("pairs:", "halves:")):
+        document["sketches"] |= {"own": {"method": "own"}}
+    return dump(yaml, document)
+
+
+def load(path: Path) -> tuple[Any, Any]:
+    """Return a YAML document, and what writes it in the same layout."""
+    text = path.read_text(encoding="utf-8")
+    yaml = open_yaml(text)
+    return yaml.load(text), yaml
+
+
+def ignore_lines(name: str, before: str) -> str:
+    """Return the content of .gitignore or .dvcignore with the lines for a project that it lacks."""
+    wanted, _, _ = original(name).read_text(encoding="utf-8").partition("\n\n")  # the rest is for our code
+    missing = [line for line in wanted.splitlines() if line not in before.splitlines()]
+    if before and not before.endswith("\n"):
+        before += "\n"
+    return before + "".join(f"{line}\n" for line in missing)
