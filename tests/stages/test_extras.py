@@ -27,6 +27,7 @@ METHODS = Sketch.__dataclass_fields__["method"].metadata["names"]
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 MODULES = {"universal-pathlib": "upath"}  # packages that are imported under another name
+REPRO = ("python", "-m", "dvc", "repro", "pack")
 MOST = 800 << 20  # bytes of all packages of the data side, at most
 
 
@@ -209,34 +210,43 @@ def test_a_project_of_the_wheel_makes_the_bytes_of_the_checkout_and_follows_an_u
         (cats / name / "__init__.py").write_text("raise RuntimeError('not ours')")
     shrink(cats / "params.yaml")
     shutil.copy(cats / "params.yaml", checkout)
-    assert run(fresh, cats, "dvc", "repro", "pack", path=cats)[0] == "code"
-    run(Path(sys.prefix), checkout, "dvc", "repro", "pack", path=checkout)
+    assert run(fresh, cats, *REPRO, path=cats)[0] == "code"
+    run(Path(sys.prefix), checkout, *REPRO, path=checkout)
     made = content(cats / "data")
     assert made == content(checkout / "data")
     assert {"pairs/seal.json", "code/pack.txt", "posts.jsonl"} <= made.keys()
 
-    assert run(fresh, cats, "dvc", "repro", "pack", path=cats) == ["code"]
+    assert run(fresh, cats, *REPRO, path=cats) == ["code"]
     (installed,) = fresh.glob("lib/python*/site-packages/pipeline/operators/cue.py")
     installed.write_text(installed.read_text() + "\nUPGRADED = True\n")
-    assert run(fresh, cats, "dvc", "repro", "pack", path=cats) == ["code", "cue"]
+    assert run(fresh, cats, *REPRO, path=cats) == ["code", "cue"]
 
 
 def copy_checkout(folder):
     """Copy what a wheel is built of, and what DVC needs to run the stages of the checkout."""
     for name in ("pipeline", "stages"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("inkwash.py", "setup.py", "pyproject.toml", "README.md", "LICENSE", "dvc.yaml", "params.yaml",
-                 ".gitignore", ".dvcignore", ".dvc/config"):  # fmt: skip
+    for name in (
+        "inkwash.py", "setup.py", "pyproject.toml", "README.md", "LICENSE",
+        "dvc.yaml", "params.yaml", ".gitignore", ".dvcignore", ".dvc/config",
+    ):  # fmt: skip
         files.write(folder / name, (ROOT / name).read_bytes())
-    with open(folder / ".dvc/config", "a") as config:
-        config.write("[core]\n    no_scm = true\n")
+    files.write(folder / ".dvc/config.local", b"[core]\n    no_scm = true\n")
     return folder
 
 
 def shrink(params):
     """Make pictures so small that a run is short, and take all of them."""
     text = params.read_text()
-    for line in ("size: 1", "side: 32", "smallest: 1", "blur: 9.0", "tolerance: 100.0", "near: 0"):
+    for line in (
+        "score: 0",
+        "size: 1",
+        "side: 32",
+        "smallest: 1",
+        "blur: 9.0",
+        "tolerance: 100.0",
+        "near: 0",
+    ):
         text = re.sub(rf"^  {line.partition(':')[0]}: .*", f"  {line}", text, flags=re.MULTILINE)
     params.write_text(text)
 
