@@ -41,17 +41,18 @@ def init(
     parameter leaves out; params.yaml has all of them. A path inside of FOLDER is
     written relative to it, so that the project can be moved.
     """
-    for name in (STAGES_FILE, PARAMS):
-        if (folder / name).exists():
-            raise Halt(f"{folder / name} exists, so nothing was written: move it, or name another folder")
+    for path in (folder / STAGES_FILE, folder / PARAMS):
+        if path.exists():
+            raise Halt(f"{path} exists, so nothing was written: move it, or name another folder")
     with usage_errors():
         if host is None and not sys.stdin.isatty():
             raise ValueError("host must be given where there is no terminal to ask on")
         source = place_source(typer.prompt(ASK) if host is None else host, folder.absolute())
     set_up_dvc(folder)
     for name in (".gitignore", ".dvcignore"):
-        before = (folder / name).read_text(encoding="utf-8") if (folder / name).exists() else ""
-        files.write(folder / name, project.ignore_lines(name, before).encode())
+        path = folder / name
+        before = path.read_text(encoding="utf-8") if path.exists() else ""
+        files.write(path, project.ignore_lines(name, before).encode())
     files.write(folder / PARAMS, project.make_params(source, whole=not is_site(source)).encode())
     files.write(folder / STAGES_FILE, project.make_stages().encode())
     say(f"init: began a project in {folder}; {folder / PARAMS} says which pictures of {source} to take")
