@@ -1,7 +1,7 @@
 # The commands of the project. Each sets up .venv by itself when that is missing or older than the lock.
 
 .DEFAULT_GOAL := help
-.PHONY: repro test proof lint docs lock bench bench-scale bench-groups bench-fetch bench-train bench-gpu bench-color weights systems clean help
+.PHONY: repro test proof lint docs tour lock bench bench-scale bench-groups bench-fetch bench-train bench-gpu bench-color weights systems clean help
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -26,6 +26,9 @@ lint: .venv  ## check style, formatting and types
 
 docs: .venv  ## write docs/commands.md from the commands
 	python -m stages.manual
+
+tour: .venv  ## run the cells of docs/tour.ipynb, and store what they print and show
+	python docs/tour.py
 
 lock: .venv  ## pin the newest version of every package, with hashes, for all platforms
 	uv pip compile --quiet --upgrade --universal --python-version 3.11 --all-extras --generate-hashes \

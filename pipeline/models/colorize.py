@@ -73,7 +73,14 @@ class Colorizer:
         return Output(Sample(sample.key, {"png": png.encode_png(colored)}))
 
     def color(self, drawing: np.ndarray, guide: np.ndarray | None = None) -> np.ndarray:
-        """Color a drawing, or a gray picture, RGB (H, W, 3), by a guide, RGBA of any size; all are uint8."""
+        """Color a drawing or a gray picture, (H, W) or RGB (H, W, 3), by a guide, RGB or RGBA of any size.
+
+        All are uint8.
+        """
+        if drawing.ndim == 2:
+            drawing = cv2.cvtColor(drawing, cv2.COLOR_GRAY2RGB)
+        if guide is not None and guide.shape[2] == 3:
+            guide = cv2.cvtColor(guide, cv2.COLOR_RGB2RGBA)
         if self.kind == "gray":
             return self.color_gray(cv2.cvtColor(drawing, cv2.COLOR_RGB2GRAY), guide)
         page = level_paper(255 - drawing if self.options.invert else drawing)

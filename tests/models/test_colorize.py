@@ -60,9 +60,10 @@ def test_a_cue_of_any_size_is_fitted_to_the_sketch_and_blurred_as_in_training(mo
     fitted = draw_cue(resize(colors, 37, 21), Cue(sigma=10.0))
     given = {"sketch": np.ascontiguousarray(drawing[..., 0]), "cue": fitted}
     expected = paint(colorizer.network, given)
-    np.testing.assert_array_equal(
-        colorizer.color(drawing, np.dstack([colors, colors[..., :1] | 255])), expected
-    )
+    opaque = np.dstack([colors, np.full_like(colors[..., 0], 255)])
+    for guide in (opaque, colors):
+        np.testing.assert_array_equal(colorizer.color(drawing, guide), expected)
+    np.testing.assert_array_equal(colorizer.color(given["sketch"], colors), expected)
 
 
 def test_the_network_colors_at_the_size_that_it_learned_or_that_is_asked_for(tmp_path, monkeypatch):
