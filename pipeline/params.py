@@ -7,8 +7,10 @@ DVC passes the value, and the class checks it: `<name> must be <rule>, got <valu
 import dataclasses
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from pipeline.fields import FloatRange, IntRange, Section, choice, number, ranged, words
 
@@ -239,6 +241,16 @@ class Sketch(Section):
             raise ValueError("weights must be a file where the method is learned, got ''")
         if not re.fullmatch("|[0-9a-f]{64}", self.sha256):
             raise ValueError(f"sha256 must be 64 digits of 0-9 and a-f, got {self.sha256!r}")
+
+
+def misnamed_blocksize(name: str, settings: Mapping[str, Any]) -> str:
+    """Return the blocksize of a sketch whose name gives another, as b7 would; "" if the name is right."""
+    given = re.fullmatch(r"b(\d+)", name)
+    local = (
+        settings.get("method", Sketch.method) in LOCAL_METHODS and settings.get("preset", "none") == "none"
+    )
+    blocksize = str(settings.get("blocksize", Sketch.blocksize))
+    return blocksize if given and local and blocksize != given[1] else ""
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from pipeline import files
 from pipeline.errors import Halt
 from pipeline.progress import Tick, quiet
 from pipeline.untrusted import hide_secrets, safe_text
-from pipeline.upkeep.report import summarize_counts
+from pipeline.upkeep.report import summarize_counts, to_metrics
 
 if TYPE_CHECKING:  # only a few commands need what it imports
     from pipeline.run.report import Report
@@ -51,7 +51,9 @@ ParamsFile = Annotated[
         show_default="params.yaml, if there is one",
     ),
 ]
-Metrics = Annotated[Path | None, typer.Option(help="Write counts and means to this JSON file.")]
+Metrics = Annotated[
+    Path | None, typer.Option(help="Write the numbers to compare, and all counts, to this JSON file.")
+]
 Sheet = Annotated[Path | None, typer.Option(help="Draw some results side by side to this PNG file.")]
 Cache = Annotated[Path, typer.Option(envvar="PREP_CACHE", help="Folder of downloads and finished work.")]
 Workers = Annotated[
@@ -208,7 +210,7 @@ def conclude(
 ) -> None:
     """Write the metrics, with the mean and median of `numbers`, and print the counts on one line."""
     if metrics:
-        files.write_json(metrics, report.metrics(*numbers))
+        files.write_json(metrics, to_metrics(report.summary(*numbers)))
     reasons = summarize_counts(report.rejected)
     written = f"{report.written} of {report.taken} written to {dest}"
     say(f"{name}: {written}" + (f"; rejected: {reasons}" if reasons else ""))

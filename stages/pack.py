@@ -11,6 +11,7 @@ from pipeline.errors import Halt
 from pipeline.packing.columns import keep_columns
 from pipeline.packing.pack import pack_columns
 from pipeline.params import Pack
+from pipeline.upkeep.report import all_counts, to_metrics
 from stages.arguments import (
     PARAMS,
     Metrics,
@@ -58,7 +59,7 @@ def pack(
     with progress("pack") as tick:
         counts = pack_columns(columns, dest, pack, history=past, settings=settings or {}, tick=tick)
     if metrics:
-        files.write_json(metrics, counts)
+        files.write_json(metrics, to_metrics(counts))
     numbers = {name: count for name, count in counts.items() if type(count) is int}
     say("pack: " + ", ".join(f"{count} {name}" for name, count in numbers.items()))
 
@@ -78,6 +79,6 @@ def sketch_columns(folder: Path, settings: dict | None) -> list[Path]:
 
 
 def read_history(history: Path) -> dict[str, dict]:
-    """Read the metrics of search and fetch that exist in a folder."""
+    """Read the counts of search and fetch that exist in a folder of metrics."""
     paths = [history / "search.json", history / "fetch.json"]
-    return {path.stem: json.loads(path.read_bytes()) for path in paths if path.is_file()}
+    return {path.stem: all_counts(json.loads(path.read_bytes())) for path in paths if path.is_file()}

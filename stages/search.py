@@ -8,7 +8,7 @@ import typer
 
 from pipeline import files
 from pipeline.params import Search
-from pipeline.upkeep.report import summarize_counts
+from pipeline.upkeep.report import summarize_counts, to_metrics
 from stages.arguments import CACHE, Cache, Metrics, progress, say
 from stages.options import unfold
 from stages.site import Level, Rate, check_search, is_site, open_host
@@ -69,7 +69,7 @@ def search(
             source, dest, search, level=level, ceilings=ceilings, ledger=ledger, tick=tick
         )
         if metrics:
-            files.write_json(metrics, counts)
+            files.write_json(metrics, to_metrics(counts))
     skipped = summarize_counts(counts["skipped"])
     written = f"{counts['posts']} posts written to {dest}"
     say(f"search: {written}" + (f"; skipped: {skipped}" if skipped else ""))

@@ -78,7 +78,7 @@ def say_change(sentence: str) -> None:
 
 
 def log_records(curves: Path | None, records: Iterable[dict]) -> Iterator[dict]:
-    """Yield the records; write each with DVCLive if a folder is named."""
+    """Yield the records; if a folder is named, write curves of all with DVCLive, and the last validation."""
     records = iter(records)
     if (first := next(records, None)) is None:
         return
@@ -93,5 +93,6 @@ def log_records(curves: Path | None, records: Iterable[dict]) -> Iterator[dict]:
             live.step = record["step"]
             for name in sorted(record.keys() - {"step"}):
                 live.log_metric(name, record[name])
+            live.summary = {"val_psnr_db": record["val_psnr"], "val_l1": record["val_l1"]}
             live.make_summary()
             yield record

@@ -6,7 +6,17 @@ import re
 import pytest
 
 from pipeline.fields import Section
-from pipeline.params import Clean, Cue, Pack, Reference, Search, Sketch, Train, guide_shares
+from pipeline.params import (
+    Clean,
+    Cue,
+    Pack,
+    Reference,
+    Search,
+    Sketch,
+    Train,
+    guide_shares,
+    misnamed_blocksize,
+)
 
 SECTIONS = Section.__subclasses__()
 
@@ -38,6 +48,22 @@ def test_every_parameter_is_one_lower_case_word_with_a_sentence_of_help(section)
 def test_a_value_out_of_bounds_is_refused_by_name_rule_and_value(name, value, rule):
     with pytest.raises(ValueError, match=f"^{name} must be {rule}, got {re.escape(repr(value))}$"):
         Reference(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "blocksize"),
+    [
+        ("b7", {"blocksize": 7}, ""),
+        ("b7", {"blocksize": 9}, "9"),
+        ("b7", {"method": "mean", "blocksize": "5..11"}, "5..11"),
+        ("b9", {}, "7"),
+        ("b7", {"method": "xdog-a", "sigma": 0.7}, ""),
+        ("b9", {"preset": "a-08"}, ""),
+        ("bold7", {"blocksize": 9}, ""),
+    ],
+)
+def test_a_name_that_tells_another_blocksize_is_found(name, settings, blocksize):
+    assert misnamed_blocksize(name, settings) == blocksize
 
 
 ODD = "an odd integer from 3 to 255, or a range LOW..HIGH"

@@ -1,7 +1,7 @@
 """The dataset card: the README.md of a packed dataset, for people and for the Hugging Face Hub.
 
 It is Markdown below a YAML header that the Hub reads. The prose is in card.md; this module adds the counts of
-a `Census`, the metrics of the earlier stages and the parameters. A card never says when or on which machine
+a `Census`, the counts of the earlier stages and the parameters. A card never says when or on which machine
 the dataset was made, and text from outside can never become markup.
 """
 
@@ -23,7 +23,7 @@ from pipeline.packing.card_text import (
     rights,
 )
 from pipeline.packing.census import HUB_SPLITS, Census, host_of
-from pipeline.params import SITE_LIMIT
+from pipeline.params import SITE_LIMIT, misnamed_blocksize
 
 DATASET_NAME = "Sketch colorization pairs"
 DATA_SECTIONS = ("search", "fetch", "clean", "sketches", "cue", "reference", "pack")  # parameters of the data
@@ -41,7 +41,7 @@ CUE_MEANINGS, FIELD_MEANINGS = (definitions(CARD_TEXT[part]) for part in ("cues"
 def dataset_card(census: Census, history: Mapping[str, dict], params: Mapping[str, dict]) -> str:
     """Return the card of a dataset that has samples.
 
-    `history` maps stages to their metrics; those of pack are what `pack_columns` returns. `params` maps
+    `history` maps stages to their counts; those of pack are what `pack_columns` returns. `params` maps
     sections of params.yaml to their fields. The card leaves out what is missing from either.
     """
     parts = [
@@ -206,6 +206,8 @@ def column_meaning(column: str, params: Mapping[str, dict]) -> str:
         sketch = params.get("sketches", {}).get(name, {})
         how = sketch.get("method", "") if sketch.get("preset", "none") == "none" else sketch["preset"]
         drawn = f", drawn by {inline_code(how)}" if how else ""
+        if how and (blocksize := misnamed_blocksize(name, sketch)):
+            drawn += f"; despite its name, the blocksize is {inline_code(blocksize)}"
         return "the gray sketch that came with it" if how == "own" else f"a gray sketch of it{drawn}"
     if kind == "reference":
         family = params.get("reference", {}).get("subject") == "family"

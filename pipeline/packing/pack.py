@@ -40,10 +40,10 @@ def pack_columns(
     settings: Mapping[str, dict] = MappingProxyType({}),
     tick: Tick = quiet,
 ) -> dict[str, Any]:
-    """Join columns into shards `dest`/SPLIT-NNNNNN.tar, write the card, and return the metrics.
+    """Join columns into shards `dest`/SPLIT-NNNNNN.tar, write the card, and return the counts.
 
     `columns` maps names to folders; the first is the color column, whose metadata link samples to groups. A
-    group is never split. `history` are the metrics of search and fetch, and `settings` the sections of
+    group is never split. `history` are the counts of search and fetch, and `settings` the sections of
     params.yaml, both for the card. Raise Halt if a column is missing or not of the stage that its name says,
     if the columns do not have the same samples, or if none of these falls to the training split.
     """

@@ -90,8 +90,8 @@ class Report:
             self.sums[name] = math.fsum([self.sums[name], *values])
             self.counts[name].update(round(value, 2) for value in values)
 
-    def metrics(self, *names: str) -> dict:
-        """Return the counts, and the mean and the median of the named numbers, as in `metrics/`."""
+    def summary(self, *names: str) -> dict:
+        """Return the counts, and the mean and the median of the named numbers."""
         summary = {"taken": self.taken, "written": self.written, "rejected": self.rejected}
         if self.written:
             for name in names:

@@ -49,7 +49,7 @@ class FetchReport:
     def rejected(self) -> dict[str, int]:
         return dict(sorted(Counter(reason for _, reason, _ in self.rejects).items()))
 
-    def metrics(self) -> dict[str, Any]:
+    def summary(self) -> dict[str, Any]:
         return {"taken": self.taken, "written": self.written, "rejected": self.rejected}
 
     def require(self, tolerance: float) -> None:

@@ -4,6 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from pipeline.upkeep.report import all_counts
+
 StageMetrics = Mapping[str, Mapping[str, Any]]  # by the name of the stage, as its file is called
 
 
@@ -39,7 +41,8 @@ def metrics_names(params: Mapping[str, Any]) -> list[str]:
 def count_samples(metrics: StageMetrics) -> dict[str, int]:
     """Return how many samples each stage kept, and below how many it rejected for each reason."""
     counts: dict[str, int] = {}
-    for stage, found in metrics.items():
+    for stage, given in metrics.items():
+        found = all_counts(given)
         if stage == "pack":
             counts |= {f"pack, {split}": found[split] for split in ("train", "val", "test") if split in found}
         elif (kept := found.get("written", found.get("posts"))) is not None:

@@ -1,4 +1,4 @@
-"""A line about the metrics of each stage."""
+"""The metrics of each stage: the few numbers that DVC compares beside all counts, and a line about them."""
 
 import json
 from collections.abc import Mapping
@@ -6,10 +6,32 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import Halt
+from pipeline.params import misnamed_blocksize
 
 REPORTED_FILES = (  # in the order of the pipeline
     "search", "fetch", "clean", "sketchify-*", "cue", "reference", "pack", "train/metrics", "evaluate_report"
 )  # fmt: skip
+PACK_NUMBERS = ("train", "val", "test", "groups", "torn", "leaks")
+
+
+def to_metrics(counts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the few numbers of a data stage to compare between runs, and all its `counts` in a list.
+
+    DVC reads no lists of metrics, so that it compares the numbers alone.
+    """
+    if "posts" in counts:
+        numbers = {"posts": counts["posts"], "skipped": sum(counts["skipped"].values())}
+    elif "groups" in counts:
+        numbers = {name: counts[name] for name in PACK_NUMBERS}
+    else:
+        numbers = {"pictures": counts["written"], "rejected": sum(counts["rejected"].values())}
+    means = {f"{name}_mean": mean for name, mean in reported_means(counts).items()}
+    return {**numbers, **means, "counts": [counts]}
+
+
+def all_counts(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the counts in the metrics of a stage; earlier versions wrote nothing else."""
+    return {**metrics.get("counts", [metrics])[0]}
 
 
 def read_results(
@@ -26,7 +48,7 @@ def read_results(
     for path in paths:
         name = path.parent.name if path.stem == "metrics" else path.stem.removesuffix("_report")
         stage, _, sketch = name.partition("-")
-        results[name] = json.loads(path.read_bytes())
+        results[name] = all_counts(json.loads(path.read_bytes()))
         if stage == "sketchify" and sketches is not None:
             if sketch in sketches:
                 results[name]["settings"] = sketches[sketch] or {}
@@ -39,7 +61,9 @@ def describe_result(name: str, metrics: Mapping[str, Any]) -> str:
     """Say in one line what a stage did, as its metrics tell."""
     if "settings" in metrics:
         settings = ", ".join(f"{name} {value}" for name, value in metrics["settings"].items())
-        return f"{name:16} {describe_outcome(metrics)}; drawn with {settings or 'the defaults'}"
+        line = f"{name:16} {describe_outcome(metrics)}; drawn with {settings or 'the defaults'}"
+        blocksize = misnamed_blocksize(name.removeprefix("sketchify-"), metrics["settings"])
+        return f"{line}; despite its name, the blocksize is {blocksize}" if blocksize else line
     if "rejected" in metrics:
         return f"{name:16} {describe_outcome(metrics)}"
     if "conditions" in metrics:
@@ -58,10 +82,13 @@ def summarize_counts(counts: Mapping[str, int]) -> str:
 def describe_outcome(metrics: Mapping[str, Any]) -> str:
     """Say how many samples a stage wrote, why it rejected others, and the means of their scores."""
     reasons = summarize_counts(metrics["rejected"])
-    scored = {key: value["mean"] for key, value in metrics.items() if type(value) is dict and "mean" in value}
-    means = ", ".join(f"mean {key} {mean:.1f}" for key, mean in scored.items())
+    means = ", ".join(f"mean {name} {mean:.1f}" for name, mean in reported_means(metrics).items())
     parts = [f"{metrics['written']} of {metrics['taken']}", reasons and f"rejected: {reasons}", means]
     return "; ".join(part for part in parts if part)
+
+
+def reported_means(counts: Mapping[str, Any]) -> dict[str, float]:
+    return {name: value["mean"] for name, value in counts.items() if type(value) is dict and "mean" in value}
 
 
 def describe_scores(report: Mapping[str, Any]) -> str:

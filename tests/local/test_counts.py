@@ -114,7 +114,7 @@ def test_what_is_taken_and_what_is_left_out_add_up_to_what_is_there(tmp_path, ki
     (source.root / first["file_url"]).unlink()  # between the search and the fetch
     report = fetch_files(Folder(source.root, Fetch()), tmp_path / "posts.jsonl", tmp_path / "out")
     assert (report.taken, report.rejected) == (counts["posts"], {"gone": 1})
-    stages = count_stages(Census(), {"search": counts, "fetch": report.metrics()})
+    stages = count_stages(Census(), {"search": counts, "fetch": report.summary()})
     assert stages["search"].taken == len(reasons)
     assert describe_gaps({name: stages[name] for name in ("search", "fetch")}) == []
 

@@ -276,10 +276,17 @@ def test_every_member_and_every_field_has_its_line(home):
     text = read(home)
     for name in ("color.png", "cue.png", "sketch-b7.png", "json"):
         assert f"| `KEY.{name}` |" in text
-    assert "a gray sketch of it, drawn by `threshold`" in text
+    assert "a gray sketch of it, drawn by `threshold` |" in text
     for name in metadata_of(1):
         assert f"| `{name}` |" in text
     assert "| `score` | votes of the site's users (10 of 30 samples have it) |" in text
+
+
+def test_a_name_that_tells_another_blocksize_is_corrected():
+    census = count_one()
+    census.members["sketch-b7.png"] += 1
+    text = card.dataset_card(census, {}, {"sketches": {"b7": {"method": "threshold", "blocksize": 9}}})
+    assert "drawn by `threshold`; despite its name, the blocksize is `9` |" in text
 
 
 def test_every_field_of_the_metadata_has_a_meaning_in_the_card():

@@ -8,12 +8,12 @@ from pipeline.run.report import EXAMPLES_PER_REASON, Part, Reject, Report, media
 from pipeline.shards.tar import Sample
 
 
-def test_metrics_summarize_the_reported_numbers():
+def test_a_summary_has_the_counts_and_the_reported_numbers():
     report = Report()
     for colors in ((1, 2, 0), (1, 3, 0)):
         kept = {f"{len(report.counts)}-{n}": {"color": color} for n, color in enumerate(colors)}
         report.add(Part(kept=kept, rejects=(Reject("x", "gray"),)))
-    assert report.metrics("color") == {
+    assert report.summary("color") == {
         "taken": 8,
         "written": 6,
         "rejected": {"gray": 2},

@@ -59,7 +59,7 @@ def test_originals_arrive_byte_for_byte_in_the_order_of_their_ids(serve, tmp_pat
     with serve(uploads) as host:
         find(host, tmp_path / "posts.jsonl")
         report = fetch_found(host, tmp_path, tick=lambda *numbers: seen.append(numbers))
-    assert report.metrics() == {"taken": 9, "written": 9, "rejected": {}}
+    assert report.summary() == {"taken": 9, "written": 9, "rejected": {}}
     assert seen == [(number, 9) for number in range(1, 10)]
     samples = read_samples(tmp_path / "out")
     assert [sample.key for sample in samples] == [f"{post['id']:09d}" for post in uploads]

@@ -1,5 +1,6 @@
 """Commands read and write loose files, shards and the cache; they spoil nothing that others write."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -27,7 +28,10 @@ def test_a_folder_and_a_folder_of_shards_give_the_same_pictures(capsys, command)
 
 def test_metrics_and_sheet_are_written_to_the_given_files(capsys, drawing):
     run_prep(capsys, "sketchify", drawing, "out", "--metrics", "m/s.json", "--sheet", "m/s.png")
-    assert '"taken": 1' in Path("m/s.json").read_text()
+    metrics = json.loads(Path("m/s.json").read_bytes())
+    [counts] = metrics.pop("counts")
+    assert counts == {"taken": 1, "written": 1, "rejected": {}, "complexity": counts["complexity"]}
+    assert metrics == {"pictures": 1, "rejected": 0, "complexity_mean": counts["complexity"]["mean"]}
     assert codec.decode(Path("m/s.png").read_bytes()).shape[2] == 3
 
 

@@ -104,4 +104,6 @@ def test_a_report_has_the_metrics_of_every_stage(ask):
         "clean": counts, "sketchify-b7": counts | {"settings": {"blocksize": 9}}, "train": {"step": 5}
     }  # fmt: skip
     assert [line[0] for line in words_of(text)] == list(document)
-    assert text.splitlines()[1].endswith("5 of 6; rejected: gray 1; drawn with blocksize 9")
+    assert text.splitlines()[1].endswith(
+        "5 of 6; rejected: gray 1; drawn with blocksize 9; despite its name, the blocksize is 9"
+    )

@@ -94,7 +94,7 @@ def test_a_forgotten_picture_stays_away_under_its_name_and_under_another(make, c
     draw("img_3", 31)  # the name alone is enough too
     Path("pictures/renamed.png").unlink()
     assert make().keys() == after.keys()
-    assert json.loads(Path("metrics/search.json").read_bytes())["skipped"] == {"forgotten": 1}
+    assert json.loads(Path("metrics/search.json").read_bytes())["counts"][0]["skipped"] == {"forgotten": 1}
 
 
 def test_a_hash_alone_is_forgotten_too(make, capsys):

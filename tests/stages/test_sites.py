@@ -79,7 +79,7 @@ def test_the_newest_id_at_the_first_search_of_a_site_bounds_the_later_ones(capsy
         held.posts.append(held.posts[-1] | {"id": newest + 1})
         assert run_prep(capsys, *search)[0] == 0
         assert Path("posts.jsonl").read_bytes() == first
-        assert json.loads(Path("search.json").read_bytes())["ceiling"] == newest
+        assert json.loads(Path("search.json").read_bytes())["counts"][0]["ceiling"] == newest
         assert json.loads(Path("ceilings.json").read_bytes()) == {host: newest}
         Path("ceilings.json").unlink()
         assert run_prep(capsys, *search)[1] == "search: 4 posts written to posts.jsonl\n"

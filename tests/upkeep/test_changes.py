@@ -28,6 +28,7 @@ def test_counts_go_from_search_to_pack_with_the_reasons_of_rejects():
         "pack": {"train": 3, "val": 1, "test": 2, "groups": 5},
     }
     after = before | {"clean": {"written": 7, "rejected": {"blank": 2}}, "cue": {"written": 7}}
+    after["clean"] = {"pictures": 7, "rejected": 2, "counts": [after["clean"]]}
     counts = pair_counts(*({name: each.get(name, {}) for name in names} for each in (before, after)))
     assert list(counts.items()) == [
         ("search", (9, 9)),

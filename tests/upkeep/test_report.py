@@ -6,7 +6,7 @@ import pytest
 
 from pipeline import files
 from pipeline.errors import Halt
-from pipeline.upkeep.report import describe_result, read_results
+from pipeline.upkeep.report import all_counts, describe_result, read_results, to_metrics
 
 
 def report_metrics(*given):
@@ -34,10 +34,11 @@ def test_each_stage_has_its_line_in_the_order_of_the_pipeline(tmp_path):
             "gray": {"mean": 41.26, "median": 4},
         },
         "cue": {"taken": 6, "written": 6, "rejected": {}},
-        "search": {"posts": 9},
+        "search": {"posts": 9, "skipped": {}},
         "train/metrics": {"step": 1200, "val_psnr": 21.2861},
     }.items():
-        files.write_json(tmp_path / f"{name}.json", metrics)
+        written = to_metrics(metrics) if name in ("clean", "search") else metrics
+        files.write_json(tmp_path / f"{name}.json", written)
     assert report_metrics(tmp_path).splitlines() == [
         "search           9 posts",
         "clean            6 of 9; rejected: gray 2, too small 1; mean gray 41.3",
@@ -55,7 +56,8 @@ def test_sketches_are_those_of_the_parameters_with_their_settings(tmp_path):
     assert report_metrics(
         tmp_path, {"b7": {"method": "threshold", "blocksize": 9}, "plain": {}}
     ).splitlines() == [
-        "sketchify-b7     6 of 6; drawn with method threshold, blocksize 9",
+        "sketchify-b7     6 of 6; drawn with method threshold, blocksize 9; "
+        "despite its name, the blocksize is 9",
         "sketchify-plain  6 of 6; drawn with the defaults",
     ]
     assert "sketchify-xdog" in report_metrics(tmp_path)
@@ -64,6 +66,30 @@ def test_sketches_are_those_of_the_parameters_with_their_settings(tmp_path):
 def test_a_folder_without_metrics_is_refused(tmp_path):
     with pytest.raises(Halt, match="holds no metrics: run the pipeline first"):
         report_metrics(tmp_path)
+
+
+PACKED = {"train": 7, "val": 1, "test": 2, "groups": 8, "torn": 1, "leaks": 0}
+
+
+@pytest.mark.parametrize(
+    ("counts", "numbers"),
+    [
+        ({"posts": 9, "ceiling": 77, "skipped": {"score": 2, "rating": 1}}, {"posts": 9, "skipped": 3}),
+        (
+            {
+                "taken": 9,
+                "written": 6,
+                "rejected": {"gray": 2, "blank": 1},
+                "blur": {"mean": 1.5, "median": 1},
+            },
+            {"pictures": 6, "rejected": 3, "blur_mean": 1.5},
+        ),
+        (PACKED | {"shards": 3, "largest": 2, "linked": {"colors": 2}}, PACKED),
+    ],
+)
+def test_metrics_are_few_flat_numbers_and_a_list_with_all_counts(counts, numbers):
+    assert to_metrics(counts) == numbers | {"counts": [counts]}
+    assert all_counts(to_metrics(counts)) == all_counts(counts) == counts
 
 
 def test_the_committed_metrics_can_be_reported():

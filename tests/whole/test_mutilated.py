@@ -226,7 +226,7 @@ def limit_memory() -> None:
 
 
 def run_clean(source: Path, dest: Path, workers: int, seconds: float) -> tuple[dict, list[tuple[str, str]]]:
-    """Run `prep clean` under a limit of memory and time; return its metrics, and the rows of its ledger."""
+    """Run `prep clean` under a limit of memory and time; return its counts, and the rows of its ledger."""
     metrics = dest.with_suffix(".json")
     words = f"clean {source} {dest} --tolerance 100 --smallest 1 --side 64 --workers {workers}"
     words += (
@@ -241,24 +241,24 @@ def run_clean(source: Path, dest: Path, workers: int, seconds: float) -> tuple[d
     assert (done.returncode, "Traceback" in said) == (0, False), said[-3000:]
     with (dest / LEDGER).open(newline="", encoding="utf-8") as file:
         rows = [(row["key"], row["reason"]) for row in csv.DictReader(file, delimiter="\t")]
-    return json.loads(metrics.read_bytes()), rows
+    return json.loads(metrics.read_bytes())["counts"][0], rows
 
 
 def prove(folder: Path, listed: Iterator[tuple[str, bytes]], sealed: bool, seconds: float) -> Counter:
     """Check that `clean` accounts for each of the files; return the counts by reason."""
     count = write_files(folder / "in", listed, sealed)
-    metrics, rows = run_clean(folder / "in", folder / "out", 1 + sealed, seconds)
+    counts, rows = run_clean(folder / "in", folder / "out", 1 + sealed, seconds)
     reasons = Counter(reason for _, reason in rows)
-    assert metrics["taken"] == count == metrics["written"] + len(rows)
-    assert metrics["rejected"] == dict(sorted(reasons.items()))
+    assert counts["taken"] == count == counts["written"] + len(rows)
+    assert counts["rejected"] == dict(sorted(reasons.items()))
     assert reasons.keys() <= REASONS
     lost = [name.partition(".")[0] for name, _ in rows]  # the ledger of a folder names files
     kept = keys(folder / "out")
     assert sorted(lost + kept) == [f"{number:06d}" for number in range(count)]
     if sealed:
         verdict = verify_columns(folder / "out")
-        assert (verdict.faults, verdict.samples) == ([], metrics["written"])
-    return reasons | {"written": metrics["written"]}
+        assert (verdict.faults, verdict.samples) == ([], counts["written"])
+    return reasons | {"written": counts["written"]}
 
 
 def keys(folder: Path) -> list[str]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -25,6 +26,11 @@ TINY = {
     "model": {"width": 4, "sketch": "b7"},
     "train": {"steps": 2, "batch": 2, "validate": 1},
 }
+COMPARE = next(
+    shlex.split(line, comments=True)
+    for line in (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    if line.startswith("dvc exp show")
+)
 COLUMNS = ("original", "color", "sketch/b7", "sketch/b11", "cue", "reference", "pairs")
 
 
@@ -121,7 +127,7 @@ def clone(tmp_path_factory, pictures):
 
 def test_every_picture_is_accounted_for_from_site_to_split(clone):
     counts = {
-        name: json.loads((clone.path / f"metrics/{name}.json").read_text())
+        name: json.loads((clone.path / f"metrics/{name}.json").read_text())["counts"][0]
         for name in ("fetch", "clean", "pack")
     }
     assert counts["fetch"]["written"] == 24
@@ -143,6 +149,9 @@ def test_dvc_shows_metrics_params_and_plots(clone):
     shown = json.loads(clone.run("dvc", "metrics", "show", "--json"))[""]["data"]
     assert shown["metrics/evaluate.json"]["data"]["psnr_db"] > 0
     assert shown["metrics/train/metrics.json"]["data"]["step"] == 2
+    for name, file in shown.items():
+        assert len(file["data"]) <= (12 if name == "metrics/evaluate.json" else 6), name
+        assert {type(value) for value in file["data"].values()} <= {int, float}, name
     assert "blocksize" in clone.run("dvc", "params", "diff", "--all")
     clone.run("dvc", "plots", "show", "-o", "plots")
     page = (clone.path / "plots" / "index.html").read_text()
@@ -179,8 +188,11 @@ def test_an_experiment_runs_only_the_stages_of_its_parameter_and_the_diff_shows_
     assert set(json.loads(clone.run("dvc", "status", "--json"))) == {"train", "evaluate"}
     params = json.loads(clone.run("dvc", "params", "diff", "--json"))
     assert params["params.yaml"] == {"sketches.b7.blocksize": {"old": 7, "new": 9, "diff": 2}}
+    table = clone.run(*COMPARE).splitlines()
+    assert {"psnr_db", "gain_db", "sketches.b7.blocksize"} <= set(" ".join(table).split())
+    assert max(map(len, table)) <= 120
     metrics = json.loads(clone.run("dvc", "metrics", "diff", "--json"))
-    assert "complexity.mean" in metrics["metrics/sketchify-b7.json"]
+    assert "complexity_mean" in metrics["metrics/sketchify-b7.json"]
     assert "metrics/clean.json" not in metrics
     clone.run("git", "checkout", "-q", ".")
     assert clone.stages_run("repro") == []
@@ -195,7 +207,9 @@ def test_a_forgotten_post_is_removed_at_once_and_never_comes_back(clone):
     kept = [column for column in COLUMNS if name in b"".join(clone.content(column).values())]
     assert kept == []
     assert clone.stages_run("repro", "clean") == ["search", "fetch", "clean"]
-    assert json.loads((clone.path / "metrics/search.json").read_text())["skipped"] == {"forgotten": 1}
+    assert json.loads((clone.path / "metrics/search.json").read_text())["counts"][0]["skipped"] == {
+        "forgotten": 1
+    }
     after = [post["id"] for post in posts.read_posts(clone.path / "data/posts.jsonl")]
     assert after == [each for each in before if each != number]
     assert name not in b"".join(clone.content("color").values())
