@@ -2,17 +2,23 @@
 
 import json
 import os
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
+from pipeline import files
 from pipeline.errors import Halt
 from pipeline.evaluation.paired import Rows, read_measures
+from pipeline.shards import tar
+from pipeline.shards.column import INDEX
+from pipeline.shards.tar import Row, Sample
 from pipeline.upkeep.changes import StageMetrics, metrics_names
 from stages.arguments import PARAMS
 
 WORKSPACE = "workspace"  # as DVC calls it
-TABLE = "data/evaluate.parquet"
+TABLE, PAIRS, TRAINED = "data/evaluate.parquet", "data/pairs", "data/model"
+MODEL_FILES = ("config.json", "model.safetensors", "SHA256SUMS")
 
 
 @dataclass(frozen=True)
@@ -22,6 +28,15 @@ class Revision:
     name: str
     root: str
     system: Any  # of fsspec
+
+    def open(self, path: str) -> BinaryIO:
+        """Open a file for reading. Raise Halt if there is none."""
+        try:
+            return self.system.open(f"{self.root}/{path}", "rb")
+        except FileNotFoundError:
+            raise Halt(
+                f"{self.name} has no {path} in its folder, the cache or the remote: run dvc fetch"
+            ) from None
 
     def read(self, path: str) -> bytes | None:
         """Return a file; None if it is neither there nor in DVC's cache and remote.
@@ -102,3 +117,33 @@ def read_mapping(revision: Revision, path: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise Halt(f"{path} of {revision.name} has no names and values: correct it")
     return value
+
+
+def read_test_samples(revision: Revision, keys: Collection[str]) -> list[Sample]:
+    """Read some test pictures of the packed dataset of a run, and no more of it than these and its index.
+
+    Raise Halt if one cannot be read.
+    """
+    index = (revision.read(f"{PAIRS}/{INDEX}") or b"").decode()
+    rows = [(*line.split("\t", 2)[:2], line) for line in index.splitlines()[1:]]
+    places = {key: (shard, line) for key, shard, line in rows if key in keys and shard.startswith("test-")}
+    if len(places) < len(keys):
+        raise Halt(f"{revision.name} has no {PAIRS} with these test pictures: run dvc fetch")
+    return [
+        read_packed(revision, Path(PAIRS, places[key][0]), Row.parse(places[key][1])) for key in sorted(keys)
+    ]
+
+
+def read_packed(revision: Revision, path: Path, row: Row) -> Sample:
+    with revision.open(path.as_posix()) as file:
+        return tar.parse_sample(tar.read_sample(file, row, path), row, path)
+
+
+def copy_model(revision: Revision, dest: Path) -> None:
+    """Write the model of a run to a folder. Raise Halt if it has none."""
+    for name in MODEL_FILES:
+        data = revision.read(f"{TRAINED}/{name}")
+        if data is None and name != MODEL_FILES[-1]:
+            raise Halt(f"{revision.name} has no {TRAINED}/{name}: run dvc fetch")
+        if data is not None:
+            files.write(dest / name, data)

@@ -71,13 +71,15 @@ def describe_verdict(diff: Diff) -> str:
 
 
 def describe_shared(diff: Diff) -> str:
-    """Say how many pictures count, and what a reader must know of them."""
     paired = diff.paired
-    kept = f"{paired.shared:,} test pictures are shared"
     left_out = f"{paired.only_before:,} only before and {paired.only_after:,} only after are left out"
-    conditions = [each.condition for each in paired.conditions if not each.same_inputs]
-    caveat = f" {OTHER_INPUTS} ({', '.join(conditions)})." if conditions else ""
-    return f"{kept}; {left_out}.{caveat}"
+    return f"{paired.shared:,} test pictures are shared; {left_out}."
+
+
+def list_caveats(diff: Diff) -> list[str]:
+    """Say what a reader must know before believing the verdict."""
+    changed = [each.condition for each in diff.paired.conditions if not each.same_inputs]
+    return [f"{OTHER_INPUTS} ({', '.join(changed)})."] if changed else []
 
 
 def format_change(difference: Difference) -> str:
@@ -132,8 +134,8 @@ def count_change(before: int | None, after: int | None) -> str:
 
 def to_text(diff: Diff) -> str:
     """Lay out the difference for a terminal, the verdict first."""
-    parts = [describe_verdict(diff), f"{describe_shared(diff)}\n{ABOUT}"]
-    return "\n\n".join([*parts, *map(table_text, list_tables(diff))])
+    words = "\n".join([describe_shared(diff), *list_caveats(diff), ABOUT])
+    return "\n\n".join([describe_verdict(diff), words, *map(table_text, list_tables(diff))])
 
 
 def table_text(table: Table) -> str:
@@ -152,8 +154,10 @@ def text_cell(cell: Cell) -> str:
 def to_markdown(diff: Diff) -> str:
     """Write the difference for a pull request, the verdict first."""
     names = " → ".join(map(markdown.inline_code, (diff.before, diff.after)))
-    parts = [f"### {describe_verdict(diff)}", f"{names}. {describe_shared(diff)} {ABOUT}"]
-    return "\n\n".join([*parts, *map(table_markdown, list_tables(diff))]) + "\n"
+    words = " ".join([f"{names}.", describe_shared(diff), *list_caveats(diff), ABOUT])
+    return (
+        "\n\n".join([f"### {describe_verdict(diff)}", words, *map(table_markdown, list_tables(diff))]) + "\n"
+    )
 
 
 def table_markdown(table: Table) -> str:
@@ -195,7 +199,7 @@ def condition_numbers(each: PairedCondition) -> dict[str, Any]:
             field: {name: difference_numbers(found) for name, found in groups.items()}
             for field, groups in each.groups.items()
         },
-        "psnr": {key: list(each.pictures[key]) for key in each.ranked()},
+        "psnr": {picture.key: [picture.before, picture.after] for picture in each.pictures},
     }
 
 

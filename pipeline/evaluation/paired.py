@@ -48,11 +48,26 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class PairedCondition:
-    """The changes under one condition, by measure; those of PSNR also by artist, source and picture.
+class PairedPicture:
+    """A test picture, and its PSNR before and after."""
 
-    `names` are those of the condition before and after. `same_inputs` says whether the baselines, which
-    need no model, made the same pictures: if not, the change is not one of the model alone.
+    key: str
+    artist: str
+    before: float
+    after: float
+
+    @property
+    def change(self) -> float:
+        return self.after - self.before
+
+
+@dataclass(frozen=True)
+class PairedCondition:
+    """The changes under one condition, by measure; those of PSNR also by artist and by source.
+
+    `names` are those of the condition before and after. `pictures` go from the greatest loss of PSNR to the
+    greatest gain. `same_inputs` says whether the baselines, which need no model, made the same pictures: if
+    not, the change is not one of the model alone.
     """
 
     condition: str
@@ -60,12 +75,13 @@ class PairedCondition:
     names: tuple[str, str]
     differences: dict[str, Difference]
     groups: dict[str, dict[str, Difference]]  # by field, artist or source, and its value
-    pictures: dict[str, tuple[float, float]]  # PSNR before and after, by key
+    pictures: list[PairedPicture]
     same_inputs: bool
 
-    def ranked(self) -> list[str]:
-        """The keys, from the greatest loss to the greatest gain."""
-        return sorted(self.pictures, key=lambda key: (self.pictures[key][1] - self.pictures[key][0], key))
+    def extremes(self, count: int) -> list[PairedPicture]:
+        """The pictures that gained most, and then those that lost most, at most `count` of each."""
+        gained = [picture for picture in self.pictures[::-1][:count] if picture.change > 0]
+        return gained + [picture for picture in self.pictures[:count] if picture.change < 0]
 
 
 @dataclass(frozen=True)
@@ -135,9 +151,16 @@ def pair_condition(condition: str, guide: str, before: Rows, after: Rows) -> Pai
         (before[0]["condition"], after[0]["condition"]),
         {name: difference for name, difference in measured.items() if difference},
         {field: compare_groups(field, shared) for field in ("artist", "source")},
-        {first["key"]: (first["psnr"], second["psnr"]) for first, second in shared},
+        rank_pictures(shared),
         have_same_baselines(before, after),
     )
+
+
+def rank_pictures(shared: list[tuple[MeasureRow, MeasureRow]]) -> list[PairedPicture]:
+    found = [
+        PairedPicture(new["key"], new.get("artist") or "", old["psnr"], new["psnr"]) for old, new in shared
+    ]
+    return sorted(found, key=lambda picture: (picture.change, picture.key))
 
 
 def rows_by_key(rows: Iterable[MeasureRow], by: str) -> dict[str, MeasureRow]:

@@ -1,6 +1,6 @@
 """Colored samples -> contact sheets: of one model by all its guides, and of several models by each guide."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import chain
 
 import numpy as np
@@ -73,3 +73,13 @@ def guide_tile(condition: str, sample: ColoredSample) -> sheets.Tile:
 def result_tile(caption: str, sample: ColoredSample) -> sheets.Tile:
     picture = sample.pictures[MODEL]
     return picture, f"{caption}\n{psnr(sample.goal, picture):.1f} dB".strip()
+
+
+def paired_tiles(name: str, made: Sequence[tuple[str, ColoredSample]]) -> list[sheets.Tile]:
+    """Show the sketch, the original and the guide of a test picture, and what models made of it.
+
+    `name` is that of the condition, and `made` has a caption for each.
+    """
+    last = made[-1][1]
+    tiles = [source_tile(last), (last.given["color"], "original"), guide_tile(name, last)]
+    return tiles + [(sample.pictures[MODEL], caption) for caption, sample in made]

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from pipeline import systems
 from pipeline.batches.dataset import Pairs, to_array
 from pipeline.batches.loader import single_pass
+from pipeline.errors import Halt
 from pipeline.evaluation import measures
 from pipeline.evaluation.conditions import Condition, fill_hints, plan_conditions
 from pipeline.evaluation.labels import GOAL, MODEL, MeasureRow
@@ -141,6 +142,18 @@ def color_samples(
             given = given_pictures(condition, planes, key)
             pictures = {MODEL: to_array(results[number])} | baselines(condition.guide, given)
             yield ColoredSample(key, condition.guide, to_array(goals[number]), given, pictures)
+
+
+def color_again(data: Path, folder: Path, name: str) -> dict[str, ColoredSample]:
+    """Color the test split of the packed dataset `data` by the model in `folder` under one condition, by key.
+
+    Raise Halt if the model or the dataset cannot be used, or if it does not allow the condition.
+    """
+    generator, config = load_model(folder)
+    conditions, absent = plan_conditions(data, config, Evaluate())
+    if name not in conditions:
+        raise Halt(f"{folder} cannot color under the condition {name} ({absent.get(name, 'unknown')})")
+    return {sample.key: sample for sample in color_samples(generator, config, conditions[name], batch=1)}
 
 
 def given_pictures(condition: Condition, planes: dict[str, Tensor], key: str) -> Pictures:

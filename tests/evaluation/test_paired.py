@@ -5,7 +5,7 @@ import pytest
 
 from pipeline.errors import Halt
 from pipeline.evaluation.labels import MODEL
-from pipeline.evaluation.paired import TOO_FEW, UNTOLD, pair_measures, read_measures
+from pipeline.evaluation.paired import TOO_FEW, UNTOLD, PairedPicture, pair_measures, read_measures
 from pipeline.evaluation.summary import to_parquet
 
 RNG = np.random.default_rng(7)
@@ -78,8 +78,10 @@ def test_the_change_is_split_by_artist_and_by_the_host_of_the_source():
 
 def test_pictures_are_ranked_from_the_greatest_loss_to_the_greatest_gain():
     condition = pair_measures(rows([20, 20, 20, 20]), rows([21, 15, 29, 20])).conditions[0]
-    assert condition.ranked() == ["001", "003", "000", "002"]
-    assert condition.pictures["001"] == (20, 15)
+    assert [picture.key for picture in condition.pictures] == ["001", "003", "000", "002"]
+    assert condition.pictures[0] == PairedPicture("001", "hatch", 20, 15)
+    assert [picture.key for picture in condition.extremes(1)] == ["002", "001"]
+    assert [picture.key for picture in condition.extremes(9)] == ["002", "000", "001"]  # one did not change
 
 
 def test_a_condition_is_matched_by_its_guide_whatever_the_model_calls_it():
