@@ -29,6 +29,7 @@ def test_counts_go_from_search_to_pack_with_the_reasons_of_rejects():
     }
     after = before | {"clean": {"written": 7, "rejected": {"blank": 2}}, "cue": {"written": 7}}
     after["clean"] = {"pictures": 7, "rejected": 2, "counts": [after["clean"]]}
+    after["pack"] = {"train": 3, "counts": [before["pack"]]}  # as they are written since
     counts = pair_counts(*({name: each.get(name, {}) for name in names} for each in (before, after)))
     assert list(counts.items()) == [
         ("search", (9, 9)),
