@@ -20,7 +20,7 @@ COMMANDS = {  # by panel of `prep --help`; each is a function in the file of its
     "Stages": STAGES,
     "Plan and inspect": ["plan", "sheet", "explain", "ls", "show", "verify", "report", "diff"],
     "Color, and use a model": ["colorize", "flats", "compare", "export"],
-    "Maintain": ["forget", "gc", "booru"],
+    "Maintain": ["publish", "forget", "gc", "booru"],
 }
 EXTRAS = {  # the packages of each extra of pyproject.toml, by the names under which they are imported
     "train": [
@@ -34,6 +34,7 @@ EXTRAS = {  # the packages of each extra of pyproject.toml, by the names under w
     ],
     "color": ["onnxruntime"],
     "onnx": ["onnx", "onnxscript"],
+    "hub": ["huggingface_hub"],
     "ray": ["ray"],
     "urls": ["s3fs", "upath"],
 }

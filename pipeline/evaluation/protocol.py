@@ -24,7 +24,8 @@ from pipeline.evaluation.conditions import Condition, fill_hints, plan_condition
 from pipeline.evaluation.labels import GOAL, MODEL, MeasureRow
 from pipeline.evaluation.learned import POOL_LEAST, LearnedMeasures, load_measures
 from pipeline.evaluation.summary import PictureFeatures, summarize
-from pipeline.models.folder import load_model
+from pipeline.files import hash_file
+from pipeline.models.folder import WEIGHTS_FILE, load_model
 from pipeline.models.inference import infer_padded
 from pipeline.operators.cue import HINT_METHODS, draw_cue, empty_cue, is_dropped
 from pipeline.params import Cue, Evaluate
@@ -66,10 +67,10 @@ def evaluate_model(
 
     Each row holds the measures of one picture, by the model or by a baseline (`by`), under one condition with
     its guide, and the artist and the source of the original ("" if unknown). The summary has `conditions`,
-    see `summarize`, and the reason for each condition and measure that is `absent`. `own` says whether the
-    model was trained on this dataset, `vgg` with which VGG; `lpips_sha256` and `inception_sha256` name the
-    weights of those measures. After each picture `tick` gets the number done and the total. Raise Halt if the
-    model or the dataset cannot be used.
+    see `summarize`, and the reason for each condition and measure that is `absent`. `dataset` names
+    the dataset, `own` says whether the model was trained on it, `vgg` with which VGG; `model_sha256` names
+    its weights, `lpips_sha256` and `inception_sha256` those of the measures. After each picture `tick` gets
+    the number done and the total. Raise Halt if the model or the dataset cannot be used.
     """
     generator, config = load_model(folder, device)
     conditions, absent = plan_conditions(data, config, params)
@@ -81,6 +82,7 @@ def evaluate_model(
     picked = {pairs.entries[int(number)].key for number in np.linspace(0, len(pairs) - 1, params.rows)}
     done, total = count(1), len(pairs) * len(conditions)
     result = Evaluation(summary=describe_evaluation(config, pairs, learned) | {"conditions": {}})
+    result.summary["model_sha256"] = hash_file(folder / WEIGHTS_FILE)
     for name, condition in conditions.items():
         rows: list[MeasureRow] = []
         features: PictureFeatures = defaultdict(list)
@@ -113,6 +115,7 @@ def describe_evaluation(config: dict[str, Any], pairs: Pairs, learned: LearnedMe
         "images": len(pairs),
         "side": pairs.side,
         "vgg": vgg if systems.system(config["system"]).vgg else "not in this system",
+        "dataset": pairs.fingerprint,
         "own": config.get("dataset") == pairs.fingerprint,
     } | {f"{name}_sha256": weights for name, weights in learned.weights.items()}
 

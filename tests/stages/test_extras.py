@@ -162,6 +162,7 @@ def test_the_site_runs(project, python):
         ("sketchify color out --method learned --weights any", "train"),
         ("sheet color sheet.png --weights any", "train"),
         ("export model model.onnx", "onnx"),
+        ("publish pairs ink/pairs", "hub"),
         ("cue color out --on ray", "ray"),
         ("cue color s3://bucket/out", "urls"),
     ],
