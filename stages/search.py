@@ -18,6 +18,9 @@ from stages.site import Level, Rate, check_search, is_site, open_host
 def search(
     dest: Annotated[Path, typer.Argument(help="The file to write: one post per line, sorted by id.")],
     search: Search,
+    new: Annotated[
+        bool, typer.Option("--new", help="Keep the posts of DEST, and add those since the last search.")
+    ] = False,
     metrics: Metrics = None,
     rate: Rate = None,
     level: Level = "member",
@@ -53,25 +56,27 @@ def search(
     DEST, with the reason.
 
     A search of a Danbooru writes the site's newest id to ceilings.json next to
-    DEST, so that later searches find the same posts; remove the site's line to
-    find newer ones.
+    DEST, so that later searches find the same posts. With --new it asks only
+    for newer ones, adds them to DEST, and writes the newest id again.
     """
     from pipeline.local.source import open_source
     from pipeline.sources import search as searching
 
     check_search(search, level)
+    if new and metrics:
+        raise typer.BadParameter("--new counts only what it adds: leave out --metrics, or search in full")
     online = is_site(search.host)
     ceilings = None if search.host == "sample" else dest.with_name("ceilings.json")
     ledger = dest.with_name("search.tsv")
     opened = open_host(search.host, cache, rate) if online else nullcontext(open_source(search.host))
     with files.lock_files(dest, ledger, metrics), opened as source, progress("search", "post") as tick:
         counts = searching.search_posts(
-            source, dest, search, level=level, ceilings=ceilings, ledger=ledger, tick=tick
+            source, dest, search, level=level, ceilings=ceilings, ledger=ledger, new=new, tick=tick
         )
         if metrics:
             files.write_json(metrics, to_metrics(counts))
     skipped = summarize_counts(counts["skipped"])
-    written = f"{counts['posts']} posts written to {dest}"
+    written = f"{counts['posts']} posts written to {dest}" + (f", {counts['new']} of them new" if new else "")
     say(f"search: {written}" + (f"; skipped: {skipped}" if skipped else ""))
     if ledger.is_file():
         say(f"search: {ledger} lists the files and rows that cannot be used")

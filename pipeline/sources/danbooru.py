@@ -20,17 +20,19 @@ MAX_PAGES = 100_000  # of a search; twice as many as all posts of Danbooru fill
 ONLY_FIELDS = ",".join((*DANBOORU_FIELDS, "media_asset[pixel_hash,variants]"))
 
 
-def browse_posts(site: Site, tags: str, ceiling: int, tally: Counter[str] | None = None) -> Iterator[Post]:
-    """Yield the posts with ids up to `ceiling`, newest first; count those that are malformed.
+def browse_posts(
+    site: Site, tags: str, ceiling: int, tally: Counter[str] | None = None, floor: int = 0
+) -> Iterator[Post]:
+    """Yield the posts with ids above `floor`, up to `ceiling`, newest first; count those that are malformed.
 
     If a search takes the site's database too long, search smaller ranges of ids. Raise Halt.
     """
     tally, wasted = Counter() if tally is None else tally, 0
-    high = width = ceiling  # end and length of the range of ids that the next request searches
+    high, width = ceiling, ceiling - floor  # end and length of the range of ids to ask for next
     for _ in range(MAX_PAGES):
-        if high < 1:
+        if high <= floor:
             return
-        low = max(high - width, 0) + 1
+        low = max(high - width, floor) + 1
         try:
             page = ask_page(site, {"tags": f"{tags} id:{low}..{ceiling}", "page": f"b{high + 1}"})
         except SearchCanceled as error:
@@ -43,7 +45,7 @@ def browse_posts(site: Site, tags: str, ceiling: int, tally: Counter[str] | None
             raise Halt(f"{site.host} gave posts that were not asked for: check that host names a Danbooru")
         posts = parse_page(inside, site.host)
         tally["malformed"] += len(page) - len(posts)
-        few = page and (not posts or (low == 1 and len(page) < FEWEST_POSTS))
+        few = page and (not posts or (low == floor + 1 and len(page) < FEWEST_POSTS))
         wasted = wasted + 1 if few else 0
         if wasted == MAX_WASTED:
             raise Halt(
@@ -101,14 +103,17 @@ def parse_post(value: Any, host: str) -> Post:
     return post
 
 
-def id_ceiling(site: Site, path: Path) -> int:
-    """Return the id up to which to search a site: the newest when it was first searched, kept in `path`."""
+def id_ceiling(site: Site, path: Path, renew: bool = False) -> int:
+    """Return the id up to which to search a site, and keep it in `path`.
+
+    It is the newest when the site was first searched, or now if it is to be renewed.
+    """
     try:
         known = json.loads(path.read_bytes()) if path.is_file() else {}
         ceiling = int(known.get(site.host, 0))
     except (ValueError, TypeError, AttributeError):
         raise Halt(f"{path} does not hold the newest id of each site: repair it or remove it") from None
-    if not ceiling:
+    if renew or not ceiling:
         ceiling = ask_newest_id(site)
         write_json(path, known | {site.host: ceiling})
     return ceiling

@@ -176,6 +176,70 @@ def test_later_uploads_do_not_change_the_answer_once_it_was_given(traffic, tmp_p
         assert search_posts(site, tmp_path / "b", ALL)["ceiling"] == 10
 
 
+GROWN = [  # posts of which some match, and searches whose limits cut old posts off, new ones, and none
+    make_post(number, rating="gse"[number % 3], tag_string_general="comic" * (number % 5 == 0))
+    for number in range(1, 241)
+]
+GROWTHS = [(3, 240, {}), (60, 61, {}), (100, 240, {"limit": 20}), (100, 240, {"limit": 90}), (239, 240, {})]
+
+
+@pytest.mark.parametrize("where", ["site", "source"])
+@pytest.mark.parametrize(
+    ("before", "after", "fields"), [*GROWTHS, (30, 30, {}), (5, 90, {"rating": "g,s,q,e"})]
+)
+def test_a_new_search_of_what_only_grew_gives_what_a_full_one_gives(
+    serve, traffic, tmp_path, monkeypatch, where, before, after, fields
+):
+    monkeypatch.setattr("pipeline.sources.danbooru.PAGE_SIZE", 25)
+    wanted, posts, dest = Search(**fields), GROWN[:before], tmp_path / "a.jsonl"
+    ceilings = tmp_path / "ceilings.json"
+    with serve(posts) as host, open_site(host) as site:
+
+        def find_all(path, new=False):
+            given = site if where == "site" else local_source(posts)
+            return search_posts(given, path, wanted, ceilings=ceilings, new=new)
+
+        find_all(dest)
+        earlier = ids(dest)
+        posts += GROWN[before:after]
+        asked = len(traffic.targets)
+        counts = find_all(dest, new=True)
+        if where == "site":  # no page of what is known, but for the newest id
+            assert len(traffic.targets) - asked <= 2 + (after - before) // 8
+        find_all(tmp_path / "full.jsonl")
+    assert dest.read_bytes() == (tmp_path / "full.jsonl").read_bytes()
+    assert (counts["posts"], counts["new"]) == (len(ids(dest)), len(set(ids(dest)) - set(earlier)))
+    assert "same id" not in counts["skipped"]
+
+
+def test_a_new_search_keeps_the_posts_that_it_knows_as_they_were(tmp_path):
+    dest, posts = tmp_path / "a.jsonl", [make_post(1, score=3), make_post(2)]
+    search_posts(local_source(posts), dest, ALL)
+    before = dest.read_bytes()
+    search_posts(local_source([make_post(1, score=99), make_post(9)]), dest, ALL, new=True)
+    assert dest.read_bytes().startswith(before)
+    assert ids(dest) == [1, 2, 9]
+
+
+def test_a_new_search_that_cannot_add_leaves_everything_as_it_is(tmp_path):
+    dest, posts, source = tmp_path / "a.jsonl", mixed_posts(), local_source(mixed_posts())
+
+    def refused(wanted, sentence):
+        before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+        with pytest.raises(Halt, match=sentence + r": search without --new, or name another file$"):
+            search_posts(source, dest, wanted, new=True, ledger=tmp_path / "search.tsv")
+        assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+    refused(ALL, "a.jsonl is not as a search wrote it")
+    search_posts(source, dest, ALL)
+    refused(replace(ALL, score=5, tags="hat"), "a search with another tags and another score")
+    write_lines(dest, {"id": 1})
+    refused(ALL, "a.jsonl is not as a search wrote it")
+    drawn = replace(ALL, sample=2)
+    search_posts(local_source(posts), dest, drawn)
+    refused(drawn, "a.jsonl holds a random draw, to which no post can be added")
+
+
 def test_a_search_that_finds_nothing_stops_with_the_counts_of_skipped_posts(serve, tmp_path):
     with serve(mixed_posts()) as host, open_site(host) as site:
         for wanted, outcome in (

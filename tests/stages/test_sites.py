@@ -28,6 +28,18 @@ def test_a_search_of_a_folder_takes_any_number_of_tags_and_rejects_unknown_metat
     assert (code, "the metatag pixiv is not known here" in err) == (2, True)
 
 
+def test_a_new_search_says_how_many_posts_it_added_and_writes_no_metrics(capsys):
+    make_set("pictures")
+    search = ["search", "posts.jsonl", "--host", "pictures", "--size", "1"]
+    assert run_prep(capsys, *search)[0] == 0
+    Path("pictures/0.png").rename("pictures/other.png")
+    said = "search: 4 posts written to posts.jsonl, 1 of them new\n"
+    assert run_prep(capsys, *search, "--new") == (0, said, "")
+    assert run_prep(capsys, *search, "--new") == (0, said.replace("1 of", "0 of"), "")
+    code, _, err = run_prep(capsys, *search, "--new", "--metrics", "m.json")
+    assert (code, "leave out --metrics" in err) == (2, True)
+
+
 def test_a_plan_is_printed_as_a_sentence_or_as_json(capsys):
     make_set("pictures")
     with site.serve(catalog.folder_catalog(Path("pictures"))) as host:
