@@ -1,5 +1,6 @@
 """The protocol: what models and baselines make of each guide, measures and intervals."""
 
+import hashlib
 import io
 import json
 from dataclasses import replace
@@ -22,6 +23,7 @@ from pipeline.models.inference import as_network
 from pipeline.models.tiles import colorize_picture
 from pipeline.params import GUIDES, Cue, Evaluate
 from pipeline.systems import system
+from pipeline.upkeep.publish import model_index
 
 PARAMS = Evaluate(lpips="none", inception="none", resamples=100)
 STROKES = Cue(method="strokes")
@@ -240,9 +242,15 @@ def test_with_weights_lpips_is_measured_for_every_picture_and_fid_and_kid_for_al
     assert paired["cue"]["fid"] < paired[MODEL]["fid"]
 
 
-def test_the_summary_says_whether_the_model_was_trained_on_this_dataset(data, model, tmp_path):
+def test_the_summary_says_which_model_and_whether_it_was_trained_on_this_dataset(data, model, tmp_path):
     folder = model()
-    assert evaluate_model(data, folder, PARAMS).summary["own"]
+    summary = evaluate_model(data, folder, PARAMS).summary
+    assert summary["own"]
+    assert summary["model_sha256"] == hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
+    assert summary["dataset"] == json.loads((folder / "config.json").read_bytes())["dataset"]
+    measured = {each["type"]: each["value"] for each in model_index(summary)[0]["results"][0]["metrics"]}
+    scores = summary["conditions"]["paired"]["scores"][MODEL]
+    assert measured == {name: scores[name]["mean"] for name in ("psnr", "ssim")}
     assert not evaluate_model(packed(tmp_path, train=5), folder, PARAMS).summary["own"]
 
 
