@@ -32,7 +32,7 @@ def init(
     """Begin a project anywhere: its stages, its parameters, and the set-up of git and DVC.
 
     Writes dvc.yaml and params.yaml, unless one of them exists, and adds what is
-    missing to .gitignore, .dvcignore and .dvc/config. The stages use the inkwash
+    missing to .gitignore, .dvcignore and .dvc. The stages use the inkwash
     that is installed: after an upgrade, `dvc repro` runs those again whose code
     has changed. A FOLDER in no git repository becomes one, because DVC compares
     commits.
@@ -104,5 +104,7 @@ def set_up_dvc(folder: Path) -> None:
             for section, values in ours.items():
                 config[section] = values | config[section]
             config["parsing"] |= ours["parsing"]
+        if not (page := home / ".dvc" / "plots.html").exists():  # the template that the settings name
+            files.write(page, project.original(".dvc/plots.html").read_bytes())
     except (DvcException, SCMError) as error:
         raise Halt(f"DVC cannot be set up in {folder} ({error}): correct that, then try again") from error

@@ -229,7 +229,7 @@ def copy_checkout(folder):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in (
         "inkwash.py", "setup.py", "pyproject.toml", "README.md", "LICENSE",
-        "dvc.yaml", "params.yaml", ".gitignore", ".dvcignore", ".dvc/config",
+        "dvc.yaml", "params.yaml", ".gitignore", ".dvcignore", ".dvc/config", ".dvc/plots.html",
     ):  # fmt: skip
         files.write(folder / name, (ROOT / name).read_bytes())
     files.write(folder / ".dvc/config.local", b"[core]\n    no_scm = true\n")

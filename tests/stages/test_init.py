@@ -106,6 +106,7 @@ def test_a_repository_and_a_project_of_dvc_keep_their_settings(begin):
     config = Config("cats/.dvc")
     assert (config["core"]["autostage"], config["core"]["analytics"]) == (True, False)
     assert config["parsing"] == {"bool": "boolean_optional", "list": "append"}
+    assert "{plot_divs}" in Path("cats/.dvc", config["plots"]["html_template"]).read_text()
 
 
 def test_the_source_is_asked_for_on_a_terminal_and_must_be_given_elsewhere(begin, monkeypatch):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import shlex
+from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -142,6 +143,23 @@ def test_no_stage_depends_on_a_setting_of_the_machine():
     text = (ROOT / "dvc.yaml").read_text() + (ROOT / "params.yaml").read_text()
     for option in ("workers", "device", "cache:", "--cache", "PREP_"):
         assert option not in text.replace("cache: false", "")
+
+
+def test_the_page_of_plots_may_load_nothing_from_elsewhere():
+    """Its content security policy allows no source but the page itself and the pictures beside it."""
+    tags = []
+    parser = HTMLParser()
+    parser.handle_starttag = lambda tag, attributes: tags.append((tag, dict(attributes)))
+    parser.feed((ROOT / ".dvc" / "plots.html").read_text(encoding="utf-8"))
+    [policy] = [given["content"] for tag, given in tags if tag == "meta" and "content" in given]
+    first, *others = (rule.split() for rule in policy.split(";"))
+    assert first == ["default-src", "'none'"]
+    local = {"'self'", "'unsafe-inline'", "'unsafe-eval'", "file:", "data:", "blob:"}
+    assert {source for _, *sources in others for source in sources} <= local
+    assert not [tag for tag, given in tags if {"src", "href"} & given.keys()]
+    assert [given["id"].rpartition("-")[0] for tag, given in tags if "id" in given] == [
+        "vega", "vega-lite", "vega-embed"
+    ]  # fmt: skip
 
 
 def test_telemetry_is_off_and_switches_and_lists_can_be_passed():

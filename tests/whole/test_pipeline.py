@@ -155,6 +155,7 @@ def test_dvc_shows_metrics_params_and_plots(clone):
     assert "blocksize" in clone.run("dvc", "params", "diff", "--all")
     clone.run("dvc", "plots", "show", "-o", "plots")
     page = (clone.path / "plots" / "index.html").read_text()
+    assert "cdn" not in page
     for name in ("clean.png", "samples.png", "sketchify-b7.png", "complexity"):
         assert name in page
 
