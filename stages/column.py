@@ -9,7 +9,7 @@ from pipeline.images import codec, png, sheets
 from pipeline.run.process import TOLERANT, Execution, Policy, run_step
 from pipeline.run.report import Report
 from pipeline.run.step import Transform
-from pipeline.shards import loose
+from pipeline.shards.draw import draw_samples
 from stages.arguments import CACHE, WORKERS, Cache, Force, Metrics, On, Sheet, Workers, conclude, progress
 
 TILES = 16  # pictures on a contact sheet, eight to a row
@@ -41,12 +41,12 @@ class Run:
             execution = Execution(self.cache, self.workers, self.on, tick, self.force)
             report = run_step(step, source, dest, execution, policy, view)
         if self.sheet:
-            draw_sheet(dest, self.sheet)
+            write_sheet(source, dest, self.sheet)
         conclude(name, report, dest, self.metrics, numbers)
         return report
 
 
-def draw_sheet(column: Path, path: Path) -> None:
-    """Draw some pictures of a column side by side; other columns show the same ones."""
-    tiles = [codec.decode(sample.picture) for sample in loose.draw_samples(column, TILES)]
+def write_sheet(source: Path, column: Path, path: Path) -> None:
+    """Draw some pictures of a column side by side; the other columns of its source show the same ones."""
+    tiles = [codec.decode(sample.picture) for sample in draw_samples(column, TILES, source)]
     files.write(path, png.encode_png(sheets.plain_sheet([tiles[:8], tiles[8:]])))

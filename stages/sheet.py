@@ -14,6 +14,7 @@ from pipeline.operators import swatches
 from pipeline.operators.lines import CANON_SIDE
 from pipeline.params import Sketch
 from pipeline.shards import loose
+from pipeline.shards.draw import draw_samples
 from pipeline.shards.tar import Sample
 from stages.arguments import Source, full_key, say
 from stages.options import usage_errors
@@ -59,7 +60,7 @@ def parse_blocksizes(text: str) -> list[int]:
 def read_chosen(source: Path, keys: list[str]) -> list[Sample]:
     """Read the samples with these keys, or a few if there are none. Raise Halt if one is missing."""
     if not keys:
-        return loose.draw_samples(source, COUNT)
+        return draw_samples(source, COUNT)
     wanted = {*keys, *map(full_key, keys)}
     chosen = {sample.key: sample for part in loose.list_parts(source) for sample in part.pick(wanted)}
     samples = []

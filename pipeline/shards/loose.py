@@ -5,11 +5,8 @@ import os
 from collections.abc import Collection, Iterable, Iterator, Set
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from functools import partial
-from heapq import nsmallest
 from pathlib import Path
 
-from pipeline.chance import fraction
 from pipeline.errors import Halt
 from pipeline.files import (
     LONGEST_BASE,
@@ -79,14 +76,6 @@ def list_parts(source: Path) -> list[Shard] | list[LooseBatch]:
     paths = [*find_pictures(source).values()]
     batches = [tuple(paths[i : i + PICTURES_PER_BATCH]) for i in range(0, len(paths), PICTURES_PER_BATCH)]
     return [LooseBatch(f"{number:06d}", source, batch) for number, batch in enumerate(batches)]
-
-
-def draw_samples(source: Path, count: int) -> list[Sample]:
-    """Draw `count` samples of a column or a folder by their keys, so that all columns show the same ones."""
-    parts = list_parts(source)
-    keys = (key for part in parts for key in part.keys)
-    drawn = set(nsmallest(count, keys, key=partial(fraction, 0, "sheet")))
-    return [sample for part in parts for sample in part.pick(drawn)]
 
 
 def find_pictures(folder: Path) -> dict[str, Path]:

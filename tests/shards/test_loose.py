@@ -5,13 +5,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from made import make_column, picture, some_samples
+from made import picture, some_samples
 
 from pipeline import files
 from pipeline.errors import Halt
 from pipeline.images import png
 from pipeline.shards import loose
-from pipeline.shards.column import list_shards
 from pipeline.shards.tar import Sample
 
 
@@ -66,18 +65,3 @@ def test_a_name_that_is_not_utf8_gives_a_key_that_is_and_of_its_own(tmp_path):
 def test_loose_members_are_files_of_their_own(tmp_path):
     loose.write_loose(tmp_path, some_samples(1))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["000000000.json", "000000000.png"]
-
-
-def test_samples_are_drawn_from_the_whole_and_the_same_ones_of_a_column_and_of_a_folder(tmp_path):
-    keys = [f"{number:09d}" for number in range(60)]
-    listed = list_shards(make_column(tmp_path / "shards", keys, per_shard=7))
-    for shard in listed:
-        loose.write_loose(tmp_path / "loose", shard)
-    drawn = loose.draw_samples(tmp_path / "shards", 16)
-    assert drawn == loose.draw_samples(tmp_path / "loose", 16)
-    found = [sample.key for sample in drawn]
-    assert len(set(found)) == 16
-    assert found == sorted(found)
-    assert len({int(key) // 10 for key in found}) > 3
-    fewer = [sample.key for sample in loose.draw_samples(make_column(tmp_path / "half", keys[::2]), 16)]
-    assert set(found) & set(keys[::2]) <= set(fewer)
