@@ -26,7 +26,7 @@ from pipeline.progress import Tick, quiet
 from pipeline.shards import tar
 from pipeline.shards.column import CARD_FILE, INDEX, SEAL, Shard, check_destination, read_seal
 from pipeline.shards.metadata import Metadata
-from pipeline.shards.sums import CROISSANT_FILE, SCORES_FILE, write_sums
+from pipeline.shards.sums import CROISSANT_FILE, SCORES_FILE, SUMS_FILE, write_sums
 from pipeline.shards.tar import Sample, Writer
 from pipeline.shards.writer import ColumnWriter, finished_shard, open_column
 
@@ -60,6 +60,7 @@ def pack_columns(
 
     census, table = Census(), ScoreTable()
     with lock_folder(dest):
+        (dest / SUMS_FILE).unlink(missing_ok=True)  # until all files are new
         with open_column(dest) as packed, ExitStack() as stack:
             writers = {split: stack.enter_context(SplitWriter(packed, split, limit)) for split in SPLITS}
             for samples, group, split in zip(align_samples(rows), groups, splits, strict=True):
