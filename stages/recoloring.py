@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # of the extra `train`
     from pipeline.evaluation.protocol import ColoredSample
 
 
-OTHER_CODE = 0.1  # dB: a picture that differs by more was colored by other code
+NOTICED = 0.1  # dB: a picture that differs by more was colored by other code
 UNSHOWN = "the pictures that the model of {} made are not shown"
 
 
@@ -93,7 +93,7 @@ def color_run(run: Revision, psnr: Mapping[str, float], name: str) -> Recolored:
         except ModuleNotFoundError as error:
             found.notes.append(f"{UNSHOWN.format(run.name)}: {error}; install inkwash[train]")
     today = {key: measures.psnr(each.goal, each.pictures[MODEL]) for key, each in found.made.items()}
-    if others := [key for key, value in today.items() if abs(value - psnr[key]) > OTHER_CODE]:
+    if others := [key for key, value in today.items() if abs(value - psnr[key]) > NOTICED]:
         count = f"{len(others)} of {len(today)} pictures"
         found.notes.append(
             f"the model of {run.name} colors {count} otherwise today than when it was measured"

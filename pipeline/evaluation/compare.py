@@ -70,7 +70,7 @@ def comparison_table(results: list[ModelResult]) -> str:
         f"{summary['images']} test pictures of {summary['side']} px; means, with 95 % bootstrap intervals in "
         "brackets. Below the systems are the baselines that need no model. A gain is the difference of PSNR "
         "to the best of them, picture by picture.",
-        markdown.table(MODEL_HEADS, map(describe_result, results)),
+        markdown.table(MODEL_HEADS, map(result_cells, results)),
     ]
     summaries = {result.name: result.evaluation.summary for result in results}
     for (condition, guide), names in compared_conditions(summaries).items():
@@ -83,7 +83,7 @@ def comparison_table(results: list[ModelResult]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def describe_result(result: ModelResult) -> list[str]:
+def result_cells(result: ModelResult) -> list[str]:
     """Return the cells of a model: what it is, how long it trained, and its gain over the best baseline."""
     config, summary = result.config, result.evaluation.summary
     variant = f" {config['variant']}" if config["system"] == "liu" else ""

@@ -65,22 +65,22 @@ def write_page(diff: Diff, figures: Sequence[Figure], notes: Iterable[str]) -> s
     difference = diff.main.differences["psnr"]
     headline, _, lead = describe_verdict(diff).partition(": ")
     first, *others = list_tables(diff)
-    names = " → ".join(f"<code>{text(name)}</code>" for name in (diff.before, diff.after))
+    names = " → ".join(f"<code>{safe(name)}</code>" for name in (diff.before, diff.after))
     return Template(PAGE.read_text(encoding="utf-8")).substitute(
-        title=text(f"{headline}: {diff.before} → {diff.after}"),
+        title=safe(f"{headline}: {diff.before} → {diff.after}"),
         names=names,
         mood=mood(difference),
-        headline=text(headline),
-        lead=text(lead),
+        headline=safe(headline),
+        lead=safe(lead),
         bar=draw_bar(difference, 1.25 * scale_of(difference)),
-        notes="\n".join(f'<p class="note">{text(note)}</p>' for note in (*list_caveats(diff), *notes)),
-        shared=text(describe_shared(diff)),
+        notes="\n".join(f'<p class="note">{safe(note)}</p>' for note in (*list_caveats(diff), *notes)),
+        shared=safe(describe_shared(diff)),
         body="\n".join([write_table(first), *write_figures(figures), *map(write_table, others)]),
-        about=text(ABOUT),
+        about=safe(ABOUT),
     )
 
 
-def text(words: str) -> str:
+def safe(words: str) -> str:
     """Escape a text for HTML, and leave out what could reverse the direction of writing."""
     return escape(markdown.printable(words))
 
@@ -90,7 +90,7 @@ def mood(difference: Difference) -> str:
 
 
 def write_table(table: Table) -> str:
-    title = f"<h2>{text(table.title)}</h2>"
+    title = f"<h2>{safe(table.title)}</h2>"
     if not table.rows:
         return f'{title}\n<p class="soft">None.</p>'
     heads = "".join(f"<th>{as_html(head)}</th>" for head in table.heads)
@@ -105,12 +105,12 @@ def write_table(table: Table) -> str:
 def write_cell(cell: Cell, scales: dict[str, float]) -> str:
     if isinstance(cell, Difference):
         bar = draw_bar(cell, scales[cell.measure])
-        return f'<td class="change {mood(cell)}">{text(text_cell(cell))}{bar}</td>'
+        return f'<td class="change {mood(cell)}">{safe(text_cell(cell))}{bar}</td>'
     return f'<td class="{cell}">{cell}</td>' if cell in ("better", "worse") else f"<td>{as_html(cell)}</td>"
 
 
 def as_html(cell: Cell) -> str:
-    return f"<code>{text(cell)}</code>" if isinstance(cell, Verbatim) else text(text_cell(cell))
+    return f"<code>{safe(cell)}</code>" if isinstance(cell, Verbatim) else safe(text_cell(cell))
 
 
 def scale_of(difference: Difference) -> float:
@@ -138,10 +138,10 @@ def write_figures(figures: Sequence[Figure]) -> list[str]:
 def write_figure(figure: Figure) -> str:
     picture = figure.picture
     kind = "better" if picture.change > 0 else "worse"
-    artist = f'<span class="soft">by <code>{text(picture.artist)}</code></span>' if picture.artist else ""
+    artist = f'<span class="soft">by <code>{safe(picture.artist)}</code></span>' if picture.artist else ""
     words = (
         f'<strong class="{kind}">{picture.change:+.2f} dB</strong>'
-        f"<span>{picture.before:.2f} → {picture.after:.2f} dB</span><code>{text(picture.key)}</code>{artist}"
+        f"<span>{picture.before:.2f} → {picture.after:.2f} dB</span><code>{safe(picture.key)}</code>{artist}"
     )
     tiles = "\n".join(write_tile(shown, caption) for shown, caption in figure.tiles)
     return f'<figure><figcaption>{words}</figcaption>\n<div class="tiles">\n{tiles}\n</div></figure>'
@@ -150,7 +150,7 @@ def write_figure(figure: Figure) -> str:
 def write_tile(picture: np.ndarray, caption: str) -> str:
     data = base64.b64encode(small_png(picture)).decode()
     words = "\n".join(map(text, caption.splitlines()))
-    return f'<div><img alt="{text(caption)}" src="data:image/png;base64,{data}"><span>{words}</span></div>'
+    return f'<div><img alt="{safe(caption)}" src="data:image/png;base64,{data}"><span>{words}</span></div>'
 
 
 def small_png(picture: np.ndarray) -> bytes:
