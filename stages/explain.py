@@ -38,7 +38,7 @@ def explain(
     for decision in decisions:
         emit(f"{decision.stage:16} {decision.outcome:9} {safe_text(decision.why)}")
         for verdict in decision.rules:
-            emit(f"  {explaining.describe_verdict(verdict)}")
+            emit(f"  {explaining.describe_check(verdict)}")
 
 
 def as_document(decision: explaining.Decision) -> dict[str, Any]:

@@ -149,7 +149,7 @@ def write_figure(figure: Figure) -> str:
 
 def write_tile(picture: np.ndarray, caption: str) -> str:
     data = base64.b64encode(small_png(picture)).decode()
-    words = "\n".join(map(text, caption.splitlines()))
+    words = "\n".join(map(safe, caption.splitlines()))
     return f'<div><img alt="{safe(caption)}" src="data:image/png;base64,{data}"><span>{words}</span></div>'
 
 

@@ -95,7 +95,7 @@ def find_metadata(key: str, column: Path) -> tuple[Path, dict[str, Any]] | None:
     return shard.path, dict(sample.metadata)
 
 
-def describe_verdict(verdict: Verdict) -> str:
+def describe_check(verdict: Verdict) -> str:
     """Return a line about a limit: the score, the limit, and whether it is met."""
     return (
         f"{verdict.rule.reason:12} {verdict.value:10g} {'>=' if verdict.rule.least else '<='} "

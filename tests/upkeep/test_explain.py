@@ -17,7 +17,7 @@ from pipeline.shards.ledger import LEDGER, write_ledger
 from pipeline.shards.tar import Sample
 from pipeline.shards.writer import seal_column, write_shard
 from pipeline.sources.posts import write_posts
-from pipeline.upkeep.explain import describe_verdict, explain_sample
+from pipeline.upkeep.explain import describe_check, explain_sample
 
 LIMITS = Clean(side=64, smallest=64, blur=9.0, complexity=100.0)
 
@@ -72,9 +72,9 @@ def test_a_sample_that_was_kept_is_followed_to_its_split(data):
 def test_every_rule_is_shown_with_value_and_limit(data):
     rules = decisions(data, 1)["clean"].rules
     assert len(rules) == len(limits.RULES)
-    assert describe_verdict(rules[0]).split() == ["too", "small", "64", ">=", "64", "fine"]
+    assert describe_check(rules[0]).split() == ["too", "small", "64", ">=", "64", "fine"]
     strict = decisions(data, 1, Clean(smallest=65))["clean"].rules
-    assert describe_verdict(strict[0]).split() == ["too", "small", "64", ">=", "65", "rejected"]
+    assert describe_check(strict[0]).split() == ["too", "small", "64", ">=", "65", "rejected"]
 
 
 def test_a_reject_is_shown_with_its_numbers_too(data):
