@@ -9,7 +9,7 @@ from typing import Any
 
 from pipeline.markdown import printable
 from pipeline.packing.card import DATASET_NAME, license_of
-from pipeline.packing.card_text import describe_dataset
+from pipeline.packing.card_text import describe_dataset, is_own
 from pipeline.packing.census import Census
 from pipeline.packing.table import TEXT_FIELDS
 from pipeline.shards.sums import SCORES_FILE
@@ -42,7 +42,7 @@ def croissant(
     census: Census, settings: Mapping[str, dict], sums: Mapping[str, str], scores: Sequence[str]
 ) -> dict[str, Any]:
     """Describe a dataset whose shards and table of `scores` have the SHA-256 `sums`, by name."""
-    about = describe_dataset(census, settings).partition("\n\n")[2]
+    _title, _, what, members_of, *_ = describe_dataset(census, settings).splitlines()
     members = [f"{name}.png" for name in census.columns]
     shards = [name for name in sums if name.endswith(".tar")]
     return {
@@ -50,9 +50,9 @@ def croissant(
         "@type": "sc:Dataset",
         "conformsTo": VERSION,
         "name": DATASET_NAME,
-        "description": " ".join(about.split()),
+        "description": f"{what} {members_of}",
         "license": license_of(census),
-        "creator": creators(census),
+        "creator": creators(census, own=is_own(census, settings)),
         "distribution": [
             *(file_object(name, sha256) for name, sha256 in sums.items()),
             *(file_set(member, shards) for member in members),
@@ -61,11 +61,11 @@ def croissant(
     }
 
 
-def creators(census: Census) -> list[dict[str, str]]:
-    """Name the artists of most pictures, or inkwash if none is known."""
+def creators(census: Census, own: bool) -> list[dict[str, str]]:
+    """Name the artists of most pictures; or inkwash if none is known, or if the pictures are its `own`."""
     ranked = sorted((name for name in census.artists if name), key=lambda name: (-census.artists[name], name))
     people = [{"@type": "sc:Person", "name": printable(name)} for name in ranked[:MOST_CREATORS]]
-    return people or [{"@type": "sc:Organization", "name": "inkwash"}]
+    return people if people and not own else [{"@type": "sc:Organization", "name": "inkwash"}]
 
 
 def file_object(name: str, sha256: str) -> dict[str, Any]:

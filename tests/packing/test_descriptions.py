@@ -8,6 +8,8 @@ import pytest
 from made import STAGE_FACTS, make_column
 from pyarrow import parquet
 
+from pipeline.packing.census import Census
+from pipeline.packing.croissant import croissant
 from pipeline.packing.pack import pack_columns
 from pipeline.packing.table import ScoreTable
 from pipeline.params import Pack
@@ -105,6 +107,14 @@ def test_croissant_says_what_the_card_says(described, pairs):
     assert [(each["@type"], each["name"]) for each in described["creator"]] == [
         ("sc:Person", "</script>"), ("sc:Person", "nib"), ("sc:Person", "ann"),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("host", "artist"), [("sample", "nib"), ("pictures", "")])
+def test_what_inkwash_drew_or_nobody_signed_is_of_inkwash(host, artist):
+    census = Census()
+    census.add({"artist": artist}, "train", ["color.png"])
+    described = croissant(census, {"search": {"host": host}}, {}, [])
+    assert described["creator"] == [{"@type": "sc:Organization", "name": "inkwash"}]
 
 
 def references(value):
