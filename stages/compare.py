@@ -15,6 +15,12 @@ def compare(
     pairs: DatasetFolder,
     models: Annotated[list[Path], typer.Argument(help="The folders of trained models.")],
     evaluate: Evaluate,
+    trained_on: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="The dataset of a model, if it is another: what it saw is left out; may be repeated."
+        ),
+    ] = None,
     to: Annotated[Path, typer.Option(help="The folder for the tables and the picture.")] = Path("comparison"),
     device: Device = "auto",
 ) -> None:
@@ -22,8 +28,15 @@ def compare(
     from pipeline.evaluation import compare as comparing
 
     with progress("compare") as tick:
-        results = comparing.compare_models(pairs, models, evaluate, device=device, tick=tick)
+        results = comparing.compare_models(
+            pairs, models, evaluate, trained_on=trained_on or [], device=device, tick=tick
+        )
     comparing.write_comparison(results, to)
+    if unknown := [result.name for result in results if result.seen is None]:
+        doubt = f"compare: {', '.join(unknown)}: trained on another dataset, which may have these pictures"
+        say(f"{doubt}; name that dataset by --trained-on", err=True)
     paired = {each.name: each.evaluation.summary["conditions"]["paired"] for each in results}
     gains = ", ".join(f"{name} {scored['gain']['mean']:+.2f} dB" for name, scored in paired.items())
-    say(f"compare: {len(results)} models against their best baselines: {gains}; see {to}")
+    left_out = f" ({results[0].left_out} left out that one has seen)" if results[0].left_out else ""
+    pictures = f"{results[0].evaluation.summary['images']} test pictures{left_out}"
+    say(f"compare: {len(results)} models on {pictures} against their best baselines: {gains}; see {to}")

@@ -1,8 +1,7 @@
 """Several colorizers on the same test pictures: one table, one contact sheet."""
 
-import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -10,15 +9,18 @@ from statistics import fmean
 from typing import Any
 
 from pipeline import files, markdown
+from pipeline.batches.dataset import dataset_fingerprint
 from pipeline.errors import Halt
 from pipeline.evaluation.labels import MEASURE_COLUMNS, MODEL, compared_conditions, condition_title
 from pipeline.evaluation.pictures import models_sheet
 from pipeline.evaluation.protocol import Evaluation, evaluate_model
+from pipeline.evaluation.seen import find_seen, read_test_metadata, read_traces
 from pipeline.evaluation.summary import Interval, Scores
 from pipeline.images import png
-from pipeline.models.folder import CONFIG_FILE
+from pipeline.models.folder import read_model
 from pipeline.params import Evaluate
 from pipeline.progress import Tick, quiet
+from pipeline.shards.column import list_shards
 
 MODEL_HEADS = ("model", "system", "parameters", "samples seen", "gain, dB")
 TABLE_FILE, NUMBERS_FILE, PICTURES_FILE = "table.md", "table.json", "pictures.png"
@@ -27,32 +29,74 @@ MAX_ARTISTS = 12  # rows of the table of artists
 
 @dataclass(frozen=True)
 class ModelResult:
-    """A model by name, its config, and its evaluation."""
+    """A model by name, its config, its evaluation, and how many test pictures it has seen in training.
+
+    `seen` is None if it was trained on a dataset that is not known, and `left_out` counts the pictures that
+    one of the models has seen.
+    """
 
     name: str
     config: dict[str, Any]
     evaluation: Evaluation
+    seen: int | None = 0
+    left_out: int = 0
 
 
 def compare_models(
-    data: Path, folders: Sequence[Path], params: Evaluate, *, device: str = "cpu", tick: Tick = quiet
+    data: Path,
+    folders: Sequence[Path],
+    params: Evaluate,
+    *,
+    trained_on: Sequence[Path] = (),
+    device: str = "cpu",
+    tick: Tick = quiet,
 ) -> list[ModelResult]:
     """Evaluate the models in `folders` on the test split of `data`; each is named by its folder.
 
-    Raise Halt if two have the same name, or one cannot be used.
+    Test pictures that a model has seen in one of the datasets `trained_on` are left out for all. Raise Halt
+    if two models have the same name, if one cannot be used, or if no test picture is left.
     """
     names = [folder.resolve().name for folder in folders]
     if len(set(names)) < len(names):
         raise Halt(f"two of the models are named alike ({', '.join(names)}): rename a folder")
+    configs = [read_model(folder)[1] for folder in folders]
+    tested = read_test_metadata(data)
+    seen = list_seen(data, tested, configs, trained_on)
+    left_out = {key for keys in seen for key in keys or ()}
+    if tested and not tested.keys() - left_out:
+        raise Halt(f"the models have seen all test pictures of {data}: compare them on another dataset")
     results = []
     for number, (name, folder) in enumerate(zip(names, folders, strict=True)):
 
         def forward(done: int, total: int, number: int = number) -> None:
             tick(number * total + done, len(folders) * total)
 
-        evaluation = evaluate_model(data, folder, params, device=device, tick=forward)
-        results.append(ModelResult(name, json.loads((folder / CONFIG_FILE).read_bytes()), evaluation))
+        evaluation = evaluate_model(data, folder, params, left_out=left_out, device=device, tick=forward)
+        own = seen[number]
+        results.append(
+            ModelResult(name, configs[number], evaluation, None if own is None else len(own), len(left_out))
+        )
     return results
+
+
+def list_seen(
+    data: Path,
+    tested: Mapping[str, Mapping[str, Any]],
+    configs: Sequence[dict[str, Any]],
+    trained_on: Sequence[Path],
+) -> list[set[str] | None]:
+    """Return the keys of the test pictures of `data` that each model has seen; None if that is not known.
+
+    Raise Halt if no model was trained on one of the datasets `trained_on`.
+    """
+    seen: dict[str | None, set[str]] = {}
+    for folder in trained_on:
+        fingerprint, found = read_traces(folder)
+        if fingerprint not in (config.get("dataset") for config in configs):
+            raise Halt(f"none of the models was trained on {folder} as it is now: name their datasets")
+        seen[fingerprint] = find_seen(tested, found)
+    seen[dataset_fingerprint(list_shards(data))] = set()  # its test split is not in its training
+    return [seen.get(config.get("dataset")) for config in configs]
 
 
 def write_comparison(results: list[ModelResult], dest: Path) -> None:
@@ -65,11 +109,12 @@ def write_comparison(results: list[ModelResult], dest: Path) -> None:
 
 def comparison_table(results: list[ModelResult]) -> str:
     """Write the numbers in Markdown, a table for each condition, and below what is absent and why."""
-    summary = results[0].evaluation.summary
+    summary, left_out = results[0].evaluation.summary, results[0].left_out
+    fewer = f" ({left_out} that a model has seen in training are left out)" if left_out else ""
     parts = [
-        f"{summary['images']} test pictures of {summary['side']} px; means, with 95 % bootstrap intervals in "
-        "brackets. Below the systems are the baselines that need no model. A gain is the difference of PSNR "
-        "to the best of them, picture by picture.",
+        f"{summary['images']} test pictures of {summary['side']} px{fewer}; means, with 95 % bootstrap "
+        "intervals in brackets. Below the systems are the baselines that need no model. A gain is the "
+        "difference of PSNR to the best of them, picture by picture.",
         markdown.table(MODEL_HEADS, map(result_cells, results)),
     ]
     summaries = {result.name: result.evaluation.summary for result in results}
@@ -88,7 +133,7 @@ def result_cells(result: ModelResult) -> list[str]:
     config, summary = result.config, result.evaluation.summary
     variant = f" {config['variant']}" if config["system"] == "liu" else ""
     vgg = ", no VGG" if summary["vgg"] == "none" else ""
-    dataset = "" if summary["own"] else ", trained on another dataset"
+    dataset = "" if summary["own"] else f", trained on another dataset, {describe_seen(result.seen)}"
     return [
         result.name,
         f"{config['system']}{variant}{vgg}{dataset}",
@@ -96,6 +141,11 @@ def result_cells(result: ModelResult) -> list[str]:
         f"{config['validation']['step'] * config['train']['batch']:,}",
         format_interval(summary["conditions"]["paired"]["gain"], "+.2f"),
     ]
+
+
+def describe_seen(seen: int | None) -> str:
+    """Say how many test pictures a dataset has shown to a model that was trained on it."""
+    return "which may have these pictures" if seen is None else f"which had {seen} of the test pictures"
 
 
 def condition_table(found: dict[str, dict[str, Any]]) -> str:
@@ -181,5 +231,7 @@ def comparison_numbers(results: list[ModelResult]) -> dict[str, Any]:
     return {
         "rows": [{name: row.get(name) for name in names} for row in flat],
         "models": {result.name: result.config for result in results},
+        "seen": {result.name: result.seen for result in results},
+        "left_out": results[0].left_out,
         "found": {result.name: result.evaluation.summary for result in results},
     }

@@ -7,7 +7,7 @@ that learned blurred cues: strokes and points are filled up to the lines and blu
 guide, if it was trained with some.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -92,14 +92,15 @@ def white_cue(sample: dict[str, Any]) -> np.ndarray:
 
 
 def plan_conditions(
-    data: Path, config: dict[str, Any], params: Evaluate
+    data: Path, config: dict[str, Any], params: Evaluate, left_out: Collection[str] = ()
 ) -> tuple[dict[str, Condition], dict[str, str]]:
     """Return the conditions that a model allows, and the reasons why others are absent.
 
-    The first is `paired`, whose samples are the test split. Raise Halt if the dataset lacks a column.
+    The first is `paired`, whose samples are the test split without the keys `left_out`. Raise Halt if the
+    dataset lacks a column.
     """
     system, learned = systems.system(config["system"]), learned_guides(config)
-    open_guide = partial(open_condition, data, config)
+    open_guide = partial(open_condition, data, config, left_out=left_out)
     paired = open_guide(learned[0])
     tried: dict[str, Condition | str] = {
         "paired": paired,
@@ -123,12 +124,15 @@ def learned_guides(config: dict[str, Any]) -> list[str]:
     return [guide for guide in guides if len(guides) == 1 or guide in shares]
 
 
-def open_condition(data: Path, config: dict[str, Any], guide: str, sketch: str = "") -> Condition:
+def open_condition(
+    data: Path, config: dict[str, Any], guide: str, sketch: str = "", left_out: Collection[str] = ()
+) -> Condition:
     """Open the test split with a guide and a sketch column, by default the first that was trained on."""
     columns = tuple(name for name in systems.system(config["system"]).columns if name != "flow")
     if "guide" in columns and guide != "reference":
         columns = ("guide",)
     pairs = Pairs(data, "test", sketch or config["sketch"].split(",")[0], columns, guide=guide)
+    pairs.entries = [entry for entry in pairs.entries if entry.key not in left_out]
     if "cue" not in columns:
         return Condition(guide, pairs, Cue(method=guide) if guide in MARK_METHODS else Cue())
     packed = params_from_metadata(pairs.metadata.get("cue", {}))

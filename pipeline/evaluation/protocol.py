@@ -5,7 +5,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -61,19 +61,27 @@ class Evaluation:
 
 
 def evaluate_model(
-    data: Path, folder: Path, params: Evaluate, *, batch: int = 8, device: str = "cpu", tick: Tick = quiet
+    data: Path,
+    folder: Path,
+    params: Evaluate,
+    *,
+    left_out: Collection[str] = (),
+    batch: int = 8,
+    device: str = "cpu",
+    tick: Tick = quiet,
 ) -> Evaluation:
     """Measure the model in `folder`, and the baselines, on the test split of the packed dataset `data`.
 
-    Each row holds the measures of one picture, by the model or by a baseline (`by`), under one condition with
-    its guide, and the artist and the source of the original ("" if unknown). The summary has `conditions`,
-    see `summarize`, and the reason for each condition and measure that is `absent`. `dataset` names
-    the dataset, `own` says whether the model was trained on it, `vgg` with which VGG; `model_sha256` names
-    its weights, `lpips_sha256` and `inception_sha256` those of the measures. After each picture `tick` gets
-    the number done and the total. Raise Halt if the model or the dataset cannot be used.
+    Pictures with the keys `left_out` do not count. Each row holds the measures of one picture, by the model
+    or by a baseline (`by`), under one condition with its guide, and the artist and the source of the original
+    ("" if unknown). The summary has `conditions`, see `summarize`, and the reason for each condition and
+    measure that is `absent`. `dataset` names the dataset, `own` says whether the model was trained on it,
+    `vgg` with which VGG; `model_sha256` names its weights, `lpips_sha256` and `inception_sha256` those of the
+    measures. After each picture `tick` gets the number done and the total. Raise Halt if the model or the
+    dataset cannot be used.
     """
     generator, config = load_model(folder, device)
-    conditions, absent = plan_conditions(data, config, params)
+    conditions, absent = plan_conditions(data, config, params, left_out)
     pairs = conditions["paired"].samples
     assert isinstance(pairs, Pairs)
     learned = load_measures(params.lpips, params.inception, device)

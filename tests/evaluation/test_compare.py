@@ -22,6 +22,7 @@ from pipeline.evaluation.compare import (
 from pipeline.evaluation.labels import MODEL
 from pipeline.evaluation.pictures import models_sheet
 from pipeline.evaluation.protocol import Evaluation, evaluate_model
+from pipeline.evaluation.seen import find_seen
 from pipeline.images import codec
 from pipeline.models.folder import save_model
 from pipeline.params import Evaluate, Model
@@ -112,7 +113,7 @@ def test_the_table_names_absent_measures_and_models_without_vgg_or_of_another_da
     text = comparison_table(results)
     assert "- no `different`: the model takes no reference (pix2pix, mask)" in text
     assert f"- no `lpips`: evaluate.lpips is none: set it to a file of weights ({', '.join(SYSTEMS)})" in text
-    assert cells(text, "nerk")[0][0] == "nerk, trained on another dataset"
+    assert cells(text, "nerk")[0][0] == "nerk, trained on another dataset, which may have these pictures"
     assert cells(text, "liu")[0][0] == "liu main, no VGG"
     assert cells(text, "mask")[0][0] == "mask"
 
@@ -158,11 +159,54 @@ def test_two_models_with_the_same_name_are_refused(folder):
         compare_models(folder / "pairs", [folder / "liu", folder / "." / "liu"], PARAMS)
 
 
+@pytest.fixture(scope="module")
+def elsewhere(folder):
+    """Pack another dataset, whose training had the first of the three test pictures, and a model of it."""
+    data = packed(folder / "others", train=10, val=0, test=2)
+    config = json.loads((folder / "pix2pix" / "config.json").read_bytes())
+    (folder / "stranger").mkdir()
+    config["dataset"] = Pairs(data, "test", "b7").fingerprint
+    (folder / "stranger" / "config.json").write_text(json.dumps(config))
+    (folder / "stranger" / "model.safetensors").symlink_to(folder / "pix2pix" / "model.safetensors")
+    return data
+
+
+def test_models_of_different_datasets_are_compared_on_pictures_that_none_has_seen(folder, elsewhere):
+    models = [folder / "pix2pix", folder / "stranger", folder / "nerk"]
+    found = compare_models(folder / "pairs", models, PARAMS, trained_on=[elsewhere])
+    assert [(each.seen, each.left_out) for each in found] == [(0, 1), (1, 1), (None, 1)]
+    for each in found:
+        assert {row["key"] for row in each.evaluation.rows} == {"010", "011"}  # 009 was in training elsewhere
+    assert found[0].evaluation.summary["conditions"] == found[1].evaluation.summary["conditions"]
+    text = comparison_table(found)
+    assert text.startswith("2 test pictures of 32 px (1 that a model has seen in training are left out); ")
+    assert cells(text, "stranger")[0][0].endswith(
+        "trained on another dataset, which had 1 of the test pictures"
+    )
+
+
+def test_a_dataset_that_no_model_was_trained_on_is_refused_and_so_is_one_that_shows_all(folder, elsewhere):
+    with pytest.raises(Halt, match=r"none of the models was trained on .*others as it is now"):
+        compare_models(folder / "pairs", [folder / "pix2pix"], PARAMS, trained_on=[elsewhere])
+    data = packed(folder / "few", train=0, val=0, test=1)  # 000, which training had elsewhere
+    with pytest.raises(Halt, match=r"the models have seen all test pictures of .*few"):
+        compare_models(data, [folder / "stranger"], PARAMS, trained_on=[elsewhere])
+
+
+def test_copies_variants_and_their_groups_are_seen_too():
+    seen = {("key", "1"), ("family", "7"), ("md5", "a"), ("pixel_hash", "p")}
+    tested = {
+        "1": {}, "2": {"family": 7}, "3": {"md5": "a"}, "4": {"pixel_hash": "p", "group": "g"},
+        "5": {"group": "g"}, "6": {"family": 8, "md5": "b", "pixel_hash": "q", "group": "h"}, "7": {},
+    }  # fmt: skip
+    assert find_seen(tested, seen) == {"1", "2", "3", "4", "5"}
+
+
 def test_the_command_writes_three_files_and_prints_the_gains(folder, tmp_path):
     words = ["compare", str(folder / "pairs"), str(folder / "mask"), str(folder / "pix2pix")]
     run = CliRunner().invoke(app, [*words, "--to", str(tmp_path / "out"), "--device", "cpu"])
     assert run.exit_code == 0, run.output
-    assert "compare: 2 models against their best baselines: mask " in run.output
+    assert "compare: 2 models on 3 test pictures against their best baselines: mask " in run.output
     assert {path.name for path in (tmp_path / "out").iterdir()} == {TABLE_FILE, NUMBERS_FILE, PICTURES_FILE}
 
 

@@ -24,7 +24,7 @@ MAY_IMPORT = {  # besides the modules at the root; each room comes after those t
     "systems": "",
     "models": "images shards operators run batches systems",
     "training": "shards batches systems models",
-    "evaluation": "images operators batches systems models",
+    "evaluation": "images shards operators batches systems models",
     "upkeep": "shards operators run sources",
 }
 ROOT_MODULES = {path.stem for path in LIBRARY.glob("*.py")} - {"__init__"}
