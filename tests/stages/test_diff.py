@@ -47,7 +47,7 @@ def write_model(folder):
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory):
+def project(tmp_path_factory, one_thread):
     """Make a project of two commits and an experiment, whose tables are in DVC's remote alone."""
     home = tmp_path_factory.mktemp("diff")
     root = home / "project"
