@@ -23,7 +23,7 @@ if TYPE_CHECKING:  # of the extra `train`
 
 
 NOTICED = 0.1  # dB: a picture that differs by more was colored by other code
-UNSHOWN = "the pictures that the model of {} made are not shown"
+UNSHOWN = "The pictures that the model of {} made are not shown"
 
 
 @dataclass(frozen=True)
@@ -96,6 +96,6 @@ def color_run(run: Revision, psnr: Mapping[str, float], name: str) -> Recolored:
     if others := [key for key, value in today.items() if abs(value - psnr[key]) > NOTICED]:
         count = f"{len(others)} of {len(today)} pictures"
         found.notes.append(
-            f"the model of {run.name} colors {count} otherwise today than when it was measured"
+            f"The model of {run.name} colors {count} otherwise today than when it was measured"
         )
     return found
