@@ -8,7 +8,10 @@ from pathlib import Path
 from setuptools import setup
 from setuptools.command.build_py import build_py
 
-PROJECT_FILES = ["dvc.yaml", "params.yaml", ".gitignore", ".dvcignore", ".dvc/config", ".dvc/plots.html"]
+PROJECT_FILES = [
+    "dvc.yaml", "params.yaml", "keep.tsv", "drop.tsv",
+    ".gitignore", ".dvcignore", ".dvc/config", ".dvc/plots.html",
+]  # fmt: skip
 
 
 class BuildWithProject(build_py):

@@ -126,6 +126,11 @@ class Clean(Section):
     text: float = number(8.0, "Maximum share of the picture that rows of letters cover, in percent.", 0, 100)
     blur: float = number(1.8, "Maximum width of edges and lines at 256 px, in pixels.", 0)
     blank: float = number(90.0, "Maximum share of a single color, in percent.", 0, 100)
+    keep: str = words(
+        "",
+        "File with a list of pictures to keep although a limit rejects them: on each line key, tab, reason.",
+    )
+    drop: str = words("", "File with a list, of the same form, of pictures to drop although they pass.")
     tolerance: float = number(
         50.0, "Stop if more than this share of the pictures is rejected, in percent.", 0, 100
     )

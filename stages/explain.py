@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from pipeline.params import Clean
+from pipeline.run.choices import read_choices
 from pipeline.untrusted import safe_text
 from pipeline.upkeep import explain as explaining
 from stages.arguments import (
@@ -31,7 +32,7 @@ def explain(
     path = find_params(params)
     with usage_errors():
         clean = parse_section(Clean, read_params(path).get("clean") if path else {})
-    decisions = explaining.explain_sample(full_key(key), data, clean)
+    decisions = explaining.explain_sample(full_key(key), data, clean, read_choices(clean.keep, clean.drop))
     if as_json:
         emit_json([as_document(decision) for decision in decisions])
         return

@@ -17,6 +17,7 @@ from stages.site import is_site
 
 ASK = "A folder of pictures, or another source that `prep search --help` lists"
 STAGES_FILE = Path("dvc.yaml")
+CHOICES = ("keep.tsv", "drop.tsv")  # the lists that params.yaml names, empty
 PICTURES_MADE = ("data/color", "metrics")  # folders into which the stages write pictures
 
 
@@ -31,8 +32,9 @@ def init(
 ) -> None:
     """Begin a project anywhere: its stages, its parameters, and the set-up of git and DVC.
 
-    Writes dvc.yaml and params.yaml, unless one of them exists, and adds what is
-    missing to .gitignore, .dvcignore and .dvc. The stages use the inkwash
+    Writes dvc.yaml and params.yaml, unless one of them exists, the lists keep.tsv
+    and drop.tsv for `prep clean`, unless they exist, and adds what is missing to
+    .gitignore, .dvcignore and .dvc. The stages use the inkwash
     that is installed: after an upgrade, `dvc repro` runs those again whose code
     has changed. A FOLDER in no git repository becomes one, because DVC compares
     commits.
@@ -54,6 +56,9 @@ def init(
         before = path.read_text(encoding="utf-8") if path.exists() else ""
         files.write(path, project.ignore_lines(name, before).encode())
     files.write(folder / PARAMS, project.make_params(source, whole=not is_site(source)).encode())
+    for name in CHOICES:
+        if not (folder / name).exists():
+            files.write(folder / name, project.original(name).read_bytes())
     files.write(folder / STAGES_FILE, project.make_stages().encode())
     say(f"init: began a project in {folder}; {folder / PARAMS} says which pictures of {source} to take")
     say("init: in this folder, dvc repro pack makes the dataset, and dvc repro a model too")

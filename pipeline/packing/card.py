@@ -149,6 +149,8 @@ def may_have_more(stages: Mapping[str, StageCounts], params: Mapping[str, dict])
 def shown_params(params: Mapping[str, dict]) -> dict[str, dict]:
     """Return the parameters that decide the data, without paths, machines and forgotten posts."""
     shown = {name: redact_section(params[name]) for name in DATA_SECTIONS if name in params}
+    for name in ("keep", "drop"):  # the files of a person's choices
+        shown.get("clean", {}).pop(name, None)
     host = shown.get("search", {}).get("host", "sample")
     if host != "sample":
         kind = host.partition(":")[0]

@@ -15,6 +15,7 @@ import cv2
 from pipeline.errors import BadImage, Halt
 from pipeline.files import dumps, is_remote, link_or_copy, lock_folder, remove_partials
 from pipeline.progress import Tick, quiet
+from pipeline.run.choices import NO_CHOICES, Choices
 from pipeline.run.memo import MadeShard, Memo
 from pipeline.run.report import Part, Reject, Report
 from pipeline.run.spread import spread
@@ -29,6 +30,7 @@ from pipeline.shards.writer import copy_shard, finished_shard, open_column
 
 SAMPLES_PER_WORKER = 256  # a worker takes half a second to start, as long as it takes to make so many
 
+DROPPED = "dropped"  # the reason of the ledger; the person's own is beside the scores
 Judge = Callable[[dict], str]  # the metadata reported for a sample -> the reason to reject it, or ""
 
 
@@ -41,14 +43,22 @@ def accept_all(reported: dict) -> str:
 class Policy:
     """Which samples of a new column to reject.
 
-    `judge` returns the reason to reject a sample, given its reported metadata. Of samples with the same value
-    of the metadata `distinct`, the first is kept and the others are rejected as "duplicate". More rejects
-    than `tolerance` percent are an error.
+    `judge` returns the reason to reject a sample, given its reported metadata; it is not asked about those in
+    the `choices` of a person, which are rejected as "dropped", or not at all. Of the samples left with the
+    same value of the metadata `distinct`, the first is kept and the others are rejected as "duplicate". More
+    rejects than `tolerance` percent are an error.
     """
 
     judge: Judge = accept_all
     distinct: str = ""
     tolerance: float = 100.0
+    choices: Choices = NO_CHOICES
+
+    def reason(self, key: str, reported: dict) -> str:
+        """Return the reason to reject a sample, or an empty string."""
+        if key in self.choices.drop:
+            return DROPPED
+        return "" if key in self.choices.keep else self.judge(reported)
 
 
 TOLERANT = Policy()
@@ -96,12 +106,12 @@ def run_step(
         check_destination(source, dest)
     if sealed:
         memo = Memo(cache / "steps", step.fingerprint())
-        work = partial(run_shard, step, memo, policy.judge, dest)
+        work = partial(run_shard, step, memo, policy, dest)
         if not is_remote(source):
             needed = memo.missing(units, workers * SAMPLES_PER_WORKER) // SAMPLES_PER_WORKER + 1
             workers = min(workers, needed)
     else:
-        work = partial(run_loose, step, policy.judge, dest, name)
+        work = partial(run_loose, step, policy, dest, name)
     report, ledger = Report(), dest / (f"{name}.{LEDGER}" if name else LEDGER)
     seen: set[object] = set()  # values of the metadata `distinct`
     own_names = {} if sealed else {key: name for batch in units for key, name in batch.file_names().items()}
@@ -120,7 +130,7 @@ def run_step(
                 if column:
                     column.add(part.shard)
                 written.update(part.files)
-                add_rejects(ledger_rows(part, own_names))
+                add_rejects(ledger_rows(part, own_names, policy.choices.drop))
                 report.add(part)
                 execution.tick(report.taken, total)
         check_tolerance(report, policy.tolerance, ledger)
@@ -136,7 +146,7 @@ def run_step(
 # ---------------------------------------------------------------- one part
 
 
-def run_shard(step: Transform, memo: Memo, judge: Judge, dest: Path, shard: Shard | PairedShard) -> Part:
+def run_shard(step: Transform, memo: Memo, policy: Policy, dest: Path, shard: Shard | PairedShard) -> Part:
     """Apply a step to a shard, or take the result from the memo, and write what is not rejected to `dest`.
 
     A result that `prep gc` removes in the meantime is made again.
@@ -145,7 +155,7 @@ def run_shard(step: Transform, memo: Memo, judge: Judge, dest: Path, shard: Shar
         try:
             made = memo.recall_shard(shard) or make_shard(step, memo, shard)
             part = Part(kept=made.reported, rejects=tuple(made.rejects))
-            part = part.reject(rejection_reasons(part.kept, judge))
+            part = part.reject(rejection_reasons(part.kept, policy))
             return place_shard(part, made.shard, dest / shard.name)
         except FileNotFoundError:
             if last:
@@ -175,7 +185,7 @@ def make_shard(step: Transform, memo: Memo, shard: Shard | PairedShard) -> MadeS
     return made
 
 
-def run_loose(step: Transform, judge: Judge, dest: Path, name: str, batch: LooseBatch) -> Part:
+def run_loose(step: Transform, policy: Policy, dest: Path, name: str, batch: LooseBatch) -> Part:
     """Apply a step to a batch of loose pictures, and write what is not rejected to `dest`.
 
     The only picture of a batch may get another `name` than its key.
@@ -188,12 +198,12 @@ def run_loose(step: Transform, judge: Judge, dest: Path, name: str, batch: Loose
             rejects.append(result)
             continue
         kept[sample.key] = result.reported
-        if judge(result.reported):
+        if policy.reason(sample.key, result.reported):
             rejected.append(result.sample)
         else:
             files |= loose.write_loose(dest, [result.sample], name)
     part = Part(kept=kept, files=files, rejects=tuple(rejects))
-    return part.reject(rejection_reasons(kept, judge)).add_examples(rejected)
+    return part.reject(rejection_reasons(kept, policy)).add_examples(rejected)
 
 
 def try_sample(step: Transform, sample: Sample) -> Output | Reject:
@@ -221,9 +231,9 @@ def enough_memory(key: str) -> Iterator[None]:
 # ---------------------------------------------------------------- rejects
 
 
-def rejection_reasons(kept: Mapping[str, dict], judge: Judge) -> dict[str, str]:
+def rejection_reasons(kept: Mapping[str, dict], policy: Policy) -> dict[str, str]:
     """Return the reason to reject a sample, by key, for those that have one."""
-    judged = {key: judge(reported) for key, reported in kept.items()}
+    judged = {key: policy.reason(key, reported) for key, reported in kept.items()}
     return {key: reason for key, reason in judged.items() if reason}
 
 
@@ -255,10 +265,16 @@ def remove_duplicates(part: Part, name: str, seen: set[object], dest: Path) -> P
     return replace(part, files={name: part.files[name] for name in part.files.keys() - files})
 
 
-def ledger_rows(part: Part, files: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
-    """Yield key (or file), reason and reported metadata of each reject, sorted by key."""
+def ledger_rows(
+    part: Part, files: Mapping[str, str], dropped: Mapping[str, str]
+) -> Iterator[tuple[str, str, str]]:
+    """Yield key (or file), reason and reported metadata of each reject, sorted by key.
+
+    The reason that a person gave for dropping it is `why` in the metadata.
+    """
     for reject in sorted(part.rejects, key=lambda reject: reject.key):
-        told = dumps(reject.reported).decode() if reject.reported else ""
+        why = {"why": dropped[reject.key]} if reject.reason == DROPPED else {}
+        told = dumps(reject.reported | why).decode() if reject.reported or why else ""
         yield files.get(reject.key, reject.key), reject.reason, told
 
 

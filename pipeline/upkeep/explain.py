@@ -8,6 +8,7 @@ from typing import Any
 from pipeline.errors import Halt
 from pipeline.operators.limits import Verdict, check_limits
 from pipeline.params import Clean
+from pipeline.run.choices import NO_CHOICES, Choices
 from pipeline.shards.column import SEAL, check_tables, find_sample
 from pipeline.shards.ledger import LEDGER, find_reject
 from pipeline.sources.posts import post_key, read_posts
@@ -25,10 +26,11 @@ class Decision:
     rules: tuple[Verdict, ...] = ()  # one for each limit
 
 
-def explain_sample(key: str, data: Path, clean: Clean) -> list[Decision]:
+def explain_sample(key: str, data: Path, clean: Clean, choices: Choices = NO_CHOICES) -> list[Decision]:
     """List the decisions of the stages whose results are in the folder `data`.
 
-    Raise Halt if no stage knows the key, or if a column or its ledger is damaged.
+    `choices` are those that a person made about its pictures. Raise Halt if no stage knows the key, or if a
+    column or its ledger is damaged.
     """
     sketches = sorted(path for path in (data / "sketch").glob("*") if path.is_dir())
     columns = {f"sketchify@{path.name}": path for path in sketches}
@@ -36,7 +38,7 @@ def explain_sample(key: str, data: Path, clean: Clean) -> list[Decision]:
     decisions = [
         search_decision(key, data / "posts.jsonl"),
         column_decision("fetch", key, data / "original", data / "fetch.tsv"),
-        clean_decision(key, data / "color", clean),
+        clean_decision(key, data / "color", clean, choices),
         *(column_decision(stage, key, column, column / LEDGER) for stage, column in columns.items()),
     ]
     made = [decision for decision in decisions if decision]
@@ -72,17 +74,20 @@ def column_decision(stage: str, key: str, column: Path, ledger: Path) -> Decisio
     return Decision(stage, "absent", "it did not get here")
 
 
-def clean_decision(key: str, column: Path, clean: Clean) -> Decision | None:
-    """Return the decision of clean about a sample, with its value for each limit."""
+def clean_decision(key: str, column: Path, clean: Clean, choices: Choices) -> Decision | None:
+    """Return the decision of clean about a sample, with its value for each limit, and what a person chose."""
     if not (column / SEAL).is_file():
         return None
     check_tables(column)
+    wish = f", on the keep list: {choices.keep[key]}" if key in choices.keep else ""
     if found := find_metadata(key, column):
         path, metadata = found
-        return Decision("clean", "taken", str(path), tuple(check_limits(metadata, clean)))
+        return Decision("clean", "taken", f"{path}{wish}", tuple(check_limits(metadata, clean)))
     if row := find_reject(column / LEDGER, key):
         scores = json.loads(row[2] or "{}")  # a picture that cannot be decoded has none
-        return Decision("clean", "rejected", row[1], tuple(check_limits(scores, clean)) if scores else ())
+        why = f": {scores['why']}" if "why" in scores else wish
+        rules = tuple(check_limits(scores, clean)) if scores else ()
+        return Decision("clean", "rejected", f"{row[1]}{why}", rules)
     return Decision("clean", "absent", "it did not get here")
 
 

@@ -43,7 +43,7 @@ def test_the_first_broken_rule_gives_the_reason():
 def test_every_limit_has_a_rule_and_every_rule_is_tested():
     assert [rule.reason for rule in RULES] == list(BAD)
     limits = {rule.limit for rule in RULES}
-    others = {"side", "crop", "blocksizes", "blocksize", "tolerance"}
+    others = {"side", "crop", "blocksizes", "blocksize", "keep", "drop", "tolerance"}
     assert limits | others == {field.name for field in dataclasses.fields(Clean)}
 
 

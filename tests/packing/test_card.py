@@ -372,12 +372,14 @@ def test_the_card_names_no_path_no_machine_and_no_credentials(host, shown):
     assert YAML(typ="safe").load(blocks(text, "yaml")[0]) == {"search": {"host": shown}}
 
 
-def test_neither_forgotten_posts_nor_files_of_weights_are_named():
+def test_neither_forgotten_posts_nor_files_of_weights_and_choices_are_named():
     params = {"search": PARAMS["search"] | {"forget": "12 artist:ann"}}
     params["sketches"] = {"net": {"method": "learned", "weights": "/home/ann/netG.pth"}}
+    params["clean"] = {"side": 32, "keep": "/home/ann/keep.tsv", "drop": ""}
     text = card.dataset_card(count_one(), {}, params)
     assert "ann" not in text
     assert text.count(card.LEFT_OUT) == 2
+    assert YAML(typ="safe").load(blocks(text, "yaml")[0])["clean"] == {"side": 32}
 
 
 def test_parameters_that_do_not_decide_the_data_are_left_out(home):

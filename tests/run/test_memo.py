@@ -15,6 +15,7 @@ from pipeline.images import codec
 from pipeline.images.result import Result
 from pipeline.operators import sketch
 from pipeline.params import Cue, Sketch
+from pipeline.run.choices import Choices
 from pipeline.run.memo import open_table
 from pipeline.run.process import accept_all
 from pipeline.run.step import Step
@@ -74,6 +75,17 @@ def test_another_judge_makes_nothing_again(column, tmp_path, made):
 def accept_first(reported):
     """Accept the first sample only."""
     return "late" if int(reported["key"]) > 1 else ""
+
+
+def test_another_choice_makes_nothing_again_and_the_next_stage_only_what_is_new_to_it(column, tmp_path, made):
+    step, cache = Step(noted, Cue(), report=("key",)), tmp_path / "cache"
+    fourth, first, after = {"000000004": "a"}, {"000000001": "b"}, []
+    for choices in (Choices(), Choices(keep=fourth), Choices(keep=fourth, drop=first), Choices()):
+        process(step, column, tmp_path / "out", cache=cache, judge=accept_first, choices=choices)
+        assert made() == ([] if after else [*range(1, 9)])
+        process(replace(step, params=Cue(sigma=3.0)), tmp_path / "out", tmp_path / "next", cache=cache)
+        after.append(made())
+    assert after == [[1], [4], [], []]
 
 
 def test_a_damaged_sample_of_the_memo_is_made_again(tmp_path, made):

@@ -94,7 +94,8 @@ def project(python, tmp_path_factory):
         words = ["pack", "color", "sketch", "cue", "reference", "pairs", "--metrics", "metrics/pack.json"]
         done = run(words, home)
         assert done.code == 0, done.said
-        shutil.copy(ROOT / "params.yaml", home)
+        for name in ("params.yaml", "keep.tsv", "drop.tsv"):
+            shutil.copy(ROOT / name, home)
         row = {"condition": "paired", "guide": "cue", "key": "000000003", "by": "model", "psnr": 20.0}
         files.write(home / "data" / "evaluate.parquet", to_parquet([row]))
         yield home, run
@@ -229,7 +230,8 @@ def copy_checkout(folder):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in (
         "inkwash.py", "setup.py", "pyproject.toml", "README.md", "LICENSE",
-        "dvc.yaml", "params.yaml", ".gitignore", ".dvcignore", ".dvc/config", ".dvc/plots.html",
+        "dvc.yaml", "params.yaml", "keep.tsv", "drop.tsv",
+        ".gitignore", ".dvcignore", ".dvc/config", ".dvc/plots.html",
     ):  # fmt: skip
         files.write(folder / name, (ROOT / name).read_bytes())
     files.write(folder / ".dvc/config.local", b"[core]\n    no_scm = true\n")

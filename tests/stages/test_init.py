@@ -42,6 +42,8 @@ def test_dvc_finds_the_stages_of_the_checkout_in_a_project(begin):
         assert {stage.name.partition("@")[0] for stage in repo.index.stages} == {*prep.STAGES}
     for name in ("dvc.yaml", "params.yaml"):
         assert comments(Path("cats", name).read_text()) >= comments((ROOT / name).read_text())
+    for name in ("keep.tsv", "drop.tsv"):
+        assert Path("cats", name).read_bytes() == (ROOT / name).read_bytes()
 
 
 def comments(text):
@@ -98,10 +100,12 @@ def test_a_project_that_exists_stays_as_it_is(begin, name):
 
 def test_a_repository_and_a_project_of_dvc_keep_their_settings(begin):
     files.write(Path("cats/.gitignore"), b"mine\n.prep/")
+    files.write(Path("cats/keep.tsv"), b"7\tmine\n")
     subprocess.run(["git", "init", "-q", "."], check=True)
     files.write(Path("cats/.dvc/config"), b"[core]\n    autostage = true\n[parsing]\n    bool = store_true\n")
     assert begin()[0] == 0
     assert not Path("cats/.git").exists()
+    assert Path("cats/keep.tsv").read_bytes() == b"7\tmine\n"
     assert Path("cats/.gitignore").read_text().split("\n")[:4] == ["mine", ".prep/", "# a project", "data/*"]
     config = Config("cats/.dvc")
     assert (config["core"]["autostage"], config["core"]["analytics"]) == (True, False)

@@ -92,6 +92,13 @@ def test_a_stage_depends_on_the_list_of_the_code_that_decides_it(name):
     assert {Path(listed).stem.replace("${key}", key) for key in PARAMS["sketches"]} <= set(deciding(PARAMS))
 
 
+def test_clean_depends_on_the_lists_that_its_parameters_name_and_they_begin_empty():
+    for name in ("keep", "drop"):
+        assert f"${{clean.{name}}}" in STAGES["clean"]["deps"]
+        lines = (ROOT / PARAMS["clean"][name]).read_text().splitlines()
+        assert [line for line in lines if not line.startswith("#")] == []
+
+
 def test_the_lists_of_code_follow_the_parameters_that_name_modules():
     read = [param.partition(".")[0] for param in STAGES["code"]["params"]]
     assert {"search", "sketches", "model"} == set(read)
