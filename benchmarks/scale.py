@@ -97,7 +97,7 @@ def measure_stage(stage: str, home: Path, originals: Originals, until: float = f
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     begun = time.monotonic()
     child = subprocess.Popen(
-        [sys.executable, "-m", "stages.prep", *words],
+        [sys.executable, "-m", "inkwash", *words],
         cwd=home, env=environment, stdout=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
     cpu, peak = 0.0, 0

@@ -87,7 +87,9 @@ def systems_parser() -> argparse.ArgumentParser:
 
 def prep(command: str, *places: Path, **options: object) -> None:
     words = [word for name, value in options.items() if value != "" for word in (f"--{name}", value)]
-    run = subprocess.run([sys.executable, "-m", "stages.prep", command, *map(str, (*places, *words))])
+    defaults = os.environ | {"PREP_PARAMS": "none"}  # for what is not on the line, whatever params.yaml says
+    line = [sys.executable, "-m", "inkwash", command, *map(str, (*places, *words))]
+    run = subprocess.run(line, env=defaults)
     if run.returncode:
         sys.exit(run.returncode)
 

@@ -47,6 +47,7 @@ Params = Annotated[Path, typer.Option(help="The YAML file with the parameters of
 ParamsFile = Annotated[
     Path | None,
     typer.Option(
+        envvar="PREP_PARAMS",
         help="The YAML file with the parameters that are not on the line; none for the defaults.",
         show_default="params.yaml, if there is one",
     ),
