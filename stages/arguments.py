@@ -137,7 +137,7 @@ def report_each_minute(name: str, unit: str, clock: Callable[[], float] = time.m
         began, start = before = before or (now, done)  # a run that resumes begins with what is done
         if now - began >= MINUTE:
             rate = (done - start) / (now - began)
-            say(f"{name}: {done:,} of {total:,} {unit}, {rate:,.1f} {unit}/s", err=True)
+            say(f"{name}: {unit} {done:,} of {total:,}, {rate:,.1f} a second", err=True)
             before = now, done
 
     return tick

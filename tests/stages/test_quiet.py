@@ -47,8 +47,8 @@ def test_where_there_is_no_terminal_a_line_a_minute_has_done_total_and_rate(caps
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err.splitlines() == [
-        "train: 8,061 of 16,000 step, 1.0 step/s",  # 60 steps in 60 s
-        "train: 8,101 of 16,000 step, 0.3 step/s",  # 40 steps in 140 s
+        "train: step 8,061 of 16,000, 1.0 a second",  # 60 steps in 60 s
+        "train: step 8,101 of 16,000, 0.3 a second",  # 40 steps in 140 s
     ]
 
 
@@ -57,5 +57,5 @@ def test_the_progress_of_a_command_is_reported_unless_it_is_quiet(run, monkeypat
     make_column(Path("color"), ["000000001", "000000002"], per_shard=1)
     monkeypatch.setattr(arguments, "MINUTE", 1e-9)
     _, out, err = run("cue color out --workers 1", *quiet)
-    assert ("cue: 2 of 2 img" in err) == (not quiet)
+    assert ("cue: img 2 of 2" in err) == (not quiet)
     assert (out == "") == bool(quiet)
