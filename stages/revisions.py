@@ -29,10 +29,10 @@ class Revision:
     root: str
     system: Any  # of fsspec
 
-    def open(self, path: str) -> BinaryIO:
+    def open_binary(self, path: str) -> BinaryIO:
         """Open a file for reading. Raise Halt if there is none."""
         try:
-            return self.system.open(f"{self.root}/{path}", "rb")
+            return self.system.open(f"{self.root}/{path}", mode="rb")
         except FileNotFoundError:
             raise Halt(
                 f"{self.name} has no {path} in its folder, the cache or the remote: run dvc fetch"
@@ -135,7 +135,7 @@ def read_test_samples(revision: Revision, keys: Collection[str]) -> list[Sample]
 
 
 def read_packed(revision: Revision, path: Path, row: Row) -> Sample:
-    with revision.open(path.as_posix()) as file:
+    with revision.open_binary(path.as_posix()) as file:
         return tar.parse_sample(tar.read_sample(file, row, path), row, path)
 
 
