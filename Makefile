@@ -55,7 +55,7 @@ bench-gpu: .venv  ## print the speed of training on a GPU, in at most nine minut
 bench-color: .venv  ## print how long coloring a picture takes on one core
 	python benchmarks/color.py
 
-weights: .venv  ## train the model that ships from a folder of pictures, CORPUS, with a MANIFEST.csv: four core-hours
+weights: .venv  ## train the model that ships from a folder of pictures, CORPUS, with a MANIFEST.csv: two core-hours
 	python benchmarks/weights.py "$(CORPUS)"
 
 systems: .venv  ## train all systems on the sample, on as many pictures each, and compare them

@@ -57,7 +57,7 @@ def weights_parser() -> argparse.ArgumentParser:
     add("--halve", type=float, default=0.85, help="as train.halve")
     add("--width", type=int, default=0, help="as model.width")
     add("--device", default="cpu", help="cpu, cuda or auto")
-    add("--threads", type=int, default=2, help="that train on a CPU; another number gives other bytes")
+    add("--threads", type=int, default=1, help="that train on a CPU; another number gives other bytes")
     add("--seed", type=int, default=0)
     add("--dest", type=Path, default=SHIPPED, help="the folder of the model")
     return parser

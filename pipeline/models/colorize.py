@@ -25,6 +25,7 @@ from pipeline.run.step import Output
 from pipeline.shards.tar import Sample
 
 TRUSTED = (0.15, 0.3)  # share of a drawing that strokes reach: below, other regions are white; above, filled
+MOST_TRUST = 0.7  # of the colors of neighbors: more, and a stroke changes too much beyond its region
 FEWEST_COLORS = 3  # of strokes: with fewer, other regions are white
 LINES = ("keep", "redraw")
 KINDS = {"cue": "cue", "palette": "palette", "reference": "reference", "mask": "gray"}  # by option
@@ -154,7 +155,7 @@ def fill_strokes(gray: np.ndarray, guide: np.ndarray | None, gap: float | None) 
     flats, known = spread_hints(gray, hints, min(gray.shape) * GAP if gap is None else gap)
     colors = flats[..., :3]
     several = len(number_colors(hints)[0]) > FEWEST_COLORS  # the first is none
-    trust = np.interp(known.mean(), TRUSTED, (0, 1)) if several else 0
+    trust = np.interp(known.mean(), TRUSTED, (0, MOST_TRUST)) if several else 0
     paler = np.rint(255 - trust * np.arange(255.0, -1, -1)).astype(np.uint8)
     return Layer(np.where(known[..., None], colors, paler[colors]), known)
 
