@@ -23,13 +23,13 @@ def read_choices(keep: str, drop: str) -> Choices:
 
     Raise Halt if a file is missing or has a broken line, or if both name the same key.
     """
-    choices = Choices(read_list(keep), read_list(drop))
+    choices = Choices(read_choice_list(keep), read_choice_list(drop))
     if both := choices.keep.keys() & choices.drop.keys():
         raise Halt(f"{keep} and {drop} both name {min(both)}: remove it from one of them")
     return choices
 
 
-def read_list(name: str) -> dict[str, str]:
+def read_choice_list(name: str) -> dict[str, str]:
     """Read the reasons of a list by key, or {} if there is no `name`.
 
     A line is a key, a tab and a reason. Empty lines, and those that begin with #, do not count.

@@ -279,7 +279,7 @@ def test_the_command_writes_few_numbers_to_one_file_and_all_to_another(data, mod
     numbers, report, sheet = (tmp_path / name for name in ("numbers.json", "report.json", "sheet.png"))
     folder = model()
     words = ["--resamples", "100", "--lpips", "none", "--inception", "none", "--device", "cpu"]
-    written = ["--metrics", numbers, "--report", report, "--sheet", sheet]
+    written = ["--params", "none", "--metrics", numbers, "--report", report, "--sheet", sheet]
     code, said, _ = run_prep(capsys, "evaluate", data, folder, *words, *written)
     assert code == 0
     found = json.loads(report.read_bytes())

@@ -41,7 +41,8 @@ def together(data, folder, system, *options, launcher=("-m",)):
     fields = {name: getattr(TRAIN, name) for name in ("batch", "steps", "validate", "lr", "flip", "vgg")}
     given = [f"--{name}={value}" for name, value in fields.items()]
     given += ["--system", system, "--width", "4", "--depth", "3", "--device", "cpu", "--devices", "2"]
-    command = [*launcher, "stages.prep", "train", str(data), str(folder), "--cache", f"{folder}.cache"]
+    command = [*launcher, "stages.prep", "train", str(data), str(folder), "--params", "none"]
+    command += ["--cache", f"{folder}.cache"]
     done = subprocess.run(
         [sys.executable, *command, *given, *options],
         env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
