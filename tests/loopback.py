@@ -49,7 +49,7 @@ def basic(login, key):
 
 def get(address, target, agent=AGENT, method="GET", **headers):
     """Return status, headers and body of an answer."""
-    connection = HTTPConnection(urlsplit(address).netloc, timeout=5)
+    connection = HTTPConnection(urlsplit(address).netloc, timeout=60)
     try:
         connection.request(method, target, headers={"User-Agent": agent} | headers)
         answer = connection.getresponse()
