@@ -26,6 +26,7 @@ MAY_IMPORT = {  # besides the modules at the root; each room comes after those t
     "training": "shards batches systems models",
     "evaluation": "images shards operators batches systems models",
     "upkeep": "shards operators run sources",
+    "studio": "images shards operators run sources packing models evaluation upkeep",
 }
 ROOT_MODULES = {path.stem for path in LIBRARY.glob("*.py")} - {"__init__"}
 

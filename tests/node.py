@@ -1,0 +1,55 @@
+"""The modules of the page, called from Python by Node."""
+
+import base64
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parent.parent
+WEB = ROOT / "pipeline" / "studio" / "web"
+NODE = shutil.which("node")
+needs_node = pytest.mark.skipif(NODE is None, reason="Node is not installed")
+
+
+class ScriptError(Exception):
+    """An error that a function of the page threw."""
+
+
+def call(module: str, name: str, *given: Any) -> Any:
+    """Call a function that a module of the page exports, for instance call("engine/flats.js", "fillFlats", ...).
+
+    Arrays of NumPy become images, (H, W) or (H, W, C), or typed arrays (N,), and come back as arrays. Raise
+    ScriptError if the function throws.
+    """
+    job = {"module": (WEB / module).as_uri(), "name": name, "given": [pack(value) for value in given]}
+    assert NODE
+    ran = subprocess.run(
+        [NODE, "--stack-size=4000", ROOT / "tests" / "studio" / "run.mjs"],
+        input=json.dumps(job).encode(), stdout=subprocess.PIPE, timeout=120, check=True,
+    )  # fmt: skip
+    answer = json.loads(ran.stdout)
+    if "error" in answer:
+        raise ScriptError(answer["error"], answer["stack"])
+    return unpack(answer["value"])
+
+
+def pack(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        data = base64.b64encode(np.ascontiguousarray(value).tobytes()).decode()
+        return {"shape": value.shape, "kind": value.dtype.name, "base64": data}
+    if isinstance(value, dict):
+        return {name: pack(each) for name, each in value.items()}
+    return [pack(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+def unpack(value: Any) -> Any:
+    if isinstance(value, dict) and "base64" in value:
+        return np.frombuffer(base64.b64decode(value["base64"]), value["kind"]).reshape(value["shape"])
+    if isinstance(value, dict):
+        return {name: unpack(each) for name, each in value.items()}
+    return [unpack(each) for each in value] if isinstance(value, list) else value

@@ -1,0 +1,44 @@
+// Calls a function of a module of the page: {module, name, given} from stdin, {value} or {error} to stdout.
+// An array travels as {shape, kind, base64}; one of two or three axes is an image, as engine/image.js has them.
+
+import { readFileSync } from "node:fs";
+
+const KINDS = {
+  uint8: Uint8Array, int32: Int32Array, uint32: Uint32Array, float32: Float32Array, float64: Float64Array,
+};
+const NAMES = new Map(Object.entries(KINDS).map(([name, kind]) => [kind, name]));
+NAMES.set(Uint8ClampedArray, "uint8");
+
+function read(_, value) {
+  if (!value?.base64 && value?.base64 !== "") return value;
+  const bytes = Uint8Array.from(Buffer.from(value.base64, "base64"));
+  const data = new KINDS[value.kind](bytes.buffer);
+  const [height, width, channels = 1] = value.shape;
+  return value.shape.length === 1 ? data : { height, width, channels, data };
+}
+
+function write(value) {
+  if (NAMES.has(value?.constructor)) return pack(value, [value.length]);
+  if (Array.isArray(value)) return value.map(write);
+  if (NAMES.has(value?.data?.constructor) && "channels" in value) {
+    const { height, width, channels, data } = value;
+    return pack(data, channels === 1 ? [height, width] : [height, width, channels]);
+  }
+  if (value && typeof value === "object") {
+    return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, write(each)]));
+  }
+  return value;
+}
+
+function pack(data, shape) {
+  const base64 = Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString("base64");
+  return { shape, kind: NAMES.get(data.constructor), base64 };
+}
+
+const { module, name, given } = JSON.parse(readFileSync(0, "utf8"), read);
+try {
+  const value = await (await import(module))[name](...given);
+  process.stdout.write(JSON.stringify({ value: write(value) ?? null }));
+} catch (error) {
+  process.stdout.write(JSON.stringify({ error: `${error.name}: ${error.message}`, stack: error.stack }));
+}
