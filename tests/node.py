@@ -21,7 +21,7 @@ class ScriptError(Exception):
 
 
 def call(module: str, name: str, *given: Any) -> Any:
-    """Call a function that a module of the page exports, for instance call("engine/flats.js", "fillFlats", ...).
+    """Call a function that a module of the page exports, such as call("engine/flats.js", "fillFlats", ...).
 
     Arrays of NumPy become images, (H, W) or (H, W, C), or typed arrays (N,), and come back as arrays. Raise
     ScriptError if the function throws.

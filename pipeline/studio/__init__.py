@@ -1,1 +1,1 @@
-"""The studio: a page on loopback where one colors drawings and looks at a dataset, and the same as a static page."""
+"""The studio: a page that colors drawings and shows a dataset, served on loopback or written as files."""
