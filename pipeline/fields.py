@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 # A number, or text such as "3..9": then `operators.sketch.resolve` draws a number for each picture.
 # Type checkers see the number, since no code computes with such a field before it is resolved.
@@ -61,6 +61,38 @@ class Section:
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             check_field(field, getattr(self, field.name))
+
+
+Parsed = TypeVar("Parsed", bound=Section)
+
+
+def parse_section(kind: type[Parsed], given: Any) -> Parsed:
+    """Make parameters of a section of params.yaml, the same as the command line makes of what DVC passes.
+
+    A parameter without a value has its default. Raise ValueError if there are others, or a value is wrong.
+    """
+    fields = {field.name: field for field in dataclasses.fields(kind)}
+    given = given or {}
+    if not isinstance(given, dict) or not fields.keys() >= given.keys():
+        rule = f"must be some of {', '.join(fields)}"
+        raise ValueError(f"the parameters of {kind.__name__.lower()} {rule}, got {given}")
+    return kind(
+        **{name: read_value(fields[name], value) for name, value in given.items() if value is not None}
+    )
+
+
+def read_value(field: dataclasses.Field, value: Any) -> Any:
+    """Read a value of a YAML file, which may be a day or a number where the parameter is a text."""
+    kind: Any = type(field.default)
+    return str(value) if kind is str else read_number(kind, str(value))
+
+
+def read_number(kind: type[int] | type[float], text: str) -> float | str:
+    """Read a number; return any other text, such as a range, unchanged."""
+    try:
+        return kind(text)
+    except ValueError:
+        return text
 
 
 def check_field(field: dataclasses.Field, value: Any) -> None:

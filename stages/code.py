@@ -4,10 +4,11 @@ import re
 from pathlib import Path
 
 from pipeline import codehash, files
+from pipeline.fields import parse_section
 from pipeline.operators.sketch import extra_modules
 from pipeline.params import Sketch
 from stages.arguments import PARAMS, Dest, Params, read_params
-from stages.options import parse_section, usage_errors
+from stages.options import usage_errors
 
 SKETCH_NAME = re.compile(r"[A-Za-z0-9_-]+")
 

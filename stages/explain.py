@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
+from pipeline.fields import parse_section
 from pipeline.params import Clean
 from pipeline.run.choices import read_choices
 from pipeline.untrusted import safe_text
@@ -19,7 +20,7 @@ from stages.arguments import (
     full_key,
     read_params,
 )
-from stages.options import parse_section, usage_errors
+from stages.options import usage_errors
 
 
 def explain(

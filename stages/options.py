@@ -9,15 +9,14 @@ from contextlib import contextmanager
 from functools import partial, wraps
 from inspect import Parameter, signature
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import typer
 
-from pipeline.fields import Section, describe_rule
+from pipeline.fields import Section, describe_rule, parse_section, read_number
 from pipeline.params import Sketch
 from stages.arguments import ParamsFile, find_params, read_params, say
 
-Parsed = TypeVar("Parsed", bound=Section)
 Entry = Annotated[
     str | None,
     typer.Option(
@@ -136,27 +135,6 @@ def unread_fields(params: Any) -> list[str]:
     return unread
 
 
-def parse_section(kind: type[Parsed], given: Any) -> Parsed:
-    """Make parameters of a section of params.yaml, the same as the command line makes of what DVC passes.
-
-    A parameter without a value has its default. Raise ValueError if there are others, or a value is wrong.
-    """
-    fields = {field.name: field for field in dataclasses.fields(kind)}
-    given = given or {}
-    if not isinstance(given, dict) or not fields.keys() >= given.keys():
-        rule = f"must be some of {', '.join(fields)}"
-        raise ValueError(f"the parameters of {kind.__name__.lower()} {rule}, got {given}")
-    return kind(
-        **{name: read_value(fields[name], value) for name, value in given.items() if value is not None}
-    )
-
-
-def read_value(field: dataclasses.Field, value: Any) -> Any:
-    """Read a value of a YAML file, which may be a day or a number where the parameter is a text."""
-    kind: Any = type(field.default)
-    return str(value) if kind is str else read_number(kind, str(value))
-
-
 @contextmanager
 def usage_errors() -> Iterator[None]:
     """Turn a ValueError into a usage error: one line, exit code 2."""
@@ -182,11 +160,3 @@ def rule_option(field: dataclasses.Field) -> Any:
     if rule.get("range"):
         given |= {"parser": partial(read_number, kind), "metavar": f"{kind.__name__.upper()}|LOW..HIGH"}
     return Annotated[kind, typer.Option(f"--{field.name}", **given)]
-
-
-def read_number(kind: type[int] | type[float], text: str) -> float | str:
-    """Read a number; return any other text, such as a range, unchanged."""
-    try:
-        return kind(text)
-    except ValueError:
-        return text
