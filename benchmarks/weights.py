@@ -20,9 +20,10 @@ from pipeline.files import hash_file, write
 from pipeline.markdown import printable, table, templates
 from pipeline.models import card
 from pipeline.models.export import export_onnx
-from pipeline.models.folder import MODEL_CARD_FILE, WEIGHTS_FILE, read_config, save_model
+from pipeline.models.folder import read_config, save_model
 from pipeline.models.network import SHIPPED, SHIPPED_ONNX
-from pipeline.shards.column import list_shards
+from pipeline.shards.column import CARD_FILE, list_shards
+from pipeline.shards.sums import WEIGHTS_FILE
 from pipeline.weights import parse_weights
 from stages.arguments import read_params
 
@@ -209,7 +210,7 @@ def main() -> None:
         pairs = make_dataset(link_pictures(given.corpus, material.rows, WORK / "pictures"), given.side)
         config = write_model(train(pairs, given), given.dest)
         text = weights_card(config, material, count_splits(pairs), measure(pairs, given.dest))
-        write(given.dest / MODEL_CARD_FILE, text.encode())
+        write(given.dest / CARD_FILE, text.encode())
     except Halt as error:
         sys.exit(f"weights: {error}")
     size = sum(path.stat().st_size for path in given.dest.iterdir())

@@ -12,13 +12,14 @@ from pipeline.errors import Halt
 from pipeline.evaluation.paired import Rows, read_measures
 from pipeline.shards import tar
 from pipeline.shards.column import INDEX
+from pipeline.shards.sums import CONFIG_FILE, SUMS_FILE, WEIGHTS_FILE
 from pipeline.shards.tar import Row, Sample
 from pipeline.upkeep.changes import StageMetrics, metrics_names
 from stages.arguments import PARAMS
 
 WORKSPACE = "workspace"  # as DVC calls it
 TABLE, PAIRS, TRAINED = "data/evaluate.parquet", "data/pairs", "data/model"
-MODEL_FILES = ("config.json", "model.safetensors", "SHA256SUMS")
+MODEL_FILES = (CONFIG_FILE, WEIGHTS_FILE, SUMS_FILE)
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,7 @@ def copy_model(revision: Revision, dest: Path) -> None:
     """Write the model of a run to a folder. Raise Halt if it has none."""
     for name in MODEL_FILES:
         data = revision.read(f"{TRAINED}/{name}")
-        if data is None and name != MODEL_FILES[-1]:
+        if data is None and name != SUMS_FILE:
             raise Halt(f"{revision.name} has no {TRAINED}/{name}: run dvc fetch")
         if data is not None:
             files.write(dest / name, data)

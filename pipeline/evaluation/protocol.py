@@ -25,11 +25,12 @@ from pipeline.evaluation.labels import GOAL, MODEL, MeasureRow
 from pipeline.evaluation.learned import POOL_LEAST, LearnedMeasures, load_measures
 from pipeline.evaluation.summary import PictureFeatures, summarize
 from pipeline.files import hash_file
-from pipeline.models.folder import WEIGHTS_FILE, load_model
+from pipeline.models.folder import load_model
 from pipeline.models.inference import infer_padded
 from pipeline.operators.cue import HINT_METHODS, draw_cue, empty_cue, is_dropped
 from pipeline.params import Cue, Evaluate
 from pipeline.progress import Tick, quiet
+from pipeline.shards.sums import WEIGHTS_FILE
 
 COLORS_IN_PLACE = ("cue", *HINT_METHODS)  # the guides that say which color belongs where
 

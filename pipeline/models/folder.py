@@ -16,10 +16,10 @@ from pipeline import systems
 from pipeline.errors import Halt
 from pipeline.files import hash_file, write, write_json
 from pipeline.params import Cue, Model, Train
+from pipeline.shards.column import CARD_FILE
+from pipeline.shards.sums import CONFIG_FILE, SUMS_FILE, WEIGHTS_FILE, read_sums, write_sums
 from pipeline.weights import WEIGHT_ERRORS, parse_weights
 
-WEIGHTS_FILE, CONFIG_FILE, MODEL_CARD_FILE = "model.safetensors", "config.json", "README.md"
-CHECKS_FILE = "SHA256SUMS"  # of weights and config, as `sha256sum --check` reads it
 CONFIG_TYPES = {  # of the fields that tell how a model was trained; a model may lack them
     "dataset": str, "columns": dict, "side": int, "parameters": dict, "train": dict, "validation": dict,
 }  # fmt: skip
@@ -27,27 +27,22 @@ CONFIG_TYPES = {  # of the fields that tell how a model was trained; a model may
 
 def save_model(folder: Path, tensors: dict[str, Tensor], config: dict, card: str) -> None:
     weights = save_tensors({name: tensor.contiguous() for name, tensor in tensors.items()})
-    (folder / CHECKS_FILE).unlink(missing_ok=True)  # until all files are new
+    (folder / SUMS_FILE).unlink(missing_ok=True)  # until all files are new
     write(folder / WEIGHTS_FILE, weights)
     write_json(folder / CONFIG_FILE, config)
-    write(folder / MODEL_CARD_FILE, card.encode())
-    checks = (f"{hash_file(folder / name)}  {name}\n" for name in (CONFIG_FILE, WEIGHTS_FILE))
-    write(folder / CHECKS_FILE, "".join(checks).encode())
+    write(folder / CARD_FILE, card.encode())
+    write_sums(folder, {name: hash_file(folder / name) for name in (CONFIG_FILE, WEIGHTS_FILE)})
 
 
 def read_model_file(folder: Path, name: str) -> bytes:
-    """Read a file of a model. Raise Halt if it differs from the checks in its folder, if there are any."""
-    data, checks = (folder / name).read_bytes(), folder / CHECKS_FILE
-    if checks.is_file() and f"{hash_bytes(data)}  {name}".encode() not in checks.read_bytes().splitlines():
+    """Read a file of a model. Raise Halt if it differs from the sums in its folder, if there are any."""
+    data = (folder / name).read_bytes()
+    if (folder / SUMS_FILE).is_file() and read_sums(folder).get(name) != hashlib.sha256(data).hexdigest():
         raise Halt(
-            f"{folder / name} differs from {CHECKS_FILE}: run train again, or remove {CHECKS_FILE} if you"
-            " changed the model yourself"
+            f"{folder / name} differs from {SUMS_FILE}: run train again, or remove {SUMS_FILE} if you changed"
+            " the model yourself"
         )
     return data
-
-
-def hash_bytes(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
 
 
 def read_config(folder: Path) -> dict[str, Any]:

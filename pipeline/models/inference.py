@@ -10,8 +10,9 @@ from torch.nn.functional import pad
 
 from pipeline import systems
 from pipeline.files import hash_file
-from pipeline.models.folder import WEIGHTS_FILE, load_model, model_params
+from pipeline.models.folder import load_model, model_params
 from pipeline.models.network import Arrays, Network
+from pipeline.shards.sums import WEIGHTS_FILE
 
 
 def load_by_torch(folder: Path, device: str = "cpu") -> Network:

@@ -9,6 +9,7 @@ from pipeline.files import hash_file, write
 from pipeline.progress import Tick, quiet
 
 SUMS_FILE = "SHA256SUMS"
+WEIGHTS_FILE, CONFIG_FILE = "model.safetensors", "config.json"  # of a model, beside its card
 CROISSANT_FILE, SCORES_FILE = "croissant.json", "scores.parquet"  # of a packed dataset, beside its card
 SUM_LINE = re.compile(r"([0-9a-f]{64})  ([\w-][\w.-]*)", re.ASCII)  # a file of the same folder
 

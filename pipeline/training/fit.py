@@ -17,9 +17,9 @@ from pipeline.batches.loader import BatchOrder, SinglePass, endless_batches, sin
 from pipeline.chance import fraction
 from pipeline.errors import Halt
 from pipeline.files import hash_file
-from pipeline.models.folder import WEIGHTS_FILE
 from pipeline.params import Model, Reference, Train, guide_shares
 from pipeline.progress import Tick, quiet
+from pipeline.shards.sums import WEIGHTS_FILE
 from pipeline.systems import System, present
 from pipeline.systems.layers import count_parameters
 from pipeline.training.checkpoint import restore_checkpoint, run_identity, save_checkpoint

@@ -9,9 +9,8 @@ from pipeline.errors import Halt
 from pipeline.markdown import dump_yaml
 from pipeline.progress import Tick, quiet
 from pipeline.shards.column import CARD_FILE, INDEX, SEAL, read_seal
-from pipeline.shards.sums import SUMS_FILE, changed_files, read_sums
+from pipeline.shards.sums import CONFIG_FILE, SUMS_FILE, WEIGHTS_FILE, changed_files, read_sums
 
-WEIGHTS, CONFIG = "model.safetensors", "config.json"  # of a model
 HUB_METRICS = {"psnr": "PSNR, dB", "ssim": "SSIM", "ms_ssim": "MS-SSIM", "lpips": "LPIPS", "fid": "FID"}
 FENCE = "---\n"  # around the YAML header of a card
 
@@ -46,14 +45,14 @@ def read_publication(folder: Path, report: Path, tick: Tick = quiet) -> Publicat
             f"{folder} has no {SUMS_FILE}: name a packed dataset or a model, or run pack or train again"
         )
     sums = read_sums(folder)
-    kind: Literal["dataset", "model"] = "model" if CONFIG in sums else "dataset"
-    for name in (WEIGHTS, CONFIG) if kind == "model" else sealed_names(folder, sums):
+    kind: Literal["dataset", "model"] = "model" if CONFIG_FILE in sums else "dataset"
+    for name in (WEIGHTS_FILE, CONFIG_FILE) if kind == "model" else sealed_names(folder, sums):
         if name not in sums:
             raise Halt(f"{folder / SUMS_FILE} does not name {name}: run the stage that writes it again")
     if changed := changed_files(folder, sums, tick):
         raise Halt(f"{changed[0]} is missing or differs from {SUMS_FILE}: run the stage that writes it again")
     header, text = read_card(folder / CARD_FILE)
-    measures = read_report(report, sums[WEIGHTS]) if kind == "model" else None
+    measures = read_report(report, sums[WEIGHTS_FILE]) if kind == "model" else None
     if measures:
         header["model-index"] = model_index(measures)
     card = f"{FENCE}{dump_yaml(header)}{FENCE}{text}" if header else text

@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from pipeline.errors import Halt
-from pipeline.models.folder import CHECKS_FILE, CONFIG_FILE, WEIGHTS_FILE, load_model, save_model
+from pipeline.models.folder import load_model, save_model
 from pipeline.params import Model
+from pipeline.shards.sums import CONFIG_FILE, SUMS_FILE, WEIGHTS_FILE
 from pipeline.systems import system
 
 CONFIG = {
@@ -39,7 +40,7 @@ def test_a_flipped_bit_is_refused(model, name, share):
 
 
 def test_a_model_without_checks_is_read(model):
-    (model / CHECKS_FILE).unlink()
+    (model / SUMS_FILE).unlink()
     assert load_model(model)[1] == CONFIG
 
 
@@ -54,7 +55,7 @@ def test_a_model_without_checks_is_read(model):
     ],
 )  # fmt: skip
 def test_an_odd_config_is_refused(model, odd):
-    (model / CHECKS_FILE).unlink()
+    (model / SUMS_FILE).unlink()
     (model / CONFIG_FILE).write_text(json.dumps(CONFIG | odd), encoding="utf-8")
     with pytest.raises(Halt, match=r"is no model that can be read \((Value|Key)Error: .*\): run train"):
         load_model(model)
@@ -62,7 +63,7 @@ def test_an_odd_config_is_refused(model, odd):
 
 @pytest.mark.parametrize("data", [b"", b"[]", b"null", b"\xff", b"[" * 100_000])
 def test_what_is_no_config_is_refused(model, data):
-    (model / CHECKS_FILE).unlink()
+    (model / SUMS_FILE).unlink()
     (model / CONFIG_FILE).write_bytes(data)
     with pytest.raises(Halt, match=r"is no model that can be read \(.*\): run train again"):
         load_model(model)

@@ -15,10 +15,11 @@ from pipeline.codehash import source_files
 from pipeline.errors import Halt
 from pipeline.images import codec, png
 from pipeline.models.card import model_card
-from pipeline.models.folder import CHECKS_FILE, load_model, save_model
+from pipeline.models.folder import load_model, save_model
 from pipeline.models.inference import infer_padded
 from pipeline.operators import warp
 from pipeline.params import Model, Reference, Train
+from pipeline.shards.sums import SUMS_FILE
 from pipeline.shards.tar import Sample
 from pipeline.shards.writer import seal_column, write_shard
 from pipeline.systems import SYSTEMS, system
@@ -274,7 +275,7 @@ def test_a_missing_model_and_files_that_do_not_fit_are_named(run, tmp_path):
         load_model(tmp_path / "nowhere")
     list(run())
     config = release_model(tmp_path / "run", tmp_path / "model", model_card)
-    (tmp_path / "model" / CHECKS_FILE).unlink()
+    (tmp_path / "model" / SUMS_FILE).unlink()
     (tmp_path / "model" / "config.json").write_text(json.dumps(config | {"width": 8}))
     with pytest.raises(Halt, match="no model that can be read"):
         load_model(tmp_path / "model")
