@@ -1,0 +1,342 @@
+/**
+ * Hints spread up to the lines of a sketch: the flat color layer of a drawing. Mirrors pipeline/operators/flats.py,
+ * number by number; a change of one is a change of both.
+ */
+
+import { makeImage } from "./image.js";
+import { close, distanceTransform, findEven, label, watershed } from "./morphology.js";
+
+const WORK_SIDE = 2000; // longest side, in pixels, at which regions are found
+export const GAP = 1 / 128; // of the short side: width of the gaps that are closed, unless it is given
+const LINE_REACH = 1 / 24; // of the short side: wider areas that are gray are no lines
+const LINE_DEPTH = 48; // levels by which a line is darker than what it lies on
+const BLACK = 96; // levels below which an area of any width bounds regions
+const WIDE = 1 / 16; // of the short side: hints divide a place that is twice as wide by their distance alone
+const SLIP = 0.1; // of the largest part of a hint in a region: smaller parts in others do not count
+export const OPAQUE = 128; // alpha from which a pixel is a hint
+
+/** The lines of a sketch, each of `step` by `step` pixels: the paper below them, and their depth in it. */
+class Lines {
+  constructor(sketch) {
+    this.step = Math.ceil(Math.max(sketch.height, sketch.width) / WORK_SIDE);
+    const small = shrinkDark(sketch, this.step);
+    this.paper = findPaper(small);
+    this.depth = lineDepth(small, this.paper);
+  }
+}
+
+/**
+ * What depends on the drawing and on the gap alone, kept for all strokes: its lines and regions.
+ * `gap` is in pixels of the sketch.
+ */
+export class Drawing {
+  constructor(sketch, gap = defaultGap(sketch)) {
+    if (!(gap >= 0 && gap < Infinity)) throw new RangeError(`gap must be 0 pixels or more, got ${gap}`);
+    this.sketch = sketch;
+    this.lines = new Lines(sketch);
+    this.outline(gap);
+  }
+
+  /** Find the regions that gaps up to `gap` pixels do not join. */
+  outline(gap) {
+    const { depth, step } = this.lines;
+    const { height, width } = depth;
+    if (!this.free) {
+      this.free = depth.data.map((level) => (level < LINE_DEPTH ? 1 : 0));
+      this.clearance = distanceTransform(this.free, height, width);
+      this.height = floodHeight(this.free, this.clearance, depth);
+    }
+    this.gap = gap;
+    this.regions = findRegions(this.free, this.clearance, gap / step, height, width);
+    this.numbers = null;
+  }
+
+  /** Number the regions from 1, Int32 (height, width); half of a line belongs to each of its sides. */
+  number() {
+    return (this.numbers ??= this.numberRegions());
+  }
+
+  numberRegions() {
+    const { height, width } = this.lines.depth;
+    if (!this.regions.some(Boolean)) {
+      const { height, width } = this.sketch;
+      return makeImage(height, width, 1, new Int32Array(height * width).fill(1));
+    }
+    return snap(watershed(this.height, this.regions, height, width), this.sketch, this.lines);
+  }
+
+  /** Return the flats, RGBA, with colors everywhere, and a map of where hints reach without crossing lines. */
+  spread(hints) {
+    const { colors, marks } = numberColors(hints);
+    const { height, width } = this.lines.depth;
+    const small = shrinkMarks(marks, hints.height, hints.width, this.lines.step);
+    const cleaned = cleanMarks(small, height, width);
+    const found = snap(this.divide(cleaned), this.sketch, this.lines);
+    return paint(found, colors);
+  }
+
+  /** Divide the picture among the numbers of hints: twice the number, plus 1 in the regions that have it. */
+  divide(marks) {
+    const { height, width } = this.lines.depth;
+    const kept = dropSlips(marks, this.regions, height, width);
+    const hinted = new Uint8Array(largest(this.regions) + 1);
+    kept.forEach((mark, at) => {
+      if (mark) hinted[this.regions[at]] = 1;
+    });
+    const rest = largest(kept) + 1;
+    for (let at = 0; at < kept.length; at++) {
+      if (this.free[at] && !hinted[this.regions[at]]) kept[at] = rest;
+    }
+    const found = watershed(this.height, kept, height, width);
+    let reached = 0;
+    for (let at = 0; at < found.length; at++) {
+      if (found[at] === rest) found[at] = 0;
+      else if (found[at]) reached++;
+    }
+    if (!reached) return found;
+    const whole = watershed(this.height, found, height, width);
+    return whole.map((number, at) => 2 * number + (found[at] > 0 ? 1 : 0));
+  }
+}
+
+/** Return the gap, in pixels, of a sketch for which none is given. */
+export function defaultGap(sketch) {
+  return Math.min(sketch.height, sketch.width) * GAP;
+}
+
+/**
+ * Spread hints, RGBA, up to the lines of a gray sketch. In the result alpha is 255 where a hint reaches, and 0 in
+ * regions without one; with `everywhere`, colors cross the lines into those.
+ */
+export function fillFlats(sketch, hints, gap = null, everywhere = false) {
+  const { flats, reached } = spreadHints(sketch, hints, gap ?? defaultGap(sketch));
+  if (!everywhere) {
+    const pixels = new Uint32Array(flats.data.buffer);
+    for (let at = 0; at < pixels.length; at++) if (!reached.data[at]) pixels[at] = 0;
+  }
+  return flats;
+}
+
+/** Return the flats, RGBA, with colors everywhere, and where hints reach without crossing lines: 0 and 1. */
+export function spreadHints(sketch, hints, gap) {
+  return new Drawing(sketch, gap).spread(hints);
+}
+
+/** Number the regions of a sketch from 1, Int32; half of a line belongs to each of its sides. */
+export function numberRegions(sketch, gap) {
+  return new Drawing(sketch, gap).number();
+}
+
+/** Return the colors of hints as RGBA, in their order, and their numbers; 0 is transparent: no hint. */
+export function numberColors(hints) {
+  const { data } = hints;
+  const marks = new Int32Array(hints.height * hints.width);
+  const found = new Map();
+  let last = -1;
+  let number = 0;
+  for (let at = 0; at < marks.length; at++) {
+    if (data[4 * at + 3] < OPAQUE) continue;
+    const color = (data[4 * at] << 16) | (data[4 * at + 1] << 8) | data[4 * at + 2];
+    if (color !== last) {
+      last = color;
+      number = found.get(color) ?? found.size + 1;
+      found.set(color, number);
+    }
+    marks[at] = number;
+  }
+  const shades = [...found.keys()].sort((one, other) => one - other);
+  const colors = new Uint8Array(4 * (shades.length + 1));
+  const order = new Int32Array(shades.length + 1);
+  shades.forEach((color, k) => {
+    colors.set([color >> 16, (color >> 8) & 255, color & 255, 255], 4 * (k + 1));
+    order[found.get(color)] = k + 1;
+  });
+  for (let at = 0; at < marks.length; at++) if (marks[at]) marks[at] = order[marks[at]];
+  return { colors, marks };
+}
+
+/** Keep the darkest of each `step` by `step` pixels, so that no line is lost. */
+function shrinkDark(gray, step) {
+  if (step === 1) return gray;
+  const small = makeImage(Math.ceil(gray.height / step), Math.ceil(gray.width / step));
+  small.data.fill(255);
+  for (let y = 0, at = 0; y < gray.height; y++) {
+    const row = Math.floor(y / step) * small.width;
+    for (let x = 0; x < gray.width; x++, at++) {
+      const to = row + Math.floor(x / step);
+      if (gray.data[at] < small.data[to]) small.data[to] = gray.data[at];
+    }
+  }
+  return small;
+}
+
+/** Keep a hint, if there is any, of each `step` by `step` pixels. */
+function shrinkMarks(marks, height, width, step) {
+  if (step === 1) return marks;
+  const wide = Math.ceil(width / step);
+  const small = new Int32Array(Math.ceil(height / step) * wide);
+  for (let y = 0, at = 0; y < height; y++) {
+    const row = Math.floor(y / step) * wide;
+    for (let x = 0; x < width; x++, at++) if (marks[at]) small[row + Math.floor(x / step)] = marks[at];
+  }
+  return small;
+}
+
+/** Estimate the levels of the paper, or of a gray area, below the lines. */
+function findPaper(gray) {
+  const reach = 2 * Math.max(2, roundEven((Math.min(gray.height, gray.width) * LINE_REACH) / 2)) + 1;
+  return close(gray, reach);
+}
+
+/** Return by how many levels each pixel of a line is darker than the paper. */
+function lineDepth(gray, paper) {
+  const depth = gray.data.map((level, at) => (level < BLACK ? 255 - level : Math.max(0, paper.data[at] - level)));
+  return makeImage(gray.height, gray.width, 1, depth);
+}
+
+/** Remove slivers beside hints: colors that an edge mixed with that of another hint. */
+function cleanMarks(marks, height, width) {
+  const pieces = label(marks, height, width, true);
+  const even = findEven(marks, height, width);
+  const thick = new Uint8Array(largest(pieces) + 1);
+  for (let at = 0; at < marks.length; at++) if (even[at]) thick[pieces[at]] = 1;
+  thick[0] = 0;
+  const sliver = new Uint8Array(thick.length);
+  for (let y = 0, at = 0; y < height; y++) {
+    for (let x = 0; x < width; x++, at++) {
+      if (!pieces[at] || thick[pieces[at]] || sliver[pieces[at]]) continue;
+      for (let v = Math.max(0, y - 1); v <= Math.min(height - 1, y + 1); v++) {
+        for (let u = Math.max(0, x - 1); u <= Math.min(width - 1, x + 1); u++) {
+          if (thick[pieces[v * width + u]]) sliver[pieces[at]] = 1;
+        }
+      }
+    }
+  }
+  return marks.map((mark, at) => (sliver[pieces[at]] ? 0 : mark));
+}
+
+/** Remove what of a hint lies on lines, and where it slipped over one: less than a tenth of its part. */
+function dropSlips(marks, regions, height, width) {
+  const hints = label(marks, height, width, true);
+  const count = largest(regions) + 1;
+  const sizes = new Map();
+  const parts = (at) => hints[at] * count + regions[at];
+  const marked = [];
+  for (let at = 0; at < marks.length; at++) if (marks[at] && regions[at]) marked.push(at);
+  for (const at of marked) sizes.set(parts(at), (sizes.get(parts(at)) ?? 0) + 1);
+  const most = new Map();
+  for (const [part, size] of sizes) {
+    const hint = Math.floor(part / count);
+    most.set(hint, Math.max(size, most.get(hint) ?? 0));
+  }
+  const kept = new Int32Array(marks.length);
+  for (const at of marked) if (sizes.get(parts(at)) >= SLIP * most.get(hints[at])) kept[at] = marks[at];
+  return kept;
+}
+
+/** Return the order in which pixels are flooded: wide places, then narrow ones, then lines. */
+function floodHeight(free, clearance, depth) {
+  const most = Math.max(1, roundEven(Math.min(depth.height, depth.width) * WIDE));
+  const heights = new Uint16Array(free.length);
+  for (let at = 0; at < free.length; at++) {
+    heights[at] = free[at] ? Math.fround(most - Math.min(clearance[at], most)) : most + depth.data[at];
+  }
+  return heights;
+}
+
+/** Number the regions between lines from 1, with gaps closed; lines have 0. */
+function findRegions(free, clearance, gap, height, width) {
+  const bound = Math.fround((gap + 1) / 2);
+  let cores = label(Uint8Array.from(clearance, (far) => (far > bound ? 1 : 0)), height, width);
+  if (gap) {
+    const farthest = largest(clearance);
+    const closeness = Uint16Array.from(clearance, (far) => Math.fround(farthest - far));
+    cores = watershed(closeness, cores, height, width, free);
+  }
+  const left = Uint8Array.from(free, (open, at) => (open && !cores[at] ? 1 : 0));
+  const narrow = label(left, height, width);
+  const count = largest(cores);
+  for (let at = 0; at < left.length; at++) if (left[at]) cores[at] = count + narrow[at];
+  return cores;
+}
+
+/** Enlarge numbers to the size of the sketch, and put their borders on its lines: an image of Int32. */
+function snap(found, sketch, lines) {
+  const { step, paper } = lines;
+  const { height, width } = sketch;
+  if (step === 1) return makeImage(height, width, 1, found);
+  const even = findEven(found, paper.height, paper.width);
+  const large = new Int32Array(height * width);
+  const free = new Uint8Array(height * width);
+  let empty = [];
+  for (let y = 0, at = 0; y < height; y++) {
+    const row = Math.floor(y / step) * paper.width;
+    for (let x = 0; x < width; x++, at++) {
+      const from = row + Math.floor(x / step);
+      large[at] = even[from] ? found[from] + 1 : 0;
+      const level = sketch.data[at];
+      const depth = level < BLACK ? 255 - level : paper.data[from] - level;
+      free[at] = depth < LINE_DEPTH ? 1 : 0;
+      if (!even[from]) empty.push(at);
+    }
+  }
+  empty = grow(large, empty, free, 4 * step, height, width);
+  grow(large, empty, null, 4 * step, height, width);
+  for (let at = 0; at < large.length; at++) large[at]--;
+  return makeImage(height, width, 1, large);
+}
+
+/**
+ * Give empty pixels, where they are `free`, the largest number beside them, up to `times` times: no corners, for a
+ * square would step through slanting lines. Return those that are still empty.
+ */
+function grow(large, empty, free, times, height, width) {
+  for (let time = 0; time < times && empty.length; time++) {
+    const left = [];
+    const grown = [];
+    for (const at of empty) {
+      let most = 0;
+      if (!free || free[at]) {
+        const x = at % width;
+        if (x && large[at - 1] > most) most = large[at - 1];
+        if (x < width - 1 && large[at + 1] > most) most = large[at + 1];
+        if (at >= width && large[at - width] > most) most = large[at - width];
+        if (at + width < large.length && large[at + width] > most) most = large[at + width];
+      }
+      if (most) grown.push(at, most);
+      else left.push(at);
+    }
+    if (!grown.length) break;
+    for (let k = 0; k < grown.length; k += 2) large[grown[k]] = grown[k + 1];
+    empty = left;
+  }
+  return empty;
+}
+
+/** Turn what `divide` found into flats, RGBA, and a map of where a hint reaches. */
+function paint(found, colors) {
+  const { height, width } = found;
+  const shades = new Uint32Array(colors.buffer);
+  const flats = makeImage(height, width, 4);
+  const reached = makeImage(height, width);
+  const pixels = new Uint32Array(flats.data.buffer);
+  for (let at = 0; at < pixels.length; at++) {
+    const number = found.data[at];
+    pixels[at] = shades[number >> 1];
+    reached.data[at] = number & 1;
+  }
+  return { flats, reached };
+}
+
+function largest(numbers) {
+  let most = 0;
+  for (let at = 0; at < numbers.length; at++) if (numbers[at] > most) most = numbers[at];
+  return most;
+}
+
+/** Round halves to even numbers, as Python does. */
+function roundEven(number) {
+  const low = Math.floor(number);
+  if (number - low !== 0.5) return Math.round(number);
+  return low % 2 ? low + 1 : low;
+}
