@@ -19,7 +19,7 @@ COMMANDS = {  # by panel of `prep --help`; each is a function in the file of its
     "Begin a project": ["init"],
     "Stages": STAGES,
     "Plan and inspect": ["plan", "sheet", "explain", "ls", "show", "verify", "report", "diff"],
-    "Color, and use a model": ["colorize", "flats", "compare", "export"],
+    "Color, and use a model": ["studio", "colorize", "flats", "compare", "export"],
     "Maintain": ["publish", "forget", "gc", "booru"],
 }
 EXTRAS = {  # the packages of each extra of pyproject.toml, by the names under which they are imported
@@ -36,6 +36,7 @@ EXTRAS = {  # the packages of each extra of pyproject.toml, by the names under w
     "onnx": ["onnx", "onnxscript"],
     "hub": ["huggingface_hub"],
     "ray": ["ray"],
+    "studio": ["starlette", "uvicorn"],
     "urls": ["s3fs", "upath"],
 }
 WRITABLE = "make it writable, or name another folder (--cache for the cache)"
