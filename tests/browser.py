@@ -1,0 +1,91 @@
+"""A browser for the tests of the page: Chromium driven by Playwright, and what the page did meanwhile.
+
+The browser runs for one file of tests at a time. Playwright's loop would otherwise be in the way of tests in
+the same process that run a loop of their own.
+"""
+
+import base64
+import json
+import mimetypes
+import os
+import queue
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+FLAGS = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+WAIT = 60_000  # milliseconds that a page may take for anything, on a busy machine
+RECORDERS = """
+  globalThis.recorded = { violations: [], longest: 0 };
+  addEventListener("securitypolicyviolation", (event) =>
+    recorded.violations.push(`${event.violatedDirective} ${event.blockedURI}`), true);
+  new PerformanceObserver((list) => {
+    for (const task of list.getEntries()) recorded.longest = Math.max(recorded.longest, task.duration);
+  }).observe({ type: "longtask" });
+"""
+needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+
+
+@contextmanager
+def browsing() -> Iterator:
+    """Start Chromium and yield it."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Tab:
+    """A page, and what it did: its requests, what it said on the console, and its uncaught errors."""
+
+    page: object
+    context: object
+    requests: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+
+    def check(self, origin: str) -> None:
+        """Check that the page asked its own origin alone, broke no policy and made no error."""
+        assert self.complaints == []
+        assert self.page.evaluate("recorded.violations") == []
+        hosts = {urlsplit(url)[:2] for url in self.requests if not url.startswith(("blob:", "data:"))}
+        assert hosts == {urlsplit(origin)[:2]}
+
+    def state(self, place: str, value: str = "ready") -> None:
+        """Wait until an element is in a state."""
+        self.page.locator(f'{place}[data-state="{value}"]').wait_for(state="attached")
+
+
+@contextmanager
+def tab(browser, **options) -> Iterator[Tab]:
+    """Open a page of its own, without anything that another page stored."""
+    context = browser.new_context(accept_downloads=True, **options)
+    context.set_default_timeout(WAIT)
+    context.add_init_script(RECORDERS)
+    page = context.new_page()
+    opened = Tab(page, context)
+    context.on("request", lambda request: opened.requests.append(request.url))
+    page.on("console", lambda said: said.type in ("error", "warning") and opened.complaints.append(said.text))
+    page.on("pageerror", lambda error: opened.complaints.append(str(error)))
+    try:
+        yield opened
+    finally:
+        context.close()
