@@ -4,11 +4,7 @@ The browser runs for one file of tests at a time. Playwright's loop would otherw
 the same process that run a loop of their own.
 """
 
-import base64
-import json
-import mimetypes
 import os
-import queue
 import re
 import shutil
 import subprocess
@@ -39,12 +35,12 @@ RECORDERS = """
     for (const task of list.getEntries()) recorded.longest = Math.max(recorded.longest, task.duration);
   }).observe({ type: "longtask" });
 """
-needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 
 
-@contextmanager
-def browsing() -> Iterator:
-    """Start Chromium and yield it."""
+@pytest.fixture(scope="module")
+def chromium() -> Iterator:
+    """Start Chromium."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -71,7 +67,9 @@ class Tab:
 
     def state(self, place: str, value: str = "ready") -> None:
         """Wait until an element is in a state."""
-        self.page.locator(f'{place}[data-state="{value}"]').wait_for(state="attached")
+        ended = self.page.locator(f'{place}:is([data-state="{value}"], [data-state="failed"])').first
+        ended.wait_for(state="attached")
+        assert ended.get_attribute("data-state") == value, self.page.locator(".notices").inner_text()
 
 
 @contextmanager
@@ -89,3 +87,61 @@ def tab(browser, **options) -> Iterator[Tab]:
         yield opened
     finally:
         context.close()
+
+
+@contextmanager
+def studio(*words, home: Path) -> Iterator[str]:
+    """Run `prep studio` in a folder as a person does, and yield the address that it prints."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PREP_")}
+    environment |= {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
+    command = [sys.executable, "-m", "inkwash", "studio", *map(str, words)]
+    with subprocess.Popen(command, cwd=home, env=environment, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            yield next(word for line in server.stdout for word in re.findall(r"http://\S+", line))
+        finally:
+            server.terminate()
+
+
+@contextmanager
+def served(model: Path, data: Path, port: int = 0) -> Iterator[str]:
+    """Serve the studio from a thread, with the same token each time; yield its address."""
+    import uvicorn
+
+    from pipeline.studio import server
+    from pipeline.studio.state import Studio
+
+    listener = server.listen(port)
+    port = listener.getsockname()[1]
+    app = server.build_app(Studio(data, None, model, str(model), "1", "token", port))
+    running = uvicorn.Server(
+        uvicorn.Config(app, log_level="error", ws="none", lifespan="off", timeout_graceful_shutdown=1)
+    )
+    thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{port}/#token=token"
+    finally:
+        running.should_exit = True
+        thread.join()
+
+
+class Pages(SimpleHTTPRequestHandler):
+    """Any static server: files of a folder, and nothing else."""
+
+    extensions_map = SimpleHTTPRequestHandler.extensions_map | {".wasm": "application/wasm"}
+
+    def log_message(self, *_):
+        pass
+
+
+@contextmanager
+def static_site(folder: Path) -> Iterator[str]:
+    """Serve a folder on loopback; yield its address."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Pages, directory=str(folder))) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/"
+        finally:
+            server.shutdown()
+            thread.join()
