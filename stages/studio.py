@@ -59,7 +59,7 @@ def studio(
         functions={"read_params": read_params, **runs.FUNCTIONS},
     )
     address = f"http://{server.LOOPBACK}:{found.port}/#token={found.token}"
-    say(f"studio: {found.data}, colors by {title}; until Ctrl-C at", err=True)
+    say(f"studio: shows {found.data}, colors by {title}, until Ctrl-C", err=True)
     emit(address)
     if open_page:
         webbrowser.open_new_tab(address)
