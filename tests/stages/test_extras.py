@@ -1,5 +1,6 @@
-"""The data side and coloring run without the packages of training; what lacks an extra names it."""
+"""Data, coloring and the studio run without the packages of training; what lacks an extra names it."""
 
+import json
 import os
 import re
 import shutil
@@ -12,6 +13,7 @@ from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
+from loopback import get
 from made import picture
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -66,9 +68,9 @@ def python(packages, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def painter(tmp_path_factory):
-    """Make an environment of the extra `color`; return its Python."""
-    packages = closure([*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["color"]])
-    return link_environment(tmp_path_factory.mktemp("color"), packages)
+    """Make an environment of the extra `studio`, and so of `color`; return its Python."""
+    packages = closure([*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["studio"]])
+    return link_environment(tmp_path_factory.mktemp("studio"), packages)
 
 
 def link_environment(home, packages) -> str:
@@ -165,6 +167,7 @@ def test_the_site_runs(project, python):
         ("export model model.onnx", "onnx"),
         ("publish pairs ink/pairs", "hub"),
         ("cue color out --on ray", "ray"),
+        ("studio", "studio"),
         ("cue color s3://bucket/out", "urls"),
     ],
 )
@@ -187,6 +190,17 @@ def test_onnx_runtime_alone_colors_with_the_model_that_ships(painter, tmp_path):
     assert codec.decode((tmp_path / "out.png").read_bytes()).shape == (50, 70, 3)
     code = "from importlib.util import find_spec; print(find_spec('torch'), find_spec('safetensors'))"
     assert subprocess.run([painter, "-c", code], capture_output=True, text=True).stdout == "None None\n"
+
+
+def test_onnx_runtime_alone_colors_in_the_studio(painter, tmp_path):
+    command = [painter, "-m", "stages.prep", "studio"]
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True
+    ) as served:
+        page = json.loads(get(served.stdout.readline(), "/page.json")[2])
+        served.send_signal(signal.SIGINT)
+    assert (served.returncode, page["why"]) == (0, "")
+    assert page["model"]["engine"].startswith("onnxruntime")
 
 
 def test_a_missing_package_that_no_extra_has_is_a_bug():
