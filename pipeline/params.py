@@ -315,7 +315,7 @@ class Pack(Section):
     val: float = number(10.0, "Share of the groups for validation, in percent.", 0, 100)
     test: float = number(10.0, "Share of the groups for the test, in percent.", 0, 100)
     shards: int = number(4, "Minimum number of training shards.", 1)
-    megabytes: int = number(128, "Size of a packed shard, in megabytes.", 1)
+    megabytes: int = number(128, "Largest mean size of the packed shards of a split, in megabytes.", 1)
     near: int = number(
         18,
         "Link pictures if hashes of them, or of their lines, differ in at most this many of 121 bits.",

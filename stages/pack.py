@@ -13,7 +13,9 @@ from pipeline.packing.pack import pack_columns
 from pipeline.params import Pack
 from pipeline.upkeep.report import all_counts, to_metrics
 from stages.arguments import (
+    CACHE,
     PARAMS,
+    Cache,
     Metrics,
     ParamsFile,
     Target,
@@ -47,6 +49,7 @@ def pack(
     ] = False,
     history: Annotated[Path | None, typer.Option(help="The folder of metrics, for the card.")] = None,
     metrics: Metrics = None,
+    cache: Cache = CACHE,
 ) -> None:
     """Join the columns into shards for training, validation and test, and write the dataset card.
 
@@ -57,7 +60,9 @@ def pack(
     columns |= {f"sketch-{path.name}": path for path in sketch_columns(sketch, settings)}
     past = read_history(history) if history else {}
     with progress("pack") as tick:
-        counts = pack_columns(columns, dest, pack, history=past, settings=settings or {}, tick=tick)
+        counts = pack_columns(
+            columns, dest, pack, cache=cache, history=past, settings=settings or {}, tick=tick
+        )
     if metrics:
         files.write_json(metrics, to_metrics(counts))
     numbers = {name: count for name, count in counts.items() if type(count) is int}

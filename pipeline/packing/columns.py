@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import Halt
-from pipeline.files import remove_folder
+from pipeline.files import dumps, remove_folder
 from pipeline.shards.column import Shard, list_shards
-from pipeline.shards.tar import Sample
+from pipeline.shards.tar import Row, Sample
 
 STAGE_FIELDS = {  # of metadata: the first that a sample has tells of which stage it is
     "color": "pixels",
@@ -71,14 +71,22 @@ def align_shards(columns: Mapping[str, Path]) -> list[tuple[Shard, ...]]:
     return rows
 
 
-def align_samples(rows: list[tuple[Shard, ...]]) -> Iterator[tuple[Sample, ...]]:
-    """Yield the samples of equal key of all columns. Raise Halt if a column has other samples."""
-    for row in rows:
-        for samples in zip_longest(*row):
-            if None in samples or len({sample.key for sample in samples}) > 1:
-                paths = " and ".join(str(shard.path) for shard in row)
-                raise Halt(f"{paths} hold other samples: run their stages again")
-            yield samples
+def align_rows(shards: tuple[Shard, ...]) -> Iterator[tuple[Row, ...]]:
+    """Yield the rows of equal key of a shard of each column. Raise Halt if one has other samples."""
+    for rows in zip_longest(*(shard.rows for shard in shards)):
+        if None in rows or len({row.key for row in rows}) > 1:
+            paths = " and ".join(str(shard.path) for shard in shards)
+            raise Halt(f"{paths} hold other samples: run their stages again")
+        yield rows
+
+
+def join_samples(
+    columns: Mapping[str, Path], samples: tuple[Sample, ...], added: Mapping[str, Any]
+) -> Sample:
+    """Join the samples of a key in all columns; `added` goes into its metadata."""
+    pictures = {f"{name}.png": sample.picture for name, sample in zip(columns, samples, strict=True)}
+    metadata = {**join_metadata(columns, samples), **added}
+    return Sample(samples[0].key, pictures | {"json": dumps(metadata)})
 
 
 def join_metadata(columns: Mapping[str, Path], samples: tuple[Sample, ...]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from pipeline.errors import Halt
 from pipeline.files import hash_file, read_note, write_note
@@ -24,6 +25,7 @@ from pipeline.shards.relatives import PairedShard
 from pipeline.shards.tar import Row
 
 MEMO_TABLE = "made.sqlite"
+NAMES_AT_ONCE = 10_000  # in one question: SQLite takes 32,766
 TABLE_TIMEOUT = 60  # seconds to wait for another process that writes to the table
 READ_ONLY_ERRORS = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
 DISK_FULL_ERRORS = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE)
@@ -47,6 +49,13 @@ class MadeSample:
     reported: dict
 
 
+class Hashed(Protocol):
+    """Anything with a hash of all its samples, such as a shard."""
+
+    @property
+    def sha256(self) -> str: ...
+
+
 @dataclass(frozen=True)
 class Memo:
     """The memo in a folder, for a step with a fingerprint."""
@@ -54,7 +63,7 @@ class Memo:
     folder: Path
     fingerprint: str
 
-    def path(self, shard: Shard | PairedShard) -> Path:
+    def path(self, shard: Hashed) -> Path:
         return memo_path(self.folder, self.name(shard.sha256))
 
     def name(self, sha256: str) -> str:
@@ -72,7 +81,7 @@ class Memo:
                     count += len(shard) - len(self.find_homes(table, shard.rows))
         return count
 
-    def recall_shard(self, shard: Shard | PairedShard) -> MadeShard | None:
+    def recall_shard(self, shard: Hashed) -> MadeShard | None:
         """Return the result for a shard; None if there is none, or if its bytes have changed since."""
         path = self.path(shard)
         made = load_made(path)
@@ -93,14 +102,32 @@ class Memo:
             for key, result in read_made_samples(memo_path(self.folder, home), keys)
         }
 
+    def locate_samples(self, rows: tuple[Row, ...]) -> dict[str, tuple[Path, Row]]:
+        """Return the shard that has the result for a sample, and its row there, by key; do not read it."""
+        with open_table(self.folder) as table:
+            homes = self.find_homes(table, rows)
+        notes = {home: load_made(memo_path(self.folder, home)) for home in set(homes.values())}
+        places = {
+            (home, row.key): (made.shard.path, row)
+            for home, made in notes.items()
+            if made
+            for row in made.shard.rows
+        }
+        return {key: places[home, key] for key, home in homes.items() if (home, key) in places}
+
     def find_homes(self, table: sqlite3.Connection, rows: tuple[Row, ...]) -> dict[str, str]:
         """Return the names of the shards that have the results for samples, by key."""
         names = {bytes.fromhex(self.name(row.sha256)): row.key for row in rows}
-        marks = ",".join("?" * len(names))
-        found = table.execute(f"SELECT name, shard FROM made WHERE name IN ({marks})", [*names])
-        return {names[name]: shard.hex() for name, shard in found}
+        asked = [*names]
+        homes: dict[str, str] = {}
+        for start in range(0, len(asked), NAMES_AT_ONCE):
+            some = asked[start : start + NAMES_AT_ONCE]
+            marks = ",".join("?" * len(some))
+            found = table.execute(f"SELECT name, shard FROM made WHERE name IN ({marks})", some)
+            homes |= {names[name]: shard.hex() for name, shard in found}
+        return homes
 
-    def keep(self, shard: Shard | PairedShard, rows: tuple[Row, ...], made: MadeShard) -> None:
+    def keep(self, shard: Hashed, rows: tuple[Row, ...], made: MadeShard) -> None:
         """Remember the result for a shard that has these rows."""
         entry = {"told": made.reported, "rejects": [(reject.key, reject.reason) for reject in made.rejects]}
         entry["rows"] = [row.line("") for row in made.shard.rows]

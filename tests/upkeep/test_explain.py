@@ -65,7 +65,7 @@ def test_a_sample_that_was_kept_is_followed_to_its_split(data):
     assert {decision.outcome for decision in decided.values()} == {"taken"}
     assert list(decided) == ["search", "fetch", "clean", "cue", "pack"]
     assert "md5-000000001" in decided["fetch"].why
-    assert "train-000000.tar" in decided["pack"].why
+    assert "pairs/train-" in decided["pack"].why
     assert "split train" in decided["pack"].why
 
 

@@ -19,7 +19,7 @@ MAY_IMPORT = {  # besides the modules at the root; each room comes after those t
     "sources": "images shards web",
     "local": "images shards sources",
     "booru": "images run sources local",
-    "packing": "shards operators",
+    "packing": "shards operators run",
     "batches": "images shards operators",
     "systems": "",
     "models": "images shards operators run batches systems",
