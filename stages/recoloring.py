@@ -43,9 +43,10 @@ def draw_figures(
     chosen = condition.extremes(count)
     colored: list[Recolored] = []
     for run, name, when in zip(runs, condition.names, ("before", "after"), strict=True):
+        tick(len(colored), len(runs))
         psnr = {picture.key: getattr(picture, when) for picture in chosen}
         colored.append(color_run(run, psnr, name))
-        tick(len(colored), len(runs))
+    tick(len(runs), len(runs))
     figures = [Figure(each, draw_tiles(each, condition.names[1], colored)) for each in chosen]
     return figures, [note for each in colored for note in each.notes]
 

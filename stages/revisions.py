@@ -49,8 +49,18 @@ class Revision:
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
             return None
         except Exception as error:  # the drivers of remotes raise anything, and no code of ours runs here
+            if isinstance(error.__cause__, FileNotFoundError):  # of the list of a folder that DVC tracks
+                return None
             reason = f"{path} of {self.name} cannot be read ({type(error).__name__}: {error})"
             raise Halt(f"{reason}: see that its remote answers, then run the same command again") from error
+
+    def list_files(self, path: str) -> list[str]:
+        """Return the names of the files in a folder, sorted; none if there is no such folder."""
+        try:
+            found = self.system.ls(f"{self.root}/{path}", detail=False)
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        return sorted(name.rpartition("/")[2] for name in found)
 
 
 @dataclass(frozen=True)
@@ -62,20 +72,20 @@ class RunResult:
     rows: Rows
 
 
-def open_revision(word: str) -> Revision:
-    """Open a folder that has a params.yaml, or else a revision or an experiment of the project one stands in.
+def open_revision(word: str, home: Path = Path()) -> Revision:
+    """Open a folder that has a params.yaml, or else a revision or an experiment of the project in `home`.
 
     Raise Halt if there is no such one.
     """
-    folder = Path() if word == WORKSPACE else Path(word)
+    folder = home if word == WORKSPACE else home / word
     if word in (WORKSPACE, ".") or (folder / PARAMS).is_file():
-        return open_folder(folder)
+        return open_folder(folder, WORKSPACE if folder.resolve() == home.resolve() else word)
     from dvc.api import DVCFileSystem  # takes half a second
     from dvc.exceptions import DvcException
 
     try:
-        system = DVCFileSystem(rev=word, subrepos=True)
-        root = os.path.relpath(os.getcwd(), system.repo.scm.root_dir)
+        system = DVCFileSystem(url=str(home.resolve()), rev=word, subrepos=True)
+        root = os.path.relpath(home.resolve(), system.repo.scm.root_dir)
     except DvcException as error:
         advice = f"name one that `dvc exp list` or `git log` shows, or a folder with a {PARAMS}"
         raise Halt(
@@ -84,9 +94,8 @@ def open_revision(word: str) -> Revision:
     return Revision(word, f"/{Path(root).as_posix()}", system)
 
 
-def open_folder(folder: Path) -> Revision:
+def open_folder(folder: Path, name: str) -> Revision:
     """Open a folder, with what DVC's cache or remote has of it if it is a DVC project."""
-    name = WORKSPACE if folder.resolve() == Path.cwd() else str(folder)
     if (folder / ".dvc").is_dir():
         from dvc.api import DVCFileSystem
 
@@ -98,12 +107,22 @@ def open_folder(folder: Path) -> Revision:
 
 def read_run(revision: Revision) -> RunResult:
     """Read what a run says of itself. Raise Halt if it was not evaluated, or if a file cannot be parsed."""
+    rows = read_table_of_measures(revision)
+    return RunResult(*read_settings(revision), rows)
+
+
+def read_table_of_measures(revision: Revision) -> Rows:
+    """Read what was measured of a run. Raise Halt if it was not evaluated, or if the table is broken."""
     if (table := revision.read(TABLE)) is None:
         advice = "run dvc repro there, or get its results by dvc fetch --all-commits"
         raise Halt(f"{revision.name} has no {TABLE} in its folder, the cache or the remote: {advice}")
+    return read_measures(table, f"{TABLE} of {revision.name}")
+
+
+def read_settings(revision: Revision) -> tuple[dict[str, Any], StageMetrics]:
+    """Read the parameters of a run and the metrics of its stages. Raise Halt if a file cannot be parsed."""
     params = read_mapping(revision, str(PARAMS))
-    found = {name: read_mapping(revision, f"metrics/{name}.json") for name in metrics_names(params)}
-    return RunResult(params, found, read_measures(table, f"{TABLE} of {revision.name}"))
+    return params, {name: read_mapping(revision, f"metrics/{name}.json") for name in metrics_names(params)}
 
 
 def read_mapping(revision: Revision, path: str) -> dict[str, Any]:

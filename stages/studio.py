@@ -42,6 +42,7 @@ def studio(
     from pipeline.models.network import SHIPPED, find_model
     from pipeline.studio import server
     from pipeline.studio.state import Studio
+    from stages import runs
 
     chosen = model or find_model()
     title = "the model that ships with inkwash" if chosen.is_relative_to(SHIPPED) else str(chosen)
@@ -55,10 +56,10 @@ def studio(
         token=secrets.token_urlsafe(16),
         port=listener.getsockname()[1],
         device=device,
-        functions={"read_params": read_params},
+        functions={"read_params": read_params, **runs.FUNCTIONS},
     )
     address = f"http://{server.LOOPBACK}:{found.port}/#token={found.token}"
-    say(f"studio: {found.data}, colors by {title}; until Ctrl-C at", err=True)
+    say(f"studio: shows {found.data}, colors by {title}, until Ctrl-C", err=True)
     emit(address)
     if open_page:
         webbrowser.open_new_tab(address)

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from pipeline import markdown
-from pipeline.evaluation.labels import MEASURE_COLUMNS, condition_title
+from pipeline.evaluation.labels import LESS_IS_BETTER, MEASURE_COLUMNS, condition_title
 from pipeline.evaluation.paired import FEWEST, UNTOLD, Difference, Paired, PairedCondition
 
 ABOUT = (
@@ -207,3 +207,33 @@ def difference_numbers(difference: Difference) -> dict[str, Any]:
     numbers = {name: value for name, value in asdict(difference).items() if name != "measure"}
     rounded = {name: round(value, 6) for name, value in numbers.items()}
     return rounded | {"verdict": difference.verdict}
+
+
+def to_page(diff: Diff) -> dict[str, Any]:
+    """Return what a page shows of the measures: sentences, and the numbers with their titles and decimals."""
+    return {
+        "headline": describe_verdict(diff),
+        "shared": describe_shared(diff),
+        "caveats": list_caveats(diff),
+        "about": ABOUT,
+        "conditions": [condition_page(each) for each in diff.paired.conditions],
+    }
+
+
+def condition_page(each: PairedCondition) -> dict[str, Any]:
+    """Return the changes under a condition; those of PSNR of single pictures from the greatest loss on."""
+    return {
+        "title": condition_title(each.condition, each.guide),
+        "measures": [difference_page(found) for found in each.differences.values()],
+        "groups": {
+            field: [difference_page(found) | {"name": name} for name, found in groups.items()]
+            for field, groups in each.groups.items()
+        },
+        "changes": [round(picture.change, 4) for picture in each.pictures],
+    }
+
+
+def difference_page(difference: Difference) -> dict[str, Any]:
+    title, decimals = MEASURE_COLUMNS[difference.measure]
+    words = {"measure": difference.measure, "title": title, "decimals": decimals}
+    return words | {"less": difference.measure in LESS_IS_BETTER} | difference_numbers(difference)

@@ -10,6 +10,7 @@ from html import escape
 from io import BytesIO
 from pathlib import Path
 from string import Template
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -161,3 +162,19 @@ def small_png(picture: np.ndarray) -> bytes:
     shown = pixels.resize(picture, round(width * scale), round(height * scale))
     Image.fromarray(shown).save(file, "PNG", optimize=True)
     return file.getvalue()
+
+
+def list_figures(figures: Sequence[Figure]) -> list[dict[str, Any]]:
+    """Return what a page shows of pictures that changed most: their numbers, and tiles as PNG in base64."""
+    return [
+        {
+            **{
+                name: getattr(figure.picture, name) for name in ("key", "artist", "before", "after", "change")
+            },
+            "tiles": [
+                {"caption": caption, "png": base64.b64encode(small_png(shown)).decode()}
+                for shown, caption in figure.tiles
+            ],
+        }
+        for figure in figures
+    ]

@@ -79,7 +79,7 @@ def number_regions(sketch: np.ndarray, gap: float) -> np.ndarray:
     regions = find_regions(free, clearance, gap / lines.step)
     if not regions.any():
         return np.ones(sketch.shape, np.int32)
-    return snap(watershed(flood_height(free, clearance, lines.depth), regions), sketch, lines)
+    return snap(flood(flood_height(free, clearance, lines.depth), regions), sketch, lines)
 
 
 def check_flats(sketch: np.ndarray, hints: np.ndarray, gap: float) -> None:
@@ -155,10 +155,10 @@ def divide(depth: np.ndarray, marks: np.ndarray, gap: float) -> np.ndarray:
     hinted[regions[marks > 0]] = True
     rest = marks.max() + 1
     height = flood_height(free, clearance, depth)
-    found = watershed(height, np.where(free & ~hinted[regions], rest, marks))
+    found = flood(height, np.where(free & ~hinted[regions], rest, marks))
     found[found == rest] = 0
     reached = found > 0
-    return 2 * watershed(height, found) + reached if reached.any() else found
+    return 2 * flood(height, found) + reached if reached.any() else found
 
 
 def drop_slips(marks: np.ndarray, regions: np.ndarray) -> np.ndarray:
@@ -174,6 +174,20 @@ def drop_slips(marks: np.ndarray, regions: np.ndarray) -> np.ndarray:
     kept = np.zeros_like(marks)
     kept[marked] = np.where(sizes >= SLIP * largest[parts // count], 1, 0)[number] * marks[marked]
     return kept
+
+
+def flood(height: np.ndarray, markers: np.ndarray, free: np.ndarray | None = None) -> np.ndarray:
+    """Flood heights from markers, where `free`: of equal heights first what was reached first.
+
+    Markers of equal height start by rows. The heap of `watershed` has no order for them, so theirs are made
+    unlike by less than a level. Markers that only touch others would be idle in it, and are left out.
+    """
+    dry = markers == 0 if free is None else (markers == 0) & free
+    shore = (markers > 0) & (cv2.dilate(dry.astype(np.uint8), CROSS) > 0)
+    count = np.count_nonzero(shore)
+    order = height.astype(np.float64)
+    order[shore] += np.arange(1, count + 1) / (count + 1) - 1
+    return np.where(markers > 0, markers, watershed(order, np.where(shore, markers, 0), mask=dry | shore))
 
 
 def flood_height(free: np.ndarray, clearance: np.ndarray, depth: np.ndarray) -> np.ndarray:
@@ -194,7 +208,7 @@ def find_regions(free: np.ndarray, clearance: np.ndarray, gap: float) -> np.ndar
     _, cores = cv2.connectedComponents((clearance > (gap + 1) / 2).astype(np.uint8), connectivity=4)
     if gap:
         closeness = (clearance.max() - clearance).astype(np.uint16)
-        cores = watershed(closeness, cores, mask=free)
+        cores = flood(closeness, cores, free)
     left = free & (cores == 0)
     _, narrow = cv2.connectedComponents(left.astype(np.uint8), connectivity=4)
     return np.where(left, cores.max() + narrow, cores)

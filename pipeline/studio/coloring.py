@@ -56,7 +56,7 @@ class Painter:
         """Describe the network, or say why there is none."""
         try:
             network = self.open()
-        except Halt as why:
+        except (Halt, OSError) as why:
             return {"model": None, "why": str(why)}
         found = {"title": self.studio.title, "system": network.config["system"], "guides": network.guides}
         found |= {"multiple": network.multiple, "config": network.config}

@@ -27,6 +27,7 @@ from pipeline.studio.safety import open_picture
 
 MOST_THUMBS = 64 << 20  # bytes of small pictures to keep in memory
 MOST_INDEXES = 8  # to keep in memory
+MOST_READ = 1 << 28  # bytes of an index or a sample, which are read whole
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,8 @@ class DataFolder:
     def index(self, name: str) -> bytes:
         """Read the index of a column. Raise Halt if it is not the one that was sealed."""
         found = self.file(name, INDEX)
+        if found.size > MOST_READ:
+            raise Halt(f"{found.path} is too large for the studio: pack fewer samples into one dataset")
         with halt_on_disconnect(self.folder):
             return read_index(found.path, found.sha256)
 
@@ -96,7 +99,12 @@ class DataFolder:
         line = find_line(self.index(name), key)
         if not line:
             raise HTTPException(404, f"the column has no sample {key}")
-        row, shard = Row.parse(line), line.split("\t")[1]
+        try:
+            row, shard = Row.parse(line), line.split("\t")[1]
+        except ValueError as error:
+            raise Halt(f"{self.get(name) / INDEX} is damaged at {key} ({error}): {AGAIN}") from error
+        if row.size > MOST_READ:
+            raise HTTPException(413, f"the sample {key} has {row.size:,} bytes: too many to show")
         path = self.file(name, shard).path
         with halt_on_disconnect(self.folder):
             [sample] = Shard(path, **self.seal(name)["shards"][shard]).read([row])

@@ -4,12 +4,14 @@ from collections import Counter
 from functools import lru_cache
 from typing import Any
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from pipeline.errors import Halt
 from pipeline.shards.tar import Row
+from pipeline.studio.columns import MOST_INDEXES
 from pipeline.studio.safety import answer_json
 from pipeline.studio.state import Studio
 from pipeline.upkeep.report import read_results
@@ -49,8 +51,8 @@ def count_column(studio: Studio, name: str) -> dict[str, Any]:
     try:
         seal = studio.columns.seal(name)
         members = count_members(studio.columns.index(name))
-    except Halt as fault:
-        return {"path": name, "fault": str(fault)}
+    except (Halt, HTTPException) as fault:
+        return {"path": name, "fault": getattr(fault, "detail", str(fault))}
     splits: Counter[str] = Counter()
     for shard, entry in seal["shards"].items():
         splits[shard.rpartition("-")[0]] += entry["samples"]
@@ -65,7 +67,7 @@ def count_column(studio: Studio, name: str) -> dict[str, Any]:
     }
 
 
-@lru_cache(32)
+@lru_cache(MOST_INDEXES)
 def count_members(index: bytes) -> dict[str, int]:
     """Count the members of all samples by suffix."""
     lines = index.decode().splitlines()[1:]

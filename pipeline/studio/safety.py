@@ -30,7 +30,7 @@ MOST_PIXELS = 50 * 10**6  # of a picture to open
 MOST_BYTES = 1 << 20  # of a body, except those of LARGE_BODIES
 LARGE_BODIES = {"/api/infer": 40 << 20, "/api/sketch": 64 << 20}  # bytes, by path
 MOST_REQUESTS = 256  # at once
-PATIENCE = 60  # seconds for a body to arrive
+PATIENCE = 60  # seconds for the next part of a body
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; style-src 'self'; "
@@ -46,7 +46,7 @@ NEVER_STORED = ("/api/", "/page.json")
 
 
 class Guard:
-    """An application behind the checks of `refuse`, with bound_body bodies, and HEADERS on every answer."""
+    """An application behind the checks of `refuse`, with bounded bodies, and with HEADERS on every answer."""
 
     def __init__(self, app: ASGIApp, port: int, token: str):
         self.app, self.port, self.token = app, port, token

@@ -68,9 +68,8 @@ async def send_file(studio: Studio, request: Request, file: DataFile) -> Respons
     headers = tag_headers(file.sha256) | {"Accept-Ranges": "bytes"}
     if is_known(request, headers["ETag"]):
         return Response(status_code=304, headers=headers)
-    asked = request.headers.get("range", "")
-    if request.headers.get("if-range", headers["ETag"]) != headers["ETag"]:
-        asked = ""
+    is_same = request.headers.get("if-range", headers["ETag"]) == headers["ETag"]
+    asked = request.headers.get("range", "") if is_same and request.method == "GET" else ""
     part = find_range(asked, file.size)
     headers["Content-Length"] = str(len(part))
     status = 206 if asked.startswith("bytes=") else 200
@@ -79,8 +78,9 @@ async def send_file(studio: Studio, request: Request, file: DataFile) -> Respons
     media = TYPES[file.path.suffix]
     if request.method == "HEAD":
         return Response(status_code=status, headers=headers, media_type=media)
-    body = await studio.run(open_part, file.path, part)
-    return StreamingResponse(read_part(studio, body, len(part)), status, headers, media)
+    stream = await studio.run(open_part, file.path, part)
+    start = await studio.run(stream.read, min(len(part), SENT_AT_ONCE))  # fails while there is no answer yet
+    return StreamingResponse(read_part(studio, stream, start, len(part)), status, headers, media)
 
 
 def find_range(asked: str, size: int) -> range:
@@ -108,14 +108,13 @@ def open_part(path: Path, part: range) -> BinaryIO:
     return file
 
 
-async def read_part(studio: Studio, file: BinaryIO, left: int) -> AsyncIterator[bytes]:
-    with file:
-        while left:
-            chunk = await studio.run(file.read, min(left, SENT_AT_ONCE))
-            if not chunk:
-                raise EOFError("a file became shorter while it was sent")
+async def read_part(studio: Studio, stream: BinaryIO, chunk: bytes, left: int) -> AsyncIterator[bytes]:
+    """Yield `left` bytes of a stream, of which `chunk` was read."""
+    with stream:
+        while chunk:
             yield chunk
             left -= len(chunk)
+            chunk = await studio.run(stream.read, min(left, SENT_AT_ONCE))
 
 
 def tag_headers(sha256: str) -> dict[str, str]:

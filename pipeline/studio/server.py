@@ -10,7 +10,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from pipeline.errors import Halt
-from pipeline.studio import coloring, project, sending
+from pipeline.studio import coloring, project, runs, sending, sketching
 from pipeline.studio.safety import EXCEPTIONS, Guard
 from pipeline.studio.sending import send_page
 from pipeline.studio.state import Studio
@@ -18,7 +18,9 @@ from pipeline.studio.state import Studio
 ROUTES = [  # each makes the routes of a module
     coloring.color_routes,
     project.project_routes,
+    runs.run_routes,
     sending.file_routes,
+    sketching.sketch_routes,
 ]
 LOOPBACK = "127.0.0.1"
 LAST_SECONDS = 3  # seconds for answers that are on their way when the server ends

@@ -43,7 +43,9 @@ class Studio:
     @property
     def home(self) -> Path:
         """The folder of the project."""
-        return self.params.parent if self.params else self.data.parent
+        if self.params:
+            return self.params.parent
+        return Path() if self.columns.is_remote else self.data.parent
 
     def read_params(self) -> dict[str, Any]:
         """Read the sections of the file of parameters; {} if there is none. Raise Halt if it is broken."""

@@ -1,5 +1,6 @@
 """Hints spread up to the lines of a sketch, and no further."""
 
+import heapq
 import tracemalloc
 
 import cv2
@@ -178,3 +179,35 @@ def test_a_large_picture_takes_memory_in_proportion(monkeypatch):
 def test_other_arrays_are_refused(sketch, hints, gap, said):
     with pytest.raises(ValueError, match=said):
         fill_flats(sketch, hints, gap)
+
+
+def flood_by_definition(height, markers, free):
+    """Flood by a queue of (height, whether no marker, row by row, age): floods never fall."""
+    found, queue, age = np.where(free, markers, 0), [], 0
+    for rank, place in enumerate(zip(*np.nonzero(found), strict=True)):
+        queue.append((int(height[place]), 0, rank, 0, place))
+    heapq.heapify(queue)
+    while queue:
+        *order, _, (y, x) = heapq.heappop(queue)
+        for place in (y - 1, x), (y, x - 1), (y, x + 1), (y + 1, x):
+            inside = min(place) >= 0 and place[0] < found.shape[0] and place[1] < found.shape[1]
+            if inside and free[place] and not found[place]:
+                age += 1
+                found[place] = found[y, x]
+                heapq.heappush(queue, (*max([int(height[place]), 1, 0], order), age, place))
+    return found
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_flood_takes_equal_heights_in_the_order_in_which_it_reaches_them(seed):
+    rng = np.random.default_rng(seed)
+    shape = tuple(rng.integers(1, 24, 2))
+    height = rng.integers(0, rng.choice([1, 3, 300]), shape).astype(np.uint16)
+    free = rng.random(shape) < rng.choice([0.6, 0.9, 1])
+    markers = np.where(
+        (rng.random(shape) < rng.choice([0.02, 0.1, 0.5])) & free, rng.integers(1, 6, shape), 0
+    )
+    made = flats.flood(height, markers.astype(np.int32), free)
+    np.testing.assert_array_equal(made, flood_by_definition(height, markers, free))
+    if free.all():
+        np.testing.assert_array_equal(flats.flood(height, markers.astype(np.int32)), made)

@@ -1,10 +1,10 @@
 /**
- * Hints spread up to the lines of a sketch: the flat color layer of a drawing. Mirrors pipeline/operators/flats.py,
- * number by number; a change of one is a change of both.
+ * Hints spread up to the lines of a sketch: the flat color layer of a drawing. The same as
+ * pipeline/operators/flats.py, number by number: a change of one is a change of both.
  */
 
 import { makeImage } from "./image.js";
-import { close, distanceTransform, findEven, label, watershed } from "./morphology.js";
+import { close, distanceTransform, findEven, flood, label } from "./morphology.js";
 
 const WORK_SIDE = 2000; // longest side, in pixels, at which regions are found
 export const GAP = 1 / 128; // of the short side: width of the gaps that are closed, unless it is given
@@ -25,77 +25,79 @@ class Lines {
   }
 }
 
-/**
- * What depends on the drawing and on the gap alone, kept for all strokes: its lines and regions.
- * `gap` is in pixels of the sketch.
- */
+/** A sketch with its lines and its regions, kept for all strokes; `gap` is in pixels of the sketch. */
 export class Drawing {
   constructor(sketch, gap = defaultGap(sketch)) {
-    if (!(gap >= 0 && gap < Infinity)) throw new RangeError(`gap must be 0 pixels or more, got ${gap}`);
     this.sketch = sketch;
     this.lines = new Lines(sketch);
-    this.outline(gap);
+    const { depth } = this.lines;
+    this.free = depth.data.map((level) => (level < LINE_DEPTH ? 1 : 0));
+    this.clearance = distanceTransform(this.free, depth.height, depth.width);
+    this.heights = floodHeight(this.free, this.clearance, depth);
+    this.closeGaps(gap);
   }
 
-  /** Find the regions that gaps up to `gap` pixels do not join. */
-  outline(gap) {
+  /** Find the regions again, with gaps of up to `gap` pixels closed. */
+  closeGaps(gap) {
+    if (!(gap >= 0 && gap < Infinity)) throw new RangeError(`gap must be 0 pixels or more, got ${gap}`);
     const { depth, step } = this.lines;
-    const { height, width } = depth;
-    if (!this.free) {
-      this.free = depth.data.map((level) => (level < LINE_DEPTH ? 1 : 0));
-      this.clearance = distanceTransform(this.free, height, width);
-      this.height = floodHeight(this.free, this.clearance, depth);
-    }
     this.gap = gap;
-    this.regions = findRegions(this.free, this.clearance, gap / step, height, width);
+    this.regions = findRegions(this.free, this.clearance, gap / step, depth.height, depth.width);
+    this.count = largest(this.regions);
     this.numbers = null;
   }
 
-  /** Number the regions from 1, Int32 (height, width); half of a line belongs to each of its sides. */
+  /** Number the regions from 1, Int32; half of a line belongs to each of its sides. */
   number() {
-    return (this.numbers ??= this.numberRegions());
+    return (this.numbers ??= this.count ? this.enlarge(this.flood(this.regions)) : this.enlargeOne());
   }
 
-  numberRegions() {
-    const { height, width } = this.lines.depth;
-    if (!this.regions.some(Boolean)) {
-      const { height, width } = this.sketch;
-      return makeImage(height, width, 1, new Int32Array(height * width).fill(1));
-    }
-    return snap(watershed(this.height, this.regions, height, width), this.sketch, this.lines);
-  }
-
-  /** Return the flats, RGBA, with colors everywhere, and a map of where hints reach without crossing lines. */
+  /** Return flats, RGBA, with colors everywhere, and where hints reach without crossing lines: 0 and 1. */
   spread(hints) {
     const { colors, marks } = numberColors(hints);
-    const { height, width } = this.lines.depth;
-    const small = shrinkMarks(marks, hints.height, hints.width, this.lines.step);
-    const cleaned = cleanMarks(small, height, width);
-    const found = snap(this.divide(cleaned), this.sketch, this.lines);
-    return paint(found, colors);
+    return paint(this.enlarge(this.divide(this.clean(marks))), colors);
+  }
+
+  /** Shrink marks to the size at which regions are found, and remove slivers. */
+  clean(marks) {
+    const { depth, step } = this.lines;
+    const small = shrinkMarks(marks, this.sketch.height, this.sketch.width, step);
+    return cleanMarks(small, depth.height, depth.width);
   }
 
   /** Divide the picture among the numbers of hints: twice the number, plus 1 in the regions that have it. */
   divide(marks) {
+    const { free, regions } = this;
     const { height, width } = this.lines.depth;
-    const kept = dropSlips(marks, this.regions, height, width);
-    const hinted = new Uint8Array(largest(this.regions) + 1);
-    kept.forEach((mark, at) => {
-      if (mark) hinted[this.regions[at]] = 1;
-    });
+    const kept = dropSlips(marks, regions, height, width);
+    const hinted = new Uint8Array(this.count + 1);
+    for (let at = 0; at < kept.length; at++) if (kept[at]) hinted[regions[at]] = 1;
     const rest = largest(kept) + 1;
-    for (let at = 0; at < kept.length; at++) {
-      if (this.free[at] && !hinted[this.regions[at]]) kept[at] = rest;
-    }
-    const found = watershed(this.height, kept, height, width);
-    let reached = 0;
+    for (let at = 0; at < kept.length; at++) if (free[at] && !hinted[regions[at]]) kept[at] = rest;
+    const found = this.flood(kept);
+    let reached = false;
     for (let at = 0; at < found.length; at++) {
       if (found[at] === rest) found[at] = 0;
-      else if (found[at]) reached++;
+      else if (found[at]) reached = true;
     }
     if (!reached) return found;
-    const whole = watershed(this.height, found, height, width);
-    return whole.map((number, at) => 2 * number + (found[at] > 0 ? 1 : 0));
+    const whole = this.flood(found);
+    for (let at = 0; at < whole.length; at++) whole[at] = 2 * whole[at] + (found[at] ? 1 : 0);
+    return whole;
+  }
+
+  flood(markers) {
+    const { height, width } = this.lines.depth;
+    return flood(this.heights, markers, height, width);
+  }
+
+  enlarge(found) {
+    return snap(found, this.sketch, this.lines);
+  }
+
+  enlargeOne() {
+    const { height, width } = this.sketch;
+    return makeImage(height, width, 1, new Int32Array(height * width).fill(1));
   }
 }
 
@@ -105,8 +107,8 @@ export function defaultGap(sketch) {
 }
 
 /**
- * Spread hints, RGBA, up to the lines of a gray sketch. In the result alpha is 255 where a hint reaches, and 0 in
- * regions without one; with `everywhere`, colors cross the lines into those.
+ * Spread hints, RGBA, up to the lines of a gray sketch. In the result alpha is 255 where a hint reaches, and
+ * 0 in regions without one; with `everywhere`, colors cross the lines into those.
  */
 export function fillFlats(sketch, hints, gap = null, everywhere = false) {
   const { flats, reached } = spreadHints(sketch, hints, gap ?? defaultGap(sketch));
@@ -190,8 +192,12 @@ function findPaper(gray) {
 
 /** Return by how many levels each pixel of a line is darker than the paper. */
 function lineDepth(gray, paper) {
-  const depth = gray.data.map((level, at) => (level < BLACK ? 255 - level : Math.max(0, paper.data[at] - level)));
+  const depth = gray.data.map((level, at) => depthOf(level, paper.data[at]));
   return makeImage(gray.height, gray.width, 1, depth);
+}
+
+function depthOf(level, paper) {
+  return level < BLACK ? 255 - level : Math.max(0, paper - level);
 }
 
 /** Remove slivers beside hints: colors that an edge mixed with that of another hint. */
@@ -217,21 +223,45 @@ function cleanMarks(marks, height, width) {
 
 /** Remove what of a hint lies on lines, and where it slipped over one: less than a tenth of its part. */
 function dropSlips(marks, regions, height, width) {
+  const { parts, isSlip } = findParts(marks, regions, height, width);
+  return marks.map((mark, at) => (parts[at] && !isSlip[parts[at]] ? mark : 0));
+}
+
+/**
+ * Number the parts of hints, one for each hint and region, from 1; 0 is on lines. Tell which of them slipped
+ * over a line. `hintOf` and `regionOf` say to what a part belongs.
+ */
+export function findParts(marks, regions, height, width) {
   const hints = label(marks, height, width, true);
+  const parts = new Int32Array(marks.length);
+  const sizes = [0];
+  const hintOf = [0];
+  const regionOf = [0];
+  const numbers = new Map();
   const count = largest(regions) + 1;
-  const sizes = new Map();
-  const parts = (at) => hints[at] * count + regions[at];
-  const marked = [];
-  for (let at = 0; at < marks.length; at++) if (marks[at] && regions[at]) marked.push(at);
-  for (const at of marked) sizes.set(parts(at), (sizes.get(parts(at)) ?? 0) + 1);
-  const most = new Map();
-  for (const [part, size] of sizes) {
-    const hint = Math.floor(part / count);
-    most.set(hint, Math.max(size, most.get(hint) ?? 0));
+  let last = -1;
+  let number = 0;
+  for (let at = 0; at < marks.length; at++) {
+    if (!marks[at] || !regions[at]) continue;
+    const key = hints[at] * count + regions[at];
+    if (key !== last) {
+      last = key;
+      number = numbers.get(key);
+      if (!number) {
+        number = sizes.length;
+        numbers.set(key, number);
+        sizes.push(0);
+        hintOf.push(hints[at]);
+        regionOf.push(regions[at]);
+      }
+    }
+    sizes[number]++;
+    parts[at] = number;
   }
-  const kept = new Int32Array(marks.length);
-  for (const at of marked) if (sizes.get(parts(at)) >= SLIP * most.get(hints[at])) kept[at] = marks[at];
-  return kept;
+  const most = [];
+  sizes.forEach((size, k) => (most[hintOf[k]] = Math.max(size, most[hintOf[k]] ?? 0)));
+  const isSlip = sizes.map((size, k) => size < SLIP * most[hintOf[k]]);
+  return { parts, isSlip, hintOf, regionOf };
 }
 
 /** Return the order in which pixels are flooded: wide places, then narrow ones, then lines. */
@@ -247,13 +277,17 @@ function floodHeight(free, clearance, depth) {
 /** Number the regions between lines from 1, with gaps closed; lines have 0. */
 function findRegions(free, clearance, gap, height, width) {
   const bound = Math.fround((gap + 1) / 2);
-  let cores = label(Uint8Array.from(clearance, (far) => (far > bound ? 1 : 0)), height, width);
+  const wide = new Uint8Array(free.length);
+  for (let at = 0; at < wide.length; at++) if (clearance[at] > bound) wide[at] = 1;
+  let cores = label(wide, height, width);
   if (gap) {
     const farthest = largest(clearance);
-    const closeness = Uint16Array.from(clearance, (far) => Math.fround(farthest - far));
-    cores = watershed(closeness, cores, height, width, free);
+    const closeness = new Uint16Array(free.length);
+    for (let at = 0; at < wide.length; at++) closeness[at] = Math.fround(farthest - clearance[at]);
+    cores = flood(closeness, cores, height, width, free);
   }
-  const left = Uint8Array.from(free, (open, at) => (open && !cores[at] ? 1 : 0));
+  const left = new Uint8Array(free.length);
+  for (let at = 0; at < left.length; at++) if (free[at] && !cores[at]) left[at] = 1;
   const narrow = label(left, height, width);
   const count = largest(cores);
   for (let at = 0; at < left.length; at++) if (left[at]) cores[at] = count + narrow[at];
@@ -274,9 +308,7 @@ function snap(found, sketch, lines) {
     for (let x = 0; x < width; x++, at++) {
       const from = row + Math.floor(x / step);
       large[at] = even[from] ? found[from] + 1 : 0;
-      const level = sketch.data[at];
-      const depth = level < BLACK ? 255 - level : paper.data[from] - level;
-      free[at] = depth < LINE_DEPTH ? 1 : 0;
+      free[at] = depthOf(sketch.data[at], paper.data[from]) < LINE_DEPTH ? 1 : 0;
       if (!even[from]) empty.push(at);
     }
   }
@@ -287,8 +319,8 @@ function snap(found, sketch, lines) {
 }
 
 /**
- * Give empty pixels, where they are `free`, the largest number beside them, up to `times` times: no corners, for a
- * square would step through slanting lines. Return those that are still empty.
+ * Give empty pixels, where they are `free`, the largest number beside them, up to `times` times. Corners do
+ * not count: a square would step through slanting lines. Return the pixels that are still empty.
  */
 function grow(large, empty, free, times, height, width) {
   for (let time = 0; time < times && empty.length; time++) {

@@ -1,10 +1,8 @@
-/**
- * Windows, distances, components and floods on maps of (height, width), as OpenCV and scikit-image compute them.
- */
+/** Windows, distances, components and floods, as OpenCV and scikit-image have them. */
 
 import { makeImage } from "./image.js";
 
-/** Take the largest of `reach` by `reach` levels around each, an odd number; outside of the picture is nothing. */
+/** Take the largest of `reach` by `reach` levels around each pixel of a gray image; `reach` is odd. */
 export function dilate(gray, reach) {
   const { height, width } = gray;
   const before = (reach - 1) / 2;
@@ -27,9 +25,9 @@ function invert(gray) {
 }
 
 /**
- * Take the largest of `reach` levels along the middle axis of (outer, length, inner), from `before` places before
- * each: by maxima from the ends of blocks of `reach` (van Herk 1992; Gil and Werman 1993), in a time that does not
- * depend on `reach`.
+ * Take the largest of `reach` levels along the middle axis of (outer, length, inner), from `before` places
+ * before each. Maxima from both ends of blocks of `reach` give it in a time that does not depend on `reach`
+ * (van Herk, A fast algorithm for local minimum and maximum filters, 1992).
  */
 function slide(levels, outer, length, inner, reach, before) {
   const long = length + reach - 1;
@@ -79,7 +77,8 @@ export function findEven(numbers, height, width) {
     for (let x = 0; x < width; x++, at++) {
       if (!across[at]) continue;
       const above = y === 0 || (across[at - width] && numbers[at - width] === numbers[at]);
-      if (above && (y === height - 1 || (across[at + width] && numbers[at + width] === numbers[at]))) even[at] = 1;
+      const below = y === height - 1 || (across[at + width] && numbers[at + width] === numbers[at]);
+      if (above && below) even[at] = 1;
     }
   }
   return even;
@@ -145,8 +144,8 @@ function columnDistances(free, height, width) {
 }
 
 /**
- * Number the connected parts of equal values other than 0, from 1, in the order of their first pixels: Int32Array.
- * With `diagonal`, pixels that touch by a corner are connected.
+ * Number the connected parts of equal values other than 0, from 1, in the order of their first pixels. With
+ * `diagonal`, pixels that touch by a corner are connected.
  */
 export function label(values, height, width, diagonal = false) {
   const made = new Int32Array(values.length);
@@ -161,26 +160,20 @@ export function label(values, height, width, diagonal = false) {
     if (one < other) parents[other] = one;
     else parents[one] = other;
   };
+  const join = (number, at, value) => {
+    if (values[at] !== value) return number;
+    if (number && number !== made[at]) unite(number, made[at]);
+    return number || made[at];
+  };
   for (let y = 0, at = 0; y < height; y++) {
     for (let x = 0; x < width; x++, at++) {
       const value = values[at];
       if (!value) continue;
-      let number = x && values[at - 1] === value ? made[at - 1] : 0;
+      let number = x ? join(0, at - 1, value) : 0;
       if (y) {
-        const above = at - width;
-        if (values[above] === value) {
-          if (!number) number = made[above];
-          else if (number !== made[above]) unite(number, made[above]);
-        } else if (diagonal) { // else the one above is connected with both
-          if (x && values[above - 1] === value) {
-            if (!number) number = made[above - 1];
-            else if (number !== made[above - 1]) unite(number, made[above - 1]);
-          }
-          if (x < width - 1 && values[above + 1] === value) {
-            if (!number) number = made[above + 1];
-            else if (number !== made[above + 1]) unite(number, made[above + 1]);
-          }
-        }
+        number = join(number, at - width, value);
+        if (diagonal && x) number = join(number, at - width - 1, value);
+        if (diagonal && x < width - 1) number = join(number, at - width + 1, value);
       }
       if (!number) {
         number = parents.length;
@@ -199,87 +192,95 @@ export function label(values, height, width, diagonal = false) {
 }
 
 /**
- * Flood a map of heights from markers: the lowest pixels beside what is flooded come first, of equal ones those
- * that were reached first. Int32Array, 0 where no flood comes, such as outside of `mask`.
+ * Flood heights, Uint16, from markers, Int32, where `free`: of equal heights first what was reached first.
+ * Markers of equal height start by rows. Return Int32, 0 where no flood comes. `flood` of flats.py is the same.
  *
- * The same pixels in the same order as skimage.segmentation.watershed. Markers of equal height are equal to its
- * binary heap, which takes them out in an order of its own. So this is that heap, step by step.
+ * Floods never fall: what lies lower than what it is reached from comes at the same time. So each height has
+ * a queue, and so has the marker that just started, for what lies below it.
  */
-export function watershed(heights, markers, height, width, mask = null) {
+export function flood(heights, markers, height, width, free = null) {
+  const { levels, flooded, shore, dry, most } = embank(heights, markers, height, width, free);
   const wide = width + 2;
-  const size = wide * (height + 2);
-  const flooded = new Int32Array(size).fill(-1); // outside
-  let dry = 0;
-  for (let y = 0, at = 0; y < height; y++) {
-    for (let x = 0, to = (y + 1) * wide + 1; x < width; x++, at++, to++) {
-      if (mask && !mask[at]) continue;
-      flooded[to] = markers[at];
-      if (!markers[at]) dry++;
-    }
-  }
-  const level = (place) => heights[(Math.floor(place / wide) - 1) * width + (place % wide) - 1];
-  const keys = new Float64Array(size);
-  const places = new Int32Array(size);
-  let count = 0;
-  const push = (key, place) => {
-    let child = count++;
-    while (child > 0) {
-      const parent = (child - 1) >> 1;
-      if (key >= keys[parent]) break;
-      keys[child] = keys[parent];
-      places[child] = places[parent];
-      child = parent;
-    }
-    keys[child] = key;
-    places[child] = place;
-  };
-  const pop = () => {
-    const first = places[0];
-    count--;
-    const key = keys[count];
-    const place = places[count];
-    let hole = 0;
-    for (;;) {
-      const left = 2 * hole + 1;
-      if (left >= count) break;
-      const right = left + 1;
-      let least = hole;
-      let lowest = key;
-      if (keys[left] < lowest) {
-        least = left;
-        lowest = keys[left];
-      }
-      if (right < count && keys[right] < lowest) least = right;
-      if (least === hole) break;
-      keys[hole] = keys[least];
-      places[hole] = places[least];
-      hole = least;
-    }
-    keys[hole] = key;
-    places[hole] = place;
-    return first;
-  };
-  if (dry) {
-    for (let place = 0; place < size; place++) if (flooded[place] > 0) push(level(place) * AGES, place);
-  }
-  const around = [-wide, -1, 1, wide];
-  let age = 0;
-  while (count && dry) {
-    const reached = Math.floor(keys[0] / AGES);
-    const place = pop();
+  const around = Int32Array.of(-wide, -1, 1, wide);
+  const follower = new Int32Array(levels.length); // in the queue of a place; 0 is the border: none
+  const first = new Int32Array(most + 1);
+  const last = new Int32Array(most + 1);
+  const starts = sortByLevel(shore, levels, most);
+  let left = dry;
+  let head = 0; // of the queue of places at the time of a marker
+  let tail = 0;
+  const spread = (place, level, early) => {
+    const number = flooded[place];
     for (let k = 0; k < 4; k++) {
       const next = place + around[k];
       if (flooded[next]) continue;
-      flooded[next] = flooded[place];
-      dry--;
-      push(Math.max(level(next), reached) * AGES + ++age, next);
+      flooded[next] = number;
+      left--;
+      const own = levels[next];
+      if (early && own < level) {
+        if (head) follower[tail] = next;
+        else head = next;
+        tail = next;
+        continue;
+      }
+      const at = own > level ? own : level;
+      if (first[at]) follower[last[at]] = next;
+      else first[at] = next;
+      last[at] = next;
+    }
+  };
+  for (let level = 0, start = 0; level <= most && left; level++) {
+    for (; start < starts.length && levels[starts[start]] === level; start++) {
+      spread(starts[start], level, true);
+      for (; head; head = follower[head]) spread(head, level, true);
+    }
+    for (let place = first[level]; place; place = follower[place]) spread(place, level, false);
+  }
+  return cut(flooded, height, width);
+}
+
+/** Put a border around maps, so that no neighbor is outside; find the markers beside what is dry. */
+function embank(heights, markers, height, width, free) {
+  const wide = width + 2;
+  const levels = new Uint16Array(wide * (height + 2));
+  const flooded = new Int32Array(levels.length).fill(-1);
+  let dry = 0;
+  let most = 0;
+  for (let y = 0, at = 0; y < height; y++) {
+    for (let x = 0, to = (y + 1) * wide + 1; x < width; x++, at++, to++) {
+      if (heights[at] > most) most = heights[at];
+      levels[to] = heights[at];
+      if (markers[at]) flooded[to] = markers[at];
+      else if (!free || free[at]) {
+        flooded[to] = 0;
+        dry++;
+      }
     }
   }
+  const shore = [];
+  for (let at = wide; at < levels.length - wide; at++) {
+    if (flooded[at] <= 0) continue;
+    if (!flooded[at - 1] || !flooded[at + 1] || !flooded[at - wide] || !flooded[at + wide]) shore.push(at);
+  }
+  return { levels, flooded, shore, dry, most };
+}
+
+/** Sort places by their levels, and those of equal level as they are. */
+function sortByLevel(places, levels, most) {
+  const ends = new Int32Array(most + 2);
+  for (const place of places) ends[levels[place] + 1]++;
+  for (let level = 1; level < ends.length; level++) ends[level] += ends[level - 1];
+  const sorted = new Int32Array(places.length);
+  for (const place of places) sorted[ends[levels[place]]++] = place;
+  return sorted;
+}
+
+function cut(flooded, height, width) {
   const made = new Int32Array(height * width);
   for (let y = 0, at = 0; y < height; y++) {
-    for (let x = 0, from = (y + 1) * wide + 1; x < width; x++, at++, from++) made[at] = Math.max(0, flooded[from]);
+    for (let x = 0, from = (y + 1) * (width + 2) + 1; x < width; x++, at++, from++) {
+      if (flooded[from] > 0) made[at] = flooded[from];
+    }
   }
   return made;
 }
-
-const AGES = 2 ** 32; // more than pixels

@@ -1,0 +1,154 @@
+/**
+ * The parameters of a sketch, as pipeline/params.py declares them: which ones a method reads, sliders for them, and
+ * the YAML of an entry of `sketches`.
+ *
+ * @typedef {object} Control a parameter, as GET /api/sketch describes it
+ * @property {string} name
+ * @property {"choice"|"integer"|"number"} kind
+ * @property {string[]} methods those that read it; empty for the pen, which every method uses
+ * @property {number|null} low null for no bound
+ * @property {number|null} high
+ * @property {boolean} odd
+ * @property {boolean} range whether LOW..HIGH is allowed, from which each picture gets its own number
+ */
+
+const RANGE = /^(.+?)\.\.(.+)$/;
+const NAME = /^[A-Za-z0-9_-]+$/;
+
+/** List the controls of numbers that a sketch reads: those of its method, unless a preset sets them, and the pen's. */
+export function readControls(controls, values) {
+  const numbers = controls.filter(({ kind, name }) => kind !== "choice" && (name !== "seed" || drawsNumbers(values)));
+  const method = values.preset === "none" ? values.method : null;
+  return numbers.filter(({ methods }) => !methods.length || methods.includes(method));
+}
+
+/** Tell whether the key of the picture decides something: noise, or a number from a range. */
+export function drawsNumbers(values) {
+  return Boolean(values.noise) || Object.values(values).some(isRange);
+}
+
+export function isRange(value) {
+  return typeof value === "string" && RANGE.test(value);
+}
+
+/**
+ * Read what a person types into a control.
+ *
+ * @returns {{value?: number|string, fault?: string}} a number, a range as text, or a sentence
+ */
+export function parseValue(control, text) {
+  const typed = text.trim();
+  const ends = control.range && isRange(typed) ? typed.match(RANGE).slice(1).map(parseNumber) : [parseNumber(typed)];
+  const ordered = ends.length < 2 || ends[0] <= ends[1];
+  if (!ordered || !ends.every((end) => fits(control, end))) return { fault: `It must be ${describeRule(control)}.` };
+  return { value: ends.length > 1 ? `${ends[0]}..${ends[1]}` : ends[0] };
+}
+
+function parseNumber(text) {
+  return /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(text.trim()) ? Number(text) : NaN;
+}
+
+function fits({ kind, low, high, odd }, value) {
+  if (!Number.isFinite(value) || (kind === "integer" && !Number.isInteger(value))) return false;
+  return !(odd && value % 2 === 0) && value >= (low ?? -Infinity) && value <= (high ?? Infinity);
+}
+
+/** Say the rule of a control in words, as `describe_rule` does. */
+export function describeRule({ kind, low, high, odd, range }) {
+  const what = kind === "number" ? "a number" : odd ? "an odd integer" : "an integer";
+  let bounds = "";
+  if (low !== null && high !== null) bounds = ` from ${low} to ${high}`;
+  else if (low !== null) bounds = ` of at least ${low}`;
+  else if (high !== null) bounds = ` of at most ${high}`;
+  return `${what}${bounds}${range ? ", or a range LOW..HIGH" : ""}`;
+}
+
+/**
+ * Return the value at a place of a slider, from 0 to 1.
+ *
+ * Most bounds are far from any useful value, so that the default is in the middle (or at an end that it is equal
+ * to), and steps grow with the distance from it.
+ */
+export function valueAt(control, place) {
+  const { default: middle } = control;
+  const { low, high, unit, center } = scaleOf(control);
+  const up = place >= center;
+  const share = up ? (place - center) / (1 - center || 1) : (center - place) / center;
+  const span = up ? high - middle : middle - low;
+  const value = middle + (up ? 1 : -1) * unit * ((1 + span / unit) ** share - 1);
+  return roundFor(control, Math.min(high, Math.max(low, value)));
+}
+
+/** Return the place of a value on its slider, from 0 to 1. */
+export function placeOf(control, value) {
+  const { default: middle } = control;
+  const { low, high, unit, center } = scaleOf(control);
+  const up = value >= middle;
+  const span = up ? high - middle : middle - low;
+  const share = span ? Math.log1p(Math.abs(value - middle) / unit) / Math.log1p(span / unit) : 0;
+  return up ? center + share * (1 - center) : center - share * center;
+}
+
+function scaleOf({ default: middle, low, high, kind }) {
+  const bounds = { low: low ?? middle - 1000, high: high ?? middle + 1000 };
+  const center = middle <= bounds.low ? 0 : middle >= bounds.high ? 1 : 0.5;
+  const unit = Math.abs(middle) / 4 || (kind === "integer" ? 2 : 1);
+  return { ...bounds, center, unit };
+}
+
+function roundFor({ kind, odd, low }, value) {
+  if (kind === "number") return Number(value.toPrecision(3));
+  return odd ? 2 * Math.round((value - 1) / 2) + 1 : Math.max(low ?? -Infinity, Math.round(value));
+}
+
+/** Replace a preset by its method and parameters, which can then be changed. */
+export function openPreset(values, presets) {
+  return values.preset === "none" ? values : { ...values, ...presets[values.preset], preset: "none" };
+}
+
+/** Return the parameters that a sketch reads, as a request sends them; the others have their defaults. */
+export function readValues(values, controls) {
+  const chosen = values.preset === "none" ? ["method", ...readTexts(values)] : ["preset"];
+  const names = [...chosen, ...readControls(controls, values).map(({ name }) => name)];
+  return Object.fromEntries(names.map((name) => [name, values[name]]));
+}
+
+function readTexts(values) {
+  return values.method === "learned" ? ["weights", "sha256"].filter((name) => values[name]) : [];
+}
+
+/** Write an entry of `sketches` in params.yaml: all that its method reads, and what the pen does otherwise. */
+export function entryYaml(name, values, controls) {
+  const chosen = values.preset === "none" ? `method: ${values.method}` : `preset: ${values.preset}`;
+  const numbers = readControls(controls, values)
+    .filter((control) => control.methods.length || values[control.name] !== control.default)
+    .map((control) => `${control.name}: ${formatValue(control, values[control.name])}`);
+  const texts = readTexts(values).map((each) => `${each}: ${JSON.stringify(values[each])}`);
+  return [`  ${name}:`, ...[chosen, ...texts, ...numbers].map((line) => `    ${line}`)].join("\n") + "\n";
+}
+
+/** Write a value as params.yaml has it: numbers that are not integers with a point or a power of ten. */
+export function formatValue({ kind }, value) {
+  const plain = String(value);
+  return kind === "number" && typeof value === "number" && /^-?\d+$/.test(plain) ? `${plain}.0` : plain;
+}
+
+/** Suggest a name for an entry that is not `taken`: b9 for a blocksize of 9, or else the method. */
+export function suggestName(values, taken) {
+  const local = ["threshold", "mean"].includes(values.method) && values.preset === "none" && !isRange(values.blocksize);
+  const stem = local ? `b${values.blocksize}` : values.preset === "none" ? values.method : `xdog-${values.preset}`;
+  for (let number = 1; ; number++) {
+    const name = number === 1 ? stem : `${stem}-${number}`;
+    if (!taken.includes(name)) return name;
+  }
+}
+
+/** Say in a sentence why an entry cannot have a name, or should not; "" if nothing speaks against it. */
+export function doubtName(name, values, taken) {
+  if (!NAME.test(name)) return "A name is letters, digits, - and _.";
+  if (taken.includes(name)) return "params.yaml has a sketch of this name.";
+  const blocksize = name.match(/^b(\d+)$/)?.[1];
+  const local = ["threshold", "mean"].includes(values.method) && values.preset === "none";
+  if (blocksize && local && blocksize !== String(values.blocksize)) return `Its blocksize is ${values.blocksize}.`;
+  return "";
+}
