@@ -1,6 +1,5 @@
 """Values and texts from outside: tests of their type, bounds and form, and what of a text may be shown."""
 
-import math
 import re
 from collections.abc import Callable
 from typing import Any
@@ -19,7 +18,7 @@ Test = Callable[[Any], bool]
 
 
 def is_number(value: Any) -> bool:
-    return type(value) in (int, float) and math.isfinite(value) and abs(value) <= MAX_INTEGER
+    return type(value) in (int, float) and abs(value) <= MAX_INTEGER  # NaN compares as false
 
 
 def is_integer(value: Any, low: int = 0, high: int = MAX_INTEGER) -> bool:
