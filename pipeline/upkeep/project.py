@@ -1,15 +1,15 @@
 """The files of a new project, made of those with which inkwash itself makes its sample."""
 
+import io
 from pathlib import Path
-from typing import Any
 
-from ruamel.yaml.scalarstring import DoubleQuotedScalarString
+from ruamel.yaml import YAML
 
-from pipeline.upkeep.params_file import dump, open_yaml
+from pipeline.upkeep.params_file import set_params
 
 INSTALLED = Path(__file__).with_name("project")  # of a wheel, see setup.py
 CHECKOUT = Path(__file__).parent.parent.parent
-TAKE_ALL = {"tags": DoubleQuotedScalarString(""), "limit": 0}  # of `search`, to take all pictures of a folder
+TAKE_ALL = {"tags": "", "limit": 0}  # of `search`, to take all pictures of a folder
 
 
 def original(name: str) -> Path:
@@ -19,13 +19,17 @@ def original(name: str) -> Path:
 
 def make_stages() -> str:
     """Return a dvc.yaml whose stages follow the code of the installed inkwash, wherever that is."""
-    document, yaml = load(original("dvc.yaml"))
+    yaml, out = YAML(), io.StringIO(newline="")
+    yaml.preserve_quotes = True
+    yaml.width = 10**6
     yaml.indent(mapping=2, sequence=4, offset=2)
+    document = yaml.load(original("dvc.yaml").read_text(encoding="utf-8"))
     code = document["stages"]["code"]
     del code["deps"]
     code.insert(1, "always_changed", True, comment="DVC cannot see an upgrade of inkwash")
     document.pop("plots", None)  # of the comparison in docs/
-    return dump(yaml, document).rstrip() + "\n"
+    yaml.dump(document, out)
+    return out.getvalue().rstrip() + "\n"
 
 
 def make_params(host: str, whole: bool) -> str:
@@ -33,18 +37,12 @@ def make_params(host: str, whole: bool) -> str:
 
     The sketches of pairs and halves become a column of their own.
     """
-    document, yaml = load(original("params.yaml"))
-    document["search"] |= {"host": host} | (TAKE_ALL if whole else {})
-    if host.startswith(("pairs:", "halves:")):
-        document["sketches"] |= {"own": {"method": "own"}}
-    return dump(yaml, document)
-
-
-def load(path: Path) -> tuple[Any, Any]:
-    """Return a YAML document, and what writes it in the same layout."""
+    path = original("params.yaml")
     text = path.read_text(encoding="utf-8")
-    yaml = open_yaml(text)
-    return yaml.load(text), yaml
+    text = set_params(path, text, "search", {"host": host} | (TAKE_ALL if whole else {}))
+    if host.startswith(("pairs:", "halves:")):
+        text = set_params(path, text, "sketches", {"own": {"method": "own"}})
+    return text
 
 
 def ignore_lines(name: str, before: str) -> str:

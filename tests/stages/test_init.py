@@ -55,7 +55,7 @@ def test_the_parameters_name_the_source_and_take_all_of_a_folder(begin, tmp_path
     changed = set(Path("cats/params.yaml").read_text().split("\n"))
     changed -= set((ROOT / "params.yaml").read_text().split("\n"))
     host, *others = sorted(changed)
-    assert host.startswith(f"  host: {tmp_path}/pictures # or the address of a Danbooru")
+    assert host.startswith(f'  host: "{tmp_path}/pictures"        # or the address of a Danbooru')
     assert others == ["  limit: 0", '  tags: ""']
 
 
