@@ -10,13 +10,15 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from pipeline.errors import Halt
-from pipeline.studio import coloring, project, runs, sending, sketching
+from pipeline.studio import coloring, editing, limits, project, runs, sending, sketching
 from pipeline.studio.safety import EXCEPTIONS, Guard
 from pipeline.studio.sending import send_page
 from pipeline.studio.state import Studio
 
 ROUTES = [  # each makes the routes of a module
     coloring.color_routes,
+    editing.edit_routes,
+    limits.limit_routes,
     project.project_routes,
     runs.run_routes,
     sending.file_routes,
