@@ -1,6 +1,6 @@
 """One sample -> the decision of each stage about it."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -35,19 +35,9 @@ def explain(
         clean = parse_section(Clean, read_params(path).get("clean") if path else {})
     decisions = explaining.explain_sample(full_key(key), data, clean, read_choices(clean.keep, clean.drop))
     if as_json:
-        emit_json([as_document(decision) for decision in decisions])
+        emit_json([explaining.as_document(decision) for decision in decisions])
         return
     for decision in decisions:
         emit(f"{decision.stage:16} {decision.outcome:9} {safe_text(decision.why)}")
         for verdict in decision.rules:
             emit(f"  {explaining.describe_check(verdict)}")
-
-
-def as_document(decision: explaining.Decision) -> dict[str, Any]:
-    """Return a decision as JSON keeps it; `least` says whether the limit is a minimum."""
-    rules = [
-        {"reason": verdict.rule.reason, "value": verdict.value, "limit": verdict.limit}
-        | {"least": verdict.rule.least, "fine": verdict.fine}
-        for verdict in decision.rules
-    ]
-    return {"stage": decision.stage, "outcome": decision.outcome, "why": decision.why, "rules": rules}

@@ -12,6 +12,7 @@ from pipeline import files
 from pipeline.images import png
 from pipeline.operators import warp
 from pipeline.operators.hashes import NO_HASH
+from pipeline.packing.groups import LinkKeys
 from pipeline.params import Reference
 from pipeline.run.process import Execution, Policy, run_step
 from pipeline.shards.tar import Sample
@@ -106,6 +107,22 @@ def clustered_hashes(seed, centers, copies, flips):
     ranks = random.random((len(made), 8 * len(NO_HASH))).argsort(axis=1)
     made ^= np.packbits(ranks < random.integers(0, flips + 1, (len(made), 1)), axis=1)
     return np.unique(made, axis=0)
+
+
+def crowd(seed, size=300):
+    """Make samples with links of all kinds, many of them with several."""
+    random = np.random.default_rng(seed)
+    hashes = [row.tobytes() for row in clustered_hashes(seed, 12, 4, 14)] + [NO_HASH]
+    return [
+        LinkKeys(
+            str(n),
+            str(random.integers(1, n + 1) if random.random() < 0.3 else n),
+            random.choice(["", "", "", "a", "b"]),
+            hashes[random.integers(len(hashes))],
+            hashes[random.integers(len(hashes))],
+        )
+        for n in range(1, size + 1)
+    ]
 
 
 def sample(number: int, side: int = SIDE, reference: Reference | None = None) -> Sample:

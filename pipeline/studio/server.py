@@ -11,6 +11,7 @@ from starlette.types import ASGIApp
 
 from pipeline.errors import Halt
 from pipeline.studio import coloring, editing, limits, project, runs, sending, sketching
+from pipeline.studio.dataset import samples, twins
 from pipeline.studio.safety import EXCEPTIONS, Guard
 from pipeline.studio.sending import send_page
 from pipeline.studio.state import Studio
@@ -21,8 +22,10 @@ ROUTES = [  # each makes the routes of a module
     limits.limit_routes,
     project.project_routes,
     runs.run_routes,
+    samples.sample_routes,
     sending.file_routes,
     sketching.sketch_routes,
+    twins.twin_routes,
 ]
 LOOPBACK = "127.0.0.1"
 LAST_SECONDS = 3  # seconds for answers that are on their way when the server ends

@@ -82,13 +82,21 @@ def clean_decision(key: str, column: Path, clean: Clean, choices: Choices) -> De
     wish = f", on the keep list: {choices.keep[key]}" if key in choices.keep else ""
     if found := find_metadata(key, column):
         path, metadata = found
-        return Decision("clean", "taken", f"{path}{wish}", tuple(check_limits(metadata, clean)))
+        return Decision("clean", "taken", f"{path}{wish}", judge(metadata, clean, path))
     if row := find_reject(column / LEDGER, key):
         scores = json.loads(row[2] or "{}")  # a picture that cannot be decoded has none
         why = f": {scores['why']}" if "why" in scores else wish
-        rules = tuple(check_limits(scores, clean)) if scores else ()
+        rules = judge(scores, clean, column / LEDGER) if scores else ()
         return Decision("clean", "rejected", f"{row[1]}{why}", rules)
     return Decision("clean", "absent", "it did not get here")
+
+
+def judge(scores: dict[str, Any], clean: Clean, path: Path) -> tuple[Verdict, ...]:
+    """Compare scores with every limit. Raise Halt if one is missing, as after a change of the block sizes."""
+    try:
+        return tuple(check_limits(scores, clean))
+    except KeyError as error:
+        raise Halt(f"{path} has no score {error} for a limit: run clean again") from None
 
 
 def find_metadata(key: str, column: Path) -> tuple[Path, dict[str, Any]] | None:
@@ -106,3 +114,13 @@ def describe_check(verdict: Verdict) -> str:
         f"{verdict.rule.reason:12} {verdict.value:10g} {'>=' if verdict.rule.least else '<='} "
         f"{verdict.limit:<10g} {'fine' if verdict.fine else 'rejected'}"
     )
+
+
+def as_document(decision: Decision) -> dict[str, Any]:
+    """Return a decision as JSON keeps it; `least` says whether the limit is a minimum."""
+    rules = [
+        {"reason": verdict.rule.reason, "value": verdict.value, "limit": verdict.limit}
+        | {"least": verdict.rule.least, "fine": verdict.fine}
+        for verdict in decision.rules
+    ]
+    return {"stage": decision.stage, "outcome": decision.outcome, "why": decision.why, "rules": rules}

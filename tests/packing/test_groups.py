@@ -6,7 +6,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from made import clustered_hashes
+from made import clustered_hashes, crowd
 
 from pipeline.operators.hashes import HAMMING_RADIUS, NO_HASH
 from pipeline.packing import groups, hamming
@@ -23,22 +23,6 @@ def keys(number, family=None, pixels="", colors=NO_HASH, lines=NO_HASH):
 
 def group_names(samples):
     return groups.name_groups(samples, groups.find_links(samples))
-
-
-def crowd(seed, size=300):
-    """Make samples with links of all kinds, many of them with several."""
-    random = RANDOM(seed)
-    hashes = [row.tobytes() for row in clustered_hashes(seed, 12, 4, 14)] + [NO_HASH]
-    return [
-        LinkKeys(
-            str(n),
-            str(random.integers(1, n + 1) if random.random() < 0.3 else n),
-            random.choice(["", "", "", "a", "b"]),
-            hashes[random.integers(len(hashes))],
-            hashes[random.integers(len(hashes))],
-        )
-        for n in range(1, size + 1)
-    ]
 
 
 def linked_pairs(samples):

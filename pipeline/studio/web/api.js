@@ -1,7 +1,7 @@
 /** Requests to the server of the studio. Each failure is one sentence. */
 
 const TOKEN = "inkwash-token";
-const LOST = "The studio does not answer. See that prep studio still runs; the page goes on when it is back.";
+export const LOST = "The studio does not answer. See that prep studio still runs; the page goes on when it is back.";
 
 /** A request that failed; its message is a sentence for the person at the page. */
 export class RequestError extends Error {

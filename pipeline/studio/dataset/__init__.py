@@ -1,0 +1,1 @@
+"""Looking at a dataset in the studio: searches of its samples, and the pairs that grouping links."""

@@ -1,0 +1,133 @@
+"""The samples of a column: searched by tags, names and scores, and what is known about one of them."""
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from pipeline.errors import BadImage, Halt
+from pipeline.fields import parse_section
+from pipeline.params import Clean
+from pipeline.progress import Tick, quiet
+from pipeline.run.choices import read_choices
+from pipeline.shards.column import Shard, list_shards
+from pipeline.shards.tar import AGAIN
+from pipeline.studio.columns import DataFolder
+from pipeline.studio.dataset.background import Background, Busy, answer_when_ready
+from pipeline.studio.dataset.table import SearchTable, words_of
+from pipeline.studio.state import Studio
+from pipeline.upkeep.explain import as_document, explain_sample
+
+HELD_TABLES = 2  # columns whose metadata are in memory
+MAX_SAMPLES = 2_000_000  # in a table, which takes about 500 bytes for each
+MAX_QUERY = 1000  # characters
+
+
+def read_table(columns: DataFolder, name: str, tick: Tick = quiet) -> SearchTable:
+    """Read the metadata of all samples of a column. Raise Halt if it is not whole, or too large."""
+    shards = shards_in_order(columns, name)
+    total = sum(map(len, shards))
+    if total > MAX_SAMPLES:
+        raise Halt(
+            f"{name} has {total:,} samples, more than the {MAX_SAMPLES:,} that can be searched: show a part"
+        )
+    table = SearchTable()
+    for shard in shards:
+        for row, metadata in shard.read_metadata(needed=False):
+            try:
+                table.add(row.key, {"split": split_of(shard.name), **metadata})
+            except (OverflowError, ValueError):
+                raise Halt(
+                    f"{shard.path} has metadata of the sample {row.key} that nobody can search: {AGAIN}"
+                ) from None
+            if len(table.keys) % 1000 == 0:
+                tick(len(table.keys), total)
+    return table
+
+
+def shards_in_order(columns: DataFolder, name: str) -> list[Shard]:
+    """List the shards of a column in the order of its index. Raise Halt, or HTTPException for links out."""
+    shards = sorted(list_shards(columns.get(name)), key=lambda shard: shard.place)
+    for shard in shards:
+        with columns.guarded(shard.path):
+            pass
+    return shards
+
+
+def split_of(shard: str) -> str:
+    """Return the split of a shard by its name; "" if it names none."""
+    return shard.rpartition("-")[0]
+
+
+class Samples:
+    """Searches of columns, whose tables are read in the background."""
+
+    def __init__(self) -> None:
+        self.tables: Background[SearchTable] = Background(HELD_TABLES)
+
+    def table(self, columns: DataFolder, name: str) -> SearchTable:
+        """Return the table of a column. Raise Busy while it is read."""
+        key, title = (name, columns.seal(name)["index"]), "Reading tags, artists and scores"
+        return self.tables.get(key, title, partial(read_table, columns, name))
+
+    def search(self, columns: DataFolder, name: str, query: str, split: str = "") -> dict[str, Any]:
+        """Return the rows that a search finds in a column, and words that may complete it.
+
+        `index` is the SHA-256 of the index whose rows are meant. Raise ValueError if the search cannot be
+        read, and Busy.
+        """
+        if len(query) > MAX_QUERY:
+            raise ValueError(f"the search is longer than {MAX_QUERY} characters")
+        table = self.table(columns, name)
+        return {
+            "index": columns.seal(name)["index"],
+            "rows": table.search(f"{query} split:{split}" if split else query),
+            "words": table.suggest(query),
+            "scores": sorted(table.scores),
+        }
+
+    def describe(self, columns: DataFolder, name: str, key: str) -> dict[str, Any]:
+        """Return what is known of a sample; `mates` are the rows of its group, None while they are read."""
+        row, sample = columns.sample(name, key)
+        try:
+            metadata = sample.metadata
+        except BadImage:
+            raise Halt(f"{name} has no readable JSON of the sample {key}: {AGAIN}") from None
+        try:
+            groups = [word for word in words_of(metadata) if word.startswith("group:")]
+            mates = np.flatnonzero(self.table(columns, name).having(groups)).tolist()
+        except Busy:
+            mates = None
+        found = {"key": key, "sha256": row.sha256, "members": row.sizes}
+        return found | {"metadata": metadata, "mates": mates}
+
+
+def explain_key(studio: Studio, key: str) -> list[dict[str, Any]]:
+    """Return the decision of each stage about a sample. Raise Halt if no stage knows it.
+
+    Raise ValueError if the parameters are wrong.
+    """
+    clean = parse_section(Clean, studio.read_params().get("clean"))
+    lists = [str(studio.home / name) if name else "" for name in (clean.keep, clean.drop)]
+    decisions = explain_sample(key, studio.data, clean, read_choices(*lists))
+    return [as_document(decision) for decision in decisions]
+
+
+def sample_routes(studio: Studio) -> list[Route]:
+    samples = Samples()
+
+    async def search(request: Request) -> Response:
+        column, query, split = (request.query_params.get(name, "") for name in ("column", "q", "split"))
+        return await answer_when_ready(studio, samples.search, studio.columns, column, query, split)
+
+    async def describe(request: Request) -> Response:
+        column, key = (request.query_params.get(name, "") for name in ("column", "key"))
+        return await answer_when_ready(studio, samples.describe, studio.columns, column, key)
+
+    async def explain(request: Request) -> Response:
+        return await answer_when_ready(studio, explain_key, studio, request.query_params.get("key", ""))
+
+    return [Route("/api/samples", search), Route("/api/sample", describe), Route("/api/explain", explain)]

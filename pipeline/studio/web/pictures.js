@@ -1,0 +1,113 @@
+/**
+ * Pictures of samples for elements of the page: asked for when they are in sight, given up when they are not, and
+ * kept, the last ones, as files of the browser.
+ */
+
+import { asBlob, placesOf, readMembers } from "./shards.js";
+
+const MOST_BYTES = 96 * 2 ** 20; // of kept pictures that nobody shows
+const AT_ONCE = 6; // requests; a browser opens no more connections to one server
+const PATIENCE = 60; // milliseconds in sight before a picture is asked for, so that a fast scroll asks for none
+
+/** A column whose members are shown: its address and its index. */
+export class Pictures {
+  /** @param {(path: string, given: object) => Promise<Response>} ask */
+  constructor(ask) {
+    this.ask = ask;
+    this.kept = new Map(); // name -> {address, bytes, users}, those used last at the end
+    this.bytes = 0;
+    this.waiting = [];
+    this.running = 0;
+  }
+
+  /**
+   * Show members of a sample in images. An image gets data-state busy, ready, failed or, for a member that the
+   * sample lacks, missing.
+   *
+   * @param {{folder: string, index: object}} column
+   * @param {number} row
+   * @param {[HTMLImageElement, string][]} images each with the suffix of its member
+   * @param {(error: Error) => void} [failed]
+   * @returns {() => void} to call when the images show something else: it stops the request and lets go of them
+   */
+  show(column, row, images, failed = () => {}) {
+    const places = placesOf(column.index, row);
+    const stop = new AbortController();
+    const used = [];
+    const missing = [];
+    for (const [image, suffix] of images) {
+      const name = `${column.folder} ${column.index.sha256} ${row} ${suffix}`;
+      image.dataset.state = suffix in places ? "busy" : "missing";
+      image.removeAttribute("src");
+      if (this.kept.has(name)) used.push(this.use(name, image));
+      else if (suffix in places) missing.push({ image, suffix, name });
+    }
+    const load = async () => {
+      try {
+        const suffixes = missing.map(({ suffix }) => suffix);
+        const found = await readMembers(column.folder, column.index, row, suffixes, this.ask, stop.signal);
+        if (stop.signal.aborted) return;
+        for (const { image, suffix, name } of missing) {
+          this.keep(name, asBlob(suffix, found[suffix]));
+          used.push(this.use(name, image));
+        }
+      } catch (error) {
+        if (error.name === "AbortError" || stop.signal.aborted) return;
+        for (const { image } of missing) image.dataset.state = "failed";
+        failed(error);
+      }
+    };
+    const timer = missing.length ? setTimeout(() => this.queue(load, stop.signal), PATIENCE) : 0;
+    return () => {
+      clearTimeout(timer);
+      stop.abort();
+      for (const name of used.splice(0)) this.leave(name);
+    };
+  }
+
+  queue(load, signal) {
+    this.waiting.push({ load, signal });
+    this.work();
+  }
+
+  work() {
+    while (this.running < AT_ONCE && this.waiting.length) {
+      const { load, signal } = this.waiting.shift();
+      if (signal.aborted) continue;
+      this.running += 1;
+      load().finally(() => {
+        this.running -= 1;
+        this.work();
+      });
+    }
+  }
+
+  keep(name, blob) {
+    if (this.kept.has(name)) return;
+    this.kept.set(name, { address: URL.createObjectURL(blob), bytes: blob.size, users: 0 });
+    this.bytes += blob.size;
+  }
+
+  use(name, image) {
+    const picture = this.kept.get(name);
+    picture.users += 1;
+    this.kept.delete(name);
+    this.kept.set(name, picture);
+    image.onload = () => (image.dataset.state = "ready");
+    image.onerror = () => (image.dataset.state = "failed");
+    image.src = picture.address;
+    return name;
+  }
+
+  leave(name) {
+    this.kept.get(name).users -= 1;
+    if (this.bytes <= MOST_BYTES) return;
+    for (const [other, { address, bytes, users }] of this.kept) {
+      if (users) continue;
+      URL.revokeObjectURL(address);
+      this.kept.delete(other);
+      this.bytes -= bytes;
+      if (this.bytes <= MOST_BYTES) return;
+    }
+  }
+}

@@ -1,0 +1,332 @@
+/**
+ * The samples of a column as a grid, straight from the shards by byte ranges, and one of them large.
+ *
+ * The address is #dataset/COLUMN for the grid and #dataset/COLUMN/KEY for a sample.
+ */
+
+import { request } from "../api.js";
+import { firstColumn, getWhenReady, listColumns, openColumn } from "../columns.js";
+import { segmented, sentence, toggles } from "../controls.js";
+import { el, icon, iconButton, notify, replace, solve } from "../dom.js";
+import { Grid } from "../grid.js";
+import { Pictures } from "../pictures.js";
+import { countRows, findRow, isPicture, keyOf, splitOf, suffixesOf } from "../shards.js";
+import { SampleView, nameOf } from "./sample.js";
+
+const SIDES = { S: 96, M: 144, L: 224 }; // of a picture in the grid, in pixels
+const CAPTION = 28; // pixels of a card below its pictures
+const SPLITS = ["train", "val", "test"];
+const TYPING = 180; // milliseconds without a key before a search is sent
+
+export function show(root) {
+  const screen = new DatasetScreen(root);
+  root.addEventListener("enter", ({ detail: [column, key] }) => screen.enter(column, key));
+  addEventListener("keydown", (event) => screen.press(event));
+}
+
+class DatasetScreen {
+  constructor(root) {
+    this.root = root;
+    this.pictures = new Pictures(request);
+    this.columns = [];
+    this.column = null;
+    this.rows = null; // those that the search found; null for all
+    this.members = new Set();
+    this.side = "M";
+    this.split = "";
+    this.build();
+  }
+
+  build() {
+    this.select = el("select", { "aria-label": "Column", onchange: () => this.visit(this.select.value) });
+    this.search = el("input.query", {
+      type: "search", placeholder: "Search tags, artist:, license:, key …", "aria-label": "Search", spellcheck: "false",
+      autocomplete: "off", autocapitalize: "off", list: "dataset-words", "aria-describedby": "dataset-said",
+      oninput: () => this.type(), onkeydown: (event) => event.key === "Enter" && this.find(),
+    });
+    this.words = el("datalist", { id: "dataset-words" });
+    this.splits = el("div.segmented", { role: "radiogroup", "aria-label": "Split" });
+    this.shown = el("div.members", { role: "group", "aria-label": "Pictures of each sample" });
+    this.sizes = segmented("dataset-size", Object.keys(SIDES), this.side, (side) => this.resize(side), "Size of the pictures");
+    this.said = el("p.said", { id: "dataset-said", role: "status" });
+    this.help = el("div.panel.query-help", { hidden: true, id: "dataset-help" });
+    this.helper = iconButton("help", "How to search", {
+      "aria-expanded": "false", "aria-controls": "dataset-help", onclick: () => this.toggleHelp(),
+    });
+    this.grid = new Grid({
+      label: "Samples", make: makeCard, draw: (card, item) => this.draw(card, item), clear: (card) => card.stop?.(),
+      open: (item) => this.visit(this.column.name, keyOf(this.column.index, this.rowOf(item))), size: this.cardSize(),
+    });
+    this.empty = el("div.empty", { hidden: true });
+    this.browser = el(
+      "div.browser",
+      {},
+      el(
+        "div.filters",
+        {},
+        this.select,
+        el("div.search-box", {}, icon("search"), this.search, this.words, this.helper),
+        this.splits,
+        el("div.spring"),
+        this.shown,
+        this.sizes,
+      ),
+      this.help,
+      this.said,
+      this.grid.element,
+      this.empty,
+    );
+    this.sample = new SampleView({
+      pictures: this.pictures,
+      close: () => this.visit(this.column.name),
+      open: (key) => this.visit(this.column.name, key),
+      search: (word) => this.searchFor(word),
+    });
+    replace(this.root, this.browser, this.sample.element);
+  }
+
+  visit(column, key) {
+    location.hash = ["dataset", column, ...(key === undefined ? [] : [key])].map(encodeURIComponent).join("/");
+  }
+
+  /** Show what the address names; without a column, the one that was open. */
+  async enter(name, key) {
+    this.root.dataset.state = "busy";
+    try {
+      if (!this.columns.length) await this.list();
+      const wanted = name ?? this.column?.name ?? firstColumn(this.columns).path;
+      if (this.column?.name !== wanted) await this.load(wanted);
+      this.showSample(key);
+      this.root.dataset.state = "ready";
+      solve("dataset");
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  async list() {
+    const project = await listColumns();
+    this.columns = project.columns;
+    const options = this.columns.map(({ path, samples, fault }) =>
+      el("option", { value: path }, fault ? `${path} (broken)` : `${path} · ${samples.toLocaleString("en")}`));
+    replace(this.select, options);
+  }
+
+  async load(name) {
+    const known = this.columns.find((each) => each.path === name);
+    if (known) this.select.value = name;
+    if (known?.fault) throw new Error(known.fault);
+    this.say("Reading the index.");
+    this.column = null;
+    this.grid.setCount(0);
+    const column = await openColumn(name);
+    this.column = column;
+    this.search.value = "";
+    this.split = "";
+    this.offerSplits(known?.splits ?? {});
+    this.offerMembers(suffixesOf(column.index).filter(isPicture));
+    this.showRows(null);
+    this.suggest();
+  }
+
+  offerSplits(splits) {
+    const names = SPLITS.filter((name) => name in splits);
+    this.splits.hidden = names.length === 0;
+    const choose = (split) => {
+      this.split = split;
+      this.find();
+    };
+    const made = segmented("dataset-split", ["", ...names], "", choose, "Split", (name) => name || "All");
+    replace(this.splits, [...made.children]);
+  }
+
+  offerMembers(suffixes) {
+    const kept = suffixes.filter((suffix) => this.members.has(suffix));
+    const sketch = suffixes.find((suffix) => suffix.startsWith("sketch"));
+    this.members = new Set(kept.length ? kept : [suffixes[0], sketch].filter(Boolean));
+    this.shown.hidden = suffixes.length < 2;
+    replace(this.shown, toggles(suffixes, this.members, () => this.grid.setSize(this.cardSize()), nameOf));
+    this.grid.setSize(this.cardSize());
+  }
+
+  resize(side) {
+    this.side = side;
+    this.grid.setSize(this.cardSize());
+  }
+
+  cardSize() {
+    const across = Math.max(1, this.members?.size ?? 1);
+    return {
+      least: SIDES[this.side] * across + across - 1,
+      height: (width) => Math.round((width - (across - 1)) / across) + CAPTION, gap: 10, pad: 16,
+    };
+  }
+
+  rowOf(item) {
+    return this.rows ? this.rows[item] : item;
+  }
+
+  draw(card, item) {
+    const { index } = this.column;
+    const row = this.rowOf(item);
+    const wanted = [...this.members];
+    const images = card.firstChild;
+    while (images.children.length < wanted.length) images.append(el("img", { alt: "", decoding: "async", draggable: "false" }));
+    while (images.children.length > wanted.length) images.lastChild.remove();
+    card.caption.nodeValue = keyOf(index, row);
+    card.mark.nodeValue = splitOf(index, row);
+    card.stop = this.pictures.show(this.column, row, wanted.map((suffix, at) => [images.children[at], suffix]), lost);
+  }
+
+  type() {
+    clearTimeout(this.typing);
+    this.typing = setTimeout(() => this.find(), TYPING);
+  }
+
+  searchFor(word) {
+    this.search.value = word;
+    this.visit(this.column.name);
+    this.find();
+  }
+
+  /** Show the samples that the search and the split choose. */
+  async find() {
+    clearTimeout(this.typing);
+    this.finding?.abort();
+    const { signal } = (this.finding = new AbortController());
+    const query = this.search.value.trim();
+    this.search.removeAttribute("aria-invalid");
+    if (!query) {
+      this.showRows(this.split ? rowsOfSplit(this.column.index, this.split) : null);
+      return;
+    }
+    this.root.dataset.search = "busy";
+    try {
+      const given = { column: this.column.name, q: query, split: this.split };
+      const answer = await getWhenReady("api/samples", given, signal, (sentence) => this.say(sentence));
+      if (answer.index !== this.column.index.sha256) throw new Error("This column was written again: load the page again.");
+      this.offerWords(answer);
+      this.showRows(Uint32Array.from(answer.rows));
+    } catch (error) {
+      if (error.name === "AbortError" || signal.aborted) return;
+      this.search.setAttribute("aria-invalid", "true");
+      this.say(sentence(error));
+    }
+    this.root.dataset.search = "ready";
+  }
+
+  /** Ask for the words of the column in the background, so that the first search finds its table. */
+  async suggest() {
+    this.suggesting?.abort();
+    const { signal } = (this.suggesting = new AbortController());
+    const name = this.column.name;
+    try {
+      const answer = await getWhenReady("api/samples", { column: name, q: "key:" }, signal, () => {});
+      if (this.column?.name === name) this.offerWords(answer);
+    } catch {
+      // A search says it.
+    }
+  }
+
+  offerWords({ words, scores }) {
+    const typed = this.search.value.replace(/\S*$/, "");
+    replace(this.words, words.map(([word, count]) => el("option", { value: typed + word }, `${count.toLocaleString("en")} samples`)));
+    this.scores = scores;
+  }
+
+  toggleHelp() {
+    this.help.hidden = !this.help.hidden;
+    this.helper.setAttribute("aria-expanded", String(!this.help.hidden));
+    const lines = [
+      ["long_hair blue_eyes", "both tags; a key works as well"],
+      ["-hat blue_*", "not this tag, and one that begins so"],
+      ["artist:NAME license:cc0 split:test", "by names; commas mean or: split:val,test"],
+      ["group:12 key:0000001*", "by the group, or by a part of the key"],
+      ["colorfulness:>40 id:100..200", `by numbers: ${(this.scores ?? ["score"]).join(", ")}`],
+    ];
+    replace(this.help, el("dl", {}, lines.map(([words, meaning]) => [el("dt", {}, el("code", {}, words)), el("dd", {}, meaning)])));
+  }
+
+  showRows(rows) {
+    this.rows = rows;
+    const [found, all] = [rows ? rows.length : countRows(this.column.index), countRows(this.column.index)];
+    this.say(found === all ? `${all.toLocaleString("en")} samples` : `${found.toLocaleString("en")} of ${all.toLocaleString("en")} samples`);
+    this.grid.setCount(found);
+    this.grid.element.hidden = found === 0;
+    this.empty.hidden = found > 0;
+    replace(this.empty, el("h2", {}, all ? "No sample fits" : "This column is empty"), el("p", {}, all
+      ? "Take a word out of the search, or choose another split."
+      : "Its stage rejected all samples: the screen Limits says why."));
+    this.root.dataset.rows = found;
+  }
+
+  showSample(key) {
+    const row = key === undefined ? -1 : findRow(this.column.index, key);
+    if (key !== undefined && row < 0) notify(`${this.column.name} has no sample ${key}.`, { key: "dataset-key" });
+    else solve("dataset-key");
+    const opened = row >= 0;
+    const before = !this.sample.element.hidden;
+    this.browser.hidden = opened;
+    if (opened) this.sample.show(this.column, row, this.neighbors(row));
+    else this.sample.hide();
+    if (!opened && before) this.grid.element.focus({ preventScroll: true });
+  }
+
+  /** Return the keys before and after a row in what the search found, and the place there. */
+  neighbors(row) {
+    const at = this.rows ? this.rows.indexOf(row) : row;
+    const key = (item) => item >= 0 && item < this.grid.count ? keyOf(this.column.index, this.rowOf(item)) : null;
+    if (at < 0) return { at, count: this.grid.count, before: null, after: null };
+    this.grid.go(at);
+    return { at, count: this.grid.count, before: key(at - 1), after: key(at + 1) };
+  }
+
+  press(event) {
+    if (this.root.hidden || event.altKey || event.ctrlKey || event.metaKey) return;
+    const typing = event.target.closest?.("input, textarea, select");
+    const opened = !this.sample.element.hidden;
+    if (event.key === "/" && !typing) {
+      if (opened) this.visit(this.column.name);
+      event.preventDefault();
+      this.browser.hidden = false;
+      this.search.focus();
+      this.search.select();
+    } else if (event.key === "Escape" && opened) this.sample.close();
+    else if (event.key === "Escape" && typing === this.search) this.grid.element.focus();
+    else if (opened && !typing) this.sample.press(event);
+  }
+
+  say(text) {
+    this.said.textContent = text;
+  }
+
+  fail(error) {
+    this.root.dataset.state = "failed";
+    this.said.textContent = "";
+    this.browser.hidden = false;
+    this.sample.hide();
+    this.grid.element.hidden = true;
+    this.empty.hidden = false;
+    const again = () => this.enter(...location.hash.split("/").slice(1).map(decodeURIComponent));
+    replace(this.empty, el("h2", {}, "Nothing to show"), el("p", {}, sentence(error)), el("button", { type: "button", onclick: again }, "Try again"));
+  }
+}
+
+function makeCard() {
+  const caption = document.createTextNode("");
+  const mark = document.createTextNode("");
+  const card = el("div.card.sample-card", {}, el("div.images"), el("div.caption", {}, el("span.mono", {}, caption), el("span.muted", {}, mark)));
+  return Object.assign(card, { caption, mark, stop: null });
+}
+
+function rowsOfSplit(index, split) {
+  const shards = index.shards.map((name) => name.startsWith(`${split}-`));
+  const rows = new Uint32Array(countRows(index));
+  let count = 0;
+  for (let row = 0; row < rows.length; row += 1) if (shards[index.shard[row]]) rows[count++] = row;
+  return rows.slice(0, count);
+}
+
+function lost(error) {
+  notify(sentence(error), { key: "dataset" });
+}
