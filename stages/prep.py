@@ -1,14 +1,21 @@
 """The `prep` command: one command for each stage of the pipeline, and some tools."""
 
+import ast
 import errno
 import os
 import signal
 import sys
+from collections.abc import Iterator, Mapping
+from copy import copy
+from functools import cache
 from importlib import import_module
 from importlib.metadata import version
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any, cast
 
 import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command_from_info
 
 from pipeline.errors import Halt
 from pipeline.untrusted import is_text
@@ -22,6 +29,7 @@ COMMANDS = {  # by panel of `prep --help`; each is a function in the file of its
     "Color, and use a model": ["studio", "colorize", "flats", "compare", "export"],
     "Maintain": ["publish", "forget", "gc", "booru"],
 }
+PANELS = {name: panel for panel, names in COMMANDS.items() for name in names}
 EXTRAS = {  # the packages of each extra of pyproject.toml, by the names under which they are imported
     "train": [
         "dvclive",
@@ -48,16 +56,67 @@ OS_ADVICE = {
 }
 INTERRUPTED, TERMINATED = 130, 143  # exit codes after SIGINT and SIGTERM
 RESUME = "interrupted; finished work is kept, run the same command to go on"
+
+
+class Commands(Mapping[str, TyperCommand]):
+    """The commands by name, each imported when it is asked for: one of them needs few of the packages."""
+
+    def __getitem__(self, name: str) -> TyperCommand:
+        return load_command(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(PANELS)
+
+    def __len__(self) -> int:
+        return len(PANELS)
+
+
+class Prep(TyperGroup):
+    """The group of all commands."""
+
+    def __init__(self, **given: Any):
+        super().__init__(**given)
+        self.commands = Commands()  # type: ignore[assignment]
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(PANELS)
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Describe the commands by their docstrings, which need no import."""
+        described = copy(self)
+        described.commands = {
+            name: TyperCommand(name, help=read_docstring(name), rich_help_panel=panel)
+            for name, panel in PANELS.items()
+        }
+        TyperGroup.format_help(described, ctx, formatter)
+
+
+@cache
+def load_command(name: str) -> TyperCommand:
+    """Import a command. Raise KeyError if there is none of this name."""
+    app = typer.Typer()
+    panel = PANELS[name]
+    command = getattr(import_module(f"stages.{name}"), name)
+    app.command(rich_help_panel=panel)(add_quiet(report_disconnect(command)))
+    [info] = app.registered_commands
+    made = get_command_from_info(info, pretty_exceptions_short=True, rich_markup_mode=app.rich_markup_mode)
+    return cast(TyperCommand, made)
+
+
+def read_docstring(name: str) -> str:
+    """Read the docstring of a command without importing it."""
+    module = ast.parse(Path(__file__).with_name(f"{name}.py").read_bytes())
+    [function] = (each for each in module.body if isinstance(each, ast.FunctionDef) and each.name == name)
+    return ast.get_docstring(function) or ""
+
+
 app = typer.Typer(
+    cls=Prep,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Turn illustrations into datasets for sketch colorization, and train the networks that color.",
 )
-for panel, names in COMMANDS.items():
-    for name in names:
-        command = getattr(import_module(f"stages.{name}"), name)
-        app.command(rich_help_panel=panel)(add_quiet(report_disconnect(command)))
 
 
 def show_version(asked: bool) -> None:

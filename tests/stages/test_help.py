@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("elsewhere")
 
 def commands():
     """List the names of all commands."""
-    return [command.callback.__name__ for command in prep.app.registered_commands]
+    return [name for names in prep.COMMANDS.values() for name in names]
 
 
 @pytest.mark.parametrize("name", commands())
@@ -30,16 +30,34 @@ def test_every_command_and_every_option_has_help(name):
         assert parameter.help, f"{name} {parameter.name}"
 
 
-def test_help_lists_every_command_and_imports_no_torch():
+def modules_after(*arguments):
+    """Return what prep prints, and the names of the modules that it imported."""
     code = (
-        "import sys; sys.argv = ['prep', '--help']\n"
+        f"import sys; sys.argv = ['prep', *{arguments}]\n"
         "from stages.prep import main\n"
         "try: main()\n"
-        "except SystemExit: assert 'torch' not in sys.modules and 'dvc' not in sys.modules"
+        "finally: print(*sys.modules, file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return done.stdout, set(done.stderr.split())
+
+
+def test_help_describes_every_command_in_the_words_of_the_command_and_imports_none():
+    text, modules = modules_after("--help")
+    lines = [line.strip("│ ").partition(" ") for line in text.splitlines()]
+    described = {name: words.strip() for name, _, words in lines}
     for name in commands():
-        assert f" {name} " in done.stdout
+        first = prep.load_command(name).help.split(". ")[0].split("\n")[0].removesuffix(".")
+        assert described[name].split(" ")[:3] == first.split(" ")[:3]
+    assert not modules & {"torch", "dvc", "numpy", "cv2", "PIL"}
+    assert {name for name in modules if name.startswith("stages.")} == {"stages.prep", "stages.arguments"}
+
+
+@pytest.mark.parametrize("name", ["search", "fetch", "code", "train", "ls"])
+def test_a_command_imports_no_other(name):
+    _, modules = modules_after(name, "--help")
+    assert f"stages.{name}" in modules
+    assert not modules & {f"stages.{other}" for other in commands() if other != name}
 
 
 def test_the_version_is_that_of_the_package(capsys):
