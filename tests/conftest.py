@@ -9,7 +9,7 @@ from pipeline.booru import site
 from pipeline.booru.catalog import Catalog
 from pipeline.run import process
 
-pytest_plugins = ["store", "browser"]
+pytest_plugins = ["committed", "store", "browser"]
 
 
 @pytest.fixture(autouse=True)
