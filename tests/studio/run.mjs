@@ -1,4 +1,5 @@
-// Calls a function of a module of the page: {module, name, given} from stdin, {value} or {error} to stdout.
+// Calls a function of a module of the page: {module, name, given} from stdin, {value} or {error} to stdout. With
+// `each`, `given` lists the arguments of several calls, and `value` their values.
 // An array travels as {shape, kind, base64}; one of two or three axes is an image, as engine/image.js has them.
 
 import { readFileSync } from "node:fs";
@@ -35,9 +36,10 @@ function pack(data, shape) {
   return { shape, kind: NAMES.get(data.constructor), base64 };
 }
 
-const { module, name, given } = JSON.parse(readFileSync(0, "utf8"), read);
+const { module, name, given, each } = JSON.parse(readFileSync(0, "utf8"), read);
 try {
-  const value = await (await import(module))[name](...given);
+  const work = (await import(module))[name];
+  const value = each ? await Promise.all(given.map((words) => work(...words))) : await work(...given);
   process.stdout.write(JSON.stringify({ value: write(value) ?? null }));
 } catch (error) {
   process.stdout.write(JSON.stringify({ error: `${error.name}: ${error.message}`, stack: error.stack }));

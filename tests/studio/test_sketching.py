@@ -1,4 +1,4 @@
-"""Sketches of one picture: the bytes of prep sketchify, the controls of the page, and the YAML that it writes."""
+"""Sketches of one picture: the bytes of prep sketchify, the controls of the page, and its YAML."""
 
 import json
 import struct
@@ -8,7 +8,7 @@ from dataclasses import asdict, fields
 import numpy as np
 import pytest
 from made import make_column, picture, run_prep
-from node import call, needs_node
+from node import call, call_each, needs_node
 from serving import HELD, is_sentence
 
 from pipeline import files
@@ -220,14 +220,14 @@ def some_sketches():
 
 @needs_node
 def test_the_yaml_of_the_page_is_read_as_the_same_sketch(tmp_path):
-    controls = sketching.list_controls()
-    for number, given in enumerate(some_sketches()):
-        sketch = parse_section(Sketch, given)
-        file = tmp_path / f"{number}.yaml"
-        file.write_text("sketches:\n" + call(MODULE, "entryYaml", f"mine-{number}", asdict(sketch), controls))
-        assert parse_section(Sketch, read_params(file)["sketches"][f"mine-{number}"]) == sketch
-        sent = json.dumps(call(MODULE, "readValues", asdict(sketch), controls))
-        assert sketching.parse_sketch(sent) == sketch
+    controls, sketches = sketching.list_controls(), [parse_section(Sketch, each) for each in some_sketches()]
+    values = [asdict(sketch) for sketch in sketches]
+    texts = call_each(MODULE, "entryYaml", [[f"mine-{n}", each, controls] for n, each in enumerate(values)])
+    (tmp_path / "params.yaml").write_text("sketches:\n" + "".join(texts))
+    entries = read_params(tmp_path / "params.yaml")["sketches"]
+    assert [parse_section(Sketch, given) for given in entries.values()] == sketches
+    sent = call_each(MODULE, "readValues", [[each, controls] for each in values])
+    assert [sketching.parse_sketch(json.dumps(given)) for given in sent] == sketches
 
 
 @needs_node
@@ -244,34 +244,37 @@ def test_prep_sketchify_takes_the_entry_that_the_page_writes(project, client, ca
 
 @needs_node
 def test_a_slider_keeps_the_rule_and_has_the_default_in_its_place():
-    for control in sketching.list_controls():
-        if control["kind"] == "choice":
-            continue
-        name, high = control["name"], control["high"]
-        values = [call(MODULE, "valueAt", control, place) for place in (0, 0.3, 0.8, 1)]
+    controls = [control for control in sketching.list_controls() if control["kind"] != "choice"]
+    steps = np.linspace(0, 1, 41).tolist()
+    moved = call_each(MODULE, "valueAt", [[control, step] for control in controls for step in steps])
+    places = call_each(MODULE, "placeOf", [[control, control["default"]] for control in controls])
+    again = call_each(MODULE, "valueAt", [*zip(controls, places, strict=True)])
+    for number, control in enumerate(controls):
+        name, kind = control["name"], int if control["kind"] == "integer" else float
+        values = moved[len(steps) * number :][: len(steps)]
         assert values == sorted(values)
         assert values[0] == control["low"]
-        assert values[-1] == (high if high is not None else values[-1])
+        assert control["high"] in (values[-1], None)
+        others = {"method": (control["methods"] or ["threshold"])[0]}
         for value in values:
-            kind = int if control["kind"] == "integer" else float
-            base = {"method": (control["methods"] or ["threshold"])[0]}
-            assert getattr(parse_section(Sketch, base | {name: value}), name) == kind(value)
-        place = call(MODULE, "placeOf", control, control["default"])
-        assert place == (0 if control["default"] == control["low"] else 0.5)
-        assert call(MODULE, "valueAt", control, place) == control["default"]
+            assert getattr(parse_section(Sketch, others | {name: value}), name) == kind(value)
+        assert places[number] == (0 if control["default"] == control["low"] else 0.5)
+        assert again[number] == control["default"]
 
 
 @needs_node
 def test_what_is_typed_follows_the_rule_of_its_control():
     controls = {control["name"]: control for control in sketching.list_controls()}
-    for name, text, value in (
-        ("blocksize", " 9 ", 9), ("blocksize", "8", None), ("blocksize", "7..11", "7..11"), ("blocksize", "9..7", None),
-        ("blocksize", "7..10", None), ("c", "-1.5", -1.5), ("c", ".5..1", "0.5..1"), ("c", "300", None), ("c", "", None),
-        ("phi", "1e9", 1e9), ("seed", "1..2", None), ("thin", "0.5", None), ("c", "Infinity", None), ("c", "0x10", None),
-    ):  # fmt: skip
-        found = call(MODULE, "parseValue", controls[name], text)
-        assert found.get("value") == value, (name, text)
-        assert ("fault" in found) == (value is None)
+    cases = (
+        ("blocksize", " 9 ", 9), ("blocksize", "8", None), ("blocksize", "7..11", "7..11"),
+        ("blocksize", "9..7", None), ("blocksize", "7..10", None), ("c", "-1.5", -1.5),
+        ("c", ".5..1", "0.5..1"), ("c", "300", None), ("c", "", None), ("c", "Infinity", None),
+        ("c", "0x10", None), ("phi", "1e9", 1e9), ("seed", "1..2", None), ("thin", "0.5", None),
+    )  # fmt: skip
+    found = call_each(MODULE, "parseValue", [[controls[name], text] for name, text, _ in cases])
+    for (name, text, value), read in zip(cases, found, strict=True):
+        assert read.get("value") == value, (name, text)
+        assert ("fault" in read) == (value is None)
 
 
 @needs_node
