@@ -18,7 +18,6 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pipeline.errors import BadImage, Halt
-from pipeline.files import dumps
 from pipeline.images import codec
 from pipeline.untrusted import safe_text
 
@@ -177,8 +176,9 @@ EXCEPTIONS: dict[Any, Any] = dict.fromkeys(
 
 
 def answer_json(document: Any, status: int = 200) -> Response:
-    """Answer with a document. Raise ValueError for NaN and infinity, which are not JSON."""
-    return Response(dumps(document), status, media_type="application/json")
+    """Answer with a document in its order. Raise ValueError for NaN and infinity, which are not JSON."""
+    text = json.dumps(document, separators=(",", ":"), allow_nan=False)
+    return Response(text.encode(), status, media_type="application/json")
 
 
 async def read_json(request: Request) -> dict[str, Any]:

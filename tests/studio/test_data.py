@@ -9,7 +9,7 @@ from pipeline import files
 from pipeline.errors import Halt
 from pipeline.images import codec
 from pipeline.shards.column import list_shards
-from pipeline.studio import columns, sending
+from pipeline.studio import columns, server
 
 SHARD = "/data/color/000000.tar"
 
@@ -77,7 +77,7 @@ def test_a_unit_that_is_unknown_and_a_file_that_changed_give_the_whole_file(clie
 
 
 def test_a_large_file_comes_in_parts(client, project, data, monkeypatch):
-    monkeypatch.setattr(sending, "SENT_AT_ONCE", 1000)
+    monkeypatch.setattr(server, "SENT_AT_ONCE", 1000)
     assert client.get(SHARD).content == data
     assert client.get(SHARD, headers={"Range": "bytes=999-3001"}).content == data[999:3002]
 

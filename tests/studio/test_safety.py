@@ -15,7 +15,7 @@ from starlette.routing import Route
 from pipeline import files
 from pipeline.shards.tar import Sample
 from pipeline.shards.writer import seal_column, write_shard
-from pipeline.studio import coloring, safety, sending, server
+from pipeline.studio import coloring, safety, server
 
 EVERYWHERE = [
     "/",
@@ -203,7 +203,7 @@ def test_a_seal_cannot_name_a_file_elsewhere(project, client):
 
 
 def test_a_link_within_the_page_is_not_followed(client, tmp_path, monkeypatch):
-    monkeypatch.setattr(sending, "WEB", tmp_path)
+    monkeypatch.setattr(server, "WEB", tmp_path)
     (tmp_path / "index.html").write_text("fine", encoding="utf-8")
     (tmp_path / "link.js").symlink_to(server.__file__)
     assert client.get("/").text == "fine"
