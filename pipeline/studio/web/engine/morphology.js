@@ -193,7 +193,8 @@ export function label(values, height, width, diagonal = false) {
 
 /**
  * Flood heights, Uint16, from markers, Int32, where `free`: of equal heights first what was reached first.
- * Markers of equal height start by rows. Return Int32, 0 where no flood comes. `flood` of flats.py is the same.
+ * Markers of equal height start by rows. Return Int32, 0 where no flood comes. `flood` of flats.py is the
+ * same.
  *
  * Floods never fall: what lies lower than what it is reached from comes at the same time. So each height has
  * a queue, and so has the marker that just started, for what lies below it.
