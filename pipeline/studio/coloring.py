@@ -1,4 +1,4 @@
-"""The network of the page: GET /page.json tells of it, and POST /api/infer runs it.
+"""The network of the page: GET /api/model tells of it, and POST /api/infer runs it.
 
 The body of a request is a line of JSON, {"arrays": [{"name": "sketch", "shape": [H, W]}, ...]}, and then the
 uint8 values of these arrays, one array after another. Names and shapes are those of `given` in
@@ -23,7 +23,6 @@ from starlette.routing import Route
 from pipeline.errors import Halt
 from pipeline.models.network import Arrays, Network, open_network
 from pipeline.models.tiles import colorize_picture
-from pipeline.studio import project
 from pipeline.studio.safety import answer_json
 from pipeline.studio.state import Studio
 from pipeline.untrusted import is_integer
@@ -103,14 +102,19 @@ def color_routes(studio: Studio) -> list[Route]:
     painter, newest = Painter(studio), Newest()
 
     async def page(request: Request) -> Response:
-        found = await studio.paint(painter.describe)
-        seen = await studio.run(project.describe_project, studio)
-        return answer_json({"mode": "studio", "version": studio.version, **found, "project": seen})
+        return answer_json({"mode": "studio", "version": studio.version})
+
+    async def model(request: Request) -> Response:
+        return answer_json(await studio.paint(painter.describe))  # which may take seconds to open it
 
     async def infer(request: Request) -> Response:
         return await newest.paint(painter, request)
 
-    return [Route("/page.json", page), Route("/api/infer", infer, methods=["POST"])]
+    return [
+        Route("/page.json", page),
+        Route("/api/model", model),
+        Route("/api/infer", infer, methods=["POST"]),
+    ]
 
 
 def parse_arrays(body: bytes) -> Arrays:

@@ -197,7 +197,7 @@ def test_onnx_runtime_alone_colors_in_the_studio(painter, tmp_path):
     with subprocess.Popen(
         command, cwd=tmp_path, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True
     ) as served:
-        page = json.loads(get(served.stdout.readline(), "/page.json")[2])
+        page = json.loads(get(served.stdout.readline(), "/api/model")[2])
         served.send_signal(signal.SIGINT)
     assert (served.returncode, page["why"]) == (0, "")
     assert page["model"]["engine"].startswith("onnxruntime")

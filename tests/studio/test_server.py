@@ -37,9 +37,10 @@ def test_a_browser_asks_again_and_gets_no_byte_twice(client):
     assert client.get("/main.js", headers={"If-None-Match": '"other"'}).status_code == 200
 
 
-def test_the_page_learns_the_model_and_the_project(client, work):
-    found = client.get("/page.json").json()
-    assert (found["mode"], found["version"], found["why"]) == ("studio", "0", "")
+def test_the_page_learns_the_model_which_is_opened_once(client, work):
+    assert client.get("/page.json").json() == {"mode": "studio", "version": "0"}
+    found = client.get("/api/model").json()
+    assert found["why"] == ""
     assert found["model"] == {
         "title": "a model",
         "system": "wash",
@@ -49,13 +50,12 @@ def test_the_page_learns_the_model_and_the_project(client, work):
         "sha256": "0" * 64,
         "engine": "paper and pencil",
     }
-    assert found["project"] == client.get("/api/project").json()
-    client.get("/page.json")
+    client.get("/api/model")
     assert work.opened == 1
 
 
 def test_a_missing_model_is_a_sentence_on_the_page(client):
-    found = client.get("/page.json").json()
+    found = client.get("/api/model").json()
     assert found["model"] is None
     assert "model.onnx is missing: name a file that prep export wrote" in found["why"]
     answer = client.post("/api/infer", headers=HELD, content=arrays())
@@ -64,13 +64,13 @@ def test_a_missing_model_is_a_sentence_on_the_page(client):
 
 def test_a_missing_package_is_a_sentence_on_the_page(client, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    assert "install inkwash[color], then start prep studio again" in client.get("/page.json").json()["why"]
+    assert "install inkwash[color], then start prep studio again" in client.get("/api/model").json()["why"]
 
 
 def test_a_model_that_came_later_is_found(client, project):
-    assert client.get("/page.json").json()["model"] is None
+    assert client.get("/api/model").json()["model"] is None
     (project / "model.onnx").write_bytes(SHIPPED_ONNX.read_bytes())
-    assert client.get("/page.json").json()["model"]["system"] == "wash"
+    assert client.get("/api/model").json()["model"]["system"] == "wash"
 
 
 def test_the_network_colors_as_in_the_library(ask):
@@ -136,7 +136,7 @@ def test_the_project_is_counted(client, project):
 def test_a_missing_dataset_is_a_sentence_on_the_page(ask, tmp_path, work):
     for data in (tmp_path / "nowhere", tmp_path / "empty"):
         (tmp_path / "empty").mkdir(exist_ok=True)
-        found = ask(data=data, params=None).get("/page.json").json()["project"]
+        found = ask(data=data, params=None).get("/api/project").json()
         assert found["columns"] == []
         assert found["why"] == f"{data} has no columns: run dvc repro, or name a folder of shards"
 
@@ -197,9 +197,9 @@ def test_the_command_serves_the_page_on_loopback_alone(started):
     status, headers, body = send(port, "GET", "/")
     assert (status, body[:9]) == (200, b"<!doctype")
     assert "server" not in {name.lower() for name in headers}
-    page = json.loads(send(port, "GET", "/page.json")[2])
-    assert page["model"]["title"] == "the model that ships with inkwash"
-    assert page["project"]["why"] == "data has no columns: run dvc repro, or name a folder of shards"
+    found = [json.loads(send(port, "GET", f"/api/{name}")[2]) for name in ("model", "project")]
+    assert found[0]["model"]["title"] == "the model that ships with inkwash"
+    assert found[1]["why"] == "data has no columns: run dvc repro, or name a folder of shards"
     assert send(port, "HEAD", "/")[::2] == (200, b"")
     assert (
         send(port, "POST", "/api/infer", arrays(), X_Inkwash_Token=token, Content_Length=str(len(arrays())))[

@@ -1,32 +1,31 @@
 /**
- * The page begins here: it reads page.json, offers the screens that this page has, and shows the one in the address.
+ * The page begins here: it reads page.json, offers the screens that this page has, and shows the one in the
+ * address.
  *
- * A screen is a module with `show(root, page)`, called once, when it is first opened. Its root stays in the page,
- * hidden while another is open, and gets the events `enter` (detail: the rest of the address, behind #NAME/) and
- * `leave`.
+ * A screen is a module with `show(root, page)`, called once, when it is first opened. Its root stays in the
+ * page, hidden while another is open, and gets the events `enter` (detail: the rest of the address, behind
+ * #NAME/) and `leave`.
  */
 
-import { keepToken } from "./api.js";
-import { el, notify, replace } from "./dom.js";
+import { getJson, keepToken } from "./api.js";
+import { el, notify, replace, solve } from "./dom.js";
 
 const SCREENS = [
-  { name: "color", title: "Color" },
+  { name: "color", title: "Color", colors: true },
   { name: "dataset", title: "Dataset", looks: true },
   { name: "limits", title: "Limits", looks: true },
   { name: "twins", title: "Twins", looks: true },
   { name: "sketches", title: "Sketches", looks: true },
   { name: "runs", title: "Runs", looks: true },
 ];
-const roots = new Map();
+const screensMade = new Map(); // promises of their roots, by name
 const main = document.querySelector("main");
-let current = null;
+let current = null; // the root of the screen that is shown
 
 async function begin() {
   keepToken();
   try {
-    const answer = await fetch("page.json");
-    if (!answer.ok) throw new Error(`page.json: ${answer.status}`);
-    const page = await answer.json();
+    const page = await getJson("page.json");
     const screens = SCREENS.filter((screen) => !screen.looks || page.mode === "studio");
     if (screens.length > 1) addTabs(screens);
     addEventListener("hashchange", () => open(screens, page));
@@ -37,34 +36,40 @@ async function begin() {
 }
 
 function addTabs(screens) {
-  const links = screens.map(({ name, title }) => el("a", { href: `#${name}`, data: { screen: name } }, title));
+  const links = screens.map(({ name, title }) =>
+    el("a", { href: `#${name}`, data: { screen: name } }, title),
+  );
   replace(document.querySelector(".tabs"), links);
 }
 
 async function open(screens, page) {
   const [name, ...rest] = location.hash.slice(1).split("/").map(decodeWord);
   const screen = screens.find((each) => each.name === name) ?? screens[0];
-  if (current && current !== screen.name) {
-    roots.get(current).hidden = true;
-    roots.get(current).dispatchEvent(new CustomEvent("leave"));
-  }
-  current = screen.name;
+  if (current && current.dataset.screen !== screen.name) leave();
   for (const link of document.querySelectorAll(".tabs a")) {
-    if (link.dataset.screen === current) link.setAttribute("aria-current", "page");
+    if (link.dataset.screen === screen.name) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
   document.title = `${screen.title} · inkwash`;
-  document.body.dataset.screen = screen.name;
+  Object.assign(document.body.dataset, { screen: screen.name, state: "loading" });
+  for (const section of main.children) section.hidden = section.dataset.screen !== screen.name;
+  let root;
   try {
-    await load(screen, page);
+    root = await makeScreen(screen, page);
   } catch (error) {
+    if (document.body.dataset.screen !== screen.name) return;
     return fail(`The screen ${screen.title} could not be loaded (${error.message}). Load the page again.`);
   }
-  if (current !== screen.name) return;
-  const root = roots.get(screen.name);
-  root.hidden = false;
+  if (document.body.dataset.screen !== screen.name) return; // another was asked for in the meantime
+  solve("page");
+  current = root;
   document.body.dataset.state = "ready";
   root.dispatchEvent(new CustomEvent("enter", { detail: screen.name === name ? rest : [] }));
+}
+
+function leave() {
+  current.dispatchEvent(new CustomEvent("leave"));
+  current = null;
 }
 
 function decodeWord(word) {
@@ -75,20 +80,29 @@ function decodeWord(word) {
   }
 }
 
-/** Make the root of a screen and let the screen fill it, once. */
-async function load({ name, title }, page) {
-  if (roots.has(name)) return;
+/** Make a screen, once, and return its root. */
+function makeScreen(screen, page) {
+  const { name } = screen;
+  if (!screensMade.has(name)) {
+    screensMade.set(name, fillRoot(screen, page));
+    screensMade.get(name).catch(() => screensMade.delete(name));
+  }
+  return screensMade.get(name);
+}
+
+async function fillRoot({ name, title, colors }, page) {
+  const { show } = await import(`./screens/${name}.js`);
+  if (colors && page.mode === "studio") Object.assign(page, await getJson("api/model"));
   const root = el("section.screen", { "aria-label": title, data: { screen: name } });
-  roots.set(name, root);
+  root.hidden = document.body.dataset.screen !== name;
   main.append(root);
   try {
-    const { show } = await import(`./screens/${name}.js`);
     await show(root, page);
   } catch (error) {
     root.remove();
-    roots.delete(name);
     throw error;
   }
+  return root;
 }
 
 function fail(sentence) {

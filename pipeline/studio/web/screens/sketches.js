@@ -21,16 +21,16 @@ const METHOD_TITLES = {
   learned: "Learned", own: "The artist's own",
 };
 
-export async function show(root, page) {
+export async function show(root) {
   root.dataset.state = "busy";
-  let rules;
+  let rules, project;
   try {
-    rules = await getJson("api/sketch");
+    [rules, project] = await Promise.all([getJson("api/sketch"), getJson("api/project")]);
   } catch (error) {
     root.dataset.state = "failed";
     return replace(root, failure(error.message));
   }
-  const screen = new Screen(root, rules, page.project?.columns ?? []);
+  const screen = new Screen(root, rules, project.columns);
   root.addEventListener("enter", ({ detail }) => screen.enter(detail));
   await screen.begin();
 }
