@@ -27,7 +27,7 @@ from pipeline.studio.safety import answer_json
 from pipeline.studio.state import Studio
 from pipeline.untrusted import is_integer
 
-MOST_PIXELS_EACH = 4 * 10**6  # of an array
+MOST_PIXELS_EACH = 1 << 20  # of an array: wash takes 4 GB for so many
 LONGEST_HEAD = 4096  # bytes
 GUIDE_ARRAYS = {"gray": ["color", "mask"], "none": []}  # others have one of their own name
 TILE = 2048  # pixels, as that of `prep colorize`

@@ -391,4 +391,4 @@ def test_arrays_that_do_not_fit_each_other_are_refused(client, work, given):
 def test_the_largest_request_fits_its_limit():
     most = coloring.MOST_PIXELS_EACH * (1 + 3 + 4) + coloring.LONGEST_HEAD
     assert most <= safety.LARGE_BODIES["/api/infer"]
-    assert np.prod((2000, 2000)) <= coloring.MOST_PIXELS_EACH
+    assert np.prod((512, 2000)) <= coloring.MOST_PIXELS_EACH
