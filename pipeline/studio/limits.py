@@ -145,15 +145,19 @@ def read_places(index: Path) -> dict[str, int]:
 
 
 def describe_flow(studio: Studio) -> dict[str, Any]:
-    """Count what search found and skipped, what fetch missed, and the samples packed; None where unknown."""
-    search, home = studio.home / "metrics" / "search.json", studio.data
+    """Count by reason what search skipped, fetch missed and clean rejected, and the samples packed.
+
+    `posts` and `packed` are None if unknown.
+    """
+    search = studio.home / "metrics" / "search.json"
     counts = all_counts(json.loads(search.read_bytes())) if search.is_file() else {}
-    seals = {name: read_seal(home / name) for name in ("original", "pairs") if (home / name / SEAL).is_file()}
-    fetched, packed = seals.get("original"), seals.get("pairs")
+    named = ((name, studio.data / name) for name in ("original", "color", "pairs"))
+    seals = {name: read_seal(column) for name, column in named if (column / SEAL).is_file()}
     return {
         "posts": counts.get("posts"),
         "skipped": counts.get("skipped", {}),
-        "missing": fetched["rejected"] if fetched else {},
-        "fetched": fetched["written"] if fetched else None,
-        "packed": packed["written"] if packed else None,
+        "missing": seals["original"]["rejected"] if "original" in seals else {},
+        "rejected": seals["color"]["rejected"],
+        "cleaned": seals["color"]["written"],
+        "packed": seals["pairs"]["written"] if "pairs" in seals else None,
     }

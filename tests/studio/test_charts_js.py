@@ -74,9 +74,9 @@ def test_ticks_are_round_and_inside():
 
 
 def test_numbers_are_written_for_people():
-    given = [0, 0.30000000000000004, 12345.678, -2.5, 99.99999, 1e-7, 51000.0, 1e12]
+    given = [0, -0.0, 0.30000000000000004, 12345.678, -2.5, 99.99999, 1e-7, 51000.0, 1e12]
     written = [call(MODULE, "formatNumber", value) for value in given]
-    assert written == ["0", "0.3", "12,346", "-2.5", "100", "1e-7", "51,000", "1e+12"]
+    assert written == ["0", "0", "0.3", "12,346", "\N{MINUS SIGN}2.5", "100", "1e-7", "51,000", "1e+12"]
 
 
 @pytest.mark.parametrize(

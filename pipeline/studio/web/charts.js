@@ -38,13 +38,14 @@ export function tidy(value) {
   return Number(value.toPrecision(12));
 }
 
-/** Write a number for people: at most four significant digits, thousands in groups. */
+/** Write a number for people: at most four significant digits, thousands in groups, and a minus sign. */
 export function formatNumber(value) {
   if (!Number.isFinite(value)) return String(value);
   const size = Math.abs(value);
   if (size >= 1e9 || (size > 0 && size < 1e-4)) return tidy(Number(value.toPrecision(3))).toExponential();
   const digits = size >= 1000 ? 0 : Math.max(0, 3 - Math.max(0, Math.floor(Math.log10(size || 1))));
-  return value.toLocaleString("en-US", { maximumFractionDigits: digits });
+  const text = value.toLocaleString("en-US", { maximumFractionDigits: digits });
+  return text === "-0" ? "0" : text.replace("-", "\u2212");
 }
 
 /**
@@ -112,8 +113,8 @@ const MARGIN = { top: 8, right: 12, bottom: 27, left: 12 };
  *   end in "-new" for a hatched one
  * @param {number} [given.height] in pixels
  * @param {object} [given.handle] `label`, `step`, `oninput(value)`; `onchange(value)` when it is let go
- * @returns {{element: HTMLElement, update: function(object): void}} `update({bins, counts, value, before, outside})`:
- *   counts one array for each series, the place of the handle, where it was, and a remark about values outside
+ * @returns {{element: HTMLElement, update: function(object): void}} `update({bins, counts, value, before, remark})`:
+ *   counts one array for each series, the place of the handle, where it was, and a line below the bars
  */
 export function histogram({ label, series, height = 132, handle = null }) {
   const bars = series.map(({ kind }) => svg("path.bars", { data: { kind }, fill: fillOf(kind) }));
@@ -169,7 +170,7 @@ export function histogram({ label, series, height = 132, handle = null }) {
   function rest() {
     hover.setAttribute("hidden", "");
     const log = element.dataset.scale === "log" ? "bars on a logarithmic scale" : "";
-    readout.textContent = [state.outside, log].filter(Boolean).join("; ");
+    readout.textContent = [state.remark, log].filter(Boolean).join("; ");
   }
 
   function read(event) {
@@ -351,15 +352,14 @@ export function placeRows(rows) {
 }
 
 function waterfallRow({ label, count, step = false, before = count, note = "", start, end }) {
-  const changed = count - before;
   const bar = el("span.span", { css: { "--start": start, "--size": end - start } });
   return el(
     "li",
-    { data: { kind: step ? (count < 0 ? "loss" : "gain") : "total", changed: changed !== 0 } },
+    { data: { kind: step ? (count < 0 ? "loss" : "gain") : "total", changed: count !== before } },
     el("span.name", {}, label),
-    el("span.track", { "aria-hidden": "true" }, bar),
-    el("span.count.number", {}, step && count > 0 ? "+" : "", formatNumber(count).replace("-", "−")),
-    el("span.change.number", {}, changed ? `was ${formatNumber(before).replace("-", "−")}` : note),
+    el("span.track", { "aria-hidden": "true" }, count ? bar : null),
+    el("span.count.number", {}, step && count > 0 ? "+" : "", formatNumber(count)),
+    el("span.change.number", {}, count === before ? note : `was ${formatNumber(before)}`),
   );
 }
 

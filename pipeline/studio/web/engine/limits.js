@@ -82,7 +82,7 @@ function markDuplicates(verdicts, twins, verdict) {
  */
 export function countReasons(verdicts, rules, unusable) {
   const counts = new Uint32Array(rules.length + 3);
-  for (const verdict of verdicts) counts[verdict]++;
+  for (let index = 0; index < verdicts.length; index++) counts[verdicts[index]]++;
   const rejected = { ...unusable };
   const reasons = ["", ...rules.map(({ reason }) => reason), "dropped", "duplicate"];
   for (let verdict = 1; verdict < counts.length; verdict++) {
@@ -129,30 +129,40 @@ export function limitsOf(rules) {
  *   it, and rejected for another reason
  */
 export function countByFate({ kept }, verdicts, number, bins, count) {
-  const counts = Array.from({ length: 5 }, () => new Uint32Array(count));
+  const counts = new Uint32Array(5 * count);
   for (let index = 0; index < bins.length; index++) {
     const verdict = verdicts[index];
     const fate = verdict === KEPT ? 1 - kept[index] : verdict === number ? 2 + kept[index] : 4;
-    counts[fate][bins[index]]++;
+    counts[fate * count + bins[index]]++;
   }
-  return counts;
+  return Array.from({ length: 5 }, (_, fate) => counts.slice(fate * count, (fate + 1) * count));
 }
 
 /**
- * Find the pictures that are nearest to a limit, the nearest first: `inside`, those that are kept, and `outside`,
- * those that this rule rejects.
+ * Find the pictures that are nearest to the limit of a rule, the nearest first: `inside`, those that are kept and
+ * fulfil it, and `outside`, those that it rejects.
  *
- * @returns {{inside: number[], outside: number[]}} at most `most` places of each
+ * @param {Rule} rule
+ * @param {number} number of the rule, from 1 on
+ * @param {Float64Array} values of its score
+ * @param {number} limit
+ * @param {number} most pictures on either side
+ * @returns {{inside: number[], outside: number[]}} their places
  */
-export function nearestTo(verdicts, number, values, limit, most) {
+export function nearestTo(verdicts, { least }, number, values, limit, most) {
   const [inside, outside] = [new Nearest(most), new Nearest(most)];
   for (let index = 0; index < values.length; index++) {
-    if (verdicts[index] === KEPT) inside.offer(index, Math.abs(values[index] - limit));
-    else if (verdicts[index] === number) outside.offer(index, Math.abs(values[index] - limit));
+    const room = least ? values[index] - limit : limit - values[index];
+    if (verdicts[index] === KEPT && room >= 0) {
+      if (room < inside.bound) inside.offer(index, room);
+    } else if (verdicts[index] === number && -room < outside.bound) {
+      outside.offer(index, -room);
+    }
   }
   return { inside: inside.places, outside: outside.places };
 }
 
+/** The places with the smallest distances; `bound` is what a further one must be below. */
 class Nearest {
   constructor(most) {
     this.most = most;
@@ -162,7 +172,6 @@ class Nearest {
   }
 
   offer(place, distance) {
-    if (distance >= this.bound) return;
     let rank = this.places.length;
     while (rank > 0 && this.distances[rank - 1] > distance) rank--;
     this.places.splice(rank, 0, place);

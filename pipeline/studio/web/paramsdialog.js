@@ -1,0 +1,71 @@
+/** A dialog that shows what an edit changes in params.yaml, and writes it once the person agrees. */
+
+import { sendJson } from "./api.js";
+import { el, iconButton, notify, replace, solve } from "./dom.js";
+
+const KINDS = { "+": "added", "-": "removed", "@": "place" };
+
+/**
+ * Show how values of a section would change params.yaml, and write them if the person wants it.
+ *
+ * @param {string} section such as "clean"
+ * @param {object} values by parameter; for the section sketches, the parameters of a new entry by its name
+ * @param {string} sha256 of the file as this page knows it, from GET api/params
+ * @returns {Promise<string|null>} the SHA-256 of the new file; null if nothing was written
+ */
+export async function writeParams(section, values, sha256) {
+  const edit = { section, values, sha256 };
+  try {
+    const { diff } = await sendJson("PUT", "api/params", { ...edit, dry: true });
+    solve("params");
+    return await askToWrite(edit, diff);
+  } catch (error) {
+    notify(error.message, { key: "params" });
+    return null;
+  }
+}
+
+function askToWrite(edit, diff) {
+  return new Promise((resolve) => {
+    let written = null;
+    const fault = el("p.fault", { role: "alert", hidden: true });
+    const write = el("button.primary", { type: "button", onclick: save }, "Write to params.yaml");
+    const close = () => dialog.close();
+    const dialog = el(
+      "dialog.params-dialog",
+      { "aria-label": "Changes of params.yaml", data: { state: "ready" }, onclose: end },
+      el("header", {}, el("h2", {}, "Changes of params.yaml"), iconButton("close", "Close", { onclick: close })),
+      el("div.body", {}, showDifference(diff), fault),
+      el("footer", {}, el("button", { type: "button", onclick: close }, "Cancel"), write),
+    );
+
+    async function save() {
+      write.disabled = true;
+      dialog.dataset.state = "busy";
+      try {
+        written = (await sendJson("PUT", "api/params", { ...edit, dry: false })).sha256;
+        dialog.close();
+      } catch (error) {
+        replace(fault, error.message).hidden = false;
+        dialog.dataset.state = "failed";
+        write.disabled = error.status === 409; // the file changed: what is shown here is not what would be written
+      }
+    }
+
+    function end() {
+      dialog.remove();
+      resolve(written);
+    }
+
+    document.body.append(dialog);
+    dialog.showModal();
+    write.focus();
+  });
+}
+
+/** Draw the lines of a unified difference; a sign before each line tells kinds apart without their colors. */
+export function showDifference(lines) {
+  if (!lines.length) return el("p.muted", {}, "Nothing changes: params.yaml has these values.");
+  const shown = lines.slice(2).map((line) => el("span", { data: { kind: KINDS[line[0]] ?? "same" } }, `${line}\n`));
+  return el("pre.difference", { tabindex: "0", "aria-label": "What changes" }, shown);
+}
