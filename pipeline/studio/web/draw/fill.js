@@ -31,15 +31,18 @@ export function planFill(drawing, hints, x, y, radius) {
 }
 
 /**
- * Find the cells, of `step` by `step` pixels, whose hints go: those of the region, and where its hints
- * slipped over a line. A slip does not count beside the rest of its hint; without the rest it would.
+ * Find the cells, of `step` by `step` pixels, whose hints go: those of the region, slivers, and where hints of
+ * the region slipped over a line. Neither slivers nor slips count, but they would without what they belong to.
  */
 function findCells(drawing, marks, region) {
   const { height, width } = drawing.lines.depth;
-  const { parts, isSlip, hintOf, regionOf } = findParts(drawing.clean(marks), drawing.regions, height, width);
+  const small = drawing.shrink(marks);
+  const clean = drawing.clean(small);
+  const { parts, isSlip, hintOf, regionOf } = findParts(clean, drawing.regions, height, width);
   const touching = new Set(hintOf.filter((_, part) => regionOf[part] === region));
   return drawing.regions.map((number, at) => {
-    return number === region || (isSlip[parts[at]] && touching.has(hintOf[parts[at]])) ? 1 : 0;
+    const slipped = isSlip[parts[at]] && touching.has(hintOf[parts[at]]);
+    return number === region || slipped || small[at] !== clean[at] ? 1 : 0;
   });
 }
 

@@ -55,14 +55,17 @@ export class Drawing {
   /** Return flats, RGBA, with colors everywhere, and where hints reach without crossing lines: 0 and 1. */
   spread(hints) {
     const { colors, marks } = numberColors(hints);
-    return paint(this.enlarge(this.divide(this.clean(marks))), colors);
+    return paint(this.enlarge(this.divide(this.clean(this.shrink(marks)))), colors);
   }
 
-  /** Shrink marks to the size at which regions are found, and remove slivers. */
+  /** Shrink marks to the size at which regions are found. */
+  shrink(marks) {
+    return shrinkMarks(marks, this.sketch.height, this.sketch.width, this.lines.step);
+  }
+
+  /** Remove slivers from marks that are shrunk. */
   clean(marks) {
-    const { depth, step } = this.lines;
-    const small = shrinkMarks(marks, this.sketch.height, this.sketch.width, step);
-    return cleanMarks(small, depth.height, depth.width);
+    return cleanMarks(marks, this.lines.depth.height, this.lines.depth.width);
   }
 
   /** Divide the picture among the numbers of hints: twice the number, plus 1 in the regions that have it. */
