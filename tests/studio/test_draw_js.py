@@ -277,8 +277,9 @@ def test_a_fill_gives_the_region_exactly_its_color():
         before, known = flats.spread_hints(sketch, hints, gap)
         after, reached = flats.spread_hints(sketch, strokes, gap)
         region, free = numbers == numbers[y, x], between_lines(sketch)
-        right = ((after == color).all(axis=2) & reached)[region & free]
-        assert right.mean() > 0.99  # where a gap is closed, its two sides may share it in another way
+        # Where a gap is closed, a region without strokes may take a few pixels of its neighbor.
+        assert (after[region & free] == color).all(axis=1).mean() > 0.998
+        assert reached[region & free].mean() > 0.98
         shown = [np.where(where[..., None], each, 0) for each, where in ((before, known), (after, reached))]
         same = (shown[0] == shown[1]).all(axis=2)[~region & free]
         assert not same.size or same.mean() > 0.99
