@@ -50,6 +50,10 @@ def colorize(
         ),
     ] = None,
     invert: Annotated[bool, typer.Option("--invert", help="The drawings have light lines on dark.")] = False,
+    strength: Annotated[
+        float,
+        typer.Option(min=0, max=1, help="How much of the model's colors lies over those of your strokes."),
+    ] = 1,
     tile: Annotated[
         int,
         typer.Option(min=0, help="At --size, color larger pictures in tiles of this side; 0 for none."),
@@ -79,7 +83,7 @@ def colorize(
         )
     check_kept(given.values(), dest, keys)
     with usage_errors():
-        options = coloring.Options(size, lines, gap, invert, tile)
+        options = coloring.Options(size, lines, gap, invert, tile, strength)
         chosen = model or find_model()
         colorizer = coloring.load_colorizer(chosen, given, device, options)
     if not model:

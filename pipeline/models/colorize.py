@@ -11,7 +11,6 @@ from pipeline.codehash import code_hashes
 from pipeline.errors import Halt
 from pipeline.files import dumps
 from pipeline.images import codec, png
-from pipeline.images.pixels import resize
 from pipeline.models import lineart
 from pipeline.models.guides import Guides, find_guides, fit_hints
 from pipeline.models.lineart import CueBlur, Layer
@@ -38,7 +37,8 @@ class Options:
     `size` is the short side, in pixels, at which the network colors; 0 is what it learned. `lines` keeps the
     lines of the drawing, or takes them as the network redraws them. `gap` is that of `flats.fill_flats`.
     With `invert`, light lines on dark paper are made dark on light first. `tile` is that of
-    `tiles.infer_tiled`. Raise ValueError for another value.
+    `tiles.infer_tiled`. `strength` says how much of the network's colors lies over those of the strokes: at 0
+    what no stroke reaches is white. Raise ValueError for another value.
     """
 
     size: int = 0
@@ -46,12 +46,15 @@ class Options:
     gap: float | None = None
     invert: bool = False
     tile: int = 0
+    strength: float = 1
 
     def __post_init__(self) -> None:
         if self.lines not in LINES:
             raise ValueError(f"lines must be one of {', '.join(LINES)}, got {self.lines}")
         if self.size < 0 or not (self.gap or 0) >= 0:
             raise ValueError(f"size and gap must be 0 pixels or more, got {self.size} and {self.gap}")
+        if not 0 <= self.strength <= 1:
+            raise ValueError(f"strength must be 0 to 1, got {self.strength}")
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,8 @@ class Colorizer:
         page = level_paper(255 - drawing if self.options.invert else drawing)
         gray = page.min(axis=2)
         layer = fill_strokes(gray, guide, self.options.gap) if self.kind == "cue" else None
+        if self.options.strength == 0:
+            return lay_flats(layer, page)
         height, width = self.learned_size(gray)
         given = {"sketch": lineart.reduce_lines(gray, height, width)}
         if layer and self.trained_cue().method == "gaussian":
@@ -95,22 +100,31 @@ class Colorizer:
             given |= self.fit_guide(guide, height, width)
         small = colorize_picture(self.network, given, self.options.tile)
         if self.options.lines == "redraw":
-            return resize(small, gray.shape[1], gray.shape[0])
+            whole = lineart.fit(small, *gray.shape[::-1])
+            return self.mix(lay_flats(layer, page), whole)
         colors = lineart.clear_lines(small, given["sketch"])
         is_blur = self.kind == "cue" and self.trained_cue().method == "gaussian"
         blur = CueBlur(given["cue"], self.trained_cue().sigma) if is_blur else None
-        return lineart.lay_under_lines(colors, page, gray, blur, layer)
+        return lineart.lay_under_lines(colors, page, gray, blur, layer, self.options.strength)
 
     def color_gray(self, gray: np.ndarray, guide: np.ndarray | None) -> np.ndarray:
         """Color a gray picture (H, W) where a guide, if there is one, is opaque and not black."""
         height, width = self.learned_size(gray)
-        small, area = resize(gray, width, height), draw_area(guide, *gray.shape)
+        small, area = lineart.fit(gray, width, height), draw_area(guide, *gray.shape)
         given = {"sketch": small, "color": np.repeat(small[..., None], 3, axis=2)}
         given["mask"] = cv2.resize(area, (width, height), interpolation=cv2.INTER_NEAREST)
         colored = colorize_picture(self.network, given, self.options.tile)
         if self.options.lines == "redraw":
-            return resize(colored, gray.shape[1], gray.shape[0])
-        return lineart.color_gray(colored, small, gray, area)
+            whole = lineart.fit(colored, *gray.shape[::-1])
+            return self.mix(cv2.cvtColor(gray, cv2.COLOR_GRAY2RGB), whole)
+        return lineart.color_gray(colored, small, gray, area, self.options.strength)
+
+    def mix(self, plain: np.ndarray, colored: np.ndarray) -> np.ndarray:
+        """Lay what the network made over a plain picture, by the strength."""
+        strength = self.options.strength
+        if strength == 1:
+            return colored
+        return np.rint(plain + strength * (colored - plain.astype(np.float32))).astype(np.uint8)
 
     def learned_size(self, gray: np.ndarray) -> tuple[int, int]:
         """Return the height and width at which a picture is colored."""
@@ -129,7 +143,7 @@ class Colorizer:
             )
         if self.kind == "cue" and self.trained_cue().method in cues.HINT_METHODS:
             return {"cue": codec.on_white(fit_hints(guide, height, width))}
-        colors = resize(codec.on_white(guide) if guide.shape[2] == 4 else guide, width, height)
+        colors = lineart.fit(codec.on_white(guide) if guide.shape[2] == 4 else guide, width, height)
         if self.kind == "palette":
             return {"palette": cues.draw_cue(colors, Cue(method="palette"))}
         return {self.kind: colors if self.kind == "reference" else cues.draw_cue(colors, self.trained_cue())}
@@ -158,6 +172,13 @@ def fill_strokes(gray: np.ndarray, guide: np.ndarray | None, gap: float | None) 
     trust = np.interp(known.mean(), TRUSTED, (0, MOST_TRUST)) if several else 0
     paler = np.rint(255 - trust * np.arange(255.0, -1, -1)).astype(np.uint8)
     return Layer(np.where(known[..., None], colors, paler[colors]), known)
+
+
+def lay_flats(layer: Layer | None, page: np.ndarray) -> np.ndarray:
+    """Multiply a page (H, W, 3) over the colors of a layer that are known; the others are white."""
+    if layer is None:
+        return page
+    return lineart.multiply(np.where(layer.known[..., None], layer.colors, np.uint8(255)), page)
 
 
 def draw_area(guide: np.ndarray | None, height: int, width: int) -> np.ndarray:

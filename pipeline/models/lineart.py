@@ -22,7 +22,7 @@ REGION_GAP = 1 / 64  # of the short side: wider gaps join regions
 ROUNDS, PROJECTIONS = 2, 2  # of evening, and of back-projection after each
 EVEN = 0.5  # how far colors are moved to the mean of their region at last
 LEAST_LIGHT = 0.2  # of a blurred drawing, by which missing colors are divided
-ROWS_AT_ONCE = 256  # rows that are composed at once
+ROWS_AT_ONCE = 64  # rows that are composed at once: a band of a large picture fits the cache of a processor
 GUIDE_RADIUS, GUIDE_NOISE = 2, 100.0  # of the guided filter: pixels, and squared levels of brightness
 
 
@@ -55,10 +55,17 @@ def scaled_size(height: int, width: int, side: int) -> tuple[int, int]:
     return max(1, round(height * scale)), max(1, round(width * scale))
 
 
+def fit(image: np.ndarray, width: int, height: int) -> np.ndarray:
+    """Resize uint8 as `pixels.resize` does; enlarged pixels are alike on all processors."""
+    if width <= image.shape[1] and height <= image.shape[0]:
+        return resize(image, width, height)
+    return np.rint(resize(image.astype(np.float64), width, height)).clip(0, 255).astype(np.uint8)
+
+
 def reduce_lines(gray: np.ndarray, height: int, width: int) -> np.ndarray:
     """Resize a gray drawing, and darken lines that became gray as they were thinner than a pixel."""
     gain = np.clip(min(gray.shape) / min(height, width), 1, LINE_GAIN)
-    dark = (255.0 - resize(gray, width, height)) * gain
+    dark = (255.0 - fit(gray, width, height)) * gain
     return (255 - dark.clip(0, 255)).round().astype(np.uint8)
 
 
@@ -70,9 +77,17 @@ def clear_lines(picture: np.ndarray, sketch: np.ndarray) -> np.ndarray:
 
 
 def lay_under_lines(
-    colors: np.ndarray, page: np.ndarray, gray: np.ndarray, blur: CueBlur | None, layer: Layer | None
+    colors: np.ndarray,
+    page: np.ndarray,
+    gray: np.ndarray,
+    blur: CueBlur | None,
+    layer: Layer | None,
+    strength: float = 1,
 ) -> np.ndarray:
-    """Lay colors (h, w, 3) of any size under a drawing: its page (H, W, 3), and its gray (H, W), uint8."""
+    """Lay colors (h, w, 3) of any size under a drawing: its page (H, W, 3), and its gray (H, W), uint8.
+
+    With less `strength` than 1, they are paler where no layer is known.
+    """
     regions = number_regions(gray, REGION_GAP * min(gray.shape))
     step = -(-max(gray.shape) // WORK_SIDE)
     near = regions[::step, ::step]
@@ -84,15 +99,22 @@ def lay_under_lines(
     pinned = layer and Layer(layer.colors[::step, ::step], layer.known[::step, ::step])
     colors = settle(cv2.resize(colors, (width, height)), ground, blur, pinned)
     means = region_means(colors, ground)
-    return compose(means, colors - means[near], regions, page, layer)
+    rest = colors - means[near]
+    if strength < 1:
+        means, rest = 255 + strength * (means - 255), strength * rest
+    return compose(means, rest, regions, page, layer)
 
 
 def settle(colors: np.ndarray, ground: Ground, blur: CueBlur | None, layer: Layer | None) -> np.ndarray:
     """Make colors even within regions, in turn with moving them so that they blur to the cue."""
-    for _ in range(ROUNDS if blur else 0):
-        assert blur
-        even = pin(region_means(colors, ground)[ground.regions], layer)
-        colors = pin(project_back(even, ground.light, blur), layer)
+    if blur:
+        height, width = ground.regions.shape
+        sigma = max(1.0, blur.sigma * min(height, width) / UNIT_SIDE)
+        cue = fit(blur.cue, width, height)
+        lit = np.maximum(wide_blur(ground.light, sigma), LEAST_LIGHT)
+        for _ in range(ROUNDS):
+            even = pin(region_means(colors, ground)[ground.regions], layer)
+            colors = pin(project_back(even, ground.light, lit, cue, sigma), layer)
     return clear_edges(colors, ground)
 
 
@@ -115,12 +137,13 @@ def region_means(colors: np.ndarray, ground: Ground) -> np.ndarray:
     return (np.stack(sums, axis=1) / total[:, None]).astype(np.float32)
 
 
-def project_back(colors: np.ndarray, light: np.ndarray, blur: CueBlur) -> np.ndarray:
-    """Add to colors what their blur, under the lines, lacks of the cue (van Cittert, 1931)."""
-    height, width = light.shape[:2]
-    sigma = max(1.0, blur.sigma * min(height, width) / UNIT_SIDE)
-    cue = resize(blur.cue, width, height)
-    lit = np.maximum(wide_blur(light, sigma), LEAST_LIGHT)
+def project_back(
+    colors: np.ndarray, light: np.ndarray, lit: np.ndarray, cue: np.ndarray, sigma: float
+) -> np.ndarray:
+    """Add to colors what their blur, under the lines, lacks of the cue (van Cittert, 1931).
+
+    All are of one size, sigma in its pixels; `lit` is the blur of the light.
+    """
     for _ in range(PROJECTIONS):
         lacking = (cue - wide_blur(colors * light, sigma)) / lit
         colors = (colors + lacking).clip(0, 255).astype(np.float32)
@@ -151,28 +174,46 @@ def compose(
 
 
 def enlarged_bands(small: np.ndarray, size: tuple[int, int]) -> Iterator[tuple[slice, np.ndarray]]:
-    """Yield the bands of rows of a picture of this size, and a small map enlarged to each of them."""
-    height, width = size
-    scale = np.array([[small.shape[1] / width, 0, 0], [0, small.shape[0] / height, 0]])
-    for top in range(0, height, ROWS_AT_ONCE):
-        rows = slice(top, min(top + ROWS_AT_ONCE, height))
-        scale[:, 2] = [0.5 * scale[0, 0] - 0.5, (top + 0.5) * scale[1, 1] - 0.5]
-        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        yield (
-            rows,
-            cv2.warpAffine(
-                small, scale, (width, rows.stop - top), flags=flags, borderMode=cv2.BORDER_REPLICATE
-            ),
-        )
+    """Yield the bands of rows of a picture of this size, and a small map enlarged to each of them.
+
+    Values between pixels are linear. OpenCV does the same, but not alike on all processors.
+    """
+    top, bottom, down = neighbors(small.shape[0], size[0], small.dtype)
+    left, right, across = neighbors(small.shape[1], size[1], small.dtype)
+    for start in range(0, size[0], ROWS_AT_ONCE):
+        rows = slice(start, min(start + ROWS_AT_ONCE, size[0]))
+        first = top[start]
+        part = small[first : bottom[rows.stop - 1] + 1]
+        wide = between(part, left, right, across[:, None], 1)
+        yield rows, between(wide, top[rows] - first, bottom[rows] - first, down[rows, None, None], 0)
 
 
-def color_gray(colored: np.ndarray, small: np.ndarray, gray: np.ndarray, area: np.ndarray) -> np.ndarray:
+def neighbors(few: int, many: int, kind: np.dtype) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the two of a few pixels between which each of many lies, and its way from one to the other."""
+    place = (np.arange(many) + 0.5) * (few / many) - 0.5
+    before = np.floor(place)
+    first, second = (np.clip(before + step, 0, few - 1).astype(np.intp) for step in (0, 1))
+    return first, second, (place - before).astype(kind)
+
+
+def between(
+    values: np.ndarray, first: np.ndarray, second: np.ndarray, way: np.ndarray, axis: int
+) -> np.ndarray:
+    made = values.take(first, axis)
+    made += (values.take(second, axis) - made) * way
+    return made
+
+
+def color_gray(
+    colored: np.ndarray, small: np.ndarray, gray: np.ndarray, area: np.ndarray, strength: float = 1
+) -> np.ndarray:
     """Bring the hues of a small picture (h, w, 3) of a small gray (h, w) to the full gray (H, W), in an area.
 
     The brightness stays that of the full picture; hues follow its edges by a guided filter at the small size
-    (He and Sun, Fast Guided Filter, 2015). `area` (H, W) is 255 where to color.
+    (He and Sun, Fast Guided Filter, 2015). `area` (H, W) is 255 where to color. With less `strength` than 1,
+    hues are paler.
     """
-    hue = colored - small[..., None].astype(np.float32)
+    hue = strength * (colored - small[..., None].astype(np.float32))
     guide = small.astype(np.float32)[..., None]
 
     def mean(image: np.ndarray) -> np.ndarray:

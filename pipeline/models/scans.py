@@ -24,7 +24,7 @@ def level_paper(image: np.ndarray) -> np.ndarray:
     y, x = np.mgrid[: patches.shape[0], : patches.shape[1]] / max(patches.shape[:2])
     basis = np.stack([np.ones_like(x), x, y, x * y, x * x, y * y], axis=2)
     weights, *_ = np.linalg.lstsq(basis[paper], patches[paper], rcond=None)
-    smooth = (basis @ weights).clip(1, 255).astype(np.float32)
+    smooth = (basis @ weights).clip(1, 255)
     made = np.empty_like(image)
     for rows, tint in enlarged_bands(smooth, image.shape[:2]):
         made[rows] = np.rint((image[rows] * (255 * LIFT / tint)).clip(0, 255))

@@ -1,0 +1,251 @@
+/**
+ * Drawings of any size and a guide to their colors -> colored pictures, as `prep colorize` makes them: mirrors
+ * pipeline/models/colorize.py within 1 level.
+ */
+
+import { CUE, drawCue, emptyCue, HINT_METHODS, paletteBlocks } from "./cues.js";
+import { Drawing, GAP, numberColors, OPAQUE } from "./flats.js";
+import { makeImage } from "./image.js";
+import * as lineart from "./lineart.js";
+import { grayscale, onWhite, resize, resizeNearest, rint, toLevel } from "./pixels.js";
+import { levelPaper } from "./scans.js";
+
+const TRUSTED = [0.15, 0.3]; // share of a drawing that strokes reach: below, other regions are white; above, filled
+const MOST_TRUST = 0.7; // of the colors of neighbors: more, and a stroke changes too much beyond its region
+const FEWEST_COLORS = 3; // of strokes: with fewer, other regions are white
+const LONGEST = 2048; // pixels at which a network colors; larger pictures would need tiles
+const LINES = ["keep", "redraw"];
+
+/**
+ * How to color.
+ *
+ * @typedef {object} Options
+ * @property {string} guide "cue", "palette", "reference", "gray" or "none"
+ * @property {number} [size] short side at which the network colors; 0 is what it learned
+ * @property {string} [lines] "keep" or "redraw"
+ * @property {number|null} [gap] width of the gaps in lines that are closed, in pixels
+ * @property {boolean} [invert] light lines on dark paper are made dark on light first
+ * @property {number} [strength] how much of the network's colors lies over those of the strokes, 0 to 1
+ */
+export const OPTIONS = { guide: "none", size: 0, lines: "keep", gap: null, invert: false, strength: 1 };
+
+/** Fill up and check options; throw RangeError for a value that cannot be. */
+export function readOptions(given) {
+  const options = { ...OPTIONS, ...given };
+  if (!LINES.includes(options.lines)) throw new RangeError(`lines must be keep or redraw, got ${options.lines}`);
+  if (!(options.size >= 0 && (options.gap ?? 0) >= 0)) throw new RangeError("size and gap must be 0 pixels or more");
+  if (!(options.strength >= 0 && options.strength <= 1)) throw new RangeError("strength must be 0 to 1");
+  return options;
+}
+
+/** A drawing, and what follows from it alone, computed once. */
+export class Sheet {
+  /**
+   * @param {Image} pixels uint8 RGBA, or RGB
+   * @param {number} most longest side, in pixels, at which colors settle
+   */
+  constructor(pixels, most = 2000) {
+    Object.assign(this, { pixels, most, width: pixels.width, height: pixels.height });
+    this.invert = false;
+  }
+
+  /** The drawing on white, uint8 RGB. */
+  get drawing() {
+    return (this.laid ??= this.pixels.channels === 4 ? onWhite(this.pixels) : this.pixels);
+  }
+
+  /** The drawing in dark lines on white paper, uint8 RGB; `invert` has an effect on it. */
+  get page() {
+    return (this.leveled ??= levelPaper(this.invert ? negative(this.drawing) : this.drawing));
+  }
+
+  /** The darkest channel of the page, uint8 (H, W). */
+  get gray() {
+    return (this.darkest ??= darkest(this.page));
+  }
+
+  /** Say whether the drawing has light lines on dark paper. */
+  turn(invert) {
+    if (this.invert === invert) return;
+    this.invert = invert;
+    this.leveled = this.darkest = this.lines = this.settling = null;
+  }
+
+  /** Where colors settle. */
+  get ground() {
+    const { gray } = this;
+    if (!this.settling) {
+      this.lines ??= new Drawing(gray, Math.min(this.height, this.width) * lineart.REGION_GAP);
+      this.lines.outline(Math.min(this.height, this.width) * lineart.REGION_GAP);
+      this.settling = new lineart.Ground(gray, this.lines.number(), this.most);
+    }
+    return this.settling;
+  }
+
+  /** The drawing with the gaps in its lines closed, for strokes. */
+  closed(gap) {
+    const width = gap ?? Math.min(this.height, this.width) * GAP;
+    this.lines ??= new Drawing(this.gray, width);
+    if (this.lines.gap !== width) this.lines.outline(width);
+    return this.lines;
+  }
+}
+
+function negative(image) {
+  return makeImage(image.height, image.width, 3, image.data.map((level) => 255 - level));
+}
+
+function darkest(page) {
+  const gray = makeImage(page.height, page.width);
+  for (let i = 0, at = 0; i < gray.data.length; i++, at += 3) {
+    const red = page.data[at], green = page.data[at + 1], blue = page.data[at + 2];
+    gray.data[i] = red < green ? (red < blue ? red : blue) : green < blue ? green : blue;
+  }
+  return gray;
+}
+
+const goOn = async () => {};
+
+/**
+ * Color a drawing.
+ *
+ * @param {Network} network
+ * @param {Sheet} sheet
+ * @param {Image|number[][]|null} guide uint8 RGB or RGBA of any size, or the colors of a palette
+ * @param {Options} options
+ * @param {(phase: string) => Promise<void>} [pause] is called between phases; what it throws ends the work
+ * @returns {Promise<{picture: Image, settled: object|null, layer: object|null, flats: Image|null}>} the picture, uint8
+ *   RGB; its colors without lines (`lineart.compose`), unless they were redrawn; and what strokes fill
+ */
+export async function color(network, sheet, guide, options, pause = goOn) {
+  if (options.guide === "gray") return { picture: await colorGray(network, sheet, guide, options, pause) };
+  sheet.turn(options.invert);
+  const { page, gray } = sheet;
+  await pause("fill");
+  const layer = options.guide === "cue" ? fillStrokes(sheet, guide, options.gap) : null;
+  await pause("network");
+  const flats = layer && layer.flats;
+  if (options.strength === 0) return { picture: layFlats(layer, page), settled: null, layer, flats };
+  const [height, width] = learnedSize(network.config, gray, options.size);
+  const cue = trainedCue(network.config);
+  const given = { sketch: lineart.reduceLines(gray, height, width) };
+  const blurs = options.guide === "cue" && cue.method === "gaussian";
+  const colors = layer && blurs ? lineart.multiply(layer.colors, page) : guide;
+  Object.assign(given, fitGuide(network, options.guide, colors, height, width));
+  const small = await network.infer(given);
+  await pause("colors");
+  if (options.lines === "redraw") {
+    const whole = resize(small, page.width, page.height);
+    const picture = options.strength === 1 ? whole : mix(layFlats(layer, page), whole, options.strength);
+    return { picture, settled: null, layer, flats };
+  }
+  const { ground } = sheet;
+  await pause("settle");
+  const blur = blurs ? { cue: given.cue, sigma: cue.sigma } : null;
+  const made = await lineart.settle(lineart.clearLines(small, given.sketch), ground, blur, layer, pause);
+  const picture = await lineart.compose(lineart.fade(made, options.strength), ground.regions, page, layer, pause);
+  return { picture, settled: made, layer, flats };
+}
+
+/** Color a gray picture where a guide, if there is one, is opaque and not black. */
+async function colorGray(network, sheet, guide, options, pause) {
+  const gray = grayscale(sheet.drawing);
+  const [height, width] = learnedSize(network.config, gray, options.size);
+  const small = resize(gray, width, height), area = drawArea(guide, gray.height, gray.width);
+  const given = { sketch: small, color: repeat(small), mask: resizeNearest(area, width, height) };
+  await pause("network");
+  const colored = await network.infer(given);
+  await pause("colors");
+  if (options.lines === "keep") return lineart.colorGray(colored, small, gray, area, options.strength);
+  const whole = resize(colored, gray.width, gray.height);
+  return options.strength === 1 ? whole : mix(repeat(gray), whole, options.strength);
+}
+
+/** Return the height and width at which a picture is colored. Throw RangeError if that is too large. */
+function learnedSize(config, { height, width }, size) {
+  const sides = lineart.scaledSize(height, width, size || config.side || Math.min(height, width));
+  if (Math.max(...sides) <= LONGEST) return sides;
+  const found = `this drawing would be colored at ${sides[1]} x ${sides[0]} pixels`;
+  throw new RangeError(`The page colors at up to ${LONGEST} pixels a side, and ${found}: use prep colorize for it.`);
+}
+
+function trainedCue(config) {
+  return { ...CUE, ...config.columns?.cue };
+}
+
+/** Return a guide as the network takes it, by its name. */
+function fitGuide(network, kind, guide, height, width) {
+  if (!guide) return network.guides.includes("none") ? {} : { cue: emptyCue(height, width) };
+  if (kind === "palette" && Array.isArray(guide)) return { palette: paletteBlocks(guide, height, width) };
+  const cue = trainedCue(network.config);
+  if (kind === "cue" && HINT_METHODS.includes(cue.method)) {
+    const hints = resizeNearest(guide, width, height);
+    return { cue: hints.channels === 4 ? onWhite(hints) : hints };
+  }
+  const colors = resize(guide.channels === 4 ? onWhite(guide) : guide, width, height);
+  if (kind === "palette") return { palette: drawCue(colors, { method: "palette" }) };
+  return { [kind]: kind === "reference" ? colors : drawCue(colors, cue) };
+}
+
+/** Fill the strokes or points of a guide up to the lines of a drawing; null if it has no transparency. */
+export function fillStrokes(sheet, guide, gap) {
+  if (guide?.channels !== 4) return null;
+  let isSeeThrough = false, isOpaque = false;
+  for (let at = 3; at < guide.data.length; at += 4) if (guide.data[at] < 255) { isSeeThrough = true; break; }
+  const hints = isSeeThrough ? resizeNearest(guide, sheet.width, sheet.height) : guide;
+  for (let at = 3; at < hints.data.length; at += 4) if (hints.data[at] >= OPAQUE) { isOpaque = true; break; }
+  if (!isSeeThrough || !isOpaque) return null;
+  const { flats, reached } = sheet.closed(gap).spread(hints);
+  const share = reached.data.reduce((sum, each) => sum + each, 0) / reached.data.length;
+  const several = numberColors(hints).colors.length / 4 - 1 >= FEWEST_COLORS;
+  return { ...makeLayer(flats, reached, several ? trustOf(share) : 0), flats };
+}
+
+function trustOf(share) {
+  const [least, most] = TRUSTED;
+  return MOST_TRUST * Math.min(Math.max((share - least) / (most - least), 0), 1);
+}
+
+/** Make colors of regions without a stroke paler. */
+function makeLayer(flats, known, trust) {
+  const paler = Uint8Array.from({ length: 256 }, (_, level) => rint(255 - trust * (255 - level)));
+  const colors = makeImage(flats.height, flats.width, 3);
+  for (let i = 0; i < known.data.length; i++) {
+    for (let c = 0; c < 3; c++) {
+      const level = flats.data[4 * i + c];
+      colors.data[3 * i + c] = known.data[i] ? level : paler[level];
+    }
+  }
+  return { colors, known };
+}
+
+/** Multiply a page over the colors of a layer that are known; the others are white. */
+export function layFlats(layer, page) {
+  if (!layer) return page;
+  const { colors, known } = layer;
+  const shown = colors.data.map((level, at) => (known.data[Math.floor(at / 3)] ? level : 255));
+  return lineart.multiply(makeImage(page.height, page.width, 3, shown), page);
+}
+
+function mix(plain, colored, strength) {
+  const made = makeImage(plain.height, plain.width, 3);
+  for (let i = 0; i < made.data.length; i++) {
+    made.data[i] = toLevel(plain.data[i] + Math.fround(strength * (colored.data[i] - plain.data[i])));
+  }
+  return made;
+}
+
+/** Make a mask: 255 where a guide is opaque and not black, 0 elsewhere; without a guide, 255. */
+function drawArea(guide, height, width) {
+  if (!guide) return makeImage(height, width, 1, new Uint8Array(height * width).fill(255));
+  const lit = grayscale(guide);
+  if (guide.channels === 4) lit.data.forEach((level, i) => (lit.data[i] = Math.min(level, guide.data[4 * i + 3])));
+  const fitted = resizeNearest(lit, width, height);
+  return makeImage(height, width, 1, fitted.data.map((level) => (level >= 128 ? 255 : 0)));
+}
+
+function repeat(gray) {
+  const made = makeImage(gray.height, gray.width, 3);
+  for (let i = 0; i < gray.data.length; i++) made.data.fill(gray.data[i], 3 * i, 3 * i + 3);
+  return made;
+}
