@@ -20,14 +20,14 @@ const LINES = ["keep", "redraw"];
  * How to color.
  *
  * @typedef {object} Options
- * @property {string} guide "cue", "palette", "reference", "gray" or "none"
+ * @property {string} kind of the guide: "cue", "palette", "reference", "gray" or "none"
  * @property {number} [size] short side at which the network colors; 0 is what it learned
  * @property {string} [lines] "keep" or "redraw"
  * @property {number|null} [gap] width of the gaps in lines that are closed, in pixels
  * @property {boolean} [invert] light lines on dark paper are made dark on light first
  * @property {number} [strength] how much of the network's colors lies over those of the strokes, 0 to 1
  */
-export const OPTIONS = { guide: "none", size: 0, lines: "keep", gap: null, invert: false, strength: 1 };
+export const OPTIONS = { kind: "none", size: 0, lines: "keep", gap: null, invert: false, strength: 1 };
 
 /** Fill up and check options; throw RangeError for a value that cannot be. */
 export function readOptions(given) {
@@ -118,20 +118,25 @@ const goOn = async () => {};
  *   RGB; its colors without lines (`lineart.compose`), unless they were redrawn; and what strokes fill
  */
 export async function color(network, sheet, guide, options, pause = goOn) {
-  if (options.guide === "gray") return { picture: await colorGray(network, sheet, guide, options, pause) };
+  const kind = guide || options.kind === "gray" ? options.kind : "none";
+  if (options.strength > 0) checkKind(network, kind);
+  if (kind === "gray") {
+    const picture = await colorGray(network, sheet, guide, options, pause);
+    return { picture, settled: null, layer: null, flats: null };
+  }
   sheet.turn(options.invert);
   const { page, gray } = sheet;
   await pause("fill");
-  const layer = options.guide === "cue" ? fillStrokes(sheet, guide, options.gap) : null;
+  const layer = kind === "cue" ? fillStrokes(sheet, guide, options.gap) : null;
   await pause("network");
   const flats = layer && layer.flats;
   if (options.strength === 0) return { picture: layFlats(layer, page), settled: null, layer, flats };
   const [height, width] = learnedSize(network.config, gray, options.size);
   const cue = trainedCue(network.config);
   const given = { sketch: lineart.reduceLines(gray, height, width) };
-  const blurs = options.guide === "cue" && cue.method === "gaussian";
+  const blurs = kind === "cue" && cue.method === "gaussian";
   const colors = layer && blurs ? lineart.multiply(layer.colors, page) : guide;
-  Object.assign(given, fitGuide(network, options.guide, colors, height, width));
+  Object.assign(given, fitGuide(network, kind, colors, height, width));
   const small = await network.infer(given);
   await pause("colors");
   if (options.lines === "redraw") {
@@ -147,6 +152,14 @@ export async function color(network, sheet, guide, options, pause = goOn) {
   return { picture, settled: made, layer, flats };
 }
 
+/** Throw RangeError unless a network takes a guide of this kind. */
+function checkKind({ guides }, kind) {
+  const names = { cue: "strokes", gray: "a mask" };
+  if (kind === "none" ? !guides.every((each) => each === "reference" || each === "gray") : guides.includes(kind)) return;
+  const wanted = guides.map((each) => names[each] ?? `a ${each}`).join(" or ");
+  throw new RangeError(`This model colors by ${wanted}.`);
+}
+
 /** Color a gray picture where a guide, if there is one, is opaque and not black. */
 async function colorGray(network, sheet, guide, options, pause) {
   const gray = grayscale(sheet.drawing);
@@ -154,7 +167,7 @@ async function colorGray(network, sheet, guide, options, pause) {
   const small = resize(gray, width, height), area = drawArea(guide, gray.height, gray.width);
   const given = { sketch: small, color: repeat(small), mask: resizeNearest(area, width, height) };
   await pause("network");
-  const colored = await network.infer(given);
+  const colored = options.strength === 0 ? given.color : await network.infer(given);
   await pause("colors");
   if (options.lines === "keep") return lineart.colorGray(colored, small, gray, area, options.strength);
   const whole = resize(colored, gray.width, gray.height);
@@ -197,7 +210,7 @@ export function fillStrokes(sheet, guide, gap) {
   if (!isSeeThrough || !isOpaque) return null;
   const { flats, reached } = sheet.closed(gap).spread(hints);
   const share = reached.data.reduce((sum, each) => sum + each, 0) / reached.data.length;
-  const several = numberColors(hints).colors.length / 4 - 1 >= FEWEST_COLORS;
+  const several = numberColors(hints).colors.length / 4 > FEWEST_COLORS; // the first is none
   return { ...makeLayer(flats, reached, several ? trustOf(share) : 0), flats };
 }
 
