@@ -1,0 +1,142 @@
+/**
+ * A worker of the engine. There are two: one makes quick pictures, the other colors in full and never keeps the pen
+ * waiting. Messages are {id, name, given}; answers {id, value} or {id, error}, and null stands for work that a newer
+ * request overtook.
+ */
+
+import { Full, Superseded } from "./full.js";
+import { makeImage } from "./image.js";
+import { Live } from "./live.js";
+import { openOrt, openRemote } from "./network.js";
+
+let full = null, live = null;
+let newest = 0; // number of the newest request to color
+let turn = Promise.resolve();
+
+const calls = {
+  open({ model, why, base, mode, token, file }) {
+    full = new Full(() => {
+      if (!model) throw new Error(why);
+      if (mode === "studio") return openRemote(model, new URL("api/infer", base), token);
+      return openOrt(model, new URL(file, base), new URL("runtime/", base));
+    });
+  },
+
+  async setDrawing(blob) {
+    const { pixels, small, ...facts } = await full.setDrawing(blob);
+    return { ...facts, small, preview: await bitmapOf(pixels, null) };
+  },
+
+  setReference: (blob) => full.setReference(blob),
+  setPalette: (given) => full.setPalette(given),
+  setTiles: ({ layer, tiles }) => full.put(layer, tiles),
+  setNewest: (number) => void (newest = number),
+
+  /** Color in full, once what came before has stopped. */
+  color({ number, options }) {
+    newest = Math.max(newest, number);
+    const done = turn.then(() => colorFull(number, options));
+    turn = done.catch(() => {});
+    return done;
+  },
+
+  async export({ kind, options }) {
+    await turn;
+    await full.color(options, yieldTurn);
+    return full.export(kind);
+  },
+
+  openLive({ small, height, width }) {
+    live = new Live(small, height, width);
+  },
+
+  /** Take tiles, and give them back for the other worker. */
+  setLiveTiles({ tiles }) {
+    live.put(tiles);
+    return tiles;
+  },
+
+  setColors: (colors) => void (live && (live.colors = colors)),
+
+  async colorLive({ options }) {
+    const start = performance.now();
+    const made = live?.color(options);
+    return made ? pack(made.picture, made.flats, null, start, "live") : null;
+  },
+};
+
+async function colorFull(number, options) {
+  const start = performance.now();
+  const pause = async () => {
+    await yieldTurn();
+    if (number !== newest) throw new Superseded();
+  };
+  try {
+    await pause();
+    const { picture, layer } = await full.color(options, pause);
+    const [packed, under] = [await pack(picture, layer, full.alpha, start, "full"), await full.under()];
+    return { ...packed, under };
+  } catch (error) {
+    if (error instanceof Superseded) return null;
+    throw error;
+  }
+}
+
+/** Let messages in that wait. */
+function yieldTurn() {
+  return new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      port1.close();
+      resolve();
+    };
+    port2.postMessage(null);
+  });
+}
+
+async function pack(picture, layer, alpha, start, quality) {
+  const flats = layer && makeFlats(layer);
+  const bitmaps = [await bitmapOf(picture, alpha), flats && await bitmapOf(flats, null)];
+  return { picture: bitmaps[0], flats: bitmaps[1], seconds: (performance.now() - start) / 1000, quality };
+}
+
+/** The colors that strokes reach, RGBA. */
+function makeFlats({ colors, known }) {
+  const made = makeImage(known.height, known.width, 4);
+  for (let i = 0; i < known.data.length; i++) {
+    if (!known.data[i]) continue;
+    for (let c = 0; c < 3; c++) made.data[4 * i + c] = colors.data[3 * i + c];
+    made.data[4 * i + 3] = 255;
+  }
+  return made;
+}
+
+function bitmapOf(image, alpha) {
+  const { height, width, channels, data } = image;
+  const pixels = new Uint8ClampedArray(4 * height * width);
+  for (let i = 0, at = 0; i < height * width; i++, at += channels) {
+    pixels[4 * i] = data[at];
+    pixels[4 * i + 1] = data[at + 1];
+    pixels[4 * i + 2] = data[at + 2];
+    pixels[4 * i + 3] = channels === 4 ? data[at + 3] : alpha ? alpha[i] : 255;
+  }
+  return createImageBitmap(new ImageData(pixels, width, height), { premultiplyAlpha: "none" });
+}
+
+/** List what an answer can hand over without a copy. */
+function listTransfers(value) {
+  if (!value || typeof value !== "object") return [];
+  if (value instanceof ImageBitmap) return [value];
+  if (ArrayBuffer.isView(value)) return [value.buffer];
+  if (value instanceof Blob) return [];
+  return Object.values(value).flatMap(listTransfers);
+}
+
+onmessage = async ({ data: { id, name, given } }) => {
+  try {
+    const value = (await calls[name](given)) ?? null;
+    postMessage({ id, value }, listTransfers(value));
+  } catch (error) {
+    postMessage({ id, error: error.message });
+  }
+};
