@@ -52,7 +52,7 @@ def export(
         raise typer.BadParameter("name a model and the file to write, or a folder by --page")
     if runtime and not page:
         raise typer.BadParameter("--runtime belongs to --page")
-    if dest:
+    if model and dest:
         write_onnx(model, dest)
     if page:
         export_page(model, page, runtime, cache)

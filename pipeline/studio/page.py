@@ -1,4 +1,4 @@
-"""The page that colors drawings as a folder of files, which any static server can send: no Python, no network."""
+"""The page that colors drawings as a folder of files, which any static server can send."""
 
 import json
 import os
@@ -25,8 +25,8 @@ def write_page(folder: Path, model: Path, runtime: dict[str, bytes]) -> int:
     Equal input gives equal bytes. Raise Halt if the model cannot be used, or if the folder has other files.
     """
     check_page_folder(folder)
-    note = {"mode": "static", "version": version("inkwash"), "model": describe_model(model), "why": ""}
-    note |= {"file": PAGE_MODEL, "project": None}
+    note: dict[str, Any] = {"mode": "static", "version": version("inkwash")}
+    note |= {"model": describe_model(model), "why": "", "file": PAGE_MODEL, "project": None}
     parts = read_parts() | {f"{RUNTIME_FOLDER}/{name}": data for name, data in runtime.items()}
     parts |= {PAGE_MODEL: model.read_bytes(), PAGE_NOTE: files.dumps(note)}  # the note last
     with files.lock_folder(folder):
@@ -66,8 +66,8 @@ def read_parts() -> dict[str, bytes]:
             continue
         lines = (WEB / name).read_text(encoding="utf-8").splitlines(keepends=True)
         parts[name] = "".join(line for line in lines if not names_other_style(line))
-        home = Path(name).parent
-        waiting += [os.path.normpath(home / found).replace(os.sep, "/") for found in REFERENCE.findall(parts[name])]
+        found = (os.path.normpath(Path(name).parent / path) for path in REFERENCE.findall(parts[name]))
+        waiting += [path.replace(os.sep, "/") for path in found]
     return {name: text.encode() for name, text in sorted(parts.items())}
 
 

@@ -76,7 +76,8 @@ def download_package() -> bytes:
     if npm is None:
         raise Halt("npm is missing: install Node.js, or name the folder of the package by --runtime")
     with TemporaryDirectory(prefix="prep-") as folder:
-        words = [npm, "pack", f"{PACKAGE}@{PACKAGE_VERSION}", "--ignore-scripts", "--pack-destination", folder]
+        wanted = f"{PACKAGE}@{PACKAGE_VERSION}"
+        words = [npm, "pack", wanted, "--ignore-scripts", "--pack-destination", folder]
         try:
             done = subprocess.run(
                 words, cwd=folder, capture_output=True, text=True, timeout=NPM_SECONDS, check=False
@@ -91,7 +92,7 @@ def download_package() -> bytes:
 
 
 def unpack(package: bytes) -> dict[str, bytes]:
-    """Return the files of a package by name; no other is read. Raise Halt if one is missing or another one."""
+    """Return the files of a package by name; no other is read. Raise Halt if one is missing or wrong."""
     found: dict[str, bytes] = {}
     try:
         with tarfile.open(fileobj=io.BytesIO(package)) as archive:

@@ -25,6 +25,7 @@ from pipeline.files import READ_AHEAD, halt_on_disconnect, open_for_reading
 from pipeline.studio import coloring, editing, limits, project, runs, sketching
 from pipeline.studio.columns import DataFile
 from pipeline.studio.dataset import samples, twins
+from pipeline.studio.page import WEB
 from pipeline.studio.safety import EXCEPTIONS, Guard
 from pipeline.studio.state import Studio
 
@@ -40,7 +41,6 @@ ROUTES = [  # each makes the routes of a module
 ]
 LOOPBACK = "127.0.0.1"
 LAST_SECONDS = 3  # seconds for answers that are on their way when the server ends
-WEB = Path(__file__).parent / "web"
 TYPES = {  # not the table of the system, which may call a module plain text
     ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",

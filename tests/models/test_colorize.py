@@ -14,7 +14,7 @@ from pipeline.images.pixels import resize
 from pipeline.models import colorize
 from pipeline.models.colorize import Options, load_colorizer
 from pipeline.models.guides import Guides
-from pipeline.models.lineart import reduce_lines
+from pipeline.models.lineart import fit, reduce_lines
 from pipeline.models.tiles import colorize_picture as paint
 from pipeline.operators.cue import draw_cue
 from pipeline.params import Cue
@@ -110,7 +110,26 @@ def test_the_network_can_redraw_the_lines(tmp_path):
     white = np.full((32, 32, 3), 255, np.uint8)
     small = reduce_lines(disc(128)[..., 0], 32, 32)
     expected = paint(colorizer.network, {"sketch": small, "cue": white})
-    np.testing.assert_array_equal(colorizer.color(disc(128)), resize(expected, 128, 128))
+    np.testing.assert_array_equal(colorizer.color(disc(128)), fit(expected, 128, 128))
+
+
+def test_with_less_strength_colors_of_the_network_are_paler_and_those_of_strokes_stay(tmp_path):
+    cue = write(tmp_path / "cue.png", stroke(RED))
+    colorizer = load_colorizer(write_model(tmp_path / "model", Cue(), side=32), {"cue": cue})
+    drawing, guide = disc(128), colorizer.guides.shared
+
+    def color(strength):
+        return replace(colorizer, options=Options(strength=strength)).color(drawing, guide).astype(int)
+
+    whole, half, none = color(1), color(0.5), color(0)
+    paper = drawing[..., 0] == 255
+    known = paper & (none != 255).any(axis=2)
+    assert (none[known] == RED).all() and (half[known] == RED).all() and (whole[known] == RED).all()
+    far = paper & ~known
+    assert far.any() and (none[far] == 255).all()
+    assert np.abs(half[far] - (whole[far] + 255) / 2).max() <= 1
+    with pytest.raises(ValueError, match="strength must be 0 to 1"):
+        Options(strength=1.5)
 
 
 def test_a_stroke_gives_its_region_its_color_and_changes_nothing_outside(tmp_path):

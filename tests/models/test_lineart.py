@@ -88,9 +88,16 @@ def test_bands_are_those_of_the_whole_map_enlarged(monkeypatch):
     ((_, whole),) = lineart.enlarged_bands(small, (45, 42))
     monkeypatch.setattr(lineart, "ROWS_AT_ONCE", 10)
     bands = [band for _, band in lineart.enlarged_bands(small, (45, 42))]
-    np.testing.assert_allclose(np.concatenate(bands), whole, atol=0.02)
+    np.testing.assert_array_equal(np.concatenate(bands), whole)
     expected = cv2.resize(small, (42, 45), interpolation=cv2.INTER_LINEAR)
-    assert np.abs(whole - expected).max() < 0.05
+    np.testing.assert_allclose(whole, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(("width", "height"), [(20, 31), (40, 31), (9, 50)])
+def test_pixels_fit_as_they_are_resized_elsewhere(width, height):
+    image = np.random.default_rng(0).integers(0, 256, (30, 20, 3), dtype=np.uint8)
+    made = lineart.fit(image, width, height).astype(int)
+    assert np.abs(made - resize(image, width, height)).max() <= 1
 
 
 def test_a_gray_picture_keeps_its_brightness_and_takes_hues_at_its_own_edges():

@@ -4,7 +4,7 @@
  */
 
 import { CUE, drawCue, emptyCue, HINT_METHODS, paletteBlocks } from "./cues.js";
-import { Drawing, GAP, numberColors, OPAQUE } from "./flats.js";
+import { defaultGap, Drawing, numberColors, OPAQUE } from "./flats.js";
 import { makeImage } from "./image.js";
 import * as lineart from "./lineart.js";
 import { grayscale, onWhite, resize, resizeNearest, rint, toLevel } from "./pixels.js";
@@ -13,7 +13,7 @@ import { levelPaper } from "./scans.js";
 const TRUSTED = [0.15, 0.3]; // share of a drawing that strokes reach: below, other regions are white; above, filled
 const MOST_TRUST = 0.7; // of the colors of neighbors: more, and a stroke changes too much beyond its region
 const FEWEST_COLORS = 3; // of strokes: with fewer, other regions are white
-const LONGEST = 2048; // pixels at which a network colors; larger pictures would need tiles
+const MOST_PIXELS = 1 << 20; // at which a network colors: it takes gigabytes for more, or tiles
 const LINES = ["keep", "redraw"];
 
 /**
@@ -73,20 +73,15 @@ export class Sheet {
 
   /** Where colors settle. */
   get ground() {
-    const { gray } = this;
-    if (!this.settling) {
-      this.lines ??= new Drawing(gray, Math.min(this.height, this.width) * lineart.REGION_GAP);
-      this.lines.outline(Math.min(this.height, this.width) * lineart.REGION_GAP);
-      this.settling = new lineart.Ground(gray, this.lines.number(), this.most);
-    }
-    return this.settling;
+    const regions = () => this.closed(Math.min(this.height, this.width) * lineart.REGION_GAP).number();
+    return (this.settling ??= new lineart.Ground(this.gray, regions(), this.most));
   }
 
-  /** The drawing with the gaps in its lines closed, for strokes. */
-  closed(gap) {
-    const width = gap ?? Math.min(this.height, this.width) * GAP;
-    this.lines ??= new Drawing(this.gray, width);
-    if (this.lines.gap !== width) this.lines.outline(width);
+  /** The drawing with gaps in its lines closed, up to `gap` pixels; null for those that flats close. */
+  closed(given) {
+    const gap = given ?? defaultGap(this.gray);
+    this.lines ??= new Drawing(this.gray, gap);
+    if (this.lines.gap !== gap) this.lines.closeGaps(gap);
     return this.lines;
   }
 }
@@ -114,23 +109,25 @@ const goOn = async () => {};
  * @param {Image|number[][]|null} guide uint8 RGB or RGBA of any size, or the colors of a palette
  * @param {Options} options
  * @param {(phase: string) => Promise<void>} [pause] is called between phases; what it throws ends the work
- * @returns {Promise<{picture: Image, settled: object|null, layer: object|null, flats: Image|null}>} the picture, uint8
- *   RGB; its colors without lines (`lineart.compose`), unless they were redrawn; and what strokes fill
+ * @returns {Promise<{picture: Image, layer: object|null, settled: object|null, colors: (() => Promise<Image>)|null}>}
+ *   the picture, uint8 RGB; what strokes fill; the network's colors as of `lineart.settle`; and the function that makes
+ *   the colors without their lines, unless the network drew both
  */
 export async function color(network, sheet, guide, options, pause = goOn) {
   const kind = guide || options.kind === "gray" ? options.kind : "none";
   if (options.strength > 0) checkKind(network, kind);
   if (kind === "gray") {
     const picture = await colorGray(network, sheet, guide, options, pause);
-    return { picture, settled: null, layer: null, flats: null };
+    return { picture, layer: null, settled: null, colors: null };
   }
   sheet.turn(options.invert);
   const { page, gray } = sheet;
   await pause("fill");
   const layer = kind === "cue" ? fillStrokes(sheet, guide, options.gap) : null;
   await pause("network");
-  const flats = layer && layer.flats;
-  if (options.strength === 0) return { picture: layFlats(layer, page), settled: null, layer, flats };
+  if (options.strength === 0) {
+    return { picture: layFlats(layer, page), layer, settled: null, colors: async () => knownColors(layer, page) };
+  }
   const [height, width] = learnedSize(network.config, gray, options.size);
   const cue = trainedCue(network.config);
   const given = { sketch: lineart.reduceLines(gray, height, width) };
@@ -142,14 +139,15 @@ export async function color(network, sheet, guide, options, pause = goOn) {
   if (options.lines === "redraw") {
     const whole = resize(small, page.width, page.height);
     const picture = options.strength === 1 ? whole : mix(layFlats(layer, page), whole, options.strength);
-    return { picture, settled: null, layer, flats };
+    return { picture, layer, settled: null, colors: null };
   }
   const { ground } = sheet;
   await pause("settle");
   const blur = blurs ? { cue: given.cue, sigma: cue.sigma } : null;
-  const made = await lineart.settle(lineart.clearLines(small, given.sketch), ground, blur, layer, pause);
-  const picture = await lineart.compose(lineart.fade(made, options.strength), ground.regions, page, layer, pause);
-  return { picture, settled: made, layer, flats };
+  const settled = await lineart.settle(lineart.clearLines(small, given.sketch), ground, blur, layer, pause);
+  const faded = lineart.fade(settled, options.strength);
+  const composeOn = (paper, wait) => lineart.compose(faded, ground.regions, paper, layer, wait);
+  return { picture: await composeOn(page, pause), layer, settled, colors: () => composeOn(null, goOn) };
 }
 
 /** Throw RangeError unless a network takes a guide of this kind. */
@@ -177,9 +175,9 @@ async function colorGray(network, sheet, guide, options, pause) {
 /** Return the height and width at which a picture is colored. Throw RangeError if that is too large. */
 function learnedSize(config, { height, width }, size) {
   const sides = lineart.scaledSize(height, width, size || config.side || Math.min(height, width));
-  if (Math.max(...sides) <= LONGEST) return sides;
+  if (sides[0] * sides[1] <= MOST_PIXELS) return sides;
   const found = `this drawing would be colored at ${sides[1]} x ${sides[0]} pixels`;
-  throw new RangeError(`The page colors at up to ${LONGEST} pixels a side, and ${found}: use prep colorize for it.`);
+  throw new RangeError(`The page colors at up to a megapixel, and ${found}: use prep colorize for it.`);
 }
 
 function trainedCue(config) {
@@ -211,7 +209,7 @@ export function fillStrokes(sheet, guide, gap) {
   const { flats, reached } = sheet.closed(gap).spread(hints);
   const share = reached.data.reduce((sum, each) => sum + each, 0) / reached.data.length;
   const several = numberColors(hints).colors.length / 4 > FEWEST_COLORS; // the first is none
-  return { ...makeLayer(flats, reached, several ? trustOf(share) : 0), flats };
+  return makeLayer(flats, reached, several ? trustOf(share) : 0);
 }
 
 function trustOf(share) {
@@ -233,11 +231,16 @@ function makeLayer(flats, known, trust) {
 }
 
 /** Multiply a page over the colors of a layer that are known; the others are white. */
-export function layFlats(layer, page) {
-  if (!layer) return page;
-  const { colors, known } = layer;
-  const shown = colors.data.map((level, at) => (known.data[Math.floor(at / 3)] ? level : 255));
-  return lineart.multiply(makeImage(page.height, page.width, 3, shown), page);
+function layFlats(layer, page) {
+  return layer ? lineart.multiply(knownColors(layer, page), page) : page;
+}
+
+function knownColors(layer, { height, width }) {
+  const made = emptyCue(height, width);
+  for (let i = 0; layer && i < height * width; i++) {
+    if (layer.known.data[i]) for (let c = 3 * i; c < 3 * i + 3; c++) made.data[c] = layer.colors.data[c];
+  }
+  return made;
 }
 
 function mix(plain, colored, strength) {

@@ -1,5 +1,6 @@
 /** Decode a picture of any type that the browser reads to sRGB with its alpha, upright; in a worker. */
 
+import { decodePng } from "../formats/png.js";
 import { makeImage } from "./image.js";
 
 const MAX_PIXELS = 100e6;
@@ -13,6 +14,8 @@ const BROKEN = "This file is no picture that the browser can read. Save it as a 
  * @returns {Promise<import("./image.js").Image>} uint8 RGBA
  */
 export async function decodePicture(blob) {
+  const exact = await readPng(blob);
+  if (exact) return exact;
   const size = readSize(new DataView(await blob.slice(0, 1 << 20).arrayBuffer()));
   if (size && size[0] * size[1] > MAX_PIXELS) throw new Error(TOO_LARGE);
   const bitmap = await createImageBitmap(blob, { premultiplyAlpha: "none" }).catch(() => null);
@@ -23,6 +26,12 @@ export async function decodePicture(blob) {
   context.drawImage(bitmap, 0, 0);
   bitmap.close();
   return makeImage(height, width, 4, context.getImageData(0, 0, width, height).data);
+}
+
+/** Decode a PNG by ourselves, since browsers multiply colors by alpha; null for what the browser should decode. */
+async function readPng(blob) {
+  const bytes = new Uint8Array(await blob.arrayBuffer());
+  return decodePng(bytes);
 }
 
 /**

@@ -4,8 +4,8 @@
  * request overtook.
  */
 
+import { makeFlats } from "./exports.js";
 import { Full, Superseded } from "./full.js";
-import { makeImage } from "./image.js";
 import { Live } from "./live.js";
 import { openOrt, openRemote } from "./network.js";
 
@@ -95,20 +95,9 @@ function yieldTurn() {
 }
 
 async function pack(picture, layer, alpha, start, quality) {
-  const flats = layer && makeFlats(layer);
+  const flats = layer && makeFlats(layer, picture);
   const bitmaps = [await bitmapOf(picture, alpha), flats && await bitmapOf(flats, null)];
   return { picture: bitmaps[0], flats: bitmaps[1], seconds: (performance.now() - start) / 1000, quality };
-}
-
-/** The colors that strokes reach, RGBA. */
-function makeFlats({ colors, known }) {
-  const made = makeImage(known.height, known.width, 4);
-  for (let i = 0; i < known.data.length; i++) {
-    if (!known.data[i]) continue;
-    for (let c = 0; c < 3; c++) made.data[4 * i + c] = colors.data[3 * i + c];
-    made.data[4 * i + 3] = 255;
-  }
-  return made;
 }
 
 function bitmapOf(image, alpha) {
