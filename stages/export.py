@@ -82,5 +82,5 @@ def export_page(model: Path | None, folder: Path, runtime: str | None, cache: Pa
 
             file = Path(scratch, f"{chosen.name}.onnx")
             file.write_bytes(export_onnx(chosen))
-        size = page.write_page(folder, file, parts)
+        size = page.save_page(folder, file, parts)
     say(f"export: a page of {size:,} bytes written to {folder}; any static server can send it")

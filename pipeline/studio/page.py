@@ -19,7 +19,7 @@ STYLES = ("app.css", "screens/color")  # those of other screens are left out
 REFERENCE = re.compile(r'(?:from |import |import\(|new URL\(|href=|src=)"((?:[./]*)[\w/-]+\.(?:js|css|svg))"')
 
 
-def write_page(folder: Path, model: Path, runtime: dict[str, bytes]) -> int:
+def save_page(folder: Path, model: Path, runtime: dict[str, bytes]) -> int:
     """Write the page with a model, an ONNX file, and the files of its runtime; return the number of bytes.
 
     Equal input gives equal bytes. Raise Halt if the model cannot be used, or if the folder has other files.
