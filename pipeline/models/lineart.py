@@ -184,8 +184,8 @@ def enlarged_bands(small: np.ndarray, size: tuple[int, int]) -> Iterator[tuple[s
         rows = slice(start, min(start + ROWS_AT_ONCE, size[0]))
         first = top[start]
         part = small[first : bottom[rows.stop - 1] + 1]
-        wide = between(part, left, right, across[:, None], 1)
-        yield rows, between(wide, top[rows] - first, bottom[rows] - first, down[rows, None, None], 0)
+        wide = interpolate(part, left, right, across[:, None], 1)
+        yield rows, interpolate(wide, top[rows] - first, bottom[rows] - first, down[rows, None, None], 0)
 
 
 def neighbors(few: int, many: int, kind: np.dtype) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -196,7 +196,7 @@ def neighbors(few: int, many: int, kind: np.dtype) -> tuple[np.ndarray, np.ndarr
     return first, second, (place - before).astype(kind)
 
 
-def between(
+def interpolate(
     values: np.ndarray, first: np.ndarray, second: np.ndarray, way: np.ndarray, axis: int
 ) -> np.ndarray:
     made = values.take(first, axis)

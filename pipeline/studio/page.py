@@ -26,7 +26,7 @@ def save_page(folder: Path, model: Path, runtime: dict[str, bytes]) -> int:
     """
     check_page_folder(folder)
     note: dict[str, Any] = {"mode": "static", "version": version("inkwash")}
-    note |= {"model": describe_model(model), "why": "", "file": PAGE_MODEL, "project": None}
+    note |= {"model": describe_onnx(model), "why": "", "file": PAGE_MODEL, "project": None}
     parts = read_parts() | {f"{RUNTIME_FOLDER}/{name}": data for name, data in runtime.items()}
     parts |= {PAGE_MODEL: model.read_bytes(), PAGE_NOTE: files.dumps(note)}  # the note last
     with files.lock_folder(folder):
@@ -47,7 +47,7 @@ def check_page_folder(folder: Path) -> None:
         raise Halt(f"{folder} is there already, and is no page: name another folder")
 
 
-def describe_model(file: Path) -> dict[str, Any]:
+def describe_onnx(file: Path) -> dict[str, Any]:
     """Describe an ONNX file, as the page shows it. Raise Halt if it is none that prep export wrote."""
     network = load_onnx(file)
     title = "the model that ships with inkwash" if file.is_relative_to(SHIPPED) else file.stem

@@ -25,7 +25,7 @@ RUNTIME_NAMES = {  # on a page: some static servers do not know .mjs
     "ort-wasm-simd-threaded.wasm": "ort.wasm",
 }
 FOLDERS = ("", "dist", "package/dist")  # of an unpacked package, where the files may be
-MOST_BYTES = 64 * 2**20  # of a file in the package
+MOST_FILE_BYTES = 64 * 2**20  # of a file in the package
 NPM_SECONDS = 600
 
 
@@ -66,7 +66,7 @@ def keep_package(folder: Path) -> None:
     """Take the package from npm, and keep its files in a folder, unless they are there."""
     if all((folder / name).is_file() for name in RUNTIME_SUMS):
         return
-    for name, data in unpack(download_package()).items():
+    for name, data in unpack_runtime(download_package()).items():
         files.write(folder / name, data)
 
 
@@ -91,7 +91,7 @@ def download_package() -> bytes:
         return packed[0].read_bytes()
 
 
-def unpack(package: bytes) -> dict[str, bytes]:
+def unpack_runtime(package: bytes) -> dict[str, bytes]:
     """Return the files of a package by name; no other is read. Raise Halt if one is missing or wrong."""
     found: dict[str, bytes] = {}
     try:
@@ -99,7 +99,7 @@ def unpack(package: bytes) -> dict[str, bytes]:
             for member in archive:
                 name = member.name.removeprefix("package/dist/")
                 stream = archive.extractfile(member) if name in RUNTIME_SUMS else None
-                if stream and member.size <= MOST_BYTES:
+                if stream and member.size <= MOST_FILE_BYTES:
                     found[name] = stream.read()
     except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
         raise Halt(f"the package of npm is damaged ({error}): try again") from None
