@@ -79,14 +79,12 @@ def download_package() -> bytes:
         wanted = f"{PACKAGE}@{PACKAGE_VERSION}"
         words = [npm, "pack", wanted, "--ignore-scripts", "--pack-destination", folder]
         try:
-            done = subprocess.run(
-                words, cwd=folder, capture_output=True, text=True, timeout=NPM_SECONDS, check=False
-            )
+            done = subprocess.run(words, cwd=folder, capture_output=True, timeout=NPM_SECONDS, check=False)
         except subprocess.TimeoutExpired:
             raise Halt(f"npm did not answer in {NPM_SECONDS} seconds: try again") from None
         packed = sorted(Path(folder).glob("*.tgz"))
         if done.returncode or not packed:
-            said = safe_text(done.stderr.strip()[-300:])
+            said = safe_text(done.stderr.decode("utf-8", "replace").strip()[-300:])
             raise Halt(f"npm cannot take {PACKAGE} {PACKAGE_VERSION} ({said}): see that npm works here")
         return packed[0].read_bytes()
 
