@@ -8,9 +8,10 @@ from typing import Any, Generic, cast
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from pipeline.progress import Tick
 from pipeline.studio.safety import answer_json
 from pipeline.studio.state import Made, Studio
+
+Say = Callable[[str], None]
 
 
 class Busy(Exception):
@@ -18,19 +19,19 @@ class Busy(Exception):
 
 
 class Job(Generic[Made]):
-    """A computation in a thread of its own, which says how many samples are done."""
+    """A computation in a thread of its own, which says in a sentence how far it is."""
 
-    def __init__(self, title: str, compute: Callable[[Tick], Made]):
-        self.progress = f"{title}."
+    def __init__(self, compute: Callable[[Say], Made]):
+        self.progress = "The studio begins to read the column."
         self.result: Made | None = None
         self.error: Exception | None = None
 
-        def tick(done: int, total: int) -> None:
-            self.progress = f"{title}: {done:,} of {total:,} samples."
+        def say(sentence: str) -> None:
+            self.progress = sentence
 
         def run() -> None:
             try:
-                self.result = compute(tick)
+                self.result = compute(say)
             except Exception as error:
                 self.error = error
 
@@ -45,14 +46,14 @@ class Background(Generic[Made]):
         self.held, self.lock = held, threading.Lock()
         self.jobs: OrderedDict[object, Job[Made]] = OrderedDict()
 
-    def get(self, key: object, title: str, compute: Callable[[Tick], Made]) -> Made:
+    def get(self, key: object, compute: Callable[[Say], Made]) -> Made:
         """Return the result of a key. Raise Busy while it is computed, which begins now, or its own error.
 
-        `compute` gets a function to call with the numbers of samples done and in all. An error is raised
-        once; the next call computes again.
+        `compute` gets a function to call with a sentence that says how far it is. An error is raised once;
+        the next call computes again.
         """
         with self.lock:
-            job = self.jobs.get(key) or Job(title, compute)
+            job = self.jobs.get(key) or Job(compute)
             self.jobs[key] = job
             self.jobs.move_to_end(key)
             while len(self.jobs) > self.held:

@@ -11,12 +11,11 @@ from starlette.routing import Route
 from pipeline.errors import BadImage, Halt
 from pipeline.fields import parse_section
 from pipeline.params import Clean
-from pipeline.progress import Tick, quiet
 from pipeline.run.choices import read_choices
 from pipeline.shards.column import Shard, list_shards
 from pipeline.shards.tar import AGAIN
 from pipeline.studio.columns import DataFolder
-from pipeline.studio.dataset.background import Background, Busy, answer_when_ready
+from pipeline.studio.dataset.background import Background, Busy, Say, answer_when_ready
 from pipeline.studio.dataset.table import SearchTable, words_of
 from pipeline.studio.state import Studio
 from pipeline.upkeep.explain import as_document, explain_sample
@@ -24,9 +23,10 @@ from pipeline.upkeep.explain import as_document, explain_sample
 HELD_TABLES = 2  # columns whose metadata are in memory
 MAX_SAMPLES = 2_000_000  # in a table, which takes about 500 bytes for each
 MAX_QUERY = 1000  # characters
+EACH = 1000  # samples between two sentences that say how many are read
 
 
-def read_table(columns: DataFolder, name: str, tick: Tick = quiet) -> SearchTable:
+def read_table(columns: DataFolder, name: str, say: Say) -> SearchTable:
     """Read the metadata of all samples of a column. Raise Halt if it is not whole, or too large."""
     shards = shards_in_order(columns, name)
     total = sum(map(len, shards))
@@ -43,8 +43,8 @@ def read_table(columns: DataFolder, name: str, tick: Tick = quiet) -> SearchTabl
                 raise Halt(
                     f"{shard.path} has metadata of the sample {row.key} that nobody can search: {AGAIN}"
                 ) from None
-            if len(table.keys) % 1000 == 0:
-                tick(len(table.keys), total)
+            if len(table.keys) % EACH == 0:
+                say(f"Reading tags, artists and scores: {len(table.keys):,} of {total:,} samples.")
     return table
 
 
@@ -70,8 +70,8 @@ class Samples:
 
     def table(self, columns: DataFolder, name: str) -> SearchTable:
         """Return the table of a column. Raise Busy while it is read."""
-        key, title = (name, columns.seal(name)["index"]), "Reading tags, artists and scores"
-        return self.tables.get(key, title, partial(read_table, columns, name))
+        key = (name, columns.seal(name)["index"])
+        return self.tables.get(key, partial(read_table, columns, name))
 
     def search(self, columns: DataFolder, name: str, query: str, split: str = "") -> dict[str, Any]:
         """Return the rows that a search finds in a column, and words that may complete it.

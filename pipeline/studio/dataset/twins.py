@@ -20,10 +20,9 @@ from pipeline.packing.groups import (
 from pipeline.packing.pack import link_keys
 from pipeline.packing.split import SPLITS, assign_split
 from pipeline.params import Pack
-from pipeline.progress import Tick, quiet
 from pipeline.shards.tar import AGAIN
 from pipeline.studio.columns import DataFolder
-from pipeline.studio.dataset.background import Background, answer_when_ready
+from pipeline.studio.dataset.background import Background, Say, answer_when_ready
 from pipeline.studio.dataset.radii import (
     components_by_radius,
     links_by_radius,
@@ -32,16 +31,15 @@ from pipeline.studio.dataset.radii import (
     rank_groups,
     torn_by_radius,
 )
-from pipeline.studio.dataset.samples import shards_in_order
+from pipeline.studio.dataset.samples import EACH, shards_in_order
 from pipeline.studio.state import Studio
 
 WIDE_RADIUS, NARROW_RADIUS = 32, 24  # radii that are counted at least, for few and for many samples
 MANY = 30_000  # samples: all of their pairs take seconds
 PAIRS_EACH = 1000  # pairs to list of each kind and distance
-TITLE = "Comparing the hashes of all pairs"
 
 
-def read_samples(columns: DataFolder, name: str, tick: Tick = quiet) -> tuple[list[LinkKeys], list[str]]:
+def read_samples(columns: DataFolder, name: str, say: Say) -> tuple[list[LinkKeys], list[str]]:
     """Return the link keys and the splits of the samples of a column; a split is "" before pack.
 
     Raise Halt if the column is not whole, or if the metadata of a sample cannot be used.
@@ -60,12 +58,12 @@ def read_samples(columns: DataFolder, name: str, tick: Tick = quiet) -> tuple[li
                 raise Halt(f"{shard.path} has a broken hash of the sample {row.key}: {AGAIN}")
             keys.append(found)
             splits.append(str(metadata.get("split", "")))
-            if len(keys) % 1000 == 0:
-                tick(len(keys), total)
+            if len(keys) % EACH == 0:
+                say(f"Reading the hashes: {len(keys):,} of {total:,} samples.")
     return keys, splits
 
 
-def find_twins(columns: DataFolder, name: str, params: Pack, tick: Tick = quiet) -> dict[str, Any]:
+def find_twins(columns: DataFolder, name: str, params: Pack, say: Say) -> dict[str, Any]:
     """Count the linked pairs of a column for each radius from 0 on, and list them. Raise Halt.
 
     `linked` has a list for each kind and `counts` one for each number, with an item for each radius. `rows`
@@ -73,9 +71,10 @@ def find_twins(columns: DataFolder, name: str, params: Pack, tick: Tick = quiet)
     are, and as they would be if each sample were split by itself. `pairs` has a list for each field, in which
     `left` and `right` are places in `rows`.
     """
-    samples, splits = read_samples(columns, name, tick)
+    samples, splits = read_samples(columns, name, say)
     if not samples:
         raise Halt(f"{name} has no samples: search for more")
+    say(f"Comparing the hashes of {len(samples):,} samples.")
     radius = max(params.near, WIDE_RADIUS if len(samples) <= MANY else NARROW_RADIUS)
     links = find_links(samples, radius)
     alone = [assign_split(sample.id, params) for sample in samples]
@@ -118,7 +117,7 @@ def twin_routes(studio: Studio) -> list[Route]:
     def find(name: str) -> dict[str, Any]:
         params = parse_section(Pack, studio.read_params().get("pack"))
         key = (name, studio.columns.seal(name)["index"], params)
-        return background.get(key, TITLE, partial(find_twins, studio.columns, name, params))
+        return background.get(key, partial(find_twins, studio.columns, name, params))
 
     async def twins(request: Request) -> Response:
         return await answer_when_ready(studio, find, request.query_params.get("column", ""))
