@@ -46,6 +46,9 @@ class Background(Generic[Made]):
         self.held, self.lock = held, threading.Lock()
         self.jobs: OrderedDict[object, Job[Made]] = OrderedDict()
 
+    def __contains__(self, key: object) -> bool:
+        return key in self.jobs
+
     def get(self, key: object, compute: Callable[[Say], Made]) -> Made:
         """Return the result of a key. Raise Busy while it is computed, which begins now, or its own error.
 

@@ -68,10 +68,12 @@ class Samples:
     def __init__(self) -> None:
         self.tables: Background[SearchTable] = Background(HELD_TABLES)
 
+    def key(self, columns: DataFolder, name: str) -> tuple[str, str]:
+        return name, columns.seal(name)["index"]
+
     def table(self, columns: DataFolder, name: str) -> SearchTable:
         """Return the table of a column. Raise Busy while it is read."""
-        key = (name, columns.seal(name)["index"])
-        return self.tables.get(key, partial(read_table, columns, name))
+        return self.tables.get(self.key(columns, name), partial(read_table, columns, name))
 
     def search(self, columns: DataFolder, name: str, query: str, split: str = "") -> dict[str, Any]:
         """Return the rows that a search finds in a column, and words that may complete it.
@@ -90,19 +92,25 @@ class Samples:
         }
 
     def describe(self, columns: DataFolder, name: str, key: str) -> dict[str, Any]:
-        """Return what is known of a sample; `mates` are the rows of its group, None while they are read."""
+        """Return what is known of a sample. `mates` are the rows of its group, None while they are not known.
+
+        `busy` says how far they are; it is empty if the column is behind a URL and nobody has searched it,
+        since that reads all of it.
+        """
         row, sample = columns.sample(name, key)
         try:
             metadata = sample.metadata
         except BadImage:
             raise Halt(f"{name} has no readable JSON of the sample {key}: {AGAIN}") from None
+        found = {"key": key, "sha256": row.sha256, "members": row.sizes, "metadata": metadata}
+        if columns.is_remote and self.key(columns, name) not in self.tables:
+            return found | {"mates": None, "busy": ""}
+        groups = [word for word in words_of(metadata) if word.startswith("group:")]
         try:
-            groups = [word for word in words_of(metadata) if word.startswith("group:")]
             mates = np.flatnonzero(self.table(columns, name).having(groups)).tolist()
-        except Busy:
-            mates = None
-        found = {"key": key, "sha256": row.sha256, "members": row.sizes}
-        return found | {"metadata": metadata, "mates": mates}
+            return found | {"mates": mates, "busy": ""}
+        except Busy as busy:
+            return found | {"mates": None, "busy": str(busy)}
 
 
 def explain_key(studio: Studio, key: str) -> list[dict[str, Any]]:

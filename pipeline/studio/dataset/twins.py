@@ -1,6 +1,7 @@
 """The pairs of samples that grouping links, counted and listed for every radius of `pack.near`."""
 
 from collections import Counter
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -87,7 +88,6 @@ def find_twins(columns: DataFolder, name: str, params: Pack, say: Say) -> dict[s
         counts |= {"leaks": torn_by_radius(links, np.array(splits))}
     return {
         "index": columns.seal(name)["index"],
-        "near": params.near,
         "samples": len(samples),
         "packed": dict(Counter(splits)) if all(splits) else None,
         "linked": {kind: found.tolist() for kind, found in links_by_radius(links).items()},
@@ -116,8 +116,10 @@ def twin_routes(studio: Studio) -> list[Route]:
 
     def find(name: str) -> dict[str, Any]:
         params = parse_section(Pack, studio.read_params().get("pack"))
-        key = (name, studio.columns.seal(name)["index"], params)
-        return background.get(key, partial(find_twins, studio.columns, name, params))
+        near, params = params.near, replace(params, near=max(params.near, NARROW_RADIUS))
+        key = (name, studio.columns.seal(name)["index"], params)  # a smaller radius needs no new comparison
+        found = background.get(key, partial(find_twins, studio.columns, name, params))
+        return found | {"near": near}
 
     async def twins(request: Request) -> Response:
         return await answer_when_ready(studio, find, request.query_params.get("column", ""))

@@ -67,9 +67,7 @@ class DatasetScreen {
         this.select,
         el("div.search-box", {}, icon("search"), this.search, this.words, this.helper),
         this.splits,
-        el("div.spring"),
-        this.shown,
-        this.sizes,
+        el("div.shown", {}, this.shown, this.sizes),
       ),
       this.help,
       this.said,
@@ -93,6 +91,7 @@ class DatasetScreen {
   async enter(name, key) {
     this.root.dataset.state = "busy";
     try {
+      if (!this.columns.length) this.say("Looking for columns.");
       if (!this.columns.length) await this.list();
       const wanted = name ?? this.column?.name ?? firstColumn(this.columns).path;
       if (this.column?.name !== wanted) await this.load(wanted);
@@ -107,6 +106,7 @@ class DatasetScreen {
   async list() {
     const project = await listColumns();
     this.columns = project.columns;
+    this.isRemote = project.data.includes("://"); // a search reads all of it
     const options = this.columns.map(({ path, samples, fault }) =>
       el("option", { value: path }, fault ? `${path} (broken)` : `${path} · ${samples.toLocaleString("en")}`));
     replace(this.select, options);
@@ -126,7 +126,7 @@ class DatasetScreen {
     this.offerSplits(known?.splits ?? {});
     this.offerMembers(suffixesOf(column.index).filter(isPicture));
     this.showRows(null);
-    this.suggest();
+    if (!this.isRemote) this.suggest();
   }
 
   offerSplits(splits) {
@@ -269,16 +269,18 @@ class DatasetScreen {
     this.browser.hidden = opened;
     if (opened) this.sample.show(this.column, row, this.neighbors(row));
     else this.sample.hide();
-    if (!opened && before) this.grid.element.focus({ preventScroll: true });
+    if (!opened && before && document.activeElement !== this.search) this.grid.element.focus({ preventScroll: true });
   }
 
-  /** Return the keys before and after a row in what the search found, and the place there. */
+  /** Return the keys before and after a row, and its place, in what the search found, or else in the column. */
   neighbors(row) {
-    const at = this.rows ? this.rows.indexOf(row) : row;
-    const key = (item) => item >= 0 && item < this.grid.count ? keyOf(this.column.index, this.rowOf(item)) : null;
-    if (at < 0) return { at, count: this.grid.count, before: null, after: null };
-    this.grid.go(at);
-    return { at, count: this.grid.count, before: key(at - 1), after: key(at + 1) };
+    const { index } = this.column;
+    const item = this.rows ? this.rows.indexOf(row) : row;
+    const rows = item < 0 ? null : this.rows;
+    const [at, count] = [item < 0 ? row : item, rows ? rows.length : countRows(index)];
+    if (item >= 0) this.grid.go(item);
+    const key = (place) => place >= 0 && place < count ? keyOf(index, rows ? rows[place] : place) : null;
+    return { at, count, before: key(at - 1), after: key(at + 1) };
   }
 
   press(event) {

@@ -1,6 +1,7 @@
 /** One sample of a column: its pictures at full size, its facts, its group, the decisions about it, and its JSON. */
 
 import { getJson, request } from "../api.js";
+import { sentence } from "../controls.js";
 import { el, iconButton, replace } from "../dom.js";
 import { isPicture, keyOf, placesOf, readMembers, splitOf } from "../shards.js";
 
@@ -64,7 +65,7 @@ export class SampleView {
     const key = keyOf(column.index, row);
     this.element.hidden = false;
     this.title.textContent = key;
-    this.place.textContent = neighbors.at < 0 ? "" : `${(neighbors.at + 1).toLocaleString("en")} of ${neighbors.count.toLocaleString("en")}`;
+    this.place.textContent = `${(neighbors.at + 1).toLocaleString("en")} of ${neighbors.count.toLocaleString("en")}`;
     this.before.disabled = neighbors.before === null;
     this.after.disabled = neighbors.after === null;
     replace(this.badges, splitOf(column.index, row) && el("span.badge", {}, splitOf(column.index, row)));
@@ -157,23 +158,27 @@ export class SampleView {
   }
 
   async showMates(column, key, signal) {
+    let content;
     try {
       const { mates } = await whenRead(column.name, key, signal);
-      const others = mates.filter((row) => row !== this.shown?.row);
-      if (signal.aborted) return;
-      this.mates.hidden = false;
-      const cards = others.slice(0, MATES).map((row) => this.mateCard(column, row));
-      replace(
-        this.mates,
-        el("h2", {}, others.length ? `Group of ${others.length + 1}` : "Alone in its group"),
-        others.length > 0 && el("div.mates", {}, cards),
-        others.length > MATES && el("p.muted", {}, `and ${others.length - MATES} more`),
-      );
+      content = signal.aborted ? [] : this.describeMates(column, mates);
     } catch (error) {
-      if (signal.aborted) return;
-      this.mates.hidden = false;
-      replace(this.mates, el("h2", {}, "Group"), el("p.muted", {}, error.message));
+      content = [el("h2", {}, "Group"), el("p.muted", {}, sentence(error))];
     }
+    if (signal.aborted) return;
+    this.mates.hidden = false;
+    replace(this.mates, content);
+  }
+
+  describeMates(column, mates) {
+    if (!mates) return [el("h2", {}, "Group"), el("p.muted", {}, "Search for something once to see it: that reads the whole dataset.")];
+    const others = mates.filter((row) => row !== this.shown.row);
+    const cards = others.slice(0, MATES).map((row) => this.mateCard(column, row));
+    return [
+      el("h2", {}, others.length ? `Group of ${others.length + 1}` : "Alone in its group"),
+      others.length > 0 ? el("div.mates", {}, cards) : null,
+      others.length > MATES ? el("p.muted", {}, `and ${others.length - MATES} more`) : null,
+    ];
   }
 
   mateCard(column, row) {
@@ -189,7 +194,7 @@ export class SampleView {
     try {
       content = (await getJson("api/explain", { key }, { signal })).map(describeDecision);
     } catch (error) {
-      content = [el("p.muted", {}, error.message)];
+      content = [el("p.muted", {}, sentence(error))];
     }
     if (signal.aborted) return;
     this.decisions.hidden = false;
@@ -200,13 +205,13 @@ export class SampleView {
 async function whenRead(column, key, signal) {
   for (;;) {
     const found = await getJson("api/sample", { column, key }, { signal });
-    if (found.mates) return found;
+    if (found.mates || !found.busy) return found;
     await new Promise((resolve) => setTimeout(resolve, 800));
     signal.throwIfAborted();
   }
 }
 
-/** Show the fields of a sample that people look for, then its scores. */
+/** Describe a sample: the fields that people look for, then its scores. */
 function factsOf(metadata, search) {
   const rows = [
     ["Artist", wordsOf(metadata.artist).map((name) => chip(name, () => search(`artist:${name}`)))],
@@ -216,10 +221,13 @@ function factsOf(metadata, search) {
     ["Id, family", [metadata.id, metadata.family].filter((each) => each !== undefined).join(", ")],
     ["Group", metadata.group !== undefined && chip(metadata.group, () => search(`group:${metadata.group}`))],
     ["Tags", wordsOf(metadata.tags).map((tag) => chip(tag, () => search(tag)))],
-    ["Scores", scoresOf(metadata)],
   ];
   const present = rows.filter(([, value]) => value && (!Array.isArray(value) || value.length));
-  return [el("h2", {}, "Facts"), el("dl.facts", {}, present.map(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]))];
+  return [
+    el("h2", {}, "Facts"),
+    el("dl.facts", {}, present.map(([name, value]) => [el("dt", {}, name), el("dd", {}, value)])),
+    scoresOf(metadata),
+  ];
 }
 
 function wordsOf(value) {
@@ -237,7 +245,7 @@ function sourceOf(source) {
 
 function scoresOf(metadata) {
   const numbers = Object.entries(metadata).filter(([name, value]) => typeof value === "number" && !LEFT_OUT.has(name));
-  return numbers.length && el("div.scores", {}, numbers.map(([name, value]) => el("span", {}, `${name} `, el("b.number", {}, shortly(value)))));
+  return numbers.length === 0 ? null : el("div.scores", {}, numbers.map(([name, value]) => el("span", {}, `${name} `, el("b.number", {}, shortly(value)))));
 }
 
 function describeDecision({ stage, outcome, why, rules }) {

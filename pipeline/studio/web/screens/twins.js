@@ -4,12 +4,13 @@
  * The functions at the top compute and need no page.
  */
 
-import { request } from "../api.js";
+import { getJson, request } from "../api.js";
 import { histogram, legend } from "../charts.js";
 import { firstColumn, getWhenReady, listColumns, openColumn } from "../columns.js";
 import { segmented, sentence, toggles } from "../controls.js";
 import { el, replace, solve } from "../dom.js";
 import { Grid } from "../grid.js";
+import { writeParams } from "../paramsdialog.js";
 import { Pictures } from "../pictures.js";
 import { isPicture, keyOf, suffixesOf } from "../shards.js";
 import { nameOf } from "./sample.js";
@@ -18,7 +19,7 @@ const FAR = 255; // the distance of hashes of which one is unknown
 const KINDS = { family: "family", pixels: "equal pixels", colors: "near colors", lines: "near lines" };
 const HASHES = ["colors", "lines"];
 const SHOWN = {
-  linked: "Linked", torn: "Torn by a split of single pictures", leaks: "Across the splits as packed", outside: "Just outside",
+  linked: "Linked", torn: "Torn without groups", leaks: "Leaks", outside: "Just outside",
 };
 const SERIES = [{ name: "near colors", kind: "a" }, { name: "near lines", kind: "b" }];
 const FOOT = 76; // pixels of a card below its pictures
@@ -84,7 +85,7 @@ class TwinsScreen {
     this.write = el("button.primary", { type: "button", disabled: true, onclick: () => this.save() }, "Write to params.yaml …");
     this.back = el("button", { type: "button", disabled: true, onclick: () => this.move(this.twins.near) }, "Back");
     this.member = el("select", { "aria-label": "Picture", onchange: () => this.grid.redraw() });
-    this.order = el("div.segmented.wrap", { role: "radiogroup", "aria-label": "Pairs" });
+    this.order = el("div.segmented", { role: "radiogroup", "aria-label": "Pairs" });
     this.toggles = el("div.members", { role: "group", "aria-label": "Kinds of links" },
       toggles(Object.keys(KINDS), this.kinds, () => this.choose(), (kind) => KINDS[kind]));
     this.empty = el("div.empty", { hidden: true });
@@ -128,6 +129,8 @@ class TwinsScreen {
     const { signal } = new AbortController();
     if (!this.twins) this.said.textContent = "Reading the samples.";
     const twins = await getWhenReady("api/twins", { column: path }, signal, (text) => (this.said.textContent = text));
+    this.params = await getJson("api/params").catch(() => null); // without a file there is nothing to write
+    this.write.hidden = this.params === null;
     if (this.twins && this.twins.index === twins.index && this.twins.near === twins.near) return;
     this.column = await openColumn(path);
     if (this.column.index.sha256 !== twins.index) throw new Error("The dataset was written again meanwhile: load the page again.");
@@ -177,8 +180,8 @@ class TwinsScreen {
       el("h3", {}, `Groups of ${samples.toLocaleString("en")} samples`),
       row("groups", counts.groups), row("samples in the largest", counts.largest),
       el("h3", {}, "Pairs in two splits"),
-      row("if single pictures were split", counts.torn, "This many would leak without groups"),
-      counts.leaks && row("as packed", counts.leaks, "Linked pairs that the splits of the packed dataset tear"),
+      row("torn without groups", counts.torn, "If each picture were split by itself"),
+      counts.leaks ? row("leaks of the packed dataset", counts.leaks, "Linked pairs that are in two of its splits") : null,
       el("h3", {}, "Samples after pack"),
       splits,
     );
@@ -232,8 +235,7 @@ class TwinsScreen {
   }
 
   async save() {
-    const { editParams } = await import("../paramsdialog.js");
-    if (await editParams("pack", { near: this.radius })) await this.enter();
+    if (await writeParams("pack", { near: this.radius }, this.params.sha256)) await this.enter();
   }
 
   fail(error) {
