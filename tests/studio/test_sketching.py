@@ -222,18 +222,23 @@ def some_sketches():
 def test_the_yaml_of_the_page_is_read_as_the_same_sketch(tmp_path):
     controls, sketches = sketching.list_controls(), [parse_section(Sketch, each) for each in some_sketches()]
     values = [asdict(sketch) for sketch in sketches]
-    texts = call_each(MODULE, "entryYaml", [[f"mine-{n}", each, controls] for n, each in enumerate(values)])
+    made = call_each(MODULE, "entryOf", [[each, controls] for each in values])
+    assert [sketching.parse_sketch(json.dumps(entry)) for entry in made] == sketches
+    texts = call_each(MODULE, "entryYaml", [[f"mine-{n}", entry, controls] for n, entry in enumerate(made)])
     (tmp_path / "params.yaml").write_text("sketches:\n" + "".join(texts))
     entries = read_params(tmp_path / "params.yaml")["sketches"]
     assert [parse_section(Sketch, given) for given in entries.values()] == sketches
-    sent = call_each(MODULE, "readValues", [[each, controls] for each in values])
-    assert [sketching.parse_sketch(json.dumps(given)) for given in sent] == sketches
 
 
 @needs_node
 def test_prep_sketchify_takes_the_entry_that_the_page_writes(project, client, capsys):
     given = {"method": "xdog-p", "sigma": "0.4..0.9", "p": 12.5, "weight": 1, "seed": 2}
-    text = call(MODULE, "entryYaml", "mine", asdict(parse_section(Sketch, given)), sketching.list_controls())
+    controls = sketching.list_controls()
+    entry = call(MODULE, "entryOf", asdict(parse_section(Sketch, given)), controls)
+    assert entry == {"method": "xdog-p", "sigma": "0.4..0.9", "k": 1.6, "p": 12.5} | {
+        "eps": -0.0004, "phi": 51000, "weight": 1, "seed": 2,
+    }  # fmt: skip
+    text = call(MODULE, "entryYaml", "mine", entry, controls)
     (project / "new.yaml").write_text(f"sketches:\n{text}")
     file, out = project / "000000003.png", project / "out.png"
     files.write(file, png.encode_png(picture(3)))
@@ -286,7 +291,7 @@ def test_names_are_suggested_and_doubted():
     assert call(MODULE, "suggestName", asdict(Sketch(blocksize="7..9")), []) == "threshold"
     assert call(MODULE, "doubtName", "b9", values, []) == ""
     assert call(MODULE, "doubtName", "b7", values, []) == "Its blocksize is 9."
-    assert "letters" in call(MODULE, "doubtName", "my sketch", values, [])
+    assert "letters" in call(MODULE, "doubtName", "My_sketch", values, [])
     assert "of this name" in call(MODULE, "doubtName", "b9", values, ["b9"])
 
 

@@ -13,7 +13,7 @@
  */
 
 const RANGE = /^(.+?)\.\.(.+)$/;
-const NAME = /^[A-Za-z0-9_-]+$/;
+const NAME = /^[a-z0-9][a-z0-9-]{0,63}$/; // pack takes no others
 
 /** List the controls of numbers that a sketch reads: those of its method, unless a preset sets them, and the pen's. */
 export function readControls(controls, values) {
@@ -106,31 +106,42 @@ export function openPreset(values, presets) {
   return values.preset === "none" ? values : { ...values, ...presets[values.preset], preset: "none" };
 }
 
-/** Return the parameters that a sketch reads, as a request sends them; the others have their defaults. */
-export function readValues(values, controls) {
+/** Return the parameters that a sketch reads; the others have their defaults. */
+function readValues(values, controls) {
   const chosen = values.preset === "none" ? ["method", ...readTexts(values)] : ["preset"];
-  const names = [...chosen, ...readControls(controls, values).map(({ name }) => name)];
-  return Object.fromEntries(names.map((name) => [name, values[name]]));
+  return pick(values, [...chosen, ...readControls(controls, values).map(({ name }) => name)]);
 }
 
 function readTexts(values) {
   return values.method === "learned" ? ["weights", "sha256"].filter((name) => values[name]) : [];
 }
 
-/** Write an entry of `sketches` in params.yaml: all that its method reads, and what the pen does otherwise. */
-export function entryYaml(name, values, controls) {
-  const chosen = values.preset === "none" ? `method: ${values.method}` : `preset: ${values.preset}`;
-  const numbers = readControls(controls, values)
-    .filter((control) => control.methods.length || values[control.name] !== control.default)
-    .map((control) => `${control.name}: ${formatValue(control, values[control.name])}`);
-  const texts = readTexts(values).map((each) => `${each}: ${JSON.stringify(values[each])}`);
-  return [`  ${name}:`, ...[chosen, ...texts, ...numbers].map((line) => `    ${line}`)].join("\n") + "\n";
+function pick(values, names) {
+  return Object.fromEntries(names.map((name) => [name, values[name]]));
 }
 
-/** Write a value as params.yaml has it: numbers that are not integers with a point or a power of ten. */
+/** Return an entry of `sketches`: all that its method reads, and what the pen does otherwise than by default. */
+export function entryOf(values, controls) {
+  const read = readValues(values, controls);
+  const left = controls.filter(({ name, kind, methods }) => kind !== "choice" && !methods.length && name in read);
+  const same = new Set(left.filter((control) => read[control.name] === control.default).map(({ name }) => name));
+  return pick(read, Object.keys(read).filter((name) => !same.has(name)));
+}
+
+/** Write an entry of `sketches` as params.yaml has it, below the line `sketches:`. */
+export function entryYaml(name, entry, controls) {
+  const lines = Object.entries(entry).map(([each, value]) => {
+    const control = controls.find((control) => control.name === each);
+    return `    ${each}: ${control ? formatValue(control, value) : JSON.stringify(value)}\n`;
+  });
+  return `  ${name}:\n${lines.join("")}`;
+}
+
+/** Write a value as params.yaml has it: 2.0 and 1.0e+9 where fractions are allowed. */
 export function formatValue({ kind }, value) {
-  const plain = String(value);
-  return kind === "number" && typeof value === "number" && /^-?\d+$/.test(plain) ? `${plain}.0` : plain;
+  if (kind !== "number" || typeof value !== "number") return String(value);
+  const plain = Math.abs(value) >= 1e6 ? value.toExponential() : String(value);
+  return plain.replace(/^(-?\d+)(?=e|$)/, "$1.0");
 }
 
 /** Suggest a name for an entry that is not `taken`: b9 for a blocksize of 9, or else the method. */
@@ -145,7 +156,7 @@ export function suggestName(values, taken) {
 
 /** Say in a sentence why an entry cannot have a name, or should not; "" if nothing speaks against it. */
 export function doubtName(name, values, taken) {
-  if (!NAME.test(name)) return "A name is letters, digits, - and _.";
+  if (!NAME.test(name)) return "A name is lower-case letters, digits and hyphens.";
   if (taken.includes(name)) return "params.yaml has a sketch of this name.";
   const blocksize = name.match(/^b(\d+)$/)?.[1];
   const local = ["threshold", "mean"].includes(values.method) && values.preset === "none";

@@ -4,7 +4,8 @@
  */
 
 import { getJson, sendJson } from "../api.js";
-import { chooseBins, binIndices, curves, histogram, waterfall } from "../charts.js";
+import { binIndices, chooseBins, curves, histogram, waterfall } from "../charts.js";
+import { sentence } from "../controls.js";
 import { el, icon, notify, replace, solve } from "../dom.js";
 
 const WORKSPACE = "workspace";
@@ -32,15 +33,15 @@ class Screen {
   async begin() {
     const [before, after] = this.sides;
     const swap = el("button.icon-button", { type: "button", title: "Swap the runs", "aria-label": "Swap the runs", onclick: () => this.swap() }, "⇄");
-    const bar = el("section.panel.pair", { "aria-label": "The runs to compare" }, before.element, swap, after.element);
-    replace(this.root, el("div.page.runs", {}, bar, this.why, this.result));
+    const bar = el("section.panel.two-runs", { "aria-label": "The runs to compare" }, before.element, swap, after.element);
+    replace(this.root, el("div.page.runs", {}, el("h1.visually-hidden", {}, "Runs"), bar, this.why, this.result));
     try {
       const { runs, why } = await getJson("api/runs");
       this.runs = runs;
-      this.why.textContent = why;
+      this.why.textContent = why && sentence({ message: why });
       this.why.hidden = !why;
     } catch (error) {
-      this.fail(error.message);
+      this.fail(sentence(error));
     }
     for (const side of this.sides) side.offer(this.runs);
     before.word = this.runs.some(({ word }) => word === "HEAD") ? "HEAD" : WORKSPACE;
@@ -89,14 +90,14 @@ class Screen {
       this.root.dataset.state = "ready";
       if (!this.root.hidden) history.replaceState(null, "", `#runs/${[before, after].map(encodeURIComponent).join("/")}`);
     } catch (error) {
-      if (turn === this.turn) this.fail(error.message);
+      if (turn === this.turn) this.fail(tell(error.message, before, after));
     }
   }
 
-  fail(sentence) {
+  fail(words) {
     this.root.dataset.state = "failed";
     this.result.classList.remove("stale");
-    replace(this.result, empty("These runs cannot be compared", sentence));
+    replace(this.result, empty("These runs cannot be compared", words));
   }
 
   present(found, before, after) {
@@ -104,12 +105,14 @@ class Screen {
     const { measured, params, stages, curves: lines } = found;
     this.pictures = measured && new Pictures({ before, after, id: found.id });
     this.result.classList.remove("stale");
+    const [settings, counts] = [showParams(params, names), showStages(stages, names)];
+    const columns = measured
+      ? [measured.conditions.map((each) => showCondition(each, names)), [settings, counts]]
+      : [settings, counts];
     replace(
       this.result,
-      measured ? showVerdict(measured) : el("section.panel", {}, el("h2", {}, "The measures cannot be compared"), el("p", {}, found.why)),
-      el("div.columns", {},
-        el("div.column", {}, measured?.conditions.map((each) => showCondition(each, names))),
-        el("div.column", {}, showParams(params, names), showStages(stages, names))),
+      measured ? showVerdict(measured) : showReason(tell(found.why, before, after)),
+      el("div.runs-columns", {}, columns.map((each) => el("div.runs-column", {}, each))),
       showCurves(lines, names),
       this.pictures?.element,
       measured && el("p.muted.small.about", {}, measured.about),
@@ -117,8 +120,17 @@ class Screen {
   }
 }
 
-function empty(title, sentence) {
-  return el("div.empty", {}, el("h2", {}, title), el("p", {}, sentence));
+function showReason(why) {
+  return el("section.panel", {}, el("h2", {}, "The measures cannot be compared"), el("p", {}, why));
+}
+
+/** Make a sentence of a message; the name of a run at its beginning keeps its letters. */
+function tell(message, ...words) {
+  return words.some((word) => message.startsWith(word)) ? `${message}.` : sentence({ message });
+}
+
+function empty(title, words) {
+  return el("div.empty", {}, el("h2", {}, title), el("p", {}, words));
 }
 
 // ---------------------------------------------------------------- the runs
@@ -135,7 +147,7 @@ class Side {
       else this.typed.focus();
     });
     this.typed.addEventListener("change", onchange);
-    this.element = el("div.field.side", { data: { side: name } }, el("span", {}, title), this.select, this.typed);
+    this.element = el("div.field.run-choice", { data: { side: name } }, el("span", {}, title), this.select, this.typed);
   }
 
   offer(runs) {
@@ -180,7 +192,7 @@ function showVerdict(measured) {
   const [headline, lead] = split(measured.headline, ": ");
   const psnr = measured.conditions[0].measures.find(({ measure }) => measure === "psnr");
   return el("section.verdict", { data: { mood: MOODS[psnr.verdict] ?? "untold" } },
-    el("h1", {}, headline), el("p.lead.number", {}, lead.replaceAll("-", "−")),
+    el("h2", {}, headline), el("p.lead.number", {}, lead.replaceAll("-", "−")),
     el("div.scale", {}, bar(psnr, 1.25 * reach(psnr)), el("span.ends.small.muted", {}, el("span", {}, "worse"), el("span", {}, "no change"), el("span", {}, "better"))),
     el("p.muted", {}, measured.shared),
     measured.caveats.map((each) => el("p.caveat", {}, each)));
@@ -209,7 +221,7 @@ function measureTable(head, rows, names, counted = false) {
     el("tr", { data: { mood: MOODS[row.verdict] ?? "untold" } },
       el("th", { scope: "row" }, row.name, counted ? el("span.muted.small", {}, ` ${row.pictures}`) : null),
       el("td.number", {}, row.before.toFixed(row.decimals)), el("td.number", {}, row.after.toFixed(row.decimals)),
-      el("td.change", {}, el("span.number", {}, el("strong", {}, signed(row.change, row)), ` [${signed(row.low, row)}, ${signed(row.high, row)}]`), bar(row, reaches.get(row.measure))),
+      el("td.interval", {}, el("span.number", {}, el("strong", {}, signed(row.change, row)), ` [${signed(row.low, row)}, ${signed(row.high, row)}]`), bar(row, reaches.get(row.measure))),
       el("td.verdict-word", {}, row.verdict)));
   const heads = [head, ...names, "change", ""].map((name, index) => el(index === 1 || index === 2 ? "th.number" : "th", { scope: "col" }, name));
   return el("div.scroll", {}, el("table.measures", {}, el("thead", {}, el("tr", {}, heads)), el("tbody", {}, lines)));
@@ -238,7 +250,7 @@ function showChanges(changes) {
   for (const place of binIndices(changes, bins)) counts[place]++;
   const chart = histogram({ label: "Change of PSNR by picture, dB", series: [{ name: "pictures", kind: "a" }], height: 110 });
   chart.update({ bins, counts: [counts], before: 0 });
-  return el("figure.changes", {}, el("figcaption.label", {}, "Change of PSNR by picture, dB"), chart.element);
+  return el("figure.change-histogram", {}, el("figcaption.label", {}, "Change of PSNR by picture, dB"), chart.element);
 }
 
 // ---------------------------------------------------------------- parameters, counts, curves
@@ -288,7 +300,7 @@ function showStages(stages, names) {
 
 function showCurves(lines, names) {
   const charts = lines.map(({ name, before, after }) => {
-    const series = [{ name: names[0], points: before, kind: "rest" }, { name: names[1], points: after, kind: "a" }];
+    const series = [{ name: names[0], points: before, kind: "b" }, { name: names[1], points: after, kind: "a" }];
     return curves({ series: series.filter(({ points }) => points.length), label: `${name} by step`, across: "step", up: name, height: 200 });
   });
   return el("section.panel", {}, el("h2", {}, "Training"),
@@ -301,8 +313,8 @@ function showCurves(lines, names) {
 class Pictures {
   constructor(pair) {
     this.pair = pair;
-    this.body = el("div.body");
-    this.element = el("section.panel.pictures", { data: { state: "idle" } }, el("h2", {}, "Pictures that changed most"), this.body);
+    this.body = el("div.pictures-body");
+    this.element = el("section.panel.changed-pictures", { data: { state: "idle" } }, el("h2", {}, "Pictures that changed most"), this.body);
     this.offer();
   }
 
@@ -333,7 +345,7 @@ class Pictures {
       if (turn !== this.turn) return;
       this.offer();
       this.element.dataset.state = "failed";
-      notify(error.message, { key: "runs" });
+      notify(sentence(error), { key: "runs" });
     }
   }
 
@@ -342,7 +354,7 @@ class Pictures {
     if (this.element.dataset.state !== "busy") return;
     this.turn = null;
     this.offer();
-    sendJson("POST", "api/diff/pictures", { ...this.pair, stop: true }).catch((error) => notify(error.message, { key: "runs" }));
+    sendJson("POST", "api/diff/pictures", { ...this.pair, stop: true }).catch((error) => notify(sentence(error), { key: "runs" }));
   }
 
   present({ figures, notes }) {
@@ -362,7 +374,7 @@ function showFigure({ key, artist, before, after, change, tiles }) {
     const address = URL.createObjectURL(new Blob([Uint8Array.from(atob(png), (each) => each.charCodeAt(0))], { type: "image/png" }));
     image.addEventListener("load", () => URL.revokeObjectURL(address), { once: true });
     image.src = address;
-    return el("div.shown", {}, image, el("span.small.muted", {}, caption));
+    return el("div.version", {}, image, el("span.small.muted", {}, caption));
   });
   const words = [
     el("strong.number", {}, `${change < 0 ? "−" : "+"}${Math.abs(change).toFixed(2)} dB`),
@@ -370,5 +382,5 @@ function showFigure({ key, artist, before, after, change, tiles }) {
     el("span.mono", {}, key),
     artist ? el("span.muted", {}, `by ${artist}`) : null,
   ];
-  return el("figure.figure", { data: { mood: change > 0 ? "good" : "bad" } }, el("figcaption", {}, words), el("div.shown-row", {}, images));
+  return el("figure.changed", { data: { mood: change > 0 ? "good" : "bad" } }, el("figcaption", {}, words), el("div.versions", {}, images));
 }

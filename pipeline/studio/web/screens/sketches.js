@@ -4,10 +4,12 @@
  */
 
 import { getJson, request } from "../api.js";
+import { segmented, sentence } from "../controls.js";
 import { el, icon, iconButton, notify, replace, solve } from "../dom.js";
+import { writeParams } from "../paramsdialog.js";
 import {
-  doubtName, drawsNumbers, entryYaml, formatValue, isRange, openPreset, parseValue, placeOf,
-  readControls, readValues, suggestName, valueAt,
+  doubtName, drawsNumbers, entryOf, entryYaml, formatValue, isRange, openPreset, parseValue, placeOf, readControls,
+  suggestName, valueAt,
 } from "../sketchparams.js";
 
 const AT_ONCE = 3; // sketches that the server draws
@@ -28,15 +30,11 @@ export async function show(root) {
     [rules, project] = await Promise.all([getJson("api/sketch"), getJson("api/project")]);
   } catch (error) {
     root.dataset.state = "failed";
-    return replace(root, failure(error.message));
+    return replace(root, el("div.empty", {}, el("h2", {}, "No sketches"), el("p", {}, sentence(error))));
   }
   const screen = new Screen(root, rules, project.columns);
   root.addEventListener("enter", ({ detail }) => screen.enter(detail));
   await screen.begin();
-}
-
-function failure(sentence) {
-  return el("div.empty", {}, el("h2", {}, "No sketches"), el("p", {}, sentence));
 }
 
 /** Calls `work` with the newest value, one call at a time; values that came in between are skipped. */
@@ -83,9 +81,10 @@ class Screen {
     this.chooser = new Chooser(this, columns.filter(hasPictures));
     this.groups = this.makeGroups();
     this.draft = new Draft(this);
-    const groups = this.groups.map(({ element }) => element);
-    const body = el("div.sketching", {}, el("div.tiles-side", {}, groups), this.draft.element);
-    replace(root, el("div.page.sketches", {}, this.chooser.element, body));
+    this.compared = el("div.tiles-side", {}, this.groups.map(({ element }) => element));
+    const body = el("div.sketching", {}, this.compared, this.draft.element);
+    const title = el("h1.visually-hidden", {}, "Sketches");
+    replace(root, el("div.page.sketches", {}, title, this.chooser.element, body));
     this.listenForFiles();
   }
 
@@ -117,8 +116,15 @@ class Screen {
     ];
   }
 
-  get tiles() {
-    return this.groups.filter((group) => group.shown).flatMap((group) => group.tiles);
+  /** Show the entries of params.yaml as they are now, and choose one of them. */
+  async renew(name) {
+    const open = this.groups.map(({ element }) => element.open);
+    Object.assign(this, await getJson("api/sketch"));
+    this.groups = this.makeGroups();
+    this.groups.forEach(({ element }, index) => (element.open = open[index]));
+    replace(this.compared, this.groups.map(({ element }) => element));
+    for (const group of this.groups) group.outdate();
+    this.draft.take(this.groups[0].tiles.find(({ title }) => title === name), false);
   }
 
   /** Show another picture, in every tile. */
@@ -141,9 +147,9 @@ class Screen {
   }
 
   /** Draw the picture; return the PNG and what the server tells of it. */
-  async draw(values) {
-    const { key, column, file, square } = this.picture;
-    const given = { sketch: JSON.stringify(readValues(values, this.controls)), key };
+  async draw(values, picture = this.picture) {
+    const { key, column, file, square } = picture;
+    const given = { sketch: JSON.stringify(entryOf(values, this.controls)), key };
     if (column) given.column = column;
     if (square) given.square = 1;
     const path = `api/sketch?${new URLSearchParams(given)}`;
@@ -192,12 +198,14 @@ class Chooser {
     this.columns = [...columns].sort((a, b) => rankColumn(a) - rankColumn(b));
     this.column = this.columns[0]?.path;
     this.image = el("img", { alt: "" });
+    this.image.addEventListener("load", () => (this.image.hidden = false));
+    this.image.addEventListener("error", () => (this.image.hidden = true)); // of a type that browsers cannot show
     this.name = el("p.picture-name.mono");
-    this.square = segmented("square", [
-      { value: "square", title: `Square of ${screen.side}, as in the dataset` },
-      { value: "whole", title: "As it is" },
-    ], () => this.showFile());
-    this.strip = el("div.strip", { role: "group", "aria-label": "Pictures of the column" });
+    const shapes = { square: `Square of ${screen.side}, as in the dataset`, whole: "As it is" };
+    this.shape = "square";
+    this.shapes = segmented("shape", Object.keys(shapes), this.shape, (shape) => this.showFile(shape), "Shape",
+      (shape) => shapes[shape]);
+    this.strip = el("div.choice-strip", { role: "group", "aria-label": "Pictures of the column" });
     this.key = el("input", { type: "search", placeholder: "Key", "aria-label": "Key of a picture", spellcheck: "false" });
     this.key.addEventListener("change", () => this.key.value && this.choose(this.column, this.key.value.trim()));
     const options = this.columns.map(({ path, samples }) => el("option", { value: path }, `${path} (${samples})`));
@@ -212,11 +220,11 @@ class Chooser {
     const open = el("button", { type: "button", onclick: () => this.picker.click() }, icon("open"), "Open a picture");
     const shuffle = el("button", { type: "button", onclick: () => this.fillStrip(true) }, "Others");
     const choices = this.columns.length
-      ? el("div.from", {}, el("div.row", {}, this.select, this.key, shuffle, open), this.strip)
-      : el("div.from", {}, el("p.muted", {}, "No dataset is here: open, drop or paste a picture."), open);
-    const chosen = el("div.chosen", {}, el("div.thumb", {}, this.image), this.name, this.square);
-    this.square.hidden = true;
-    return el("section.panel.chooser", { "aria-label": "The picture" }, chosen, choices, this.picker);
+      ? el("div.from", {}, el("div.row", {}, this.select, this.key, shuffle, open, this.shapes), this.strip)
+      : el("div.from", {}, el("p.muted", {}, "No dataset is here: open, drop or paste a picture."), el("div.row", {}, open, this.shapes));
+    const chosen = el("div.chosen-picture", {}, el("div.thumb", {}, this.image), this.name);
+    this.shapes.hidden = true;
+    return el("section.panel.picture-choice", { "aria-label": "The picture" }, chosen, choices, this.picker);
   }
 
   async begin() {
@@ -241,7 +249,7 @@ class Chooser {
       this.mark();
       return keys;
     } catch (error) {
-      notify(error.message, { key: "sketches" });
+      notify(sentence(error), { key: "sketches" });
       return [];
     }
   }
@@ -257,7 +265,16 @@ class Chooser {
     this.mark();
   }
 
-  takeFile(file) {
+  /** Show a file, if the server can draw it; else say why not, and stay with the picture before. */
+  async takeFile(file) {
+    this.screen.settle(1);
+    try {
+      await this.screen.draw(this.screen.defaults, { file, key: keyOf(file), square: this.shape === "square" });
+    } catch (error) {
+      return notify(`${file.name}: ${error.message}.`, { key: "sketches" });
+    } finally {
+      this.screen.settle(-1);
+    }
     if (this.address) URL.revokeObjectURL(this.address);
     this.address = URL.createObjectURL(file);
     this.file = file;
@@ -265,17 +282,17 @@ class Chooser {
     this.mark();
   }
 
-  showFile() {
-    const square = this.square.querySelector(":checked").value === "square";
+  showFile(shape = this.shape) {
+    this.shape = shape;
     this.present(this.address, this.file.name, true);
-    this.element.dataset.shape = square ? "square" : "whole";
-    this.screen.show({ file: this.file, key: this.file.name.replace(/\.[^.]*$/, ""), square });
+    this.element.dataset.shape = shape;
+    this.screen.show({ file: this.file, key: keyOf(this.file), square: shape === "square" });
   }
 
   present(source, name, isFile) {
     this.image.src = this.source = source;
     this.name.textContent = name;
-    this.square.hidden = !isFile;
+    this.shapes.hidden = !isFile;
     delete this.element.dataset.shape;
     if (!isFile) this.file = null;
   }
@@ -286,6 +303,11 @@ class Chooser {
       button.setAttribute("aria-pressed", Boolean(picture && !picture.file && button.dataset.key === picture.key));
     }
   }
+}
+
+/** Return the key that `prep sketchify` gives to a file. */
+function keyOf(file) {
+  return file.name.replace(/(?<=.)\.[^.]*$/, "");
 }
 
 /** Prefer what sketches are drawn from: color pictures, then those that are packed. */
@@ -316,13 +338,6 @@ async function readKeys(column, random) {
   return keys.slice(from);
 }
 
-function segmented(name, choices, onchange) {
-  const labels = choices.map(({ value, title }, index) =>
-    el("label", {}, el("input", { type: "radio", name, value, checked: index === 0, onchange }), title),
-  );
-  return el("div.segmented", { role: "radiogroup" }, labels);
-}
-
 // ---------------------------------------------------------------- tiles
 
 /** Sketches under a heading; those of a closed group are drawn when it is opened. */
@@ -330,7 +345,7 @@ class Group {
   constructor(title, tiles, open, empty = "") {
     this.tiles = tiles;
     const grid = tiles.length ? el("div.tiles", {}, tiles.map(({ element }) => element)) : el("p.muted", {}, empty);
-    this.element = el("details.group", { open }, el("summary", {}, el("h2", {}, title)), grid);
+    this.element = el("details.tile-group", { open }, el("summary", {}, el("h2", {}, title)), grid);
     this.element.addEventListener("toggle", () => this.shown && this.redraw());
   }
 
@@ -381,8 +396,8 @@ class View {
   constructor(screen) {
     this.screen = screen;
     this.image = el("img", { alt: "", hidden: true });
-    this.words = el("span.view-words.small", { hidden: true });
-    this.element = el("span.view", {}, this.image, this.words);
+    this.words = el("span.sketch-words.small", { hidden: true });
+    this.element = el("span.sketch-view", {}, this.image, this.words);
     this.ask = newest((job) => this.work(job));
   }
 
@@ -413,7 +428,7 @@ class View {
       this.element.dataset.state = "ready";
       told(facts);
     } catch (error) {
-      this.fail(error.message);
+      this.fail(sentence(error));
       told(null);
     }
   }
@@ -439,8 +454,8 @@ class Draft {
     this.original = el("img.original", { alt: "", hidden: true });
     this.view.element.append(this.original);
     this.method = this.makeMethods();
-    this.fields = el("div.fields");
-    this.pen = el("div.fields");
+    this.fields = el("div.sketch-controls");
+    this.pen = el("div.sketch-controls");
     this.penBox = el("details", {}, el("summary", {}, "Pen"), this.pen);
     this.name = el("input", { type: "text", "aria-label": "Name of the entry", spellcheck: "false", autocomplete: "off" });
     this.name.addEventListener("input", () => {
@@ -450,6 +465,7 @@ class Draft {
     this.doubt = el("p.small.doubt", { role: "status" });
     this.yaml = el("pre.yaml", { tabindex: "0", "aria-label": "The entry as YAML" });
     this.copy = el("button", { type: "button", onclick: () => this.copyYaml() }, "Copy the YAML");
+    this.add = el("button.primary", { type: "button", onclick: () => this.addEntry() }, "Add to params.yaml");
     this.element = this.lay();
   }
 
@@ -462,10 +478,10 @@ class Draft {
       this.original.hidden = !shown;
     });
     this.flip = flip;
-    const entry = el("details.entry", { open: true }, el("summary", {}, "New entry of params.yaml"),
+    const entry = el("div.new-entry", {}, el("h3", {}, "New entry of params.yaml"),
       el("label.field", {}, el("span", {}, "Name"), this.name), this.doubt, this.yaml,
-      el("div.row", {}, this.copy));
-    return el("section.panel.draft", { "aria-label": "Your sketch" },
+      el("div.row", {}, this.add, this.copy));
+    return el("section.panel.own-sketch", { "aria-label": "Your sketch" },
       el("header", {}, this.title, this.complexity, flip), this.view.element, this.drawn,
       el("label.field", {}, el("span", {}, "Method"), this.method), this.fields, this.penBox, entry);
   }
@@ -551,7 +567,7 @@ class Draft {
     const slider = el("input", { type: "range", min: 0, max: STEPS, "aria-label": `${name}, slider` });
     const input = el("input.number", { type: "text", id, inputmode: "decimal", autocomplete: "off", "aria-describedby": `${id}-help` });
     const reset = iconButton("undo", `Set ${name} to ${initial}`, { onclick: () => change(initial, true) });
-    const fault = el("span.small.fault", { role: "status" });
+    const fault = el("span.small.wrong", { role: "status" });
     const present = (value, typed) => {
       if (!typed) input.value = formatValue(control, value);
       slider.disabled = isRange(value);
@@ -575,7 +591,7 @@ class Draft {
     });
     input.addEventListener("change", () => present(this.values[name]));
     present(this.values[name]);
-    return el("div.control", { data: { name } },
+    return el("div.sketch-control", { data: { name } },
       el("label.mono", { for: id }, name), reset, input, slider,
       el("p.small.muted", { id: `${id}-help` }, help), fault);
   }
@@ -585,8 +601,23 @@ class Draft {
     if (!this.named) this.name.value = suggestName(this.values, taken);
     const name = this.name.value.trim();
     this.doubt.textContent = doubtName(name, this.values, taken);
-    this.text = entryYaml(name || "name", this.values, this.screen.controls);
+    this.add.disabled = Boolean(this.doubt.textContent);
+    this.entry = entryOf(this.values, this.screen.controls);
+    this.text = entryYaml(name || "name", this.entry, this.screen.controls);
     this.yaml.textContent = `sketches:\n${this.text}`;
+  }
+
+  /** Add the entry to params.yaml, once the person has seen the difference. */
+  async addEntry() {
+    const name = this.name.value.trim();
+    try {
+      const { sha256 } = await getJson("api/params");
+      if (!(await writeParams("sketches", { [name]: this.entry }, sha256))) return;
+      await this.screen.renew(name);
+      notify(`params.yaml has the sketch ${name}. dvc repro draws it for all pictures.`, { kind: "news", key: "sketches" });
+    } catch (error) {
+      notify(sentence(error), { key: "sketches" });
+    }
   }
 
   async redraw() {
