@@ -5,7 +5,9 @@ server answers under its own names alone, and only its own page, which knows the
 """
 
 import json
+import logging
 import secrets
+import traceback
 from collections.abc import Mapping
 from typing import Any
 
@@ -29,6 +31,8 @@ MOST_PIXELS = 50 * 10**6  # of a picture to open
 MOST_BYTES = 1 << 20  # of a body, except those of LARGE_BODIES
 LARGE_BODIES = {"/api/infer": 10 << 20, "/api/sketch": 64 << 20}  # bytes, by path
 MOST_REQUESTS = 256  # at once
+MOST_HELD = 1 << 28  # bytes of all their bodies
+BUSY = "the studio has too much to answer: try again in a moment"
 PATIENCE = 60  # seconds for the next part of a body
 HEADERS = {
     "Content-Security-Policy": (
@@ -42,6 +46,7 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 NEVER_STORED = ("/api/", "/page.json")
+LOGGER = logging.getLogger(__name__)
 
 
 class Guard:
@@ -50,6 +55,7 @@ class Guard:
     def __init__(self, app: ASGIApp, port: int, token: str):
         self.app, self.port, self.token = app, port, token
         self.open = 0  # requests
+        self.held = 0  # bytes of their bodies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -60,15 +66,44 @@ class Guard:
     async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         refusal = refuse(scope, self.port, self.token)
         if refusal is None and self.open >= MOST_REQUESTS:
-            refusal = answer_error(503, "the studio has too much to answer: try again in a moment")
+            refusal = answer_error(503, BUSY)
         if refusal is not None:
             await refusal(scope, receive, send)
             return
+        body = Body(self, most_bytes(scope["path"]), receive)
         self.open += 1
         try:
-            await self.app(scope, bound_body(scope, receive), send)
+            await self.app(scope, body.receive, send)
         finally:
             self.open -= 1
+            self.held -= body.size
+
+
+class Body:
+    """The body of a request, stopped if it is longer than it may be, or comes too slowly."""
+
+    def __init__(self, guard: Guard, most: int, receive: Receive):
+        self.guard, self.most, self.source = guard, most, receive
+        self.size, self.ended = 0, False
+
+    async def receive(self) -> Message:
+        """Return the next part. Raise HTTPException."""
+        if self.ended:  # what comes next is the end of the connection
+            return await self.source()
+        try:
+            with fail_after(PATIENCE):
+                message = await self.source()
+        except TimeoutError:
+            raise HTTPException(408, "the request came too slowly: send it again") from None
+        part = len(message.get("body", b""))
+        self.size += part
+        self.guard.held += part
+        self.ended = not message.get("more_body", False)
+        if self.size > self.most:
+            raise HTTPException(413, too_long(self.most))
+        if self.guard.held > MOST_HELD:
+            raise HTTPException(503, BUSY)
+        return message
 
 
 def refuse(scope: Scope, port: int, token: str) -> Response | None:
@@ -86,8 +121,9 @@ def refuse(scope: Scope, port: int, token: str) -> Response | None:
     if method not in READING and not secrets.compare_digest(given.encode(), token.encode()):
         return answer_error(403, "the token is missing or old: open the address that the studio printed last")
     length = headers.get("content-length", "0")
-    if not length.isdecimal() or int(length[:20]) > most_bytes(scope["path"]):
-        return answer_error(413, too_long(scope["path"]).detail)
+    most = most_bytes(scope["path"])
+    if not length.isdecimal() or int(length[:20]) > most:
+        return answer_error(413, too_long(most))
     return None
 
 
@@ -111,34 +147,12 @@ def protected(scope: Scope, send: Send) -> Send:
     return sending
 
 
-def bound_body(scope: Scope, receive: Receive) -> Receive:
-    """Stop a body that is longer than it may be, whatever it says of its length, or that comes too slowly."""
-    left, reading = most_bytes(scope["path"]), True
-
-    async def receiving() -> Message:
-        nonlocal left, reading
-        if not reading:  # what comes next is the end of the connection
-            return await receive()
-        try:
-            with fail_after(PATIENCE):
-                message = await receive()
-        except TimeoutError:
-            raise HTTPException(408, "the request came too slowly: send it again") from None
-        left -= len(message.get("body", b""))
-        reading = message.get("more_body", False)
-        if left < 0:
-            raise too_long(scope["path"])
-        return message
-
-    return receiving
-
-
 def most_bytes(path: str) -> int:
     return LARGE_BODIES.get(path, MOST_BYTES)
 
 
-def too_long(path: str) -> HTTPException:
-    return HTTPException(413, f"the request is longer than {most_bytes(path) >> 20} MB: send less")
+def too_long(most: int) -> str:
+    return f"the request is longer than {most >> 20} MB: send less"
 
 
 def answer_error(status: int, sentence: str, headers: Mapping[str, str] | None = None) -> Response:
@@ -167,6 +181,8 @@ async def fail_by_exception(request: Request, error: Exception) -> Response:
             return answer_error(507, "out of memory: take a smaller picture, or close other programs")
         case OSError():
             return answer_error(500, str(error))
+    trace = "".join(traceback.format_exception(error)).splitlines()
+    LOGGER.error("%s", "\n".join(map(safe_text, trace)))
     return answer_error(500, f"a bug ({type(error).__name__}: {error}): the terminal tells more of it")
 
 

@@ -40,7 +40,6 @@ ROUTES = [  # each makes the routes of a module
     twins.twin_routes,
 ]
 LOOPBACK = "127.0.0.1"
-LAST_SECONDS = 3  # seconds for answers that are on their way when the server ends
 TYPES = {  # not the table of the system, which may call a module plain text
     ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",
@@ -82,15 +81,14 @@ def listen(port: int) -> socket.socket:
 
 
 def serve_page(studio: Studio, server: socket.socket) -> None:
-    """Serve until an interrupt, which is raised again as KeyboardInterrupt."""
+    """Serve until an interrupt, and end what is being answered; then raise KeyboardInterrupt."""
     config = uvicorn.Config(
         build_app(studio),
-        log_level="error",
+        log_level="critical",  # `fail_by_exception` tells of bugs
         access_log=False,
         ws="none",
         lifespan="off",
         server_header=False,
-        timeout_graceful_shutdown=LAST_SECONDS,
     )
     uvicorn.Server(config).run(sockets=[server])
 

@@ -13,6 +13,8 @@ from serving import ADDRESS, HELD, PORT, TOKEN, arrays, get_raw, is_sentence
 from starlette.routing import Route
 
 from pipeline import files
+from pipeline.images import codec
+from pipeline.shards.column import list_shards
 from pipeline.shards.tar import Sample
 from pipeline.shards.writer import seal_column, write_shard
 from pipeline.studio import coloring, safety, server
@@ -235,6 +237,15 @@ def test_a_body_of_unknown_length_is_stopped_at_the_limit(client, work, monkeypa
     assert work.opened == 0
 
 
+def test_all_bodies_together_have_a_bound(client, studio, work, monkeypatch):
+    monkeypatch.setattr(safety, "MOST_HELD", 3 << 20)
+    for _ in range(5):  # one after another they fit
+        assert client.post("/api/infer", headers=HELD, content=chunks(2)).status_code == 400
+    monkeypatch.setattr(safety, "MOST_HELD", 1 << 20)
+    answer = client.post("/api/infer", headers=HELD, content=chunks(2))
+    assert (answer.status_code, is_sentence(answer)) == (503, True)
+
+
 def test_a_body_that_does_not_come_is_given_up(studio, monkeypatch):
     monkeypatch.setattr(safety, "PATIENCE", 0.05)
 
@@ -266,11 +277,24 @@ def hostile(project):
     return column
 
 
+@pytest.mark.parametrize("key", "1235")
+def test_no_sketch_is_drawn_of_what_is_none_or_too_large(hostile, client, key, monkeypatch):
+    [shard] = list_shards(hostile)
+    [sample] = shard.pick({key})
+    monkeypatch.setattr(codec, "decode", lambda *_, **__: pytest.fail("it was decoded"))
+    given = {"sketch": "{}", "column": "hostile", "key": key}
+    for words, body in (
+        (given, b""),
+        ({"sketch": "{}"}, sample.picture),
+        ({"sketch": "{}", "square": "1"}, sample.picture),
+    ):
+        answer = client.post("/api/sketch", headers=HELD, params=words, content=body)
+        assert (answer.status_code, is_sentence(answer)) == (422, True)
+
+
 @pytest.mark.parametrize("key", "12345")
 def test_a_picture_that_is_none_or_too_large_is_a_sentence(hostile, client, key, monkeypatch):
-    monkeypatch.setattr(
-        safety.codec, "decode", lambda *_: pytest.fail("it was decoded") if key != "3" else None
-    )
+    monkeypatch.setattr(codec, "decode", lambda *_: pytest.fail("it was decoded"))
     answer = client.get("/api/thumb", params={"column": "hostile", "key": key, "side": 64})
     assert (answer.status_code, is_sentence(answer)) == (422, True)
 
@@ -309,13 +333,13 @@ def test_a_thousand_requests_at_once_are_answered_and_one_is_colored_at_a_time(s
     assert (work.most, work.opened, last.status_code) == (1, 1, 200)
 
 
-def test_an_exception_is_a_sentence(studio, monkeypatch):
+def test_an_exception_is_a_sentence(studio, monkeypatch, caplog):
     testclient = pytest.importorskip("starlette.testclient")
 
     def broken(studio):
         async def fail(request):
             raise {
-                "bug": KeyError("x"),
+                "bug": ValueError("\33[2J"),
                 "disk": OSError(28, "No space left on device"),
                 "memory": MemoryError(),
             }[request.path_params["how"]]
@@ -328,6 +352,8 @@ def test_an_exception_is_a_sentence(studio, monkeypatch):
         answer = client.get(f"/api/broken/{how}")
         assert (answer.status_code, is_sentence(answer)) == (status, True)
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert "Traceback" in caplog.text  # for the terminal, which must not obey what is in it
+    assert "\33" not in caplog.text
 
 
 def test_coloring_says_what_a_system_cannot_take(client, work):
@@ -353,7 +379,7 @@ HEADS = [
     b'{"arrays":[{"name":"sketch","shape":["4",4]}]}\n', b'{"arrays":[{"name":"sketch","shape":null}]}\n',
     b'{"arrays":[{"name":7,"shape":[4,4]}]}\n', b'{"arrays":[{"name":"sketch","shape":[1e999,4]}]}\n',
     b'{"arrays":[{"name":"sketch","shape":[4000000000,4000000000]}]}\n',
-    b'{"arrays":[{"name":"sketch","shape":[2001,2000]}]}\n',
+    b'{"arrays":[{"name":"sketch","shape":[1024,1025]}]}\n',
     b'{"arrays":[{"name":"sketch","shape":[4,4]},{"name":"sketch","shape":[4,4]}]}\n',
     b'{"arrays":' + b"[" * 3000 + b"\n", b" " * 5000 + b"\n",
 ]  # fmt: skip
