@@ -85,6 +85,16 @@ export class Client {
     return this.tiles;
   }
 
+  /**
+   * Plan to fill the region at a pixel, as draw/fill.js does, with the gaps in the lines closed as by `options`.
+   *
+   * @returns {Promise<{erase: Int32Array, paint: Int32Array}|null>}
+   */
+  async planFill(x, y, radius, options) {
+    await this.tiles;
+    return this.full.call("planFill", { x, y, radius, options });
+  }
+
   /** Take changed tiles of the mask. */
   async setMaskTiles(tiles) {
     this.give("mask", tiles);

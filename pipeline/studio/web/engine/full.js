@@ -1,9 +1,11 @@
 /** A drawing on the easel, with its strokes, mask and guides: colored in full, and exported. */
 
+import { planFill } from "../draw/fill.js";
 import { color, readOptions, Sheet } from "./colorize.js";
 import { decodePicture } from "./decode.js";
 import { doubtDrawing } from "./doubts.js";
 import { exportPicture } from "./exports.js";
+import { makeImage } from "./image.js";
 import { compose } from "./lineart.js";
 import { Mirror } from "./mirror.js";
 import { dominantColors } from "./cues.js";
@@ -49,6 +51,14 @@ export class Full {
   async setPalette(given) {
     this.palette = given instanceof Blob ? await decodePicture(given) : given?.length ? given : null;
     this.guides += 1;
+  }
+
+  /** Plan to fill the region at a pixel: see draw/fill.js. */
+  planFill(x, y, radius, given) {
+    const { invert, gap } = readOptions(given);
+    this.sheet.turn(invert);
+    const { height, width } = this.sheet;
+    return planFill(this.sheet.closed(gap), this.layers.strokes.image ?? makeImage(height, width, 4), x, y, radius);
   }
 
   put(layer, tiles) {

@@ -27,6 +27,7 @@ const calls = {
     return { ...facts, small, preview: await bitmapOf(pixels, null) };
   },
 
+  planFill: ({ x, y, radius, options }) => full.planFill(x, y, radius, options),
   setReference: (blob) => full.setReference(blob),
   setPalette: (given) => full.setPalette(given),
   setTiles: ({ layer, tiles }) => full.put(layer, tiles),
