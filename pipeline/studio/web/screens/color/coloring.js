@@ -1,5 +1,7 @@
 /** Requests to color: quick ones one after the other while the pen is down, a full one when it is lifted. */
 
+const PAUSE = 100; // milliseconds from one quick request to the next: the pen comes first
+
 export class Coloring {
   /**
    * @param {(quality: "live"|"full") => Promise<object|null>} color asks the engine; null if a newer one came
@@ -40,6 +42,7 @@ export class Coloring {
     } catch (error) {
       if (number === this.newest) this.listener.failed(error);
     }
+    if (number === this.newest && this.again) await new Promise((resolve) => setTimeout(resolve, PAUSE));
     if (number !== this.newest) return;
     this.running = null;
     if (this.again) {

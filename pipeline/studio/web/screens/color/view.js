@@ -229,7 +229,7 @@ export class View {
     const scale = this.scale * density;
     context.fillStyle = "#fff";
     context.fillRect(part.left, part.top, part.right - part.left, part.bottom - part.top);
-    context.imageSmoothingQuality = "medium";
+    context.imageSmoothingQuality = "low"; // from a copy of about the size; anything better takes several times as long
     if (each.shows === "result") {
       (scene.result ?? scene.drawing).draw(context, width, height, part, scale);
       if (!this.masked) scene.wet.draw(context, part);
