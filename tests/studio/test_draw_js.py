@@ -6,17 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from doodles import draw, scribble
-from node import call, needs_node
+from node import call, call_each, needs_node
 
 from pipeline.operators import flats
 
 pytestmark = needs_node
-HERE = Path(__file__).parent
-MANY, PAINT = str(HERE / "many.mjs"), str(HERE / "paint.mjs")
-
-
-def many(module, name, cases):
-    return call(MANY, "many", module, name, cases)
+PAINT = str(Path(__file__).parent / "paint.mjs")
 
 
 def paint(canvas, runs, value):
@@ -49,7 +44,7 @@ def test_a_brush_covers_what_its_disc_passes_over():
         [{"x": float(x), "y": float(y), "radius": float(r)} for (x, y), r in zip(places, radii, strict=True)]
         for places, radii in cases
     ]
-    for runs, (places, radii) in zip(many("draw/brush.js", "sweep", ends), cases, strict=True):
+    for runs, (places, radii) in zip(call_each("draw/brush.js", "sweep", ends), cases, strict=True):
         made = np.zeros((80, 80), bool)
         paint(made, runs, True)
         inside = swept(made.shape, *places, radii)
@@ -63,7 +58,7 @@ def test_the_thinnest_brush_leaves_no_hole():
         [{"x": float(x), "y": float(y), "radius": 0.1} for x, y in rng.uniform(2, 60, (2, 2))]
         for _ in range(50)
     ]
-    for runs in many("draw/brush.js", "sweep", ends):
+    for runs in call_each("draw/brush.js", "sweep", ends):
         rows = np.reshape(runs, (-1, 3))
         assert len(rows)
         assert (np.diff(rows[:, 0]) == 1).all()
@@ -72,7 +67,7 @@ def test_the_thinnest_brush_leaves_no_hole():
 
 
 def test_pressure_makes_a_brush_wider():
-    radii = many("draw/brush.js", "radiusAt", [[20, pressure] for pressure in (0, 0.3, 0.7, 1)])
+    radii = call_each("draw/brush.js", "radiusAt", [[20, pressure] for pressure in (0, 0.3, 0.7, 1)])
     assert radii == sorted(set(radii))
     assert radii[-1] == 10
 
@@ -199,7 +194,7 @@ def test_long_strokes_take_few_bytes():
         [{"x": float(x), "y": float(y), "radius": 8.0} for x, y in rng.uniform(0, 3000, (2, 2))]
         for _ in range(20)
     ]
-    actions = [["paint", "strokes", runs, 0xFF0000FF] for runs in many("draw/brush.js", "sweep", ends)]
+    actions = [["paint", "strokes", runs, 0xFF0000FF] for runs in call_each("draw/brush.js", "sweep", ends)]
     assert call(PAINT, "play", 3000, 3000, actions)["bytes"] < 20 * 3000 * 40
 
 
@@ -239,12 +234,12 @@ def test_an_image_becomes_strokes_where_it_is_half_opaque():
 
 def test_colors_are_read_and_written_as_hex():
     texts = ["#ff8001", "FF8001", " #0af ", "abc", "#12345", "red", "", "#gggggg"]
-    made = many("draw/colors.js", "fromHex", [[text] for text in texts])
+    made = call_each("draw/colors.js", "fromHex", [[text] for text in texts])
     assert made == [0xFF0180FF, 0xFF0180FF, 0xFFFFAA00, 0xFFCCBBAA, None, None, None, None]
     assert call("draw/colors.js", "toHex", 0xFF0180FF) == "#ff8001"
     image = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
     places = [[image, 1.7, 1.2], [image, 3, 0], [image, 0, -1], [image[..., 0], 2, 0]]
-    assert many("draw/colors.js", "pick", places) == [0xFF121110, None, None, 0xFF080808]
+    assert call_each("draw/colors.js", "pick", places) == [0xFF121110, None, None, 0xFF080808]
 
 
 def between_lines(sketch):

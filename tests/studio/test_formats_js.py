@@ -4,19 +4,17 @@ import io
 import struct
 import zipfile
 import zlib
-from pathlib import Path
 
 import numpy as np
 import openraster
 import pytest
-from node import ScriptError, call, needs_node
+from node import ScriptError, call, call_each, needs_node
 from PIL import Image, ImageCms
 
 from pipeline.images import codec
 
 pytestmark = needs_node
 
-MANY = Path(__file__).parent / "many.mjs"
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 KINDS = [(0, depth) for depth in (1, 2, 4, 8, 16)] + [(3, depth) for depth in (1, 2, 4, 8)]
@@ -67,8 +65,7 @@ def read(data):
 
 
 def read_all(files):
-    cases = [[np.frombuffer(data, np.uint8)] for data in files]
-    return call(str(MANY), "many", "formats/png.js", "decodePng", cases)
+    return call_each("formats/png.js", "decodePng", [[np.frombuffer(data, np.uint8)] for data in files])
 
 
 @pytest.mark.parametrize("interlaced", [False, True])

@@ -145,8 +145,8 @@ export async function openStorage(factory = globalThis.indexedDB, name = "inkwas
 
 async function readWork(store, wanted) {
   const saved = await listSaved(store);
-  const id = saved.includes(wanted) ? wanted : saved[0];
-  if (id === undefined) return null;
+  if (!saved.size) return null;
+  const id = saved.has(wanted) ? wanted : saved.keys().next().value;
   const range = recordsOf(id);
   const [keys, values] = await Promise.all([answer(store.getAllKeys(range)), answer(store.getAll(range))]);
   return { id, records: new Map(keys.map(([, key], k) => [key, values[k]])) };
@@ -160,14 +160,14 @@ async function writeWork(transaction, id, records, whole) {
   });
   done.catch(() => {}); // `await` below throws it
   const saved = await listSaved(store);
-  if (!whole && !saved.includes(id)) return false;
+  if (!whole && !saved.has(id)) return false;
   try {
     if (whole) for (const old of outdated(saved, id)) remove(store, old);
     for (const [key, value] of records) {
       if (value === null) store.delete([id, key]);
       else store.put(value, [id, key]);
     }
-    store.put(Date.now(), ["saved", id]);
+    store.put(Math.max(Date.now(), 1 + Math.max(0, ...saved.values())), ["saved", id]);
   } catch (error) {
     transaction.abort(); // else the browser would keep what came before
     throw error;
@@ -177,7 +177,7 @@ async function writeWork(transaction, id, records, whole) {
 }
 
 function outdated(saved, id) {
-  return [id, ...saved.filter((other) => other !== id).slice(KEPT - 1)];
+  return [id, ...[...saved.keys()].filter((other) => other !== id).slice(KEPT - 1)];
 }
 
 function remove(store, id) {
@@ -185,12 +185,11 @@ function remove(store, id) {
   store.delete(["saved", id]);
 }
 
-/** List the names of saved works, the last saved first. */
+/** List the saved works and when they were saved, the last first: a Map by name. */
 async function listSaved(store) {
   const range = recordsOf("saved");
   const [keys, times] = await Promise.all([answer(store.getAllKeys(range)), answer(store.getAll(range))]);
-  const saved = keys.map(([, id], k) => [id, times[k]]);
-  return saved.sort((one, other) => other[1] - one[1]).map(([id]) => id);
+  return new Map(keys.map(([, id], k) => [id, times[k]]).sort((one, other) => other[1] - one[1]));
 }
 
 function recordsOf(id) {
