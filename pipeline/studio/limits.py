@@ -44,6 +44,8 @@ def describe_limits(studio: Studio) -> dict[str, Any]:
     params = describe_params(studio)
     clean = clean_params(params["values"].get("clean"))
     column, source = studio.data / "color", studio.data / "original"
+    if not column.is_dir():
+        raise Halt(f"{column} does not exist: run dvc repro clean")
     scored = read_scores(column, source, read_seal(column)["index"], clean.blocksize)
     return {
         **scored,

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from node import call, needs_node
+from node import call, call_each, needs_node
 
 pytestmark = needs_node
 MODULE = "charts.js"
@@ -20,8 +20,9 @@ def span(bins):
 
 def test_quantiles_are_those_of_numpy():
     values = np.sort(np.random.default_rng(0).normal(size=301))
-    for share in (0, 0.005, 0.25, 0.5, 0.995, 1):
-        assert call(MODULE, "quantile", values, share) == pytest.approx(np.quantile(values, share), abs=1e-12)
+    shares = [0, 0.005, 0.25, 0.5, 0.995, 1]
+    found = call_each(MODULE, "quantile", [[values, share] for share in shares])
+    assert found == pytest.approx(np.quantile(values, shares).tolist(), abs=1e-12)
 
 
 def test_bins_cover_all_values_of_a_distribution_without_tails():
@@ -67,30 +68,29 @@ def test_each_value_is_counted_in_its_bin_and_those_outside_at_the_ends():
 
 
 def test_ticks_are_round_and_inside():
-    assert call(MODULE, "ticks", 0, 1, 5) == [0, 0.2, 0.4, 0.6, 0.8, 1]
-    assert call(MODULE, "ticks", -0.31, 0.12, 4) == [-0.2, 0]
-    assert call(MODULE, "ticks", 256, 2048, 4) == [500, 1000, 1500, 2000]
-    assert call(MODULE, "ticks", 5, 5, 4) in ([], [5])
+    cases = [[0, 1, 5], [-0.31, 0.12, 4], [256, 2048, 4], [5, 5, 4]]
+    assert call_each(MODULE, "ticks", cases) == [
+        [0, 0.2, 0.4, 0.6, 0.8, 1], [-0.2, 0], [500, 1000, 1500, 2000], [5],
+    ]  # fmt: skip
 
 
 def test_numbers_are_written_for_people():
     given = [0, -0.0, 0.30000000000000004, 12345.678, -2.5, 99.99999, 1e-7, 51000.0, 1e12]
-    written = [call(MODULE, "formatNumber", value) for value in given]
+    written = call_each(MODULE, "formatNumber", [[value] for value in given])
     assert written == ["0", "0", "0.3", "12,346", "\N{MINUS SIGN}2.5", "100", "1e-7", "51,000", "1e+12"]
 
 
-@pytest.mark.parametrize(
-    ("key", "shift", "expected"),
-    [
-        ("ArrowLeft", False, 1.7), ("ArrowUp", False, 1.9), ("ArrowRight", True, 2.8),
-        ("PageDown", False, 0.8), ("Home", False, 0.5), ("End", False, 3),
-        ("Enter", False, None), ("Tab", False, None),
-    ],
-)  # fmt: skip
-def test_keys_move_a_handle_within_its_bounds(key, shift, expected):
-    event, bounds = {"key": key, "shiftKey": shift}, {"step": 0.1, "low": 0.5, "high": 3}
-    assert call(MODULE, "sliderKey", event, 1.8, bounds) == expected
-    assert call(MODULE, "sliderKey", {"key": "PageUp", "shiftKey": False}, 2.95, bounds) == 3
+def test_keys_move_a_handle_within_its_bounds():
+    moves = {
+        ("ArrowLeft", False): 1.7, ("ArrowDown", False): 1.7, ("ArrowUp", False): 1.9,
+        ("ArrowRight", True): 2.8, ("PageDown", False): 0.8, ("PageUp", False): 2.8, ("PageUp", True): 2.8,
+        ("Home", False): 0.55, ("End", False): 3, ("Enter", False): None, ("Tab", True): None,
+    }  # fmt: skip
+    bounds = {"step": 0.1, "low": 0.55, "high": 3}
+    cases = [[{"key": key, "shiftKey": shift}, 1.8, bounds] for key, shift in moves]
+    assert call_each(MODULE, "sliderKey", cases) == [*moves.values()]
+    ends = [[{"key": "PageUp"}, 2.95, bounds], [{"key": "PageDown"}, 1, bounds]]
+    assert call_each(MODULE, "sliderKey", ends) == [3, 0.55]
 
 
 def test_a_waterfall_steps_from_total_to_total():

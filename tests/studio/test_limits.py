@@ -206,3 +206,23 @@ def test_bars_count_pictures_by_what_becomes_of_them():
     bins = np.array([0, 0, 1, 1, 1, 0, 1], np.int32)
     counts = call(MODULE, "countByFate", {"kept": kept}, verdicts, 2, bins, 2)
     assert [count.tolist() for count in counts] == [[1, 1], [0, 1], [0, 1], [1, 0], [1, 1]]
+
+
+@needs_node
+def test_the_waterfall_leads_from_search_to_pack_and_shows_what_was():
+    flow = {"posts": 8, "skipped": {"size": 2}, "missing": {"banned": 1}, "packed": 4}
+    flow |= {"rejected": {"cannot decode": 1, "gray": 2}, "cleaned": 4}
+    rules = [{"reason": "gray"}, {"reason": "text"}]
+    decision = {"taken": 7, "written": 4, "rejected": {"cannot decode": 1, "text": 1, "dropped": 1}}
+    answer = {"flow": flow, "rules": rules, "unusable": {"cannot decode": 1}}
+    steps = [
+        [row[name] for name in ("label", "count", "before")]
+        for row in call(MODULE, "listSteps", answer, decision)
+    ]
+    assert steps == [
+        ["found by search", 10, 10], ["size", -2, -2], ["posts taken", 8, 8], ["banned", -1, -1],
+        ["pictures fetched", 7, 7], ["cannot decode", -1, -1], ["gray", 0, -2], ["text", -1, 0],
+        ["dropped", -1, 0], ["kept by clean", 4, 4], ["packed", 4, 4],
+    ]  # fmt: skip
+    answer["flow"] |= {"posts": None, "packed": None}
+    assert [row["label"] for row in call(MODULE, "listSteps", answer, decision)][::6] == ["pictures fetched"]

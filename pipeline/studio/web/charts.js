@@ -1,7 +1,7 @@
 /**
  * Small charts: a histogram with a handle, a waterfall, and curves. Each fits the width that it finds.
  *
- * The functions at the top compute and need no page. Colors are classes of charts.css: `a` to `f`, and `rest`.
+ * The functions at the top compute and need no page. Colors are kinds of charts.css: `a` to `f`, and `rest`.
  */
 
 import { el, replace, svg } from "./dom.js";
@@ -56,8 +56,8 @@ export function formatNumber(value) {
  */
 
 /**
- * Choose intervals that show where most values are: without the outermost half percent at either end, if a long
- * tail is there, but with every number of `shown`.
+ * Choose intervals that show where most values are: without the outermost half percent at an end with a long
+ * tail, but with every number of `shown`.
  *
  * @param {ArrayLike<number>} sorted
  * @param {{shown?: number[], count?: number, integer?: boolean}} [given] `count` is about how many
@@ -105,25 +105,38 @@ const MARGIN = { top: 8, right: 12, bottom: 27, left: 12 };
 /**
  * Make a histogram of stacked bars.
  *
- * A handle is a slider: drag it, or use the arrow keys (with Shift, and Page Up and Down, ten steps), Home and End.
+ * A handle is a slider: it can be dragged, and obeys the arrow keys (with Shift by ten steps), Page Up, Page
+ * Down, Home and End.
  *
  * @param {object} given
  * @param {string} given.label what the values are, for the readout and for screen readers
- * @param {Array<{name: string, kind: string}>} given.series from the bottom up; `kind` is a class of color, and may
- *   end in "-new" for a hatched one
+ * @param {Array<{name: string, kind: string}>} given.series from the bottom up; a `kind` may end in "-new":
+ *   its bars are hatched
  * @param {number} [given.height] in pixels
  * @param {object} [given.handle] `label`, `step`, `oninput(value)`; `onchange(value)` when it is let go
- * @returns {{element: HTMLElement, update: function(object): void}} `update({bins, counts, value, before, remark})`:
- *   counts one array for each series, the place of the handle, where it was, and a line below the bars
+ * @returns {{element: HTMLElement, update: function(object): void}} update takes `bins`, `counts` (an array
+ *   for each series), the `value` of the handle, its value `before` if it was another, and a `remark`
  */
 export function histogram({ label, series, height = 132, handle = null }) {
   const bars = series.map(({ kind }) => svg("path.bars", { data: { kind }, fill: fillOf(kind) }));
   const axis = svg("g.axis");
-  const hover = svg("rect.hover", { y: MARGIN.top, height: height - MARGIN.top - MARGIN.bottom, hidden: true });
+  const hover = svg("rect.hover", {
+    y: MARGIN.top,
+    height: height - MARGIN.top - MARGIN.bottom,
+    hidden: true,
+  });
   const old = svg("path.before");
   const grip = handle && makeGrip(handle, height);
-  const picture = svg("svg", { height, role: "group", "aria-label": label }, hover, bars, old, axis, grip?.element);
-  const readout = el("p.readout.small.number", { "aria-hidden": "true" });
+  const picture = svg(
+    "svg",
+    { height, role: "group", "aria-label": label },
+    hover,
+    bars,
+    old,
+    axis,
+    grip?.element,
+  );
+  const readout = el("p.readout.small.number");
   const element = el("div.chart.histogram", {}, picture, readout);
   let state = null;
   let width = 0;
@@ -139,8 +152,10 @@ export function histogram({ label, series, height = 132, handle = null }) {
     const totals = sumOf(counts, bins.count);
     const steep = isSteep(totals);
     stack(counts, totals, steep).forEach((path, index) => bars[index].setAttribute("d", path));
-    drawAxis(axis, ticks(bins.low, bins.low + bins.count * bins.width, Math.max(2, plot() / 70)), across, height);
-    old.setAttribute("d", before === undefined ? "" : `M${across(before)} ${MARGIN.top}V${height - MARGIN.bottom}`);
+    const numbers = ticks(bins.low, bins.low + bins.count * bins.width, Math.max(2, plot() / 70));
+    drawAxis(axis, numbers, across, height);
+    const place = before === undefined ? "" : `M${across(before)} ${MARGIN.top}V${height - MARGIN.bottom}`;
+    old.setAttribute("d", place);
     grip?.place(across(value), value, bins);
     element.dataset.scale = steep ? "log" : "linear";
     rest();
@@ -179,7 +194,9 @@ export function histogram({ label, series, height = 132, handle = null }) {
     const index = Math.floor(((localX(picture, event) - MARGIN.left) / plot()) * bins.count);
     if (index < 0 || index >= bins.count) return rest();
     const start = bins.low + index * bins.width;
-    const told = series.map(({ name }, each) => counts[each][index] && `${formatNumber(counts[each][index])} ${name}`);
+    const told = series.map(
+      ({ name }, each) => counts[each][index] && `${formatNumber(counts[each][index])} ${name}`,
+    );
     const range = `${formatNumber(start)} to ${formatNumber(start + bins.width)}`;
     readout.textContent = `${range}: ${told.filter(Boolean).join(", ") || "none"}`;
     hover.removeAttribute("hidden");
@@ -231,29 +248,34 @@ function watchWidth(element, told) {
 
 /** Return the value that a key asks of a slider, or null if the key is not one of a slider. */
 export function sliderKey({ key, shiftKey }, value, { step, low, high }) {
-  const by = shiftKey ? 10 * step : step;
-  const moved = {
-    ArrowLeft: value - by, ArrowDown: value - by, ArrowRight: value + by, ArrowUp: value + by,
-    PageDown: value - 10 * step, PageUp: value + 10 * step, Home: low, End: high,
-  }[key];
-  return moved === undefined ? null : snap(moved, { step, low, high });
+  if (key === "Home") return low;
+  if (key === "End") return high;
+  const by = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDown: -10, PageUp: 10 }[key];
+  if (by === undefined) return null;
+  return snap(value + by * step * (shiftKey && Math.abs(by) === 1 ? 10 : 1), { step, low, high });
 }
 
-/** Return the multiple of `step` that is nearest to a value in [low, high]. */
+/** Return the multiple of `step` that is nearest to a value, or the end of [low, high] that is. */
 export function snap(value, { step, low, high }) {
-  return tidy(Math.round(Math.min(high, Math.max(low, value)) / step) * step);
+  return Math.min(high, Math.max(low, tidy(Math.round(value / step) * step)));
 }
 
 function makeGrip({ label, step, low = -Infinity, high = Infinity, oninput, onchange }, height) {
   const line = svg("path.line", { d: `M0 ${MARGIN.top - 4}V${height - MARGIN.bottom}` });
   const area = svg("rect.area", { x: -12, y: 0, width: 24, height: height - MARGIN.bottom + 6 });
-  const knob = svg("path.knob", { d: `M0 ${height - MARGIN.bottom - 7}l6 6v6a2 2 0 0 1 -2 2h-8a2 2 0 0 1 -2 -2v-6z` });
+  const knob = svg("path.knob", {
+    d: `M0 ${height - MARGIN.bottom - 7}l6 6v6a2 2 0 0 1 -2 2h-8a2 2 0 0 1 -2 -2v-6z`,
+  });
   const element = svg("g.grip", { role: "slider", tabindex: "0", "aria-label": label }, area, line, knob);
   let current = 0;
 
   function bounds(bins) {
     const end = bins.low + bins.count * bins.width;
-    return { step: step ?? niceStep(bins.width / 10), low: Math.max(low, bins.low), high: Math.min(high, end) };
+    return {
+      step: step ?? niceStep(bins.width / 10),
+      low: Math.max(low, bins.low),
+      high: Math.min(high, end),
+    };
   }
 
   return {
@@ -262,14 +284,18 @@ function makeGrip({ label, step, low = -Infinity, high = Infinity, oninput, onch
       const range = bounds(bins);
       current = value;
       element.setAttribute("transform", `translate(${x.toFixed(2)} 0)`);
-      for (const [name, given] of [["min", range.low], ["max", range.high], ["now", value]]) {
-        element.setAttribute(`aria-value${name}`, tidy(given));
-      }
+      element.setAttribute("aria-valuemin", tidy(range.low));
+      element.setAttribute("aria-valuemax", tidy(range.high));
+      element.setAttribute("aria-valuenow", tidy(value));
       element.setAttribute("aria-valuetext", formatNumber(value));
     },
     listen(picture, valueAt, bins) {
       let held = 0;
-      const moveTo = (value) => value !== current && oninput(value);
+      const moveTo = (value) => {
+        if (value === current) return;
+        current = value;
+        oninput(value);
+      };
       element.addEventListener("pointerdown", (event) => {
         if (event.button) return;
         held = localX(picture, event) - element.transform.baseVal.consolidate().matrix.e;
@@ -309,12 +335,20 @@ function addHatches() {
   const patterns = HATCHED.map((kind) =>
     svg(
       "pattern",
-      { id: `hatch-${kind}`, width: 5, height: 5, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" },
+      {
+        id: `hatch-${kind}`,
+        width: 5,
+        height: 5,
+        patternUnits: "userSpaceOnUse",
+        patternTransform: "rotate(45)",
+      },
       svg("rect.pale", { width: 5, height: 5, data: { kind } }),
       svg("rect", { width: 2.2, height: 5, data: { kind } }),
     ),
   );
-  document.body.append(svg("svg.hatches", { id: "hatches", width: 0, height: 0, "aria-hidden": "true" }, patterns));
+  document.body.append(
+    svg("svg.hatches", { id: "hatches", width: 0, height: 0, "aria-hidden": "true" }, patterns),
+  );
 }
 
 /** Make a legend for the series of a chart. */
@@ -331,8 +365,8 @@ export function legend(series) {
 /**
  * Make a waterfall: totals, and between them the steps that lead from one to the next.
  *
- * @returns {{element: HTMLElement, update: function(Array<object>): void}} a row has a `label`, the `count` of a
- *   total or, signed, of a step (`step: true`), the count `before` if it was another, and `note`
+ * @returns {{element: HTMLElement, update: function(Array<object>): void}} a row has a `label`, the `count`
+ *   of a total or, signed, of a step (`step: true`), the count `before` if it was another, and a `note`
  */
 export function waterfall() {
   const element = el("ol.chart.waterfall");
@@ -371,8 +405,8 @@ const CURVE_MARGIN = { top: 10, right: 14, bottom: 36, left: 52 };
  * Draw curves over each other.
  *
  * @param {object} given
- * @param {Array<{name: string, points: Array<[number, number]>, kind?: string}>} given.series points from left to
- *   right; those that are not finite interrupt the curve
+ * @param {Array<{name: string, points: Array<[number, number]>, kind?: string}>} given.series points from
+ *   left to right; those that are not finite interrupt the curve
  * @param {string} given.label what the chart shows, for screen readers
  * @param {string} [given.across] the name of the axis from left to right
  * @param {string} [given.up] the name of the upward axis
@@ -383,7 +417,9 @@ export function curves({ series, label, across = "", up = "", height = 240 }) {
   const named = series.map((each, index) => ({ kind: HATCHED[index % HATCHED.length], ...each }));
   const picture = svg("svg", { height, role: "img", "aria-label": label });
   const readout = el("p.readout.small.number", { "aria-hidden": "true" });
-  const [xs, ys] = [0, 1].map((axis) => extent(named.flatMap(({ points }) => points.map((point) => point[axis]))));
+  const [xs, ys] = [0, 1].map((axis) =>
+    extent(named.flatMap(({ points }) => points.map((point) => point[axis]))),
+  );
   let width = 0;
   const { top, right, bottom, left } = CURVE_MARGIN;
   const x = (value) => left + ((value - xs[0]) / (xs[1] - xs[0])) * (width - left - right);
@@ -403,7 +439,9 @@ export function curves({ series, label, across = "", up = "", height = 240 }) {
       svg("text.name", { x: (left + width - right) / 2, y: height - 3 }, across),
       svg("text.name", { transform: `translate(11 ${(top + height - bottom) / 2}) rotate(-90)` }, up),
     ];
-    const lines = named.map(({ points, kind }) => svg("path.curve", { d: tracePath(points, x, y), data: { kind } }));
+    const lines = named.map(({ points, kind }) =>
+      svg("path.curve", { d: tracePath(points, x, y), data: { kind } }),
+    );
     replace(picture, svg("g.axis", {}, rows, columns, names), lines);
   }
 

@@ -29,7 +29,9 @@ let number = 0;
  */
 export function chooser(key, { choices = null, onchange = () => {} } = {}) {
   const name = `choice-${number++}`;
-  const radios = PLACES.map(({ list }) => el("input", { type: "radio", name, value: list, onchange: change }));
+  const radios = PLACES.map(({ list }) =>
+    el("input", { type: "radio", name, value: list, onchange: change }),
+  );
   const labels = PLACES.map(({ title }, index) => el("label", {}, radios[index], title));
   const reason = el("input", { type: "text", maxlength: 500, autocomplete: "off", oninput: change });
   const save = el("button", { type: "submit" }, "Save");
@@ -67,7 +69,9 @@ export function chooser(key, { choices = null, onchange = () => {} } = {}) {
   }
 
   function describe(list) {
-    return list === "none" ? "The limits decide about this picture." : `A line in ${choices.files[list]} decides.`;
+    return list === "none"
+      ? "The limits decide about this picture."
+      : `A line in ${choices.files[list]} decides.`;
   }
 
   async function submit(event) {

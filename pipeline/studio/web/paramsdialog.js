@@ -34,7 +34,12 @@ function askToWrite(edit, diff) {
     const dialog = el(
       "dialog.params-dialog",
       { "aria-label": "Changes of params.yaml", data: { state: "ready" }, onclose: end },
-      el("header", {}, el("h2", {}, "Changes of params.yaml"), iconButton("close", "Close", { onclick: close })),
+      el(
+        "header",
+        {},
+        el("h2", {}, "Changes of params.yaml"),
+        iconButton("close", "Close", { onclick: close }),
+      ),
       el("div.body", {}, showDifference(diff), fault),
       el("footer", {}, el("button", { type: "button", onclick: close }, "Cancel"), write),
     );
@@ -48,7 +53,7 @@ function askToWrite(edit, diff) {
       } catch (error) {
         replace(fault, error.message).hidden = false;
         dialog.dataset.state = "failed";
-        write.disabled = error.status === 409; // the file changed: what is shown here is not what would be written
+        write.disabled = error.status === 409; // the file changed: this is not what would be written
       }
     }
 
@@ -66,6 +71,8 @@ function askToWrite(edit, diff) {
 /** Draw the lines of a unified difference; a sign before each line tells kinds apart without their colors. */
 export function showDifference(lines) {
   if (!lines.length) return el("p.muted", {}, "Nothing changes: params.yaml has these values.");
-  const shown = lines.slice(2).map((line) => el("span", { data: { kind: KINDS[line[0]] ?? "same" } }, `${line}\n`));
+  const shown = lines
+    .slice(2)
+    .map((line) => el("span", { data: { kind: KINDS[line[0]] ?? "same" } }, `${line}\n`));
   return el("pre.difference", { tabindex: "0", "aria-label": "What changes" }, shown);
 }

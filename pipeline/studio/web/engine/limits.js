@@ -19,10 +19,16 @@
 export function readPictures({ keys, scores, twins, kept }) {
   const places = new Map(keys.map((key, index) => [key, index]));
   const arrays = Object.entries(scores).map(([name, values]) => [name, Float64Array.from(values)]);
-  return { keys, places, scores: Object.fromEntries(arrays), twins: Int32Array.from(twins), kept: Uint8Array.from(kept) };
+  return {
+    keys,
+    places,
+    scores: Object.fromEntries(arrays),
+    twins: Int32Array.from(twins),
+    kept: Uint8Array.from(kept),
+  };
 }
 
-export const KEPT = 0; // verdicts; the number of a rule, from 1 on, is that of the first that a picture breaks
+export const KEPT = 0; // the other verdicts are the number of the first rule that a picture breaks, from 1
 export const droppedBy = (rules) => rules.length + 1;
 export const duplicateBy = (rules) => rules.length + 2;
 
@@ -45,6 +51,11 @@ export function judge(pictures, rules, limits, { keep, drop }) {
   setListed(verdicts, pictures.places, drop, droppedBy(rules));
   markDuplicates(verdicts, pictures.twins, duplicateBy(rules));
   return verdicts;
+}
+
+/** Tell whether a score breaks a rule with this limit; a score on the limit does not. */
+export function isBroken({ least }, value, limit) {
+  return least ? value < limit : value > limit;
 }
 
 function markBroken(verdicts, values, limit, least, number) {
@@ -125,8 +136,8 @@ export function limitsOf(rules) {
  *
  * @param {Int32Array} bins the interval of each picture
  * @param {number} count of intervals
- * @returns {Uint32Array[]} kept before and now, newly kept, rejected by this rule already before, newly rejected by
- *   it, and rejected for another reason
+ * @returns {Uint32Array[]} kept before and now, newly kept, rejected by this rule before and now, newly
+ *   rejected by it, and rejected for another reason
  */
 export function countByFate({ kept }, verdicts, number, bins, count) {
   const counts = new Uint32Array(5 * count);
@@ -139,8 +150,8 @@ export function countByFate({ kept }, verdicts, number, bins, count) {
 }
 
 /**
- * Find the pictures that are nearest to the limit of a rule, the nearest first: `inside`, those that are kept and
- * fulfil it, and `outside`, those that it rejects.
+ * Find the pictures that are nearest to the limit of a rule, the nearest first: `inside`, those that are kept
+ * and fulfil it, and `outside`, those that it rejects.
  *
  * @param {Rule} rule
  * @param {number} number of the rule, from 1 on
@@ -189,4 +200,34 @@ export function changes({ kept }, verdicts) {
     (kept[index] ? leave : enter).push(index);
   }
   return { enter, leave };
+}
+
+/**
+ * List the steps from what search found to what pack packs, for a waterfall.
+ *
+ * @param {object} answer to GET /api/limits, whose `flow` counts before and after clean, and at its last run
+ * @param {object} decision of `decide`
+ * @returns {Array<{label: string, count: number, before: number, step: boolean}>} losses are below zero
+ */
+export function listSteps({ flow, rules, unusable }, { taken, written, rejected }) {
+  const total = (label, count, before = count) => ({ label, count, before, step: false });
+  const losses = (names, now, before) =>
+    names
+      .filter((name) => now[name] || before[name])
+      .map((name) => ({ label: name, count: -(now[name] ?? 0), before: -(before[name] ?? 0), step: true }));
+  const lostBefore = (counts) => losses(Object.keys(counts), counts, counts);
+  const found = [];
+  if (flow.posts !== null) {
+    const skipped = Object.values(flow.skipped).reduce((sum, count) => sum + count, 0);
+    found.push(total("found by search", flow.posts + skipped), ...lostBefore(flow.skipped));
+    found.push(total("posts taken", flow.posts), ...lostBefore(flow.missing));
+  }
+  const reasons = [...Object.keys(unusable), ...rules.map(({ reason }) => reason), "dropped", "duplicate"];
+  return [
+    ...found,
+    total("pictures fetched", taken),
+    ...losses(reasons, rejected, flow.rejected),
+    total("kept by clean", written, flow.cleaned),
+    ...(flow.packed === null ? [] : [total("packed", written, flow.packed)]),
+  ];
 }
