@@ -11,7 +11,7 @@ HIDDEN = "***"  # in place of a secret
 LOGIN = re.compile(r"(?<=//)[^\s/?#]+@")
 SECRET = re.compile(  # the value of a parameter of an address, by the end of its name
     r"(?i)(?<=[?&;])([\w.%-]*(?:token|key|secret|sig|signature|auth|authorization|pass|password|passwd|pwd"
-    r"|credential|credentials|session|sessionid|jwt|hmac|policy|\bhm)=)[^&;#\s\"'<>]+"
+    r"|credential|credentials|session|sessionid|jwt|hmac|policy|\bhm)=)[^&;#\s\"'<>\\]+"  # no escape of JSON
 )
 
 Test = Callable[[Any], bool]

@@ -1,5 +1,7 @@
 """Texts from outside are shown without what a terminal obeys, and without secrets."""
 
+import json
+
 import pytest
 
 from pipeline.untrusted import hide_secrets, is_integer, is_number, is_text, plain_text, safe_text
@@ -34,6 +36,11 @@ def test_a_text_is_shown_without_what_a_terminal_obeys_and_without_logins(text, 
 def test_the_value_of_a_secret_parameter_is_hidden_and_no_other(name):
     url = f"https://example.org/a.png?width=9&{name}=s3cr%2Bt-._~&tags=hat#top"
     assert hide_secrets(url) == f"https://example.org/a.png?width=9&{name}=***&tags=hat#top"
+
+
+def test_json_with_a_secret_stays_json():
+    told = json.dumps({"why": 'https://example.org/?key=s3cr"et\\n', "next": "\u202e"}, ensure_ascii=False)
+    assert json.loads(safe_text(told)) == {"why": 'https://example.org/?key=***"et\\n', "next": "\u202e"}
 
 
 def test_a_plain_text_has_one_line_and_can_be_encoded():

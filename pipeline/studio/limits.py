@@ -101,11 +101,9 @@ def read_scores(column: Path, source: Path, sealed: str, blocksize: int) -> dict
     found = [*read_kept(column), *read_rejected(column / LEDGER, unusable)]
     places = read_places(source / INDEX)
     found.sort(key=lambda each: (places.get(each.key, len(places)), each.key))
+    clean = Clean(blocksizes=f"{blocksize}", blocksize=blocksize)
     try:
-        verdicts = [
-            check_limits(each.metadata, Clean(blocksizes=f"{blocksize}", blocksize=blocksize))
-            for each in found
-        ]
+        verdicts = [check_limits(each.metadata, clean) for each in found]
         pixels = [each.metadata["pixels"] for each in found]
     except KeyError as missing:
         raise Halt(f"{column} has no score {missing}: run dvc repro clean") from None
