@@ -64,7 +64,17 @@ def test_the_index_is_read_as_the_library_reads_it(column, index):
         assert call("shards.js", "splitOf", index, number) == shard.split("-")[0]
         places = call("shards.js", "placesOf", index, number)
         assert {suffix: (place["offset"], place["size"]) for suffix, place in places.items()} == row.places
-    assert call("shards.js", "suffixesOf", index) == ["color.png", "sketch-b7.png", "json"]
+    assert call("shards.js", "pictureNames", index) == ["color", "sketch-b7"]
+
+
+def test_a_picture_has_one_name_whatever_its_type(tmp_path):
+    types = ["png", "JPG", "webp", "sketch.png"]
+    made = [Sample(str(n), {suffix: b"", "txt": b""}) for n, suffix in enumerate(types)]
+    seal_column(tmp_path, [write_shard(tmp_path / "000000.tar", made)], 4, {})
+    index = parse(tmp_path)
+    assert call("shards.js", "pictureNames", index) == ["picture", "sketch"]
+    found = [call("shards.js", "suffixOf", index, row, "picture") for row in range(4)]
+    assert found == ["png", "JPG", "webp", ""]
 
 
 @pytest.mark.parametrize("key", ["", "00000000", "000000001\t", "\n", "9"])

@@ -1,6 +1,6 @@
 /** Controls that several screens have, made of the components of app.css. */
 
-import { el } from "./dom.js";
+import { el, notify, solve } from "./dom.js";
 
 /** Make a group of radio buttons that looks like one control. */
 export function segmented(name, values, chosen, choose, label, title = (value) => value) {
@@ -32,4 +32,10 @@ export function toggles(values, chosen, changed, title = (value) => value) {
 export function sentence({ message }) {
   const text = message.charAt(0).toUpperCase() + message.slice(1);
   return /[.!?]$/.test(text) ? text : `${text}.`;
+}
+
+/** Say above the screen why pictures do not arrive, and with null that they do. */
+export function tellFault(error) {
+  if (error) notify(sentence(error), { key: "pictures" });
+  else solve("pictures");
 }

@@ -8,12 +8,16 @@ import { asBlob, placesOf, readMembers } from "./shards.js";
 const MOST_BYTES = 96 * 2 ** 20; // of kept pictures that nobody shows
 const AT_ONCE = 6; // requests; a browser opens no more connections to one server
 const PATIENCE = 60; // milliseconds in sight before a picture is asked for, so that a fast scroll asks for none
+const AGAIN = 3000; // milliseconds until a server that did not answer is asked again
 
-/** A column whose members are shown: its address and its index. */
 export class Pictures {
-  /** @param {(path: string, given: object) => Promise<Response>} ask */
-  constructor(ask) {
-    this.ask = ask;
+  /**
+   * @param {(path: string, given: object) => Promise<Response>} ask such as `request` of api.js
+   * @param {(error: Error|null) => void} tell gets the error of a picture, and null once one arrives after it
+   */
+  constructor(ask, tell) {
+    Object.assign(this, { ask, tell });
+    this.faulty = false;
     this.kept = new Map(); // name -> {address, bytes, users}, those used last at the end
     this.bytes = 0;
     this.waiting = [];
@@ -27,10 +31,9 @@ export class Pictures {
    * @param {{folder: string, index: object}} column
    * @param {number} row
    * @param {[HTMLImageElement, string][]} images each with the suffix of its member
-   * @param {(error: Error) => void} [failed]
    * @returns {() => void} to call when the images show something else: it stops the request and lets go of them
    */
-  show(column, row, images, failed = () => {}) {
+  show(column, row, images) {
     const places = placesOf(column.index, row);
     const stop = new AbortController();
     const used = [];
@@ -47,17 +50,21 @@ export class Pictures {
         const suffixes = missing.map(({ suffix }) => suffix);
         const found = await readMembers(column.folder, column.index, row, suffixes, this.ask, stop.signal);
         if (stop.signal.aborted) return;
+        if (this.faulty) this.tell(null);
+        this.faulty = false;
         for (const { image, suffix, name } of missing) {
           this.keep(name, asBlob(suffix, found[suffix]));
           used.push(this.use(name, image));
         }
       } catch (error) {
-        if (error.name === "AbortError" || stop.signal.aborted) return;
+        if (stop.signal.aborted) return;
+        this.faulty = true;
+        this.tell(error);
         for (const { image } of missing) image.dataset.state = "failed";
-        failed(error);
+        if (error.status === 0) timer = setTimeout(() => this.queue(load, stop.signal), AGAIN);
       }
     };
-    const timer = missing.length ? setTimeout(() => this.queue(load, stop.signal), PATIENCE) : 0;
+    let timer = missing.length ? setTimeout(() => this.queue(load, stop.signal), PATIENCE) : 0;
     return () => {
       clearTimeout(timer);
       stop.abort();

@@ -142,9 +142,19 @@ export function splitOf(index, row) {
   return index.shards[index.shard[row]].split("-").slice(0, -1).join("-");
 }
 
-/** Return the suffixes that any sample has, in the order of the shards. */
-export function suffixesOf(index) {
-  return [...new Set(index.layouts.flat())];
+/** Name a picture by its suffix: color for color.png, picture for png. */
+export function nameOf(suffix) {
+  return suffix.includes(".") ? suffix.slice(0, suffix.lastIndexOf(".")) : "picture";
+}
+
+/** Return the names of the pictures that any sample has, in the order of the shards. */
+export function pictureNames(index) {
+  return [...new Set(index.layouts.flat().filter(isPicture).map(nameOf))];
+}
+
+/** Return the suffix of a picture of a sample by its name, since its type differs between samples; "" if it has none. */
+export function suffixOf(index, row, name) {
+  return index.layouts[index.layout[row]].find((suffix) => isPicture(suffix) && nameOf(suffix) === name) ?? "";
 }
 
 /**

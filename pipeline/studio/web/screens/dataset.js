@@ -6,12 +6,12 @@
 
 import { request } from "../api.js";
 import { firstColumn, getWhenReady, listColumns, openColumn } from "../columns.js";
-import { segmented, sentence, toggles } from "../controls.js";
+import { segmented, sentence, tellFault, toggles } from "../controls.js";
 import { el, icon, iconButton, notify, replace, solve } from "../dom.js";
 import { Grid } from "../grid.js";
 import { Pictures } from "../pictures.js";
-import { countRows, findRow, isPicture, keyOf, splitOf, suffixesOf } from "../shards.js";
-import { SampleView, nameOf } from "./sample.js";
+import { countRows, findRow, keyOf, pictureNames, splitOf, suffixOf } from "../shards.js";
+import { SampleView } from "./sample.js";
 
 const SIDES = { S: 96, M: 144, L: 224 }; // of a picture in the grid, in pixels
 const CAPTION = 28; // pixels of a card below its pictures
@@ -27,11 +27,11 @@ export function show(root) {
 class DatasetScreen {
   constructor(root) {
     this.root = root;
-    this.pictures = new Pictures(request);
+    this.pictures = new Pictures(request, tellFault);
     this.columns = [];
     this.column = null;
     this.rows = null; // those that the search found; null for all
-    this.members = new Set();
+    this.names = new Set(); // of the pictures that are shown of each sample
     this.side = "M";
     this.split = "";
     this.build();
@@ -97,7 +97,7 @@ class DatasetScreen {
       if (this.column?.name !== wanted) await this.load(wanted);
       this.showSample(key);
       this.root.dataset.state = "ready";
-      solve("dataset");
+      solve("pictures");
     } catch (error) {
       this.fail(error);
     }
@@ -124,7 +124,7 @@ class DatasetScreen {
     this.search.value = "";
     this.split = "";
     this.offerSplits(known?.splits ?? {});
-    this.offerMembers(suffixesOf(column.index).filter(isPicture));
+    this.offerPictures(pictureNames(column.index));
     this.showRows(null);
     if (!this.isRemote) this.suggest();
   }
@@ -140,12 +140,12 @@ class DatasetScreen {
     replace(this.splits, [...made.children]);
   }
 
-  offerMembers(suffixes) {
-    const kept = suffixes.filter((suffix) => this.members.has(suffix));
-    const sketch = suffixes.find((suffix) => suffix.startsWith("sketch"));
-    this.members = new Set(kept.length ? kept : [suffixes[0], sketch].filter(Boolean));
-    this.shown.hidden = suffixes.length < 2;
-    replace(this.shown, toggles(suffixes, this.members, () => this.grid.setSize(this.cardSize()), nameOf));
+  offerPictures(names) {
+    const kept = names.filter((name) => this.names.has(name));
+    const sketch = names.find((name) => name.startsWith("sketch"));
+    this.names = new Set(kept.length ? kept : [names[0], sketch].filter(Boolean));
+    this.shown.hidden = names.length < 2;
+    replace(this.shown, toggles(names, this.names, () => this.grid.setSize(this.cardSize())));
     this.grid.setSize(this.cardSize());
   }
 
@@ -155,7 +155,7 @@ class DatasetScreen {
   }
 
   cardSize() {
-    const across = Math.max(1, this.members?.size ?? 1);
+    const across = Math.max(1, this.names.size);
     return {
       least: SIDES[this.side] * across + across - 1,
       height: (width) => Math.round((width - (across - 1)) / across) + CAPTION, gap: 10, pad: 16,
@@ -169,13 +169,13 @@ class DatasetScreen {
   draw(card, item) {
     const { index } = this.column;
     const row = this.rowOf(item);
-    const wanted = [...this.members];
+    const wanted = [...this.names].map((name) => suffixOf(index, row, name));
     const images = card.firstChild;
     while (images.children.length < wanted.length) images.append(el("img", { alt: "", decoding: "async", draggable: "false" }));
     while (images.children.length > wanted.length) images.lastChild.remove();
     card.caption.nodeValue = keyOf(index, row);
     card.mark.nodeValue = splitOf(index, row);
-    card.stop = this.pictures.show(this.column, row, wanted.map((suffix, at) => [images.children[at], suffix]), lost);
+    card.stop = this.pictures.show(this.column, row, wanted.map((suffix, at) => [images.children[at], suffix]));
   }
 
   type() {
@@ -327,8 +327,4 @@ function rowsOfSplit(index, split) {
   let count = 0;
   for (let row = 0; row < rows.length; row += 1) if (shards[index.shard[row]]) rows[count++] = row;
   return rows.slice(0, count);
-}
-
-function lost(error) {
-  notify(sentence(error), { key: "dataset" });
 }

@@ -1,9 +1,10 @@
 /** One sample of a column: its pictures at full size, its facts, its group, the decisions about it, and its JSON. */
 
 import { getJson, request } from "../api.js";
+import { chooser } from "../choosing.js";
 import { sentence } from "../controls.js";
 import { el, iconButton, replace } from "../dom.js";
-import { isPicture, keyOf, placesOf, readMembers, splitOf } from "../shards.js";
+import { isPicture, keyOf, nameOf, placesOf, readMembers, splitOf } from "../shards.js";
 
 const ZOOMS = { "1×": 1, "2×": 2, "4×": 4 };
 const SMALL = 200; // pixels: smaller pictures begin at twice their size
@@ -192,7 +193,9 @@ export class SampleView {
   async showDecisions(key, signal) {
     let content;
     try {
-      content = (await getJson("api/explain", { key }, { signal })).map(describeDecision);
+      const decisions = await getJson("api/explain", { key }, { signal });
+      content = decisions.map(describeDecision);
+      if (decisions.some(({ stage }) => stage === "clean")) content.push(chooser(key));
     } catch (error) {
       content = [el("p.muted", {}, sentence(error))];
     }
@@ -268,9 +271,4 @@ function shortly(value) {
 
 function bytesOf(size) {
   return size < 10_000 ? `${size.toLocaleString("en")} B` : `${Math.round(size / 1000).toLocaleString("en")} kB`;
-}
-
-/** Name a member by its suffix: color for color.png, picture for png. */
-export function nameOf(suffix) {
-  return suffix.includes(".") ? suffix.slice(0, suffix.lastIndexOf(".")) : "picture";
 }

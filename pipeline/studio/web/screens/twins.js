@@ -7,13 +7,12 @@
 import { getJson, request } from "../api.js";
 import { histogram, legend } from "../charts.js";
 import { firstColumn, getWhenReady, listColumns, openColumn } from "../columns.js";
-import { segmented, sentence, toggles } from "../controls.js";
+import { segmented, sentence, tellFault, toggles } from "../controls.js";
 import { el, replace, solve } from "../dom.js";
 import { Grid } from "../grid.js";
 import { writeParams } from "../paramsdialog.js";
 import { Pictures } from "../pictures.js";
-import { isPicture, keyOf, suffixesOf } from "../shards.js";
-import { nameOf } from "./sample.js";
+import { keyOf, pictureNames, suffixOf } from "../shards.js";
 
 const FAR = 255; // the distance of hashes of which one is unknown
 const KINDS = { family: "family", pixels: "equal pixels", colors: "near colors", lines: "near lines" };
@@ -71,7 +70,7 @@ export function show(root) {
 class TwinsScreen {
   constructor(root) {
     this.root = root;
-    this.pictures = new Pictures(request);
+    this.pictures = new Pictures(request, tellFault);
     this.kinds = new Set(Object.keys(KINDS));
     this.showing = "linked";
     this.twins = null;
@@ -82,9 +81,9 @@ class TwinsScreen {
     this.said = el("p.said", { role: "status" });
     this.value = el("output.near-value.number");
     this.numbers = el("dl.counts");
-    this.write = el("button.primary", { type: "button", disabled: true, onclick: () => this.save() }, "Write to params.yaml …");
+    this.write = el("button.primary", { type: "button", disabled: true, onclick: () => this.save() }, "Write to params.yaml…");
     this.back = el("button", { type: "button", disabled: true, onclick: () => this.move(this.twins.near) }, "Back");
-    this.member = el("select", { "aria-label": "Picture", onchange: () => this.grid.redraw() });
+    this.name = el("select", { "aria-label": "Picture", onchange: () => this.grid.redraw() });
     this.order = el("div.segmented", { role: "radiogroup", "aria-label": "Pairs" });
     this.toggles = el("div.members", { role: "group", "aria-label": "Kinds of links" },
       toggles(Object.keys(KINDS), this.kinds, () => this.choose(), (kind) => KINDS[kind]));
@@ -104,7 +103,7 @@ class TwinsScreen {
       this.numbers,
       el("div.row", {}, this.back, this.write),
     );
-    this.list = el("div.pairs", {}, el("div.filters", {}, this.order, el("div.spring"), this.toggles, this.member), this.said, this.grid.element, this.empty);
+    this.list = el("div.pairs", {}, el("div.filters", {}, this.order, el("div.spring"), this.toggles, this.name), this.said, this.grid.element, this.empty);
     replace(this.root, el("div.twins", {}, this.panel, this.list));
     this.panel.hidden = true;
   }
@@ -115,7 +114,7 @@ class TwinsScreen {
     try {
       await this.load();
       this.root.dataset.state = "ready";
-      solve("twins");
+      solve("pictures");
     } catch (error) {
       this.fail(error);
     }
@@ -137,9 +136,9 @@ class TwinsScreen {
     this.twins = twins;
     this.panel.hidden = this.grid.element.hidden = false;
     this.empty.hidden = true;
-    const members = suffixesOf(this.column.index).filter(isPicture);
-    replace(this.member, members.map((suffix) => el("option", { value: suffix }, nameOf(suffix))));
-    this.member.hidden = members.length < 2;
+    const names = pictureNames(this.column.index);
+    replace(this.name, names.map((name) => el("option", { value: name }, name)));
+    this.name.hidden = names.length < 2;
     const kinds = Object.keys(SHOWN).filter((kind) => kind !== "leaks" || twins.counts.leaks);
     replace(this.order, [...segmented("twins-show", kinds, this.showing, (kind) => {
       this.showing = kind;
@@ -212,7 +211,7 @@ class TwinsScreen {
       const { image, key, split } = card.sides[side];
       key.textContent = keyOf(this.column.index, rows[at]);
       split.textContent = this.showing === "torn" || !now[at] ? alone[at] : now[at];
-      return this.pictures.show(this.column, rows[at], [[image, this.member.value]]);
+      return this.pictures.show(this.column, rows[at], [[image, suffixOf(this.column.index, rows[at], this.name.value)]]);
     });
     card.stop = () => stops.forEach((stop) => stop());
     const torn = this.showing === "torn" ? alone : now;
