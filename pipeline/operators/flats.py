@@ -223,7 +223,7 @@ def snap(found: np.ndarray, sketch: np.ndarray, lines: Lines) -> np.ndarray:
     numbers = found.astype(np.float32) + 1
     uneven = (cv2.dilate(numbers, SQUARE) != cv2.erode(numbers, SQUARE)).astype(np.uint8)
     numbers[uneven > 0] = 0
-    large = np.repeat(np.repeat(numbers, step, axis=0), step, axis=1)[:height, :width]
+    large = repeat(numbers, step)[:height, :width]
     whole = cv2.resize(paper, (paper.shape[1] * step, paper.shape[0] * step), interpolation=cv2.INTER_NEAREST)
     free = line_depth(sketch, whole[:height, :width]) < LINE_DEPTH
     for where in (free, np.ones_like(free)):
@@ -233,4 +233,10 @@ def snap(found: np.ndarray, sketch: np.ndarray, lines: Lines) -> np.ndarray:
                 break
             spread = cv2.dilate(large, CROSS)  # a square would step through slanting lines
             large[empty] = spread[empty]
+    if not large.all():  # far from any even place, such as in a cloud of single pixels
+        large = np.where(large == 0, repeat(found, step)[:height, :width] + 1, large)
     return large.astype(np.int32) - 1
+
+
+def repeat(numbers: np.ndarray, step: int) -> np.ndarray:
+    return np.repeat(np.repeat(numbers, step, axis=0), step, axis=1)

@@ -316,8 +316,11 @@ function snap(found, sketch, lines) {
     }
   }
   empty = grow(large, empty, free, 4 * step, height, width);
-  grow(large, empty, null, 4 * step, height, width);
+  empty = grow(large, empty, null, 4 * step, height, width);
   for (let at = 0; at < large.length; at++) large[at]--;
+  for (const at of empty) { // far from any even place, such as in a cloud of single pixels
+    large[at] = found[Math.floor(Math.floor(at / width) / step) * paper.width + Math.floor((at % width) / step)];
+  }
   return makeImage(height, width, 1, large);
 }
 
