@@ -45,6 +45,7 @@ class DataFolder:
 
     folder: Path
     known: dict[str, Path] = field(default_factory=dict)
+    seals: dict[str, Seal] = field(default_factory=dict)  # of those behind a URL
     thumbs: "Thumbs" = field(default_factory=lambda: Thumbs())
 
     @property
@@ -53,6 +54,7 @@ class DataFolder:
 
     def find(self) -> dict[str, Path]:
         """Look for columns again."""
+        self.seals.clear()
         with halt_on_disconnect(self.folder):
             found = [self.folder] if self.is_remote and (self.folder / SEAL).is_file() else []
             if not self.is_remote:
@@ -68,23 +70,43 @@ class DataFolder:
         return path
 
     def seal(self, name: str) -> Seal:
-        """Read the seal of a column. Raise Halt if there is none."""
+        """Read the seal of a column, one behind a URL once after each `find`. Raise Halt if it has none."""
+        if name in self.seals:
+            return self.seals[name]
         column = self.get(name)
         with self.guarded(column / SEAL):
-            return read_seal(column)
+            seal = read_seal(column)
+        if self.is_remote:
+            self.seals[name] = seal
+        return seal
 
     def file(self, name: str, file: str) -> DataFile:
         """Find a file of a column: a shard or a table. Raise HTTPException or Halt if it may not be sent."""
         seal = self.seal(name)
-        known = {shard: entry["sha256"] for shard, entry in seal["shards"].items()}
-        known |= {SEAL: "", INDEX: seal["index"], LEDGER: seal["ledger"]}
+        if file in seal["shards"]:
+            shard = self.shard(name, file)
+            return DataFile(shard.path, shard.bytes, shard.sha256)
+        known = {SEAL: "", INDEX: seal["index"], LEDGER: seal["ledger"]}
         if file not in known:
             raise HTTPException(404, "the column has no file of this name")
         with self.guarded(self.get(name) / file) as path:
             size = path.stat().st_size
-            if file in seal["shards"] and size != seal["shards"][file]["bytes"]:
-                raise Halt(f"{path} is not as long as its seal says: {AGAIN}")
             return DataFile(path, size, known[file] or hashlib.sha256(path.read_bytes()).hexdigest())
+
+    def shard(self, name: str, file: str) -> Shard:
+        """Return a shard of a column. Raise Halt if it is not as long as sealed, which a URL is not asked."""
+        entry = self.seal(name)["shards"].get(file)
+        if entry is None:
+            raise HTTPException(404, "the column has no shard of this name")
+        with self.guarded(self.get(name) / file) as path:
+            if not self.is_remote and path.stat().st_size != entry["bytes"]:
+                raise Halt(f"{path} is not as long as its seal says: {AGAIN}")
+            return Shard(path, **entry)
+
+    def shards(self, name: str) -> list[Shard]:
+        """List the shards of a column in the order of its index. Raise as `shard`."""
+        entries = self.seal(name)["shards"]
+        return [self.shard(name, file) for file in sorted(entries, key=lambda file: entries[file]["place"])]
 
     def index(self, name: str) -> bytes:
         """Read the index of a column. Raise Halt if it is not the one that was sealed."""
@@ -105,9 +127,8 @@ class DataFolder:
             raise Halt(f"{self.get(name) / INDEX} is damaged at {key} ({error}): {AGAIN}") from error
         if row.size > MOST_READ:
             raise HTTPException(413, f"the sample {key} has {row.size:,} bytes: too many to show")
-        path = self.file(name, shard).path
         with halt_on_disconnect(self.folder):
-            [sample] = Shard(path, **self.seal(name)["shards"][shard]).read([row])
+            [sample] = self.shard(name, shard).read([row])
         return row, sample
 
     def thumb(self, name: str, key: str, member: str, side: int) -> bytes:

@@ -145,8 +145,7 @@ async def send_file(studio: Studio, request: Request, file: DataFile) -> Respons
     media = TYPES[file.path.suffix]
     if request.method == "HEAD":
         return Response(status_code=status, headers=headers, media_type=media)
-    stream = await studio.run(open_part, file.path, part)
-    start = await studio.run(stream.read, min(len(part), SENT_AT_ONCE))  # fails while there is no answer yet
+    stream, start = await studio.run(open_part, file.path, part)
     return StreamingResponse(read_part(studio, stream, start, len(part)), status, headers, media)
 
 
@@ -168,11 +167,15 @@ def find_range(asked: str, size: int) -> range:
     return part
 
 
-def open_part(path: Path, part: range) -> BinaryIO:
-    with halt_on_disconnect(path):
-        file = open_for_reading(path, min(max(len(part), FEWEST_AHEAD), READ_AHEAD))
-        file.seek(part.start)
-    return file
+def open_part(path: Path, part: range) -> tuple[BinaryIO, bytes]:
+    """Open a file at a range, and read the beginning of it, so that what fails does so before the answer."""
+    try:
+        with halt_on_disconnect(path):
+            stream = open_for_reading(path, min(max(len(part), FEWEST_AHEAD), READ_AHEAD))
+            stream.seek(part.start)
+            return stream, stream.read(min(len(part), SENT_AT_ONCE))
+    except FileNotFoundError:
+        raise HTTPException(404, f"{path} does not exist, or its server does not answer") from None
 
 
 async def read_part(studio: Studio, stream: BinaryIO, chunk: bytes, left: int) -> AsyncIterator[bytes]:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from made import make_column, packed
+from serving import is_sentence
 from store import upload
 
 from pipeline import files
@@ -126,13 +127,25 @@ def test_a_dataset_behind_a_url_comes_by_ranges(ask, bucket, tmp_path):
     assert codec.decode(thumb.content).shape == (16, 16, 3)
 
 
-def test_a_store_that_refuses_is_a_sentence(ask, bucket, store, tmp_path):
+def test_a_range_behind_a_url_is_one_request(ask, bucket, store, tmp_path):
+    client = ask(data=upload(packed(tmp_path / "pairs"), bucket), params=None)
+    client.get("/api/project")
+    client.get("/data/data/test-000000.tar", headers={"Range": "bytes=0-9"})
+    store.requests.clear()
+    client.get("/data/data/test-000000.tar", headers={"Range": "bytes=600-1200"})
+    assert [request.split()[0] for request in store.requests] == ["HEAD", "GET"]
+
+
+def test_a_store_that_refuses_or_is_gone_is_a_sentence(ask, bucket, store, tmp_path):
     client = ask(data=upload(packed(tmp_path / "pairs"), bucket), params=None)
     assert client.get("/data/data/seal.json").status_code == 200
     store.refused = "test-000000.tar"
     answer = client.get("/data/data/test-000000.tar")
-    assert answer.status_code >= 400
-    assert answer.json()["error"]
+    assert (answer.status_code, is_sentence(answer)) == (500, True)
+    store.refused = None
+    files.to_path(f"{bucket}/test-000000.tar").unlink()
+    answer = client.get("/data/data/test-000000.tar")
+    assert (answer.status_code, answer.json()["error"].endswith("its server does not answer")) == (404, True)
 
 
 # ---------------------------------------------------------------- small pictures

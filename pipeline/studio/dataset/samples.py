@@ -12,7 +12,6 @@ from pipeline.errors import BadImage, Halt
 from pipeline.fields import parse_section
 from pipeline.params import Clean
 from pipeline.run.choices import read_choices
-from pipeline.shards.column import Shard, list_shards
 from pipeline.shards.tar import AGAIN
 from pipeline.studio.columns import DataFolder
 from pipeline.studio.dataset.background import Background, Busy, Say, answer_when_ready
@@ -28,7 +27,7 @@ EACH = 1000  # samples between two sentences that say how many are read
 
 def read_table(columns: DataFolder, name: str, say: Say) -> SearchTable:
     """Read the metadata of all samples of a column. Raise Halt if it is not whole, or too large."""
-    shards = shards_in_order(columns, name)
+    shards = columns.shards(name)
     total = sum(map(len, shards))
     if total > MAX_SAMPLES:
         raise Halt(
@@ -46,15 +45,6 @@ def read_table(columns: DataFolder, name: str, say: Say) -> SearchTable:
             if len(table.keys) % EACH == 0:
                 say(f"Reading tags, artists and scores: {len(table.keys):,} of {total:,} samples.")
     return table
-
-
-def shards_in_order(columns: DataFolder, name: str) -> list[Shard]:
-    """List the shards of a column in the order of its index. Raise Halt, or HTTPException for links out."""
-    shards = sorted(list_shards(columns.get(name)), key=lambda shard: shard.place)
-    for shard in shards:
-        with columns.guarded(shard.path):
-            pass
-    return shards
 
 
 def split_of(shard: str) -> str:

@@ -32,7 +32,7 @@ from pipeline.studio.dataset.radii import (
     rank_groups,
     torn_by_radius,
 )
-from pipeline.studio.dataset.samples import EACH, shards_in_order
+from pipeline.studio.dataset.samples import EACH
 from pipeline.studio.state import Studio
 
 WIDE_RADIUS, NARROW_RADIUS = 32, 24  # radii that are counted at least, for few and for many samples
@@ -45,7 +45,7 @@ def read_samples(columns: DataFolder, name: str, say: Say) -> tuple[list[LinkKey
 
     Raise Halt if the column is not whole, or if the metadata of a sample cannot be used.
     """
-    shards = shards_in_order(columns, name)
+    shards = columns.shards(name)
     total = sum(map(len, shards))
     keys, splits = [], []
     for shard in shards:
