@@ -168,11 +168,16 @@ def compare_words(home: Path, before: str, after: str) -> dict[str, Any]:
         }
 
 
-def draw_words(home: Path, before: str, after: str, count: int, tick: Tick) -> dict[str, Any]:
-    """Draw the test pictures that changed most, as `draw_figures`; `id` is that of the comparison."""
+def draw_words(home: Path, before: str, after: str, pair: str, count: int, tick: Tick) -> dict[str, Any]:
+    """Draw the test pictures that changed most, as `draw_figures`.
+
+    Raise Halt if the runs are not those whose comparison had the id `pair`.
+    """
     with opened(home, before, after) as runs:
+        if hash_runs(runs) != pair:
+            raise Halt("the runs have changed since they were compared: compare them again")
         figures, notes = draw_figures(compare_runs(*runs).main, runs, count, tick)
-        return {"id": hash_runs(runs), "figures": list_figures(figures), "notes": notes}
+        return {"figures": list_figures(figures), "notes": notes}
 
 
 @contextmanager

@@ -21,7 +21,8 @@ from pipeline.images import codec, pixels
 from pipeline.images.png import encode_png
 from pipeline.operators.lines import CANON_SIDE
 from pipeline.operators.sketch import PRESETS, make_sketch
-from pipeline.params import Clean, Sketch
+from pipeline.params import Sketch
+from pipeline.studio.editing import clean_params
 from pipeline.studio.safety import answer_json
 from pipeline.studio.state import Studio
 
@@ -42,7 +43,7 @@ class Picture:
 
 def sketch_routes(studio: Studio) -> list[Route]:
     async def describe(request: Request) -> Response:
-        return answer_json(describe_sketches(studio.read_params()))
+        return answer_json(describe_sketches(await studio.run(studio.read_params)))
 
     async def draw(request: Request) -> Response:
         given, body = dict(request.query_params), await request.body()
@@ -54,7 +55,7 @@ def sketch_routes(studio: Studio) -> list[Route]:
 
 def describe_sketches(params: Mapping[str, Any]) -> dict[str, Any]:
     """Describe the controls, the presets, the entries of params.yaml, and the squares that `clean` makes."""
-    clean = parse_clean(params)
+    clean = clean_params(params.get("clean"))
     return {
         "controls": list_controls(),
         "presets": PRESETS,
@@ -66,14 +67,6 @@ def describe_sketches(params: Mapping[str, Any]) -> dict[str, Any]:
 def sketches_of(params: Mapping[str, Any]) -> Mapping[str, Any]:
     found = params.get("sketches")
     return found if isinstance(found, Mapping) else {}
-
-
-def parse_clean(params: Mapping[str, Any]) -> Clean:
-    """Read the section clean. Raise HTTPException if a value is wrong."""
-    try:
-        return parse_section(Clean, params.get("clean"))
-    except ValueError as error:
-        raise HTTPException(422, f"params.yaml, section clean: {error}") from None
 
 
 def list_controls() -> list[dict[str, Any]]:
@@ -114,7 +107,7 @@ def draw_request(studio: Studio, given: Mapping[str, str], body: bytes) -> tuple
     if not body:
         return draw_picture(read_picture(studio, given.get("column", ""), given.get("key", "")), sketch)
     check_size(body)
-    clean = parse_clean(params)
+    clean = clean_params(params.get("clean"))
     fitted = fit_picture(body, clean.side, clean.crop) if given.get("square") else body
     return draw_picture(Picture(fitted, given.get("key") or KEY_OF_BODY), sketch)
 

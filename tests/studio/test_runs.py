@@ -14,7 +14,6 @@ from serving import HELD, is_sentence
 
 from pipeline.images import codec
 from pipeline.studio import runs as screen
-from pipeline.studio.runs import Drawings
 from stages import revisions, runs
 
 pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")  # of DVC itself
@@ -168,7 +167,7 @@ def test_pictures_that_changed_most_come_in_the_end_and_are_kept(committed, post
         status, drawn = post("/api/diff/pictures", **pair)
         if status == 200:
             break
-        assert (status, set(drawn)) == (202, {"done", "total"})
+        assert (status, set(drawn)) == (202, {"busy"})
     assert [figure["key"] for figure in drawn["figures"]] == ["009", "010"]
     captions = [[tile["caption"] for tile in figure["tiles"]] for figure in drawn["figures"]]
     assert captions[0] == ["sketch", "original", "cue", "one\n20.00 dB", "b9\n24.00 dB"]
@@ -188,49 +187,48 @@ def test_the_hash_of_a_pair_follows_what_decides_its_pictures(tmp_path):
     assert runs.compare_words(tmp_path, "a", "b")["id"] != first
 
 
-def test_a_drawing_can_be_stopped_and_begun_again():
-    drawings, begun, go = Drawings(), [], threading.Event()
+def test_runs_that_changed_since_they_were_compared_are_not_drawn(post):
+    for _ in range(600):
+        status, answer = post("/api/diff/pictures", before="one", after="b9", id="0" * 64)
+        if status != 202:
+            break
+    assert (status, answer) == (
+        422,
+        {"error": "the runs have changed since they were compared: compare them again"},
+    )
 
-    def draw(tick):
-        begun.append(tick)
+
+def test_drawing_stops_when_nobody_waits_and_can_begin_again(committed, ask):
+    begun, go, ended = [], threading.Event(), threading.Event()
+
+    def draw(home, before, after, pair, count, tick):
+        begun.append(pair)
         tick(0, 2)
-        go.wait(60)
-        tick(1, 2)
-        return {"figures": []}
+        if len(begun) == 1:
+            go.wait(60)
+            try:
+                tick(1, 2)
+            finally:
+                ended.set()
+        return {"figures": [], "notes": []}
 
-    assert drawings.get("pair", draw) == {"done": 0, "total": 2}
-    stopped = drawings.known["pair"]
-    drawings.stop("pair")
+    client = ask(data=committed / "data", params=committed / "params.yaml", functions={"draw_runs": draw})
+    pair = {"before": "one", "after": "two", "id": "a"}
+
+    def send(**given):
+        answer = client.post("/api/diff/pictures", json=pair | given, headers=HELD)
+        return answer.status_code, answer.json()
+
+    assert send() == (202, {"busy": "0 of 2 models have colored the pictures."})
+    assert send(stop=True) == (200, {})
     go.set()
-    stopped.thread.join(60)
-    assert stopped.result is None
-    while "figures" not in (found := drawings.get("pair", draw)):
+    assert ended.wait(60)
+    while (answer := send())[0] == 202:
         pass
-    assert found == {"figures": []}
-    drawings.stop("pair")  # what is finished stays
-    assert drawings.get("pair", draw) is found
-    assert len(begun) == 2
-
-
-def test_what_stops_a_drawing_is_raised_once_and_the_next_call_begins_again():
-    drawings, tries = Drawings(), []
-
-    def draw(tick):
-        tries.append(tick)
-        if len(tries) == 1:
-            raise OSError("no space")
-        return {"figures": []}
-
-    with pytest.raises(OSError, match="no space"):
-        drawings.get("pair", draw)
-    assert drawings.get("pair", draw) == {"figures": []}
-
-
-def test_only_the_last_pairs_stay():
-    drawings = Drawings()
-    for number in range(9):
-        drawings.get(str(number), lambda tick: {"figures": []})
-    assert list(drawings.known) == ["5", "6", "7", "8"]
+    assert answer == (200, {"figures": [], "notes": []})
+    assert send(stop=True) == (200, {})
+    assert send() == answer  # what is finished stays
+    assert begun == ["a", "a"]
 
 
 @needs_node

@@ -18,15 +18,22 @@ class Busy(Exception):
     """A result is being computed; the message is a sentence that says how far it is."""
 
 
+class Stopped(Exception):
+    """Nobody waits for a result any more."""
+
+
 class Job(Generic[Made]):
     """A computation in a thread of its own, which says in a sentence how far it is."""
 
     def __init__(self, compute: Callable[[Say], Made]):
-        self.progress = "The studio begins to read the column."
+        self.progress = "The studio begins to read."
         self.result: Made | None = None
         self.error: Exception | None = None
+        self.stopped = False
 
         def say(sentence: str) -> None:
+            if self.stopped:
+                raise Stopped
             self.progress = sentence
 
         def run() -> None:
@@ -60,14 +67,21 @@ class Background(Generic[Made]):
             self.jobs[key] = job
             self.jobs.move_to_end(key)
             while len(self.jobs) > self.held:
-                self.jobs.popitem(last=False)
+                self.jobs.popitem(last=False)[1].stopped = True
         job.thread.join(0.2)  # seconds: a small dataset is ready before the page could ask again
-        if job.thread.is_alive():
+        if job.thread.is_alive() or job.stopped:
             raise Busy(job.progress)
         if job.error:
             self.jobs.pop(key, None)
             raise job.error
         return cast(Made, job.result)
+
+    def stop(self, key: object) -> None:
+        """Stop computing a result the next time that it says how far it is; one that is there stays."""
+        job = self.jobs.get(key)
+        if job and job.thread.is_alive():
+            job.stopped = True
+            self.jobs.pop(key, None)
 
 
 async def answer_when_ready(studio: Studio, work: Callable[..., Any], *given: Any) -> Response:

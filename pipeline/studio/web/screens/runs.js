@@ -325,10 +325,9 @@ class Pictures {
   }
 
   async draw() {
-    const meter = el("progress", { "aria-label": "Pictures", max: 1 });
-    const words = el("span.muted", {}, "Reading both models…");
+    const words = el("span.muted", { role: "status" }, "The studio begins to read.");
     const cancel = el("button", { type: "button", onclick: () => this.leave() }, "Cancel");
-    replace(this.body, el("div.row.working", {}, meter, words, cancel));
+    replace(this.body, el("div.row", {}, el("span.spinner"), words, cancel));
     this.element.dataset.state = "busy";
     const turn = (this.turn = Symbol());
     try {
@@ -336,8 +335,7 @@ class Pictures {
         const found = await sendJson("POST", "api/diff/pictures", this.pair);
         if (turn !== this.turn) return;
         if (found.figures) return this.present(found);
-        meter.value = found.total ? found.done / found.total : 0;
-        if (found.total) words.textContent = `${found.done} of ${found.total} models have colored`;
+        words.textContent = found.busy;
         await new Promise((go) => setTimeout(go, ASK_AGAIN));
         if (turn !== this.turn) return;
       }

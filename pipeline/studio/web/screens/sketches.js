@@ -7,6 +7,7 @@ import { getJson, request } from "../api.js";
 import { segmented, sentence } from "../controls.js";
 import { el, icon, iconButton, notify, replace, solve } from "../dom.js";
 import { writeParams } from "../paramsdialog.js";
+import { columnAddress, isPicture } from "../shards.js";
 import {
   doubtName, drawsNumbers, entryOf, entryYaml, formatValue, isRange, openPreset, parseValue, placeOf, readControls,
   suggestName, valueAt,
@@ -186,7 +187,7 @@ class Screen {
 }
 
 function hasPictures({ members }) {
-  return Object.keys(members ?? {}).some((suffix) => /(^|\.)(png|jpe?g|webp|gif|avif)$/.test(suffix));
+  return Object.keys(members ?? {}).some(isPicture);
 }
 
 // ---------------------------------------------------------------- the picture
@@ -326,8 +327,7 @@ function thumb(column, key, member, side) {
 
 /** Read keys of a column from a part of its index: from the first line, or from some line in its midst. */
 async function readKeys(column, random) {
-  const path = `data/${column.split("/").map(encodeURIComponent).join("/")}/index.tsv`;
-  const read = (start) => request(path, { headers: { Range: `bytes=${start}-${start + CHUNK - 1}` } });
+  const read = (start) => request(`${columnAddress(column)}/index.tsv`, { headers: { Range: `bytes=${start}-${start + CHUNK - 1}` } });
   let answer = await read(0);
   const size = Number(answer.headers.get("Content-Range")?.split("/")[1] ?? 0);
   const start = random && size > CHUNK ? Math.floor(Math.random() * (size - CHUNK)) : 0;
