@@ -46,12 +46,6 @@ const ACTIONS = {
     work.cancel();
     return {};
   },
-  replace(work, layer, image) {
-    work.begin();
-    work.layers[layer].replace(image);
-    work.commit("replace");
-    return {};
-  },
   set: (work, values) => ({ step: work.set(values)?.name ?? null }),
   undo: (work) => ({ undone: work.undo() !== null }),
   redo: (work) => ({ redone: work.redo() !== null }),
@@ -67,7 +61,7 @@ export async function play(height, width, actions) {
   for (const [name, ...given] of actions) {
     if (name === "fail") storage.failing = given[0];
     const did = ACTIONS[name]?.(work, ...given) ?? {};
-    mirror.put(work.layers.strokes.changedTiles(seen));
+    mirror.put(work.layers.strokes.settledTiles(seen));
     seen = work.layers.strokes.version;
     await saver.save(work);
     const written = storage.written.at(-1) ?? [];
@@ -124,14 +118,6 @@ export function parseOthers() {
   const about = { format: 1, height: 4, width: 4, settings: {}, steps: [1], position: 1 };
   const others = [[], [["work", { ...about, format: 2 }]], [["work", about]]];
   return others.map((records) => parse(new Map(records)));
-}
-
-export function layerFacts(image) {
-  const layer = new Layer(image.height, image.width);
-  layer.replace(image);
-  const { height, width } = image;
-  const part = layer.toImage([width >> 2, height >> 2, width >> 1, height >> 1]);
-  return { whole: layer.toImage(), part, colors: layer.colors(), pixel: layer.at(width - 1, height - 1) };
 }
 
 /** Plan the fills of cases [sketch, hints, gap, x, y, radius]. */

@@ -218,28 +218,11 @@ def test_records_of_another_format_or_with_a_missing_step_are_no_work():
     assert call(PAINT, "parseOthers") == [None, None, None]
 
 
-def test_an_image_becomes_strokes_where_it_is_half_opaque():
-    rng = np.random.default_rng(0)
-    image = rng.integers(0, 3, (300, 530, 4), np.uint8) * 100
-    made = call(PAINT, "layerFacts", image)
-    wanted = np.where(image[..., 3:] >= 128, image | [0, 0, 0, 255], 0).astype(np.uint8)
-    wanted[..., 3] = np.where(image[..., 3] >= 128, 255, 0)
-    np.testing.assert_array_equal(made["whole"], wanted)
-    np.testing.assert_array_equal(made["part"], wanted[75:150, 132:265])
-    pixels, counts = np.unique(wanted.view(np.uint32), return_counts=True)
-    expected = sorted(zip(-counts, pixels, strict=True))
-    assert made["colors"] == [int(pixel) for _, pixel in expected if pixel]
-    assert made["pixel"] == int(wanted.view(np.uint32)[-1, -1, 0])
-
-
 def test_colors_are_read_and_written_as_hex():
     texts = ["#ff8001", "FF8001", " #0af ", "abc", "#12345", "red", "", "#gggggg"]
     made = call_each("draw/colors.js", "fromHex", [[text] for text in texts])
     assert made == [0xFF0180FF, 0xFF0180FF, 0xFFFFAA00, 0xFFCCBBAA, None, None, None, None]
     assert call("draw/colors.js", "toHex", 0xFF0180FF) == "#ff8001"
-    image = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
-    places = [[image, 1.7, 1.2], [image, 3, 0], [image, 0, -1], [image[..., 0], 2, 0]]
-    assert call_each("draw/colors.js", "pick", places) == [0xFF121110, None, None, 0xFF080808]
 
 
 def between_lines(sketch):

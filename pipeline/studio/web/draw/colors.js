@@ -27,10 +27,3 @@ export function fromHex(text) {
   const long = digits.length === 3 ? digits.replace(/./g, "$&$&") : digits;
   return toPixel([0, 2, 4].map((at) => parseInt(long.slice(at, at + 2), 16)));
 }
-
-/** Return the opaque pixel of an image of 1, 3 or 4 channels at a place; null outside of it. */
-export function pick(image, x, y) {
-  if (!(x >= 0 && y >= 0 && x < image.width && y < image.height)) return null;
-  const at = (Math.floor(y) * image.width + Math.floor(x)) * image.channels;
-  return toPixel([0, 1, 2].map((channel) => image.data[image.channels < 3 ? at : at + channel]));
-}

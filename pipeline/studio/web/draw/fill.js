@@ -31,8 +31,9 @@ export function planFill(drawing, hints, x, y, radius) {
 }
 
 /**
- * Find the cells, of `step` by `step` pixels, whose hints go: those of the region, slivers, and where hints of
- * the region slipped over a line. Neither slivers nor slips count, but they would without what they belong to.
+ * Find the cells, of `step` by `step` pixels, whose hints go: those of the region, slivers, and where hints
+ * of the region slipped over a line. Neither slivers nor slips count, but they would without what they belong
+ * to.
  */
 function findCells(drawing, marks, region) {
   const { height, width } = drawing.lines.depth;

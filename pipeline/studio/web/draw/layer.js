@@ -5,7 +5,6 @@ import { packRuns, unpackRuns } from "./runs.js";
 
 export const TILE = 256; // pixels; the side of a tile
 const KINDS = { 4: Uint32Array, 1: Uint8Array }; // of pixels, by channels
-const OPAQUE = 128; // alpha from which a pixel of an image is painted
 const NOTHING = 0; // the pixel of what is not painted
 
 /**
@@ -129,18 +128,16 @@ export class Layer {
     return box;
   }
 
-  /** Return the tiles that changed after a version, packed, as `put` takes them, to keep a copy equal. */
-  changedTiles(since = 0) {
-    return this.changedAfter(since).map((number) => [number, this.packTile(number)]);
-  }
-
-  /** Return the tiles that changed after a version, packed, without the step that is being recorded. */
+  /**
+   * Return the tiles that changed after a version, as `put` takes them, without the step that is recorded.
+   */
   settledTiles(since = 0) {
     return this.changedAfter(since).map((number) => {
       return [number, this.before?.has(number) ? this.before.get(number) : this.packTile(number)];
     });
   }
 
+  /** Return the numbers of the tiles that changed after a version. */
   changedAfter(since) {
     return [...this.versions].filter(([, version]) => version > since).map(([number]) => number);
   }
@@ -151,68 +148,19 @@ export class Layer {
     return [left, top, Math.min(this.width, left + TILE), Math.min(this.height, top + TILE)];
   }
 
-  /** Return whether nothing is painted. */
-  isEmpty() {
-    return [...this.tiles.values()].every((tile) => tile.every((pixel) => pixel === NOTHING));
-  }
-
-  /** Return the colors in use as pixels, the most frequent first. */
-  colors() {
-    const counts = new Map();
-    for (const number of this.tiles.keys()) {
-      const packed = this.packTile(number) ?? [];
-      for (let k = 0; k < packed.length; k += 2) {
-        counts.set(packed[k + 1], (counts.get(packed[k + 1]) ?? 0) + packed[k]);
-      }
-    }
-    counts.delete(NOTHING);
-    return [...counts].sort((one, other) => other[1] - one[1] || one[0] - other[0]).map(([pixel]) => pixel);
-  }
-
-  /** Return the layer, or a rectangle in it, as an image. */
-  toImage([left, top, right, bottom] = [0, 0, this.width, this.height]) {
-    const image = makeImage(bottom - top, right - left, this.channels);
+  /** Return the layer as an image. */
+  toImage() {
+    const image = makeImage(this.height, this.width, this.channels);
     const pixels = new KINDS[this.channels](image.data.buffer);
     for (const [number, tile] of this.tiles) {
-      const [x0, y0, x1, y1] = this.boxOf(number);
-      const [start, stop] = [Math.max(x0, left), Math.min(x1, right)];
-      if (start >= stop) continue;
-      for (let y = Math.max(y0, top); y < Math.min(y1, bottom); y++) {
-        const row = (y - y0) * TILE - x0;
-        pixels.set(tile.subarray(row + start, row + stop), (y - top) * image.width + start - left);
+      const [left, top, right, bottom] = this.boxOf(number);
+      for (let y = top; y < bottom; y++) {
+        const row = (y - top) * TILE;
+        pixels.set(tile.subarray(row, row + right - left), y * this.width + left);
       }
     }
     return image;
   }
-
-  /**
-   * Replace what is painted by an image of the same size and channels; its colors become opaque, or nothing.
-   */
-  replace(image) {
-    const box = this.clear();
-    const { data } = image;
-    const runs = new Map();
-    for (let y = 0, at = 0; y < image.height; y++) {
-      for (let x = 0; x < image.width; ) {
-        const pixel = readPixel(data, at, this.channels);
-        const start = x;
-        while (x < image.width && readPixel(data, at, this.channels) === pixel) {
-          x++;
-          at++;
-        }
-        if (pixel === NOTHING) continue;
-        if (!runs.has(pixel)) runs.set(pixel, []);
-        runs.get(pixel).push(y, start, x);
-      }
-    }
-    return [...runs].reduce((sum, [pixel, each]) => join(sum, this.paint(each, pixel)), box);
-  }
-}
-
-function readPixel(data, at, channels) {
-  if (channels === 1) return data[at];
-  if (data[4 * at + 3] < OPAQUE) return NOTHING;
-  return (0xff000000 | (data[4 * at + 2] << 16) | (data[4 * at + 1] << 8) | data[4 * at]) >>> 0;
 }
 
 function equal(one, other) {
