@@ -29,7 +29,7 @@ from pipeline.shards.ledger import LEDGER, find_reject
 from pipeline.studio.project import plain
 from pipeline.studio.safety import answer_json, read_json
 from pipeline.studio.state import Studio
-from pipeline.untrusted import UNPRINTABLE, is_flag, is_number, is_text, matches
+from pipeline.untrusted import UNPRINTABLE, Test, is_flag, is_number, is_text, matches
 from pipeline.upkeep.params_file import parse_params, set_params
 
 NUMBERS: dict[str, tuple[type[Section], set[str]]] = {  # the parameters that the page may set, by section
@@ -230,7 +230,7 @@ def digest_lists(seen: Mapping[str, bytes]) -> str:
 # ---------------------------------------------------------------- requests and files
 
 
-def take(given: Mapping[str, Any], **tests: Any) -> list[Any]:
+def take(given: Mapping[str, Any], **tests: Test) -> list[Any]:
     """Return the values of these names. Raise HTTPException if one is missing or of another type."""
     for name, fits in tests.items():
         if not fits(given.get(name)):
@@ -274,10 +274,11 @@ def read_text_file(path: Path) -> bytes:
 
 
 def check_own(home: Path, path: Path) -> None:
-    """Raise Halt unless a file is one of the project that may be edited."""
+    """Raise Halt unless a file is one of the project, and can be read and written."""
     if path.is_symlink() or not path.resolve().is_relative_to(home.resolve()):
         raise Halt(f"{path} is a link, or outside of the project: edit it by hand")
-    if path.exists() and not path.stat().st_mode & stat.S_IWUSR:
+    read_text_file(path)
+    if not path.stat().st_mode & stat.S_IWUSR:
         raise Halt(f"{path} is read-only: allow to write it, or edit it by hand")
 
 
@@ -288,6 +289,4 @@ def replace_file(path: Path, data: bytes) -> None:
         write(path, data)
         path.chmod(mode)
     except OSError as error:
-        raise Halt(
-            f"{path} cannot be written ({error}): see that there is room, and that it may be"
-        ) from None
+        raise Halt(f"{path} cannot be written ({error}): make room, or allow it, then write again") from None

@@ -46,11 +46,10 @@ def describe_limits(studio: Studio) -> dict[str, Any]:
     column, source = studio.data / "color", studio.data / "original"
     if not column.is_dir():
         raise Halt(f"{column} does not exist: run dvc repro clean")
-    scored = read_scores(column, source, read_seal(column)["index"], clean.blocksize)
+    seal = read_seal(column)
     return {
-        **scored,
+        **read_scores(column, source, seal["index"] + seal["ledger"], clean.blocksize),
         "rules": [rule_document(rule, clean) for rule in RULES],
-        "blocksize": clean.blocksize,
         "tolerance": clean.tolerance,
         "choices": describe_choices(studio),
         "params": {"file": params["file"], "sha256": params["sha256"]},
@@ -94,7 +93,8 @@ def read_scores(column: Path, source: Path, sealed: str, blocksize: int) -> dict
     """Return the scores of all pictures of clean, kept and rejected, in the order in which clean reads them.
 
     `keys`, `kept` (1 or 0), `twins` (a number that pictures with equal pixels share, or -1), and `scores` by
-    name have one value for each picture; `unusable` counts the others by reason. `sealed` is a hash of all.
+    name have one value for each picture; `unusable` counts the others by reason. `sealed` tells whether the
+    column is the same as before.
     """
     check_tables(column)
     unusable: Counter[str] = Counter()
@@ -127,10 +127,13 @@ def read_kept(column: Path) -> Iterator[Measured]:
 def read_rejected(ledger: Path, unusable: Counter[str]) -> Iterator[Measured]:
     """Yield the rejects that have scores, and count the others by reason. Raise Halt."""
     for key, reason, told in read_ledger(ledger)[1:] if ledger.is_file() else []:
-        if told:
-            yield Measured(key, False, json.loads(told))
-        else:
+        if not told:
             unusable[reason] += 1
+            continue
+        try:
+            yield Measured(key, False, json.loads(told))
+        except ValueError:
+            raise Halt(f"{ledger} is damaged (sample {key}): run dvc repro clean") from None
 
 
 def read_places(index: Path) -> dict[str, int]:
