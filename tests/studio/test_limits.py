@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made import picture, run_prep
+from made import make_column, picture, run_prep
 from node import call, needs_node
 
 from pipeline import files
@@ -14,9 +14,10 @@ from pipeline.errors import Halt
 from pipeline.images import png
 from pipeline.operators.limits import RULES
 from pipeline.shards.column import INDEX
+from pipeline.shards.ledger import LEDGER
 from pipeline.shards.tar import Sample
 from pipeline.shards.writer import seal_column, write_shard
-from pipeline.studio.limits import describe_limits
+from pipeline.studio.limits import describe_limits, read_scores
 from pipeline.studio.state import Studio
 from stages.arguments import read_params
 
@@ -226,3 +227,10 @@ def test_the_waterfall_leads_from_search_to_pack_and_shows_what_was():
     ]  # fmt: skip
     answer["flow"] |= {"posts": None, "packed": None}
     assert [row["label"] for row in call(MODULE, "listSteps", answer, decision)][::6] == ["pictures fetched"]
+
+
+def test_a_damaged_ledger_is_told(tmp_path):
+    files.write(tmp_path / "color" / LEDGER, b"key\treason\ttold\n000000009\tgray\t{\n")
+    make_column(tmp_path / "color", ["000000001"])
+    with pytest.raises(Halt, match=r"rejects\.tsv is damaged \(sample 000000009\): run dvc repro clean"):
+        read_scores(tmp_path / "color", tmp_path / "original", "", 7)
