@@ -23,6 +23,7 @@ from starlette.routing import Route
 from pipeline.errors import Halt
 from pipeline.models.network import Arrays, Network, open_network
 from pipeline.models.tiles import colorize_picture
+from pipeline.studio.page import describe_network
 from pipeline.studio.safety import answer_json
 from pipeline.studio.state import Studio
 from pipeline.untrusted import is_integer
@@ -57,9 +58,7 @@ class Painter:
             network = self.open()
         except (Halt, OSError) as why:
             return {"model": None, "why": str(why)}
-        found = {"title": self.studio.title, "system": network.config["system"], "guides": network.guides}
-        found |= {"multiple": network.multiple, "config": network.config}
-        return {"model": found | {"sha256": network.weights, "engine": network.engine}, "why": ""}
+        return {"model": describe_network(network, self.studio.title), "why": ""}
 
     def color(self, given: Arrays) -> bytes:
         """Color a picture. Raise HTTPException for inputs that the network does not take."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from pipeline import files
 from pipeline.errors import Halt
-from pipeline.models.network import ONNX_SUFFIX, SHIPPED, SHIPPED_ONNX, load_onnx
+from pipeline.models.network import ONNX_SUFFIX, SHIPPED, SHIPPED_ONNX, Network, load_onnx
 from pipeline.studio.runtime import PACKAGE_VERSION
 
 WEB = Path(__file__).parent / "web"
@@ -49,11 +49,21 @@ def check_page_folder(folder: Path) -> None:
 
 def describe_onnx(file: Path) -> dict[str, Any]:
     """Describe an ONNX file, as the page shows it. Raise Halt if it is none that prep export wrote."""
-    network = load_onnx(file)
     title = "the model that ships with inkwash" if file.is_relative_to(SHIPPED) else file.stem
-    found = {"title": title, "system": network.config["system"], "guides": network.guides}
-    found |= {"multiple": network.multiple, "config": network.config, "sha256": network.weights}
-    return found | {"engine": f"ONNX Runtime Web {PACKAGE_VERSION}"}
+    return describe_network(load_onnx(file), title) | {"engine": f"ONNX Runtime Web {PACKAGE_VERSION}"}
+
+
+def describe_network(network: Network, title: str) -> dict[str, Any]:
+    """Describe a network, as the page shows it."""
+    return {
+        "title": title,
+        "system": network.config["system"],
+        "guides": network.guides,
+        "multiple": network.multiple,
+        "config": network.config,
+        "sha256": network.weights,
+        "engine": network.engine,
+    }
 
 
 def read_parts() -> dict[str, bytes]:

@@ -51,7 +51,7 @@ def count_column(studio: Studio, name: str) -> dict[str, Any]:
     try:
         seal = studio.columns.seal(name)
         members = count_members(studio.columns.index(name))
-    except (Halt, HTTPException) as fault:
+    except (Halt, HTTPException, ValueError) as fault:
         return {"path": name, "fault": getattr(fault, "detail", str(fault))}
     splits: Counter[str] = Counter()
     for shard, entry in seal["shards"].items():
@@ -70,7 +70,7 @@ def count_column(studio: Studio, name: str) -> dict[str, Any]:
 @lru_cache(MOST_INDEXES)
 def count_members(index: bytes) -> dict[str, int]:
     """Count the members of all samples by suffix."""
-    lines = index.decode().splitlines()[1:]
+    lines = index.decode().split("\n")[1:-1]
     return dict(Counter(suffix for line in lines for suffix in Row.parse(line).sizes))
 
 

@@ -54,7 +54,7 @@ SENT_AT_ONCE = 1 << 20  # bytes to read at once
 FEWEST_AHEAD = 1 << 16  # bytes to read from a URL at once
 RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 SIDES = range(16, 1025)  # of a small picture, in pixels
-MOST_LETTERS = 200
+MOST_LETTERS = 200  # of a key
 
 
 def build_app(studio: Studio) -> ASGIApp:
