@@ -332,23 +332,35 @@ export function wideBlur(image, sigma) {
   return makeImage(height, width, channels, expand(turned, down, few, height, line));
 }
 
-/** Multiply waves (n, side) and values (side, line). Even waves see sums of mirrored rows, odd ones differences. */
+/**
+ * Multiply waves (n, side) and values (side, line). Even waves see sums of mirrored rows, odd ones differences; four
+ * rows at once take half the time.
+ */
 function project(values, waves, count, side, line) {
-  const made = new Float64Array(count * line);
-  const sum = new Float64Array(line), difference = new Float64Array(line);
-  for (let y = 0; 2 * y < side; y++) {
-    const top = y * line, bottom = (side - 1 - y) * line;
-    const half = top === bottom ? 0.5 : 1;
-    for (let i = 0; i < line; i++) {
-      sum[i] = half * (values[top + i] + values[bottom + i]);
-      difference[i] = values[top + i] - values[bottom + i];
-    }
+  const made = new Float64Array(count * line), half = (side + 1) >> 1;
+  const sums = new Float64Array(4 * line), differences = new Float64Array(4 * line);
+  for (let top = 0; top < half; top += 4) {
+    for (let k = 0; k < 4; k++) fold(values, top + k, side, line, sums, differences, k * line);
     for (let n = 0; n < count; n++) {
-      const weight = waves[n * side + y], part = n & 1 ? difference : sum, at = n * line;
-      for (let i = 0; i < line; i++) made[at + i] += weight * part[i];
+      const [a, b, c, d] = [0, 1, 2, 3].map((k) => (top + k < half ? waves[n * side + top + k] : 0));
+      const part = n & 1 ? differences : sums;
+      for (let i = 0, at = n * line; i < line; i++, at++) {
+        made[at] += a * part[i] + b * part[line + i] + c * part[2 * line + i] + d * part[3 * line + i];
+      }
     }
   }
   return made;
+}
+
+/** Add a row and its mirrored one, and subtract them; the row in the middle is its own mirror. */
+function fold(values, y, side, line, sums, differences, at) {
+  const top = y * line, bottom = (side - 1 - y) * line;
+  if (bottom < top) return;
+  const half = top === bottom ? 0.5 : 1;
+  for (let i = 0; i < line; i++) {
+    sums[at + i] = half * (values[top + i] + values[bottom + i]);
+    differences[at + i] = values[top + i] - values[bottom + i];
+  }
 }
 
 /** Multiply the transposed waves (n, side) and values (n, line). */
@@ -358,9 +370,9 @@ function expand(values, waves, count, side, line) {
   for (let y = 0; 2 * y < side; y++) {
     even.fill(0);
     odd.fill(0);
-    for (let n = 0; n < count; n++) {
-      const weight = waves[n * side + y], part = n & 1 ? odd : even, at = n * line;
-      for (let i = 0; i < line; i++) part[i] += weight * values[at + i];
+    for (let n = 0; n < count; n += 8) {
+      addWaves(even, values, waves, n, y, count, side, line);
+      addWaves(odd, values, waves, n + 1, y, count, side, line);
     }
     const top = y * line, bottom = (side - 1 - y) * line;
     for (let i = 0; i < line; i++) {
@@ -369,6 +381,16 @@ function expand(values, waves, count, side, line) {
     }
   }
   return made;
+}
+
+/** Add every second one of eight waves. */
+function addWaves(total, values, waves, first, y, count, side, line) {
+  const numbers = [first, first + 2, first + 4, first + 6];
+  const [a, b, c, d] = numbers.map((n) => (n < count ? waves[n * side + y] : 0));
+  const [p, q, r, s] = numbers.map((n) => (n < count ? n : 0) * line);
+  for (let i = 0; i < line; i++) {
+    total[i] += a * values[p + i] + b * values[q + i] + c * values[r + i] + d * values[s + i];
+  }
 }
 
 const bases = new Map();
