@@ -1,7 +1,7 @@
 // Colors drawings by the page's engine with networks that answer what Python's answered.
 
 import { color, readOptions, Sheet } from "../../pipeline/studio/web/engine/colorize.js";
-import { Network } from "../../pipeline/studio/web/engine/network.js";
+import { Network, prepareInputs } from "../../pipeline/studio/web/engine/network.js";
 
 /** @returns {Promise<{picture: Image, given: object}[]>} the picture of each case, and what its network was given */
 export async function colorAll(cases) {
@@ -14,6 +14,23 @@ export async function colorAll(cases) {
     });
     const { picture } = await color(network, new Sheet(drawing), guide, readOptions(options));
     made.push({ picture, given });
+  }
+  return made;
+}
+
+/** @returns {object} data and shape of each input of a network, the kind as int32 */
+export function inputsOf(given, hasSeveralGuides) {
+  const inputs = Object.entries(prepareInputs(given, hasSeveralGuides));
+  return Object.fromEntries(inputs.map(([name, { data, shape }]) => {
+    return [name, { values: data instanceof BigInt64Array ? Int32Array.from(data, Number) : data, shape }];
+  }));
+}
+
+/** Resize, blur and so on: [module, name, ...given] each. */
+export async function callAll(jobs) {
+  const made = [];
+  for (const [module, name, ...given] of jobs) {
+    made.push(await (await import(`../../pipeline/studio/web/engine/${module}.js`))[name](...given));
   }
   return made;
 }

@@ -47,15 +47,21 @@ export function resizeNearest(image, width, height) {
   if (image.width === width && image.height === height) return image;
   const { channels, data } = image;
   const made = makeImage(height, width, channels, data.constructor);
-  const left = Int32Array.from({ length: width }, (_, x) => Math.floor((x * image.width) / width) * channels);
+  const columns = nearestPlaces(image.width, width), rows = nearestPlaces(image.height, height);
   let at = 0;
   for (let y = 0; y < height; y++) {
-    const row = Math.floor((y * image.height) / height) * image.width * channels;
+    const row = rows[y] * image.width;
     for (let x = 0; x < width; x++) {
-      for (let c = 0; c < channels; c++) made.data[at++] = data[row + left[x] + c];
+      for (let c = 0, from = (row + columns[x]) * channels; c < channels; c++) made.data[at++] = data[from++];
     }
   }
   return made;
+}
+
+/** Say which of `few` pixels each of `many` takes, or the other way round, as OpenCV rounds it. */
+function nearestPlaces(few, many) {
+  const scale = 1 / (many / few);
+  return Int32Array.from({ length: many }, (_, x) => Math.min(Math.floor(x * scale), few - 1));
 }
 
 function emptyLike(image, height, width) {
