@@ -34,11 +34,7 @@ EVALUATION_METRICS = "metrics/evaluate.json"
 CURVES = "metrics/train/plots/metrics"
 MOST_COMMITS = 40  # to choose from
 MOST_POINTS = 1000  # of a curve
-DECIDING = (
-    TABLE,
-    f"{PAIRS}/{SEAL}",
-    *(f"{TRAINED}/{name}" for name in MODEL_FILES),
-)  # what pictures depend on
+DECIDING = (TABLE, f"{PAIRS}/{SEAL}", *(f"{TRAINED}/{name}" for name in MODEL_FILES))  # about the pictures
 Curves = Mapping[str, list[tuple[float, float]]]
 
 
@@ -56,10 +52,8 @@ def list_runs(home: Path) -> dict[str, Any]:
         runs += found
     except Halt as halt:
         why = str(halt)
-    return {
-        "runs": [run | {"psnr": psnr_of(data)} for run, data in zip(runs, metrics, strict=True)],
-        "why": why,
-    }
+    told = [run | {"psnr": psnr_of(data)} for run, data in zip(runs, metrics, strict=True)]
+    return {"runs": told, "why": why}
 
 
 def list_experiments(home: Path) -> list[dict[str, Any]]:
@@ -86,12 +80,12 @@ def list_experiments(home: Path) -> list[dict[str, Any]]:
 
 def list_commits(home: Path) -> list[dict[str, Any]]:
     """List HEAD, and then the last commits that changed metrics, with their tags, the latest first."""
-    form = ("log", "-z", "--decorate-refs=refs/tags", "--format=%h%x1f%D%x1f%s%x1f%cs")
+    form = ("log", "-z", "--decorate-refs=refs/tags", "--format=%h%x1f%D%x1f%cs%x1f%s")
     said = run_git(home, *form, "-1") + run_git(home, *form, f"-{MOST_COMMITS}", "--", "metrics")
     runs: list[dict[str, Any]] = []
     for line in dict.fromkeys(said.decode(errors="replace").split("\0")):
         if line:
-            commit, names, title, day = line.split("\x1f")
+            commit, names, day, title = line.split("\x1f", 3)
             tags = [name.removeprefix("tag: ") for name in names.split(", ") if name]
             word = commit if runs else "HEAD"
             runs.append(
@@ -116,10 +110,8 @@ def run_git(home: Path, *words: str, given: bytes = b"") -> bytes:
 
 def read_objects(home: Path, names: Sequence[str]) -> list[bytes | None]:
     """Read files of commits from git, each by `COMMIT:./PATH`; None for one that is not there."""
-    rest, found = (
-        run_git(home, "cat-file", "--batch", given="".join(f"{name}\n" for name in names).encode()),
-        [],
-    )
+    rest = run_git(home, "cat-file", "--batch", given="".join(f"{name}\n" for name in names).encode())
+    found: list[bytes | None] = []
     for _ in names:
         head, _, rest = rest.partition(b"\n")
         size = -1 if head.endswith(b" missing") else int(head.rpartition(b" ")[2])
@@ -206,13 +198,11 @@ def list_stages(counts: Mapping[str, tuple[int | None, int | None]]) -> list[dic
     stages: dict[str, dict[str, Any]] = {}
     for name, (before, after) in counts.items():
         stage, _, reason = name.partition(", rejected: ")
-        counted = {"name": reason or stage, "before": before, "after": after}
+        row = stages.setdefault(stage, {"name": stage, "before": None, "after": None, "reasons": []})
         if reason:
-            stages.setdefault(stage, {"name": stage, "before": None, "after": None, "reasons": []})[
-                "reasons"
-            ].append(counted)
+            row["reasons"].append({"name": reason, "before": before, "after": after})
         else:
-            stages[stage] = counted | {"reasons": []}
+            row |= {"before": before, "after": after}
     return list(stages.values())
 
 

@@ -17,7 +17,7 @@ from pipeline.studio.dataset.background import Background, Say, answer_when_read
 from pipeline.studio.safety import answer_json, read_json
 from pipeline.studio.state import Studio
 
-LONGEST_WORD = 4096
+LONGEST_WORD = 1024
 PICTURES = 4  # that gained most, and that lost most
 KEPT = 4  # pairs of runs whose pictures stay in memory
 

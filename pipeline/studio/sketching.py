@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from functools import lru_cache
 from typing import Any
 
+from anyio import CapacityLimiter, to_thread
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -26,9 +27,11 @@ from pipeline.studio.editing import clean_params
 from pipeline.studio.safety import answer_json
 from pipeline.studio.state import Studio
 
-MOST_DRAWN = 25 * 10**6  # of a picture to draw at once: its blurs take 12 bytes for each
+MOST_DRAWN = 25 * 10**6  # pixels of a picture; an XDoG takes 20 bytes for each
+AT_ONCE = 2  # pictures to draw
 FACTS = "X-Inkwash-Sketch"  # a header with JSON
 COLOR = "color.png"  # the member of a packed sample to draw; elsewhere it is the first picture
+OWN_SKETCHES = ("sketch", "sketch-own")  # members with the artist's own, of clean and of pack
 KEY_OF_BODY = "picture"
 
 
@@ -42,12 +45,14 @@ class Picture:
 
 
 def sketch_routes(studio: Studio) -> list[Route]:
+    turns = CapacityLimiter(AT_ONCE)
+
     async def describe(request: Request) -> Response:
         return answer_json(describe_sketches(await studio.run(studio.read_params)))
 
     async def draw(request: Request) -> Response:
         given, body = dict(request.query_params), await request.body()
-        png, facts = await studio.run(draw_request, studio, given, body)
+        png, facts = await to_thread.run_sync(draw_request, studio, given, body, limiter=turns)
         return Response(png, media_type="image/png", headers={FACTS: json.dumps(facts)})
 
     return [Route("/api/sketch", describe), Route("/api/sketch", draw, methods=["POST"])]
@@ -139,12 +144,10 @@ def find_weights(studio: Studio, sketch: Sketch, params: Mapping[str, Any]) -> S
 def read_picture(studio: Studio, column: str, key: str) -> Picture:
     """Read a picture of a column, with the artist's own sketch if it came with one."""
     _, sample = studio.columns.sample(column, key)
-    own = (
-        data for suffix, data in sample.members.items() if suffix.split(".")[0] in ("sketch", "sketch-own")
-    )
     data = sample.members.get(COLOR) or sample.picture
     check_size(data)
-    return Picture(data, key, next(own, None))
+    own = [data for suffix, data in sample.members.items() if suffix.split(".")[0] in OWN_SKETCHES]
+    return Picture(data, key, own[0] if own else None)
 
 
 def check_size(data: bytes) -> None:
