@@ -28,7 +28,7 @@ from pipeline.studio.safety import answer_json
 from pipeline.studio.state import Studio
 
 MOST_DRAWN = 25 * 10**6  # pixels of a picture; an XDoG takes 20 bytes for each
-AT_ONCE = 2  # pictures to draw
+DRAWN_AT_ONCE = 2  # pictures to draw
 FACTS = "X-Inkwash-Sketch"  # a header with JSON
 COLOR = "color.png"  # the member of a packed sample to draw; elsewhere it is the first picture
 OWN_SKETCHES = ("sketch", "sketch-own")  # members with the artist's own, of clean and of pack
@@ -45,7 +45,7 @@ class Picture:
 
 
 def sketch_routes(studio: Studio) -> list[Route]:
-    turns = CapacityLimiter(AT_ONCE)
+    turns = CapacityLimiter(DRAWN_AT_ONCE)
 
     async def describe(request: Request) -> Response:
         return answer_json(describe_sketches(await studio.run(studio.read_params)))
