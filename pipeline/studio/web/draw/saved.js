@@ -11,7 +11,6 @@ import { Work } from "./work.js";
 const FORMAT = 1; // of the records; others are not read
 const KEPT = 4; // works that are kept, as several tabs may be open
 const STORE = "records";
-const BY_KEY = (one, other) => (one < other ? -1 : 1);
 
 /** Turn a work into records, a Map by key. */
 export function serialize(work) {
@@ -39,7 +38,7 @@ export function parse(records) {
   if (steps.includes(undefined)) return null;
   const work = new Work(about.height, about.width, about.settings);
   work.history = new History(steps, about.position);
-  for (const [key, value] of [...records].sort(([one], [other]) => BY_KEY(one, other))) {
+  for (const [key, value] of records) {
     const [kind, name, number] = key.split("/");
     if (kind === "file") work.files.set(key.slice("file/".length), value);
     if (kind === "tile") work.layers[name]?.put([[Number(number), value]]);

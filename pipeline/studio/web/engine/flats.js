@@ -307,12 +307,15 @@ function snap(found, sketch, lines) {
   const free = new Uint8Array(height * width);
   let empty = [];
   for (let y = 0, at = 0; y < height; y++) {
-    const row = Math.floor(y / step) * paper.width;
-    for (let x = 0; x < width; x++, at++) {
-      const from = row + Math.floor(x / step);
-      large[at] = even[from] ? found[from] + 1 : 0;
-      free[at] = depthOf(sketch.data[at], paper.data[from]) < LINE_DEPTH ? 1 : 0;
-      if (!even[from]) empty.push(at);
+    let cell = Math.floor(y / step) * paper.width;
+    for (let x = 0; x < width; cell++) {
+      const number = even[cell] ? found[cell] + 1 : 0;
+      for (const stop = Math.min(width, x + step); x < stop; x++, at++) {
+        large[at] = number;
+        if (number) continue;
+        empty.push(at);
+        free[at] = depthOf(sketch.data[at], paper.data[cell]) < LINE_DEPTH ? 1 : 0;
+      }
     }
   }
   empty = grow(large, empty, free, 4 * step, height, width);

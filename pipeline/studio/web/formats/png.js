@@ -59,10 +59,14 @@ export async function encodePng({ height, width, channels, data }) {
 
 async function* read(stream) {
   const reader = stream.getReader();
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return;
-    yield value;
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      yield value;
+    }
+  } finally {
+    reader.cancel().catch(() => {}); // of what is broken; the reader of it knows already
   }
 }
 
