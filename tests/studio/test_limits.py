@@ -234,3 +234,18 @@ def test_a_damaged_ledger_is_told(tmp_path):
     make_column(tmp_path / "color", ["000000001"])
     with pytest.raises(Halt, match=r"rejects\.tsv is damaged \(sample 000000009\): run dvc repro clean"):
         read_scores(tmp_path / "color", tmp_path / "original", "", 7)
+
+
+@needs_node
+def test_counts_that_follow_changed_verdicts_are_those_counted_again():
+    random = np.random.default_rng(1)
+    pictures = {"kept": random.integers(0, 2, 400).astype(np.uint8)}
+    bins = random.integers(0, 7, 400).astype(np.int32)
+    before, after = random.integers(0, 5, (2, 400)).astype(np.uint8)
+    after = np.where(random.random(400) < 0.8, before, after).astype(np.uint8)
+    places = call(MODULE, "differing", before, after)
+    assert places == np.flatnonzero(before != after).tolist()
+    counts = call(MODULE, "countByFate", pictures, before, 2, bins, 7)
+    moved = call(MODULE, "moveFates", counts, pictures, before, after, 2, bins, places)
+    again = call(MODULE, "countByFate", pictures, after, 2, bins, 7)
+    assert [each.tolist() for each in moved] == [each.tolist() for each in again]

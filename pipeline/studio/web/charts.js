@@ -140,6 +140,7 @@ export function histogram({ label, series, height = 132, handle = null }) {
   const element = el("div.chart.histogram", {}, picture, readout);
   let state = null;
   let width = 0;
+  let drawn = {}; // what the axis shows
 
   const across = (value) => MARGIN.left + plot() * share(state.bins, value);
   const plot = () => width - MARGIN.left - MARGIN.right;
@@ -152,8 +153,11 @@ export function histogram({ label, series, height = 132, handle = null }) {
     const totals = sumOf(counts, bins.count);
     const steep = isSteep(totals);
     stack(counts, totals, steep).forEach((path, index) => bars[index].setAttribute("d", path));
-    const numbers = ticks(bins.low, bins.low + bins.count * bins.width, Math.max(2, plot() / 70));
-    drawAxis(axis, numbers, across, height);
+    if (drawn.bins !== bins || drawn.width !== width) {
+      const numbers = ticks(bins.low, bins.low + bins.count * bins.width, Math.max(2, plot() / 70));
+      drawAxis(axis, numbers, across, height);
+      drawn = { bins, width };
+    }
     const place = before === undefined ? "" : `M${across(before)} ${MARGIN.top}V${height - MARGIN.bottom}`;
     old.setAttribute("d", place);
     grip?.place(across(value), value, bins);

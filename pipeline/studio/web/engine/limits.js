@@ -13,18 +13,21 @@
  * @property {Object<string, Float64Array>} scores by name
  * @property {Int32Array} twins a number that pictures with equal pixels share; -1 for a picture without such
  * @property {Uint8Array} kept 1 for the pictures that the dataset has now
+ * @property {Uint32Array} broken the rules that each picture breaks, a bit for each: the first is the lowest
+ * @property {number[]} judged the limits of the rules with which they break them
  */
 
 /** Make typed arrays of the lists in the answer to GET /api/limits. */
 export function readPictures({ keys, scores, twins, kept }) {
-  const places = new Map(keys.map((key, index) => [key, index]));
   const arrays = Object.entries(scores).map(([name, values]) => [name, Float64Array.from(values)]);
   return {
     keys,
-    places,
+    places: new Map(keys.map((key, index) => [key, index])),
     scores: Object.fromEntries(arrays),
     twins: Int32Array.from(twins),
     kept: Uint8Array.from(kept),
+    broken: new Uint32Array(keys.length),
+    judged: [],
   };
 }
 
@@ -42,14 +45,14 @@ export const duplicateBy = (rules) => rules.length + 2;
  * @returns {Uint8Array}
  */
 export function judge(pictures, rules, limits, { keep, drop }) {
-  const verdicts = new Uint8Array(pictures.keys.length);
-  for (let number = rules.length; number >= 1; number--) {
-    const { score, limit, least } = rules[number - 1];
-    markBroken(verdicts, pictures.scores[score], limits[limit], least, number);
-  }
-  setListed(verdicts, pictures.places, keep, KEPT);
-  setListed(verdicts, pictures.places, drop, droppedBy(rules));
-  markDuplicates(verdicts, pictures.twins, duplicateBy(rules));
+  rules.forEach((rule, index) => judgeRule(pictures, rule, index, limits[rule.limit]));
+  const { broken, places, twins } = pictures;
+  const verdicts = new Uint8Array(broken.length);
+  for (let index = 0; index < broken.length; index++)
+    verdicts[index] = 32 - Math.clz32(broken[index] & -broken[index]);
+  setListed(verdicts, places, keep, KEPT);
+  setListed(verdicts, places, drop, droppedBy(rules));
+  markDuplicates(verdicts, twins, duplicateBy(rules));
   return verdicts;
 }
 
@@ -58,11 +61,15 @@ export function isBroken({ least }, value, limit) {
   return least ? value < limit : value > limit;
 }
 
-function markBroken(verdicts, values, limit, least, number) {
-  if (least) {
-    for (let index = 0; index < values.length; index++) if (values[index] < limit) verdicts[index] = number;
-  } else {
-    for (let index = 0; index < values.length; index++) if (values[index] > limit) verdicts[index] = number;
+/** Note which pictures break a rule, unless that was done with this limit. */
+function judgeRule({ broken, judged, scores }, rule, index, limit) {
+  if (judged[index] === limit) return;
+  judged[index] = limit;
+  const values = scores[rule.score];
+  const bit = 1 << index;
+  for (let place = 0; place < values.length; place++) {
+    if (isBroken(rule, values[place], limit)) broken[place] |= bit;
+    else broken[place] &= ~bit;
   }
 }
 
@@ -139,14 +146,30 @@ export function limitsOf(rules) {
  * @returns {Uint32Array[]} kept before and now, newly kept, rejected by this rule before and now, newly
  *   rejected by it, and rejected for another reason
  */
-export function countByFate({ kept }, verdicts, number, bins, count) {
-  const counts = new Uint32Array(5 * count);
+export function countByFate(pictures, verdicts, number, bins, count) {
+  const counts = Array.from({ length: 5 }, () => new Uint32Array(count));
   for (let index = 0; index < bins.length; index++) {
-    const verdict = verdicts[index];
-    const fate = verdict === KEPT ? 1 - kept[index] : verdict === number ? 2 + kept[index] : 4;
-    counts[fate * count + bins[index]]++;
+    counts[fateOf(verdicts[index], pictures.kept[index], number)][bins[index]]++;
   }
-  return Array.from({ length: 5 }, (_, fate) => counts.slice(fate * count, (fate + 1) * count));
+  return counts;
+}
+
+const fateOf = (verdict, kept, number) => (verdict === KEPT ? 1 - kept : verdict === number ? 2 + kept : 4);
+
+/** Bring such counts from earlier verdicts up to date; `places` are of the pictures whose verdict changed. */
+export function moveFates(counts, { kept }, before, after, number, bins, places) {
+  for (const place of places) {
+    counts[fateOf(before[place], kept[place], number)][bins[place]]--;
+    counts[fateOf(after[place], kept[place], number)][bins[place]]++;
+  }
+  return counts;
+}
+
+/** List the places at which two lists of verdicts differ. */
+export function differing(before, after) {
+  const places = [];
+  for (let place = 0; place < after.length; place++) if (before[place] !== after[place]) places.push(place);
+  return places;
 }
 
 /**

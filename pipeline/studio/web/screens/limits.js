@@ -7,7 +7,7 @@
 import { getJson } from "../api.js";
 import { legend } from "../charts.js";
 import { el, notify, replace } from "../dom.js";
-import { decide, limitsOf, readPictures } from "../engine/limits.js";
+import { decide, differing, limitsOf, readPictures } from "../engine/limits.js";
 import { writeParams } from "../paramsdialog.js";
 import { openPicture, showStrip, sourceOf } from "./limits/picture.js";
 import { FATES, Row } from "./limits/row.js";
@@ -44,6 +44,7 @@ class Screen {
     this.answer = answer;
     this.pictures = readPictures(answer);
     this.limits = limitsOf(answer.rules);
+    this.decision = null;
     this.rows = answer.rules.map((rule, index) => new Row(this, rule, index + 1));
     this.summary = new Summary(this);
     const rows = this.rows.map(({ element }) => element);
@@ -61,8 +62,10 @@ class Screen {
 
   update() {
     this.frame = 0;
+    const earlier = this.decision;
     this.decision = decide(this.answer, this.limits, this.pictures);
-    for (const row of this.rows) row.update();
+    const places = earlier ? differing(earlier.verdicts, this.decision.verdicts) : [];
+    for (const row of this.rows) row.update(earlier, places);
     this.summary.update();
     clearTimeout(this.calm);
     this.calm = setTimeout(() => this.showPictures(), CALM);

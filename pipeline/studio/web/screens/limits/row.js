@@ -2,7 +2,7 @@
 
 import { binIndices, chooseBins, formatNumber, histogram } from "../../charts.js";
 import { el, iconButton } from "../../dom.js";
-import { countByFate, nearestTo } from "../../engine/limits.js";
+import { countByFate, moveFates, nearestTo } from "../../engine/limits.js";
 
 export const FATES = [
   { name: "kept", kind: "a" },
@@ -88,6 +88,7 @@ export class Row {
     this.end = this.bins.low + this.bins.count * this.bins.width;
     this.below = countBelow(this.sorted, this.bins.low);
     this.above = this.sorted.length - countBelow(this.sorted, this.end);
+    this.counts = null;
   }
 
   moveTo(value) {
@@ -117,21 +118,25 @@ export class Row {
     this.moveTo(this.limit);
   }
 
-  update() {
+  /** Show the decision; `earlier` is the one before, and `places` are of the pictures with another verdict. */
+  update(earlier, places) {
     const { decision, pictures } = this.screen;
     const { value: before } = this.rule;
     const value = this.limit;
-    const counts = countByFate(pictures, decision.verdicts, this.number, this.places, this.bins.count);
+    const { verdicts } = decision;
+    this.counts = this.counts
+      ? moveFates(this.counts, pictures, earlier.verdicts, verdicts, this.number, this.places, places)
+      : countByFate(pictures, verdicts, this.number, this.places, this.bins.count);
     const old = before === value ? undefined : before;
-    this.chart.update({ bins: this.bins, counts, value, before: old, remark: this.describe(counts) });
+    this.chart.update({ bins: this.bins, counts: this.counts, value, before: old, remark: this.describe() });
     if (document.activeElement !== this.field) this.field.value = value;
     this.undo.disabled = before === value;
     this.element.dataset.changed = before !== value;
   }
 
   /** Say how many pictures this limit rejects, and how many lie outside of the chart. */
-  describe(counts) {
-    const [, , rejected, newly] = counts.map((each) => each.reduce((sum, count) => sum + count, 0));
+  describe() {
+    const [, , rejected, newly] = this.counts.map((each) => each.reduce((sum, count) => sum + count, 0));
     const parts = [
       `rejects ${formatNumber(rejected + newly) === "0" ? "none" : formatNumber(rejected + newly)}`,
       newly && `${formatNumber(newly)} of them newly`,
