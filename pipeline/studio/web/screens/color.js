@@ -328,7 +328,7 @@ class Screen {
       zoomIn: () => view.zoomIn(),
       zoomOut: () => view.zoomOut(),
       open: () => this.files.click(),
-      save: () => session.isOpen && this.save("png"),
+      save: () => session.isOpen && this.save("picture"),
       help: () => this.help.showModal(),
     };
     if (commands[command]) commands[command]();

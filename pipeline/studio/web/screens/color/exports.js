@@ -4,7 +4,7 @@ import { el, icon } from "../../dom.js";
 
 /** Kind for `Client.export`, what the menu says, and the end of the file's name. */
 const KINDS = [
-  ["png", "Colored picture", "-colored.png"],
+  ["picture", "Colored picture", "-colored.png"],
   ["ora", "Layers, OpenRaster", ".ora"],
   ["flats", "Flats, without anti-aliasing", "-flats.png"],
   ["lines", "Lines alone", "-lines.png"],
