@@ -125,8 +125,9 @@ function explain(error) {
 }
 
 /**
- * Open the browser's storage, IndexedDB: {read(id), write(id, records, whole)}.
+ * Open the browser's storage, IndexedDB: {list(), read(id), write(id, records, whole)}.
  *
+ * `list` returns the works that are kept, the last saved first, as {id, settings}.
  * `read` returns the records of a work, or of the one that was saved last if it is not there, as {id,
  * records}; or null. `write` writes all records or none: those of a `whole` work replace it, others return
  * false if the work is not there. Both throw what the browser throws.
@@ -137,9 +138,16 @@ export async function openStorage(factory = globalThis.indexedDB, name = "inkwas
   const database = await answer(request);
   database.onversionchange = () => database.close();
   return {
+    list: () => listWorks(database.transaction(STORE).objectStore(STORE)),
     read: (id) => readWork(database.transaction(STORE).objectStore(STORE), id),
     write: (id, records, whole) => writeWork(database.transaction(STORE, "readwrite"), id, records, whole),
   };
+}
+
+async function listWorks(store) {
+  const ids = [...(await listSaved(store)).keys()];
+  const about = await Promise.all(ids.map((id) => answer(store.get([id, "work"]))));
+  return ids.map((id, at) => ({ id, settings: about[at].settings }));
 }
 
 async function readWork(store, wanted) {

@@ -9,11 +9,12 @@ import { listenForPictures } from "./color/arrivals.js";
 import { makeCanvas } from "./color/canvas.js";
 import { ENDINGS, download, makeExports } from "./color/exports.js";
 import { commandOf, makeHelp } from "./color/keys.js";
+import { makeMenu } from "./color/menu.js";
 import { addUsed } from "./color/palette.js";
-import { makePanel, radios } from "./color/panel.js";
+import { guidesOf, makePanel, radios } from "./color/panel.js";
 import { loadColors, readReference } from "./color/references.js";
 import { drawSample } from "./color/sample.js";
-import { SETTINGS, Session } from "./color/session.js";
+import { Session } from "./color/session.js";
 import { MODES } from "./color/view.js";
 
 const TOOLS = [
@@ -21,6 +22,8 @@ const TOOLS = [
   ["hand", "Move the view (H)"],
 ];
 const VIEWS = { strokes: "Strokes", both: "Both", split: "Slider", result: "Result" };
+const STEPS = { guide: "where colors come from", gap: "closing of gaps", strength: "strength of the model" };
+const REMEMBERED = "inkwash-brush"; // in the browser's own storage: the brush, the colors used last, the view
 const FIRST = { tool: "brush", size: 24, color: [224, 122, 95], before: [61, 90, 128], pressure: true };
 
 /** Fill the root of the screen; return a function that cleans up. */
@@ -33,7 +36,7 @@ export async function show(root, page) {
 
 class Screen {
   constructor(root, page, client, storage) {
-    Object.assign(this, { root, page, client, brush: { ...FIRST }, used: [], reference: { of: null, image: null } });
+    Object.assign(this, { root, page, client, ...recall(), reference: { of: null, image: null } });
     this.canvas = makeCanvas({
       tool: () => this.brush.tool,
       brush: () => this.brush,
@@ -47,7 +50,7 @@ class Screen {
     });
     this.host = this.canvas.host;
     this.view = this.canvas.view;
-    this.session = new Session(client, this.view, storage, Boolean(page.model), {
+    this.session = new Session(client, this.view, storage, guidesOf(page), {
       changed: () => this.refresh(),
       busy: (on) => this.showBusy(on),
       colored: (answer) => this.showColored(answer),
@@ -61,7 +64,7 @@ class Screen {
     this.panel = makePanel(this.page, {
       pick: (color) => this.pick(color),
       brush: (change) => this.setBrush(change),
-      settings: (change, done) => this.session.isOpen && this.session.set(change, done),
+      settings: (change, done) => this.session.set(change, done),
       reference: (file) => this.setReference(file),
       palette: {
         load: (file) => this.loadPalette(file),
@@ -79,6 +82,8 @@ class Screen {
       },
     });
     this.title = el("span.name");
+    this.earlier = makeMenu(iconButton("chevron", "Earlier drawings"), "Earlier drawings");
+    this.earlier.element.hidden = true;
     this.undo = iconButton("undo", "Undo (Ctrl+Z)", { onclick: () => this.session.undo() });
     this.redo = iconButton("redo", "Redo (Ctrl+Shift+Z)", { onclick: () => this.session.redo() });
     this.views = radios("View", Object.entries(VIEWS), (mode) => this.setMode(mode));
@@ -102,7 +107,7 @@ class Screen {
       el("div.start", {},
         el("button.plain.opener", { type: "button", "aria-label": "Open a drawing", title: "Open a drawing (Ctrl+O)",
           onclick: () => this.files.click() }, icon("open"), el("span.wide", {}, "Open")),
-        this.title),
+        this.title, this.earlier.element),
       el("div.middle", {}, this.undo, this.redo, this.views.element),
       el("div.end", {}, iconButton("help", "Keys (?)", { onclick: () => this.help.showModal() }), this.exports.element),
     );
@@ -143,7 +148,7 @@ class Screen {
       reference: (file) => this.setReference(file),
       palette: (file) => this.loadPalette(file),
     });
-    this.setMode(this.root.clientWidth >= 900 ? "both" : "result");
+    this.setMode(this.mode ?? (this.root.clientWidth >= 900 ? "both" : "result"));
     this.setState("empty");
     this.refresh();
     await this.restore();
@@ -164,30 +169,44 @@ class Screen {
     this.open(new File([await drawSample()], "sample.png", { type: "image/png" }));
   }
 
-  /** Go on with the work that this tab had before it was loaded again. */
-  async restore() {
+  /** Go on with the work that this tab had before it was loaded again, or with another one. */
+  restore(id) {
+    return this.load(async () => {
+      const isThere = await this.session.restore(id);
+      if (!isThere) this.setState("empty");
+      return isThere;
+    });
+  }
+
+  open(file) {
+    return this.load(async () => {
+      await this.session.open(file);
+      const { width, height } = this.session.scene;
+      this.setBrush({ size: Math.max(2, Math.round(Math.min(width, height) / 40)) });
+      this.showDoubts();
+      return true;
+    });
+  }
+
+  /** Show another drawing; if that fails, the one that was open stays. */
+  async load(show) {
+    const before = this.host.dataset.state;
     this.setState("loading");
     try {
-      if (!(await this.session.restore())) this.setState("empty");
+      if (!(await show())) return;
+      solve("open");
+      this.host.focus({ preventScroll: true });
+      this.listEarlier();
     } catch (error) {
-      this.setState("empty");
+      this.setState(this.session.isOpen ? before : "empty");
       this.fail(error, "open");
     }
   }
 
-  async open(file) {
-    const before = this.host.dataset.state;
-    this.setState("loading");
-    try {
-      const { palette } = this.session.settings;
-      await this.session.open(file, { ...SETTINGS, guide: this.panel.guides[0], palette });
-      solve("open");
-      this.showDoubts();
-      this.host.focus({ preventScroll: true });
-    } catch (error) {
-      this.setState(before === "loading" ? "empty" : before);
-      this.fail(error, "open");
-    }
+  async listEarlier() {
+    const works = await this.session.earlier();
+    this.earlier.element.hidden = !works.length;
+    this.earlier.fill(works.map(({ id, title }) => ({ content: title, run: () => this.restore(id) })));
   }
 
   // Painting
@@ -217,6 +236,7 @@ class Screen {
   }
 
   fillAt(place) {
+    if (this.session.target === "mask") return this.note("A mask is painted with the brush.");
     this.warnUnused();
     this.session.fill(place, this.brush.color, this.brush.size).catch((error) => this.fail(error, "fill"));
     this.use();
@@ -232,7 +252,7 @@ class Screen {
     const { guide } = this.session.settings;
     if (guide === "cue" || guide === "gray") return;
     const use = { title: "Use strokes", run: () => this.session.set({ guide: "cue" }) };
-    this.note("The colors do not come from your strokes now.", this.panel.guides.includes("cue") && use);
+    this.note("The colors do not come from your strokes now.", this.session.guides.includes("cue") && use);
   }
 
   /** The color has been painted with: it is among those used last. */
@@ -260,6 +280,10 @@ class Screen {
       if (file) await readReference(file);
       await this.session.setReference(file);
       solve("reference");
+      if (file && this.session.settings.guide === "cue" && this.session.guides.includes("reference")) {
+        const use = { title: "Use the reference", run: () => this.session.set({ guide: "reference" }) };
+        this.note("The colors still come from your strokes.", use);
+      }
     } catch (error) {
       this.fail(error, "reference");
     }
@@ -288,17 +312,17 @@ class Screen {
   }
 
   setMode(mode) {
+    this.mode = mode;
     this.view.setMode(mode);
     this.views.set(mode);
+    this.refresh();
   }
 
-  togglePanel() {
-    if (matchMedia("(max-width: 760px)").matches) {
-      const open = this.root.classList.toggle("panel-open");
-      this.current.setAttribute("aria-expanded", String(open));
-    } else {
-      this.panel.picker.focus();
-    }
+  /** On a narrow page the panel comes and goes; on a wide one it is always there. */
+  togglePanel(open = !this.root.classList.contains("panel-open")) {
+    this.root.classList.toggle("panel-open", open);
+    this.current.setAttribute("aria-expanded", String(open));
+    if (open) this.panel.picker.focus();
   }
 
   // Keys
@@ -315,6 +339,7 @@ class Screen {
     const { session, view, brush } = this;
     const size = (by) => this.setBrush({ size: Math.min(this.largest, Math.max(1, Math.round(brush.size * by))) });
     const commands = {
+      close: () => this.togglePanel(false),
       undo: () => session.undo(),
       redo: () => session.redo(),
       smaller: () => size(0.8),
@@ -353,10 +378,12 @@ class Screen {
   refreshNow() {
     const { session, brush, host } = this;
     const { scene } = session;
-    const { undo, redo } = session.undone;
+    const { undo, redo, back, forward } = session.steps;
     Object.assign(host.dataset, { undo, redo });
     this.undo.disabled = !undo;
     this.redo.disabled = !redo;
+    this.undo.title = back ? `Undo: ${STEPS[back] ?? back} (Ctrl+Z)` : "Undo (Ctrl+Z)";
+    this.redo.title = forward ? `Redo: ${STEPS[forward] ?? forward} (Ctrl+Shift+Z)` : "Redo (Ctrl+Shift+Z)";
     this.exports.enable(session.isOpen);
     this.empty.hidden = session.isOpen;
     this.root.classList.toggle("without-drawing", !session.isOpen);
@@ -364,6 +391,7 @@ class Screen {
     for (const tool of this.tools) tool.setAttribute("aria-pressed", String(tool.dataset.tool === brush.tool));
     this.current.style.setProperty("--color", `rgb(${brush.color.join(" ")})`);
     this.current.style.setProperty("--before", `rgb(${brush.before.join(" ")})`);
+    remember({ brush, used: this.used, mode: this.mode });
     this.showReference();
     this.panel.show({
       brush, settings: session.settings, used: this.used, referenceColors: session.referenceColors,
@@ -442,5 +470,22 @@ class Screen {
     } catch (error) {
       this.fail(error, "export");
     }
+  }
+}
+
+function recall() {
+  try {
+    const { brush, used, mode } = JSON.parse(localStorage.getItem(REMEMBERED));
+    return { brush: { ...FIRST, ...brush }, used, mode };
+  } catch {
+    return { brush: { ...FIRST }, used: [], mode: null };
+  }
+}
+
+function remember(what) {
+  try {
+    localStorage.setItem(REMEMBERED, JSON.stringify(what));
+  } catch {
+    // without a storage, the next visit begins with the first brush
   }
 }

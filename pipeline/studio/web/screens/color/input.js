@@ -20,10 +20,14 @@ const ERASER_END = 32; // of PointerEvent.buttons: the other end of the pen
 export function listen(host, view, actions) {
   const fingers = new Map();
   let [drawing, panning, gesture, penSeen, space] = [null, null, null, false, false];
+  let corner = { left: 0, top: 0 }; // of the host; it is asked for once a stroke, not at each move
+
+  function findCorner() {
+    corner = host.getBoundingClientRect();
+  }
 
   function point(event) {
-    const { left, top } = host.getBoundingClientRect();
-    return { x: event.clientX - left, y: event.clientY - top };
+    return { x: event.clientX - corner.left, y: event.clientY - corner.top };
   }
 
   function place(event, pane) {
@@ -41,6 +45,7 @@ export function listen(host, view, actions) {
   function down(event) {
     if (event.target.closest("button, input, [role=slider]") || !view.scene) return;
     event.preventDefault();
+    findCorner();
     host.focus({ preventScroll: true });
     if (event.pointerType === "pen") penSeen = true;
     if (event.pointerType === "touch") {
@@ -142,6 +147,7 @@ export function listen(host, view, actions) {
   function wheel(event) {
     if (!view.scene) return;
     event.preventDefault();
+    findCorner();
     const unit = event.deltaMode === 1 ? 20 : 1;
     const [right, down] = [event.deltaX * unit, event.deltaY * unit];
     if (event.shiftKey) view.pan(-(right || down), 0);
@@ -170,6 +176,7 @@ export function listen(host, view, actions) {
   const stop = new AbortController();
   const { signal } = stop;
   const on = (target, name, handler) => target.addEventListener(name, handler, { signal, passive: false });
+  on(host, "pointerenter", findCorner);
   on(host, "pointerdown", down);
   on(host, "pointermove", move);
   on(host, "pointerup", up);

@@ -46,6 +46,7 @@ const isMac = /mac/i.test(navigator.platform);
 /** The command of a pressed key, if it is one of the screen and nobody is typing. */
 export function commandOf(event) {
   if (event.altKey || isTyping(event.target)) return null;
+  if (event.key === "Escape") return "close";
   const held = event.ctrlKey || event.metaKey;
   const letter = event.key.length === 1 && /[a-z]/i.test(event.key);
   const key = `${held ? "Ctrl+" : ""}${event.shiftKey && letter ? "Shift+" : ""}${event.key.toLowerCase()}`;

@@ -14,6 +14,16 @@ const GUIDES = {
   none: ["Nothing", "The model decides. Strokes are kept, but not used."],
 };
 
+const LACKING = {
+  reference: "Choose a picture below, or drop one: the model takes its colors.",
+  palette: "Add colors to the palette above: the model uses them, anywhere.",
+};
+
+/** The guides that the model takes and that the page offers; none without a model. */
+export function guidesOf({ model }) {
+  return Object.keys(GUIDES).filter((name) => model?.guides.includes(name));
+}
+
 /**
  * Make the panel.
  *
@@ -21,12 +31,12 @@ const GUIDES = {
  * reference(file or null), and palette: the actions of `makePalette`.
  *
  * @param {object} page of page.json
- * @returns {{element, show: (state) => void, picker, guides: string[]}}
+ * @returns {{element, show: (state) => void, picker}}
  */
 export function makePanel(page, actions) {
   const picker = makePicker(actions.pick);
   const palette = makePalette({ ...actions.palette, pick: actions.pick });
-  const guides = page.model ? Object.keys(GUIDES).filter((name) => page.model.guides.includes(name)) : ["cue"];
+  const guides = guidesOf(page);
   const size = slider("Brush size", { min: 0, max: 100 }, (at, done) => actions.brush({ size: toSize(at) }, done));
   const pressure = check("Pen pressure sets the width", (on) => actions.brush({ pressure: on }));
   const gap = slider("Close gaps", { min: 0, max: 40 }, (at, done) => actions.settings({ gap: at }, done));
@@ -64,19 +74,21 @@ export function makePanel(page, actions) {
     invert.set(settings.invert);
     invert.element.hidden = settings.guide === "gray";
     choice.set(settings.guide);
-    says.textContent = GUIDES[settings.guide][1];
+    const { guide, palette: colors } = settings;
+    const lacks = (guide === "reference" && !settings.reference) || (guide === "palette" && !colors.length);
+    says.textContent = lacks ? LACKING[guide] : GUIDES[guide][1];
     reference.show(referenceImage);
   }
 
   const element = el(
     "aside.color-panel", { "aria-label": "Color and settings", tabindex: "-1" },
     section("Color", picker.element, palette.element),
-    section("Brush", size.element, pressure.element),
+    el("section", { "aria-label": "Brush" }, size.element, pressure.element),
     byModel,
     result,
     section("Reference", reference.element),
   );
-  return { element, show, picker, guides };
+  return { element, show, picker };
 }
 
 function section(title, ...content) {

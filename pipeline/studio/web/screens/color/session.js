@@ -20,25 +20,30 @@ const DRAWING = "drawing"; // name of its file in the work
 const TAB = "inkwash-work"; // in the tab's own storage: the name of the work that it shows
 
 /** What a work can set, each with undo: `reference` names a file of the work. */
-export const SETTINGS = {
+const SETTINGS = {
   guide: "cue", gap: null, strength: 1, lines: "keep", invert: false, palette: PALETTE, reference: null,
 };
+const OF_ONE_DRAWING = { gap: null, invert: false }; // the other settings stay for the next drawing
 
 export class Session {
   /**
    * @param {Client} client of engine/client.js
    * @param {View} view
    * @param {object|null} storage of draw/saved.js
+   * @param {string[]} guides of the model; none without one
    * @param {object} listener changed(): steps, settings or the drawing; busy(on); colored(answer);
    *   failed(error, key); saved(problem)
    */
-  constructor(client, view, storage, hasModel, listener) {
-    Object.assign(this, { client, view, storage, hasModel, listener, work: null, scene: null, preview: {} });
+  constructor(client, view, storage, guides, listener) {
+    Object.assign(this, { client, view, storage, guides, listener, work: null, scene: null, preview: {} });
     Object.assign(this, { soon: {}, frame: 0, version: 0, pen: null, referenceColors: [] });
     this.coloring = new Coloring((quality) => this.color(quality), {
       busy: (on) => listener.busy(on),
-      done: (answer, isNewest) => this.colored(answer, isNewest),
-      failed: (error) => listener.failed(error, "color"),
+      done: async (answer, isNewest) => {
+        await this.colored(answer, isNewest);
+        if (isNewest()) listener.colored(answer);
+      },
+      failed: (error) => this.failed(error),
     });
   }
 
@@ -47,38 +52,52 @@ export class Session {
   }
 
   get settings() {
-    return { ...SETTINGS, ...this.work?.settings, ...this.preview };
+    const settings = { ...SETTINGS, ...this.work?.settings, ...this.preview };
+    const [first = "cue"] = this.guides; // a saved work may have one that this model does not take
+    return this.guides.includes(settings.guide) ? settings : { ...settings, guide: first };
   }
 
-  get undone() {
+  /** How many steps can be undone and redone, and the names of the next ones. */
+  get steps() {
     const { steps, position } = this.work?.history ?? { steps: [], position: 0 };
-    return { undo: position, redo: steps.length - position };
+    const names = { back: steps[position - 1]?.name, forward: steps[position]?.name };
+    return { undo: position, redo: steps.length - position, ...names };
   }
 
   // Opening
 
   /** Open a drawing without strokes. Throw if it cannot be read; the one that was open then stays. */
-  async open(file, settings) {
+  async open(file) {
     const info = await this.client.setDrawing(file);
-    const work = new Work(info.height, info.width, settings);
-    work.files.set(DRAWING, { name: file.name, bytes: new Uint8Array(await file.arrayBuffer()) });
+    const title = file.name.replace(/\.[^.]*$/, "") || "drawing";
+    const work = new Work(info.height, info.width, { ...this.settings, ...OF_ONE_DRAWING, title });
+    work.files.set(DRAWING, await readFile(file));
+    const { reference } = work.settings;
+    if (reference) work.files.set(reference, this.work.files.get(reference));
     await this.show(work, info);
     this.startSaving(crypto.randomUUID());
     this.save();
   }
 
-  /** Open the work that this tab had, or the one that was saved last; return whether there is one. */
-  async restore() {
-    const wanted = sessionStorage.getItem(TAB);
-    const saved = await this.storage?.read(wanted);
+  /** Open a saved work: the one of an id, or the one that this tab had, or the last; return whether there is one. */
+  async restore(id = sessionStorage.getItem(TAB)) {
+    await this.saver?.running;
+    const saved = await this.storage?.read(id);
     const work = saved && parse(saved.records);
     const drawing = work?.files.get(DRAWING);
     if (!drawing) return false;
     await this.show(work, await this.client.setDrawing(new Blob([drawing.bytes])));
-    this.startSaving(saved.id === wanted ? wanted : crypto.randomUUID());
-    if (saved.id === wanted) this.saver?.assumeSaved(work);
+    this.startSaving(saved.id === id ? id : crypto.randomUUID()); // another tab may still save the last one
+    if (saved.id === id) this.saver.assumeSaved(work);
     else this.save();
     return true;
+  }
+
+  /** The other works that are saved. @returns {Promise<{id: string, title: string}[]>} */
+  async earlier() {
+    const saved = (await this.storage?.list()) ?? [];
+    const others = saved.filter(({ id }) => id !== this.saver?.id);
+    return others.map(({ id, settings }) => ({ id, title: settings.title ?? "drawing" }));
   }
 
   async show(work, { width, height, preview, doubts }) {
@@ -101,7 +120,7 @@ export class Session {
   }
 
   get name() {
-    return this.work?.files.get(DRAWING).name.replace(/\.[^.]*$/, "") || "drawing";
+    return this.settings.title;
   }
 
   startSaving(id) {
@@ -208,17 +227,19 @@ export class Session {
   set(change, done = true) {
     this.preview = { ...this.preview, ...change };
     this.apply();
+    if (!this.work) return;
     if (!done) return this.coloring.live();
-    const step = this.work.set(this.preview);
+    const step = this.work.set(this.preview, Object.keys(this.preview)[0]);
     this.preview = {};
     if (step) this.changed();
   }
 
-  /** Use the colors of a picture, or of none. */
+  /** Take the colors of a picture, or no longer of one; without strokes the model colors by it, if it can. */
   async setReference(file) {
-    const name = file && `reference-${this.work.files.size}`;
-    if (file) this.work.files.set(name, { name: file.name, bytes: new Uint8Array(await file.arrayBuffer()) });
-    this.set({ reference: name });
+    const name = file && `reference-${crypto.randomUUID()}`;
+    if (file) this.work.files.set(name, await readFile(file));
+    const isFirst = file && this.guides.includes("reference") && this.work.layers.strokes.isEmpty();
+    this.set({ reference: name, ...(isFirst && { guide: "reference" }) });
   }
 
   /** The reference, or null. @returns {Blob|null} */
@@ -276,8 +297,22 @@ export class Session {
   options() {
     const { guide, gap, lines, invert, strength, reference, palette } = this.settings;
     const lacks = (guide === "reference" && !reference) || (guide === "palette" && !palette.length);
-    const flats = lacks || !this.hasModel;
-    return { kind: flats ? "cue" : guide, size: 0, gap, lines: flats ? "keep" : lines, invert, strength: flats ? 0 : strength };
+    if (lacks || !this.guides.length) return this.optionsOfFlats();
+    return { kind: guide, size: 0, gap, lines, invert, strength };
+  }
+
+  optionsOfFlats() {
+    const { gap, invert } = this.settings;
+    return { kind: "cue", size: 0, gap, lines: "keep", invert, strength: 0 };
+  }
+
+  /** The model did not color: say so, and show what the strokes alone fill. */
+  async failed(error) {
+    this.listener.failed(error, "color");
+    if (this.settings.guide !== "cue") return;
+    const { version } = this;
+    const answer = await this.client.color(this.optionsOfFlats(), "full").catch(() => null);
+    if (answer) await this.colored({ ...answer, version }, () => version === this.version);
   }
 
   async sendTiles() {
@@ -318,7 +353,6 @@ export class Session {
     this.scene.result = result;
     this.scene.wet.dry(answer.version);
     this.view.invalidate(null, "result");
-    this.listener.colored(answer);
   }
 
   close() {
@@ -328,6 +362,10 @@ export class Session {
     this.scene?.result?.close();
     this.scene = null;
   }
+}
+
+async function readFile(file) {
+  return { name: file.name, bytes: new Uint8Array(await file.arrayBuffer()) };
 }
 
 /** A tile as RGBA for the engine; of a mask, white is where to color. */

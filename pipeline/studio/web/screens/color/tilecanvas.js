@@ -1,4 +1,4 @@
-/** A painted layer as canvases, one a tile, and a reduced copy of it for zoomed-out views. */
+/** A painted layer as canvases, one for each tile, and a reduced copy of it for zoomed-out views. */
 
 import { toPixel } from "../../draw/colors.js";
 import { TILE } from "../../draw/layer.js";
@@ -13,7 +13,7 @@ export class TileCanvas {
     this.tiles = new Map();
     this.step = 1; // a power of two, so that a tile is whole pixels of the copy
     while (Math.max(layer.width, layer.height) / this.step > LARGEST) this.step *= 2;
-    this.small = makeCanvas(Math.ceil(layer.width / this.step), Math.ceil(layer.height / this.step));
+    this.small = makeContext(Math.ceil(layer.width / this.step), Math.ceil(layer.height / this.step));
   }
 
   /** Show what the layer has within a rectangle of it now. */
@@ -42,17 +42,16 @@ export class TileCanvas {
     if (!pixels) {
       this.tiles.delete(number);
     } else {
-      if (!this.tiles.has(number)) this.tiles.set(number, makeCanvas(TILE, TILE));
-      const context = this.tiles.get(number).getContext("2d");
+      if (!this.tiles.has(number)) this.tiles.set(number, makeContext(TILE, TILE));
+      const context = this.tiles.get(number);
       const [width, height] = [clip.right - clip.left, clip.bottom - clip.top];
       context.putImageData(toImageData(pixels), 0, 0, clip.left - left, clip.top - top, width, height);
     }
-    this.reduce(this.tiles.get(number), left, top, clip);
+    this.reduce(this.tiles.get(number)?.canvas, left, top, clip);
   }
 
   reduce(canvas, left, top, clip) {
-    const { step, small } = this;
-    const context = small.getContext("2d");
+    const { step, small: context } = this;
     const [x, y] = [clip.left, clip.top].map((side) => Math.floor(side / step));
     const [width, height] = [Math.ceil(clip.right / step) - x, Math.ceil(clip.bottom / step) - y];
     context.clearRect(x, y, width, height);
@@ -70,13 +69,13 @@ export class TileCanvas {
       context.imageSmoothingEnabled = true;
       const [x, y] = [Math.floor(left / step), Math.floor(top / step)];
       const [width, height] = [Math.ceil(right / step) - x, Math.ceil(bottom / step) - y];
-      context.drawImage(this.small, x, y, width, height, x * step, y * step, width * step, height * step);
+      context.drawImage(this.small.canvas, x, y, width, height, x * step, y * step, width * step, height * step);
     } else {
       context.imageSmoothingEnabled = false;
       for (let row = Math.floor(top / TILE); row * TILE < bottom; row += 1) {
         for (let column = Math.floor(left / TILE); column * TILE < right; column += 1) {
-          const canvas = this.tiles.get(row * this.layer.across + column);
-          if (canvas) context.drawImage(canvas, column * TILE, row * TILE);
+          const tile = this.tiles.get(row * this.layer.across + column);
+          if (tile) context.drawImage(tile.canvas, column * TILE, row * TILE);
         }
       }
     }
@@ -90,8 +89,8 @@ function toImageData(pixels) {
   return new ImageData(new Uint8ClampedArray(colors.buffer), TILE, TILE);
 }
 
-function makeCanvas(width, height) {
+function makeContext(width, height) {
   const canvas = document.createElement("canvas");
   Object.assign(canvas, { width, height });
-  return canvas;
+  return canvas.getContext("2d");
 }

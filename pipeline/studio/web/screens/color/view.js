@@ -232,7 +232,12 @@ export class View {
     context.imageSmoothingQuality = "low"; // from a copy of about the size; anything better takes several times as long
     if (each.shows === "result") {
       (scene.result ?? scene.drawing).draw(context, width, height, part, scale);
-      if (!this.masked) scene.wet.draw(context, part);
+      if (!this.masked && scene.wet.strokes.length) {
+        scene.wet.draw(context, part);
+        context.globalCompositeOperation = "darken"; // lines that are there already stay as dark as they are
+        scene.drawing.draw(context, width, height, part, scale);
+        context.globalCompositeOperation = "source-over";
+      }
     } else {
       if (!this.masked) scene.strokes.draw(context, part, scale);
       context.globalCompositeOperation = "multiply";
