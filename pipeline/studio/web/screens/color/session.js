@@ -238,7 +238,7 @@ export class Session {
   async setReference(file) {
     const name = file && `reference-${crypto.randomUUID()}`;
     if (file) this.work.files.set(name, await readFile(file));
-    const isFirst = file && this.guides.includes("reference") && this.work.layers.strokes.isEmpty();
+    const isFirst = file && this.guides.includes("reference") && !this.work.layers.strokes.tiles.size;
     this.set({ reference: name, ...(isFirst && { guide: "reference" }) });
   }
 
@@ -326,8 +326,7 @@ export class Session {
   changedTiles(name, layer) {
     const since = this.sent[name];
     this.sent[name] = layer.version;
-    const numbers = [...layer.versions].filter(([, version]) => version > since).map(([number]) => number);
-    return numbers.map((index) => ({ index, pixels: copyTile(layer.tiles.get(index)) }));
+    return layer.changedAfter(since).map((index) => ({ index, pixels: copyTile(layer.tiles.get(index)) }));
   }
 
   async sendGuides() {
