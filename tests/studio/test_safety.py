@@ -311,6 +311,9 @@ def test_markup_passes_as_json_alone(hostile, client):
         answer = client.get(path)
         assert answer.headers["Content-Type"] == "application/json"
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    found = client.get("/api/sample", params={"column": "hostile", "key": "3"})
+    assert found.headers["Content-Type"] == "application/json"
+    assert found.json()["metadata"]["tags"] == ["<script>alert(1)</script>"]
     shard = client.get("/data/hostile/000000.tar")
     assert shard.headers["Content-Type"] == "application/x-tar"
 
