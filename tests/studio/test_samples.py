@@ -119,6 +119,9 @@ def found(ask, query, column="pairs", **more):
         ("key:00000000*", [1, 2, 3, 4]),
         ("key:*2", [2]),
         ("nothing", []),
+        ("solo blue_h", [2]),
+        ("blue_h solo", []),
+        ("solo -blue_h", [1]),
     ],
 )
 def test_a_search_finds_what_its_words_name(ask, query, numbers):
@@ -155,7 +158,13 @@ def test_a_search_suggests_the_most_frequent_words(ask):
 
 @pytest.mark.parametrize(
     ("query", "word"),
-    [("date:2020", "date"), ("score:high", "high"), ("pool:3", "pool"), ("a" * 1001, "longer")],
+    [
+        ("date:2020", "date"),
+        ("score:high", "high"),
+        ("pool:3", "pool"),
+        ("a" * 1001, "longer"),
+        ("*a*b*c*d", "at most"),
+    ],
 )
 def test_a_search_that_cannot_be_read_is_a_sentence(ask, query, word):
     answer = ask("/api/samples", column="pairs", q=query)
@@ -193,6 +202,13 @@ def test_a_sample_is_explained_stage_by_stage(tmp_path):
     assert "complexity9" in client.get("/api/explain", params={"key": "000000001"}).json()["error"]
 
 
+def test_a_single_column_has_no_stages_to_explain(data):
+    client = TestClient(
+        build_app(Studio(data / "pairs", None, data, "", "1", "token", 80)), "http://127.0.0.1"
+    )
+    assert client.get("/api/explain", params={"key": "000000001"}).json() == []
+
+
 def test_an_index_that_was_changed_is_a_sentence(ask, data):
     make_column(data / "broken", ["000000001", "000000002"])
     index = data / "broken" / INDEX
@@ -213,6 +229,20 @@ def test_metadata_that_cannot_be_used_are_a_sentence(ask, data, facts):
     answer = ask("/api/samples", column=name, q="x")
     assert answer.status_code == 422
     assert "000000001" in answer.json()["error"]
+
+
+def test_a_sample_behind_a_url_reads_no_other_until_somebody_searches(data):
+    upath = pytest.importorskip("upath")
+    folder = upath.UPath("memory://samples/pairs")
+    for path in (data / "pairs").iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+    client = TestClient(build_app(Studio(folder, None, data, "", "1", "token", 80)), "http://127.0.0.1")
+    sample = {"column": "pairs", "key": "000000003"}
+    alone = client.get("/api/sample", params=sample).json()
+    assert (alone["mates"], alone["busy"], alone["metadata"]["id"]) == (None, "", 3)
+    while client.get("/api/samples", params={"column": "pairs", "q": "solo"}).status_code == 202:
+        pass
+    assert client.get("/api/sample", params=sample).json()["mates"] == [0, 2]
 
 
 def test_what_is_computed_says_how_far_it_is_and_is_computed_once():

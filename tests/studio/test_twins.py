@@ -106,7 +106,7 @@ def test_the_page_lists_the_pairs_that_are_counted(home, near):
     found = ask(home, "pairs", params).json()
 
     def listed(kinds, show):
-        return call("screens/twins.js", "choosePairs", found, {"radius": near, "kinds": kinds, "show": show})
+        return call("engine/twins.js", "choosePairs", found, {"radius": near, "kinds": kinds, "show": show})
 
     for kind in KINDS:
         assert len(listed([kind], "linked")) == found["linked"][kind][near]
@@ -116,6 +116,13 @@ def test_the_page_lists_the_pairs_that_are_counted(home, near):
     assert len(outside) + len(listed(KINDS, "linked")) == len(found["pairs"]["left"])
     nearest = [min(found["pairs"][kind][pair] for kind in ("colors", "lines")) for pair in outside]
     assert nearest == sorted(nearest)
+
+
+def test_a_list_that_is_not_whole_says_so(home, monkeypatch):
+    assert ask(home, "color", Pack()).json()["whole"]
+    monkeypatch.setattr(twins, "PAIRS_EACH", 1)
+    found = ask(home, "color", Pack()).json()
+    assert (found["each"], found["whole"]) == (1, False)
 
 
 def test_the_splits_of_single_samples_are_those_that_tear_pairs(home):

@@ -10,8 +10,10 @@ from starlette.routing import Route
 
 from pipeline.errors import BadImage, Halt
 from pipeline.fields import parse_section
+from pipeline.files import halt_on_disconnect
 from pipeline.params import Clean
 from pipeline.run.choices import read_choices
+from pipeline.shards.column import SEAL
 from pipeline.shards.tar import AGAIN
 from pipeline.studio.columns import DataFolder
 from pipeline.studio.dataset.background import Background, Busy, Say, answer_when_ready
@@ -40,7 +42,7 @@ def read_table(columns: DataFolder, name: str, say: Say) -> SearchTable:
                 table.add(row.key, {"split": split_of(shard.name), **metadata})
             except (OverflowError, ValueError):
                 raise Halt(
-                    f"{shard.path} has metadata of the sample {row.key} that nobody can search: {AGAIN}"
+                    f"{shard.path} has JSON of the sample {row.key} that cannot be used: {AGAIN}"
                 ) from None
             if len(table.keys) % EACH == 0:
                 say(f"Reading tags, artists and scores: {len(table.keys):,} of {total:,} samples.")
@@ -63,7 +65,8 @@ class Samples:
 
     def table(self, columns: DataFolder, name: str) -> SearchTable:
         """Return the table of a column. Raise Busy while it is read."""
-        return self.tables.get(self.key(columns, name), partial(read_table, columns, name))
+        read = halt_on_disconnect(columns.folder)(partial(read_table, columns, name))
+        return self.tables.get(self.key(columns, name), read)
 
     def search(self, columns: DataFolder, name: str, query: str, split: str = "") -> dict[str, Any]:
         """Return the rows that a search finds in a column, and words that may complete it.
@@ -104,10 +107,12 @@ class Samples:
 
 
 def explain_key(studio: Studio, key: str) -> list[dict[str, Any]]:
-    """Return the decision of each stage about a sample. Raise Halt if no stage knows it.
+    """Return the decision of each stage about a sample; none if the studio shows a single column.
 
-    Raise ValueError if the parameters are wrong.
+    Raise Halt if no stage knows it, or ValueError if the parameters are wrong.
     """
+    if (studio.data / SEAL).is_file():
+        return []
     clean = parse_section(Clean, studio.read_params().get("clean"))
     lists = [str(studio.home / name) if name else "" for name in (clean.keep, clean.drop)]
     decisions = explain_sample(key, studio.data, clean, read_choices(*lists))

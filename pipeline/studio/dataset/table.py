@@ -15,6 +15,7 @@ from pipeline.sources.query import COUNTED_METATAGS, FREE_METATAGS, as_number, p
 
 NAMES = ("artist", "license", "split", "group", "rating")  # fields that are searched as NAME:VALUE
 SUGGESTIONS = 12
+MAX_STARS = 4  # in a word: each makes a test slower
 
 
 class SearchTable:
@@ -39,11 +40,18 @@ class SearchTable:
             scores.append(value)
 
     def search(self, query: str) -> list[int]:
-        """Return the rows that have all terms of a search. Raise ValueError if it cannot be read."""
+        """Return the rows that have all terms of a search. Raise ValueError if it cannot be read.
+
+        A last word that no sample has counts as the beginning of one, since it is still being typed.
+        """
         found = np.ones(len(self.keys), bool)
-        for term in query.lower().split():
+        terms = query.lower().split()
+        for number, term in enumerate(terms, 1):
             bare = term.removeprefix("-") or term
-            found &= self.match(bare) ^ (bare != term)
+            rows = self.match(bare)
+            if number == len(terms) and not rows.any():
+                rows = self.having([f"{bare}*"])
+            found &= rows ^ (bare != term)
         return np.flatnonzero(found).tolist()
 
     def match(self, term: str) -> np.ndarray:
@@ -85,7 +93,9 @@ class SearchTable:
 
 
 def like(pattern: str) -> Callable[[str], object]:
-    """Return a test of names, without regard to case; * stands for anything."""
+    """Return a test of names, without regard to case; * stands for anything. Raise ValueError for many *."""
+    if pattern.count("*") > MAX_STARS:
+        raise ValueError(f"a word may have {MAX_STARS} * at most")
     return re.compile(re.escape(pattern).replace(r"\*", ".*"), re.IGNORECASE).fullmatch
 
 

@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from pipeline.errors import Halt
 from pipeline.fields import parse_section
+from pipeline.files import halt_on_disconnect
 from pipeline.operators.hashes import NO_HASH
 from pipeline.packing.groups import (
     LinkKeys,
@@ -70,7 +71,7 @@ def find_twins(columns: DataFolder, name: str, params: Pack, say: Say) -> dict[s
     `linked` has a list for each kind and `counts` one for each number, with an item for each radius. `rows`
     are the samples of listed pairs, by their places in the index; `now` and `alone` are their splits as they
     are, and as they would be if each sample were split by itself. `pairs` has a list for each field, in which
-    `left` and `right` are places in `rows`.
+    `left` and `right` are places in `rows`; they are all if it is `whole`.
     """
     samples, splits = read_samples(columns, name, say)
     if not samples:
@@ -83,6 +84,8 @@ def find_twins(columns: DataFolder, name: str, params: Pack, say: Say) -> dict[s
     named = sorted({*pairs.left.tolist(), *pairs.right.tolist()})
     fields = {"left": np.searchsorted(named, pairs.left), "right": np.searchsorted(named, pairs.right)}
     fields |= {kind: equal.astype(int) for kind, equal in pairs.equal.items()} | pairs.distances
+    linked = links_by_radius(links)
+    listed = pairs.equal | {kind: found <= radius for kind, found in pairs.distances.items()}
     counts = {"torn": torn_by_radius(links, np.array(alone))} | count_groups(links, samples, params)
     if all(splits):
         counts |= {"leaks": torn_by_radius(links, np.array(splits))}
@@ -90,13 +93,14 @@ def find_twins(columns: DataFolder, name: str, params: Pack, say: Say) -> dict[s
         "index": columns.seal(name)["index"],
         "samples": len(samples),
         "packed": dict(Counter(splits)) if all(splits) else None,
-        "linked": {kind: found.tolist() for kind, found in links_by_radius(links).items()},
+        "linked": {kind: found.tolist() for kind, found in linked.items()},
         "counts": {name: found.tolist() for name, found in counts.items()},
         "rows": named,
         "now": [splits[number] for number in named],
         "alone": [alone[number] for number in named],
         "pairs": {name: values.tolist() for name, values in fields.items()},
         "each": PAIRS_EACH,
+        "whole": all(np.count_nonzero(listed[kind]) == found[-1] for kind, found in linked.items()),
     }
 
 
@@ -118,7 +122,8 @@ def twin_routes(studio: Studio) -> list[Route]:
         params = parse_section(Pack, studio.read_params().get("pack"))
         near, params = params.near, replace(params, near=max(params.near, NARROW_RADIUS))
         key = (name, studio.columns.seal(name)["index"], params)  # a smaller radius needs no new comparison
-        found = background.get(key, partial(find_twins, studio.columns, name, params))
+        compare = halt_on_disconnect(studio.data)(partial(find_twins, studio.columns, name, params))
+        found = background.get(key, compare)
         return found | {"near": near}
 
     async def twins(request: Request) -> Response:

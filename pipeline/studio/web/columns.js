@@ -24,8 +24,8 @@ export function firstColumn(columns) {
  * Read the index of a column.
  *
  * @param {string} name
- * @returns {Promise<{name: string, folder: string, index: import("./shards.js").Index, seal: object}>} Rejects with
- *   RequestError.
+ * @returns {Promise<{name: string, folder: string, index: import("./shards.js").Index, seal: object}>}
+ *   Rejects with RequestError.
  */
 export function openColumn(name) {
   worker ??= new Worker(new URL("shards-worker.js", import.meta.url), { type: "module" });
@@ -48,15 +48,15 @@ export function openColumn(name) {
  *
  * @param {string} path
  * @param {Record<string, string>} parameters
- * @param {AbortSignal} signal
  * @param {(sentence: string) => void} wait
+ * @param {AbortSignal} [signal]
  */
-export async function getWhenReady(path, parameters, signal, wait) {
+export async function getWhenReady(path, parameters, wait, signal = undefined) {
   for (;;) {
     const answer = await getJson(path, parameters, { signal });
     if (!answer.busy) return answer;
     wait(answer.busy);
     await new Promise((resolve) => setTimeout(resolve, 400));
-    signal.throwIfAborted();
+    signal?.throwIfAborted();
   }
 }

@@ -4,9 +4,18 @@ import { el, notify, solve } from "./dom.js";
 
 /** Make a group of radio buttons that looks like one control. */
 export function segmented(name, values, chosen, choose, label, title = (value) => value) {
-  return el("div.segmented", { role: "radiogroup", "aria-label": label }, values.map((value) => el(
-    "label", {}, el("input", { type: "radio", name, value, checked: value === chosen, onchange: () => choose(value) }), title(value),
-  )));
+  return el(
+    "div.segmented",
+    { role: "radiogroup", "aria-label": label },
+    values.map((value) =>
+      el(
+        "label",
+        {},
+        el("input", { type: "radio", name, value, checked: value === chosen, onchange: () => choose(value) }),
+        title(value),
+      ),
+    ),
+  );
 }
 
 /**
@@ -18,7 +27,9 @@ export function segmented(name, values, chosen, choose, label, title = (value) =
  * @param {(value: string) => string} [title]
  */
 export function toggles(values, chosen, changed, title = (value) => value) {
-  const boxes = values.map((value) => el("input", { type: "checkbox", value, checked: chosen.has(value), onchange }));
+  const boxes = values.map((value) =>
+    el("input", { type: "checkbox", value, checked: chosen.has(value), onchange }),
+  );
   function onchange({ target }) {
     if (!boxes.some((box) => box.checked)) target.checked = true;
     chosen.clear();

@@ -1,8 +1,8 @@
 /**
- * A list of any length in a scrolling element, drawn by as many cells as fit: scrolling moves them to other items.
+ * A list of any length in a scrolling element, drawn by as many cells as fit: scrolling moves them to others.
  *
- * The arrow keys, Page Up, Page Down, Home and End move the active item, Enter opens it. Focus stays on the list, so
- * that it is not lost when a cell shows another item.
+ * The arrow keys, Page Up, Page Down, Home and End move the active item, Enter opens it. Focus stays on the
+ * list, so that it is not lost when a cell shows another item.
  */
 
 import { el } from "./dom.js";
@@ -16,22 +16,28 @@ export class Grid {
    * @param {string} given.label of the list, for screen readers
    * @param {() => HTMLElement} given.make makes an empty cell
    * @param {(cell: HTMLElement, item: number) => void} given.draw shows an item in a cell
-   * @param {(cell: HTMLElement) => void} given.clear stops what a cell was loading, before it shows another item
+   * @param {(cell: HTMLElement) => void} given.clear stops what a cell loads, before it shows another item
    * @param {(item: number, event: Event) => void} given.open by a click or by Enter
-   * @param {{least: number, height: (width: number) => number, gap: number, pad: number}} given.size of a cell:
-   *   least width, Infinity for one cell a row; all in pixels
+   * @param {{least: number, height: (width: number) => number, gap: number, pad: number}} given.size
+   *   of a cell, in pixels: the least width, and its height by its width
    */
   constructor({ label, make, draw, clear, open, size }) {
     Object.assign(this, { make, draw, clear, open, size });
     this.count = 0;
     this.active = 0;
     this.cells = [];
+    this.stale = false; // the cells show something else than they must
+    this.toTop = false; // the list is to be scrolled to its beginning once it is laid out
     this.spacer = el("div.grid-spacer", { role: "presentation" });
     this.element = el(
       "div.grid",
       {
-        role: "listbox", tabindex: "0", "aria-label": label,
-        onscroll: () => this.schedule(), onkeydown: (event) => this.press(event), onclick: (event) => this.click(event),
+        role: "listbox",
+        tabindex: "0",
+        "aria-label": label,
+        onscroll: () => this.schedule(),
+        onkeydown: (event) => this.press(event),
+        onclick: (event) => this.click(event),
       },
       this.spacer,
     );
@@ -44,27 +50,30 @@ export class Grid {
   setCount(count, stay = false) {
     this.count = count;
     this.active = Math.min(stay ? this.active : 0, Math.max(count - 1, 0));
-    if (!stay) this.element.scrollTop = 0;
-    this.lay(true);
+    this.toTop = !stay;
+    this.redraw();
   }
 
   setSize(size) {
     this.size = size;
-    this.lay(true);
+    this.redraw();
   }
 
   /** Draw all cells again. */
   redraw() {
-    this.lay(true);
+    this.stale = true;
+    this.lay();
   }
 
-  /** Compute the layout; the first item in sight stays in sight. */
-  lay(redraw = false) {
+  /** Compute the layout, unless the list is hidden; the first item in sight stays in sight. */
+  lay() {
     const { least, height, gap, pad } = this.size;
     const [width, view] = [this.element.clientWidth - 2 * pad, this.element.clientHeight];
     if (width <= 0 || view <= 0) return;
+    if (this.toTop) this.element.scrollTop = 0;
+    this.toTop = false;
     const first = this.rowHeight ? Math.round(this.top() / this.rowHeight) * this.columns : 0;
-    this.columns = least === Infinity ? 1 : Math.max(1, Math.floor((width + gap) / (least + gap)));
+    this.columns = Math.max(1, Math.floor((width + gap) / (least + gap)));
     this.cellWidth = (width - gap * (this.columns - 1)) / this.columns;
     this.cellHeight = height(this.cellWidth);
     this.rowHeight = this.cellHeight + gap;
@@ -74,10 +83,12 @@ export class Grid {
     const physical = Math.max(0, Math.min(this.full, MOST_PIXELS));
     this.scale = physical > view ? Math.max(1, (this.full - view) / (physical - view)) : 1;
     this.spacer.style.setProperty("height", `${physical}px`);
-    const moved = Math.round(Math.floor(first / this.columns) * this.rowHeight / this.scale);
-    if (first && Math.abs(moved - this.element.scrollTop) >= this.rowHeight / 2) this.element.scrollTop = moved;
+    const moved = Math.round((Math.floor(first / this.columns) * this.rowHeight) / this.scale);
+    if (first && Math.abs(moved - this.element.scrollTop) >= this.rowHeight / 2)
+      this.element.scrollTop = moved;
     this.fillPool(Math.min(this.count, (Math.ceil(view / this.rowHeight) + 1 + 2 * AHEAD) * this.columns));
-    if (redraw) for (const cell of this.cells) this.release(cell);
+    if (this.stale) for (const cell of this.cells) this.release(cell);
+    this.stale = false;
     for (const cell of this.cells) {
       cell.style.setProperty("width", `${this.cellWidth}px`);
       cell.style.setProperty("height", `${this.cellHeight}px`);
@@ -101,7 +112,8 @@ export class Grid {
       this.cells.push(cell);
       this.element.append(cell);
     }
-    for (const cell of this.cells) if (cell.item >= 0 && this.cells[cell.item % length] !== cell) this.release(cell);
+    for (const cell of this.cells)
+      if (cell.item >= 0 && this.cells[cell.item % length] !== cell) this.release(cell);
   }
 
   release(cell) {
@@ -164,7 +176,10 @@ export class Grid {
     this.active = Math.max(0, Math.min(this.count - 1, item));
     const start = this.size.pad + Math.floor(this.active / this.columns) * this.rowHeight;
     const top = this.top();
-    const wanted = Math.min(start - this.size.pad, Math.max(top, start + this.rowHeight - this.view + this.size.pad));
+    const wanted = Math.min(
+      start - this.size.pad,
+      Math.max(top, start + this.rowHeight - this.view + this.size.pad),
+    );
     if (wanted !== top) this.element.scrollTop = wanted / this.scale;
     this.update();
   }
@@ -173,8 +188,14 @@ export class Grid {
     if (event.altKey || event.ctrlKey || event.metaKey || !this.rowHeight) return;
     const page = Math.max(1, Math.floor(this.view / this.rowHeight)) * this.columns;
     const steps = {
-      ArrowLeft: -1, ArrowRight: 1, ArrowUp: -this.columns, ArrowDown: this.columns, PageUp: -page, PageDown: page,
-      Home: -this.count, End: this.count,
+      ArrowLeft: -1,
+      ArrowRight: 1,
+      ArrowUp: -this.columns,
+      ArrowDown: this.columns,
+      PageUp: -page,
+      PageDown: page,
+      Home: -this.count,
+      End: this.count,
     };
     if (event.key in steps) this.go(this.active + steps[event.key]);
     else if (event.key === "Enter" && this.count) this.open(this.active, event);

@@ -1,13 +1,13 @@
 /**
- * Pictures of samples for elements of the page: asked for when they are in sight, given up when they are not, and
- * kept, the last ones, as files of the browser.
+ * Pictures of samples for elements of the page: asked for when they are in sight, given up when they are not.
+ * The last ones are kept as files of the browser.
  */
 
 import { asBlob, placesOf, readMembers } from "./shards.js";
 
 const MOST_BYTES = 96 * 2 ** 20; // of kept pictures that nobody shows
 const AT_ONCE = 6; // requests; a browser opens no more connections to one server
-const PATIENCE = 60; // milliseconds in sight before a picture is asked for, so that a fast scroll asks for none
+const PATIENCE = 60; // milliseconds in sight before a picture is asked for: a fast scroll asks for none
 const AGAIN = 3000; // milliseconds until a server that did not answer is asked again
 
 export class Pictures {
@@ -25,13 +25,13 @@ export class Pictures {
   }
 
   /**
-   * Show members of a sample in images. An image gets data-state busy, ready, failed or, for a member that the
-   * sample lacks, missing.
+   * Show members of a sample in images. An image gets data-state busy, ready, failed or, for a member that
+   * the sample lacks, missing.
    *
    * @param {{folder: string, index: object}} column
    * @param {number} row
    * @param {[HTMLImageElement, string][]} images each with the suffix of its member
-   * @returns {() => void} to call when the images show something else: it stops the request and lets go of them
+   * @returns {() => void} to call when the images show something else: it stops the request, frees them
    */
   show(column, row, images) {
     const places = placesOf(column.index, row);

@@ -1,7 +1,7 @@
 /**
  * Reads columns of shards by their index and byte ranges: the mirror of pipeline/shards/tar.py and column.py.
  *
- * The index of 100,000 samples has many megabytes, so a worker reads it (shards-worker.js), and it is kept in a few
+ * The index of 100,000 samples has many megabytes, so a worker reads it (shards-worker.js). It is kept in a few
  * flat arrays, which cost little to hand over.
  *
  * @typedef {object} Index the samples of a column, by row
@@ -25,8 +25,15 @@ const MEMBER_NAME = /^[^./\\\s]+\.[^/\\\s]*[^./\\\s]$/u;
 const AGAIN = "run the stage that writes it again";
 const WASTE = 2; // one request may read this many times what is wanted of a sample
 const TYPES = {
-  png: "image/png", jpg: "image/jpeg", jpeg: "image/jpeg", webp: "image/webp", gif: "image/gif", bmp: "image/bmp",
-  avif: "image/avif", tif: "image/tiff", tiff: "image/tiff",
+  png: "image/png",
+  jpg: "image/jpeg",
+  jpeg: "image/jpeg",
+  webp: "image/webp",
+  gif: "image/gif",
+  bmp: "image/bmp",
+  avif: "image/avif",
+  tif: "image/tiff",
+  tiff: "image/tiff",
 };
 
 /** Return how many bytes of a tar a member of `size` bytes takes, with its header and padding. */
@@ -45,12 +52,20 @@ export function parseIndex(text, seal) {
   const known = Object.entries(seal.shards).sort(([, one], [, other]) => one.place - other.place);
   const rows = seal.written;
   const index = {
-    keys: "\n", keyPlaces: new Uint32Array(rows + 1), shards: known.map(([name]) => name),
-    shard: new Uint32Array(rows), offset: new Float64Array(rows), layouts: [], layout: new Uint32Array(rows),
-    sizePlace: new Uint32Array(rows), sizes: new Uint32Array(16 * rows + 16), sha256: seal.index,
+    keys: "\n",
+    keyPlaces: new Uint32Array(rows + 1),
+    shards: known.map(([name]) => name),
+    shard: new Uint32Array(rows),
+    offset: new Float64Array(rows),
+    layouts: [],
+    layout: new Uint32Array(rows),
+    sizePlace: new Uint32Array(rows),
+    sizes: new Uint32Array(16 * rows + 16),
+    sha256: seal.index,
   };
   const reader = { text, place: text.indexOf("\n") + 1, layouts: new Map(), used: 0, row: 0, keys: [] };
-  if (text.slice(0, reader.place - 1) !== HEADER) throw new Error(`The index of the column has another header: ${AGAIN}.`);
+  if (text.slice(0, reader.place - 1) !== HEADER)
+    throw new Error(`The index of the column has another header: ${AGAIN}.`);
   known.forEach(([name, entry], number) => parseShard(reader, index, number, name, entry));
   if (reader.place !== text.length) throw new Error(`The index lists more samples than the seal: ${AGAIN}.`);
   index.keys += reader.keys.join("\n") + "\n";
@@ -74,7 +89,8 @@ function parseShard(reader, index, number, name, entry) {
     reader.row += 1;
     reader.place = stop + 1;
   }
-  if (end + END_OF_TAR !== entry.bytes) throw new Error(`The index does not fit ${name} (some samples are missing): ${AGAIN}.`);
+  if (end + END_OF_TAR !== entry.bytes)
+    throw new Error(`The index does not fit ${name} (some samples are missing): ${AGAIN}.`);
 }
 
 function addRow(reader, index, number, key, offset) {
@@ -93,7 +109,9 @@ function addMembers(reader, index, key, members, name) {
   for (const [suffix, digits] of pairs) {
     const size = /^\d+$/.test(digits ?? "") ? Number(digits) : -1;
     if (!MEMBER_NAME.test(`${key}.${suffix}`) || size < 0 || size > MOST_BYTES) {
-      throw new Error(`The index does not fit ${name} (sample ${key} has a member that is not allowed): ${AGAIN}.`);
+      throw new Error(
+        `The index does not fit ${name} (sample ${key} has a member that is not allowed): ${AGAIN}.`,
+      );
     }
     index.sizes[reader.used] = size;
     reader.used += 1;
@@ -152,9 +170,11 @@ export function pictureNames(index) {
   return [...new Set(index.layouts.flat().filter(isPicture).map(nameOf))];
 }
 
-/** Return the suffix of a picture of a sample by its name, since its type differs between samples; "" if it has none. */
+/** Return the suffix of a sample's picture by its name; "" if it has none. Types differ between samples. */
 export function suffixOf(index, row, name) {
-  return index.layouts[index.layout[row]].find((suffix) => isPicture(suffix) && nameOf(suffix) === name) ?? "";
+  return (
+    index.layouts[index.layout[row]].find((suffix) => isPicture(suffix) && nameOf(suffix) === name) ?? ""
+  );
 }
 
 /**
@@ -188,7 +208,9 @@ export function placesOf(index, row) {
  */
 export async function readMembers(folder, index, row, suffixes, ask = fetch, signal = undefined) {
   const places = placesOf(index, row);
-  const wanted = suffixes.filter((suffix) => suffix in places).map((suffix) => ({ suffix, ...places[suffix] }));
+  const wanted = suffixes
+    .filter((suffix) => suffix in places)
+    .map((suffix) => ({ suffix, ...places[suffix] }));
   const address = `${folder}/${encodeURIComponent(index.shards[index.shard[row]])}`;
   const parts = joinRanges(wanted.sort((one, other) => one.offset - other.offset));
   const found = await Promise.all(parts.map((part) => readRange(address, part, ask, signal)));
@@ -213,7 +235,8 @@ export function joinRanges(members) {
 async function readRange(address, { start, end, members }, ask, signal) {
   if (end === start) return Object.fromEntries(members.map(({ suffix }) => [suffix, new Uint8Array()]));
   const answer = await ask(address, { headers: { Range: `bytes=${start}-${end - 1}` }, signal });
-  if (answer.status !== 206) throw new Error("The server of this dataset sends no parts of a file, which the page needs.");
+  if (answer.status !== 206)
+    throw new Error("The server of this dataset sends no parts of a file, which the page needs.");
   const bytes = new Uint8Array(await answer.arrayBuffer());
   if (bytes.length !== end - start) throw new Error(`A shard is shorter than its index says: ${AGAIN}.`);
   return Object.fromEntries(

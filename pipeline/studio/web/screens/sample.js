@@ -1,6 +1,7 @@
-/** One sample of a column: its pictures at full size, its facts, its group, the decisions about it, and its JSON. */
+/** One sample of a column: its pictures at full size, its facts, its group, the decisions, and its JSON. */
 
 import { getJson, request } from "../api.js";
+import { formatNumber } from "../charts.js";
 import { chooser } from "../choosing.js";
 import { sentence } from "../controls.js";
 import { el, iconButton, replace } from "../dom.js";
@@ -9,7 +10,18 @@ import { isPicture, keyOf, nameOf, placesOf, readMembers, splitOf } from "../sha
 const ZOOMS = { "1×": 1, "2×": 2, "4×": 4 };
 const SMALL = 200; // pixels: smaller pictures begin at twice their size
 const MATES = 60; // shown at once
-const LEFT_OUT = new Set(["tags", "artist", "license", "source", "split", "group", "family", "id", "width", "height"]);
+const LEFT_OUT = new Set([
+  "tags",
+  "artist",
+  "license",
+  "source",
+  "split",
+  "group",
+  "family",
+  "id",
+  "width",
+  "height",
+]);
 
 export class SampleView {
   /**
@@ -50,7 +62,12 @@ export class SampleView {
         this.before,
         this.after,
       ),
-      el("div.sample-body", {}, this.figures, el("div.sample-side", {}, this.facts, this.mates, this.decisions, this.json)),
+      el(
+        "div.sample-body",
+        {},
+        this.figures,
+        el("div.sample-side", {}, this.facts, this.mates, this.decisions, this.json),
+      ),
     );
   }
 
@@ -66,15 +83,18 @@ export class SampleView {
     const key = keyOf(column.index, row);
     this.element.hidden = false;
     this.title.textContent = key;
-    this.place.textContent = `${(neighbors.at + 1).toLocaleString("en")} of ${neighbors.count.toLocaleString("en")}`;
+    this.place.textContent = `${formatNumber(neighbors.at + 1)} of ${formatNumber(neighbors.count)}`;
     this.before.disabled = neighbors.before === null;
     this.after.disabled = neighbors.after === null;
     replace(this.badges, splitOf(column.index, row) && el("span.badge", {}, splitOf(column.index, row)));
     this.showPictures(column, row);
     for (const panel of [this.facts, this.mates, this.decisions, this.json]) panel.hidden = true;
     this.element.dataset.state = "busy";
-    Promise.all([this.showMetadata(column, row, stop.signal), this.showDecisions(key, stop.signal), this.showMates(column, key, stop.signal)])
-      .then(() => stop.signal.aborted || (this.element.dataset.state = "ready"));
+    Promise.all([
+      this.showMetadata(column, row, stop.signal),
+      this.showDecisions(key, stop.signal),
+      this.showMates(column, key, stop.signal),
+    ]).then(() => stop.signal.aborted || (this.element.dataset.state = "ready"));
     this.element.scrollTop = 0;
     this.title.focus({ preventScroll: true });
   }
@@ -105,7 +125,9 @@ export class SampleView {
 
   showPictures(column, row) {
     const places = placesOf(column.index, row);
-    const images = Object.keys(places).filter(isPicture).map((suffix) => [el("img", { alt: nameOf(suffix), decoding: "async" }), suffix]);
+    const images = Object.keys(places)
+      .filter(isPicture)
+      .map((suffix) => [el("img", { alt: nameOf(suffix), decoding: "async" }), suffix]);
     const figures = images.map(([image, suffix]) => {
       const size = el("span.muted.number", {}, bytesOf(places[suffix].size));
       image.addEventListener("load", () => {
@@ -113,7 +135,12 @@ export class SampleView {
         this.enlarge(image);
       });
       const failed = el("p.small.muted", {}, "The browser cannot show this picture.");
-      return el("figure", {}, el("div.frame", {}, image, failed), el("figcaption", {}, el("span", {}, nameOf(suffix)), size));
+      return el(
+        "figure",
+        {},
+        el("div.frame", {}, image, failed),
+        el("figcaption", {}, el("span", {}, nameOf(suffix)), size),
+      );
     });
     replace(this.figures, figures.length ? figures : el("p.muted", {}, "This sample has no picture."));
     this.shown.letGo.push(this.pictures.show(column, row, images));
@@ -121,13 +148,26 @@ export class SampleView {
   }
 
   offerZooms() {
-    replace(this.zooms, Object.entries(ZOOMS).map(([title, zoom]) => el("label", {}, el("input", {
-      type: "radio", name: "sample-zoom", value: zoom, checked: this.zoom === zoom,
-      onchange: () => {
-        this.zoom = zoom;
-        for (const image of this.figures.querySelectorAll("img")) this.enlarge(image);
-      },
-    }), title)));
+    replace(
+      this.zooms,
+      Object.entries(ZOOMS).map(([title, zoom]) =>
+        el(
+          "label",
+          {},
+          el("input", {
+            type: "radio",
+            name: "sample-zoom",
+            value: zoom,
+            checked: this.zoom === zoom,
+            onchange: () => {
+              this.zoom = zoom;
+              for (const image of this.figures.querySelectorAll("img")) this.enlarge(image);
+            },
+          }),
+          title,
+        ),
+      ),
+    );
   }
 
   enlarge(image) {
@@ -147,15 +187,30 @@ export class SampleView {
     } catch (error) {
       if (signal.aborted) return;
       this.json.hidden = false;
-      replace(this.json, el("h2", {}, "JSON"), el("p", {}, `The JSON of this sample cannot be read: ${error.message}`));
+      replace(
+        this.json,
+        el("h2", {}, "JSON"),
+        el("p", {}, `The JSON of this sample cannot be read: ${error.message}`),
+      );
       return;
     }
     if (signal.aborted) return;
     this.facts.hidden = this.json.hidden = false;
-    replace(this.facts, factsOf(metadata, (word) => this.search(word)));
+    replace(
+      this.facts,
+      factsOf(metadata, (word) => this.search(word)),
+    );
     const text = JSON.stringify(metadata, null, 2);
-    const copy = el("button.plain.small", { type: "button", onclick: () => navigator.clipboard.writeText(text) }, "Copy");
-    replace(this.json, el("header", {}, el("h2", {}, "JSON"), copy), el("pre.scroll", { tabindex: "0" }, text));
+    const copy = el(
+      "button.plain.small",
+      { type: "button", onclick: () => navigator.clipboard.writeText(text) },
+      "Copy",
+    );
+    replace(
+      this.json,
+      el("header", {}, el("h2", {}, "JSON"), copy),
+      el("pre.scroll", { tabindex: "0" }, text),
+    );
   }
 
   async showMates(column, key, signal) {
@@ -172,7 +227,11 @@ export class SampleView {
   }
 
   describeMates(column, mates) {
-    if (!mates) return [el("h2", {}, "Group"), el("p.muted", {}, "Search for something once to see it: that reads the whole dataset.")];
+    if (!mates)
+      return [
+        el("h2", {}, "Group"),
+        el("p.muted", {}, "Search for something once to see it: that reads the whole dataset."),
+      ];
     const others = mates.filter((row) => row !== this.shown.row);
     const cards = others.slice(0, MATES).map((row) => this.mateCard(column, row));
     return [
@@ -187,7 +246,12 @@ export class SampleView {
     const suffix = Object.keys(placesOf(column.index, row)).find(isPicture);
     const key = keyOf(column.index, row);
     if (suffix) this.shown.letGo.push(this.pictures.show(column, row, [[image, suffix]]));
-    return el("button.mate", { type: "button", title: key, onclick: () => this.open(key) }, image, el("span.mono.small", {}, key));
+    return el(
+      "button.mate",
+      { type: "button", title: key, onclick: () => this.open(key) },
+      image,
+      el("span.mono.small", {}, key),
+    );
   }
 
   async showDecisions(key, signal) {
@@ -200,7 +264,7 @@ export class SampleView {
       content = [el("p.muted", {}, sentence(error))];
     }
     if (signal.aborted) return;
-    this.decisions.hidden = false;
+    this.decisions.hidden = content.length === 0;
     replace(this.decisions, el("h2", {}, "What each stage decided"), el("div.decisions", {}, content));
   }
 }
@@ -218,7 +282,11 @@ async function whenRead(column, key, signal) {
 function factsOf(metadata, search) {
   const rows = [
     ["Artist", wordsOf(metadata.artist).map((name) => chip(name, () => search(`artist:${name}`)))],
-    ["License", metadata.license && chip(metadata.license, () => search(`license:${metadata.license.replaceAll(" ", "_")}`))],
+    [
+      "License",
+      metadata.license &&
+        chip(metadata.license, () => search(`license:${metadata.license.replaceAll(" ", "_")}`)),
+    ],
     ["Source", metadata.source && sourceOf(metadata.source)],
     ["Original", metadata.width && `${metadata.width} × ${metadata.height} px`],
     ["Id, family", [metadata.id, metadata.family].filter((each) => each !== undefined).join(", ")],
@@ -228,7 +296,11 @@ function factsOf(metadata, search) {
   const present = rows.filter(([, value]) => value && (!Array.isArray(value) || value.length));
   return [
     el("h2", {}, "Facts"),
-    el("dl.facts", {}, present.map(([name, value]) => [el("dt", {}, name), el("dd", {}, value)])),
+    el(
+      "dl.facts",
+      {},
+      present.map(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]),
+    ),
     scoresOf(metadata),
   ];
 }
@@ -247,28 +319,49 @@ function sourceOf(source) {
 }
 
 function scoresOf(metadata) {
-  const numbers = Object.entries(metadata).filter(([name, value]) => typeof value === "number" && !LEFT_OUT.has(name));
-  return numbers.length === 0 ? null : el("div.scores", {}, numbers.map(([name, value]) => el("span", {}, `${name} `, el("b.number", {}, shortly(value)))));
+  const numbers = Object.entries(metadata).filter(
+    ([name, value]) => typeof value === "number" && !LEFT_OUT.has(name),
+  );
+  return numbers.length === 0
+    ? null
+    : el(
+        "div.scores",
+        {},
+        numbers.map(([name, value]) => el("span", {}, `${name} `, el("b.number", {}, formatNumber(value)))),
+      );
 }
 
 function describeDecision({ stage, outcome, why, rules }) {
   const kind = { taken: "good", rejected: "bad" }[outcome];
-  const rows = rules.map(({ reason, value, limit, least, fine }) => el(
-    "tr", { data: { fine: String(fine) } }, el("td", {}, reason), el("td.number", {}, shortly(value)),
-    el("td.number.muted", {}, `${least ? "≥" : "≤"} ${shortly(limit)}`), el("td", {}, fine ? "fine" : "rejected"),
-  ));
+  const rows = rules.map(({ reason, value, limit, least, fine }) =>
+    el(
+      "tr",
+      { data: { fine: String(fine) } },
+      el("td", {}, reason),
+      el("td.number", {}, formatNumber(value)),
+      el("td.number.muted", {}, `${least ? "≥" : "≤"} ${formatNumber(limit)}`),
+      el("td", {}, fine ? "fine" : "rejected"),
+    ),
+  );
   return el(
-    "div.decision", {},
+    "div.decision",
+    {},
     el("div", {}, el("span.mono", {}, stage), el(`span.badge${kind ? `.${kind}` : ""}`, {}, outcome)),
     why && el("p.muted.small", {}, why),
-    rows.length > 0 && el("details", {}, el("summary.small", {}, `${rules.filter((rule) => rule.fine).length} of ${rules.length} limits are met`), el("table.small", {}, rows)),
+    rows.length > 0 &&
+      el(
+        "details",
+        {},
+        el(
+          "summary.small",
+          {},
+          `${rules.filter((rule) => rule.fine).length} of ${rules.length} limits are met`,
+        ),
+        el("table.small", {}, rows),
+      ),
   );
 }
 
-function shortly(value) {
-  return String(Number(Number(value).toPrecision(5)));
-}
-
 function bytesOf(size) {
-  return size < 10_000 ? `${size.toLocaleString("en")} B` : `${Math.round(size / 1000).toLocaleString("en")} kB`;
+  return size < 10_000 ? `${formatNumber(size)} B` : `${formatNumber(Math.round(size / 1000))} kB`;
 }
