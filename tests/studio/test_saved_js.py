@@ -57,6 +57,18 @@ def test_works_are_kept_over_a_reload_and_the_oldest_go(chromium):
         assert last == ["e", "b", "c", "d", "e", "e"]  # "a" is gone; for what is not there comes the last
 
 
+def test_a_work_belongs_to_one_tab(chromium):
+    with static_site(WEB) as address, tab(chromium) as opened:
+        pages = [opened.page, opened.context.new_page()]
+        for page in pages:
+            page.goto(address + "package.json")
+        ask = "async (id) => (await import('/draw/saved.js')).claim(id)"
+        assert [page.evaluate(ask, "a") for page in pages] == [True, False]
+        assert pages[1].evaluate(ask, "b")
+        pages[0].close()
+        assert pages[1].evaluate(ask, "a")
+
+
 def test_a_full_storage_is_a_sentence_and_the_work_is_saved_once_there_is_space(chromium):
     with static_site(WEB) as address, tab(chromium) as opened:
         page = opened.page

@@ -150,6 +150,20 @@ async function listWorks(store) {
   return ids.map((id, at) => ({ id, settings: about[at].settings }));
 }
 
+/**
+ * Claim a work for this tab, until it is closed; return whether no other tab has it. Two tabs that save one
+ * work would mix their steps.
+ */
+export function claim(id, locks = globalThis.navigator?.locks) {
+  if (!locks) return Promise.resolve(true); // a page from the network without encryption has none
+  return new Promise((resolve) => {
+    locks.request(`inkwash-${id}`, { ifAvailable: true }, (lock) => {
+      resolve(lock !== null);
+      return lock && new Promise(() => {}); // it is held for as long as this waits
+    });
+  });
+}
+
 async function readWork(store, wanted) {
   const saved = await listSaved(store);
   if (!saved.size) return null;

@@ -66,7 +66,7 @@ async function* read(stream) {
       yield value;
     }
   } finally {
-    reader.cancel().catch(() => {}); // of what is broken; the reader of it knows already
+    reader.cancel().catch(() => {}); // a broken stream refuses, and `read` has thrown its error
   }
 }
 
