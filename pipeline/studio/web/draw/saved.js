@@ -11,6 +11,7 @@ import { Work } from "./work.js";
 const FORMAT = 1; // of the records; others are not read
 const KEPT = 4; // works that are kept, as several tabs may be open
 const STORE = "records";
+const claimed = new Set(); // works of this tab
 
 /** Turn a work into records, a Map by key. */
 export function serialize(work) {
@@ -127,10 +128,10 @@ function explain(error) {
 /**
  * Open the browser's storage, IndexedDB: {list(), read(id), write(id, records, whole)}.
  *
- * `list` returns the works that are kept, the last saved first, as {id, settings}.
- * `read` returns the records of a work, or of the one that was saved last if it is not there, as {id,
- * records}; or null. `write` writes all records or none: those of a `whole` work replace it, others return
- * false if the work is not there. Both throw what the browser throws.
+ * `list` returns the works that are kept, the last saved first, as {id, settings}. `read` returns the records
+ * of a work, or of the one that was saved last if it is not there, as {id, records}; or null. `write` writes
+ * all records or none: those of a `whole` work replace it, others return false if the work is not there. Both
+ * throw what the browser throws.
  */
 export async function openStorage(factory = globalThis.indexedDB, name = "inkwash") {
   const request = factory.open(name, 1);
@@ -155,9 +156,10 @@ async function listWorks(store) {
  * work would mix their steps.
  */
 export function claim(id, locks = globalThis.navigator?.locks) {
-  if (!locks) return Promise.resolve(true); // a page from the network without encryption has none
+  if (!locks || claimed.has(id)) return Promise.resolve(true); // without encryption, a site has no locks
   return new Promise((resolve) => {
     locks.request(`inkwash-${id}`, { ifAvailable: true }, (lock) => {
+      if (lock) claimed.add(id);
       resolve(lock !== null);
       return lock && new Promise(() => {}); // it is held for as long as this waits
     });

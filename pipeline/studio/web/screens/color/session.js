@@ -3,7 +3,7 @@
 import { radiusAt, sweep } from "../../draw/brush.js";
 import { toLevels, toPixel } from "../../draw/colors.js";
 import { join } from "../../draw/layer.js";
-import { Saver, parse } from "../../draw/saved.js";
+import { Saver, claim, parse } from "../../draw/saved.js";
 import { Work } from "../../draw/work.js";
 import { Coloring } from "./coloring.js";
 import { Pyramid } from "./pyramid.js";
@@ -87,8 +87,9 @@ export class Session {
     const drawing = work?.files.get(DRAWING);
     if (!drawing) return false;
     await this.show(work, await this.client.setDrawing(new Blob([drawing.bytes])));
-    this.startSaving(saved.id === id ? id : crypto.randomUUID()); // another tab may still save the last one
-    if (saved.id === id) this.saver.assumeSaved(work);
+    const isOwn = saved.id === id && (await claim(id)); // another tab may still save it: this is a copy then
+    this.startSaving(isOwn ? id : crypto.randomUUID());
+    if (isOwn) this.saver.assumeSaved(work);
     else this.save();
     return true;
   }
@@ -124,6 +125,7 @@ export class Session {
   }
 
   startSaving(id) {
+    claim(id);
     sessionStorage.setItem(TAB, id);
     this.saver = this.storage && new Saver(this.storage, id, ({ problem }) => this.listener.saved(problem));
   }
