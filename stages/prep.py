@@ -44,7 +44,7 @@ EXTRAS = {  # the packages of each extra of pyproject.toml, by the names under w
     "onnx": ["onnx", "onnxscript"],
     "hub": ["huggingface_hub"],
     "ray": ["ray"],
-    "studio": ["starlette", "uvicorn"],
+    "studio": ["anyio", "starlette", "uvicorn"],
     "urls": ["s3fs", "upath"],
 }
 WRITABLE = "make it writable, or name another folder (--cache for the cache)"
