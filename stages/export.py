@@ -52,22 +52,23 @@ def export(
         raise typer.BadParameter("name a model and the file to write, or a folder by --page")
     if runtime and not page:
         raise typer.BadParameter("--runtime belongs to --page")
-    if model and dest:
-        write_onnx(model, dest)
+    data = write_onnx(model, dest) if model and dest else b""
     if page:
-        export_page(model, page, runtime, cache)
+        export_page(model, data, page, runtime, cache)
 
 
-def write_onnx(model: Path, dest: Path) -> None:
+def write_onnx(model: Path, dest: Path) -> bytes:
     from pipeline.models import export as exporting
 
     with files.lock_files(dest):
         data = exporting.export_onnx(model)
         files.write(dest, data)
     say(f"export: {len(data):,} bytes written to {dest}")
+    return data
 
 
-def export_page(model: Path | None, folder: Path, runtime: str | None, cache: Path) -> None:
+def export_page(model: Path | None, data: bytes, folder: Path, runtime: str | None, cache: Path) -> None:
+    """Write the page of a model, of which `data` is the ONNX file if it is there already."""
     from pipeline.models.network import find_model
     from pipeline.studio import page
     from pipeline.studio.runtime import find_runtime
@@ -81,6 +82,6 @@ def export_page(model: Path | None, folder: Path, runtime: str | None, cache: Pa
             from pipeline.models.export import export_onnx
 
             file = Path(scratch, f"{chosen.name}.onnx")
-            file.write_bytes(export_onnx(chosen))
+            file.write_bytes(data or export_onnx(chosen))
         size = page.save_page(folder, file, parts)
     say(f"export: a page of {size:,} bytes written to {folder}; any static server can send it")

@@ -142,7 +142,7 @@ export class Client {
   /**
    * Export the drawing as it was colored last.
    *
-   * @param {"png"|"flats"|"lines"|"ora"|"strokes"} kind
+   * @param {"picture"|"flats"|"lines"|"ora"|"strokes"} kind
    * @returns {Promise<Blob>}
    */
   async export(kind) {
