@@ -266,7 +266,7 @@ export function snap(value, { step, low, high }) {
 
 function makeGrip({ label, step, low = -Infinity, high = Infinity, oninput, onchange }, height) {
   const line = svg("path.line", { d: `M0 ${MARGIN.top - 4}V${height - MARGIN.bottom}` });
-  const area = svg("rect.area", { x: -12, y: 0, width: 24, height: height - MARGIN.bottom + 6 });
+  const area = svg("rect.area", { x: -16, y: 0, width: 32, height: height - MARGIN.bottom + 6 });
   const knob = svg("path.knob", {
     d: `M0 ${height - MARGIN.bottom - 7}l6 6v6a2 2 0 0 1 -2 2h-8a2 2 0 0 1 -2 -2v-6z`,
   });

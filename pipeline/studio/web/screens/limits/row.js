@@ -118,7 +118,7 @@ export class Row {
     this.moveTo(this.limit);
   }
 
-  /** Show the decision; `earlier` is the one before, and `places` are of the pictures with another verdict. */
+  /** Show the decision after an `earlier` one; `places` are of the pictures with another verdict. */
   update(earlier, places) {
     const { decision, pictures } = this.screen;
     const { value: before } = this.rule;
