@@ -65,7 +65,11 @@ def test_a_work_belongs_to_one_tab(chromium):
         ask = "async (id) => (await import('/draw/saved.js')).claim(id)"
         assert [page.evaluate(ask, "a") for page in (*pages, pages[0])] == [True, False, True]
         assert pages[1].evaluate(ask, "b")
+        for _ in range(3):
+            pages[0].reload()
+            assert pages[0].evaluate(ask, "a")
         pages[0].close()
+        pages[1].evaluate("navigator.locks.request('inkwash-a', () => {})")  # waits until the tab is closed
         assert pages[1].evaluate(ask, "a")
 
 

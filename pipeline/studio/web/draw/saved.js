@@ -11,6 +11,7 @@ import { Work } from "./work.js";
 const FORMAT = 1; // of the records; others are not read
 const KEPT = 4; // works that are kept, as several tabs may be open
 const STORE = "records";
+const PATIENCE = 1000; // milliseconds that a page before this one, in the same tab, may take to end
 const claimed = new Set(); // works of this tab
 
 /** Turn a work into records, a Map by key. */
@@ -157,12 +158,14 @@ async function listWorks(store) {
  */
 export function claim(id, locks = globalThis.navigator?.locks) {
   if (!locks || claimed.has(id)) return Promise.resolve(true); // without encryption, a site has no locks
+  const signal = AbortSignal.timeout(PATIENCE);
   return new Promise((resolve) => {
-    locks.request(`inkwash-${id}`, { ifAvailable: true }, (lock) => {
-      if (lock) claimed.add(id);
-      resolve(lock !== null);
-      return lock && new Promise(() => {}); // it is held for as long as this waits
-    });
+    const hold = () => {
+      claimed.add(id);
+      resolve(true);
+      return new Promise(() => {}); // the lock is held for as long as this waits
+    };
+    locks.request(`inkwash-${id}`, { signal }, hold).catch(() => resolve(false));
   });
 }
 
