@@ -1,7 +1,8 @@
 """The test pictures that changed most, colored again by the models of two runs, each from its own dataset."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -43,10 +44,11 @@ def draw_figures(
     chosen = condition.extremes(count)
     colored: list[Recolored] = []
     for run, name, when in zip(runs, condition.names, ("before", "after"), strict=True):
-        tick(len(colored), len(runs))
+        tick(2 * len(colored), 2 * len(runs))
         psnr = {picture.key: getattr(picture, when) for picture in chosen}
-        colored.append(color_run(run, psnr, name))
-    tick(len(runs), len(runs))
+        done = 2 * len(colored) + 1
+        colored.append(color_run(run, psnr, name, partial(tick, done, 2 * len(runs))))
+    tick(2 * len(runs), 2 * len(runs))
     figures = [Figure(each, draw_tiles(each, condition.names[1], colored)) for each in chosen]
     return figures, [note for each in colored for note in each.notes]
 
@@ -73,10 +75,11 @@ def draw_tiles(picture: PairedPicture, name: str, colored: Sequence[Recolored]) 
     ]
 
 
-def color_run(run: Revision, psnr: Mapping[str, float], name: str) -> Recolored:
+def color_run(run: Revision, psnr: Mapping[str, float], name: str, told: Callable[[], None]) -> Recolored:
     """Color test pictures of a run by its model under one condition, as far as its files are there.
 
-    `psnr` is what was measured of them, in dB; a note says if they come out otherwise today.
+    `psnr` is what was measured of them, in dB; a note says if they come out otherwise today. `told` is called
+    when the pictures and the model are read.
     """
     found = Recolored(run.name)
     with TemporaryDirectory(prefix="prep-") as folder:
@@ -84,6 +87,7 @@ def color_run(run: Revision, psnr: Mapping[str, float], name: str) -> Recolored:
         try:
             found.packed.update((sample.key, sample) for sample in read_test_samples(run, psnr.keys()))
             copy_model(run, model)
+            told()
             from pipeline.evaluation.protocol import color_again
 
             shard = write_shard(data / "test-000000.tar", found.packed.values())

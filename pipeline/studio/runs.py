@@ -5,6 +5,7 @@ which takes long and goes on in the background.
 """
 
 from functools import partial
+from threading import Lock
 from typing import Any
 
 from anyio import CapacityLimiter, to_thread
@@ -23,7 +24,7 @@ KEPT = 4  # pairs of runs whose pictures stay in memory
 
 
 def run_routes(studio: Studio) -> list[Route]:
-    turn, drawings = CapacityLimiter(1), Background[dict[str, Any]](KEPT)
+    turn, drawings, models = CapacityLimiter(1), Background[dict[str, Any]](KEPT), Lock()
 
     async def list_all(request: Request) -> Response:
         found = await to_thread.run_sync(studio.functions["list_runs"], studio.home, limiter=turn)
@@ -43,9 +44,11 @@ def run_routes(studio: Studio) -> list[Route]:
 
         def draw(say: Say) -> dict[str, Any]:
             def tick(done: int, total: int) -> None:
-                say(f"{done} of {total} models have colored the pictures.")
+                say(f"Both models color the pictures: {done} of {total} steps are done.")
 
-            return studio.functions["draw_runs"](studio.home, before, after, pair, PICTURES, tick)
+            with models:  # two at once would take each other's cores and memory
+                say("The studio begins to read.")
+                return studio.functions["draw_runs"](studio.home, before, after, pair, PICTURES, tick)
 
         return await answer_when_ready(studio, drawings.get, pair, draw)
 

@@ -219,7 +219,7 @@ def test_drawing_stops_when_nobody_waits_and_can_begin_again(committed, ask):
         answer = client.post("/api/diff/pictures", json=pair | given, headers=HELD)
         return answer.status_code, answer.json()
 
-    assert send() == (202, {"busy": "0 of 2 models have colored the pictures."})
+    assert send() == (202, {"busy": "Both models color the pictures: 0 of 2 steps are done."})
     assert send(stop=True) == (200, {})
     go.set()
     assert ended.wait(60)

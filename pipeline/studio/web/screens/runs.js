@@ -46,19 +46,13 @@ class Screen {
     for (const side of this.sides) side.offer(this.runs);
     before.word = this.runs.some(({ word }) => word === "HEAD") ? "HEAD" : WORKSPACE;
     after.word = WORKSPACE;
-    this.begun = true;
-    if (!this.asked) await this.compare();
   }
 
+  /** Compare the runs that the address names; without any, those that are chosen, if nothing was compared yet. */
   enter([before, after] = []) {
-    if (!before || !after) return;
-    this.asked = true;
-    const go = () => {
-      if (!this.begun) return setTimeout(go, 50);
-      [this.sides[0].word, this.sides[1].word] = [before, after];
-      this.compare();
-    };
-    go();
+    if (before && after) [this.sides[0].word, this.sides[1].word] = [before, after];
+    else if (this.turn) return;
+    this.compare();
   }
 
   swap() {

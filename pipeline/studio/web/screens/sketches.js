@@ -89,14 +89,14 @@ class Screen {
     this.listenForFiles();
   }
 
-  async begin() {
+  /** Show the picture that the address names; without one the first, if none was shown yet. */
+  async enter([column, key] = []) {
+    if (column && key) this.chooser.choose(column, key);
+    if (this.entered) return;
+    this.entered = true;
     this.draft.take(this.groups[0].tiles[0] ?? this.groups[1].tiles[0], false);
     await this.chooser.begin();
     this.settle(0);
-  }
-
-  enter([column, key] = []) {
-    if (column && key) this.chooser.choose(column, key);
   }
 
   makeGroups() {
@@ -229,7 +229,9 @@ class Chooser {
   }
 
   async begin() {
-    if (this.column) await this.openColumn(this.column);
+    if (!this.column) return;
+    const keys = await this.fillStrip(false);
+    if (!this.screen.picture && keys.length) this.choose(this.column, keys[0]);
   }
 
   async openColumn(path) {
