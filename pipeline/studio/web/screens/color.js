@@ -99,7 +99,7 @@ class Screen {
     this.body = el(
       "div.color-body", {},
       el("div.tools", { role: "toolbar", "aria-label": "Tools", "aria-orientation": "vertical" }, this.tools, this.current),
-      el("div.stage", {}, this.host, this.empty, this.hint),
+      el("div.stage", {}, this.host, this.empty, el("div.opening", {}, el("span.spinner"), "Opening"), this.hint),
       this.panel.element,
     );
     const bar = el(
@@ -322,7 +322,7 @@ class Screen {
   togglePanel(open = !this.root.classList.contains("panel-open")) {
     this.root.classList.toggle("panel-open", open);
     this.current.setAttribute("aria-expanded", String(open));
-    if (open) this.panel.picker.focus();
+    if (open) this.panel.element.focus();
   }
 
   // Keys

@@ -38,7 +38,7 @@ export function makePanel(page, actions) {
   const palette = makePalette({ ...actions.palette, pick: actions.pick });
   const guides = guidesOf(page);
   const size = slider("Brush size", { min: 0, max: 100 }, (at, done) => actions.brush({ size: toSize(at) }, done));
-  const pressure = check("Pen pressure sets the width", (on) => actions.brush({ pressure: on }));
+  const pressure = check("Pressure sets the width", (on) => actions.brush({ pressure: on }));
   const gap = slider("Close gaps", { min: 0, max: 40 }, (at, done) => actions.settings({ gap: at }, done));
   const strength = slider("Strength of the model", { min: 0, max: 100 }, (at, done) =>
     actions.settings({ strength: at / 100 }, done));
@@ -49,7 +49,8 @@ export function makePanel(page, actions) {
   const reference = makeReference(actions);
   const byModel = section("Colors come from", choice.element, says);
   const result = section("Result", strength.element, gap.element, redraw.element, invert.element);
-  byModel.hidden = guides.length < 2;
+  byModel.hidden = !guides.length;
+  choice.element.hidden = guides.length < 2;
   redraw.element.hidden = !page.model;
   let limits = { largest: 300 };
 
