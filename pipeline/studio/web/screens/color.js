@@ -322,7 +322,7 @@ class Screen {
   togglePanel(open = !this.root.classList.contains("panel-open")) {
     this.root.classList.toggle("panel-open", open);
     this.current.setAttribute("aria-expanded", String(open));
-    if (open) this.panel.element.focus();
+    if (open) this.panel.element.querySelector("input").focus(); // a slider, which calls no keyboard up
   }
 
   // Keys

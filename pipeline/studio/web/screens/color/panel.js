@@ -82,7 +82,7 @@ export function makePanel(page, actions) {
   }
 
   const element = el(
-    "aside.color-panel", { "aria-label": "Color and settings", tabindex: "-1" },
+    "aside.color-panel", { "aria-label": "Color and settings" },
     section("Color", picker.element, palette.element),
     el("section", { "aria-label": "Brush" }, size.element, pressure.element),
     byModel,

@@ -70,7 +70,7 @@ export function makePicker(onPick) {
     if (pixel === null) return;
     const color = toLevels(pixel);
     hsv = toHsv(color);
-    show(hex);
+    show(true);
     onPick(color);
   }
 
@@ -80,7 +80,7 @@ export function makePicker(onPick) {
     onPick(fromHsv(hsv));
   }
 
-  function show(except = null) {
+  function show(isTyping = false) {
     const color = fromHsv(hsv);
     const [hue, saturation, value] = hsv;
     sliders.forEach(({ input }, at) => (input.value = Math.round(hsv[at])));
@@ -93,18 +93,17 @@ export function makePicker(onPick) {
       "--x": `${saturation}%`,
       "--y": `${100 - value}%`,
     })) element.style.setProperty(name, each);
-    if (except !== hex) {
-      hex.value = toHex(toPixel(color));
-      hex.removeAttribute("aria-invalid");
-    }
+    if (isTyping) return;
+    hex.value = toHex(toPixel(color));
+    hex.removeAttribute("aria-invalid");
   }
 
+  show();
   return {
     element,
     set(color) {
-      const next = toHsv(color);
-      if (!next[1] || !next[2]) next[0] = hsv[0]; // gray has no hue: keep the one that was there
-      hsv = next;
+      if (toPixel(fromHsv(hsv)) === toPixel(color)) return; // gray has no hue of its own: keep the one that is there
+      hsv = toHsv(color);
       show();
     },
     focus: () => hex.select(),
