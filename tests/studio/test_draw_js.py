@@ -191,11 +191,11 @@ def test_a_step_saves_only_what_it_changed():
 def test_long_strokes_take_few_bytes():
     rng = np.random.default_rng(0)
     ends = [
-        [{"x": float(x), "y": float(y), "radius": 8.0} for x, y in rng.uniform(0, 3000, (2, 2))]
-        for _ in range(20)
+        [{"x": float(x), "y": float(y), "radius": 8.0} for x, y in rng.uniform(0, 1500, (2, 2))]
+        for _ in range(8)
     ]
     actions = [["paint", "strokes", runs, 0xFF0000FF] for runs in call_each("draw/brush.js", "sweep", ends)]
-    assert call(PAINT, "play", 3000, 3000, actions)["bytes"] < 20 * 3000 * 40
+    assert call(PAINT, "play", 1500, 1500, actions)["bytes"] < 8 * 1500 * 40
 
 
 def test_a_stroke_that_is_under_way_is_saved_when_it_ends():

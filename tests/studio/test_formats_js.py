@@ -149,7 +149,7 @@ def test_broken_pngs_are_refused_in_a_sentence():
 @pytest.mark.parametrize("channels", [1, 3, 4])
 def test_a_png_that_the_page_writes_holds_the_same_pixels(channels):
     rng = np.random.default_rng(channels)
-    for height, width in (1, 1), (37, 53), (700, 900):
+    for height, width in (1, 1), (37, 53), (300, 900):
         pixels = rng.integers(0, 256, (height, width, channels), np.uint8)
         pixels[height // 2 :] = np.cumsum(pixels[height // 2 :] // 100, axis=1)
         image = pixels[..., 0] if channels == 1 else pixels

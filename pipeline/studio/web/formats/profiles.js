@@ -4,7 +4,7 @@ const COLORANTS = { // of sRGB, for the white of profiles: X, Y and Z
   rXYZ: [0.4361, 0.2225, 0.0139], gXYZ: [0.3851, 0.7169, 0.0971], bXYZ: [0.1431, 0.0606, 0.7141],
 };
 const CURVES = { "RGB ": ["rTRC", "gTRC", "bTRC"], "GRAY": ["kTRC"] };
-const LEAST = 0.002; // by which colorants may differ
+const NEAR = 0.002; // by which colorants may differ
 const LEVEL = 1 / 255; // by which curves may differ
 const COUNTS = [1, 3, 4, 5, 7]; // of parameters, by the type of a parametric curve
 
@@ -39,7 +39,7 @@ function listTags(view) {
 }
 
 function isColorant(view, at, wanted) {
-  return wanted.every((part, k) => Math.abs(fixedAt(view, at + 8 + 4 * k) - part) <= LEAST);
+  return wanted.every((part, k) => Math.abs(fixedAt(view, at + 8 + 4 * k) - part) <= NEAR);
 }
 
 function fixedAt(view, at) {
