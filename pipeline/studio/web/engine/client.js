@@ -24,16 +24,21 @@ class Crew {
     this.waiting = new Map();
     this.count = 0;
     this.worker.onmessage = ({ data: { id, value, error } }) => {
-      const { resolve, reject } = this.waiting.get(id);
+      const waiting = this.waiting.get(id);
       this.waiting.delete(id);
-      if (error === undefined) resolve(value);
-      else reject(new Error(error));
+      if (error === undefined) waiting?.resolve(value);
+      else waiting?.reject(new Error(error));
     };
     this.worker.onerror = (event) => {
       event.preventDefault();
       for (const { reject } of this.waiting.values()) reject(new Error("The page ran out of memory. Load it again."));
       this.waiting.clear();
     };
+  }
+
+  /** Call a function whose answer nobody waits for. */
+  tell(name, given, transfer = []) {
+    this.worker.postMessage({ id: 0, name, given }, transfer);
   }
 
   call(name, given, transfer = []) {
@@ -101,13 +106,13 @@ export class Client {
   }
 
   give(layer, tiles) {
-    this.full.call("setTiles", { layer, tiles }, buffersOf(tiles));
+    this.full.tell("setTiles", { layer, tiles }, buffersOf(tiles));
   }
 
   /** Begin newer work: what runs in full stops at its next pause. */
   start() {
     this.newest += 1;
-    this.full.call("setNewest", this.newest);
+    this.full.tell("setNewest", this.newest);
     return this.newest;
   }
 
@@ -128,7 +133,7 @@ export class Client {
     const made = await this.full.call("color", { number, options });
     if (!made) return null;
     const { under, ...answer } = made;
-    this.live.call("setColors", under, under ? [under.data.buffer] : []);
+    this.live.tell("setColors", under, under ? [under.data.buffer] : []);
     return this.keep(number, answer);
   }
 

@@ -9,7 +9,7 @@ import { makeImage } from "./image.js";
 import { compose } from "./lineart.js";
 import { Mirror } from "./mirror.js";
 import { dominantColors } from "./cues.js";
-import { onWhite, resize, rint } from "./pixels.js";
+import { onWhite, resize, resizeNearest, rint } from "./pixels.js";
 
 const LIVE_SIDE = 512; // longest side, in pixels, of quick pictures
 const SWATCHES = 8; // colors of a reference that the page offers
@@ -78,7 +78,6 @@ export class Full {
     const guide = this.guideOf(options.kind);
     if (options.strength > 0) this.network ??= this.remember(await this.open());
     const made = await color(this.network, sheet, guide, options, pause);
-    if (sheet !== this.sheet) throw new Superseded();
     return (this.last = { key, options, guide, ...made });
   }
 
@@ -102,8 +101,7 @@ export class Full {
   async under() {
     const { settled } = this.last;
     if (!settled) return null;
-    const { near } = this.sheet.ground;
-    return resize(await compose(settled, near, null, null, async () => {}), ...smallSize(this.sheet));
+    return compose(settled, resizeNearest(this.sheet.ground.near, ...smallSize(this.sheet)), null, null, async () => {});
   }
 
   /** Export what was colored last. */

@@ -1,7 +1,7 @@
 /**
  * A worker of the engine. There are two: one makes quick pictures, the other colors in full and never keeps the pen
- * waiting. Messages are {id, name, given}; answers {id, value} or {id, error}, and null stands for work that a newer
- * request overtook.
+ * waiting. Messages are {id, name, given}, with an id of 0 if nobody waits; answers are {id, value} or {id, error}, and
+ * null stands for work that a newer request overtook.
  */
 
 import { makeFlats } from "./exports.js";
@@ -11,7 +11,7 @@ import { openOrt, openRemote } from "./network.js";
 
 let full = null, live = null;
 let newest = 0; // number of the newest request to color
-let turn = Promise.resolve();
+let last = Promise.resolve(); // what is done in turn
 
 const calls = {
   open({ model, why, base, mode, token, file }) {
@@ -22,10 +22,10 @@ const calls = {
     });
   },
 
-  async setDrawing(blob) {
+  setDrawing: (blob) => inTurn(async () => {
     const { pixels, small, ...facts } = await full.setDrawing(blob);
     return { ...facts, small, preview: await bitmapOf(pixels, null) };
-  },
+  }),
 
   planFill: ({ x, y, radius, options }) => full.planFill(x, y, radius, options),
   setReference: (blob) => full.setReference(blob),
@@ -36,16 +36,13 @@ const calls = {
   /** Color in full, once what came before has stopped. */
   color({ number, options }) {
     newest = Math.max(newest, number);
-    const done = turn.then(() => colorFull(number, options));
-    turn = done.catch(() => {});
-    return done;
+    return inTurn(() => colorFull(number, options));
   },
 
-  async export({ kind, options }) {
-    await turn;
-    await full.color(options, yieldTurn);
+  export: ({ kind, options }) => inTurn(async () => {
+    await full.color(options, letIn);
     return full.export(kind);
-  },
+  }),
 
   openLive({ small, height, width }) {
     live = new Live(small, height, width);
@@ -66,10 +63,17 @@ const calls = {
   },
 };
 
+/** Do work after that which was asked for before; only colors stop for newer ones. */
+function inTurn(work) {
+  const done = last.then(work);
+  last = done.catch(() => {});
+  return done;
+}
+
 async function colorFull(number, options) {
   const start = performance.now();
   const pause = async () => {
-    await yieldTurn();
+    await letIn();
     if (number !== newest) throw new Superseded();
   };
   try {
@@ -84,7 +88,7 @@ async function colorFull(number, options) {
 }
 
 /** Let messages in that wait. */
-function yieldTurn() {
+function letIn() {
   return new Promise((resolve) => {
     const { port1, port2 } = new MessageChannel();
     port1.onmessage = () => {
@@ -125,7 +129,7 @@ function listTransfers(value) {
 onmessage = async ({ data: { id, name, given } }) => {
   try {
     const value = (await calls[name](given)) ?? null;
-    postMessage({ id, value }, listTransfers(value));
+    if (id) postMessage({ id, value }, listTransfers(value));
   } catch (error) {
     postMessage({ id, error: error.message });
   }
