@@ -18,8 +18,10 @@ const SWATCHES = 8; // colors of a reference that the page offers
 export class Superseded extends Error {}
 
 export class Full {
-  /** @param {() => Promise<Network>} open loads the network when it is first needed */
+  /** @param {() => Promise<Network>} open loads the network: now, and again when it is needed if that failed */
   constructor(open) {
+    this.opening = open();
+    this.opening.catch(() => {});
     Object.assign(this, { open, network: null, reference: null, palette: null, guides: 0, last: null, kept: null });
   }
 
@@ -76,7 +78,7 @@ export class Full {
     const key = JSON.stringify([options, layers.strokes.version, layers.mask.version, this.guides]);
     if (this.last?.key === key) return this.last;
     const guide = this.guideOf(options.kind);
-    if (options.strength > 0) this.network ??= this.remember(await this.open());
+    if (options.strength > 0) this.network ??= this.remember(await this.opening.catch(this.open));
     const made = await color(this.network, sheet, guide, options, pause);
     return (this.last = { key, options, guide, ...made });
   }

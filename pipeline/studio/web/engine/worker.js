@@ -15,7 +15,7 @@ let last = Promise.resolve(); // what is done in turn
 
 const calls = {
   open({ model, why, base, mode, token, file }) {
-    full = new Full(() => {
+    full = new Full(async () => {
       if (!model) throw new Error(why);
       if (mode === "studio") return openRemote(model, new URL("api/infer", base), token);
       return openOrt(model, new URL(file, base), new URL("runtime/", base));
