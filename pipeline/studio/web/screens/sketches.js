@@ -35,7 +35,6 @@ export async function show(root) {
   }
   const screen = new Screen(root, rules, project.columns);
   root.addEventListener("enter", ({ detail }) => screen.enter(detail));
-  await screen.begin();
 }
 
 /** Calls `work` with the newest value, one call at a time; values that came in between are skipped. */
