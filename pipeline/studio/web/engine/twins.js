@@ -18,7 +18,9 @@ export function isLinked(pairs, pair, radius, chosen) {
 /** Return the smallest distance of a pair by the chosen kinds; 0 for equal pixels, FAR if none has one. */
 export function nearestOf(pairs, pair, chosen) {
   if (chosen.has("pixels") && pairs.pixels[pair]) return 0;
-  return Math.min(FAR, ...HASHES.filter((kind) => chosen.has(kind)).map((kind) => pairs[kind][pair]));
+  let nearest = FAR;
+  for (const kind of HASHES) if (chosen.has(kind)) nearest = Math.min(nearest, pairs[kind][pair]);
+  return nearest;
 }
 
 /**
@@ -31,20 +33,16 @@ export function nearestOf(pairs, pair, chosen) {
  */
 export function choosePairs({ pairs, now, alone }, { radius, kinds, show }) {
   const [all, chosen] = [new Set(Object.keys(KINDS)), new Set(kinds)];
-  const found = [];
+  const found = Array.from({ length: FAR + 1 }, () => []); // by distance
   for (let pair = 0; pair < pairs.left.length; pair += 1) {
     const [left, right] = [pairs.left[pair], pairs.right[pair]];
     const outside = !isLinked(pairs, pair, radius, show === "outside" ? all : chosen);
     if (outside !== (show === "outside")) continue;
     if (show === "torn" && alone[left] === alone[right]) continue;
     if (show === "leaks" && now[left] === now[right]) continue;
-    const nearest = nearestOf(pairs, pair, chosen);
-    if (show !== "outside" || nearest < FAR) found.push({ pair, nearest });
+    found[nearestOf(pairs, pair, chosen)].push(pair);
   }
-  const direction = show === "outside" ? 1 : -1;
-  return found
-    .sort((one, other) => direction * (one.nearest - other.nearest) || one.pair - other.pair)
-    .map(({ pair }) => pair);
+  return (show === "outside" ? found.slice(0, FAR) : found.reverse()).flat();
 }
 
 /** Return the number of pairs at each distance, from counts of those up to it. */
