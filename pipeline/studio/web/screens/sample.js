@@ -310,7 +310,7 @@ function wordsOf(value) {
 }
 
 function chip(text, onclick) {
-  return el("button.chip", { type: "button", onclick }, String(text));
+  return el("button.word", { type: "button", onclick }, String(text));
 }
 
 function sourceOf(source) {
