@@ -268,6 +268,21 @@ def test_a_slider_keeps_the_rule_and_has_the_default_in_its_place():
 
 
 @needs_node
+def test_each_arrow_key_of_a_slider_leads_to_another_value_that_keeps_the_rule():
+    controls = [control for control in sketching.list_controls() if control["kind"] != "choice"]
+    for steps in (1, -1, 10):
+        starts = [control["default"] for control in controls]
+        found = call_each(MODULE, "nextValue", [[c, v, steps] for c, v in zip(controls, starts, strict=True)])
+        for control, start, value in zip(controls, starts, found, strict=True):
+            at_the_end = start == control["low" if steps < 0 else "high"]
+            assert (value == start) == at_the_end, control["name"]
+            others = {"method": (control["methods"] or ["threshold"])[0]}
+            parse_section(Sketch, others | {control["name"]: value})
+    blocksize = next(control for control in controls if control["name"] == "blocksize")
+    assert call(MODULE, "nextValue", blocksize, 7, 1) == 9
+
+
+@needs_node
 def test_what_is_typed_follows_the_rule_of_its_control():
     controls = {control["name"]: control for control in sketching.list_controls()}
     cases = (

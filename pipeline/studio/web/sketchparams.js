@@ -89,6 +89,13 @@ export function placeOf(control, value) {
   return up ? center + share * (1 - center) : center - share * center;
 }
 
+/** Return the value that an arrow key of a slider leads to: the next integer, or a hundredth of the slider on. */
+export function nextValue(control, value, steps) {
+  const { low, high } = scaleOf(control);
+  if (control.kind === "integer") return Math.min(high, Math.max(low, value + steps * (control.odd ? 2 : 1)));
+  return valueAt(control, Math.min(1, Math.max(0, placeOf(control, value) + steps / 100)));
+}
+
 function scaleOf({ default: middle, low, high, kind }) {
   const bounds = { low: low ?? middle - 1000, high: high ?? middle + 1000 };
   const center = middle <= bounds.low ? 0 : middle >= bounds.high ? 1 : 0.5;

@@ -44,7 +44,7 @@ class Screen {
       this.fail(sentence(error));
     }
     for (const side of this.sides) side.offer(this.runs);
-    before.word = this.runs.some(({ word }) => word === "HEAD") ? "HEAD" : WORKSPACE;
+    before.word = this.runs.some(({ word }) => word === "HEAD") ? "HEAD" : OTHER;
     after.word = WORKSPACE;
   }
 
@@ -68,10 +68,10 @@ class Screen {
   async compare() {
     const [before, after] = this.sides.map(({ word }) => word);
     this.pictures?.leave();
-    if (!before || !after) return;
-    if (before === after) {
+    if (!before || !after || before === after) {
       this.root.dataset.state = "ready";
-      return replace(this.result, empty("Two runs to compare", "Choose another run on one side."));
+      const words = before === after ? "Choose another run on one side." : "Name a revision, or the folder of a project.";
+      return replace(this.result, empty("Two runs to compare", words));
     }
     this.root.dataset.state = "busy";
     this.result.classList.add("stale");
@@ -159,7 +159,7 @@ class Side {
   set word(word) {
     const known = [...this.select.options].some(({ value }) => value === word);
     this.select.value = known ? word : OTHER;
-    this.typed.hidden = known;
+    this.typed.hidden = this.select.value !== OTHER;
     if (!known) this.typed.value = word;
   }
 }

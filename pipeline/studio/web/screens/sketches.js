@@ -9,14 +9,15 @@ import { el, icon, iconButton, notify, replace, solve } from "../dom.js";
 import { writeParams } from "../paramsdialog.js";
 import { columnAddress, isPicture } from "../shards.js";
 import {
-  doubtName, drawsNumbers, entryOf, entryYaml, formatValue, isRange, openPreset, parseValue, placeOf, readControls,
-  suggestName, valueAt,
+  doubtName, drawsNumbers, entryOf, entryYaml, formatValue, isRange, nextValue, openPreset, parseValue, placeOf,
+  readControls, suggestName, valueAt,
 } from "../sketchparams.js";
 
 const AT_ONCE = 3; // sketches that the server draws
 const STRIP = 12; // pictures to choose from
 const CHUNK = 1 << 16; // bytes of an index to read at once
 const STEPS = 1000; // of a slider
+const KEYS = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDown: -10, PageUp: 10 };
 const FACTS = "X-Inkwash-Sketch";
 const METHOD_TITLES = {
   threshold: "Threshold, Gaussian mean", mean: "Threshold, plain mean", "xdog-a": "XDoG, form A",
@@ -583,6 +584,12 @@ class Draft {
       this.set({ [name]: value });
     };
     slider.addEventListener("input", () => change(valueAt(control, slider.value / STEPS), true));
+    slider.addEventListener("keydown", (event) => {
+      const steps = KEYS[event.key];
+      if (!steps) return;
+      event.preventDefault();
+      change(nextValue(control, this.values[name], steps), true);
+    });
     input.addEventListener("input", () => {
       const { value, fault: wrong } = parseValue(control, input.value);
       if (wrong) {
