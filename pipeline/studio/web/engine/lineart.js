@@ -242,17 +242,20 @@ function regionMeans(colors, sure, { near, count }) {
 }
 
 /** Add to colors what their blur, under the lines, lacks of the cue (van Cittert, 1931). */
-function projectBack(colors, light, lit, cue, sigma) {
-  const { height, width } = light;
-  const lined = makeImage(height, width, 3, Float32Array);
-  for (let i = 0; i < light.data.length; i++) {
-    for (let c = 0; c < 3; c++) lined.data[3 * i + c] = colors[3 * i + c] * light.data[i];
+function projectBack(colors, { height, width, data: light }, lit, { data: cue }, sigma) {
+  const lined = new Float32Array(colors.length);
+  for (let i = 0, at = 0; i < light.length; i++, at += 3) {
+    lined[at] = colors[at] * light[i];
+    lined[at + 1] = colors[at + 1] * light[i];
+    lined[at + 2] = colors[at + 2] * light[i];
   }
-  const blurred = wideBlur(lined, sigma).data;
-  const made = new Float32Array(colors.length);
-  for (let i = 0; i < lit.length; i++) {
-    for (let c = 3 * i; c < 3 * i + 3; c++) {
-      made[c] = Math.min(Math.max(colors[c] + (cue.data[c] - blurred[c]) / lit[i], 0), 255);
+  const blurred = wideBlur(makeImage(height, width, 3, lined), sigma).data;
+  const made = lined; // which is not needed any more
+  for (let i = 0, at = 0; i < lit.length; i++) {
+    const gain = lit[i];
+    for (const stop = at + 3; at < stop; at++) {
+      const level = colors[at] + (cue[at] - blurred[at]) / gain;
+      made[at] = level < 0 ? 0 : level > 255 ? 255 : level;
     }
   }
   return made;
@@ -295,14 +298,16 @@ export async function compose({ means, rest }, regions, page, layer, pause) {
 }
 
 function composeBand(made, top, bottom, { means, extra, regions, page, layer }) {
-  const { width } = made;
+  const { width, data } = made, numbers = regions.data, paper = page?.data;
+  const known = layer?.known.data, fixed = layer?.colors.data;
   for (let y = top; y < bottom; y++) {
     const row = extra.row(y);
-    for (let x = 0, i = y * width; x < width; x++, i++) {
-      const isKnown = layer && layer.known.data[i], mean = 3 * regions.data[i];
-      for (let c = 0; c < 3; c++) {
-        const color = isKnown ? layer.colors.data[3 * i + c] : Math.min(Math.max(means[mean + c] + row[3 * x + c], 0), 255);
-        made.data[3 * i + c] = toLevel(page ? f(f(color) * f(page.data[3 * i + c] / 255)) : color);
+    for (let x = 0, i = y * width, at = 3 * i; x < width; x++, i++) {
+      const isKnown = known !== undefined && known[i] > 0, mean = 3 * numbers[i];
+      for (let c = 0; c < 3; c++, at++) {
+        const mixed = means[mean + c] + row[3 * x + c];
+        const color = isKnown ? fixed[at] : mixed < 0 ? 0 : mixed > 255 ? 255 : mixed;
+        data[at] = toLevel(paper ? f(f(color) * f(paper[at] / 255)) : color);
       }
     }
   }
