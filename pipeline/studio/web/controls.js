@@ -2,17 +2,26 @@
 
 import { el, notify, solve } from "./dom.js";
 
-/** Make a group of radio buttons that looks like one control. */
-export function segmented(name, values, chosen, choose, label, title = (value) => value) {
+/**
+ * Make a group of radio buttons that looks like one control.
+ *
+ * @param {object} given
+ * @param {string} given.name of the buttons in the page
+ * @param {string} given.label of the group
+ * @param {Record<string, string>} given.titles of the buttons, by value
+ * @param {string} given.chosen value
+ * @param {(value: string) => void} given.choose
+ */
+export function segmented({ name, label, titles, chosen, choose }) {
   return el(
     "div.segmented",
     { role: "radiogroup", "aria-label": label },
-    values.map((value) =>
+    Object.entries(titles).map(([value, title]) =>
       el(
         "label",
         {},
         el("input", { type: "radio", name, value, checked: value === chosen, onchange: () => choose(value) }),
-        title(value),
+        title,
       ),
     ),
   );
@@ -21,13 +30,12 @@ export function segmented(name, values, chosen, choose, label, title = (value) =
 /**
  * Make checkboxes that look like buttons. At least one stays checked.
  *
- * @param {string[]} values
- * @param {Set<string>} chosen is changed, and keeps the order of `values`
+ * @param {Record<string, string>} titles of the boxes, by value
+ * @param {Set<string>} chosen values; it is changed, and keeps the order of `titles`
  * @param {() => void} changed
- * @param {(value: string) => string} [title]
  */
-export function toggles(values, chosen, changed, title = (value) => value) {
-  const boxes = values.map((value) =>
+export function toggles(titles, chosen, changed) {
+  const boxes = Object.keys(titles).map((value) =>
     el("input", { type: "checkbox", value, checked: chosen.has(value), onchange }),
   );
   function onchange({ target }) {
@@ -36,17 +44,11 @@ export function toggles(values, chosen, changed, title = (value) => value) {
     for (const box of boxes) if (box.checked) chosen.add(box.value);
     changed();
   }
-  return boxes.map((box) => el("label.toggle", {}, box, title(box.value)));
-}
-
-/** Make a sentence of what an error says. */
-export function sentence({ message }) {
-  const text = message.charAt(0).toUpperCase() + message.slice(1);
-  return /[.!?]$/.test(text) ? text : `${text}.`;
+  return boxes.map((box) => el("label.toggle", {}, box, titles[box.value]));
 }
 
 /** Say above the screen why pictures do not arrive, and with null that they do. */
 export function tellFault(error) {
-  if (error) notify(sentence(error), { key: "pictures" });
+  if (error) notify(error.message, { key: "pictures" });
   else solve("pictures");
 }

@@ -7,7 +7,7 @@
 import { request } from "../api.js";
 import { formatNumber } from "../charts.js";
 import { firstColumn, getWhenReady, listColumns, openColumn } from "../columns.js";
-import { segmented, sentence, tellFault, toggles } from "../controls.js";
+import { segmented, tellFault, toggles } from "../controls.js";
 import { el, icon, iconButton, notify, replace, solve } from "../dom.js";
 import { Grid } from "../grid.js";
 import { Pictures } from "../pictures.js";
@@ -55,15 +55,15 @@ class DatasetScreen {
       onkeydown: (event) => event.key === "Enter" && this.find(),
     });
     this.words = el("datalist", { id: "dataset-words" });
-    this.splits = el("div.segmented", { role: "radiogroup", "aria-label": "Split" });
+    this.splits = el("div.slot");
     this.shown = el("div.members", { role: "group", "aria-label": "Pictures of each sample" });
-    this.sizes = segmented(
-      "dataset-size",
-      Object.keys(SIDES),
-      this.side,
-      (side) => this.resize(side),
-      "Size of the pictures",
-    );
+    this.sizes = segmented({
+      name: "dataset-size",
+      label: "Size of the pictures",
+      titles: Object.fromEntries(Object.keys(SIDES).map((side) => [side, side])),
+      chosen: this.side,
+      choose: (side) => this.resize(side),
+    });
     this.said = el("p.said", { id: "dataset-said", role: "status" });
     this.help = el("div.panel.query-help", { hidden: true, id: "dataset-help" });
     this.helper = iconButton("help", "How to search", {
@@ -168,13 +168,13 @@ class DatasetScreen {
 
   offerSplits(splits) {
     const names = SPLITS.filter((name) => name in splits);
-    this.splits.hidden = names.length === 0;
+    const titles = { "": "All", ...Object.fromEntries(names.map((name) => [name, name])) };
     const choose = (split) => {
       this.split = split;
       this.find();
     };
-    const made = segmented("dataset-split", ["", ...names], "", choose, "Split", (name) => name || "All");
-    replace(this.splits, [...made.children]);
+    const group = segmented({ name: "dataset-split", label: "Split", titles, chosen: "", choose });
+    replace(this.splits, names.length ? group : null);
   }
 
   offerPictures(names) {
@@ -182,9 +182,10 @@ class DatasetScreen {
     const sketch = names.find((name) => name.startsWith("sketch"));
     this.names = new Set(kept.length ? kept : [names[0], sketch].filter(Boolean));
     this.shown.hidden = names.length < 2;
+    const titles = Object.fromEntries(names.map((name) => [name, name]));
     replace(
       this.shown,
-      toggles(names, this.names, () => this.grid.setSize(this.cardSize())),
+      toggles(titles, this.names, () => this.grid.setSize(this.cardSize())),
     );
     this.grid.setSize(this.cardSize());
   }
@@ -262,7 +263,7 @@ class DatasetScreen {
     } catch (error) {
       if (error.name === "AbortError" || signal.aborted) return;
       this.search.setAttribute("aria-invalid", "true");
-      this.say(sentence(error));
+      this.say(error.message);
       this.root.dataset.search = "failed";
     }
   }
@@ -395,7 +396,7 @@ class DatasetScreen {
     replace(
       this.empty,
       el("h2", {}, "Nothing to show"),
-      el("p", {}, sentence(error)),
+      el("p", {}, error.message),
       el("button", { type: "button", onclick: again }, "Try again"),
     );
   }

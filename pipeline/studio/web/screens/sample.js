@@ -3,7 +3,6 @@
 import { getJson, request } from "../api.js";
 import { formatNumber } from "../charts.js";
 import { chooser } from "../choosing.js";
-import { sentence } from "../controls.js";
 import { el, iconButton, replace } from "../dom.js";
 import { isPicture, keyOf, nameOf, placesOf, readMembers, splitOf } from "../shards.js";
 
@@ -219,7 +218,7 @@ export class SampleView {
       const { mates } = await whenRead(column.name, key, signal);
       content = signal.aborted ? [] : this.describeMates(column, mates);
     } catch (error) {
-      content = [el("h2", {}, "Group"), el("p.muted", {}, sentence(error))];
+      content = [el("h2", {}, "Group"), el("p.muted", {}, error.message)];
     }
     if (signal.aborted) return;
     this.mates.hidden = false;
@@ -261,7 +260,7 @@ export class SampleView {
       content = decisions.map(describeDecision);
       if (decisions.some(({ stage }) => stage === "clean")) content.push(chooser(key));
     } catch (error) {
-      content = [el("p.muted", {}, sentence(error))];
+      content = [el("p.muted", {}, error.message)];
     }
     if (signal.aborted) return;
     this.decisions.hidden = content.length === 0;

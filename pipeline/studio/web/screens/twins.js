@@ -6,7 +6,7 @@
 import { getJson, request } from "../api.js";
 import { formatNumber, histogram, legend } from "../charts.js";
 import { firstColumn, getWhenReady, listColumns, openColumn } from "../columns.js";
-import { segmented, sentence, tellFault, toggles } from "../controls.js";
+import { segmented, tellFault, toggles } from "../controls.js";
 import { el, replace, solve } from "../dom.js";
 import { FAR, HASHES, KINDS, atDistance, choosePairs } from "../engine/twins.js";
 import { Grid } from "../grid.js";
@@ -63,16 +63,11 @@ class TwinsScreen {
       "Back",
     );
     this.picture = el("select", { "aria-label": "Picture", onchange: () => this.grid.redraw() });
-    this.order = el("div.segmented", { role: "radiogroup", "aria-label": "Pairs" });
+    this.order = el("div.slot");
     this.toggles = el(
       "div.members",
       { role: "group", "aria-label": "Kinds of links" },
-      toggles(
-        Object.keys(KINDS),
-        this.kinds,
-        () => this.choose(),
-        (kind) => KINDS[kind],
-      ),
+      toggles(KINDS, this.kinds, () => this.choose()),
     );
     this.empty = el("div.empty", { hidden: true });
     this.grid = new Grid({
@@ -145,20 +140,7 @@ class TwinsScreen {
       names.map((name) => el("option", { value: name }, name)),
     );
     this.picture.hidden = names.length < 2;
-    const kinds = Object.keys(SHOWN).filter((kind) => kind !== "leaks" || twins.counts.leaks);
-    replace(this.order, [
-      ...segmented(
-        "twins-show",
-        kinds,
-        this.showing,
-        (kind) => {
-          this.showing = kind;
-          this.choose();
-        },
-        "Pairs",
-        (kind) => SHOWN[kind],
-      ).children,
-    ]);
+    this.offerLists();
     const { linked } = twins;
     this.chart.update({
       bins: { low: -1, width: 1, count: linked.colors.length },
@@ -167,6 +149,17 @@ class TwinsScreen {
       before: twins.near,
     });
     this.move(twins.near);
+  }
+
+  offerLists() {
+    const titles = { ...SHOWN };
+    if (!this.twins.counts.leaks) delete titles.leaks; // before pack nothing can leak
+    const choose = (kind) => {
+      this.showing = kind;
+      this.choose();
+    };
+    const given = { name: "twins-show", label: "Pairs", titles, chosen: this.showing, choose };
+    replace(this.order, segmented(given));
   }
 
   /** Ask before a dataset behind a URL is read whole. */
@@ -301,7 +294,7 @@ class TwinsScreen {
     this.panel.hidden = this.grid.element.hidden = true;
     this.empty.hidden = false;
     const again = el("button", { type: "button", onclick: () => this.enter() }, "Try again");
-    replace(this.empty, el("h2", {}, "Nothing to compare"), el("p", {}, sentence(error)), again);
+    replace(this.empty, el("h2", {}, "Nothing to compare"), el("p", {}, error.message), again);
   }
 }
 
