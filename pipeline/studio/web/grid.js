@@ -7,7 +7,7 @@
 
 import { el } from "./dom.js";
 
-const MOST_PIXELS = 8_000_000; // of height: browsers cannot scroll through much more
+const MOST_PIXELS = 15_000_000; // of height: Firefox scrolls through no more than 17.8 million
 const AHEAD = 1; // rows that are drawn above and below those in sight
 
 export class Grid {
