@@ -25,7 +25,7 @@ export function svg(tag, given = {}, ...content) {
 function fill(element, classes, given, content) {
   if (classes.length) element.classList.add(...classes);
   for (const [name, value] of Object.entries(given ?? {})) setAttribute(element, name, value);
-  element.append(...content.flat(Infinity).filter((each) => each !== null && each !== undefined && each !== false));
+  element.append(...present(content));
   return element;
 }
 
@@ -39,8 +39,12 @@ function setAttribute(element, name, value) {
 
 /** Replace the content of an element. */
 export function replace(element, ...content) {
-  element.replaceChildren(...content.flat(Infinity).filter((each) => each !== null && each !== undefined));
+  element.replaceChildren(...present(content));
   return element;
+}
+
+function present(content) {
+  return content.flat(Infinity).filter((each) => each !== null && each !== undefined && each !== false);
 }
 
 /**
