@@ -463,6 +463,7 @@ class Screen {
 
   async save(kind) {
     const { name } = this.session;
+    await this.session.filling?.catch(() => {}); // fillAt says what went wrong
     try {
       const blob = kind === "palette" ? this.paletteFile() : await this.client.export(kind);
       download(blob, `${name}${ENDINGS[kind]}`);

@@ -183,8 +183,17 @@ export class Session {
     this.applied(this.work.cancel());
   }
 
-  /** Give the region at a place one color, by strokes in it; null takes its strokes away. */
-  async fill({ x, y }, color, radius) {
+  /** Give the region at a place one color, by strokes in it; null takes its strokes away. Saving waits for it. */
+  fill(place, color, radius) {
+    this.listener.busy(true);
+    this.filling = this.fillRegion(place, color, radius).finally(() => {
+      this.filling = null;
+      if (!this.coloring.running) this.listener.busy(false);
+    });
+    return this.filling;
+  }
+
+  async fillRegion({ x, y }, color, radius) {
     const { width, height } = this.scene;
     if (!(x >= 0 && y >= 0 && x < width && y < height)) return;
     await this.sendTiles();
@@ -210,11 +219,18 @@ export class Session {
   }
 
   undo() {
-    if (!this.pen) this.applied(this.work?.undo());
+    this.afterFill(() => this.applied(this.work?.undo()));
   }
 
   redo() {
-    if (!this.pen) this.applied(this.work?.redo());
+    this.afterFill(() => this.applied(this.work?.redo()));
+  }
+
+  /** Step unless a pen is down; a fill that is still computed is a step before this one. */
+  afterFill(step) {
+    const go = () => this.pen || step();
+    if (this.filling) this.filling.then(go, go);
+    else go();
   }
 
   applied(step) {
