@@ -89,6 +89,15 @@ def tab(browser, **options) -> Iterator[Tab]:
         context.close()
 
 
+def visit(opened: Tab, screen: str) -> None:
+    """Go to a screen, or to a part of it as the address names it, and wait until it shows everything."""
+    opened.page.evaluate(f"location.hash = '{screen}'")
+    screen = screen.partition("/")[0]
+    opened.state(f"body[data-screen={screen}]")
+    if screen != "color":
+        opened.state(f".screen[data-screen={screen}]")
+
+
 @contextmanager
 def studio(*words, home: Path) -> Iterator[str]:
     """Run `prep studio` in a folder as a person does, and yield the address that it prints."""

@@ -58,6 +58,7 @@ class Desk:
         self.tab, self.page, self.size = tab, tab.page, size
         self.page.goto(address)
         tab.state("body")
+        tab.state(".canvas", "empty")
         self.canvas = self.page.locator(".canvas")
         self.cdp = tab.context.new_cdp_session(self.page)
 
@@ -92,6 +93,13 @@ class Desk:
             self.page.keyboard.press("Control+O")
         chooser.value.set_files(file)
 
+    def refer(self, file: Path) -> None:
+        """Choose a picture as the reference."""
+        with self.page.expect_file_chooser() as chooser:
+            self.page.get_by_role("button", name="Choose a picture").click()
+        chooser.value.set_files(file)
+        self.page.locator(".reference canvas").wait_for()
+
     def color(self, color: tuple[int, int, int]) -> None:
         """Type a color as hex."""
         self.page.get_by_label("Color as hex").fill(hexed(color))
@@ -102,22 +110,23 @@ class Desk:
         self.color(color)
         self.pen(*places)
 
-    def spot(self, x: float, y: float) -> tuple[float, float]:
-        """Return where on the screen a place of the drawing is, while the drawing lies in the middle."""
-        box, (width, height) = self.canvas.bounding_box(), self.size
-        zoom, share = float(self.data("zoom")), 0.5 if self.data("mode") == "both" else 1
-        left, top = box["x"] + box["width"] * share / 2, box["y"] + box["height"] / 2
+    def spot(self, x: float, y: float, pane: str = "strokes") -> tuple[float, float]:
+        """Return where on the screen a place of the drawing is, while both panes show its middle."""
+        box, (width, height), zoom = self.canvas.bounding_box(), self.size, float(self.data("zoom"))
+        left = box["x"] + box["width"] * (0.25 if pane == "strokes" else 0.75)
+        top = box["y"] + box["height"] / 2
         return left + (x - width / 2) * zoom, top + (y - height / 2) * zoom
 
     def data(self, name: str) -> str:
         """Read a data attribute of the canvas."""
         return self.canvas.get_attribute(f"data-{name}")
 
-    def pen(self, *places: tuple[float, float], force: float = 0.5) -> None:
-        """Draw with the pen through places of the drawing."""
-        for number, (x, y) in enumerate(places):
-            self.touch("mouseMoved" if number else "mousePressed", *self.spot(x, y), force)
-        self.touch("mouseReleased", *self.spot(*places[-1]), 0)
+    def pen(self, *places: tuple[float, float], force: float = 0.5, pane: str = "strokes") -> None:
+        """Draw with the pen through places of the drawing, in the left pane or in the right one."""
+        spots = [self.spot(*place, pane) for place in places]
+        for number, spot in enumerate(spots):
+            self.touch("mouseMoved" if number else "mousePressed", *spot, force)
+        self.touch("mouseReleased", *spots[-1], 0)
 
     def touch(self, kind: str, x: float, y: float, force: float) -> None:
         """Send one event of a pen at a point of the screen."""

@@ -1,5 +1,6 @@
 """A small project as `prep init` begins it and the stages fill it, for the screens that look at a dataset."""
 
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ CHANGED = {  # parameters that differ from those of a new project
     "clean": {"side": 64, "smallest": 1, "blur": 99.0},
     "pack": {"val": 20.0, "test": 20.0, "shards": 2},
 }
+AUTHOR = ("-c", "user.name=Ink", "-c", "user.email=ink@example.org")
 STAGES = (
     ("search", "data/posts.jsonl"),
     ("fetch", "data/posts.jsonl", "data/original", "--ledger", "data/fetch.tsv"),
@@ -42,7 +44,7 @@ def paint_pictures(folder: Path, count: int) -> None:
 
 
 def make_project(home: Path, count: int = 24) -> Path:
-    """Make a project in `home`/project, from search to pack."""
+    """Make a project in `home`/project, from search to pack, committed, and with clean.complexity changed."""
     paint_pictures(home / "pictures", count)
     project = home / "project"
     with pytest.MonkeyPatch.context() as patch:
@@ -52,12 +54,16 @@ def make_project(home: Path, count: int = 24) -> Path:
 
 
 def fill(home: Path, project: Path) -> None:
+    """Run the stages, commit what they made, and change a parameter after that."""
     with nursery() as run:
         succeed(run(["init", "project", "--host", "pictures"], home))
         change_params(project, CHANGED)
         for command, *words in STAGES:
             metrics = ("--metrics", f"metrics/{command}{'-b7' if command == 'sketchify' else ''}.json")
             succeed(run([command, *words, *metrics], project))
+    for words in (("add", "--all"), ("commit", "--quiet", "--message", "first")):
+        subprocess.run(["git", *AUTHOR, *words], cwd=project, check=True)
+    change_params(project, {"clean": {"complexity": 30.0}})
 
 
 def succeed(done) -> None:

@@ -28,13 +28,42 @@ globalThis.access = (() => {
     return found.map(nameOf);
   }
 
-  /** The number of what has the focus, or null, and whether the focus is seen. */
+  /** The numbers of what has the focus, and of the item that is active in it, and whether the focus is seen. */
   function here() {
-    const element = document.activeElement;
-    const { walked } = element.dataset;
+    const focused = document.activeElement;
+    const item = document.getElementById(focused.getAttribute("aria-activedescendant"));
+    const found = [focused, item].filter((each) => each?.dataset.walked !== undefined);
+    return { numbers: found.map((each) => Number(each.dataset.walked)), ring: [focused, item].some(hasRing) };
+  }
+
+  function hasRing(element) {
+    if (!element) return false;
     const style = getComputedStyle(element);
-    const isOutlined = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 1;
-    return { number: walked === undefined ? null : Number(walked), ring: isOutlined || style.boxShadow !== "none" };
+    return (style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 1) || style.boxShadow !== "none";
+  }
+
+  let last = null;
+
+  function blur() {
+    last = document.activeElement;
+    last.blur();
+  }
+
+  function restore() {
+    last.focus();
+  }
+
+  /** The place on the screen of what has the focus, with its rim. */
+  function place() {
+    const { left, top, width, height } = document.activeElement.getBoundingClientRect();
+    return { x: left - 6, y: top - 6, width: width + 12, height: height + 12 };
+  }
+
+  /** Focus a number, or the list whose active item it is. */
+  function focus(number) {
+    const element = document.querySelector(`[data-walked="${number}"]`);
+    element.focus();
+    if (document.activeElement !== element) element.closest(GROUPS).focus();
   }
 
   /** The group of each number, within which arrows move the focus; -1 for none. */
@@ -116,5 +145,5 @@ globalThis.access = (() => {
     return [...over, ...pages].map(nameOf);
   }
 
-  return { mark, here, groups, faint, wide };
+  return { mark, here, place, blur, restore, focus, groups, faint, wide };
 })();
