@@ -244,7 +244,7 @@ def test_a_waterfall_has_a_step_for_each_reason_before_the_stage_that_rejects():
         stage("pack, train", 80, 66),
         stage("pack, test", 5, None),
     ]
-    rows = call("screens/runs.js", "waterfallRows", given)
+    rows = call("screens/rundiff.js", "waterfallRows", given)
     assert [(row["label"], row["before"], row["count"]) for row in rows] == [
         ("found", 100, 100), ("score", -10, -20), ("search", 90, 80), ("blurred", -5, -10), ("clean", 85, 70),
         ("pack, train", 80, 66), ("pack, test", 5, 0),

@@ -1,6 +1,6 @@
 /**
- * The parameters of a sketch, as pipeline/params.py declares them: which ones a method reads, sliders for them, and
- * the YAML of an entry of `sketches`.
+ * The parameters of a sketch, as pipeline/params.py declares them: which ones a method reads, sliders,
+ * and the YAML of an entry of `sketches`.
  *
  * @typedef {object} Control a parameter, as GET /api/sketch describes it
  * @property {string} name
@@ -15,9 +15,11 @@
 const RANGE = /^(.+?)\.\.(.+)$/;
 const NAME = /^[a-z0-9][a-z0-9-]{0,63}$/; // pack takes no others
 
-/** List the controls of numbers that a sketch reads: those of its method, unless a preset sets them, and the pen's. */
+/** List the controls of numbers that a sketch reads: of its method if no preset sets them, and of the pen. */
 export function readControls(controls, values) {
-  const numbers = controls.filter(({ kind, name }) => kind !== "choice" && (name !== "seed" || drawsNumbers(values)));
+  const numbers = controls.filter(
+    ({ kind, name }) => kind !== "choice" && (name !== "seed" || drawsNumbers(values)),
+  );
   const method = values.preset === "none" ? values.method : null;
   return numbers.filter(({ methods }) => !methods.length || methods.includes(method));
 }
@@ -38,9 +40,11 @@ export function isRange(value) {
  */
 export function parseValue(control, text) {
   const typed = text.trim();
-  const ends = control.range && isRange(typed) ? typed.match(RANGE).slice(1).map(parseNumber) : [parseNumber(typed)];
+  const ends =
+    control.range && isRange(typed) ? typed.match(RANGE).slice(1).map(parseNumber) : [parseNumber(typed)];
   const ordered = ends.length < 2 || ends[0] <= ends[1];
-  if (!ordered || !ends.every((end) => fits(control, end))) return { fault: `It must be ${describeRule(control)}.` };
+  if (!ordered || !ends.every((end) => fits(control, end)))
+    return { fault: `It must be ${describeRule(control)}.` };
   return { value: ends.length > 1 ? `${ends[0]}..${ends[1]}` : ends[0] };
 }
 
@@ -66,8 +70,8 @@ export function describeRule({ kind, low, high, odd, range }) {
 /**
  * Return the value at a place of a slider, from 0 to 1.
  *
- * Most bounds are far from any useful value, so that the default is in the middle (or at an end that it is equal
- * to), and steps grow with the distance from it.
+ * Most bounds are far from any useful value, so that the default is in the middle, or at an end that it equals,
+ * and steps grow with the distance from it.
  */
 export function valueAt(control, place) {
   const { default: middle } = control;
@@ -89,7 +93,7 @@ export function placeOf(control, value) {
   return up ? center + share * (1 - center) : center - share * center;
 }
 
-/** Return the value that an arrow key of a slider leads to: the next integer, or a hundredth of the slider on. */
+/** Return the value that an arrow key leads to: the next integer, or a hundredth of the slider further. */
 export function nextValue(control, value, steps) {
   const { low, high } = scaleOf(control);
   if (control.kind === "integer") return Math.min(high, Math.max(low, value + steps * (control.odd ? 2 : 1)));
@@ -127,12 +131,19 @@ function pick(values, names) {
   return Object.fromEntries(names.map((name) => [name, values[name]]));
 }
 
-/** Return an entry of `sketches`: all that its method reads, and what the pen does otherwise than by default. */
+/** Return an entry of `sketches`: all that its method reads, and what of the pen is not as by default. */
 export function entryOf(values, controls) {
   const read = readValues(values, controls);
-  const left = controls.filter(({ name, kind, methods }) => kind !== "choice" && !methods.length && name in read);
-  const same = new Set(left.filter((control) => read[control.name] === control.default).map(({ name }) => name));
-  return pick(read, Object.keys(read).filter((name) => !same.has(name)));
+  const left = controls.filter(
+    ({ name, kind, methods }) => kind !== "choice" && !methods.length && name in read,
+  );
+  const same = new Set(
+    left.filter((control) => read[control.name] === control.default).map(({ name }) => name),
+  );
+  return pick(
+    read,
+    Object.keys(read).filter((name) => !same.has(name)),
+  );
 }
 
 /** Write an entry of `sketches` as params.yaml has it, below the line `sketches:`. */
@@ -153,8 +164,13 @@ export function formatValue({ kind }, value) {
 
 /** Suggest a name for an entry that is not `taken`: b9 for a blocksize of 9, or else the method. */
 export function suggestName(values, taken) {
-  const local = ["threshold", "mean"].includes(values.method) && values.preset === "none" && !isRange(values.blocksize);
-  const stem = local ? `b${values.blocksize}` : values.preset === "none" ? values.method : `xdog-${values.preset}`;
+  const local =
+    ["threshold", "mean"].includes(values.method) && values.preset === "none" && !isRange(values.blocksize);
+  const stem = local
+    ? `b${values.blocksize}`
+    : values.preset === "none"
+      ? values.method
+      : `xdog-${values.preset}`;
   for (let number = 1; ; number++) {
     const name = number === 1 ? stem : `${stem}-${number}`;
     if (!taken.includes(name)) return name;
@@ -167,6 +183,7 @@ export function doubtName(name, values, taken) {
   if (taken.includes(name)) return "params.yaml has a sketch of this name.";
   const blocksize = name.match(/^b(\d+)$/)?.[1];
   const local = ["threshold", "mean"].includes(values.method) && values.preset === "none";
-  if (blocksize && local && blocksize !== String(values.blocksize)) return `Its blocksize is ${values.blocksize}.`;
+  if (blocksize && local && blocksize !== String(values.blocksize))
+    return `Its blocksize is ${values.blocksize}.`;
   return "";
 }
