@@ -43,10 +43,10 @@ export function paintTiles(drawing, small, tiles, colors) {
   const mirror = new Mirror(drawing.height, drawing.width);
   const live = new Live(small, drawing.height, drawing.width);
   live.colors = colors;
-  const before = live.color({ kind: "cue", strength: 0.5 }).picture;
+  const before = live.color({ kind: "cue", strength: 0.5 });
   mirror.put(tiles);
   live.put(tiles);
-  const after = live.color({ kind: "cue" }).picture;
+  const after = live.color({ kind: "cue" });
   return { image: mirror.image, before, after, gray: live.color({ kind: "gray" }) };
 }
 

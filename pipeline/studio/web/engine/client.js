@@ -1,6 +1,9 @@
 /**
- * The engine for the page: two workers behind one object. Large buffers move to and from them, and are not copied.
+ * The engine for the page: two workers behind one object. Large buffers move to and from them, and are not
+ * copied.
  */
+
+const ENDED = "The page ran out of memory. Load it again; your strokes are kept.";
 
 /**
  * Open the engine.
@@ -31,7 +34,7 @@ class Crew {
     };
     this.worker.onerror = (event) => {
       event.preventDefault();
-      for (const { reject } of this.waiting.values()) reject(new Error("The page ran out of memory. Load it again."));
+      for (const { reject } of this.waiting.values()) reject(new Error(ENDED));
       this.waiting.clear();
     };
   }
@@ -51,14 +54,16 @@ class Crew {
 
 export class Client {
   constructor() {
-    Object.assign(this, { full: new Crew(), live: new Crew(), newest: 0, tiles: Promise.resolve(), options: {} });
+    Object.assign(this, { full: new Crew(), live: new Crew(), newest: 0, options: {} });
+    this.tiles = Promise.resolve();
   }
 
   /**
    * Open a drawing, without strokes. Throw if it cannot be read; the one that was open then stays.
    *
    * @param {Blob|Uint8Array|ArrayBuffer} file
-   * @returns {Promise<{width: number, height: number, hasAlpha: boolean, doubts: string[], preview: ImageBitmap}>}
+   * @returns {Promise<{width: number, height: number, hasAlpha: boolean, doubts: string[], preview:
+   *   ImageBitmap}>}
    */
   async setDrawing(file) {
     this.start();
@@ -81,8 +86,8 @@ export class Client {
   /**
    * Take changed tiles of the strokes.
    *
-   * @param {{index: number, pixels: Uint8ClampedArray|null}[]} tiles of draw/layer.js, RGBA, null for an empty one;
-   *   their buffers are the engine's from now on
+   * @param {{index: number, pixels: Uint8ClampedArray|null}[]} tiles of draw/layer.js, RGBA, null for an
+   *   empty one; their buffers are the engine's from now on
    */
   setTiles(tiles) {
     const through = this.live.call("setLiveTiles", { tiles }, buffersOf(tiles));
@@ -91,7 +96,8 @@ export class Client {
   }
 
   /**
-   * Plan to fill the region at a pixel, as draw/fill.js does, with the gaps in the lines closed as by `options`.
+   * Plan to fill the region at a pixel, as draw/fill.js does, with the gaps in the lines closed as by
+   * `options`.
    *
    * @returns {Promise<{erase: Int32Array, paint: Int32Array}|null>}
    */
@@ -121,8 +127,8 @@ export class Client {
    *
    * @param {import("./colorize.js").Options} options
    * @param {"live"|"full"} quality
-   * @returns {Promise<{picture: ImageBitmap, flats: ImageBitmap|null, seconds: number, quality: string}|null>} null if
-   *   there is a newer request, or if only the network can tell the colors and this one is live
+   * @returns {Promise<{picture: ImageBitmap, seconds: number, quality: string}|null>} null if there is a newer
+   *   request, or if only the network can tell the colors and this request is live
    */
   async color(options, quality) {
     const number = this.start();
@@ -140,7 +146,6 @@ export class Client {
   keep(number, answer) {
     if (number === this.newest) return answer;
     answer?.picture.close();
-    answer?.flats?.close();
     return null;
   }
 

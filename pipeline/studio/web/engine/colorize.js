@@ -1,6 +1,6 @@
 /**
- * Drawings of any size and a guide to their colors -> colored pictures, as `prep colorize` makes them: mirrors
- * pipeline/models/colorize.py within 1 level.
+ * Drawings of any size and a guide to their colors -> colored pictures, as `prep colorize` makes them:
+ * mirrors pipeline/models/colorize.py within 1 level.
  */
 
 import { CUE, drawCue, emptyCue, HINT_METHODS, paletteBlocks } from "./cues.js";
@@ -10,7 +10,7 @@ import * as lineart from "./lineart.js";
 import { grayscale, onWhite, resize, resizeNearest, rint, toLevel } from "./pixels.js";
 import { levelPaper } from "./scans.js";
 
-const TRUSTED = [0.15, 0.3]; // share of a drawing that strokes reach: below, other regions are white; above, filled
+const TRUSTED = [0.15, 0.3]; // share that strokes reach: below, other regions are white; above, filled
 const MOST_TRUST = 0.7; // of the colors of neighbors: more, and a stroke changes too much beyond its region
 const FEWEST_COLORS = 3; // of strokes: with fewer, other regions are white
 const MOST_PIXELS = 1 << 20; // at which a network colors: it takes gigabytes for more, or tiles
@@ -32,9 +32,10 @@ export const OPTIONS = { kind: "none", size: 0, lines: "keep", gap: null, invert
 /** Fill up and check options; throw RangeError for a value that cannot be. */
 export function readOptions(given) {
   const options = { ...OPTIONS, ...given };
-  if (!LINES.includes(options.lines)) throw new RangeError(`lines must be keep or redraw, got ${options.lines}`);
-  if (!(options.size >= 0 && (options.gap ?? 0) >= 0)) throw new RangeError("size and gap must be 0 pixels or more");
-  if (!(options.strength >= 0 && options.strength <= 1)) throw new RangeError("strength must be 0 to 1");
+  const { lines, size, gap, strength } = options;
+  if (!LINES.includes(lines)) throw new RangeError(`lines must be keep or redraw, got ${lines}`);
+  if (!(size >= 0 && (gap ?? 0) >= 0)) throw new RangeError("size and gap must be 0 pixels or more");
+  if (!(strength >= 0 && strength <= 1)) throw new RangeError("strength must be 0 to 1");
   return options;
 }
 
@@ -109,9 +110,10 @@ const goOn = async () => {};
  * @param {Image|number[][]|null} guide uint8 RGB or RGBA of any size, or the colors of a palette
  * @param {Options} options
  * @param {(phase: string) => Promise<void>} [pause] is called between phases; what it throws ends the work
- * @returns {Promise<{picture: Image, layer: object|null, settled: object|null, colors: (() => Promise<Image>)|null}>}
- *   the picture, uint8 RGB; what strokes fill; the network's colors as of `lineart.settle`; and the function that makes
- *   the colors without their lines, unless the network drew both
+ * @returns {Promise<{picture: Image, layer: object|null, settled: object|null, colors: (() =>
+ *   Promise<Image>)|null}>} the picture, uint8 RGB; what strokes fill; the network's colors as of
+ *   `lineart.settle`; and the function that makes the colors without their lines, unless the network drew
+ *   both
  */
 export async function color(network, sheet, guide, options, pause = goOn) {
   const kind = guide || options.kind === "gray" ? options.kind : "none";
@@ -126,7 +128,8 @@ export async function color(network, sheet, guide, options, pause = goOn) {
   const layer = kind === "cue" ? fillStrokes(sheet, guide, options.gap) : null;
   await pause("network");
   if (options.strength === 0) {
-    return { picture: layFlats(layer, page), layer, settled: null, colors: async () => knownColors(layer, page) };
+    const colors = async () => knownColors(layer, page);
+    return { picture: layFlats(layer, page), layer, settled: null, colors };
   }
   const [height, width] = learnedSize(network.config, gray, options.size);
   const cue = trainedCue(network.config);
@@ -153,7 +156,8 @@ export async function color(network, sheet, guide, options, pause = goOn) {
 /** Throw RangeError unless a network takes a guide of this kind. */
 function checkKind({ guides }, kind) {
   const names = { cue: "strokes", gray: "a mask" };
-  if (kind === "none" ? !guides.every((each) => each === "reference" || each === "gray") : guides.includes(kind)) return;
+  const isTaken = guides.includes(kind) || (kind === "none" && guides.includes("cue"));
+  if (isTaken) return;
   const wanted = guides.map((each) => names[each] ?? `a ${each}`).join(" or ");
   throw new RangeError(`This model colors by ${wanted}.`);
 }
@@ -201,15 +205,19 @@ function fitGuide(network, kind, guide, height, width) {
 /** Fill the strokes or points of a guide up to the lines of a drawing; null if it has no transparency. */
 export function fillStrokes(sheet, guide, gap) {
   if (guide?.channels !== 4) return null;
-  let isSeeThrough = false, isOpaque = false;
-  for (let at = 3; at < guide.data.length; at += 4) if (guide.data[at] < 255) { isSeeThrough = true; break; }
-  const hints = isSeeThrough ? resizeNearest(guide, sheet.width, sheet.height) : guide;
-  for (let at = 3; at < hints.data.length; at += 4) if (hints.data[at] >= OPAQUE) { isOpaque = true; break; }
-  if (!isSeeThrough || !isOpaque) return null;
+  if (!hasAlpha(guide, (alpha) => alpha < 255)) return null;
+  const hints = resizeNearest(guide, sheet.width, sheet.height);
+  if (!hasAlpha(hints, (alpha) => alpha >= OPAQUE)) return null;
   const { flats, reached } = sheet.closed(gap).spread(hints);
-  const share = reached.data.reduce((sum, each) => sum + each, 0) / reached.data.length;
+  let count = 0;
+  for (const each of reached.data) count += each;
   const several = numberColors(hints).colors.length / 4 > FEWEST_COLORS; // the first is none
-  return makeLayer(flats, reached, several ? trustOf(share) : 0);
+  return makeLayer(flats, reached, several ? trustOf(count / reached.data.length) : 0);
+}
+
+function hasAlpha({ data }, test) {
+  for (let at = 3; at < data.length; at += 4) if (test(data[at])) return true;
+  return false;
 }
 
 function trustOf(share) {
@@ -255,7 +263,9 @@ function mix(plain, colored, strength) {
 function drawArea(guide, height, width) {
   if (!guide) return makeImage(height, width, 1, new Uint8Array(height * width).fill(255));
   const lit = grayscale(guide);
-  if (guide.channels === 4) lit.data.forEach((level, i) => (lit.data[i] = Math.min(level, guide.data[4 * i + 3])));
+  for (let i = 0; guide.channels === 4 && i < lit.data.length; i++) {
+    lit.data[i] = Math.min(lit.data[i], guide.data[4 * i + 3]);
+  }
   const fitted = resizeNearest(lit, width, height);
   return makeImage(height, width, 1, fitted.data.map((level) => (level >= 128 ? 255 : 0)));
 }

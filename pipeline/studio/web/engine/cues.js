@@ -41,7 +41,8 @@ export function dominantColors(image, colors) {
   const { shades, counts } = colorBins(image);
   let centers = [shades[firstOfMost(counts)]];
   while (centers.length < colors) {
-    const errors = shades.map((shade, i) => counts[i] * Math.min(...centers.map((center) => distance(shade, center))));
+    const least = (shade) => Math.min(...centers.map((center) => distance(shade, center)));
+    const errors = shades.map((shade, i) => counts[i] * least(shade));
     if (!errors.some(Boolean)) break;
     centers.push(shades[firstOfMost(errors)]);
   }
@@ -101,7 +102,9 @@ function firstOfMost(values) {
 export function paletteBlocks(colors, height, width) {
   const made = makeImage(height, width, 3);
   for (let y = 0, at = 0; y < height; y++) {
-    for (let x = 0; x < width; x++, at += 3) made.data.set(colors[Math.floor((x * colors.length) / width)], at);
+    for (let x = 0; x < width; x++, at += 3) {
+      made.data.set(colors[Math.floor((x * colors.length) / width)], at);
+    }
   }
   return made;
 }

@@ -28,7 +28,10 @@ export async function decodePicture(blob) {
   return makeImage(height, width, 4, context.getImageData(0, 0, width, height).data);
 }
 
-/** Decode a PNG by ourselves, since browsers multiply colors by alpha; null for what the browser should decode. */
+/**
+ * Decode a PNG by ourselves, since browsers multiply colors by alpha; null for what the browser should
+ * decode.
+ */
 async function readPng(blob) {
   const bytes = new Uint8Array(await blob.arrayBuffer());
   return decodePng(bytes);

@@ -1,9 +1,17 @@
-/** What a model has not learned to use: doubts about a drawing, in a sentence each, as pipeline/models/doubts.py. */
+/**
+ * What a model has not learned to use: doubts about a drawing, in a sentence each, as
+ * pipeline/models/doubts.py.
+ */
 
 import { onWhite, resize, rint } from "./pixels.js";
 import { isColored, isInverted } from "./scans.js";
 
 const LOOKED_AT = 1024; // pixels of the longer side at which a drawing is judged
+const BLANK =
+  "The drawing is blank. If its lines are light on a transparent ground, lay it on black, and turn Invert on.";
+const COLORED = "The drawing has colors already: make a sketch of it first, by prep sketchify.";
+const DARK = "The drawing is dark: lines must be black on white, so turn Invert on.";
+const INK = "The drawing has no paper below its lines, so it lies on white here.";
 const FAINT = 8; // levels between the brightest and the darkest pixel, below which a page is blank
 const INK_SHARE = 0.9; // of the opaque pixels, from which a transparent drawing has lines and no paper
 
@@ -17,14 +25,11 @@ export function doubtDrawing(pixels) {
   const [height, width] = [pixels.height, pixels.width].map((side) => Math.max(1, rint(side * scale)));
   const drawing = resize(pixels, width, height), page = onWhite(drawing);
   const isInk = hasInkAlone(drawing);
-  if (contrast(page) < FAINT) {
-    const doubt = "The drawing is blank. If its lines are light on a transparent ground, lay it on black, and turn Invert on.";
-    return { doubts: [doubt], isInk: false };
-  }
+  if (contrast(page) < FAINT) return { doubts: [BLANK], isInk: false };
   const doubts = [];
-  if (isColored(page)) doubts.push("The drawing has colors already: make a sketch of it first, by prep sketchify.");
-  else if (isInverted(page)) doubts.push("The drawing is dark: lines must be black on white, so turn Invert on.");
-  if (isInk) doubts.push("The drawing has no paper below its lines, so it lies on white here.");
+  if (isColored(page)) doubts.push(COLORED);
+  else if (isInverted(page)) doubts.push(DARK);
+  if (isInk) doubts.push(INK);
   return { doubts, isInk };
 }
 

@@ -26,7 +26,10 @@ async function asPng(image) {
   return new Blob([await encodePng(image)], { type: "image/png" });
 }
 
-/** Write layers that together make the picture; one that the network drew with its lines is a layer by itself. */
+/**
+ * Write layers that together make the picture; one that the network drew with its lines is a layer by
+ * itself.
+ */
 async function writeLayers({ alpha, sheet, layers }, made) {
   const picture = withAlpha(made.picture, alpha);
   const images = {
@@ -50,7 +53,7 @@ function withAlpha(image, alpha) {
 }
 
 /** The colors that strokes reach, RGBA, transparent elsewhere. */
-export function makeFlats(layer, { height, width }) {
+function makeFlats(layer, { height, width }) {
   const made = makeImage(height, width, 4);
   if (!layer) return made;
   for (let i = 0; i < layer.known.data.length; i++) {
@@ -61,7 +64,10 @@ export function makeFlats(layer, { height, width }) {
   return made;
 }
 
-/** The lines without their paper: what lies under them shows through white, as if they were multiplied over it. */
+/**
+ * The lines without their paper: what lies under them shows through white, as if they were multiplied over
+ * it.
+ */
 function makeLines(page) {
   const made = makeImage(page.height, page.width, 4);
   for (let i = 0, from = 0, to = 0; i < page.height * page.width; i++, from += 3, to += 4) {

@@ -18,11 +18,14 @@ const SWATCHES = 8; // colors of a reference that the page offers
 export class Superseded extends Error {}
 
 export class Full {
-  /** @param {() => Promise<Network>} open loads the network: now, and again when it is needed if that failed */
+  /**
+   * @param {() => Promise<Network>} open loads the network: now, and again when it is needed if that failed
+   */
   constructor(open) {
     this.opening = open();
     this.opening.catch(() => {});
-    Object.assign(this, { open, network: null, reference: null, palette: null, guides: 0, last: null, kept: null });
+    Object.assign(this, { open, network: null, kept: null, last: null });
+    Object.assign(this, { reference: null, palette: null, guides: 0 }); // `guides` counts their changes
   }
 
   /** Take a drawing; return what the page shows of it, and a small copy for quick pictures. */
@@ -60,7 +63,8 @@ export class Full {
     const { invert, gap } = readOptions(given);
     this.sheet.turn(invert);
     const { height, width } = this.sheet;
-    return planFill(this.sheet.closed(gap), this.layers.strokes.image ?? makeImage(height, width, 4), x, y, radius);
+    const hints = this.layers.strokes.image ?? makeImage(height, width, 4);
+    return planFill(this.sheet.closed(gap), hints, x, y, radius);
   }
 
   put(layer, tiles) {
@@ -86,24 +90,25 @@ export class Full {
   /** Answer at once if a network gets the same pictures as before, as when only the strength changes. */
   remember(network) {
     const infer = async (given) => {
-      if (!(this.kept && isSame(this.kept.given, given))) this.kept = { given, picture: await network.infer(given) };
+      if (!this.kept || !isSame(this.kept.given, given)) {
+        this.kept = { given, picture: await network.infer(given) };
+      }
       return this.kept.picture;
     };
     return { config: network.config, guides: network.guides, infer };
   }
 
   guideOf(kind) {
-    const guides = {
-      cue: this.layers.strokes.image, gray: this.layers.mask.image, palette: this.palette, reference: this.reference,
-    };
-    return guides[kind] ?? null;
+    const { strokes, mask } = this.layers, { palette, reference } = this;
+    return { cue: strokes.image, gray: mask.image, palette, reference }[kind] ?? null;
   }
 
   /** The colors of the network without lines, small, for quick pictures; null if there are none. */
   async under() {
     const { settled } = this.last;
     if (!settled) return null;
-    return compose(settled, resizeNearest(this.sheet.ground.near, ...smallSize(this.sheet)), null, null, async () => {});
+    const regions = resizeNearest(this.sheet.ground.near, ...smallSize(this.sheet));
+    return compose(settled, regions, null, null, async () => {});
   }
 
   /** Export what was colored last. */
@@ -117,7 +122,7 @@ function isSame(one, other) {
   if (names.join() !== Object.keys(other).join()) return false;
   return names.every((name) => {
     const [a, b] = [one[name], other[name]];
-    return a.height === b.height && a.width === b.width && a.channels === b.channels && isEqual(a.data, b.data);
+    return a.height === b.height && a.width === b.width && isEqual(a.data, b.data);
   });
 }
 

@@ -20,6 +20,8 @@
 export function makeImage(height, width, channels = 1, data = Uint8Array) {
   const size = height * width * channels;
   if (typeof data === "function") data = new data(size);
-  if (data.length !== size) throw new RangeError(`${data.length} values are no ${height} x ${width} x ${channels}`);
+  if (data.length !== size) {
+    throw new RangeError(`${data.length} values are no ${height} x ${width} x ${channels}`);
+  }
   return { height, width, channels, data };
 }

@@ -8,7 +8,7 @@ import { makeImage } from "./image.js";
 import { boxBlur, gaussianBlur, resize, resizeLinear, toLevel, wideBlur } from "./pixels.js";
 
 const LINE_GAIN = 2; // thin lines turn gray when they are reduced, and are darkened by at most this factor
-const CLEAR_POWER = 4, CLEAR_SIGMA = 1; // colors of the network count by this power of the light, within this blur
+const CLEAR_POWER = 4, CLEAR_SIGMA = 1; // colors count by this power of the light, within this blur
 export const REGION_GAP = 1 / 64; // of the short side: wider gaps join regions
 const ROUNDS = 2, PROJECTIONS = 2; // of evening, and of back-projection after each
 const EVEN = 0.5; // how far colors are moved to the mean of their region at last
@@ -76,7 +76,8 @@ function roundEven(value) {
 export function reduceLines(gray, height, width) {
   const gain = Math.min(Math.max(Math.min(gray.height, gray.width) / Math.min(height, width), 1), LINE_GAIN);
   const small = resize(gray, width, height);
-  return makeImage(height, width, 1, small.data.map((level) => toLevel(255 - Math.min((255 - level) * gain, 255))));
+  const darken = (level) => toLevel(255 - Math.min((255 - level) * gain, 255));
+  return makeImage(height, width, 1, small.data.map(darken));
 }
 
 /** Replace the colors of lines by those around them: uint8 (h, w, 3) and (h, w) -> float32 (h, w, 3). */
@@ -97,8 +98,8 @@ export function clearLines(picture, sketch) {
 }
 
 /**
- * What of a drawing the colors settle on, kept for all colors: its regions, and their numbers and light at the
- * size at which colors settle.
+ * What of a drawing the colors settle on, kept for all colors: its regions, and their numbers and light at
+ * the size at which colors settle.
  */
 export class Ground {
   /**
@@ -158,20 +159,25 @@ export function pick(image, step) {
 }
 
 /**
- * Make the colors (h, w, 3) of a network, of any size, even within the regions of a drawing and true to their cue.
+ * Make the colors (h, w, 3) of a network, of any size, even within the regions of a drawing and true to
+ * their cue.
  *
  * @param {Image} colors float32
  * @param {Ground} ground
- * @param {{cue: Image, sigma: number}|null} blur a cue, uint8, and the sigma of its blur at a short side of 256
- * @param {{colors: Image, known: Image}|null} layer colors (H, W, 3) that are laid as they are where known (H, W) is 1
+ * @param {{cue: Image, sigma: number}|null} blur a cue, uint8, and the sigma of its blur at a short side of
+ *   256
+ * @param {{colors: Image, known: Image}|null} layer colors (H, W, 3) that are laid as they are where known
+ *   (H, W) is 1
  * @param {() => Promise<void>} pause is called between phases
- * @returns {Promise<{means: Float32Array, rest: Image}>} mean colors by number of region, and a map of the rest
+ * @returns {Promise<{means: Float32Array, rest: Image}>} mean colors by number of region, and a map of the
+ *   rest
  */
 export async function settle(colors, ground, blur, layer, pause) {
   const { near, light } = ground;
   const { height, width } = near;
   const sure = ground.sureOf(colors.height, colors.width);
-  const pinned = layer && { colors: pick(layer.colors, ground.step).data, known: pick(layer.known, ground.step).data };
+  const [fixed, known] = layer ? [layer.colors, layer.known].map((each) => pick(each, ground.step).data) : [];
+  const pinned = layer && { colors: fixed, known };
   let data = resizeLinear(colors, width, height).data;
   if (blur) {
     const sigma = Math.max(1, (blur.sigma * Math.min(height, width)) / UNIT_SIDE);
@@ -273,7 +279,9 @@ export function fade({ means, rest }, strength) {
 /** Multiply a page over colors, both uint8 (H, W, 3). */
 export function multiply(colors, page) {
   const made = makeImage(page.height, page.width, 3);
-  for (let i = 0; i < made.data.length; i++) made.data[i] = toLevel(f(colors.data[i] * f(page.data[i] / 255)));
+  for (let i = 0; i < made.data.length; i++) {
+    made.data[i] = toLevel(f(colors.data[i] * f(page.data[i] / 255)));
+  }
   return made;
 }
 

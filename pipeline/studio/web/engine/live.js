@@ -1,6 +1,6 @@
 /**
- * Quick pictures while the pen is down: strokes filled at a low resolution, and beyond them the colors that the
- * network had found before.
+ * Quick pictures while the pen is down: strokes filled at a low resolution, and beyond them the colors that
+ * the network had found before.
  */
 
 import { fillStrokes, readOptions, Sheet } from "./colorize.js";
@@ -53,7 +53,7 @@ export class Live {
     }
   }
 
-  /** Color by what is known; null where only the network can tell. */
+  /** Color by what is known, uint8 RGB; null where only the network can tell. */
   color(given) {
     const options = readOptions(given);
     if (options.kind === "gray" || options.lines === "redraw") return null;
@@ -61,7 +61,7 @@ export class Live {
     const scale = this.sheet.width / this.width;
     const gap = options.gap === null ? null : options.gap * scale;
     const layer = options.kind === "cue" ? fillStrokes(this.sheet, this.hints, gap) : null;
-    return { picture: this.compose(layer, options.strength), flats: layer };
+    return this.compose(layer, options.strength);
   }
 
   compose(layer, strength) {

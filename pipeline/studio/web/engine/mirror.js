@@ -13,8 +13,8 @@ export class Mirror {
   /**
    * Put tiles.
    *
-   * @param {{index: number, pixels: Uint8ClampedArray|null}[]} tiles RGBA; `index` counts along rows of tiles, and
-   *   null is an empty tile
+   * @param {{index: number, pixels: Uint8ClampedArray|null}[]} tiles RGBA; `index` counts along rows of
+   *   tiles, and null is an empty tile
    */
   put(tiles) {
     this.version += 1;

@@ -1,13 +1,14 @@
 /**
- * A trained colorizer as a function of pictures: by ONNX Runtime Web in this thread, or by the server of the studio.
+ * A trained colorizer as a function of pictures: by ONNX Runtime Web in this thread, or by the server of the
+ * studio.
  *
- * `infer` takes `given` as `tiles.colorize_picture` in Python does: uint8 images by name, `sketch` (H, W), and one or
- * none of `cue`, `palette` and `reference` (H, W, 3), or `mask` (H, W), 255 where to color, with `color` (H, W, 3). It
- * returns the picture, uint8 (H, W, 3).
+ * `infer` takes `given` as `tiles.colorize_picture` in Python does: uint8 images by name, `sketch` (H, W),
+ * and one or none of `cue`, `palette` and `reference` (H, W, 3), or `mask` (H, W), 255 where to color, with
+ * `color` (H, W, 3). It returns the picture, uint8 (H, W, 3).
  *
- * The server gets them by POST /api/infer: a line of JSON, {"arrays": [{"name": "sketch", "shape": [H, W]}, ...]}, and
- * then the uint8 values of these arrays, one array after another. It answers with the values of the picture, or with
- * {"error": sentence}.
+ * The server gets them by POST /api/infer: a line of JSON, {"arrays": [{"name": "sketch", "shape": [H, W]},
+ * ...]}, and then the uint8 values of these arrays, one array after another. It answers with the values of
+ * the picture, or with {"error": sentence}.
  */
 
 import { makeImage } from "./image.js";
@@ -16,6 +17,8 @@ import { resize, toLevel } from "./pixels.js";
 const GUIDES = ["cue", "strokes", "points", "palette", "reference", "gray", "none"]; // as params.GUIDES
 const MOST_THREADS = 4; // more gain little
 const LOST = "The studio does not answer. See that prep studio still runs, then color again.";
+const OVERTAKEN = 409; // the status of a request that another one overtook while it waited
+const PATIENCE = 300; // milliseconds until it is sent again
 const f = Math.fround;
 
 /** A network: `model` is that of page.json, `run` an async function of `given`. */
@@ -41,10 +44,12 @@ export class Network {
  */
 export async function openOrt(model, file, runtime) {
   const at = (name) => new URL(name, runtime).href;
-  const [ort, wasmBinary, bytes] = await Promise.all([import(at("ort.js")), load(at("ort.wasm")), load(file)]);
+  const parts = [import(at("ort.js")), load(at("ort.wasm")), load(file)];
+  const [ort, wasmBinary, bytes] = await Promise.all(parts);
   ort.env.wasm.wasmPaths = { mjs: at("ort-loader.js") };
   ort.env.wasm.wasmBinary = wasmBinary;
-  ort.env.wasm.numThreads = globalThis.crossOriginIsolated ? Math.min(MOST_THREADS, navigator.hardwareConcurrency) : 1;
+  const threads = globalThis.crossOriginIsolated ? navigator.hardwareConcurrency : 1;
+  ort.env.wasm.numThreads = Math.min(MOST_THREADS, threads);
   const session = await ort.InferenceSession.create(new Uint8Array(bytes), { executionProviders: ["wasm"] });
   return new Network(model, async (given) => {
     const inputs = prepareInputs(given, model.guides.length > 1);
@@ -70,8 +75,12 @@ export function prepareInputs(given, hasSeveralGuides) {
   if (hasSeveralGuides) return oneGuide(given);
   const inputs = {};
   for (const [name, image] of Object.entries(given)) inputs[name] = tensor(imagePlanes(image), image);
-  if (given.mask) inputs.mask = tensor(Float32Array.from(given.mask.data, (level) => +(level > 0)), given.mask);
+  if (given.mask) inputs.mask = tensor(maskOf(given.mask), given.mask);
   return inputs;
+}
+
+function maskOf({ data }) {
+  return Float32Array.from(data, (level) => (level > 0 ? 1 : 0));
 }
 
 function tensor(data, { height, width, channels }) {
@@ -93,12 +102,12 @@ function oneGuide(given) {
   const size = height * width;
   const name = GUIDES.find((each) => given[each]) ?? (given.mask ? "gray" : "none");
   const guide = new Float32Array(4 * size);
-  if (name === "gray") given.mask.data.forEach((level, i) => (guide[3 * size + i] = +(level > 0)));
-  else if (name !== "none") {
-    const colors = resize(given[name], width, height);
+  if (name === "gray") {
+    guide.set(maskOf(given.mask), 3 * size);
+  } else if (name !== "none") {
+    const colors = resize(given[name], width, height), hasAlpha = colors.channels === 4;
     guide.set(imagePlanes(colors));
-    if (colors.channels === 4) for (let i = 0; i < size; i++) guide[3 * size + i] = colors.data[4 * i + 3] / 255;
-    else guide.fill(1, 3 * size);
+    for (let i = 0; i < size; i++) guide[3 * size + i] = hasAlpha ? colors.data[4 * i + 3] / 255 : 1;
   }
   return {
     sketch: tensor(imagePlanes(given.sketch), given.sketch),
@@ -108,7 +117,7 @@ function oneGuide(given) {
 }
 
 /** Turn planes of float32 in [-1, 1] into levels, interleaved. */
-export function readPicture(planes, height, width) {
+function readPicture(planes, height, width) {
   const made = makeImage(height, width, 3), size = height * width;
   for (let c = 0; c < 3; c++) {
     for (let i = 0; i < size; i++) made.data[3 * i + c] = toLevel(f(f(planes[c * size + i] + 1) * 127.5));
@@ -127,15 +136,25 @@ export function readPicture(planes, height, width) {
 export function openRemote(model, address, token) {
   return new Network(model, async (given) => {
     const headers = { "X-Inkwash-Token": token, "Content-Type": "application/octet-stream" };
-    const answer = await fetch(address, { method: "POST", headers, body: packArrays(given) }).catch(() => null);
-    if (!answer) throw new Error(LOST);
+    const answer = await ask(address, { method: "POST", headers, body: packArrays(given) });
     if (!answer.ok) throw new Error(await sentenceOf(answer));
-    return makeImage(given.sketch.height, given.sketch.width, 3, new Uint8Array(await answer.arrayBuffer()));
+    const picture = new Uint8Array(await answer.arrayBuffer());
+    return makeImage(given.sketch.height, given.sketch.width, 3, picture);
   });
 }
 
+/** Ask the server, and again while another tab overtakes this one. */
+async function ask(address, given) {
+  for (;;) {
+    const answer = await fetch(address, given).catch(() => null);
+    if (!answer) throw new Error(LOST);
+    if (answer.status !== OVERTAKEN) return answer;
+    await new Promise((resolve) => setTimeout(resolve, PATIENCE));
+  }
+}
+
 /** Write images as the body of a request. */
-export function packArrays(given) {
+function packArrays(given) {
   const arrays = Object.entries(given).map(([name, { height, width, channels }]) => ({
     name, shape: channels === 1 ? [height, width] : [height, width, channels],
   }));

@@ -23,7 +23,8 @@ export function toLevel(value) {
 }
 
 /**
- * Resize: the mean of the covered area when shrinking, bicubic when enlarging. Of uint8 make uint8, else float32.
+ * Resize: the mean of the covered area when shrinking, bicubic when enlarging. Of uint8 make uint8, else
+ * float32.
  *
  * @param {import("./image.js").Image} image
  * @param {number} width
@@ -65,8 +66,8 @@ function nearestPlaces(few, many) {
 }
 
 function emptyLike(image, height, width) {
-  const kind = image.data instanceof Uint8Array || image.data instanceof Uint8ClampedArray ? Uint8Array : Float32Array;
-  return makeImage(height, width, image.channels, kind);
+  const isLevel = image.data.BYTES_PER_ELEMENT === 1;
+  return makeImage(height, width, image.channels, isLevel ? Uint8Array : Float32Array);
 }
 
 function shrink(image, width, height) {
@@ -220,10 +221,9 @@ function widenRow(data, row, channels, { place, weight }) {
   const wide = new Float64Array((place.length / 4) * channels);
   for (let x = 0; x < place.length; x += 4) {
     for (let c = 0; c < channels; c++) {
-      const at = row + c;
-      wide[(x / 4) * channels + c] =
-        data[at + place[x] * channels] * weight[x] + data[at + place[x + 1] * channels] * weight[x + 1] +
-        data[at + place[x + 2] * channels] * weight[x + 2] + data[at + place[x + 3] * channels] * weight[x + 3];
+      let sum = 0;
+      for (let tap = x; tap < x + 4; tap++) sum += data[row + c + place[tap] * channels] * weight[tap];
+      wide[(x / 4) * channels + c] = sum;
     }
   }
   return wide;
@@ -271,7 +271,8 @@ function blendOnWhite(level, alpha) {
 /** Blur float32 with a Gaussian cut at 4 `sigma` pixels; reflect the border. */
 export function gaussianBlur(image, sigma) {
   const reach = Math.floor(4 * sigma + 0.5);
-  const weights = Float64Array.from({ length: 2 * reach + 1 }, (_, i) => Math.exp(-((i - reach) ** 2) / (2 * sigma * sigma)));
+  const gauss = (_, i) => Math.exp(-((i - reach) ** 2) / (2 * sigma * sigma));
+  const weights = Float64Array.from({ length: 2 * reach + 1 }, gauss);
   const total = weights.reduce((sum, each) => sum + each);
   return blurBy(image, weights.map((each) => each / total), mirror);
 }
@@ -297,7 +298,8 @@ function blurBy(image, weights, border) {
   const { height, width, channels, data } = image;
   const reach = (weights.length - 1) / 2, line = width * channels;
   const across = new Float32Array(data.length), made = makeImage(height, width, channels, Float32Array);
-  const columns = Int32Array.from({ length: width + 2 * reach }, (_, x) => border(x - reach, width) * channels);
+  const column = (_, x) => border(x - reach, width) * channels;
+  const columns = Int32Array.from({ length: width + 2 * reach }, column);
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
       for (let c = 0; c < channels; c++) {
@@ -339,8 +341,8 @@ export function wideBlur(image, sigma) {
 }
 
 /**
- * Multiply waves (n, side) and values (side, line). Even waves see sums of mirrored rows, odd ones differences; four
- * rows at once take half the time.
+ * Multiply waves (n, side) and values (side, line). Even waves see sums of mirrored rows, odd ones
+ * differences; four rows at once take half the time.
  */
 function project(values, waves, count, side, line) {
   const made = new Float64Array(count * line), half = (side + 1) >> 1;
@@ -402,7 +404,7 @@ function addWaves(total, values, waves, first, y, count, side, line) {
 const bases = new Map();
 
 /** Return the cosines (n, side) that a Gaussian keeps, each times the square root of its gain. */
-export function cosineBasis(side, sigma) {
+function cosineBasis(side, sigma) {
   const key = `${side} ${sigma}`;
   if (!bases.has(key)) {
     if (bases.size > 8) bases.clear();

@@ -16,7 +16,8 @@ const MOSTLY_DARK = 100; // levels: where more than half of a picture is darker,
 export function levelPaper(image) {
   const patches = paperPatches(image);
   const { height, width, data } = patches;
-  const bright = Array.from({ length: height * width }, (_, i) => (data[3 * i] + data[3 * i + 1] + data[3 * i + 2]) / 3);
+  const mean = (_, i) => (data[3 * i] + data[3 * i + 1] + data[3 * i + 2]) / 3;
+  const bright = Array.from({ length: height * width }, mean);
   const brightest = Math.max(...bright);
   const paper = bright.map((each) => each >= DARKER * brightest);
   const levels = [...data].filter((_, i) => paper[Math.floor(i / 3)]);
@@ -105,7 +106,9 @@ function leastSquares(rows, wanted) {
   const right = Array.from({ length: size }, (_, k) => Array.from({ length: size }, (_, i) => +(i === k)));
   for (let changed = true, sweep = 0; changed && sweep < 60; sweep++) {
     changed = false;
-    for (let p = 0; p < size; p++) for (let q = p + 1; q < size; q++) changed = rotate(left, right, p, q) || changed;
+    for (let p = 0; p < size; p++) {
+      for (let q = p + 1; q < size; q++) changed = rotate(left, right, p, q) || changed;
+    }
   }
   const values = left.map((column) => Math.sqrt(dot(column, column)));
   const least = Math.max(...values) * Number.EPSILON * Math.max(rows.length, size);

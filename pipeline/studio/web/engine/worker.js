@@ -1,10 +1,9 @@
 /**
- * A worker of the engine. There are two: one makes quick pictures, the other colors in full and never keeps the pen
- * waiting. Messages are {id, name, given}, with an id of 0 if nobody waits; answers are {id, value} or {id, error}, and
- * null stands for work that a newer request overtook.
+ * A worker of the engine. There are two: one makes quick pictures, the other colors in full and never keeps
+ * the pen waiting. Messages are {id, name, given}, with an id of 0 if nobody waits; answers are {id, value}
+ * or {id, error}, and null stands for work that a newer request overtook.
  */
 
-import { makeFlats } from "./exports.js";
 import { Full, Superseded } from "./full.js";
 import { Live } from "./live.js";
 import { openOrt, openRemote } from "./network.js";
@@ -58,8 +57,8 @@ const calls = {
 
   async colorLive({ options }) {
     const start = performance.now();
-    const made = live?.color(options);
-    return made ? pack(made.picture, made.flats, null, start, "live") : null;
+    const picture = live?.color(options);
+    return picture ? pack(picture, null, start, "live") : null;
   },
 };
 
@@ -78,9 +77,9 @@ async function colorFull(number, options) {
   };
   try {
     await pause();
-    const { picture, layer } = await full.color(options, pause);
-    const [packed, under] = [await pack(picture, layer, full.alpha, start, "full"), await full.under()];
-    return { ...packed, under };
+    const { picture } = await full.color(options, pause);
+    const under = await full.under();
+    return { ...(await pack(picture, full.alpha, start, "full")), under };
   } catch (error) {
     if (error instanceof Superseded) return null;
     throw error;
@@ -99,20 +98,19 @@ function letIn() {
   });
 }
 
-async function pack(picture, layer, alpha, start, quality) {
-  const flats = layer && makeFlats(layer, picture);
-  const bitmaps = [await bitmapOf(picture, alpha), flats && await bitmapOf(flats, null)];
-  return { picture: bitmaps[0], flats: bitmaps[1], seconds: (performance.now() - start) / 1000, quality };
+async function pack(image, alpha, start, quality) {
+  const picture = await bitmapOf(image, alpha);
+  return { picture, seconds: (performance.now() - start) / 1000, quality };
 }
 
-function bitmapOf(image, alpha) {
-  const { height, width, channels, data } = image;
+/** Make a bitmap of RGB pixels, opaque without an alpha. */
+function bitmapOf({ height, width, data }, alpha) {
   const pixels = new Uint8ClampedArray(4 * height * width);
-  for (let i = 0, at = 0; i < height * width; i++, at += channels) {
-    pixels[4 * i] = data[at];
-    pixels[4 * i + 1] = data[at + 1];
-    pixels[4 * i + 2] = data[at + 2];
-    pixels[4 * i + 3] = channels === 4 ? data[at + 3] : alpha ? alpha[i] : 255;
+  for (let i = 0, from = 0, to = 0; i < height * width; i++, from += 3, to += 4) {
+    pixels[to] = data[from];
+    pixels[to + 1] = data[from + 1];
+    pixels[to + 2] = data[from + 2];
+    pixels[to + 3] = alpha ? alpha[i] : 255;
   }
   return createImageBitmap(new ImageData(pixels, width, height), { premultiplyAlpha: "none" });
 }
