@@ -127,8 +127,8 @@ export class Client {
    *
    * @param {import("./colorize.js").Options} options
    * @param {"live"|"full"} quality
-   * @returns {Promise<{picture: ImageBitmap, seconds: number, quality: string}|null>} null if there is a newer
-   *   request, or if only the network can tell the colors and this request is live
+   * @returns {Promise<{picture: ImageBitmap, seconds: number, quality: string}|null>} null if there is a
+   *   newer request, or if only the network can tell the colors and this request is live
    */
   async color(options, quality) {
     const number = this.start();

@@ -8,9 +8,9 @@ import { isColored, isInverted } from "./scans.js";
 
 const LOOKED_AT = 1024; // pixels of the longer side at which a drawing is judged
 const BLANK =
-  "The drawing is blank. If its lines are light on a transparent ground, lay it on black, and turn Invert on.";
+  "The drawing is blank. If its lines are light on transparent ground, lay it on black, and turn on Invert.";
 const COLORED = "The drawing has colors already: make a sketch of it first, by prep sketchify.";
-const DARK = "The drawing is dark: lines must be black on white, so turn Invert on.";
+const DARK = "The drawing is dark: lines must be black on white, so turn on Invert.";
 const INK = "The drawing has no paper below its lines, so it lies on white here.";
 const FAINT = 8; // levels between the brightest and the darkest pixel, below which a page is blank
 const INK_SHARE = 0.9; // of the opaque pixels, from which a transparent drawing has lines and no paper
