@@ -284,7 +284,7 @@ def test_an_error_is_raised_once_and_then_it_is_computed_again():
 def test_a_column_that_is_too_large_is_a_sentence(ask, data, monkeypatch):
     monkeypatch.setattr(samples, "MAX_SAMPLES", 1)
     make_column(data / "large", ["000000001", "000000002"])
-    assert "more than" in ask("/api/samples", column="large", q="x").json()["error"]
+    assert "too many" in ask("/api/samples", column="large", q="x").json()["error"]
 
 
 def test_rows_are_those_of_the_index_whatever_the_names_of_the_shards(data):

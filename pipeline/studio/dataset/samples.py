@@ -32,9 +32,7 @@ def read_table(columns: DataFolder, name: str, say: Say) -> SearchTable:
     shards = columns.shards(name)
     total = sum(map(len, shards))
     if total > MAX_SAMPLES:
-        raise Halt(
-            f"{name} has {total:,} samples, more than the {MAX_SAMPLES:,} that can be searched: show a part"
-        )
+        raise Halt(f"{name} has {total:,} samples, too many to search: scroll, or open one by its key")
     table = SearchTable()
     for shard in shards:
         for row, metadata in shard.read_metadata(needed=False):

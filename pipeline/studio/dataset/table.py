@@ -33,7 +33,7 @@ class SearchTable:
         row = len(self.keys)
         self.keys.append(key)
         for word in sorted(words_of(metadata)):
-            self.words.setdefault(word, array("l")).append(row)
+            self.words.setdefault(word, array("i")).append(row)
         for name, value in numbers_of(metadata).items():
             scores = self.scores.setdefault(name, array("d"))
             scores.extend([np.nan] * (row - len(scores)))
