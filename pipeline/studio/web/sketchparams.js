@@ -70,7 +70,7 @@ export function describeRule({ kind, low, high, odd, range }) {
 /**
  * Return the value at a place of a slider, from 0 to 1.
  *
- * Most bounds are far from any useful value, so that the default is in the middle, or at an end that it equals,
+ * Most bounds are far from any useful value, so that the default is in the middle or at an end that it equals,
  * and steps grow with the distance from it.
  */
 export function valueAt(control, place) {

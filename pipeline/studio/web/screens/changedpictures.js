@@ -1,7 +1,6 @@
 /** The test pictures that changed most from one run to another. */
 
 import { sendJson } from "../api.js";
-import { sentence } from "../controls.js";
 import { el, icon, notify, replace } from "../dom.js";
 
 const ASK_AGAIN = 400; // milliseconds between two questions
@@ -58,7 +57,7 @@ export class ChangedPictures {
       if (turn !== this.turn) return;
       this.offer();
       this.element.dataset.state = "failed";
-      notify(sentence(error), { key: "runs" });
+      notify(error.message, { key: "runs" });
     }
   }
 
@@ -68,7 +67,7 @@ export class ChangedPictures {
     this.turn = null;
     this.offer();
     sendJson("POST", "api/diff/pictures", { ...this.pair, stop: true }).catch((error) =>
-      notify(sentence(error), { key: "runs" }),
+      notify(error.message, { key: "runs" }),
     );
   }
 

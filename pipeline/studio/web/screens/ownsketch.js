@@ -1,7 +1,6 @@
 /** A sketch of one's own: live parameters, and the entry of params.yaml that they make. */
 
 import { getJson } from "../api.js";
-import { sentence } from "../controls.js";
 import { el, icon, iconButton, notify, replace } from "../dom.js";
 import { writeParams } from "../paramsdialog.js";
 import {
@@ -256,7 +255,7 @@ export class OwnSketch {
         key: "sketches",
       });
     } catch (error) {
-      notify(sentence(error), { key: "sketches" });
+      notify(error.message, { key: "sketches" });
     }
   }
 

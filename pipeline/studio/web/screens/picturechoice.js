@@ -1,7 +1,7 @@
 /** The choice of the picture to sketch: of a column by its key, or a file. */
 
 import { request } from "../api.js";
-import { segmented, sentence } from "../controls.js";
+import { segmented } from "../controls.js";
 import { el, icon, notify, replace } from "../dom.js";
 import { columnAddress, isPicture } from "../shards.js";
 
@@ -17,16 +17,14 @@ export class PictureChoice {
     this.image.addEventListener("load", () => (this.image.hidden = false));
     this.image.addEventListener("error", () => (this.image.hidden = true)); // TIFF, for example
     this.name = el("p.picture-name.mono");
-    const shapes = { square: `Square of ${screen.side}, as in the dataset`, whole: "As it is" };
     this.shape = "square";
-    this.shapes = segmented(
-      "shape",
-      Object.keys(shapes),
-      this.shape,
-      (shape) => this.showFile(shape),
-      "Shape",
-      (shape) => shapes[shape],
-    );
+    this.shapes = segmented({
+      name: "shape",
+      label: "Shape",
+      titles: { square: `Square of ${screen.side}, as in the dataset`, whole: "As it is" },
+      chosen: this.shape,
+      choose: (shape) => this.showFile(shape),
+    });
     this.strip = el("div.choice-strip", { role: "group", "aria-label": "Pictures of the column" });
     this.key = el("input", {
       type: "search",
@@ -106,7 +104,7 @@ export class PictureChoice {
       this.mark();
       return keys;
     } catch (error) {
-      notify(sentence(error), { key: "sketches" });
+      notify(error.message, { key: "sketches" });
       return [];
     }
   }

@@ -4,7 +4,6 @@
  */
 
 import { getJson, sendJson } from "../api.js";
-import { sentence } from "../controls.js";
 import { el, replace, solve } from "../dom.js";
 import { ChangedPictures } from "./changedpictures.js";
 import { showCondition, showCurves, showParams, showStages, showVerdict } from "./rundiff.js";
@@ -54,10 +53,10 @@ class Screen {
     try {
       const { runs, why } = await getJson("api/runs");
       this.runs = runs;
-      this.why.textContent = why && sentence({ message: why });
+      this.why.textContent = why;
       this.why.hidden = !why;
     } catch (error) {
-      this.fail(sentence(error));
+      this.fail(error.message);
     }
     for (const side of this.sides) side.offer(this.runs);
     before.word = this.runs.some(({ word }) => word === "HEAD") ? "HEAD" : OTHER;
@@ -102,7 +101,7 @@ class Screen {
       if (!this.root.hidden)
         history.replaceState(null, "", `#runs/${[before, after].map(encodeURIComponent).join("/")}`);
     } catch (error) {
-      if (turn === this.turn) this.fail(tell(error.message, before, after));
+      if (turn === this.turn) this.fail(error.message);
     }
   }
 
@@ -123,7 +122,7 @@ class Screen {
       : [settings, counts];
     replace(
       this.result,
-      measured ? showVerdict(measured) : showReason(tell(found.why, before, after)),
+      measured ? showVerdict(measured) : showReason(found.why),
       el(
         "div.runs-columns",
         {},
@@ -138,11 +137,6 @@ class Screen {
 
 function showReason(why) {
   return el("section.panel", {}, el("h2", {}, "The measures cannot be compared"), el("p", {}, why));
-}
-
-/** Make a sentence of a message; the name of a run at its beginning keeps its letters. */
-function tell(message, ...words) {
-  return words.some((word) => message.startsWith(word)) ? `${message}.` : sentence({ message });
 }
 
 function empty(title, words) {

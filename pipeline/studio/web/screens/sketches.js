@@ -4,7 +4,6 @@
  */
 
 import { getJson, request } from "../api.js";
-import { sentence } from "../controls.js";
 import { el, replace, solve } from "../dom.js";
 import { entryOf } from "../sketchparams.js";
 import { OwnSketch } from "./ownsketch.js";
@@ -32,7 +31,7 @@ export async function show(root) {
     [rules, project] = await Promise.all([getJson("api/sketch"), getJson("api/project")]);
   } catch (error) {
     root.dataset.state = "failed";
-    return replace(root, el("div.empty", {}, el("h2", {}, "No sketches"), el("p", {}, sentence(error))));
+    return replace(root, el("div.empty", {}, el("h2", {}, "No sketches"), el("p", {}, error.message)));
   }
   const screen = new Screen(root, rules, project.columns);
   root.addEventListener("enter", ({ detail }) => screen.enter(detail));

@@ -1,6 +1,5 @@
 /** A place for a drawn sketch. */
 
-import { sentence } from "../controls.js";
 import { el } from "../dom.js";
 
 /** A place for a drawn sketch: the newest wins. */
@@ -40,7 +39,7 @@ export class View {
       this.element.dataset.state = "ready";
       told(facts);
     } catch (error) {
-      this.fail(sentence(error));
+      this.fail(error.message);
       told(null);
     }
   }
