@@ -413,8 +413,9 @@ class Screen {
 
   showColored({ seconds, quality }) {
     this.host.dataset.quality = quality;
+    if (quality === "live") return;
     solve("color");
-    if (quality === "full") this.seconds.textContent = `${seconds.toFixed(seconds < 10 ? 1 : 0)} s`;
+    this.seconds.textContent = `${seconds.toFixed(seconds < 10 ? 1 : 0)} s`;
   }
 
   /** Say something over the canvas, with at most one thing to do about it. */
