@@ -1,30 +1,26 @@
-/** The screen that colors a drawing. Its parts are in color/: the canvas, the session, the panel, the menus. */
+/** The screen that colors a drawing. Its parts are in color/: canvas, session, panel, frame and so on. */
 
-import { el, icon, iconButton, notify, replace, solve } from "../dom.js";
+import { notify, solve } from "../dom.js";
 import { toPixel } from "../draw/colors.js";
 import { openStorage } from "../draw/saved.js";
 import { open as openEngine } from "../engine/client.js";
 import { writeGpl } from "../formats/gpl.js";
 import { listenForPictures } from "./color/arrivals.js";
 import { makeCanvas } from "./color/canvas.js";
-import { ENDINGS, download, makeExports } from "./color/exports.js";
-import { commandOf, makeHelp } from "./color/keys.js";
-import { makeMenu } from "./color/menu.js";
+import { ENDINGS, download } from "./color/exports.js";
+import { Frame } from "./color/frame.js";
+import { commandOf } from "./color/keys.js";
 import { addUsed } from "./color/palette.js";
-import { guidesOf, makePanel, radios } from "./color/panel.js";
+import { guidesOf, makePanel } from "./color/panel.js";
 import { loadColors, readReference } from "./color/references.js";
+import { recall, remember } from "./color/remembered.js";
 import { drawSample } from "./color/sample.js";
 import { Session } from "./color/session.js";
 import { MODES } from "./color/view.js";
 
-const TOOLS = [
-  ["brush", "Brush (B)"], ["eraser", "Eraser (E)"], ["fill", "Fill a region (G)"], ["picker", "Pick a color (I)"],
-  ["hand", "Move the view (H)"],
-];
-const VIEWS = { strokes: "Strokes", both: "Both", split: "Slider", result: "Result" };
-const STEPS = { guide: "where colors come from", gap: "closing of gaps", strength: "strength of the model" };
-const REMEMBERED = "inkwash-brush"; // in the browser's own storage: the brush, the colors used last, the view
-const FIRST = { tool: "brush", size: 24, color: [224, 122, 95], before: [61, 90, 128], pressure: true };
+const WIDE = 900; // CSS pixels from which strokes and result are shown side by side at first
+const AGAIN = 2000; // milliseconds after which a lost server is asked again
+const NOT_KEPT = "This browser keeps nothing: export your work before you close the tab.";
 
 /** Fill the root of the screen; return a function that cleans up. */
 export async function show(root, page) {
@@ -57,11 +53,7 @@ class Screen {
       failed: (error, key) => this.fail(error, key),
       saved: (problem) => (problem ? notify(problem, { key: "save" }) : solve("save")),
     });
-    this.build();
-  }
-
-  build() {
-    this.panel = makePanel(this.page, {
+    this.panel = makePanel(page, {
       pick: (color) => this.pick(color),
       brush: (change) => this.setBrush(change),
       settings: (change, done) => this.session.set(change, done),
@@ -72,71 +64,18 @@ class Screen {
         edit: (palette) => this.session.set({ palette }),
       },
     });
-    this.exports = makeExports((kind) => this.save(kind));
-    this.help = makeHelp();
-    this.files = el("input", {
-      type: "file", accept: "image/*", hidden: true,
-      onchange: () => {
-        if (this.files.files[0]) this.open(this.files.files[0]);
-        this.files.value = "";
-      },
+    this.frame = new Frame(page, this.host, this.panel.element, {
+      open: (file) => this.open(file),
+      sample: () => this.openSample(),
+      restore: (id) => this.restore(id),
+      undo: () => this.session.undo(),
+      redo: () => this.session.redo(),
+      mode: (mode) => this.setMode(mode),
+      tool: (tool) => this.setBrush({ tool }),
+      panel: () => this.togglePanel(),
+      save: (kind) => this.save(kind),
     });
-    this.title = el("span.name");
-    this.earlier = makeMenu(iconButton("chevron", "Earlier drawings"), "Earlier drawings");
-    this.earlier.element.hidden = true;
-    this.undo = iconButton("undo", "Undo (Ctrl+Z)", { onclick: () => this.session.undo() });
-    this.redo = iconButton("redo", "Redo (Ctrl+Shift+Z)", { onclick: () => this.session.redo() });
-    this.views = radios("View", Object.entries(VIEWS), (mode) => this.setMode(mode));
-    this.tools = TOOLS.map(([name, title]) => iconButton(name, title, {
-      data: { tool: name }, "aria-pressed": "false", onclick: () => this.setBrush({ tool: name }),
-    }));
-    this.current = el("button.current", {
-      type: "button", title: "Color and settings", "aria-label": "Color and settings", "aria-expanded": "false",
-      onclick: () => this.togglePanel(),
-    }, el("span.before"), el("span.now"));
-    this.empty = this.makeEmpty();
-    this.hint = el("div.hint", { hidden: true, role: "status" });
-    this.body = el(
-      "div.color-body", {},
-      el("div.tools", { role: "toolbar", "aria-label": "Tools", "aria-orientation": "vertical" }, this.tools, this.current),
-      el("div.stage", {}, this.host, this.empty, el("div.opening", {}, el("span.spinner"), "Opening"), this.hint),
-      this.panel.element,
-    );
-    const bar = el(
-      "div.color-bar", { role: "toolbar", "aria-label": "Drawing" },
-      el("div.start", {},
-        el("button.plain.opener", { type: "button", "aria-label": "Open a drawing", title: "Open a drawing (Ctrl+O)",
-          onclick: () => this.files.click() }, icon("open"), el("span.wide", {}, "Open")),
-        this.title, this.earlier.element),
-      el("div.middle", {}, this.undo, this.redo, this.views.element),
-      el("div.end", {}, iconButton("help", "Keys (?)", { onclick: () => this.help.showModal() }), this.exports.element),
-    );
-    this.root.append(el("div.color-screen", {}, bar, this.body, this.makeStatus(), this.files, this.help));
-  }
-
-  makeEmpty() {
-    return el(
-      "div.empty.inviting", {},
-      icon("image"),
-      el("h2", {}, "Color a line drawing"),
-      el("p", {}, "Drop it here, paste it or open it: dark lines on light paper, of any size."),
-      el("div.row", {},
-        el("button.primary", { type: "button", onclick: () => this.files.click() }, "Open a drawing"),
-        el("button", { type: "button", onclick: () => this.openSample() }, "Try a sample")),
-    );
-  }
-
-  makeStatus() {
-    const { model, why, mode } = this.page;
-    this.seconds = el("span.number.seconds");
-    this.work = el("span.work", { data: { state: "idle" } }, el("span.dot"));
-    return el(
-      "footer.color-status", {},
-      this.work,
-      el("span.model", { title: model ? `${model.system}, ${model.engine}` : why }, model ? model.title : "No model: flats alone"),
-      this.seconds, el("span.says", {}, "Coloring"),
-      el("span.private", {}, `Nothing leaves this ${mode === "static" ? "browser" : "machine"}`),
-    );
+    root.append(this.frame.element);
   }
 
   async begin() {
@@ -148,11 +87,12 @@ class Screen {
       reference: (file) => this.setReference(file),
       palette: (file) => this.loadPalette(file),
     });
-    this.setMode(this.mode ?? (this.root.clientWidth >= 900 ? "both" : "result"));
+    this.setMode(this.mode ?? (this.root.clientWidth >= WIDE ? "both" : "result"));
     this.setState("empty");
     this.refresh();
     await this.restore();
-    if (!this.page.model && this.page.why) notify(this.page.why, { key: "model" });
+    if (!this.page.model) notify(this.page.why, { key: "model" });
+    if (!this.session.storage) notify(NOT_KEPT, { key: "save" });
   }
 
   close() {
@@ -169,15 +109,6 @@ class Screen {
     this.open(new File([await drawSample()], "sample.png", { type: "image/png" }));
   }
 
-  /** Go on with the work that this tab had before it was loaded again, or with another one. */
-  restore(id) {
-    return this.load(async () => {
-      const isThere = await this.session.restore(id);
-      if (!isThere) this.setState("empty");
-      return isThere;
-    });
-  }
-
   open(file) {
     return this.load(async () => {
       await this.session.open(file);
@@ -188,25 +119,27 @@ class Screen {
     });
   }
 
-  /** Show another drawing; if that fails, the one that was open stays. */
-  async load(show) {
-    const before = this.host.dataset.state;
-    this.setState("loading");
-    try {
-      if (!(await show())) return;
-      solve("open");
-      this.host.focus({ preventScroll: true });
-      this.listEarlier();
-    } catch (error) {
-      this.setState(this.session.isOpen ? before : "empty");
-      this.fail(error, "open");
-    }
+  /** Go on with a work: that of an id, or that of this tab before it was loaded again. */
+  restore(id) {
+    return this.load(() => this.session.restore(id));
   }
 
-  async listEarlier() {
-    const works = await this.session.earlier();
-    this.earlier.element.hidden = !works.length;
-    this.earlier.fill(works.map(({ id, title }) => ({ content: title, run: () => this.restore(id) })));
+  /** Show another drawing; if there is none, or it cannot be read, what was there stays. */
+  async load(show) {
+    const stay = () => {
+      this.setState(this.session.isOpen ? "ready" : "empty");
+      if (this.session.isOpen) this.session.coloring.full();
+    };
+    this.setState("loading");
+    try {
+      if (!(await show())) return stay();
+      solve("open");
+      this.host.focus({ preventScroll: true });
+      this.frame.showEarlier(await this.session.earlier());
+    } catch (error) {
+      stay();
+      this.fail(error, "open");
+    }
   }
 
   // Painting
@@ -236,9 +169,9 @@ class Screen {
   }
 
   fillAt(place) {
-    if (this.session.target === "mask") return this.note("A mask is painted with the brush.");
+    if (this.session.target === "mask") return this.frame.note("A mask is painted with the brush.");
     this.warnUnused();
-    this.session.fill(place, this.brush.color, this.brush.size).catch((error) => this.fail(error, "fill"));
+    this.session.fill(place, { ...this.brush }).catch((error) => this.fail(error, "fill"));
     this.use();
   }
 
@@ -252,7 +185,8 @@ class Screen {
     const { guide } = this.session.settings;
     if (guide === "cue" || guide === "gray") return;
     const use = { title: "Use strokes", run: () => this.session.set({ guide: "cue" }) };
-    this.note("The colors do not come from your strokes now.", this.session.guides.includes("cue") && use);
+    const canUse = this.session.guides.includes("cue");
+    this.frame.note("The colors do not come from your strokes now.", canUse && use);
   }
 
   /** The color has been painted with: it is among those used last. */
@@ -275,14 +209,14 @@ class Screen {
   // Settings
 
   async setReference(file) {
-    if (!this.session.isOpen) return this.note("Open a drawing first, then its reference.");
+    if (!this.session.isOpen) return this.frame.note("Open a drawing first, then its reference.");
     try {
       if (file) await readReference(file);
       await this.session.setReference(file);
       solve("reference");
       if (file && this.session.settings.guide === "cue" && this.session.guides.includes("reference")) {
         const use = { title: "Use the reference", run: () => this.session.set({ guide: "reference" }) };
-        this.note("The colors still come from your strokes.", use);
+        this.frame.note("The colors still come from your strokes.", use);
       }
     } catch (error) {
       this.fail(error, "reference");
@@ -314,14 +248,14 @@ class Screen {
   setMode(mode) {
     this.mode = mode;
     this.view.setMode(mode);
-    this.views.set(mode);
+    this.frame.views.set(mode);
     this.refresh();
   }
 
   /** On a narrow page the panel comes and goes; on a wide one it is always there. */
   togglePanel(open = !this.root.classList.contains("panel-open")) {
     this.root.classList.toggle("panel-open", open);
-    this.current.setAttribute("aria-expanded", String(open));
+    this.frame.current.setAttribute("aria-expanded", String(open));
     if (open) this.panel.element.querySelector("input").focus(); // a slider, which calls no keyboard up
   }
 
@@ -337,13 +271,13 @@ class Screen {
 
   run(command) {
     const { session, view, brush } = this;
-    const size = (by) => this.setBrush({ size: Math.min(this.largest, Math.max(1, Math.round(brush.size * by))) });
+    const fit = (size) => Math.min(this.largest, Math.max(1, Math.round(size)));
     const commands = {
       close: () => this.togglePanel(false),
       undo: () => session.undo(),
       redo: () => session.redo(),
-      smaller: () => size(0.8),
-      larger: () => size(1.25),
+      smaller: () => this.setBrush({ size: fit(brush.size * 0.8) }),
+      larger: () => this.setBrush({ size: fit(brush.size * 1.25) }),
       swap: () => this.setBrush({ color: brush.before, before: brush.color }),
       hex: () => this.panel.picker.focus(),
       mode: () => this.setMode(MODES[(MODES.indexOf(view.mode) + 1) % MODES.length]),
@@ -352,9 +286,9 @@ class Screen {
       actual: () => view.setScale(1),
       zoomIn: () => view.zoomIn(),
       zoomOut: () => view.zoomOut(),
-      open: () => this.files.click(),
+      open: () => this.frame.pick(),
       save: () => session.isOpen && this.save("picture"),
-      help: () => this.help.showModal(),
+      help: () => this.frame.help.showModal(),
     };
     if (commands[command]) commands[command]();
     else this.setBrush({ tool: command });
@@ -376,26 +310,16 @@ class Screen {
   }
 
   refreshNow() {
-    const { session, brush, host } = this;
-    const { scene } = session;
-    const { undo, redo, back, forward } = session.steps;
-    Object.assign(host.dataset, { undo, redo });
-    this.undo.disabled = !undo;
-    this.redo.disabled = !redo;
-    this.undo.title = back ? `Undo: ${STEPS[back] ?? back} (Ctrl+Z)` : "Undo (Ctrl+Z)";
-    this.redo.title = forward ? `Redo: ${STEPS[forward] ?? forward} (Ctrl+Shift+Z)` : "Redo (Ctrl+Shift+Z)";
-    this.exports.enable(session.isOpen);
-    this.empty.hidden = session.isOpen;
+    const { session, brush, used, mode, host, frame, reference, largest } = this;
+    const { scene, settings, steps } = session;
+    Object.assign(host.dataset, { undo: steps.undo, redo: steps.redo });
     this.root.classList.toggle("without-drawing", !session.isOpen);
-    replace(this.title, session.isOpen ? [session.name, el("span.muted.number", {}, ` ${scene.width} × ${scene.height}`)] : []);
-    for (const tool of this.tools) tool.setAttribute("aria-pressed", String(tool.dataset.tool === brush.tool));
-    this.current.style.setProperty("--color", `rgb(${brush.color.join(" ")})`);
-    this.current.style.setProperty("--before", `rgb(${brush.before.join(" ")})`);
-    remember({ brush, used: this.used, mode: this.mode });
+    frame.show(session, brush);
+    remember({ brush, used, mode });
     this.showReference();
     this.panel.show({
-      brush, settings: session.settings, used: this.used, referenceColors: session.referenceColors,
-      referenceImage: this.reference.image, largest: this.largest,
+      brush, settings, used, largest, referenceImage: reference.image,
+      referenceColors: session.feed?.referenceColors ?? [],
       automaticGap: scene ? Math.min(scene.width, scene.height) / 128 : 4,
     });
   }
@@ -408,53 +332,35 @@ class Screen {
     if (!this.session.isOpen) return;
     if (on) this.setState("busy");
     else if (this.host.dataset.state === "busy") this.setState("ready");
-    this.work.dataset.state = on ? "busy" : "ready";
+    this.frame.work.dataset.state = on ? "busy" : "ready";
   }
 
   showColored({ seconds, quality }) {
     this.host.dataset.quality = quality;
     if (quality === "live") return;
     solve("color");
-    this.seconds.textContent = `${seconds.toFixed(seconds < 10 ? 1 : 0)} s`;
-  }
-
-  /** Say something over the canvas, with at most one thing to do about it. */
-  note(text, action = null) {
-    const close = () => (this.hint.hidden = true);
-    const act = () => {
-      close();
-      action.run();
-    };
-    this.hint.hidden = !text;
-    replace(
-      this.hint, el("p", {}, text), action && el("button.plain", { type: "button", onclick: act }, action.title),
-      iconButton("close", "Dismiss", { onclick: close }),
-    );
+    this.frame.showSeconds(seconds);
   }
 
   showDoubts() {
-    const [first] = this.session.doubts;
-    const { invert } = this.session.settings;
-    const isDark = first && /invert/.test(first);
-    this.note(first, isDark && { title: invert ? "Do not invert" : "Invert", run: () => this.session.set({ invert: !invert }) });
+    const { doubts: [first], settings: { invert } } = this.session;
+    const turn = { title: "Invert", run: () => this.session.set({ invert: !invert }) };
+    this.frame.note(first, /invert/i.test(first) && turn);
   }
 
   fail(error, key) {
-    if (key === "color") {
-      this.setState("failed");
-      if (error.status === 0) this.awaitServer();
-    }
     notify(error.message, { key });
+    if (key !== "color") return;
+    this.setState("failed");
+    if (this.page.mode === "studio") this.awaitServer();
   }
 
-  /** Color again once the server answers. */
-  async awaitServer() {
+  /** If the server is lost, color again once it answers. */
+  async awaitServer(isLost = false) {
     clearTimeout(this.waiting);
-    this.waiting = setTimeout(async () => {
-      const answer = await fetch("page.json").catch(() => null);
-      if (answer?.ok) this.session.coloring.full();
-      else this.awaitServer();
-    }, 2000);
+    const answer = await fetch("page.json").catch(() => null);
+    if (!answer) this.waiting = setTimeout(() => this.awaitServer(true), AGAIN);
+    else if (isLost) this.session.coloring.full();
   }
 
   paletteFile() {
@@ -472,22 +378,5 @@ class Screen {
     } catch (error) {
       this.fail(error, "export");
     }
-  }
-}
-
-function recall() {
-  try {
-    const { brush, used, mode } = JSON.parse(localStorage.getItem(REMEMBERED));
-    return { brush: { ...FIRST, ...brush }, used, mode };
-  } catch {
-    return { brush: { ...FIRST }, used: [], mode: null };
-  }
-}
-
-function remember(what) {
-  try {
-    localStorage.setItem(REMEMBERED, JSON.stringify(what));
-  } catch {
-    // without a storage, the next visit begins with the first brush
   }
 }

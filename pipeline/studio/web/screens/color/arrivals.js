@@ -96,6 +96,8 @@ export function listenForPictures(root, actions) {
 
   const stop = new AbortController();
   const handlers = { dragenter: enter, dragover: over, dragleave: leave, drop, paste };
-  for (const [name, handler] of Object.entries(handlers)) addEventListener(name, handler, { signal: stop.signal });
+  for (const [name, handler] of Object.entries(handlers)) {
+    addEventListener(name, handler, { signal: stop.signal });
+  }
   return () => stop.abort();
 }

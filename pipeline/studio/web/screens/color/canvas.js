@@ -1,4 +1,4 @@
-/** The canvas with what lies on it: the brush's ring, the crosshair, the divider, and the buttons of the zoom. */
+/** The canvas with what lies on it: the brush's ring, the crosshair, the divider, and the buttons to zoom. */
 
 import { el, iconButton } from "../../dom.js";
 import { listen } from "./input.js";
@@ -44,7 +44,7 @@ export function makeCanvas(actions) {
       onpointerdown: () => host.classList.add("pointing"),
     },
     picture, rings, cross, divider, zoom,
-    el("p.visually-hidden", { id: "canvas-keys" }, "Arrows move a crosshair, Enter uses the tool there. ? lists all keys."),
+    el("p.visually-hidden", { id: "canvas-keys" }, "Arrows move a crosshair, Enter uses the tool there."),
   );
   const shown = { point: null, cross: null };
   const view = new View(host, picture, moved);

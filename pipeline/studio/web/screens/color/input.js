@@ -1,4 +1,4 @@
-/** Pen, mouse, fingers, wheel and keys on the canvas, as a tool's start, move and end in pixels of the drawing. */
+/** Pen, mouse, fingers and wheel on the canvas, as a tool's start, move and end in pixels of the drawing. */
 
 const TAP = { time: 260, reach: 12 }; // milliseconds and CSS pixels within which fingers tap
 const ERASER_END = 32; // of PointerEvent.buttons: the other end of the pen
@@ -14,8 +14,8 @@ const ERASER_END = 32; // of PointerEvent.buttons: the other end of the pen
 /**
  * Listen on a host; return a function that stops.
  *
- * `actions` are tool(), start(tool, place, {line}), move(places), end(), cancel(), hover(point or null), undo()
- * and redo(). A tool of "hand" moves the view here.
+ * `actions` are tool(), start(tool, place, {line}), move(places), end(), cancel(), hover(point or null),
+ * undo() and redo(). A tool of "hand" moves the view here.
  */
 export function listen(host, view, actions) {
   const fingers = new Map();
@@ -126,8 +126,8 @@ export function listen(host, view, actions) {
     if (fingers.size < 2) return;
     const { middle, apart } = spread();
     const { from } = gesture;
-    const reach = Math.hypot(middle.x - from.middle.x, middle.y - from.middle.y) + Math.abs(apart - from.apart);
-    gesture.moved ||= reach > TAP.reach;
+    const moved = Math.hypot(middle.x - from.middle.x, middle.y - from.middle.y);
+    gesture.moved ||= moved + Math.abs(apart - from.apart) > TAP.reach;
     if (gesture.moved) {
       view.pan(middle.x - gesture.middle.x, middle.y - gesture.middle.y);
       view.zoom(apart / gesture.apart, middle);

@@ -2,7 +2,7 @@
 
 import { el, iconButton } from "../../dom.js";
 
-/** Groups of [keys, what they do, name of the command]; a key is as KeyboardEvent.key, with Ctrl+ and Shift+. */
+/** Groups of [keys, what they do, name of the command]; keys are KeyboardEvent's, with Ctrl+ and Shift+. */
 const GROUPS = [
   ["Tools", [
     [["b"], "Brush", "brush"],
@@ -64,7 +64,8 @@ function isTyping(target) {
 export function makeHelp() {
   const close = () => dialog.close();
   const group = (title, rows) => el("section", {}, el("h3", {}, title), el("dl.keys", {}, rows));
-  const row = (keys, does) => [el("dt", {}, keys.map((key) => el("kbd", {}, named(key)))), el("dd", {}, does)];
+  const key = (name) => el("kbd", {}, named(name));
+  const row = (keys, does) => [el("dt", {}, keys.map(key)), el("dd", {}, does)];
   const dialog = el(
     "dialog.keys-dialog",
     { "aria-label": "Keys" },

@@ -1,4 +1,4 @@
-/** The strip of colors: last used, the main ones of the reference, and a palette that is loaded, edited and saved. */
+/** The strip of colors: last used, the main ones of the reference, and a palette to load, edit and save. */
 
 import { el, iconButton, replace } from "../../dom.js";
 import { toHex, toPixel } from "../../draw/colors.js";
@@ -8,7 +8,7 @@ const MOST_USED = 14;
 /**
  * Make the strip.
  *
- * @param {object} actions pick(color); load(file): read a .gpl or a picture; save(); edit(colors): a new palette
+ * @param {object} actions pick(color); load(file): read a .gpl or a picture; save(); edit(colors)
  * @returns {{element, show: (given) => void}} `show` takes {color, used, reference, palette}: [r, g, b] each
  */
 export function makePalette(actions) {
@@ -22,7 +22,9 @@ export function makePalette(actions) {
   });
   const change = el("button.plain.icon-button", { type: "button", onclick: toggle });
   const save = iconButton("download", "Save the palette as .gpl", { onclick: () => actions.save() });
-  const load = iconButton("open", "Load a palette: .gpl, or the colors of a picture", { onclick: () => input.click() });
+  const load = iconButton("open", "Load a palette: .gpl, or the colors of a picture", {
+    onclick: () => input.click(),
+  });
   let now = { color: [0, 0, 0], used: [], reference: [], palette: [] };
 
   function toggle() {
@@ -47,13 +49,13 @@ export function makePalette(actions) {
     };
     return el("button.swatch", {
       type: "button", title: hex, "aria-label": `${hex}, ${title.toLowerCase()}`, css: { "--color": hex },
-      "aria-pressed": String(same(color, now.color)), onclick: () => actions.pick(color), oncontextmenu: remove,
-      onkeydown: (event) => event.key === "Delete" && remove(event),
+      "aria-pressed": String(same(color, now.color)), onclick: () => actions.pick(color),
+      oncontextmenu: remove, onkeydown: (event) => event.key === "Delete" && remove(event),
     });
   }
 
   function show(given) {
-    const focused = groups.contains(document.activeElement) ? document.activeElement.getAttribute("aria-label") : null;
+    const focused = groups.contains(document.activeElement) && labelOf(document.activeElement);
     now = { ...now, ...given };
     const isIn = now.palette.some((each) => same(each, now.color));
     const label = isIn ? "Take the color out of the palette" : "Add the color to the palette";
@@ -63,15 +65,21 @@ export function makePalette(actions) {
     save.disabled = !now.palette.length;
     replace(
       groups,
-      group("Used", now.used), group("Reference", now.reference), group("Palette", now.palette, [change, load, save]),
+      group("Used", now.used),
+      group("Reference", now.reference),
+      group("Palette", now.palette, [change, load, save]),
     );
-    if (focused) [...groups.querySelectorAll("button")].find((each) => each.getAttribute("aria-label") === focused)?.focus();
+    if (focused) [...groups.querySelectorAll("button")].find((each) => labelOf(each) === focused)?.focus();
   }
 
   return { element: el("div.palette", {}, groups, input), show };
 }
 
-export function same(one, other) {
+function labelOf(button) {
+  return button.getAttribute("aria-label");
+}
+
+function same(one, other) {
   return one.every((value, at) => value === other[at]);
 }
 

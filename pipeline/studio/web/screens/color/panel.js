@@ -27,7 +27,7 @@ export function guidesOf({ model }) {
 /**
  * Make the panel.
  *
- * `actions` has pick(color), brush(change), settings(change, {done}): a slider that is still moved is not done;
+ * `actions` has pick(color), brush(change), settings(change, done): a slider that still moves is not done;
  * reference(file or null), and palette: the actions of `makePalette`.
  *
  * @param {object} page of page.json
@@ -37,15 +37,15 @@ export function makePanel(page, actions) {
   const picker = makePicker(actions.pick);
   const palette = makePalette({ ...actions.palette, pick: actions.pick });
   const guides = guidesOf(page);
-  const size = slider("Brush size", { min: 0, max: 100 }, (at, done) => actions.brush({ size: toSize(at) }, done));
-  const pressure = check("Pressure sets the width", (on) => actions.brush({ pressure: on }));
-  const gap = slider("Close gaps", { min: 0, max: 40 }, (at, done) => actions.settings({ gap: at }, done));
-  const strength = slider("Strength of the model", { min: 0, max: 100 }, (at, done) =>
-    actions.settings({ strength: at / 100 }, done));
-  const redraw = check("Let the model redraw the lines", (on) => actions.settings({ lines: on ? "redraw" : "keep" }));
-  const invert = check("Lines are light on dark", (on) => actions.settings({ invert: on }));
+  const { brush: setBrush, settings: set } = actions;
+  const size = slider("Brush size", 100, (at) => setBrush({ size: toSize(at) }));
+  const pressure = check("Pressure sets the width", (on) => setBrush({ pressure: on }));
+  const gap = slider("Close gaps", 40, (at, done) => set({ gap: at }, done));
+  const strength = slider("Strength of the model", 100, (at, done) => set({ strength: at / 100 }, done));
+  const redraw = check("Let the model redraw the lines", (on) => set({ lines: on ? "redraw" : "keep" }));
+  const invert = check("Lines are light on dark", (on) => set({ invert: on }));
   const says = el("p.small.muted");
-  const choice = radios("guide", guides.map((name) => [name, GUIDES[name][0]]), (guide) => actions.settings({ guide }));
+  const choice = radios("guide", guides.map((name) => [name, GUIDES[name][0]]), (guide) => set({ guide }));
   const reference = makeReference(actions);
   const byModel = section("Colors come from", choice.element, says);
   const result = section("Result", strength.element, gap.element, redraw.element, invert.element);
@@ -67,7 +67,7 @@ export function makePanel(page, actions) {
     pressure.set(brush.pressure);
     const closed = settings.gap ?? automaticGap;
     gap.input.max = Math.max(40, Math.ceil(4 * automaticGap));
-    gap.set(closed, settings.gap === null ? `${Math.round(closed)} px, automatic` : `${Math.round(closed)} px`);
+    gap.set(closed, `${Math.round(closed)} px${settings.gap === null ? ", automatic" : ""}`);
     strength.set(100 * settings.strength, `${Math.round(100 * settings.strength)} %`);
     strength.element.hidden = !page.model;
     gap.element.hidden = settings.guide !== "cue";
@@ -96,10 +96,10 @@ function section(title, ...content) {
   return el("section", { "aria-label": title }, el("h3", {}, title), content);
 }
 
-function slider(title, { min, max }, onMove) {
+function slider(title, max, onMove) {
   const value = el("span.number.value", { "aria-hidden": "true" });
   const input = el("input", {
-    type: "range", min, max, step: "1", "aria-label": title,
+    type: "range", min: "0", max, step: "1", "aria-label": title,
     oninput: () => onMove(Number(input.value), false), onchange: () => onMove(Number(input.value), true),
   });
   const element = el("label.field", {}, el("span.between", {}, title, value), input);

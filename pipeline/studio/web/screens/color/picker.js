@@ -40,9 +40,8 @@ export function makePicker(onPick) {
     oninput: typed, onchange: () => show(), onkeydown: (event) => event.key === "Enter" && hex.blur(),
   });
   const chip = el("span.chip", { "aria-hidden": "true" });
-  const element = el(
-    "div.picker", {}, box, el("div.sliders", {}, sliders.map(({ label }) => label)), el("div.row", {}, chip, hex),
-  );
+  const rows = el("div.sliders", {}, sliders.map(({ label }) => label));
+  const element = el("div.picker", {}, box, rows, el("div.row", {}, chip, hex));
 
   function slider(name, most, kind) {
     const input = el("input", {
@@ -102,7 +101,7 @@ export function makePicker(onPick) {
   return {
     element,
     set(color) {
-      if (toPixel(fromHsv(hsv)) === toPixel(color)) return; // gray has no hue of its own: keep the one that is there
+      if (toPixel(fromHsv(hsv)) === toPixel(color)) return; // gray has no hue: keep the one that is there
       hsv = toHsv(color);
       show();
     },

@@ -3,8 +3,8 @@
 onmessage = async ({ data: { id, bitmap, least } }) => {
   const levels = [bitmap];
   for (let last = bitmap; Math.max(last.width, last.height) > least; levels.push(last)) {
-    const [width, height] = [last.width, last.height].map((side) => Math.max(1, Math.ceil(side / 2)));
-    last = await createImageBitmap(last, { resizeWidth: width, resizeHeight: height, resizeQuality: "medium" });
+    const [resizeWidth, resizeHeight] = [last.width, last.height].map((side) => Math.ceil(side / 2));
+    last = await createImageBitmap(last, { resizeWidth, resizeHeight, resizeQuality: "medium" });
   }
   postMessage({ id, levels }, levels);
 };

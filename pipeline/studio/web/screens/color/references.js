@@ -6,7 +6,7 @@ import { makeImage } from "../../engine/image.js";
 import { readGpl } from "../../formats/gpl.js";
 
 const SHOWN = 480; // longest side, in pixels, of a reference as it is shown
-const COUNTED = 48; // longest side, in pixels, at which main colors are found: they are counted here, not in a worker
+const COUNTED = 48; // longest side, in pixels, at which main colors are found, since no worker does it
 const COLORS = 12;
 const BROKEN = "The picture cannot be read: it is broken, or of a kind that this browser does not know.";
 
@@ -23,16 +23,23 @@ export async function readReference(blob) {
   return image;
 }
 
-/** Read the colors of a .gpl file or of a picture. @returns {Promise<{colors: number[][], problem: string}>} */
+/**
+ * Read the colors of a .gpl file or of a picture.
+ *
+ * @returns {Promise<{colors: number[][], problem: string}>}
+ */
 export async function loadColors(file) {
-  if (!/\.gpl$/i.test(file.name)) return { colors: mainColors(await reduce(await readReference(file), COUNTED)), problem: "" };
+  if (!/\.gpl$/i.test(file.name)) {
+    return { colors: mainColors(await reduce(await readReference(file), COUNTED)), problem: "" };
+  }
   const { colors, problem } = readGpl(await file.text());
   return { colors: colors.map(({ pixel }) => toLevels(pixel)), problem };
 }
 
 function reduce(bitmap, side) {
   const scale = Math.min(1, side / Math.max(bitmap.width, bitmap.height));
-  const [resizeWidth, resizeHeight] = [bitmap.width, bitmap.height].map((each) => Math.max(1, Math.round(each * scale)));
+  const scaled = (length) => Math.max(1, Math.round(length * scale));
+  const [resizeWidth, resizeHeight] = [scaled(bitmap.width), scaled(bitmap.height)];
   return createImageBitmap(bitmap, { resizeWidth, resizeHeight, resizeQuality: "high" });
 }
 
@@ -42,7 +49,9 @@ function mainColors(bitmap) {
   context.drawImage(bitmap, 0, 0);
   const { data } = context.getImageData(0, 0, width, height);
   const opaque = [];
-  for (let at = 0; at < data.length; at += 4) if (data[at + 3] >= 128) opaque.push(data[at], data[at + 1], data[at + 2]);
+  for (let at = 0; at < data.length; at += 4) {
+    if (data[at + 3] >= 128) opaque.push(data[at], data[at + 1], data[at + 2]);
+  }
   if (!opaque.length) return [];
   return dominantColors(makeImage(1, opaque.length / 3, 3, Uint8Array.from(opaque)), COLORS);
 }

@@ -6,6 +6,7 @@ import { join } from "../../draw/layer.js";
 import { Saver, claim, parse } from "../../draw/saved.js";
 import { Work } from "../../draw/work.js";
 import { Coloring } from "./coloring.js";
+import { Feed, optionsOf, optionsOfFlats } from "./feed.js";
 import { Pyramid } from "./pyramid.js";
 import { TileCanvas } from "./tilecanvas.js";
 import { Wet } from "./wet.js";
@@ -36,7 +37,7 @@ export class Session {
    */
   constructor(client, view, storage, guides, listener) {
     Object.assign(this, { client, view, storage, guides, listener, work: null, scene: null, preview: {} });
-    Object.assign(this, { soon: {}, frame: 0, version: 0, pen: null, referenceColors: [] });
+    Object.assign(this, { soon: {}, frame: 0, version: 0, pen: null, isOpening: false });
     this.coloring = new Coloring((quality) => this.color(quality), {
       busy: (on) => listener.busy(on),
       done: async (answer, isNewest) => {
@@ -68,7 +69,7 @@ export class Session {
 
   /** Open a drawing without strokes. Throw if it cannot be read; the one that was open then stays. */
   async open(file) {
-    const info = await this.client.setDrawing(file);
+    const info = await this.take(file);
     const title = file.name.replace(/\.[^.]*$/, "") || "drawing";
     const work = new Work(info.height, info.width, { ...this.settings, ...OF_ONE_DRAWING, title });
     work.files.set(DRAWING, await readFile(file));
@@ -79,14 +80,14 @@ export class Session {
     this.save();
   }
 
-  /** Open a saved work: the one of an id, or the one that this tab had, or the last; return whether there is one. */
+  /** Open a saved work: that of an id, or that of this tab, or the last one; return whether there is one. */
   async restore(id = sessionStorage.getItem(TAB)) {
     await this.saver?.running;
     const saved = await this.storage?.read(id);
     const work = saved && parse(saved.records);
     const drawing = work?.files.get(DRAWING);
     if (!drawing) return false;
-    await this.show(work, await this.client.setDrawing(new Blob([drawing.bytes])));
+    await this.show(work, await this.take(new Blob([drawing.bytes])));
     const isOwn = saved.id === id && (await claim(id)); // another tab may still save it: this is a copy then
     this.startSaving(isOwn ? id : crypto.randomUUID());
     if (isOwn) this.saver.assumeSaved(work);
@@ -101,14 +102,24 @@ export class Session {
     return others.map(({ id, settings }) => ({ id, title: settings.title ?? "drawing" }));
   }
 
-  async show(work, { width, height, preview, doubts }) {
+  /** Let the engine take a drawing. What is open is not changed meanwhile: the engine would mix it up. */
+  async take(blob) {
+    this.end();
+    this.isOpening = true;
     this.coloring.drop();
+    try {
+      return await this.client.setDrawing(blob);
+    } finally {
+      this.isOpening = false;
+    }
+  }
+
+  async show(work, { width, height, preview, doubts }) {
     const drawing = await Pyramid.of(preview);
-    this.scene?.drawing.close();
-    this.scene?.result?.close();
+    this.closeScene();
     const { strokes, mask } = work.layers;
-    Object.assign(this, { work, doubts, preview: {}, pen: null, last: null, soon: {}, referenceColors: [] });
-    this.sent = { strokes: 0, mask: 0, reference: null, palette: null };
+    Object.assign(this, { work, doubts, preview: {}, last: null, soon: {} });
+    this.feed = new Feed(this.client, work);
     await this.client.setReference(null);
     this.scene = {
       width, height, drawing, result: null, wet: new Wet(),
@@ -141,11 +152,13 @@ export class Session {
     return this.settings.guide === "gray" ? "mask" : "strokes";
   }
 
-  /** Begin a stroke of a color, [r, g, b], or erase with null; `line` goes on from where the last one ended. */
+  /** Begin a stroke of a color, [r, g, b], or erase with null; with `line`, from where the last one ended. */
   begin(place, { color, size, pressure }, line) {
+    if (this.isOpening) return;
     const { target, last } = this;
     const ink = target === "mask" ? IN_MASK : color && toPixel(color);
-    this.pen = { target, size, pressure, ink: color ? ink : NOTHING, at: line ? last : null, name: color ? "stroke" : "erasing" };
+    const [pixel, name] = color ? [ink, "stroke"] : [NOTHING, "erasing"];
+    this.pen = { target, size, pressure, pixel, name, at: line ? last : null };
     this.work.begin();
     this.scene.wet.begin(color);
     this.paint([place]);
@@ -157,7 +170,7 @@ export class Session {
     if (!pen) return;
     for (const { x, y, pressure } of places) {
       const next = { x, y, radius: radiusAt(pen.size, pen.pressure ? pressure ?? 1 : 1) };
-      const box = this.work.layers[pen.target].paint(sweep(pen.at ?? next, next), pen.ink);
+      const box = this.work.layers[pen.target].paint(sweep(pen.at ?? next, next), pen.pixel);
       pen.at = next;
       this.scene.wet.add(x, y, next.radius);
       this.showSoon(pen.target, box);
@@ -170,9 +183,13 @@ export class Session {
     if (!pen) return;
     Object.assign(this, { pen: null, last: pen.at });
     this.showNow();
-    if (!this.work.commit(pen.name)) return this.scene.wet.cancel();
-    this.changed();
-    this.scene.wet.end(this.version);
+    if (this.work.commit(pen.name)) {
+      this.changed();
+      this.scene.wet.end(this.version);
+    } else {
+      this.scene.wet.cancel();
+    }
+    this.afterPen?.();
   }
 
   /** Take back what the stroke has painted. */
@@ -181,28 +198,34 @@ export class Session {
     this.pen = null;
     this.scene.wet.cancel();
     this.applied(this.work.cancel());
+    this.afterPen?.();
   }
 
-  /** Give the region at a place one color, by strokes in it; null takes its strokes away. Saving waits for it. */
-  fill(place, color, radius) {
+  /** Give the region at a place one color, by a dot in it instead of its strokes. Saving waits for it. */
+  fill(place, brush) {
     this.listener.busy(true);
-    this.filling = this.fillRegion(place, color, radius).finally(() => {
-      this.filling = null;
-      if (!this.coloring.running) this.listener.busy(false);
+    const before = this.filling?.catch(() => {});
+    const mine = Promise.resolve(before).then(() => this.fillRegion(place, brush)).finally(() => {
+      if (this.filling === mine) this.filling = null;
+      if (!this.filling && !this.coloring.running) this.listener.busy(false);
     });
-    return this.filling;
+    this.filling = mine;
+    return mine;
   }
 
-  async fillRegion({ x, y }, color, radius) {
-    const { width, height } = this.scene;
-    if (!(x >= 0 && y >= 0 && x < width && y < height)) return;
-    await this.sendTiles();
-    const { work } = this;
-    const plan = await this.client.planFill(Math.floor(x), Math.floor(y), color ? radius : 0, this.options());
-    if (!plan || work !== this.work || this.pen) return;
-    const layer = work.layers.strokes;
+  async fillRegion({ x, y }, { color, size }) {
+    const { scene, work, feed } = this;
+    if (this.isOpening || !(x >= 0 && y >= 0 && x < scene.width && y < scene.height)) return;
+    feed.sendTiles();
+    const plan = await this.client.planFill(Math.floor(x), Math.floor(y), size, this.options());
+    if (!plan || work !== this.work) return;
+    if (this.pen) {
+      await new Promise((resolve) => (this.afterPen = resolve)); // what it paints changes the plan
+      return this.fillRegion({ x, y }, { color, size });
+    }
+    const { strokes } = work.layers;
     work.begin();
-    const box = join(layer.paint(plan.erase, NOTHING), layer.paint(plan.paint, color ? toPixel(color) : NOTHING));
+    const box = join(strokes.paint(plan.erase, NOTHING), strokes.paint(plan.paint, toPixel(color)));
     if (!work.commit("fill")) return;
     this.showSoon("strokes", box);
     this.changed();
@@ -228,7 +251,7 @@ export class Session {
 
   /** Step unless a pen is down; a fill that is still computed is a step before this one. */
   afterFill(step) {
-    const go = () => this.pen || step();
+    const go = () => this.pen || this.isOpening || step();
     if (this.filling) this.filling.then(go, go);
     else go();
   }
@@ -243,9 +266,10 @@ export class Session {
 
   /** Change settings: at once, and as one step when the change is done. */
   set(change, done = true) {
+    if (this.isOpening) return;
     this.preview = { ...this.preview, ...change };
     this.apply();
-    if (!this.work) return;
+    if (!this.work) return; // the first drawing gets it
     if (!done) return this.coloring.live();
     const step = this.work.set(this.preview, Object.keys(this.preview)[0]);
     this.preview = {};
@@ -304,24 +328,15 @@ export class Session {
 
   async color(quality) {
     this.showNow();
-    const { version } = this;
-    await this.sendTiles();
-    await this.sendGuides();
+    const { version, feed, settings } = this;
+    feed.sendTiles();
+    if (await feed.sendGuides(settings)) this.listener.changed();
     const answer = await this.client.color(this.options(), quality);
     return answer && { ...answer, version };
   }
 
-  /** The engine's options; without a model, or without what the guide needs, for the flats alone. */
   options() {
-    const { guide, gap, lines, invert, strength, reference, palette } = this.settings;
-    const lacks = (guide === "reference" && !reference) || (guide === "palette" && !palette.length);
-    if (lacks || !this.guides.length) return this.optionsOfFlats();
-    return { kind: guide, size: 0, gap, lines, invert, strength };
-  }
-
-  optionsOfFlats() {
-    const { gap, invert } = this.settings;
-    return { kind: "cue", size: 0, gap, lines: "keep", invert, strength: 0 };
+    return optionsOf(this.settings, this.guides);
   }
 
   /** The model did not color: say so, and show what the strokes alone fill. */
@@ -329,37 +344,8 @@ export class Session {
     this.listener.failed(error, "color");
     if (this.settings.guide !== "cue") return;
     const { version } = this;
-    const answer = await this.client.color(this.optionsOfFlats(), "full").catch(() => null);
+    const answer = await this.client.color(optionsOfFlats(this.settings), "full").catch(() => null);
     if (answer) await this.colored({ ...answer, version }, () => version === this.version);
-  }
-
-  async sendTiles() {
-    const { client } = this;
-    const { strokes, mask } = this.work.layers;
-    const changed = { strokes: this.changedTiles("strokes", strokes), mask: this.changedTiles("mask", mask) };
-    if (changed.strokes.length) client.setTiles(changed.strokes);
-    if (changed.mask.length) client.setMaskTiles(changed.mask);
-  }
-
-  changedTiles(name, layer) {
-    const since = this.sent[name];
-    this.sent[name] = layer.version;
-    return layer.changedAfter(since).map((index) => ({ index, pixels: copyTile(layer.tiles.get(index)) }));
-  }
-
-  async sendGuides() {
-    const { reference, palette } = this.settings;
-    const { sent } = this;
-    if (reference !== sent.reference) {
-      sent.reference = reference;
-      const facts = await this.client.setReference(this.reference);
-      this.referenceColors = facts?.colors ?? [];
-      this.listener.changed();
-    }
-    if (palette !== sent.palette) {
-      sent.palette = palette;
-      await this.client.setPalette(palette.length ? palette : null);
-    }
   }
 
   async colored(answer, isNewest) {
@@ -372,22 +358,19 @@ export class Session {
     this.view.invalidate(null, "result");
   }
 
-  close() {
-    this.coloring.drop();
-    this.client.close();
+  closeScene() {
     this.scene?.drawing.close();
     this.scene?.result?.close();
     this.scene = null;
+  }
+
+  close() {
+    this.coloring.drop();
+    this.client.close();
+    this.closeScene();
   }
 }
 
 async function readFile(file) {
   return { name: file.name, bytes: new Uint8Array(await file.arrayBuffer()) };
-}
-
-/** A tile as RGBA for the engine; of a mask, white is where to color. */
-function copyTile(tile) {
-  if (!tile) return null;
-  const pixels = tile instanceof Uint32Array ? tile.slice() : Uint32Array.from(tile, (level) => (level ? 0xffffffff : 0));
-  return new Uint8ClampedArray(pixels.buffer);
 }

@@ -69,7 +69,8 @@ export class TileCanvas {
       context.imageSmoothingEnabled = true;
       const [x, y] = [Math.floor(left / step), Math.floor(top / step)];
       const [width, height] = [Math.ceil(right / step) - x, Math.ceil(bottom / step) - y];
-      context.drawImage(this.small.canvas, x, y, width, height, x * step, y * step, width * step, height * step);
+      const place = [x, y, width, height];
+      context.drawImage(this.small.canvas, ...place, ...place.map((side) => side * step));
     } else {
       context.imageSmoothingEnabled = false;
       for (let row = Math.floor(top / TILE); row * TILE < bottom; row += 1) {
@@ -85,7 +86,8 @@ export class TileCanvas {
 
 /** Colors as they are; the levels of a mask as one color. */
 function toImageData(pixels) {
-  const colors = pixels instanceof Uint32Array ? pixels : Uint32Array.from(pixels, (level) => (level ? MASK : 0));
+  const isMask = pixels instanceof Uint8Array;
+  const colors = isMask ? Uint32Array.from(pixels, (level) => (level ? MASK : 0)) : pixels;
   return new ImageData(new Uint8ClampedArray(colors.buffer), TILE, TILE);
 }
 

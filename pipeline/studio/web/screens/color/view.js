@@ -1,4 +1,4 @@
-/** The view of a drawing: zoom, pan and mirror of its panes, on one canvas that is redrawn where it changed. */
+/** The view of a drawing: zoom, pan and mirror of its panes, on one canvas, redrawn where it changes. */
 
 const MOST_ZOOM = 32;
 const MARGIN = 24; // CSS pixels around a drawing that is fitted
@@ -99,8 +99,9 @@ export class View {
     if (!this.scene) return;
     const [{ box }] = this.panes();
     const room = (side) => Math.max(32, side - 2 * MARGIN);
-    this.scale = Math.min(room(box.width) / this.scene.width, room(box.height) / this.scene.height, MOST_ZOOM);
-    [this.x, this.y] = [this.scene.width / 2, this.scene.height / 2];
+    const { width, height } = this.scene;
+    this.scale = Math.min(room(box.width) / width, room(box.height) / height, MOST_ZOOM);
+    [this.x, this.y] = [width / 2, height / 2];
     this.fitted = true;
     this.moved();
   }
@@ -211,7 +212,8 @@ export class View {
 
   /** A rectangle of the drawing as one of the screen, in whole device pixels. */
   onScreen({ left, top, right, bottom }, pane) {
-    const [one, other] = [this.toScreen({ x: left, y: top }, pane), this.toScreen({ x: right, y: bottom }, pane)];
+    const one = this.toScreen({ x: left, y: top }, pane);
+    const other = this.toScreen({ x: right, y: bottom }, pane);
     const low = (a, b) => Math.floor(Math.min(a, b) * this.density - RIM) / this.density;
     const high = (a, b) => Math.ceil(Math.max(a, b) * this.density + RIM) / this.density;
     const [x, y] = [low(one.x, other.x), low(one.y, other.y)];
@@ -229,7 +231,7 @@ export class View {
     const scale = this.scale * density;
     context.fillStyle = "#fff";
     context.fillRect(part.left, part.top, part.right - part.left, part.bottom - part.top);
-    context.imageSmoothingQuality = "low"; // from a copy of about the size; anything better takes several times as long
+    context.imageSmoothingQuality = "low"; // the copy has about the size; better takes several times as long
     if (each.shows === "result") {
       (scene.result ?? scene.drawing).draw(context, width, height, part, scale);
       if (!this.masked && scene.wet.strokes.length) {

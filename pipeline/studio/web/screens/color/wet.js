@@ -1,4 +1,4 @@
-/** Strokes that the result does not have yet: they are drawn over it, until a result made with them arrives. */
+/** Strokes that the result does not have yet: they are drawn over it, until a result with them arrives. */
 
 export class Wet {
   constructor() {
@@ -47,7 +47,7 @@ function drawDot(context, { x, y, radius }) {
   context.fill();
 }
 
-/** Draw runs of points of about one width as one path, so that a translucent stroke does not overlap itself. */
+/** Draw runs of points of about one width as one path, so that a translucent stroke covers itself once. */
 function drawRuns(context, points, part) {
   for (let from = 0, to; from + 1 < points.length; from = to) {
     const { radius } = points[from + 1];
