@@ -130,7 +130,7 @@ export class PictureChoice {
         square: this.shape === "square",
       });
     } catch (error) {
-      return notify(`${file.name}: ${error.message}.`, { key: "sketches" });
+      return notify(`${file.name}: ${error.message}`, { key: "sketches" });
     } finally {
       this.screen.settle(-1);
     }
