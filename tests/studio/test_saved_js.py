@@ -55,6 +55,15 @@ def test_works_are_kept_over_a_reload_and_the_oldest_go(chromium):
             """,
         )
         assert last == ["e", "b", "c", "d", "e", "e"]  # "a" is gone; for what is not there comes the last
+        listed = run(
+            page,
+            """
+            const named = (title) => new Map([["work", { settings: { title } }]]);
+            for (const id of "bd") await storage.write(id, named(id), true);
+            return (await storage.list()).slice(0, 2);
+            """,
+        )
+        assert listed == [{"id": id, "settings": {"title": id}} for id in "db"]
 
 
 def test_a_work_belongs_to_one_tab(chromium):
