@@ -45,7 +45,8 @@ export function makePanel(page, actions) {
   const redraw = check("Let the model redraw the lines", (on) => set({ lines: on ? "redraw" : "keep" }));
   const invert = check("Lines are light on dark", (on) => set({ invert: on }));
   const says = el("p.small.muted");
-  const choice = radios("guide", guides.map((name) => [name, GUIDES[name][0]]), (guide) => set({ guide }));
+  const choices = guides.map((name) => [name, GUIDES[name][0]]);
+  const choice = radios("Colors come from", choices, (guide) => set({ guide }));
   const reference = makeReference(actions);
   const byModel = section("Colors come from", choice.element, says);
   const result = section("Result", strength.element, gap.element, redraw.element, invert.element);
