@@ -60,6 +60,8 @@ def lay(source, below, operation):
     """Lay colors with alpha, from 0 to 1, over others."""
     alpha, under = source[..., 3:], below[..., 3:]
     color = source[..., :3]
+    if operation == "svg:src-atop":
+        return np.dstack([color * alpha + below[..., :3] * (1 - alpha), under])
     if operation == "svg:multiply":
         color = (1 - under) * color + under * color * below[..., :3]
     else:

@@ -201,6 +201,18 @@ def test_an_openraster_file_has_the_layers_and_composes_to_the_picture(missing):
     assert abs(small[..., :3].mean() - merged.mean()) < 2
 
 
+def test_layers_of_a_transparent_drawing_keep_its_alpha():
+    rng = np.random.default_rng(5)
+    images, merged = paint_layers(rng, 60, 40)
+    dark, alpha = images["lines"][..., :1], rng.integers(0, 256, (60, 40), np.uint8)
+    images["lines"] = np.dstack([np.zeros((60, 40, 3), np.uint8), 255 - dark])
+    images["color"][..., 3] = alpha
+    merged = np.dstack([np.rint(dark / 255 * images["color"][..., :3]).astype(np.uint8), alpha])
+    made = openraster.compose(call("formats/ora.js", "writeOra", images, merged).tobytes())
+    np.testing.assert_array_equal(made[..., 3], alpha)
+    assert np.abs(made.astype(int) - merged)[alpha > 0].max() <= 1
+
+
 def test_a_palette_is_read_and_written_back():
     text = "\ufeffGIMP Palette\r\nName: Skin and hair\r\nColumns: 3\r\n# made by hand\r\n"
     text += (

@@ -33,7 +33,7 @@ async function asPng(image) {
 async function writeLayers({ alpha, sheet, layers }, made) {
   const picture = withAlpha(made.picture, alpha);
   const images = {
-    lines: made.colors && withAlpha(sheet.page, alpha),
+    lines: made.colors && (alpha ? makeLines(sheet.page) : sheet.page),
     color: made.colors ? withAlpha(await made.colors(), alpha) : picture,
     flats: made.layer && makeFlats(made.layer, sheet),
     strokes: layers.strokes.image,

@@ -8,30 +8,32 @@ import { encodePng } from "./png.js";
 import { packZip } from "./zip.js";
 
 const THUMBNAIL = 256; // pixels of its longest side
-const LAYERS = [ // from the top down
-  { name: "lines", operation: "svg:multiply" },
-  { name: "color", operation: "svg:src-over" },
-  { name: "flats", operation: "svg:src-over" },
-  { name: "strokes", operation: "svg:src-over" },
-];
+const LAYERS = ["lines", "color", "flats", "strokes"]; // from the top down
 
 /**
  * Write images, {lines, color, flats, strokes}, of which some may be missing, as layers, and beside them
- * `merged`, the picture that the visible layers make. All are of one size; `lines` is opaque.
+ * `merged`, the picture that the visible layers make. All are of one size.
+ *
+ * Opaque lines are multiplied over the colors. Lines with alpha lie only on colors, which then have the alpha
+ * of the drawing; what is below these is hidden, or it would fill what is transparent.
  */
 export async function writeOra(images, merged) {
-  const layers = LAYERS.filter(({ name }) => images[name]);
+  const names = LAYERS.filter((name) => images[name]);
   const members = [["mimetype", new TextEncoder().encode("image/openraster")]];
-  members.push(["stack.xml", new TextEncoder().encode(describe(layers, merged))]);
-  for (const { name } of layers) members.push([`data/${name}.png`, await encodePng(images[name])]);
+  members.push(["stack.xml", new TextEncoder().encode(describe(names, images, merged))]);
+  for (const name of names) members.push([`data/${name}.png`, await encodePng(images[name])]);
   members.push(["mergedimage.png", await encodePng(merged)]);
   members.push(["Thumbnails/thumbnail.png", await encodePng(shrink(toRgba(merged)))]);
   return packZip(members);
 }
 
-function describe(layers, { height, width }) {
-  const listed = layers.map(({ name, operation }) => {
-    const place = `x="0" y="0" opacity="1.0" visibility="visible"`;
+function describe(names, { lines, color }, { height, width }) {
+  const onLines = lines?.channels === 4 ? "svg:src-atop" : "svg:multiply";
+  const listed = names.map((name) => {
+    const operation = name === "lines" ? onLines : "svg:src-over";
+    const isBelow = names.indexOf(name) > names.indexOf("color");
+    const visibility = isBelow && color?.channels === 4 ? "hidden" : "visible";
+    const place = `x="0" y="0" opacity="1.0" visibility="${visibility}"`;
     return `    <layer name="${name}" src="data/${name}.png" composite-op="${operation}" ${place}/>`;
   });
   return [
