@@ -23,6 +23,19 @@ def draw_lines() -> np.ndarray:
     return drawing
 
 
+def draw_scene(width: int, height: int, shapes: int = 24) -> np.ndarray:
+    """Draw circles and boxes over each other in lines of all widths and grays, RGB."""
+    drawing, random = np.full((height, width, 3), 255, np.uint8), np.random.default_rng(1)
+    for number in range(shapes):
+        x, y = (int(each) for each in random.integers(0, (width, height)))
+        size, gray, thick = (int(each) for each in random.integers((width // 30, 0, 1), (width // 6, 120, 5)))
+        if number % 2:
+            cv2.circle(drawing, (x, y), size, (gray,) * 3, thick, cv2.LINE_AA)
+        else:
+            cv2.rectangle(drawing, (x, y), (x + size, y + 2 * size), (gray,) * 3, thick)
+    return drawing
+
+
 def paper() -> np.ndarray:
     """Return where the drawing has no line."""
     return draw_lines()[..., 0] == 255
@@ -133,6 +146,14 @@ class Desk:
         what = {"type": kind, "x": x, "y": y, "button": "left", "buttons": int(kind != "mouseReleased")}
         what |= {"pointerType": "pen", "force": force, "clickCount": int(kind != "mouseMoved")}
         self.cdp.send("Input.dispatchMouseEvent", what)
+
+    def paint_scene(self) -> None:
+        """Paint strokes of six colors over the drawing, which leave many regions without one."""
+        width, height = self.size
+        for number in range(6):
+            left, top = width * (0.1 + 0.14 * number), height * (0.15 + 0.33 * (number % 3))
+            color = tuple((60 * number + 90 * channel) % 256 for channel in range(3))
+            self.paint(color, (left, top), (left + width * 0.06, top + height * 0.08))
 
     def both(self) -> tuple[bytes, bytes]:
         """Return the colored picture and the strokes, as they are saved."""

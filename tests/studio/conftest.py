@@ -3,9 +3,10 @@
 from dataclasses import replace
 
 import pytest
-from made import PARAMS, make_columns, packed
+from made import PARAMS, make_columns, packed, run_prep
 from serving import ADDRESS, PORT, TOKEN, Work
 
+from pipeline.images import codec
 from pipeline.studio import coloring, server
 from pipeline.studio.state import Studio
 from stages.arguments import read_params
@@ -58,3 +59,15 @@ def ask(studio):
 @pytest.fixture
 def client(ask):
     return ask()
+
+
+@pytest.fixture
+def by_prep(capsys, tmp_path):
+    """Return a function that colors a drawing by `prep colorize`, as RGBA levels that can be subtracted."""
+
+    def color(drawing, model, *words):
+        made = tmp_path / "by_prep.png"
+        assert run_prep(capsys, "colorize", drawing, made, "--model", model, *words, "--force")[0] == 0
+        return codec.decode_rgba(made.read_bytes()).astype(int)
+
+    return color

@@ -12,6 +12,7 @@ from desk import (
     WIDTH,
     Desk,
     draw_lines,
+    draw_scene,
     hexed,
     in_box,
     in_circle,
@@ -19,12 +20,10 @@ from desk import (
     paper,
     read,
 )
-from made import run_prep
+from drawings import write
 from openraster import compose, layers, merged
 from playwright.sync_api import expect
 
-from pipeline import files
-from pipeline.images import png
 from pipeline.models.network import SHIPPED_ONNX
 
 pytestmark = needs_chromium
@@ -34,7 +33,7 @@ pytestmark = needs_chromium
 def home(tmp_path_factory):
     """Make an empty folder with the drawing."""
     folder = tmp_path_factory.mktemp("desk")
-    files.write(folder / "lines.png", png.encode_png(draw_lines()))
+    write(folder / "lines.png", draw_lines())
     return folder
 
 
@@ -176,11 +175,18 @@ def test_flats_have_the_colors_of_the_strokes_alone(desk):
     assert {color[3] for color in seen} <= {0, 255}
 
 
-def test_prep_colorize_makes_the_same_of_the_strokes_that_were_saved(desk, home, capsys):
-    desk.paint(RED, *STROKE)
-    desk.paint(BLUE, (220, 120), (260, 120))
-    files.write(home / "strokes.png", desk.save("strokes"))
-    words = ("--model", SHIPPED_ONNX, "--cue", home / "strokes.png", "--force")
-    assert run_prep(capsys, "colorize", home / "lines.png", home / "by_prep.png", *words)[0] == 0
-    expected = read((home / "by_prep.png").read_bytes())
-    assert np.abs(read(desk.save("picture")) - expected).max() <= 1
+def test_prep_colorize_makes_the_same_with_the_strokes_that_were_saved_and_without(
+    chromium, address, home, by_prep
+):
+    with tab(chromium) as opened:
+        desk = Desk(opened, address, (400, 300))
+        desk.drop(write(home / "scene.png", draw_scene(400, 300)))
+        desk.settle()
+        plain = read(desk.save("picture"))
+        desk.paint_scene()
+        made, strokes = (read(each) for each in desk.both())
+        opened.check(address)
+    write(home / "strokes.png", strokes.astype(np.uint8))
+    assert np.abs(plain - by_prep(home / "scene.png", SHIPPED_ONNX)).max() <= 1
+    assert np.abs(made - by_prep(home / "scene.png", SHIPPED_ONNX, "--cue", home / "strokes.png")).max() <= 1
+    assert np.abs(made - plain).max() > 20

@@ -2,11 +2,9 @@
 
 import re
 
-import cv2
-import numpy as np
 import pytest
 from browser import needs_chromium, studio, tab
-from desk import BLUE, RED, Desk, read
+from desk import BLUE, RED, Desk, draw_scene, read
 from drawings import write
 
 from pipeline.models.network import SHIPPED_ONNX
@@ -44,18 +42,10 @@ def test_the_worker_alone_loads_what_takes_long():
     assert not imports(WEB / "screens" / "color.js") & long
 
 
-def draw_scene(width, height):
-    """Draw many shapes in thin lines, RGB."""
-    drawing, random = np.full((height, width, 3), 255, np.uint8), np.random.default_rng(1)
-    for x, y, radius in zip(*(random.integers(0, most, 300) for most in (width, height, 400)), strict=True):
-        cv2.circle(drawing, (int(x), int(y)), int(radius) + 20, (0, 0, 0), 5)
-    return drawing
-
-
 @pytest.mark.slow
 @needs_chromium
 def test_no_task_is_long_while_a_pen_draws_on_twelve_megapixels(chromium, tmp_path):
-    lines = write(tmp_path / "lines.png", draw_scene(4000, 3000))
+    lines = write(tmp_path / "lines.png", draw_scene(4000, 3000, 400))
     with studio("--model", SHIPPED_ONNX, home=tmp_path) as address, tab(chromium) as opened:
         desk = Desk(opened, address, (4000, 3000))
         desk.drop(lines)

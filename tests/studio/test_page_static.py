@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from browser import needs_chromium, static_site, studio, tab
-from desk import BLUE, BOX, RED, STROKE, Desk, draw_lines, in_circle, paper, read
+from browser import needs_chromium, static_site, tab
+from desk import BLUE, BOX, RED, STROKE, Desk, draw_lines, draw_scene, in_circle, paper, read
 from drawings import write
 from made import run_prep
 from project import ROOT
@@ -37,29 +37,19 @@ def page(home, capsys):
         yield address
 
 
-def draw(opened, address, home):
-    """Open a drawing on a page, and paint two strokes; return the desk."""
-    desk = Desk(opened, address)
-    desk.drop(home / "lines.png")
-    desk.settle()
-    desk.paint(RED, *STROKE)
-    desk.paint(BLUE, (220, 120), (260, 120))
-    return desk
-
-
-def test_a_static_page_the_studio_and_prep_colorize_make_the_same(chromium, page, home, capsys):
+def test_a_static_page_colors_as_prep_colorize_does(chromium, page, home, by_prep):
+    scene = write(home / "scene.png", draw_scene(400, 300))
     with tab(chromium) as opened:
-        desk = draw(opened, page, home)
-        made, strokes = read(desk.save("picture")), desk.save("strokes")
+        desk = Desk(opened, page, (400, 300))
+        desk.drop(scene)
+        desk.settle()
+        plain = read(desk.save("picture"))
+        desk.paint_scene()
+        made, strokes = (read(each) for each in desk.both())
         opened.check(page)
-    with studio("--model", SHIPPED_ONNX, home=home) as address, tab(chromium) as opened:
-        served = read(draw(opened, address, home).save("picture"))
-    (home / "strokes.png").write_bytes(strokes)
-    words = ("--model", SHIPPED_ONNX, "--cue", home / "strokes.png", "--force")
-    assert run_prep(capsys, "colorize", home / "lines.png", home / "by_prep.png", *words)[0] == 0
-    expected = read((home / "by_prep.png").read_bytes())
-    assert np.abs(made - expected).max() <= 1
-    assert np.abs(served - expected).max() <= 1
+    write(home / "strokes.png", strokes.astype(np.uint8))
+    assert np.abs(plain - by_prep(scene, SHIPPED_ONNX)).max() <= 1
+    assert np.abs(made - by_prep(scene, SHIPPED_ONNX, "--cue", home / "strokes.png")).max() <= 1
 
 
 def test_all_goes_on_without_a_network_once_the_page_is_loaded(chromium, page, home):

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 from browser import needs_chromium, served, tab
-from desk import BLUE, RED, STROKE, Desk, draw_lines, read
+from desk import STROKE, Desk, draw_scene, read
 from drawings import other, write, write_model
-from made import picture, run_prep
+from made import picture
 
 from pipeline.params import Cue
 from pipeline.systems import SYSTEMS
@@ -14,27 +14,25 @@ pytestmark = [needs_chromium, pytest.mark.usefixtures("one_thread")]
 
 
 @pytest.mark.parametrize("name", [name for name in SYSTEMS if name != "wash"])
-def test_the_studio_colors_as_prep_colorize_does(chromium, tmp_path, capsys, name):
+def test_the_studio_colors_as_prep_colorize_does(chromium, tmp_path, by_prep, name):
     trained = Cue(sigma=10.0)
     model = write_model(tmp_path / name, trained, 32) if name == "pix2pix" else other(tmp_path / name, name)
-    lines, guide = write(tmp_path / "lines.png", draw_lines()), tmp_path / "guide.png"
+    lines, guide = write(tmp_path / "lines.png", draw_scene(400, 300)), tmp_path / "guide.png"
     with served(model, tmp_path) as address, tab(chromium) as opened:
-        desk = Desk(opened, address)
+        desk = Desk(opened, address, (400, 300))
         desk.drop(lines)
         desk.settle()
-        words = ["--model", model]
+        words = []
         if name == "pix2pix":
-            desk.paint(RED, *STROKE)
-            desk.paint(BLUE, (220, 120), (260, 120))
+            desk.paint_scene()
             guide.write_bytes(desk.save("strokes"))
-            words += ["--cue", guide]
+            words = ["--cue", guide]
         elif name != "mask":
             desk.refer(write(guide, picture(3, 70, 50)))
-            words += ["--reference", guide]
+            words = ["--reference", guide]
         made = read(desk.save("picture"))
         opened.check(address)
-    assert run_prep(capsys, "colorize", lines, tmp_path / "by_prep.png", *words)[0] == 0
-    assert np.abs(made - read((tmp_path / "by_prep.png").read_bytes())).max() <= 1
+    assert np.abs(made - by_prep(lines, model, *words)).max() <= 1
 
 
 def test_a_mask_colors_where_it_is_painted_and_leaves_the_gray_picture_elsewhere(chromium, tmp_path):
