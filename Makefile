@@ -1,7 +1,7 @@
 # The commands of the project. Each sets up .venv by itself when that is missing or older than the lock.
 
 .DEFAULT_GOAL := help
-.PHONY: repro test proof lint docs tour lock bench bench-scale bench-groups bench-fetch bench-train bench-gpu bench-color weights systems clean help
+.PHONY: repro test proof lint docs tour screens lock bench bench-scale bench-groups bench-fetch bench-train bench-gpu bench-color weights systems clean help
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -29,6 +29,9 @@ docs: .venv  ## write docs/commands.md from the commands
 
 tour: .venv  ## run the cells of docs/tour.ipynb, and store what they print and show
 	python docs/tour.py
+
+screens: .venv  ## take the pictures of the studio in docs/ again, in Chromium; data/ must be that of make repro
+	python docs/screens.py
 
 lock: .venv  ## pin the newest version of every package, with hashes, for all platforms
 	uv pip compile --quiet --upgrade --universal --python-version 3.11 --all-extras --generate-hashes \
