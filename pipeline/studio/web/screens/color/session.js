@@ -37,7 +37,7 @@ export class Session {
    */
   constructor(client, view, storage, guides, listener) {
     Object.assign(this, { client, view, storage, guides, listener, work: null, scene: null, preview: {} });
-    Object.assign(this, { soon: {}, frame: 0, version: 0, pen: null, isOpening: false });
+    Object.assign(this, { soon: {}, frame: 0, version: 0, pen: null, opening: null });
     this.coloring = new Coloring((quality) => this.color(quality), {
       busy: (on) => listener.busy(on),
       done: async (answer, isNewest) => {
@@ -68,8 +68,12 @@ export class Session {
   // Opening
 
   /** Open a drawing without strokes. Throw if it cannot be read; the one that was open then stays. */
-  async open(file) {
-    const info = await this.take(file);
+  open(file) {
+    return this.alone(() => this.openFile(file));
+  }
+
+  async openFile(file) {
+    const info = await this.client.setDrawing(file);
     const title = file.name.replace(/\.[^.]*$/, "") || "drawing";
     const work = new Work(info.height, info.width, { ...this.settings, ...OF_ONE_DRAWING, title });
     work.files.set(DRAWING, await readFile(file));
@@ -81,13 +85,17 @@ export class Session {
   }
 
   /** Open a saved work: that of an id, or that of this tab, or the last one; return whether there is one. */
-  async restore(id = sessionStorage.getItem(TAB)) {
+  restore(id = sessionStorage.getItem(TAB)) {
+    return this.alone(() => this.openSaved(id));
+  }
+
+  async openSaved(id) {
     await this.saver?.running;
     const saved = await this.storage?.read(id);
     const work = saved && parse(saved.records);
     const drawing = work?.files.get(DRAWING);
     if (!drawing) return false;
-    await this.show(work, await this.take(new Blob([drawing.bytes])));
+    await this.show(work, await this.client.setDrawing(new Blob([drawing.bytes])));
     const isOwn = saved.id === id && (await claim(id)); // another tab may still save it: this is a copy then
     this.startSaving(isOwn ? id : crypto.randomUUID());
     if (isOwn) this.saver.assumeSaved(work);
@@ -102,16 +110,18 @@ export class Session {
     return others.map(({ id, settings }) => ({ id, title: settings.title ?? "drawing" }));
   }
 
-  /** Let the engine take a drawing. What is open is not changed meanwhile: the engine would mix it up. */
-  async take(blob) {
+  /** Open one after the other, while nothing changes what is open: engine and storage would mix them up. */
+  alone(open) {
     this.end();
-    this.isOpening = true;
-    this.coloring.drop();
-    try {
-      return await this.client.setDrawing(blob);
-    } finally {
-      this.isOpening = false;
-    }
+    const before = this.opening?.catch(() => {});
+    const mine = Promise.resolve(before).then(() => {
+      this.coloring.drop();
+      return open();
+    }).finally(() => {
+      if (this.opening === mine) this.opening = null;
+    });
+    this.opening = mine;
+    return mine;
   }
 
   async show(work, { width, height, preview, doubts }) {
@@ -154,7 +164,7 @@ export class Session {
 
   /** Begin a stroke of a color, [r, g, b], or erase with null; with `line`, from where the last one ended. */
   begin(place, { color, size, pressure }, line) {
-    if (this.isOpening) return;
+    if (this.opening) return;
     const { target, last } = this;
     const ink = target === "mask" ? IN_MASK : color && toPixel(color);
     const [pixel, name] = color ? [ink, "stroke"] : [NOTHING, "erasing"];
@@ -215,7 +225,7 @@ export class Session {
 
   async fillRegion({ x, y }, { color, size }) {
     const { scene, work, feed } = this;
-    if (this.isOpening || !(x >= 0 && y >= 0 && x < scene.width && y < scene.height)) return;
+    if (this.opening || !(x >= 0 && y >= 0 && x < scene.width && y < scene.height)) return;
     feed.sendTiles();
     const plan = await this.client.planFill(Math.floor(x), Math.floor(y), size, this.options());
     if (!plan || work !== this.work) return;
@@ -251,7 +261,7 @@ export class Session {
 
   /** Step unless a pen is down; a fill that is still computed is a step before this one. */
   afterFill(step) {
-    const go = () => this.pen || this.isOpening || step();
+    const go = () => this.pen || this.opening || step();
     if (this.filling) this.filling.then(go, go);
     else go();
   }
@@ -266,7 +276,7 @@ export class Session {
 
   /** Change settings: at once, and as one step when the change is done. */
   set(change, done = true) {
-    if (this.isOpening) return;
+    if (this.opening) return;
     this.preview = { ...this.preview, ...change };
     this.apply();
     if (!this.work) return; // the first drawing gets it
