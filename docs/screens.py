@@ -122,7 +122,11 @@ def main() -> None:
             page = open_page(browser, address, "light", 720)
             page.evaluate("location.hash = 'limits'")
             page.wait_for_selector(".screen[data-screen=limits][data-state=ready]")
-            page.wait_for_load_state("networkidle")
+            row = page.locator("[data-limit=complexity]")
+            row.get_by_role("spinbutton").fill("20")
+            row.evaluate("(element) => element.scrollIntoView({ block: 'center' })")
+            row.locator("img").nth(6).wait_for()
+            page.wait_for_timeout(3000)  # the other pictures
             store(page, "limits.png")
         browser.close()
 
