@@ -19,7 +19,7 @@ export class Mirror {
   put(tiles) {
     this.version += 1;
     for (const { index, pixels } of tiles) {
-      if (pixels) this.painted.add(index);
+      if (pixels && hasPaint(pixels)) this.painted.add(index);
       else if (!this.painted.delete(index)) continue;
       this.putTile(index, pixels);
     }
@@ -40,4 +40,10 @@ export class Mirror {
   get image() {
     return this.painted.size ? this.pixels : null;
   }
+}
+
+/** A tile that an eraser passes over has pixels, and shows as little as an empty one. */
+function hasPaint(pixels) {
+  for (let at = 3; at < pixels.length; at += 4) if (pixels[at]) return true;
+  return false;
 }
