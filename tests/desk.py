@@ -134,11 +134,18 @@ class Desk:
         """Read a data attribute of the canvas."""
         return self.canvas.get_attribute(f"data-{name}")
 
-    def pen(self, *places: tuple[float, float], force: float = 0.5, pane: str = "strokes") -> None:
-        """Draw with the pen through places of the drawing, in the left pane or in the right one."""
+    def pen(
+        self, *places: tuple[float, float], force: float = 0.5, pane: str = "strokes", hold: int = 0
+    ) -> None:
+        """Draw with the pen through places of the drawing, in the left pane or in the right one.
+
+        It is lifted after `hold` milliseconds, in which quick pictures are made.
+        """
         spots = [self.spot(*place, pane) for place in places]
         for number, spot in enumerate(spots):
             self.touch("mouseMoved" if number else "mousePressed", *spot, force)
+        if hold:
+            self.page.wait_for_timeout(hold)
         self.touch("mouseReleased", *spots[-1], 0)
 
     def touch(self, kind: str, x: float, y: float, force: float) -> None:

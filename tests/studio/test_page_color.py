@@ -113,7 +113,7 @@ def test_the_eraser_takes_back_what_it_passes_over(desk):
     plain = read(desk.save("picture"))
     desk.paint(RED, (90, 120), (110, 120))
     desk.page.keyboard.press("e")
-    desk.pen(*[(x, y) for y in range(110, 131, 4) for x in (70, 130)], force=1)
+    desk.pen(*[(x, y) for y in range(110, 131, 4) for x in (70, 130)], force=1, hold=500)
     assert read(desk.save("strokes"))[..., 3].max() == 0
     np.testing.assert_array_equal(read(desk.save("picture")), plain)
 
