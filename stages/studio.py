@@ -30,7 +30,15 @@ def studio(
         ),
     ] = None,
     params: ParamsFile = None,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="The port to listen on; 0 for a free one.")] = 0,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=65535,
+            help="The port to listen on; 0 for a free one.",
+            show_default="8642, or a free one if that is taken",
+        ),
+    ] = None,
     device: Device = "auto",
     open_page: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
 ) -> None:
@@ -59,6 +67,8 @@ def studio(
         functions={"read_params": read_params, **runs.FUNCTIONS},
     )
     address = f"http://{server.LOOPBACK}:{found.port}/#token={found.token}"
+    if port is None and found.port != server.PORT:
+        say(f"studio: the port {server.PORT} is taken; drawings saved at that address are not here", err=True)
     say(f"studio: shows {found.data}, colors by {title}, until Ctrl-C", err=True)
     emit(address)
     if open_page:

@@ -40,6 +40,7 @@ ROUTES = [  # each makes the routes of a module
     twins.twin_routes,
 ]
 LOOPBACK = "127.0.0.1"
+PORT = 8642  # a browser keeps the drawings of an address, to which the port belongs
 TYPES = {  # not the table of the system, which may call a module plain text
     ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",
@@ -64,8 +65,16 @@ def build_app(studio: Studio) -> ASGIApp:
     return Guard(app, studio.port, studio.token)
 
 
-def listen(port: int) -> socket.socket:
-    """Listen on a port of loopback, 0 for a free one. Raise Halt if it is taken."""
+def listen(port: int | None = None) -> socket.socket:
+    """Listen on a port of loopback, 0 for a free one; without one on PORT, or a free one if that is taken.
+
+    Raise Halt if the port cannot be used.
+    """
+    if port is None:
+        try:
+            return listen(PORT)
+        except Halt:
+            return listen(0)
     server = socket.socket()
     if os.name == "posix":  # elsewhere the option lets two programs share a port
         server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

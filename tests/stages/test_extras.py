@@ -193,7 +193,7 @@ def test_onnx_runtime_alone_colors_with_the_model_that_ships(painter, tmp_path):
 
 
 def test_onnx_runtime_alone_colors_in_the_studio(painter, tmp_path):
-    command = [painter, "-m", "stages.prep", "studio"]
+    command = [painter, "-m", "stages.prep", "studio", "--port", "0"]
     with subprocess.Popen(
         command, cwd=tmp_path, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True
     ) as served:

@@ -166,7 +166,7 @@ def test_yaml_that_json_does_not_have_becomes_text(client, project):
 @pytest.fixture(scope="module")
 def started(tmp_path_factory):
     """Start prep studio in a folder without anything; yield its port, token and process."""
-    command = [sys.executable, "-m", "stages.prep", "studio"]
+    command = [sys.executable, "-m", "stages.prep", "studio", "--port", "0"]
     env = ENVIRONMENT | {"PYTHONPATH": str(ROOT)}
     folder = tmp_path_factory.mktemp("bare")
     with subprocess.Popen(
@@ -239,6 +239,14 @@ def test_an_interrupt_ends_it_cleanly(started):
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (0, "")
     assert err == "studio: shows data, colors by the model that ships with inkwash, until Ctrl-C\n"
+
+
+def test_the_port_is_the_same_each_time_unless_it_is_taken(monkeypatch):
+    """A browser keeps saved drawings by address."""
+    with server.listen(0) as free:
+        monkeypatch.setattr(server, "PORT", free.getsockname()[1])
+    with server.listen() as first, server.listen() as second:
+        assert first.getsockname()[1] == server.PORT != second.getsockname()[1]
 
 
 def test_it_listens_on_loopback(monkeypatch):

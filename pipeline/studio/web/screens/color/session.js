@@ -345,8 +345,11 @@ export class Session {
     return answer && { ...answer, version };
   }
 
+  /** The engine's options. Before the first stroke the drawing stays as it is: a stroke changes its region alone. */
   options() {
-    return optionsOf(this.settings, this.guides);
+    const { settings, guides, work } = this;
+    const isBare = settings.guide === "cue" && !work.layers.strokes.tiles.size;
+    return isBare ? optionsOfFlats(settings) : optionsOf(settings, guides);
   }
 
   /** The model did not color: say so, and show what the strokes alone fill. */
