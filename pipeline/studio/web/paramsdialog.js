@@ -1,8 +1,10 @@
 /** A dialog that shows what an edit changes in params.yaml, and writes it once the person agrees. */
 
-import { sendJson } from "./api.js";
+import { getJson, sendJson } from "./api.js";
 import { el, iconButton, notify, replace, solve } from "./dom.js";
 
+const CHANGED =
+  "params.yaml was changed since this page read it. This is the difference from the file as it is now.";
 const KINDS = { "+": "added", "-": "removed", "@": "place" };
 
 /**
@@ -14,18 +16,33 @@ const KINDS = { "+": "added", "-": "removed", "@": "place" };
  * @returns {Promise<string|null>} the SHA-256 of the new file; null if nothing was written
  */
 export async function writeParams(section, values, sha256) {
-  const edit = { section, values, sha256 };
   try {
-    const { diff } = await sendJson("PUT", "api/params", { ...edit, dry: true });
+    const seen = await preview({ section, values, sha256 });
     solve("params");
-    return await askToWrite(edit, diff);
+    return await askToWrite(seen);
   } catch (error) {
     notify(error.message, { key: "params" });
     return null;
   }
 }
 
-function askToWrite(edit, diff) {
+/** See what an edit changes; if the file is another than the page knows, in the file as it is now. */
+async function preview(edit) {
+  try {
+    return { edit, diff: await differences(edit), note: "" };
+  } catch (error) {
+    if (error.status !== 409) throw error;
+    const { sha256 } = await getJson("api/params");
+    const again = { ...edit, sha256 };
+    return { edit: again, diff: await differences(again), note: CHANGED };
+  }
+}
+
+async function differences(edit) {
+  return (await sendJson("PUT", "api/params", { ...edit, dry: true })).diff;
+}
+
+function askToWrite({ edit, diff, note }) {
   return new Promise((resolve) => {
     let written = null;
     const fault = el("p.fault", { role: "alert", hidden: true });
@@ -40,7 +57,7 @@ function askToWrite(edit, diff) {
         el("h2", {}, "Changes of params.yaml"),
         iconButton("close", "Close", { onclick: close }),
       ),
-      el("div.body", {}, showDifference(diff), fault),
+      el("div.body", {}, note && el("p", {}, note), showDifference(diff), fault),
       el("footer", {}, el("button", { type: "button", onclick: close }, "Cancel"), write),
     );
 
