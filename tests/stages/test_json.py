@@ -54,7 +54,7 @@ def test_a_sample_is_shown_with_texts_that_a_terminal_would_obey(ask, capsys):
     make_column(Path("color"), ["000000001"], **told)
     text, document = ask("show 1 color")
     assert document["metadata"] == {"family": "000000001", "artist": told["artist"]} | {
-        "source": 'https://a.example/?token=***"x'
+        "source": 'https://a.example/?token=***\\"x'
     }
     lines = words_of(text)
     assert lines[0] == [document["key"], "in", document["shard"]]

@@ -203,7 +203,8 @@ def test_a_packed_dataset_arrives_whole_from_the_remote(remote, command, desk, p
         desk.run(tmp_path / "elsewhere", "dvc", *command[:-1], url, command[-1], "-o", "out")
     for arrived in (tmp_path / "clone" / "data" / "pairs", tmp_path / "elsewhere" / "out"):
         assert content(arrived) == content(made / "pairs")
-        assert [len(list(shard)) for shard in list_shards(arrived)] == [3, 3]
+        shards = [len(list(shard)) for shard in list_shards(arrived)]
+        assert (len(shards), sum(shards)) == (2, 6)
 
 
 def test_a_fresh_clone_of_a_pushed_project_is_up_to_date_without_its_data(desk, project, made, tmp_path):

@@ -345,11 +345,8 @@ export class Session {
     return answer && { ...answer, version };
   }
 
-  /** The engine's options. Before the first stroke the drawing stays as it is: a stroke changes its region alone. */
   options() {
-    const { settings, guides, work } = this;
-    const isBare = settings.guide === "cue" && !work.layers.strokes.tiles.size;
-    return isBare ? optionsOfFlats(settings) : optionsOf(settings, guides);
+    return optionsOf(this.settings, this.guides);
   }
 
   /** The model did not color: say so, and show what the strokes alone fill. */
