@@ -42,6 +42,13 @@ Dest = Annotated[Path, typer.Argument(help="The folder to write.")]
 Columns = Annotated[Path, typer.Argument(help="A folder of shards, or a folder of such folders.")]
 DatasetFolder = Annotated[Path, typer.Argument(help="The folder of the packed dataset.")]
 ModelFolder = Annotated[Path, typer.Argument(help="The folder of a trained model.")]
+TrainedModel = Annotated[
+    Path | None,
+    typer.Option(
+        help="The folder of a trained model, or an ONNX file.",
+        show_default="data/model, or else the one that ships",
+    ),
+]
 Data = Annotated[Path, typer.Option(help="The folder of the columns.")]
 Params = Annotated[Path, typer.Option(help="The YAML file with the parameters of all stages.")]
 ParamsFile = Annotated[

@@ -7,20 +7,25 @@ import typer
 
 from pipeline.run.process import Execution, run_step
 from pipeline.shards import loose
-from stages.arguments import CACHE, Cache, Device, Force, LooseTarget, Source, conclude, progress, say
+from stages.arguments import (
+    CACHE,
+    Cache,
+    Device,
+    Force,
+    LooseTarget,
+    Source,
+    TrainedModel,
+    conclude,
+    progress,
+    say,
+)
 from stages.options import usage_errors
 
 
 def colorize(
     source: Source,
     dest: LooseTarget,
-    model: Annotated[
-        Path | None,
-        typer.Option(
-            help="The folder of a trained model, or an ONNX file.",
-            show_default="data/model, or else the one that ships",
-        ),
-    ] = None,
+    model: TrainedModel = None,
     cue: Annotated[
         Path | None,
         typer.Option(help="pix2pix, wash: colors, as a picture or strokes.", show_default="all white"),

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from pipeline.files import to_path
-from stages.arguments import DATA, Device, ParamsFile, emit, find_params, read_params, say
+from stages.arguments import DATA, Device, ParamsFile, TrainedModel, emit, find_params, read_params, say
 
 
 def studio(
@@ -22,13 +22,7 @@ def studio(
             show_default="data",
         ),
     ] = None,
-    model: Annotated[
-        Path | None,
-        typer.Option(
-            help="The folder of a trained model, or an ONNX file.",
-            show_default="data/model, or else the one that ships",
-        ),
-    ] = None,
+    model: TrainedModel = None,
     params: ParamsFile = None,
     port: Annotated[
         int | None,
