@@ -1,10 +1,10 @@
 """The cost of 10,000 pictures next to 1,000, and of a run for which most of the work was done before.
 
-Every stage is a command as people run it, with a worker per core. Costs are CPU seconds of a command and its
-workers, since other work on a machine changes the time on the clock; memory is that of all of them together.
-A second run finds nothing new; a killed one goes on with what the memo holds; a grown one has 1 % more
-pictures, at random among the others or after them. Each may cost the share of what is new, and 3 % of a full
-run.
+Every stage is a command as people run it, with a worker per core, from a search of a folder to the packed
+dataset. Costs are CPU seconds of a command and its workers, since other work on a machine changes the time on
+the clock; memory is that of all of them together. A second run finds nothing new; a grown one has 1 % more
+pictures, at random among the others or after them; a killed one goes on with what the memo holds. Each may
+cost the share of what is new, and 3 % of a full run.
 """
 
 import argparse
@@ -15,41 +15,39 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from random import Random
 from tempfile import TemporaryDirectory
 
 import cv2
 import numpy as np
 import psutil
+from crops import name_picture, write_crops
 from tables import print_head, print_row
 
-from pipeline import files
 from pipeline.run.memo import MEMO_TABLE
-from pipeline.shards import column
-from pipeline.shards.tar import Sample
-from pipeline.shards.writer import seal_column, write_shard
-from pipeline.sources.fetch import cut_batches
 
 SCALE_HOME = Path(".bench")
 ROOT = Path(__file__).resolve().parent.parent
 CANVAS = 256  # pixels a side on which an original is painted, before it is enlarged
-SHARD_SIZE = 64  # pictures, on average
 GROWTH = 0.01
-STAGE_COMMANDS = {  # {0} is the folder of originals, {1} the side of the samples in pixels
-    "clean": "clean {0} color --side {1} --smallest 1 --tolerance 100 --blur 20",
-    "sketchify": "sketchify color sketch/b7",
-    "cue": "cue color cue",
-    "reference": "reference color reference",
-    "pack": "pack color sketch cue reference pairs",
+STAGE_COMMANDS = {  # {0} is the folder of pictures, {1} the side of the samples in pixels
+    "search": "search posts.jsonl --host {0} --size 1 --metrics metrics/search.json",
+    "fetch": "fetch posts.jsonl original --host {0} --ledger fetch.tsv --metrics metrics/fetch.json",
+    "clean": "clean original color --side {1} --smallest 1 --tolerance 100 --blur 20 --sheet metrics/clean.png "
+    "--examples metrics/rejected.png --histogram metrics/complexity.tsv --metrics metrics/clean.json",
+    "sketchify": "sketchify color sketch/b7 --sheet metrics/b7.png --metrics metrics/b7.json",
+    "cue": "cue color cue --sheet metrics/cue.png --metrics metrics/cue.json",
+    "reference": "reference color reference --sheet metrics/reference.png --metrics metrics/reference.json",
+    "pack": "pack color sketch cue reference pairs --history metrics --metrics metrics/pack.json",
 }
+WITHOUT_MEMO = ("search", "fetch", "pack")  # by sample
 
-Originals = tuple[Path, int]  # their folder, and the side to which they are cleaned
+Writer = Callable[[Path, Iterable[int], bool], None]  # writes numbered pictures, late or not
 
 
 @dataclass(frozen=True)
@@ -61,7 +59,64 @@ class Cost:
     peak: int
 
 
-def paint_original(number: int, size: int) -> Sample:
+@dataclass(frozen=True)
+class Bench:
+    """The stages over a folder of pictures, with samples of `side` pixels, by the code of a checkout."""
+
+    code: Path
+    pictures: Path
+    side: int
+
+    def run(self, home: Path) -> dict[str, Cost]:
+        return {stage: self.measure(stage, home) for stage in STAGE_COMMANDS}
+
+    def measure(self, stage: str, home: Path, until: float = float("inf")) -> Cost:
+        """Run a stage, and kill it with its workers after `until` CPU seconds."""
+        home.mkdir(exist_ok=True)
+        words = STAGE_COMMANDS[stage].format(self.pictures, self.side).split()
+        compiled = str(home.parent / "compiled")
+        environment = os.environ | {"PYTHONPATH": str(self.code), "PYTHONPYCACHEPREFIX": compiled}
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
+        begun = time.monotonic()
+        child = subprocess.Popen(
+            [sys.executable, "-m", "inkwash", *words],
+            cwd=home, env=environment, stdout=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
+        cpu, peak = 0.0, 0
+        while not (ended := os.wait4(child.pid, os.WNOHANG))[0]:
+            seconds, memory = measure_processes(child.pid)
+            cpu, peak = max(cpu, seconds), max(peak, memory)
+            if cpu > until:
+                os.killpg(child.pid, signal.SIGKILL)
+                os.wait4(child.pid, 0)
+                return Cost(cpu, time.monotonic() - begun, peak)
+            time.sleep(0.05)
+        if os.waitstatus_to_exitcode(ended[1]):
+            raise SystemExit(f"{' '.join(words)} failed")
+        return Cost(ended[2].ru_utime + ended[2].ru_stime, time.monotonic() - begun, peak)
+
+    def kill_halfway(
+        self, home: Path, full: dict[str, Cost]
+    ) -> tuple[dict[str, Cost], dict[str, float]]:
+        """Kill every stage halfway and run it again; return the cost of that, and the share that was new."""
+        costs, new, before = {}, {}, 0
+        for stage, cost in full.items():
+            self.measure(stage, home, until=cost.cpu / 2)
+            known = count_memo(home)
+            costs[stage] = self.measure(stage, home)
+            after = count_memo(home)
+            new[stage] = 1.0 if stage in WITHOUT_MEMO else 1 - (known - before) / max(1, after - before)
+            before = after
+        return costs, new
+
+
+def paint_pictures(size: int, folder: Path, numbers: Iterable[int], late: bool = False) -> None:
+    """Write painted pictures of `size` pixels a side below a folder."""
+    with ProcessPoolExecutor() as pool:
+        list(pool.map(partial(paint_picture, size, folder, late), numbers, chunksize=64))
+
+
+def paint_picture(size: int, folder: Path, late: bool, number: int) -> None:
     """Paint discs on a slope, different for each number, quickly; encode as JPEG of `size` pixels a side."""
     random = np.random.default_rng(number)
     corners = random.integers(0, 256, (2, 2, 3)).astype(np.uint8)
@@ -69,49 +124,9 @@ def paint_original(number: int, size: int) -> Sample:
     for x, y, radius, *color in random.integers(0, 256, (24, 6)).tolist():
         cv2.circle(image, (x, y), 6 + radius // 8, color, -1, cv2.LINE_AA)
     _, data = cv2.imencode(".jpg", cv2.resize(image, (size, size), interpolation=cv2.INTER_LINEAR))
-    metadata = {"id": number, "family": number}
-    return Sample(f"{number:09d}", {"jpg": data.tobytes(), "json": files.dumps(metadata)})
-
-
-def write_originals(folder: Path, numbers: Sequence[int], size: int) -> None:
-    """Write and seal a column of originals of `size` pixels a side, cut into shards as fetch cuts them."""
-    batches = list(cut_batches(({"id": number} for number in numbers), SHARD_SIZE))
-    with ProcessPoolExecutor() as pool:
-        shards = pool.map(partial(write_batch, folder, size), range(len(batches)), batches, chunksize=8)
-        seal_column(folder, list(shards), len(numbers), {})
-
-
-def write_batch(folder: Path, size: int, place: int, posts: list[dict]) -> column.Shard:
-    return write_shard(folder / f"{place:06d}.tar", (paint_original(post["id"], size) for post in posts))
-
-
-def run_stages(home: Path, originals: Originals) -> dict[str, Cost]:
-    home.mkdir(exist_ok=True)
-    return {stage: measure_stage(stage, home, originals) for stage in STAGE_COMMANDS}
-
-
-def measure_stage(stage: str, home: Path, originals: Originals, until: float = float("inf")) -> Cost:
-    """Run a stage, and kill it with its workers after `until` CPU seconds."""
-    words = STAGE_COMMANDS[stage].format(*originals).split()
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONPYCACHEPREFIX": str(home.parent / "compiled")}
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)
-    begun = time.monotonic()
-    child = subprocess.Popen(
-        [sys.executable, "-m", "inkwash", *words],
-        cwd=home, env=environment, stdout=subprocess.DEVNULL, start_new_session=True,
-    )  # fmt: skip
-    cpu, peak = 0.0, 0
-    while not (ended := os.wait4(child.pid, os.WNOHANG))[0]:
-        seconds, memory = measure_processes(child.pid)
-        cpu, peak = max(cpu, seconds), max(peak, memory)
-        if cpu > until:
-            os.killpg(child.pid, signal.SIGKILL)
-            os.wait4(child.pid, 0)
-            return Cost(cpu, time.monotonic() - begun, peak)
-        time.sleep(0.05)
-    if os.waitstatus_to_exitcode(ended[1]):
-        raise SystemExit(f"{' '.join(words)} failed")
-    return Cost(ended[2].ru_utime + ended[2].ru_stime, time.monotonic() - begun, peak)
+    path = folder / name_picture(number, late)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
 
 
 def measure_processes(pid: int) -> tuple[float, int]:
@@ -126,24 +141,11 @@ def measure_processes(pid: int) -> tuple[float, int]:
     return seconds, memory
 
 
-def kill_halfway(
-    home: Path, originals: Originals, full: dict[str, Cost]
-) -> tuple[dict[str, Cost], dict[str, float]]:
-    """Kill every stage halfway and run it again; return the cost of that, and the share that was new."""
-    home.mkdir()
-    costs, new, before = {}, {}, 0
-    for stage, cost in full.items():
-        measure_stage(stage, home, originals, until=cost.cpu / 2)
-        known = count_memo(home)
-        costs[stage] = measure_stage(stage, home, originals)
-        after = count_memo(home)
-        new[stage] = 1.0 if stage == "pack" else 1 - (known - before) / max(1, after - before)
-        before = after
-    return costs, new
-
-
 def count_memo(home: Path) -> int:
-    with sqlite3.connect(home / ".prep" / "steps" / MEMO_TABLE) as table:
+    path = home / ".prep" / "steps" / MEMO_TABLE
+    if not path.is_file():
+        return 0
+    with sqlite3.connect(path) as table:
         return table.execute("SELECT COUNT(*) FROM made").fetchone()[0]
 
 
@@ -175,32 +177,33 @@ def print_costs(few: dict[str, Cost], many: dict[str, Cost], times: float) -> No
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pictures", type=int, default=10_000)
-    parser.add_argument("--source", type=int, default=256, help="pixels a side of an original")
+    parser.add_argument("--corpus", type=Path, help="cut the pictures from those of this folder")
+    parser.add_argument("--source", type=int, default=256, help="pixels a side of a picture without --corpus")
     parser.add_argument("--side", type=int, default=64, help="pixels a side of a sample")
-    parser.add_argument("--last", action="store_true", help="grow at the end, as a site does")
+    parser.add_argument("--code", type=Path, default=ROOT, help="the checkout to measure")
+    parser.add_argument("--whole", action="store_true", help="kill no stage halfway")
     options = parser.parse_args()
-    count = options.pictures
-    numbers = range(1, round(count * (1 + GROWTH)) + 1)
-    most = numbers[:count] if options.last else sorted(Random(0).sample(numbers, count))
+    count, more = options.pictures, round(options.pictures * GROWTH)
+    write: Writer = partial(write_crops if options.corpus else paint_pictures, options.corpus or options.source)
     SCALE_HOME.mkdir(exist_ok=True)
     with TemporaryDirectory(dir=SCALE_HOME) as folder:
         home = Path(folder).resolve()
-        columns = {"grown": numbers, "many": most, "few": most[: count // 10]}
-        for name, chosen in columns.items():
-            write_originals(home / name, chosen, options.source)
-        grown, many, few = ((home / name, options.side) for name in columns)
-        run_stages(home / "warm", few)
-        tenth = run_stages(home / "one", few)
-        full = run_stages(home / "ten", many)
-        print_costs(tenth, full, count / len(columns["few"]))
+        write(home / "few", range(count // 10), False)
+        write(home / "many", range(count), False)
+        few, many = (Bench(options.code.resolve(), home / name, options.side) for name in ("few", "many"))
+        few.run(home / "warm")
+        full = many.run(home / "ten")
+        print_costs(few.run(home / "one"), full, count / (count // 10))
         print("Percent of a full run, and by how much that exceeds the share that was new\n")
         print_head("", *STAGE_COMMANDS, "all")
-        print_share("nothing new", run_stages(home / "ten", many), full, dict.fromkeys(full, 0.0))
-        more = dict.fromkeys(full, GROWTH)
-        print_share(f"{100 * GROWTH:g} % more pictures", run_stages(home / "ten", grown), full, more)
-        shutil.rmtree(home / "ten")
-        costs, new = kill_halfway(home / "killed", many, full)
-        print_share("killed halfway", costs, full, new)
+        print_share("nothing new", many.run(home / "ten"), full, dict.fromkeys(full, 0.0))
+        if not options.whole:
+            print_share("killed halfway", *many.kill_halfway(home / "killed", full))
+            shutil.rmtree(home / "killed")
+        write(many.pictures, range(count, count + more), False)
+        print_share("1 % more, strewn", many.run(home / "ten"), full, dict.fromkeys(full, GROWTH))
+        write(many.pictures, range(count + more, count + 2 * more), True)
+        print_share("1 % more, at the end", many.run(home / "ten"), full, dict.fromkeys(full, GROWTH))
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ FILE_SIGNATURES = {  # the first bytes of files, by type
     "jxl": rb"\xff\x0a|\x00\x00\x00\x0cJXL ", "psd": rb"8BPS",
     "webm": rb"\x1a\x45\xdf\xa3", "zip": rb"PK\x03\x04", "swf": rb"[FCZ]WS",
 }  # fmt: skip
+SIGNATURE_BYTES = 512  # of a file, enough for all of these
 SUFFIX_ALIASES = {"jpeg": "jpg", "jpe": "jpg", "jfif": "jpg", "tiff": "tif", "apng": "png"}
 MAX_PIXELS = 100 * 10**6  # decoding takes up to 21 bytes for each
 BAND = 256  # rows of 16 bits that are converted at once, to save memory
@@ -103,7 +104,7 @@ def identify(data: bytes) -> str:
 def identify_file(path: Path) -> str:
     """Return the type of a file, as a suffix, by its first bytes; "" for an unknown type."""
     with path.open("rb") as file:
-        return identify(file.read(512))
+        return identify(file.read(SIGNATURE_BYTES))
 
 
 def render(opened: Opened, least: int = 1) -> Image.Image:

@@ -15,7 +15,7 @@ from typing import Any
 
 from pipeline.errors import BadImage, Halt
 from pipeline.files import PICTURE_SUFFIXES
-from pipeline.images.codec import identify_file, read_size
+from pipeline.images.codec import SIGNATURE_BYTES, identify, identify_file, read_size
 from pipeline.local.records import BadRecord, complete_post, give_posts
 from pipeline.local.sidecars import MANIFEST, full_name, read_manifests, read_sidecars, sidecar_paths
 from pipeline.local.tables import TableRow
@@ -121,7 +121,8 @@ def list_folder(path: Path) -> Listing:
             listing.others.append(file)
     if not listing.pictures:
         raise Halt(f"{path} holds no pictures: looked for {', '.join(PICTURE_SUFFIXES)} in its files")
-    about = {sidecar for picture in listing.pictures for sidecar in sidecar_paths(picture)}
+    described = listing.pictures if listing.others else []
+    about = {sidecar for picture in described for sidecar in sidecar_paths(picture)}
     for file in listing.others:
         if file not in about and file.name != MANIFEST:
             listing.refused.append(wrong_type(listing.name(file), identify_file(file)))
@@ -185,10 +186,12 @@ def post_of_file(file: Path, name: str, told: dict[str, Any]) -> FullPost:
 
     A picture whose size cannot be read has width and height 0.
     """
-    kind = identify_file(file)
-    if kind not in PICTURE_SUFFIXES:
-        raise BadRecord("wrong type", wrong_type(name, kind).detail)
-    data = file.read_bytes()
+    with file.open("rb") as opened:
+        data = opened.read(SIGNATURE_BYTES)
+        kind = identify(data)
+        if kind not in PICTURE_SUFFIXES:
+            raise BadRecord("wrong type", wrong_type(name, kind).detail)
+        data += opened.read()
     try:
         width, height = read_size(data)
     except BadImage:

@@ -37,7 +37,8 @@ def sidecar_paths(path: Path) -> list[Path]:
 def read_sidecars(path: Path, rows: Iterable[TableRow]) -> dict[str, Any]:
     """Return what the files beside a picture, and the rows of manifests, tell of it. Raise BadRecord."""
     told: dict[str, Any] = {}
-    for record in (*map(read_sidecar, sidecar_paths(path)), *(lower_names(row.read()) for row in rows)):
+    records = (*map(read_sidecar, sidecar_paths(path)), *(lower_names(row.read()) for row in rows))
+    for record in filter(None, records):
         own = {name: value for name, value in record.items() if name not in OWN_FIELDS}
         told = parse_record(own) | told
     return told

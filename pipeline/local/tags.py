@@ -72,11 +72,11 @@ def read_listed(value: Any) -> Any:
 
 def clean_names(value: Any) -> list[str]:
     """Return the names in a text or a list of texts. Raise TypeError for anything else."""
-    parts = [value or ""] if isinstance(value, str | None) else value
+    parts = [value] if isinstance(value, str) else [] if value is None else value
     if not isinstance(parts, list | tuple) or not all(isinstance(part, str) for part in parts):
         raise TypeError("not all are texts")
     texts = [text for part in parts for text in re.split(SEPARATORS, part)]
-    return [name for text in texts if (name := tag_name(text))]
+    return [name for text in texts if text and (name := tag_name(text))]
 
 
 def tag_name(text: str) -> str:
