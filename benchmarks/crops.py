@@ -1,7 +1,7 @@
 """Many pictures from few: crops of the pictures in a folder, turned, tinted and of many sizes, as JPEG.
 
-The n-th crop of a picture depends on its name and on n alone. One crop in ten is a look-alike: the crop before
-it, moved by a few pixels, with other tints; so the look-alikes of a picture do not grow with the dataset.
+The n-th crop of a picture depends on its name and on n alone. One crop in ten is a look-alike: the crop
+before it, moved by a few pixels, with other tints. So the look-alikes of a crop do not grow with the dataset.
 """
 
 import hashlib
@@ -36,11 +36,11 @@ class Crop:
     quality: int  # of JPEG
 
 
-def draw_crops(name: str) -> Iterator[Crop]:
-    """Yield the crops of a picture, without end."""
+def draw_crops(name: str, count: int) -> Iterator[Crop]:
+    """Yield the first crops of a picture."""
     random = np.random.default_rng(int.from_bytes(hashlib.sha256(name.encode()).digest()[:8]))
     crop = None
-    while True:
+    for _ in range(count):
         tint = {
             "gains": tuple(random.uniform(0.6, 1.0, 3).tolist()),
             "gamma": random.uniform(0.7, 1.4),
@@ -81,21 +81,18 @@ def name_picture(number: int, late: bool) -> str:
 def write_crops(corpus: Path, folder: Path, numbers: Iterable[int], late: bool = False) -> None:
     """Write the pictures with these numbers below a folder; those of a corpus take turns."""
     found = sorted(path for path in corpus.rglob("*") if path.suffix[1:].lower() in PICTURE_SUFFIXES)
-    places = defaultdict(list)
+    wanted: dict[Path, dict[int, Path]] = defaultdict(dict)
     for number in numbers:
-        places[found[number % len(found)]].append((number // len(found), number))
+        place, source = divmod(number, len(found))
+        wanted[found[source]][place] = folder / name_picture(number, late)
     with ProcessPoolExecutor() as pool:
-        write = partial(write_crops_of, folder, corpus, late)
-        assert sum(pool.map(write, *zip(*places.items(), strict=True), chunksize=4)) == sum(map(len, places.values()))
+        list(pool.map(partial(cut_crops, corpus), wanted, wanted.values(), chunksize=4))
 
 
-def write_crops_of(folder: Path, corpus: Path, late: bool, source: Path, wanted: list[tuple[int, int]]) -> int:
-    """Write pictures, given by the place among the crops of `source`, and by their number."""
+def cut_crops(corpus: Path, source: Path, wanted: dict[int, Path]) -> None:
+    """Write some crops of a picture, each to its path."""
     image = cv2.imread(str(source), cv2.IMREAD_COLOR)
-    numbers = dict(wanted)
-    for place, crop in zip(range(max(numbers) + 1), draw_crops(source.relative_to(corpus).as_posix())):
-        if place in numbers:
-            path = folder / name_picture(numbers[place], late)
+    for place, crop in enumerate(draw_crops(source.relative_to(corpus).as_posix(), max(wanted) + 1)):
+        if path := wanted.get(place):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(cut(image, crop))
-    return len(wanted)

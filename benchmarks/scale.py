@@ -38,8 +38,9 @@ GROWTH = 0.01
 STAGE_COMMANDS = {  # {0} is the folder of pictures, {1} the side of the samples in pixels
     "search": "search posts.jsonl --host {0} --size 1 --metrics metrics/search.json",
     "fetch": "fetch posts.jsonl original --host {0} --ledger fetch.tsv --metrics metrics/fetch.json",
-    "clean": "clean original color --side {1} --smallest 1 --tolerance 100 --blur 20 --sheet metrics/clean.png "
-    "--examples metrics/rejected.png --histogram metrics/complexity.tsv --metrics metrics/clean.json",
+    "clean": "clean original color --side {1} --smallest 1 --tolerance 100 --blur 20 "
+    "--sheet metrics/clean.png --examples metrics/rejected.png --histogram metrics/complexity.tsv "
+    "--metrics metrics/clean.json",
     "sketchify": "sketchify color sketch/b7 --sheet metrics/b7.png --metrics metrics/b7.json",
     "cue": "cue color cue --sheet metrics/cue.png --metrics metrics/cue.json",
     "reference": "reference color reference --sheet metrics/reference.png --metrics metrics/reference.json",
@@ -95,9 +96,7 @@ class Bench:
             raise SystemExit(f"{' '.join(words)} failed")
         return Cost(ended[2].ru_utime + ended[2].ru_stime, time.monotonic() - begun, peak)
 
-    def kill_halfway(
-        self, home: Path, full: dict[str, Cost]
-    ) -> tuple[dict[str, Cost], dict[str, float]]:
+    def kill_halfway(self, home: Path, full: dict[str, Cost]) -> tuple[dict[str, Cost], dict[str, float]]:
         """Kill every stage halfway and run it again; return the cost of that, and the share that was new."""
         costs, new, before = {}, {}, 0
         for stage, cost in full.items():
@@ -184,7 +183,9 @@ def main() -> None:
     parser.add_argument("--whole", action="store_true", help="kill no stage halfway")
     options = parser.parse_args()
     count, more = options.pictures, round(options.pictures * GROWTH)
-    write: Writer = partial(write_crops if options.corpus else paint_pictures, options.corpus or options.source)
+    write: Writer = partial(
+        write_crops if options.corpus else paint_pictures, options.corpus or options.source
+    )
     SCALE_HOME.mkdir(exist_ok=True)
     with TemporaryDirectory(dir=SCALE_HOME) as folder:
         home = Path(folder).resolve()
@@ -198,7 +199,8 @@ def main() -> None:
         print_head("", *STAGE_COMMANDS, "all")
         print_share("nothing new", many.run(home / "ten"), full, dict.fromkeys(full, 0.0))
         if not options.whole:
-            print_share("killed halfway", *many.kill_halfway(home / "killed", full))
+            costs, new = many.kill_halfway(home / "killed", full)
+            print_share("killed halfway", costs, full, new)
             shutil.rmtree(home / "killed")
         write(many.pictures, range(count, count + more), False)
         print_share("1 % more, strewn", many.run(home / "ten"), full, dict.fromkeys(full, GROWTH))

@@ -43,7 +43,7 @@ def open_files(
         return
     source = open_source(host)
     if not source.remote:
-        yield Folder(source.root, params)
+        yield Folder(source.root, params, cache)
         return
     with open_host("", cache, rate) as site:
         yield Store(site, cache, params, again, source)

@@ -26,7 +26,7 @@ from pipeline.shards.writer import open_column, write_shard
 from pipeline.sources.checks import FileRejected
 from pipeline.sources.posts import Post, count_posts, post_key, read_posts
 from pipeline.sources.samples import make_sample
-from pipeline.sources.store import Files, Store
+from pipeline.sources.store import Files
 
 FILES_IN_FLIGHT = 128  # posts whose files are on their way
 
@@ -115,9 +115,9 @@ def stopping(files: Files, pool: ThreadPoolExecutor) -> Iterator[None]:
 def make_batches(files: Files, source: Path, dest: Path) -> Iterator[PostBatch]:
     """Yield a batch for each shard, with the path of its note: a hash of all that decides its bytes."""
     terms = [asdict(files.params), files.host, *code_hashes(__name__)]
-    notes = files.cache / "laid" if isinstance(files, Store) else None
     for number, posts in enumerate(cut_batches(read_posts(source), files.params.shard)):
         name = hashlib.sha256(dumps([terms, posts])).hexdigest()
+        notes = files.cache / "laid" if files.cache and all(map(files.decides, posts)) else None
         note = notes / name[:2] / f"{name}.json" if notes else None
         yield PostBatch(posts, dest / f"{number:06d}.tar", note)
 

@@ -35,12 +35,17 @@ class StoredFile:
 
 @dataclass(frozen=True)
 class Folder:
-    """The files in a folder; those of the posts of a source that has its pictures on disk."""
+    """The files in a folder; those of the posts of a source that has its pictures on disk.
+
+    `cache` has notes on finished shards alone. A file that was missing may be there by now, so a shard that
+    lacks one is made again.
+    """
 
     root: Path
     params: Fetch
+    cache: Path | None = None
 
-    host, again, closed = "", False, False  # see Store
+    host, again, closed = "", True, False  # see Store
 
     def obtain(self, file: WantedFile) -> StoredFile:
         """Return a file of the folder. Raise FileRejected if it is not the wanted one."""
@@ -53,6 +58,10 @@ class Folder:
 
     def complete(self, post: Post) -> Post:
         return post
+
+    def decides(self, post: Post) -> bool:
+        """Return whether a post tells by hashes which bytes its files must have."""
+        return "md5" in post and "sketch_url" not in post
 
     def stop(self) -> None:
         """Do nothing, since nothing is downloaded."""
@@ -97,6 +106,10 @@ class Store:
         if post["id"] not in self.secret_addresses:
             raise Halt(f"the list no longer has the address of post {post['id']}: run search again")
         return post | {"file_url": self.secret_addresses[post["id"]]}
+
+    def decides(self, post: Post) -> bool:
+        """Return True, since what was received once is not asked for again."""
+        return True
 
     def obtain(self, file: WantedFile) -> StoredFile:
         """Return a file, downloaded if necessary. Raise FileRejected. Several threads may call this."""

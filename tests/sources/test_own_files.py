@@ -36,6 +36,38 @@ def test_a_pair_is_written_with_its_own_sketch(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "out", "posts.jsonl"]  # no cache
 
 
+def test_a_shard_of_a_folder_is_kept_until_a_missing_file_is_there(tmp_path, monkeypatch):
+    contents = {
+        name: png.encode_png(picture(number)) for number, name in enumerate(("a.png", "b.png", "c.png"))
+    }
+    for name in ("a.png", "b.png"):
+        files.write(tmp_path / "in" / name, contents[name])
+    uploads = [
+        {"id": number, "file_url": name, "file_ext": "png", "md5": hashlib.md5(data).hexdigest()}
+        for number, (name, data) in enumerate(contents.items())
+    ]
+    read, obtain = [], Folder.obtain
+    monkeypatch.setattr(Folder, "obtain", lambda self, file: read.append(file.url) or obtain(self, file))
+
+    def fetch_folder(chosen):
+        posts.write_posts(tmp_path / "posts.jsonl", chosen)
+        folder = Folder(tmp_path / "in", Fetch(shard=100), tmp_path / "cache")
+        fetch.fetch_files(folder, tmp_path / "posts.jsonl", tmp_path / "out")
+        found = sorted(read)
+        read.clear()
+        return found, [sample.picture for sample in read_samples(tmp_path / "out")]
+
+    two = [contents["a.png"], contents["b.png"]]
+    assert fetch_folder(uploads[:2]) == (["a.png", "b.png"], two)
+    assert fetch_folder(uploads[:2]) == ([], two)
+    assert fetch_folder(uploads) == (["a.png", "b.png", "c.png"], two)
+    files.write(tmp_path / "in" / "c.png", contents["c.png"])
+    assert fetch_folder(uploads) == (["a.png", "b.png", "c.png"], [*contents.values()])
+    assert fetch_folder(uploads) == ([], [*contents.values()])
+    unnamed = [{name: value for name, value in post.items() if name != "md5"} for post in uploads]
+    assert fetch_folder(unnamed)[0] == fetch_folder(unnamed)[0] == ["a.png", "b.png", "c.png"]
+
+
 def test_a_small_copy_in_a_dump_is_fetched_though_its_post_describes_the_original(tmp_path):
     home = tmp_path / "dump"
     files.write(home / "512px/0005/5.jpg", png.encode_png(picture(1)))
