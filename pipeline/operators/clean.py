@@ -51,18 +51,16 @@ def make_color(picture: bytes, key: str, params: PixelParams, sketch: bytes | No
     canon = color if params.side == CANON_SIDE else pixels.square(image, CANON_SIDE, params.crop)
     gray = pixels.grayscale(canon)
     own = None if sketch is None else fit_sketch(codec.decode(sketch), image, params)
-    if own is None:
-        lines = threshold(gray, HASH_BLOCKSIZE, THRESHOLD_C)
-    else:
-        lines = pixels.resize(own, CANON_SIDE, CANON_SIDE)
+    sizes = params.blocksizes.split(",")
+    drawn = {size: threshold(gray, size, THRESHOLD_C) for size in {HASH_BLOCKSIZE, *map(int, sizes)}}
+    lines = drawn[HASH_BLOCKSIZE] if own is None else pixels.resize(own, CANON_SIDE, CANON_SIDE)
     metadata: dict[str, Any] = {"width": header.width, "height": header.height, "gray": chroma(color)}
     if header.colors_from:
         metadata["colors_from"] = header.colors_from
     metadata |= scores.measure_scores(canon)
-    for size in params.blocksizes.split(","):
-        metadata[f"complexity{size}"] = black_share(threshold(gray, int(size), THRESHOLD_C))
+    metadata |= {f"complexity{size}": black_share(drawn[int(size)]) for size in sizes}
     metadata["pixels"] = hashlib.sha256(color.tobytes()).hexdigest()[:32]
-    metadata |= {"colors": hashes.color_hash(canon).hex(), "lines": hashes.line_hash(lines).hex()}
+    metadata |= {"colors": hashes.color_hash(gray).hex(), "lines": hashes.line_hash(lines).hex()}
     return Result(color, metadata, own)
 
 
@@ -82,7 +80,7 @@ def chroma(image: np.ndarray) -> float:
     red, green, blue = cv2.split(image)
     largest = cv2.max(cv2.max(red, green), blue)
     smallest = cv2.min(cv2.min(red, green), blue)
-    return round(float(cv2.subtract(largest, smallest).mean()), 4)
+    return round(cv2.mean(cv2.subtract(largest, smallest))[0], 4)
 
 
 def reported_scores(params: Clean) -> tuple[str, ...]:

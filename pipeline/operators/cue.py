@@ -127,7 +127,7 @@ def blur_colors(image: np.ndarray, sigma: float) -> np.ndarray:
         blurred = gaussian_blur(image.astype(np.float32), scaled)
     else:
         blurred = wide_blur(image, scaled)
-    return np.rint(blurred).astype(np.uint8)
+    return np.rint(blurred, out=blurred).astype(np.uint8)
 
 
 def draw_strokes(random: np.random.Generator, params: Cue) -> Marks:

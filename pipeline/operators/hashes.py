@@ -33,14 +33,14 @@ def color_hash(image: np.ndarray) -> bytes:
 def line_hash(sketch: np.ndarray) -> bytes:
     """Hash the black pixels of a sketch (256, 256); return NO_HASH if it is nearly empty or uniform."""
     check_array(sketch)
-    black = np.where(sketch < 128, np.uint8(255), np.uint8(0))
-    return NO_HASH if np.mean(black) < 2.55 * MIN_BLACK else dct_hash(black)
+    black = cv2.threshold(sketch, 127, 255, cv2.THRESH_BINARY_INV)[1]
+    return NO_HASH if 100 * cv2.countNonZero(black) < MIN_BLACK * black.size else dct_hash(black)
 
 
 def dct_hash(gray: np.ndarray) -> bytes:
     """Hash a gray picture (256, 256) by its lowest frequencies; return NO_HASH if it is nearly uniform."""
     means = cv2.resize(gray.astype(np.float32), (REDUCED_SIDE, REDUCED_SIDE), interpolation=cv2.INTER_AREA)
-    if np.std(means, dtype=np.float64) < MIN_DEVIATION:
+    if cv2.meanStdDev(means)[1] < MIN_DEVIATION:
         return NO_HASH
     low = np.rint(cv2.dct(means.astype(np.float64))[1 : WAVE_COUNT + 1, 1 : WAVE_COUNT + 1] / WAVE_STEP)
-    return np.packbits(low > np.median(low)).tobytes()
+    return np.packbits(low > np.partition(low, low.size // 2, axis=None)[low.size // 2]).tobytes()

@@ -31,12 +31,13 @@ def xdog(
     fine = 1 + p and coarse = p.
     """
     light = grayscale(image).astype(np.float32) / 255
-    difference = fine * gaussian_blur(light, sigma) - coarse * gaussian_blur(light, k * sigma)
-    steep = ((difference - np.float32(eps)) * np.float32(phi)).ravel()
-    drawn = np.where(steep >= 0, np.uint8(255), np.uint8(0))
-    between = np.flatnonzero((steep > XDOG_BLACK) & (steep < 0))  # usually few, and tanh is slow
+    steep = fine * gaussian_blur(light, sigma) - coarse * gaussian_blur(light, k * sigma)
+    steep -= np.float32(eps)
+    steep *= np.float32(phi)
+    drawn = 255 * (steep >= 0).view(np.uint8)  # a tenth of the time of np.where
+    between = (steep > XDOG_BLACK) & (steep < 0)  # usually few, and tanh is slow
     drawn[between] = np.rint(255 * (1 + np.tanh(steep[between])))
-    return drawn.reshape(light.shape)
+    return drawn
 
 
 def canny(image: np.ndarray, sigma: float, edge: float, follow: float) -> np.ndarray:

@@ -68,7 +68,7 @@ def resolve(sketch: Sketch, key: str) -> Sketch:
         if isinstance(value, str) and (span := parse_range(field, value)):
             part = fraction(sketch.seed, "sketchify", key, field.name)
             numbers[field.name] = number_in_range(field, span, part)
-    return replace(sketch, **numbers)
+    return replace(sketch, **numbers) if numbers else sketch
 
 
 def number_in_range(field: Field, span: tuple[float, float], part: float) -> float:

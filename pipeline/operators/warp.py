@@ -86,11 +86,16 @@ def pixel_centers(side: int) -> np.ndarray:
 
 
 def warp(image: np.ndarray, flow: np.ndarray) -> np.ndarray:
-    """Warp a picture (H, W, 3) by a flow (H, W, 2), bilinearly, reflected at the border."""
+    """Warp a picture (H, W, 3) by a flow (H, W, 2), bilinearly, reflected at the border.
+
+    With a fourth channel, each pixel is one word of memory, which takes OpenCV half the time.
+    """
     height, width = image.shape[:2]
     x = (flow[..., 0] * width - 0.5).astype(np.float32)
     y = (flow[..., 1] * height - 0.5).astype(np.float32)
-    return cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+    words = cv2.cvtColor(image, cv2.COLOR_RGB2RGBA)
+    bent = cv2.remap(words, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+    return cv2.cvtColor(bent, cv2.COLOR_RGBA2RGB)
 
 
 def tint_picture(image: np.ndarray, shift: np.ndarray) -> np.ndarray:
