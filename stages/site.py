@@ -12,7 +12,7 @@ import typer
 from pipeline.params import Search
 from stages.options import usage_errors
 
-if TYPE_CHECKING:  # it imports requests, which takes a tenth of a second that --help can spare
+if TYPE_CHECKING:  # it imports urllib3, which takes a tenth of a second that --help can spare
     from pipeline.web.client import Site
 
 Rate = Annotated[

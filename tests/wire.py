@@ -1,11 +1,13 @@
-"""An adapter in place of the network, for the tests of web."""
+"""Connections in place of the network, for the tests of web."""
 
-import io
+from io import BytesIO
+from typing import NamedTuple
 
-import requests
-from requests.adapters import BaseAdapter
+from urllib3 import HTTPResponse
+from urllib3.exceptions import ProtocolError
 
 from pipeline.web.addresses import domain
+from pipeline.web.connection import Response
 
 API = "https://danbooru.donmai.us"
 
@@ -13,30 +15,29 @@ API = "https://danbooru.donmai.us"
 FILE = "https://cdn.donmai.us/original/a.png"
 
 
-class Wire(BaseAdapter):
-    """An adapter in place of the network: it records every request and sends none."""
+class Request(NamedTuple):
+    """A request that was recorded."""
+
+    url: str
+    headers: dict
+
+
+class Wire:
+    """Connections in place of the network: they record every request and send none."""
 
     def __init__(self, clock=None, **respond):
         """Answer 200, or as `respond` gives it by domain, such as donmai_us=(403, {})."""
-        super().__init__()
         self.clock, self.respond, self.requests, self.starts = clock, respond, [], []
-        self.proxies, self.body = None, b"[]"
+        self.body = b"[]"
 
-    def send(self, request, proxies=None, **kwargs):
-        self.requests.append(request)
+    def send(self, url, headers, timeout):
+        status, answered = self.respond.get(domain(url).replace(".", "_"), (200, {}))
+        self.requests.append(Request(url, headers))
         self.starts.append(self.clock.now if self.clock else 0)
-        self.proxies = proxies
-        status, headers = self.respond.get(domain(request.url).replace(".", "_"), (200, {}))
         if status == "dead":
-            raise requests.ConnectionError
-        response = requests.Response()
-        response.status_code, response.url, response.request = status, request.url, request
-        response.headers.update(headers)
-        response.raw = io.BytesIO(self.body)
-        return response
-
-    def close(self):
-        pass
+            raise ProtocolError
+        raw = HTTPResponse(BytesIO(self.body), answered, status, preload_content=False)
+        return Response(url, headers, raw)
 
     @property
     def credentials(self):

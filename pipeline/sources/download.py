@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import requests
-
 from pipeline.params import Fetch
 from pipeline.sources.checks import (
     FileDamaged,
@@ -17,7 +15,7 @@ from pipeline.sources.checks import (
 from pipeline.sources.resume import continues, discard, read_validator, span_of, write_validator
 from pipeline.web.bodies import BodyBroken, BodyStalled, BodyTooLong, read_chunks
 from pipeline.web.client import Site
-from pipeline.web.connection import ForbiddenAddress
+from pipeline.web.connection import ForbiddenAddress, Response
 from pipeline.web.ratelimit import SiteUnavailable
 from pipeline.web.responses import is_web_page, refusal
 
@@ -63,7 +61,7 @@ class Download:
             discard(self.part)  # nothing would tell that the rest is of the same file
             have = 0
         with self.request(have, validator["value"]) as response:
-            status, total = response.status_code, span_of(response)[1]
+            status, total = response.status, span_of(response)[1]
             if status in NO_PART or (status == 206 and not continues(response, have, validator)):
                 discard(self.part)
                 raise FileDamaged("truncated", f"{status} after {have} bytes")
@@ -77,7 +75,7 @@ class Download:
                 discard(self.part)
             raise FileDamaged("truncated", f"{size} of {total} bytes")
 
-    def append(self, response: requests.Response) -> None:
+    def append(self, response: Response) -> None:
         """Append the body of a response to the part. Raise FileRejected or FileDamaged."""
         with self.part.open("ab", buffering=0) as out:
             try:
@@ -95,7 +93,7 @@ class Download:
             except BodyTooLong:
                 raise FileRejected("too big", f"more than {self.params.megabytes} MB") from None
 
-    def request(self, have: int, validator: str) -> requests.Response:
+    def request(self, have: int, validator: str) -> Response:
         """Request the bytes of a file after the first `have`. Raise FileRejected if there is no response."""
         headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
         if have and validator:
@@ -106,7 +104,7 @@ class Download:
             raise FileRejected("transient", str(error)) from error
         except ForbiddenAddress as error:
             raise FileRejected("gone", str(error)) from error
-        except ValueError as error:  # of requests, urllib3 or the codec of host names
+        except ValueError as error:  # of urllib3 or the codec of host names
             raise FileRejected("gone", "no address") from error
 
     def check(self) -> None:
@@ -119,12 +117,12 @@ class Download:
             raise
 
 
-def require_file(response: requests.Response) -> None:
+def require_file(response: Response) -> None:
     """Raise FileRejected if a response is not a file, by its status."""
-    status = response.status_code
+    status = response.status
     if status in FINAL_STATUSES:
         raise FileRejected(FINAL_STATUSES[status], str(status))
     if status == 403:
         raise FileRejected("transient", str(refusal(response)))
     if status not in (200, 206):
-        raise FileRejected("moved" if response.is_redirect else "gone", str(status))
+        raise FileRejected("moved" if response.location else "gone", str(status))

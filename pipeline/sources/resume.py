@@ -7,10 +7,9 @@ import re
 from pathlib import Path
 from typing import TypedDict
 
-import requests
-
 from pipeline.files import read_note, write_note
 from pipeline.web.bodies import codings_of
+from pipeline.web.connection import Response
 
 MAX_VALIDATOR = 1000  # characters
 
@@ -37,7 +36,7 @@ def read_validator(part: Path) -> Validator:
     return read_note(validator_path(part)) or Validator(value="", total=None)
 
 
-def write_validator(part: Path, response: requests.Response) -> None:
+def write_validator(part: Path, response: Response) -> None:
     """Keep what identifies a file that arrives from its beginning, unless it is packed."""
     etag, date = (response.headers.get(name, "") for name in ("ETag", "Last-Modified"))
     value = etag if etag.startswith('"') else date
@@ -48,7 +47,7 @@ def write_validator(part: Path, response: requests.Response) -> None:
         write_note(validator_path(part), Validator(value=value, total=total), sync=False)
 
 
-def span_of(response: requests.Response) -> tuple[int, int | None]:
+def span_of(response: Response) -> tuple[int, int | None]:
     """Return where a part of a file starts, and the bytes of the whole if known; (-1, None) for no part."""
     text = response.headers.get("Content-Range", "")
     span = re.fullmatch(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18}|\*)", text)
@@ -57,7 +56,7 @@ def span_of(response: requests.Response) -> tuple[int, int | None]:
     return int(span[1]), None if span[2] == "*" else int(span[2])
 
 
-def continues(response: requests.Response, have: int, validator: Validator) -> bool:
+def continues(response: Response, have: int, validator: Validator) -> bool:
     """Return whether a response has the bytes after the first `have` of the file that the validator is of."""
     start, total = span_of(response)
     if start != have or validator["total"] not in (None, total) or codings_of(response):

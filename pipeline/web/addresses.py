@@ -3,6 +3,7 @@
 import ipaddress
 import socket
 from contextlib import suppress
+from functools import lru_cache
 from urllib.parse import unquote, urljoin, urlsplit
 
 from urllib3.util import parse_url
@@ -26,6 +27,7 @@ LONG_SECOND_LEVELS = (  # of countries; the others have at most three letters
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
+@lru_cache
 def host_name(url: str) -> str:
     """Return the host of an address as urllib3 reads it, in lower case; "" if there is none."""
     try:

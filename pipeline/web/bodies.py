@@ -1,13 +1,13 @@
 """The body of a response as it arrives: unpacked, and bounded in bytes and in depth."""
 
-import io
 import json
 import zlib
 from collections.abc import Iterator
 from typing import Any
 
-import requests
 from urllib3.exceptions import HTTPError, ReadTimeoutError
+
+from pipeline.web.connection import Response
 
 CHUNK = 1 << 16  # bytes
 UNPACKED_CODINGS = {"gzip", "x-gzip", "deflate"}
@@ -27,7 +27,7 @@ class BodyTooLong(Exception):
     """A body is longer than it may be, as it arrives or unpacked."""
 
 
-def read_chunks(response: requests.Response, limit: int) -> Iterator[bytes]:
+def read_chunks(response: Response, limit: int) -> Iterator[bytes]:
     """Yield the body of a response, unpacked, in chunks of up to CHUNK bytes as they arrive.
 
     Raise BodyBroken, or BodyTooLong after `limit` bytes.
@@ -41,7 +41,7 @@ def read_chunks(response: requests.Response, limit: int) -> Iterator[bytes]:
     yield from chunks
 
 
-def codings_of(response: requests.Response) -> list[str]:
+def codings_of(response: Response) -> list[str]:
     """Return how the body of a response is packed, by its Content-Encoding, in the order of packing.
 
     As in browsers, names such as utf-8 or aws-chunked count for nothing.
@@ -50,8 +50,8 @@ def codings_of(response: requests.Response) -> list[str]:
     return [name.strip() for name in names if name.strip() in CODINGS]
 
 
-def arriving_chunks(response: requests.Response) -> Iterator[bytes]:
-    """Yield the bytes of a body. `iter_content` would wait for full chunks, and lose one that breaks off."""
+def arriving_chunks(response: Response) -> Iterator[bytes]:
+    """Yield the bytes of a body. `stream` would wait for full chunks, and lose one that breaks off."""
     try:
         while chunk := response.raw.read1(CHUNK):
             yield chunk
@@ -98,20 +98,18 @@ def window_bits(coding: str, start: bytes) -> int:
     return zlib.MAX_WBITS if headed else -zlib.MAX_WBITS
 
 
-def load_body(response: requests.Response, limit: int) -> None:
-    """Read a body whole, so that `response.content` returns it. Raise BodyBroken or BodyTooLong.
+def load_body(response: Response, limit: int) -> None:
+    """Read a body whole, into `response.content`. Raise BodyBroken or BodyTooLong.
 
     What arrived before an exception is kept as well.
     """
-    body = io.BytesIO()
+    body = bytearray()
     try:
         for chunk in read_chunks(response, limit):
-            body.write(chunk)
+            body += chunk
     finally:
         response.close()
-        body.seek(0)
-        response.raw = body
-        response.headers.pop("Content-Encoding", None)
+        response.content = bytes(body)
 
 
 def parse_json(data: bytes) -> Any:

@@ -5,34 +5,33 @@ It decides which addresses are asked, how fast and how often, and as whom.
 
 import re
 import threading
+from base64 import b64encode
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from random import Random
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
-import requests
-from requests.exceptions import InvalidHeader
+from urllib3.exceptions import HTTPError, LocationValueError
 
 from pipeline.errors import Halt
 from pipeline.web.addresses import domain, host_name, is_loopback, show_address
 from pipeline.web.bodies import BodyBroken, BodyTooLong, load_body, parse_json
-from pipeline.web.connection import ForbiddenAddress, PlainSession
+from pipeline.web.connection import Connections, ForbiddenAddress, Response
 from pipeline.web.ratelimit import MAX_STRIKES, STOPPED_WAITING, Clock, RateLimiter, SiteUnavailable
 from pipeline.web.responses import describe_error, redirect_of, refusal, retry_after
 
 API_TRIES = 5  # of a request to the API
 BUSY_STATUSES = {408, 425, *range(500, 600)} - {501, 505}  # those two are for good
-NETWORK_ERRORS = (requests.ConnectionError, requests.Timeout, InvalidHeader, BodyBroken)
 MAX_ANSWER = 16_000_000  # bytes of an answer of the API
 MAX_ERROR = 64_000  # bytes of an answer that says why there is none
 FORBIDDEN_STRIKES = 4  # for a 403: three in a row mean that the site does not want us
 MAX_REFUSALS = 8  # responses 429 to one request
 MAX_WAIT = 600  # seconds; a site that asks for a longer pause is left alone
 MAX_RATE = 10.0  # requests per second to a site off loopback
-NO_PROXIES = dict.fromkeys(("http", "https", "all"), "")
+PLAIN_HEADERS = {"Accept": "*/*", "Accept-Encoding": "gzip, deflate"}
 RUN_LATER = "run again later, what was fetched is kept"
 
 Query = dict[str, str | int] | None
@@ -51,8 +50,9 @@ class Site:
     domain together, such as donmai.us; None means 1, and no limit on loopback.
     """
 
-    session: requests.Session
+    connections: Connections
     host: str
+    agent: str
     rate: float | None = None
     auth: tuple[str, str] | None = field(default=None, repr=False)  # login and key, for the API alone
     contact: str = ""  # address in the User-Agent; without it only loopback is asked
@@ -66,7 +66,7 @@ class Site:
     def ask(self, path: str, **query: str | int) -> Any:
         """Request JSON from the API. Raise Halt, or SearchCanceled if a search takes too long."""
         with self.get(f"{self.host}{path}", query=query) as response:
-            if response.status_code != 200:
+            if response.status != 200:
                 raise refusal(response)
             try:
                 return parse_json(response.content)
@@ -76,7 +76,7 @@ class Site:
 
     def get(
         self, url: str, query: Query = None, headers: Headers = None, tries: int = API_TRIES, hops: int = 0
-    ) -> requests.Response:
+    ) -> Response:
         """Send a request, again if the site is busy, and follow up to `hops` redirects within the site.
 
         With a `query` it goes to the API, with the credentials, and the body is read at once; without one the
@@ -89,7 +89,7 @@ class Site:
             limiter = self.limiter(url)
             self.take_turn(limiter)
             response = self.send(url, query, headers)
-            if isinstance(response, str) or response.status_code in BUSY_STATUSES:
+            if isinstance(response, str) or response.status in BUSY_STATUSES:
                 failed += 1
                 reason = response if isinstance(response, str) else describe_error(response)
                 if query and "QueryCanceled" in reason:
@@ -99,13 +99,13 @@ class Site:
                     raise limiter.strike(f"{said}: {RUN_LATER}")
                 asked = None if isinstance(response, str) else self.asked_pause(response)
                 self.clock.sleep(self.delay(failed)) if asked is None else limiter.pause(asked)
-            elif response.status_code == 429:
+            elif response.status == 429:
                 refused += 1
                 self.obey_retry_after(response, refused)
             elif hops and (target := redirect_of(response)):
                 response.close()
                 url, hops = target, hops - 1
-            elif response.status_code == 403:
+            elif response.status == 403:
                 limiter.strike(str(refusal(response)), FORBIDDEN_STRIKES)
                 return response
             else:
@@ -118,29 +118,29 @@ class Site:
             raise SiteUnavailable(STOPPED_WAITING if self.stopped else limiter.reason)
         limiter.wait()
 
-    def send(self, url: str, query: Query, headers: Headers) -> requests.Response | str:
+    def send(self, url: str, query: Query, headers: Headers) -> Response | str:
         """Send a request once and return the response, or the reason why there is none.
 
         The body is read if it comes from the API, or if it says why there is no file.
         """
+        asked = PLAIN_HEADERS | {"User-Agent": self.agent} | (headers or {})
+        if query is not None and self.auth:
+            asked["Authorization"] = f"Basic {b64encode(':'.join(self.auth).encode()).decode()}"
+        if query:
+            url = f"{url}?{urlencode(query)}"
         try:
-            response = self.session.get(
-                url,
-                params=query,
-                headers=headers,
-                auth=None if query is None else self.auth,
-                timeout=self.timeout,
-                proxies=NO_PROXIES if is_loopback(url) else None,
-            )
-            if query is not None and response.status_code == 200:
+            response = self.connections.send(url, asked, self.timeout)
+            if query is not None and response.status == 200:
                 load_body(response, MAX_ANSWER)
-        except NETWORK_ERRORS as error:
+        except LocationValueError:  # what is no address does not become one
+            raise
+        except (HTTPError, BodyBroken) as error:
             return type(error).__name__
         except BodyTooLong:
             size = f"more than {MAX_ANSWER / 1e6:g} MB"
             raise Halt(f"{show_address(url)} is {size}: check that host names a Danbooru") from None
-        explained = query is not None and response.status_code != 200
-        if explained or response.status_code in (403, *BUSY_STATUSES):
+        explained = query is not None and response.status != 200
+        if explained or response.status in (403, *BUSY_STATUSES):
             with suppress(BodyBroken, BodyTooLong):
                 load_body(response, MAX_ERROR)
         return response
@@ -159,7 +159,7 @@ class Site:
         with self.lock:
             return self.limiters.setdefault(domain(url), RateLimiter(1 / rate if rate else 0, self.clock))
 
-    def obey_retry_after(self, response: requests.Response, times: int) -> None:
+    def obey_retry_after(self, response: Response, times: int) -> None:
         """After a 429, pause for as long as Retry-After says, else for 1, 2, 4... seconds.
 
         `times` counts the responses 429 to this request. Raise SiteUnavailable if they do not end.
@@ -172,12 +172,12 @@ class Site:
             raise limiter.strike(reason, MAX_STRIKES)
         limiter.pause(self.delay(times) if asked is None else asked)
 
-    def asked_pause(self, response: requests.Response) -> int | None:
+    def asked_pause(self, response: Response) -> int | None:
         """Return the seconds of Retry-After, None without one. Raise SiteUnavailable if they are too many."""
         seconds = retry_after(response)
         if seconds is not None and seconds > MAX_WAIT:
             response.close()
-            why = "429, too many requests," if response.status_code == 429 else f"{response.status_code},"
+            why = "429, too many requests," if response.status == 429 else f"{response.status},"
             said = f"{domain(response.url)} answered {why} for the next {seconds} seconds"
             raise self.limiter(response.url).strike(f"{said}: {RUN_LATER}", MAX_STRIKES)
         return seconds
@@ -227,10 +227,9 @@ def open_site(
     agent = f"inkwash/{version('inkwash')} (user {login or 'anonymous'}; {contact or 'loopback'})"
     if not (agent + api_key).isascii() or not (agent + api_key).isprintable():
         raise ValueError(f"contact, login and API key must be printable ASCII, got {agent!r}")
-    with PlainSession() as session:
-        session.headers["User-Agent"] = agent
+    with closing(Connections()) as connections:
         auth = (login, api_key) if login else None
-        site = Site(session, host, rate, auth, contact, clock or Clock())
+        site = Site(connections, host, agent, rate, auth, contact, clock or Clock())
         if host:
             site.require_allowed(host)
         yield site

@@ -2,23 +2,40 @@
 
 import io
 import ipaddress
+import os
 import socket
+import ssl
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 from http.client import CONTINUE, HTTPResponse
-from http.cookiejar import DefaultCookiePolicy
-from typing import Any
+from threading import Lock
+from typing import Any, Self
+from urllib.parse import unquote
+from urllib.request import getproxies, proxy_bypass
 
-import requests
-from requests.adapters import HTTPAdapter
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+import certifi
+from urllib3 import (
+    BaseHTTPResponse,
+    HTTPConnectionPool,
+    HTTPHeaderDict,
+    HTTPSConnectionPool,
+    PoolManager,
+    ProxyManager,
+    Timeout,
+    make_headers,
+)
 from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import LocationParseError
+from urllib3.util import parse_url
 
 from pipeline.errors import Halt
-from pipeline.web.addresses import is_loopback_name, is_this_machine
+from pipeline.web.addresses import host_name, is_loopback, is_loopback_name, is_this_machine
 
 GRACE = 60.0  # seconds that a response may take, plus one more for each LEAST_RATE bytes of its body
 LEAST_RATE = 10_000  # bytes per second
 MAX_HEAD = 256_000  # bytes of a response before its body
+POOL_SIZE = 32  # connections to a host that stay open
 
 
 class ForbiddenAddress(Halt):
@@ -104,34 +121,111 @@ class CheckedHTTPSPool(HTTPSConnectionPool):
 POOLS = {"http": CheckedPool, "https": CheckedHTTPSPool}
 
 
-class CheckedAdapter(HTTPAdapter):
-    """An adapter for `requests` that opens checked connections."""
+@dataclass(eq=False)
+class Response:
+    """The response to a request: the body arrives from `raw`, or `content` has it."""
 
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = POOLS
+    url: str
+    asked: Mapping[str, str]  # the headers of the request
+    raw: BaseHTTPResponse
+    content: bytes = b""
 
-    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        manager = super().proxy_manager_for(proxy, **kwargs)
-        if not proxy.lower().startswith("socks"):
-            manager.pool_classes_by_scheme = POOLS
-        return manager
+    @property
+    def status(self) -> int:
+        return self.raw.status
+
+    @property
+    def headers(self) -> HTTPHeaderDict:
+        return self.raw.headers
+
+    @property
+    def location(self) -> str:
+        """The target of a redirect, "" if it is none."""
+        return self.raw.get_redirect_location() or ""
+
+    def close(self) -> None:
+        """Close the connection, unless the body has arrived whole, so that it serves the next request."""
+        self.raw.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
 
 
-class PlainSession(requests.Session):
-    """A session that keeps no cookies, sends no logins of its own, and leaves bodies and redirects alone."""
+class Connections:
+    """Open connections to any hosts, by the proxies of the environment. Several threads may use them.
+
+    They keep no cookies, know no logins, and leave bodies, redirects and failures to the caller.
+    """
 
     def __init__(self) -> None:
-        super().__init__()
-        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        self.headers["Accept-Encoding"] = "gzip, deflate"
-        for scheme in ("http://", "https://"):
-            self.mount(scheme, CheckedAdapter(pool_maxsize=32))
-        self.stream = True
-        self.auth = lambda request: (
-            request
-        )  # without a function, the logins of the user's .netrc would be sent
+        self.managers: dict[tuple[str, str], PoolManager] = {}  # by scheme and proxy
+        self.lock = Lock()
 
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        """Return None: for a target, requests would read the body of a redirect, however long."""
-        return None
+    def send(self, url: str, headers: Mapping[str, str], timeout: tuple[float, float]) -> Response:
+        """Send a GET request; `timeout` has the seconds to connect, and between two packets.
+
+        Raise HTTPError of urllib3; LocationValueError, one of them, or UnicodeError for what is no address.
+        """
+        if "*" in host_name(url):  # a pattern; as a name that nobody knows it would be asked for again
+            raise LocationParseError(url)
+        raw = self.manager(url).urlopen(
+            "GET",
+            url,
+            headers=headers,
+            timeout=Timeout(*timeout),
+            retries=False,
+            redirect=False,
+            preload_content=False,
+            decode_content=False,
+        )
+        return Response(url, headers, raw)
+
+    def manager(self, url: str) -> PoolManager:
+        kind = (url.partition(":")[0].lower(), proxy_of(url))
+        with self.lock:
+            if kind not in self.managers:
+                self.managers[kind] = open_manager(*kind)
+            return self.managers[kind]
+
+    def close(self) -> None:
+        for manager in self.managers.values():
+            manager.clear()
+
+
+def proxy_of(url: str) -> str:
+    """Return the proxy that the environment names for an address, "" for none; loopback has none."""
+    if is_loopback(url):
+        return ""
+    proxies = getproxies()
+    proxy = proxies.get(url.partition(":")[0].lower()) or proxies.get("all", "")
+    return "" if not proxy or proxy_bypass(host_name(url)) else proxy
+
+
+def open_manager(scheme: str, proxy: str) -> PoolManager:
+    """Open pools of connections to hosts, direct or by a proxy."""
+    options: dict[str, Any] = {"maxsize": POOL_SIZE}
+    if scheme == "https":
+        options["ssl_context"] = tls_context()
+    if not proxy:
+        manager = PoolManager(**options)
+    elif proxy.lower().startswith("socks"):
+        from urllib3.contrib.socks import SOCKSProxyManager  # of the package PySocks
+
+        return SOCKSProxyManager(proxy, **options)  # the proxy looks names up, so that none can be checked
+    else:
+        login = parse_url(proxy).auth
+        given = make_headers(proxy_basic_auth=unquote(login)) if login else None
+        manager = ProxyManager(proxy, proxy_headers=given, **options)
+    manager.pool_classes_by_scheme = POOLS
+    return manager
+
+
+def tls_context() -> ssl.SSLContext:
+    """Return a context that trusts the authorities of certifi, or those that the environment names."""
+    bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or certifi.where()
+    if os.path.isdir(bundle):
+        return ssl.create_default_context(capath=bundle)
+    return ssl.create_default_context(cafile=bundle)

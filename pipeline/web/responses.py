@@ -2,14 +2,16 @@
 
 import re
 from base64 import b64decode
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-import requests
+from urllib3.util import parse_url
 
 from pipeline.errors import Halt
-from pipeline.web.addresses import domain, redirect_target, show_address
+from pipeline.web.addresses import domain, redirect_target
 from pipeline.web.bodies import parse_json
+from pipeline.web.connection import Response
 
 MAX_MESSAGE = 300  # characters of a site's own words
 MAX_SECONDS = 10**9  # more, in a Retry-After, is as good as never
@@ -20,25 +22,25 @@ REFUSAL_ADVICE = {
 }
 
 
-def refusal(response: requests.Response) -> Halt:
+def refusal(response: Response) -> Halt:
     """Return an exception that says why the site refused, and what to do."""
-    status, path = response.status_code, show_address(response.request.path_url)
+    status, path = response.status, parse_url(response.url).path
     said = f"{domain(response.url)} refused {path} ({describe_error(response)})"
     if status == 403 and is_web_page(response):
         return Halt(f"{said}, its edge turned away this program: check PREP_CONTACT, ask later")
     return Halt(f"{said}: {REFUSAL_ADVICE.get(status, 'check host and tags')}")
 
 
-def redirect_of(response: requests.Response) -> str:
+def redirect_of(response: Response) -> str:
     """Return the address to which a site redirects within itself, else ""."""
-    return redirect_target(response.url, response.headers["Location"]) if response.is_redirect else ""
+    return redirect_target(response.url, response.location) if response.location else ""
 
 
-def is_web_page(response: requests.Response) -> bool:
+def is_web_page(response: Response) -> bool:
     return response.headers.get("Content-Type", "").lower().startswith("text/html")
 
 
-def describe_error(response: requests.Response) -> str:
+def describe_error(response: Response) -> str:
     """Return the status of a response, with the error and the message of Danbooru if there are any.
 
     A site may repeat who asked; the login, the API key and the contact are left out.
@@ -47,22 +49,22 @@ def describe_error(response: requests.Response) -> str:
         error = parse_json(response.content)
         text = f"{error['error'][:MAX_MESSAGE]}: {error['message'][:MAX_MESSAGE]}"
     except (ValueError, KeyError, TypeError):
-        return str(response.status_code)
-    for word in private_words(response.request):
+        return str(response.status)
+    for word in private_words(response.asked):
         text = text.replace(word, "***")
-    return f"{response.status_code} {text}"
+    return f"{response.status} {text}"
 
 
-def private_words(request: requests.PreparedRequest) -> list[str]:
+def private_words(asked: Mapping[str, str]) -> list[str]:
     """Return the words in the headers of a request that say who asks, the longest first."""
-    credentials = str(request.headers.get("Authorization", "")).partition(" ")[2]
-    named = re.search(r"\(user (.*); (.*)\)$", str(request.headers.get("User-Agent", "")))
+    credentials = asked.get("Authorization", "").partition(" ")[2]
+    named = re.search(r"\(user (.*); (.*)\)$", asked.get("User-Agent", ""))
     words = {credentials, *b64decode(credentials).decode().split(":"), *(named.groups() if named else ())}
     long = (word for word in words - {"anonymous", "loopback"} if len(word) > 2)
     return sorted(long, key=len, reverse=True)
 
 
-def retry_after(response: requests.Response) -> int | None:
+def retry_after(response: Response) -> int | None:
     """Return for how many seconds a response asks to be left alone; None if it does not say.
 
     A date counts from the site's own clock, its Date, where it gives one.

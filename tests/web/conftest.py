@@ -17,8 +17,7 @@ def elsewhere():
 
         def start(wire, host=API, contact="me@example.org", **given):
             site = stack.enter_context(open_site(host, contact, clock=wire.clock or Clock(), **given))
-            for scheme in ("http://", "https://"):
-                site.session.mount(scheme, wire)
+            site.connections = wire
             return site
 
         yield start

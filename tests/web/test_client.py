@@ -10,6 +10,9 @@ from wire import API, FILE, Wire
 
 from pipeline.errors import Halt
 from pipeline.web.client import open_site
+from pipeline.web.connection import proxy_of
+
+PROXIED = ("cdn.donmai.us", "example.org", "www.example.org:8080")
 
 
 def test_no_socket_is_opened_off_loopback_without_a_contact(monkeypatch):
@@ -88,20 +91,34 @@ def test_the_passwords_and_logins_of_the_environment_are_never_sent(
     assert "Authorization" not in traffic.requests[0].headers
 
 
-def test_proxies_of_the_environment_are_used_off_loopback_only(elsewhere, serve, traffic, monkeypatch):
-    for name in ("http_proxy", "https_proxy", "all_proxy"):
-        monkeypatch.setenv(name, "http://127.0.0.1:9")
+def name_proxy(monkeypatch, proxy):
+    """Let the environment name a proxy, and nothing that goes past it."""
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         monkeypatch.delenv(name.upper(), raising=False)
-    monkeypatch.delenv("no_proxy", raising=False)
-    monkeypatch.delenv("NO_PROXY", raising=False)
-    wire = Wire()
-    elsewhere(wire).ask("/posts.json")
-    assert wire.proxies["https"] == "http://127.0.0.1:9"
+        monkeypatch.setenv(name, proxy)
+    monkeypatch.delenv("no_proxy")
+
+
+def test_proxies_of_the_environment_are_used_off_loopback_only(serve, traffic, monkeypatch):
     with serve(make_posts(1)) as host:
+        name_proxy(monkeypatch, host.replace("//", "//ann:s%20t@"))
+        with open_site("http://example.org", "me@example.org", clock=Clock()) as site:
+            site.get("http://example.org/posts.json?limit=1")
+        assert traffic.targets == ["http://example.org/posts.json?limit=1"]
+        login = "Basic " + b64encode(b"ann:s t").decode()
+        assert traffic.requests[0].headers["Proxy-Authorization"] == login
+        name_proxy(monkeypatch, "http://127.0.0.1:9")
         for name in (host, ""):  # a list may hold addresses on loopback
             with open_site(name, clock=Clock()) as site:
                 site.get(f"{host}/posts.json")
-    assert len(traffic.targets) == 2
+    assert traffic.targets[1:] == ["/posts.json"] * 2
+
+
+def test_no_proxy_is_used_for_the_hosts_that_the_environment_leaves_out(monkeypatch):
+    name_proxy(monkeypatch, "http://127.0.0.1:9")
+    monkeypatch.setenv("no_proxy", "example.org,localhost")
+    found = [proxy_of(f"{scheme}://{host}/") for scheme in ("http", "https") for host in PROXIED]
+    assert found == ["http://127.0.0.1:9", "", ""] * 2
 
 
 def test_a_key_for_the_api_does_not_keep_a_list_from_being_fetched(elsewhere):
