@@ -121,7 +121,7 @@ def test_the_hash_covers_every_field_of_the_syntax_tree():
 
 def test_a_step_depends_only_on_the_libraries_that_it_imports():
     drawing = [line.split()[0] for line in library_versions("pipeline.operators.sketch", "pipeline.run.step")]
-    assert drawing == ["PIL", "cv2", "numpy", "skimage"]
+    assert drawing == ["PIL", "cv2", "numpy", "simplejpeg", "skimage"]
     assert "torch" in [line.split()[0] for line in library_versions("pipeline.operators.anime2sketch")]
 
 

@@ -26,11 +26,15 @@ SIDEWAYS = (5, 6, 7, 8)  # orientations that swap width and height
 
 @dataclass(frozen=True)
 class Opened:
-    """The image that Pillow opened, and what it does not read: the parts of a PNG, the nclx of an AVIF."""
+    """The image that Pillow opened, and what it does not read: the parts of a PNG, the nclx of an AVIF.
+
+    `jpeg` is the file of a JPEG in RGB or YCbCr.
+    """
 
     image: ImageFile.ImageFile
     png: containers.Png | None = None
     nclx: tuple[int, int] | None = None
+    jpeg: bytes | None = None
 
     def canvas(self) -> tuple[int, int]:
         """Return width and height as the picture lies in the file."""
@@ -91,7 +95,8 @@ def open_data(data: bytes) -> Opened:
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         check_depth(image)
         image.info.pop("xmp", None)  # by which Pillow would turn it
-    return Opened(image, nclx=containers.read_nclx(data) if image.format == "AVIF" else None)
+    nclx = containers.read_nclx(data) if image.format == "AVIF" else None
+    return Opened(image, nclx=nclx, jpeg=data if (image.format, image.mode) == ("JPEG", "RGB") else None)
 
 
 def check_depth(image: TiffImagePlugin.TiffImageFile) -> None:

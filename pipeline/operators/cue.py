@@ -85,12 +85,11 @@ def draw_marks(image: np.ndarray, key: str, params: Cue) -> Marks:
     levels. x and y are shares of the sides, the angle is in radians, the bend a share of the length, and
     sizes are pixels at 256.
     """
-    random = chance.generator(params.seed, "cue", key)
     match params.method:
         case "strokes":
-            return draw_strokes(random, params)
+            return draw_strokes(chance.generator(params.seed, "cue", key), params)
         case "points":
-            return draw_points(random, params)
+            return draw_points(chance.generator(params.seed, "cue", key), params)
         case "palette":
             return dominant_colors(image, params.colors).tolist()
     return []

@@ -15,6 +15,7 @@ from PIL import Image
 
 from pipeline.errors import BadImage
 from pipeline.images import codec, containers, png
+from pipeline.images.opening import DECODE_ERRORS
 from pipeline.images.pixels import resize
 
 
@@ -394,6 +395,58 @@ def test_a_jpeg_decoded_smaller_keeps_the_least_size_and_its_look():
     assert small.shape == (160, 128, 3)
     full = resize(codec.decode(data), 128, 160)
     assert np.abs(small.astype(int) - full).mean() < 2
+
+
+def decode_jpeg_with_pillow(data: bytes, least: int) -> np.ndarray | None:
+    try:
+        image = Image.open(io.BytesIO(data))
+        if least > 1:
+            image.draft("RGB", (least, least))
+        return np.array(image.convert("RGB"))
+    except DECODE_ERRORS:
+        return None
+
+
+def check_jpeg(data: bytes) -> None:
+    """Compare with Pillow, which decodes only files that our faster way refuses."""
+    for least in (1, 16, 40):
+        expected = decode_jpeg_with_pillow(data, least)
+        if expected is None:
+            with pytest.raises(BadImage, match="cannot decode"):
+                codec.decode(data, least)
+        else:
+            np.testing.assert_array_equal(codec.decode(data, least), expected)
+
+
+JPEG_FORMS = [
+    {"quality": quality, "subsampling": subsampling, "progressive": progressive} | more
+    for quality in (30, 95)
+    for subsampling in ("4:4:4", "4:2:2", "4:2:0")
+    for progressive in (False, True)
+    for more in ({}, {"restart_marker_blocks": 3})
+]
+JPEG_FORMS += [{"quality": 95, "keep_rgb": True}]
+
+
+@pytest.mark.parametrize("size", [(1, 1), (7, 5), (33, 17), (97, 129)])
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+def test_a_jpeg_of_any_form_decodes_as_pillow_decodes_it(size, mode):
+    image = Image.fromarray(picture(1, *size)).convert(mode)
+    for form in JPEG_FORMS if mode == "RGB" else ({}, {"quality": 95}):
+        check_jpeg(save(image, "jpeg", **form))
+
+
+def test_a_damaged_jpeg_decodes_as_pillow_decodes_it_or_not_at_all():
+    random = np.random.default_rng(0)
+    for form in JPEG_FORMS:
+        data = save(Image.fromarray(picture(1, 64, 64)), "jpeg", **form)
+        check_jpeg(data + b"tail")
+        for cut in random.integers(2, len(data), 6):
+            check_jpeg(data[:cut])
+        for place in random.integers(2, len(data), 12):
+            broken = bytearray(data)
+            broken[place] = random.integers(256)
+            check_jpeg(bytes(broken))
 
 
 def test_colors_stay_apart_from_their_alpha_which_is_255_where_a_file_has_none():
