@@ -8,17 +8,17 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
 from pipeline.codehash import code_hashes
-from pipeline.files import dumps, link_or_copy, open_for_reading
+from pipeline.files import dumps, is_remote, link_or_copy, open_for_reading
 from pipeline.packing.columns import align_rows, join_samples
 from pipeline.packing.layout import Layout
-from pipeline.run.memo import MadeShard, Memo
+from pipeline.run.memo import MadeShard, Memo, persist
 from pipeline.shards import tar
 from pipeline.shards.column import Shard
 from pipeline.shards.tar import Row
@@ -32,28 +32,22 @@ Home = tuple[Path, Row]  # a shard of the memo, and a sample in it
 
 @dataclass(frozen=True)
 class Unpacked:
-    """The samples to pack (N): their columns, the shards of these by name, keys, groups and splits."""
+    """The samples to pack (N): their columns, the shards of these by name, keys, groups and splits.
+
+    `contents` are hashes of their rows in all columns.
+    """
 
     columns: Mapping[str, Path]
     shards: Sequence[Shards]
     keys: Sequence[str]
+    contents: Sequence[bytes]
     groups: Sequence[str]
     splits: Sequence[str]
 
-    def read_digests(self) -> tuple[list[bytes], np.ndarray]:
-        """Return a hash of all that decides each sample, and its size in bytes, int64 (N,).
-
-        Only the indexes are read. Raise Halt if a column has other samples.
-        """
-        digests: list[bytes] = []
-        sizes = np.empty(len(self.keys), np.int64)
-        for shards in self.shards:
-            for rows in align_rows(shards):
-                number = len(digests)
-                parts = [self.groups[number], self.splits[number], *(row.sha256 for row in rows)]
-                digests.append(hashlib.sha256("\0".join(parts).encode()).digest())
-                sizes[number] = sum(row.size for row in rows)
-        return digests, sizes
+    def digest(self, number: int) -> str:
+        """Return a hash of all that decides a packed sample."""
+        names = f"{self.groups[number]}\0{self.splits[number]}\0".encode()
+        return hashlib.sha256(names + self.contents[number]).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -84,24 +78,34 @@ class Assembler:
         fingerprint = hashlib.sha256(dumps(code)).hexdigest()
         return Memo(self.cache / "steps", fingerprint) if self.cache else None
 
-    def pack(self, layout: Layout, digests: Sequence[bytes]) -> Iterator[tuple[Shard, Shard]]:
+    def pack(self, layout: Layout) -> Iterator[tuple[Shard, Shard]]:
         """Write the shards of a layout, and yield each: in `dest`, and where it was made, which is near."""
         order = np.argsort(layout.positions, kind="stable")
         ends = np.bincount(layout.positions).cumsum()
         members = np.split(order, ends[:-1])
-        keys = self.unpacked.keys
         for start in range(0, len(members), AT_ONCE):
             planned = [
-                PlannedShard(name, numbers, tuple(Row(keys[n], 0, digests[n].hex(), {}) for n in numbers))
+                self.plan(name, numbers)
                 for name, numbers in zip(layout.names[start:], members[start : start + AT_ONCE], strict=False)
             ]
-            made = {shard.name: self.recall(shard) for shard in planned}
-            made |= self.make([shard for shard in planned if not made[shard.name]])
-            for name, shard in made.items():
-                assert shard
-                if shard.path != self.dest / name:
-                    link_or_copy(shard.path, self.dest / name)
-                yield replace(shard, path=self.dest / name), shard
+            made = self.make([shard for shard in planned if not (self.memo and self.memo.has_note(shard))])
+            for shard in planned:
+                yield persist(partial(self.place, shard, made))
+
+    def plan(self, name: str, numbers: np.ndarray) -> PlannedShard:
+        unpacked = self.unpacked
+        rows = (Row(unpacked.keys[n], 0, unpacked.digest(n), {}) for n in numbers.tolist())
+        return PlannedShard(name, numbers, tuple(rows))
+
+    def place(self, planned: PlannedShard, made: dict[str, Shard]) -> tuple[Shard, Shard]:
+        """Return a shard in `dest`, and where it is near; it is taken from `made`, or the memo has it."""
+        name = planned.name
+        found = made.pop(name, None) or self.recall(planned) or self.make([planned])[name]
+        path = self.dest / name
+        if found.path != path:
+            link_or_copy(found.path, path)
+        placed = replace(found, path=path)
+        return placed, found if is_remote(path) else placed
 
     def recall(self, planned: PlannedShard) -> Shard | None:
         found = self.memo and self.memo.recall_shard(planned)
@@ -109,6 +113,8 @@ class Assembler:
 
     def make(self, planned: Sequence[PlannedShard]) -> dict[str, Shard]:
         """Make shards in one reading of the columns, and remember them."""
+        if not planned:
+            return {}
         target = np.full(len(self.unpacked.keys), -1)  # the position of each sample's shard
         homes: dict[str, Home] = {}
         for position, shard in enumerate(planned):

@@ -1,8 +1,10 @@
 """Columns -> the packed dataset: shards by split, which any WebDataset reader opens. Bytes are copied."""
 
 import hashlib
+from array import array
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -11,10 +13,10 @@ import numpy as np
 
 from pipeline.files import hash_file, lock_folder, write, write_json
 from pipeline.operators.hashes import NO_HASH
-from pipeline.packing.assembly import Assembler, Unpacked
+from pipeline.packing.assembly import Assembler, Shards, Unpacked
 from pipeline.packing.card import dataset_card
 from pipeline.packing.census import Census
-from pipeline.packing.columns import align_shards, check_columns, stage_of
+from pipeline.packing.columns import align_rows, align_shards, check_columns, stage_of
 from pipeline.packing.croissant import croissant
 from pipeline.packing.groups import LinkKeys, count_links, count_torn, find_links, name_groups
 from pipeline.packing.layout import assign_shards
@@ -50,23 +52,18 @@ def pack_columns(
     shards = align_shards(columns)
     for column in columns.values():
         check_destination(column, dest)
-    keys, linked = [], []
-    for color, *_ in shards:
-        for row, metadata in color.read_families():
-            keys.append(row.key)
-            linked.append(link_keys(row.key, metadata))
+    linked, keys, contents, sizes = read_samples(shards)
     links = find_links(linked, params.near)
     groups = name_groups(linked, links)
     splits = [assign_split(group, params) for group in groups]
-    unpacked = Unpacked(columns, shards, keys, groups, splits)
-    digests, sizes = unpacked.read_digests()
+    unpacked = Unpacked(columns, shards, keys, contents, groups, splits)
     layout = assign_shards(groups, splits, sizes, params)
 
     census, table, counts = Census(), ScoreTable(), Counter(splits)
     with lock_folder(dest):
         (dest / SUMS_FILE).unlink(missing_ok=True)  # until all files are new
         with open_column(dest) as packed:
-            for placed, made in Assembler(unpacked, dest, cache).pack(layout, digests):
+            for placed, made in Assembler(unpacked, dest, cache).pack(layout):
                 packed.add(placed)
                 for row, metadata in made.read_metadata():
                     census.add(metadata, placed.name.partition("-")[0], row.sizes)
@@ -100,6 +97,23 @@ def write_descriptions(
     sums[SCORES_FILE] = hashlib.sha256(rows).hexdigest()
     write_json(packed.path / CROISSANT_FILE, croissant(census, settings, sums, scores))
     return sums | {CROISSANT_FILE: hash_file(packed.path / CROISSANT_FILE), INDEX: packed.digest.hexdigest()}
+
+
+def read_samples(shards: Sequence[Shards]) -> tuple[list[LinkKeys], list[str], list[bytes], np.ndarray]:
+    """Read of each sample what links it, its key, a hash of its rows in all columns, and its size in bytes.
+
+    Only the indexes and the metadata of the color column are read. Raise Halt if a column has other samples.
+    """
+    linked, keys, contents, sizes = [], [], [], array("q")
+    for aligned in shards:
+        rows = list(align_rows(aligned))
+        color = replace(aligned[0], known_rows=tuple(first for first, *_ in rows))
+        for found, (row, metadata) in zip(rows, color.read_families(), strict=True):
+            linked.append(link_keys(row.key, metadata))
+            keys.append(row.key)
+            contents.append(hashlib.sha256("".join(each.sha256 for each in found).encode()).digest())
+            sizes.append(sum(each.size for each in found))
+    return linked, keys, contents, np.array(sizes)
 
 
 def link_keys(key: str, metadata: Metadata) -> LinkKeys:

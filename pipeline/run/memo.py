@@ -10,11 +10,11 @@ import hashlib
 import os
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from pipeline.errors import Halt
 from pipeline.files import hash_file, read_note, write_note
@@ -29,6 +29,9 @@ NAMES_AT_ONCE = 10_000  # in one question: SQLite takes 32,766
 TABLE_TIMEOUT = 60  # seconds to wait for another process that writes to the table
 READ_ONLY_ERRORS = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
 DISK_FULL_ERRORS = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE)
+
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,10 @@ class Memo:
         """Name the result for a shard or sample with this hash."""
         return hashlib.sha256(f"{self.fingerprint} {sha256}".encode()).hexdigest()
 
+    def has_note(self, shard: Hashed) -> bool:
+        """Return whether there is a result for a shard, without reading it."""
+        return self.path(shard).with_suffix(".json").is_file()
+
     def missing(self, shards: list[Shard] | list[PairedShard], enough: int) -> int:
         """Count the samples without a result, without opening any shard; stop counting at `enough`."""
         count = 0
@@ -77,7 +84,7 @@ class Memo:
             for shard in shards:
                 if count >= enough:
                     break
-                if not self.path(shard).with_suffix(".json").is_file():
+                if not self.has_note(shard):
                     count += len(shard) - len(self.find_homes(table, shard.rows))
         return count
 
@@ -137,6 +144,14 @@ class Memo:
         names = [(bytes.fromhex(self.name(row.sha256)), home) for row in rows]
         with open_table(self.folder) as table:
             table.executemany("INSERT OR REPLACE INTO made VALUES (?, ?)", names)
+
+
+def persist(attempt: Callable[[], Result]) -> Result:
+    """Return what an attempt returns; repeat it if `prep gc` removes files of the memo meanwhile."""
+    for _ in range(2):
+        with suppress(FileNotFoundError):
+            return attempt()
+    return attempt()
 
 
 def memo_path(folder: Path, name: str) -> Path:

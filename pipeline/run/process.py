@@ -16,7 +16,7 @@ from pipeline.errors import BadImage, Halt
 from pipeline.files import dumps, is_remote, link_or_copy, lock_folder, remove_partials
 from pipeline.progress import Tick, quiet
 from pipeline.run.choices import NO_CHOICES, Choices
-from pipeline.run.memo import MadeShard, Memo
+from pipeline.run.memo import MadeShard, Memo, persist
 from pipeline.run.report import Part, Reject, Report
 from pipeline.run.spread import spread
 from pipeline.run.step import Output, Transform
@@ -147,20 +147,15 @@ def run_step(
 
 
 def run_shard(step: Transform, memo: Memo, policy: Policy, dest: Path, shard: Shard | PairedShard) -> Part:
-    """Apply a step to a shard, or take the result from the memo, and write what is not rejected to `dest`.
+    """Apply a step to a shard, or take the result from the memo, and write what is not rejected to `dest`."""
 
-    A result that `prep gc` removes in the meantime is made again.
-    """
-    for last in (False, False, True):
-        try:
-            made = memo.recall_shard(shard) or make_shard(step, memo, shard)
-            part = Part(kept=made.reported, rejects=tuple(made.rejects))
-            part = part.reject(rejection_reasons(part.kept, policy))
-            return place_shard(part, made.shard, dest / shard.name)
-        except FileNotFoundError:
-            if last:
-                raise
-    raise AssertionError("the last try returns or raises")
+    def attempt() -> Part:
+        made = memo.recall_shard(shard) or make_shard(step, memo, shard)
+        part = Part(kept=made.reported, rejects=tuple(made.rejects))
+        part = part.reject(rejection_reasons(part.kept, policy))
+        return place_shard(part, made.shard, dest / shard.name)
+
+    return persist(attempt)
 
 
 def make_shard(step: Transform, memo: Memo, shard: Shard | PairedShard) -> MadeShard:

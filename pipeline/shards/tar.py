@@ -11,6 +11,7 @@ import tarfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -29,7 +30,8 @@ SIZE_FIELD, CHECKSUM_FIELD = slice(124, 135), slice(148, 156)  # places in a hea
 BASE_CHECKSUM = sum(EMPTY_HEADER) - sum(EMPTY_HEADER[SIZE_FIELD]) - sum(EMPTY_HEADER[CHECKSUM_FIELD]) + 8 * 32
 MAX_NAME_BYTES = 100  # the size of the name field of a header
 MAX_MEMBER_BYTES = 1 << 30  # a reader has a member in memory
-MEMBER_NAME = re.compile(r"[^./\\\s]+\.[^/\\\s]*[^./\\\s]")  # KEY.SUFFIX; no dot in a key, no other folder
+KEY = re.compile(r"[^./\\\s]+")  # of a sample, whose members are KEY.SUFFIX: no dot, no other folder
+SUFFIX = re.compile(r"[^/\\\s]*[^./\\\s]")
 EXECUTABLE_SUFFIXES = (  # readers run code from such members
     "pkl", "pickle", "pyd", "pth", "pt", "npy", "npz", "joblib",
 )  # fmt: skip
@@ -104,9 +106,11 @@ class Row:
     def parse(cls, line: str) -> "Row":
         """Read a line of an index. Raise ValueError if it is malformed, or a member is not allowed."""
         key, _, offset, sha256, members = line.rstrip("\n").split("\t")
-        sizes = {suffix: int(size) for suffix, size in (each.rsplit("=", 1) for each in members.split(" "))}
-        for suffix, size in sizes.items():
-            check_member(f"{key}.{suffix}", size)
+        check_key(key)
+        sizes = {}
+        for member in members.split(" "):
+            suffix, size = member.rsplit("=", 1)
+            sizes[check_suffix(suffix)] = check_size(int(size))
         return cls(key, int(offset), sha256, sizes)
 
 
@@ -115,14 +119,27 @@ def member_extent(size: int) -> int:
     return BLOCK + size + -size % BLOCK
 
 
-def check_member(name: str, size: int) -> None:
-    """Raise ValueError unless a file of this name and size may be a member of a sample."""
-    if not MEMBER_NAME.fullmatch(name):
-        raise ValueError(f"{name!r} is no name of a member")
-    if name.rpartition(".")[2].lower() in EXECUTABLE_SUFFIXES:
-        raise ValueError(f"{name} could run code in its reader")
+def check_key(key: str) -> None:
+    """Raise ValueError unless a sample may have this key."""
+    if not KEY.fullmatch(key):
+        raise ValueError(f"{key!r} is no key of a sample")
+
+
+@lru_cache(maxsize=256)  # millions of rows have the same few, which then are in memory once
+def check_suffix(suffix: str) -> str:
+    """Return the suffix of a member. Raise ValueError unless a member may have it."""
+    if not SUFFIX.fullmatch(suffix):
+        raise ValueError(f"{suffix!r} is no suffix of a member")
+    if suffix.rpartition(".")[2].lower() in EXECUTABLE_SUFFIXES:
+        raise ValueError(f"a member .{suffix} could run code in its reader")
+    return suffix
+
+
+def check_size(size: int) -> int:
+    """Return the size of a member. Raise ValueError unless a member may have it."""
     if not 0 <= size <= MAX_MEMBER_BYTES:
-        raise ValueError(f"{name} claims to have {size} bytes")
+        raise ValueError(f"a member claims to have {size} bytes")
+    return size
 
 
 # ---------------------------------------------------------------- reading
@@ -172,10 +189,12 @@ def scan(file: BinaryIO, path: Path) -> Iterator[tuple[str, int, dict[str, int]]
     try:
         while (header := file.read(BLOCK)) != bytes(BLOCK):
             info = tarfile.TarInfo.frombuf(header, "utf-8", "strict")
-            check_member(info.name, info.size)
+            name, _, suffix = info.name.partition(".")
+            check_key(name or info.name)
+            check_suffix(suffix)
+            check_size(info.size)
             if not info.isreg() or info.linkname:
                 raise ValueError(f"{info.name} is no plain file")
-            name, _, suffix = info.name.partition(".")
             if name != key and sizes:
                 yield key, start, sizes
                 start, sizes = end, {}

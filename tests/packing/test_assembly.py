@@ -1,6 +1,7 @@
 """Packing again by a cache gives the bytes of packing without one, and makes only what has changed."""
 
 import os
+import shutil
 
 import pytest
 from made import make_columns
@@ -78,6 +79,20 @@ def test_a_damaged_sample_of_the_cache_is_made_from_the_columns(tmp_path):
         path.unlink()
         path.write_bytes(bytes(data))
     assert pack(tmp_path, "again", 57, tmp_path / "cache") == plain
+
+
+def test_a_shard_that_a_cleaned_cache_loses_before_it_is_linked_is_made_again(tmp_path, monkeypatch):
+    plain = pack(tmp_path, "plain", 57, None)
+    pack(tmp_path, "first", 57, tmp_path / "cache")
+
+    def clean_and_link(source, path, link=assembly.link_or_copy):
+        monkeypatch.setattr(assembly, "link_or_copy", link)
+        shutil.rmtree(tmp_path / "cache")
+        link(source, path)
+
+    monkeypatch.setattr(assembly, "link_or_copy", clean_and_link)
+    assert pack(tmp_path, "again", 57, tmp_path / "cache") == plain
+    assert assembly.link_or_copy is not clean_and_link
 
 
 def test_notes_of_the_cache_name_the_keys_so_that_a_removal_finds_them(tmp_path):
