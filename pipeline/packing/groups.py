@@ -18,6 +18,7 @@ from pipeline.packing.hamming import IndexPairs, expand_rows, hamming_distance, 
 HASH_KINDS = ("colors", "lines")
 LINK_KINDS = ("family", "pixels", *HASH_KINDS)
 MAX_HELD_PAIRS = 1 << 23  # near pairs of one kind that are kept in memory; more are recomputed each time
+FAR = 255  # the distance of hashes of which one is unknown
 Name = TypeVar("Name", str, bytes)
 
 
@@ -145,7 +146,8 @@ def count_torn(links: Links, splits: np.ndarray) -> int:
     leaks without groups, for the split of groups what leaks in spite of them.
     """
     _, splits = np.unique(splits, return_inverse=True)
-    return count_torn_equal([*links.labels.values()], splits) + count_torn_near(links, splits)
+    near = sum(int(counts.sum()) for _, counts in torn_near(links, splits))
+    return count_torn_equal([*links.labels.values()], splits) + near
 
 
 def count_torn_equal(labels: list[np.ndarray], splits: np.ndarray) -> int:
@@ -165,26 +167,23 @@ def count_equal(columns: list[np.ndarray]) -> int:
     return int(np.sum(sizes * (sizes - 1) // 2))
 
 
-def count_torn_near(links: Links, splits: np.ndarray) -> int:
-    """Count the pairs in different splits with near hashes of any kind and without an equal label.
+def torn_near(links: Links, splits: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield in blocks how far pairs in different splits are apart, and how many are so (P,), each pair once.
 
-    Samples with equal labels and splits are one row with a weight, and the near pairs of rows are enumerated
-    in blocks: so thousands of copies of a picture are a few rows, and memory stays flat.
+    The distance is that of their nearest hashes; pairs with an equal label of any kind are left out. Samples
+    with equal labels and splits are one row with a weight, and the near pairs of rows are enumerated in
+    blocks: so thousands of copies of a picture are a few rows, and memory stays flat.
     """
     labels, splits, weights = distinct_rows(links, splits)
-    colors = hash_words(links.hashes["colors"])
-    total = 0
     for kind in HASH_KINDS:
         for left, right in near_rows(links.near[kind](), labels[kind], splits):
             counted = splits[left] != splits[right]
             for row in labels.values():
                 counted &= (row[left] != row[right]) | (row[left] < 0)
             left, right = left[counted], right[counted]
-            if kind == "lines":  # a pair with near colors is counted already
-                fresh = ~are_near(labels["colors"][left], labels["colors"][right], colors, links.radius)
-                left, right = left[fresh], right[fresh]
-            total += int(weights[left] @ weights[right])
-    return total
+            colors, lines = (label_distances(links, k, labels[k][left], labels[k][right]) for k in HASH_KINDS)
+            fresh = (colors > links.radius) | (kind == "colors")  # a pair with near colors is counted already
+            yield np.minimum(colors, lines)[fresh], (weights[left] * weights[right])[fresh]
 
 
 def distinct_rows(links: Links, splits: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
@@ -220,8 +219,10 @@ def near_rows(near: Iterator[IndexPairs], labels: np.ndarray, splits: np.ndarray
                 yield order[one[row]], order[other]
 
 
-def are_near(left: np.ndarray, right: np.ndarray, words: list[np.ndarray], radius: int) -> np.ndarray:
-    """Decide which pairs of labels (P,) have near hashes, given as words; -1 is near no other."""
-    near = np.minimum(left, right) >= 0
-    near[near] = hamming_distance(words, left[near], right[near]) <= radius
-    return near
+def label_distances(links: Links, kind: str, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Return the distances (P,) of the hashes of two labels, uint8; FAR where one has no hash."""
+    known = (np.minimum(left, right) >= 0) & (np.maximum(left, right) < len(links.hashes[kind]))
+    distances = np.full(len(left), FAR, np.uint8)
+    pairs: IndexPairs = left[known], right[known]
+    distances[known] = hamming_distance(hash_words(links.hashes[kind]), *pairs)
+    return distances

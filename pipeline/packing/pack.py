@@ -52,7 +52,7 @@ def pack_columns(
     shards = align_shards(columns)
     for column in columns.values():
         check_destination(column, dest)
-    linked, keys, contents, sizes = read_samples(shards)
+    linked, keys, contents, sizes = read_contents(shards)
     links = find_links(linked, params.near)
     groups = name_groups(linked, links)
     splits = [assign_split(group, params) for group in groups]
@@ -99,7 +99,7 @@ def write_descriptions(
     return sums | {CROISSANT_FILE: hash_file(packed.path / CROISSANT_FILE), INDEX: packed.digest.hexdigest()}
 
 
-def read_samples(shards: Sequence[Shards]) -> tuple[list[LinkKeys], list[str], list[bytes], np.ndarray]:
+def read_contents(shards: Sequence[Shards]) -> tuple[list[LinkKeys], list[str], list[bytes], np.ndarray]:
     """Read of each sample what links it, its key, a hash of its rows in all columns, and its size in bytes.
 
     Only the indexes and the metadata of the color column are read. Raise Halt if a column has other samples.

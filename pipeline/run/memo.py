@@ -31,7 +31,7 @@ READ_ONLY_ERRORS = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
 DISK_FULL_ERRORS = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE)
 
 
-Result = TypeVar("Result")
+Outcome = TypeVar("Outcome")
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ class Memo:
             table.executemany("INSERT OR REPLACE INTO made VALUES (?, ?)", names)
 
 
-def persist(attempt: Callable[[], Result]) -> Result:
+def persist(attempt: Callable[[], Outcome]) -> Outcome:
     """Return what an attempt returns; repeat it if `prep gc` removes files of the memo meanwhile."""
     for _ in range(2):
         with suppress(FileNotFoundError):

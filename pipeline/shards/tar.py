@@ -30,8 +30,8 @@ SIZE_FIELD, CHECKSUM_FIELD = slice(124, 135), slice(148, 156)  # places in a hea
 BASE_CHECKSUM = sum(EMPTY_HEADER) - sum(EMPTY_HEADER[SIZE_FIELD]) - sum(EMPTY_HEADER[CHECKSUM_FIELD]) + 8 * 32
 MAX_NAME_BYTES = 100  # the size of the name field of a header
 MAX_MEMBER_BYTES = 1 << 30  # a reader has a member in memory
-KEY = re.compile(r"[^./\\\s]+")  # of a sample, whose members are KEY.SUFFIX: no dot, no other folder
-SUFFIX = re.compile(r"[^/\\\s]*[^./\\\s]")
+KEY_FORM = re.compile(r"[^./\\\s]+")  # of a sample, whose members are KEY.SUFFIX: no dot, no other folder
+SUFFIX_FORM = re.compile(r"[^/\\\s]*[^./\\\s]")
 EXECUTABLE_SUFFIXES = (  # readers run code from such members
     "pkl", "pickle", "pyd", "pth", "pt", "npy", "npz", "joblib",
 )  # fmt: skip
@@ -110,7 +110,7 @@ class Row:
         sizes = {}
         for member in members.split(" "):
             suffix, size = member.rsplit("=", 1)
-            sizes[check_suffix(suffix)] = check_size(int(size))
+            sizes[check_suffix(suffix)] = check_extent(int(size))
         return cls(key, int(offset), sha256, sizes)
 
 
@@ -121,21 +121,21 @@ def member_extent(size: int) -> int:
 
 def check_key(key: str) -> None:
     """Raise ValueError unless a sample may have this key."""
-    if not KEY.fullmatch(key):
+    if not KEY_FORM.fullmatch(key):
         raise ValueError(f"{key!r} is no key of a sample")
 
 
 @lru_cache(maxsize=256)  # millions of rows have the same few, which then are in memory once
 def check_suffix(suffix: str) -> str:
     """Return the suffix of a member. Raise ValueError unless a member may have it."""
-    if not SUFFIX.fullmatch(suffix):
+    if not SUFFIX_FORM.fullmatch(suffix):
         raise ValueError(f"{suffix!r} is no suffix of a member")
     if suffix.rpartition(".")[2].lower() in EXECUTABLE_SUFFIXES:
         raise ValueError(f"a member .{suffix} could run code in its reader")
     return suffix
 
 
-def check_size(size: int) -> int:
+def check_extent(size: int) -> int:
     """Return the size of a member. Raise ValueError unless a member may have it."""
     if not 0 <= size <= MAX_MEMBER_BYTES:
         raise ValueError(f"a member claims to have {size} bytes")
@@ -192,7 +192,7 @@ def scan(file: BinaryIO, path: Path) -> Iterator[tuple[str, int, dict[str, int]]
             name, _, suffix = info.name.partition(".")
             check_key(name or info.name)
             check_suffix(suffix)
-            check_size(info.size)
+            check_extent(info.size)
             if not info.isreg() or info.linkname:
                 raise ValueError(f"{info.name} is no plain file")
             if name != key and sizes:

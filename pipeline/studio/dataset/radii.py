@@ -11,19 +11,18 @@ from itertools import combinations, islice, product
 import numpy as np
 
 from pipeline.packing.groups import (
+    FAR,
     HASH_KINDS,
     LINK_KINDS,
     LinkKeys,
     Links,
     count_equal,
     count_torn_equal,
-    distinct_rows,
+    label_distances,
     merge_components,
-    near_rows,
+    torn_near,
 )
-from pipeline.packing.hamming import IndexPairs, hamming_distance, hash_words
-
-FAR = 255  # the distance of hashes of which one is unknown
+from pipeline.packing.hamming import hamming_distance, hash_words
 
 
 @dataclass(frozen=True)
@@ -55,17 +54,8 @@ def torn_by_radius(links: Links, splits: np.ndarray) -> np.ndarray:
     _, splits = np.unique(splits, return_inverse=True)
     equal = count_torn_equal([*links.labels.values()], splits)
     found = np.zeros(links.radius + 1)
-    labels, row_splits, weights = distinct_rows(links, splits)
-    for kind in HASH_KINDS:
-        for left, right in near_rows(links.near[kind](), labels[kind], row_splits):
-            counted = row_splits[left] != row_splits[right]
-            for row in labels.values():
-                counted &= (row[left] != row[right]) | (row[left] < 0)
-            left, right = left[counted], right[counted]
-            colors, lines = (label_distances(links, k, labels[k][left], labels[k][right]) for k in HASH_KINDS)
-            fresh = (colors > links.radius) | (kind == "colors")  # a pair with near colors is counted already
-            nearest = np.minimum(colors, lines)[fresh]
-            found += np.bincount(nearest, (weights[left] * weights[right])[fresh], links.radius + 1)
+    for distances, counts in torn_near(links, splits):
+        found += np.bincount(distances, counts, links.radius + 1)
     return equal + np.cumsum(found).astype(np.int64)
 
 
@@ -144,12 +134,3 @@ def near_labels(links: Links, kind: str) -> Iterator[tuple[np.ndarray, np.ndarra
     words = hash_words(links.hashes[kind])
     for left, right in links.near[kind]():
         yield left, right, hamming_distance(words, left, right)
-
-
-def label_distances(links: Links, kind: str, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Return the distances (P,) of the hashes of two labels, uint8; FAR where one has no hash."""
-    known = (np.minimum(left, right) >= 0) & (np.maximum(left, right) < len(links.hashes[kind]))
-    distances = np.full(len(left), FAR, np.uint8)
-    pairs: IndexPairs = left[known], right[known]
-    distances[known] = hamming_distance(hash_words(links.hashes[kind]), *pairs)
-    return distances
