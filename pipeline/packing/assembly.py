@@ -44,6 +44,10 @@ class Unpacked:
     groups: Sequence[str]
     splits: Sequence[str]
 
+    def rows(self, numbers: np.ndarray) -> tuple[Row, ...]:
+        """Return a row that stands for each of the packed samples with these numbers (n,)."""
+        return tuple(Row(self.keys[number], 0, self.digest(number), {}) for number in numbers.tolist())
+
     def digest(self, number: int) -> str:
         """Return a hash of all that decides a packed sample."""
         names = f"{self.groups[number]}\0{self.splits[number]}\0".encode()
@@ -52,16 +56,11 @@ class Unpacked:
 
 @dataclass(frozen=True)
 class PlannedShard:
-    """A shard to pack: its name, and the numbers of its samples (n,), with a row that stands for each."""
+    """A shard to pack: its name, the numbers of its samples (n,), and a hash of all that decides them."""
 
     name: str
     numbers: np.ndarray
-    rows: tuple[Row, ...]
-
-    @cached_property
-    def sha256(self) -> str:
-        """A hash of all that decides the shard."""
-        return hashlib.sha256("".join(row.sha256 for row in self.rows).encode()).hexdigest()
+    sha256: str
 
 
 @dataclass(frozen=True)
@@ -93,9 +92,8 @@ class Assembler:
                 yield persist(partial(self.place, shard, made))
 
     def plan(self, name: str, numbers: np.ndarray) -> PlannedShard:
-        unpacked = self.unpacked
-        rows = (Row(unpacked.keys[n], 0, unpacked.digest(n), {}) for n in numbers.tolist())
-        return PlannedShard(name, numbers, tuple(rows))
+        digests = "".join(map(self.unpacked.digest, numbers.tolist()))
+        return PlannedShard(name, numbers, hashlib.sha256(digests.encode()).hexdigest())
 
     def place(self, planned: PlannedShard, made: dict[str, Shard]) -> tuple[Shard, Shard]:
         """Return a shard in `dest`, and where it is near; it is taken from `made`, or the memo has it."""
@@ -119,7 +117,7 @@ class Assembler:
         homes: dict[str, Home] = {}
         for position, shard in enumerate(planned):
             target[shard.numbers] = position
-            homes |= self.memo.locate_samples(shard.rows) if self.memo else {}
+            homes |= self.memo.locate_samples(self.unpacked.rows(shard.numbers)) if self.memo else {}
         paths = [self.memo.path(shard) if self.memo else self.dest / shard.name for shard in planned]
         with ExitStack() as stack:
             writers = [stack.enter_context(tar.open_writer(path)) for path in paths]
@@ -134,7 +132,8 @@ class Assembler:
         for shard, path, writer in zip(planned, paths, writers, strict=True):
             made[shard.name] = finished_shard(path, writer)
             if self.memo:
-                self.memo.keep(shard, shard.rows, MadeShard(made[shard.name], {}, []))
+                rows = self.unpacked.rows(shard.numbers)
+                self.memo.keep(shard, rows, MadeShard(made[shard.name], {}, []))
         return made
 
     def write_samples(

@@ -58,8 +58,16 @@ def pack_columns(
     splits = [assign_split(group, params) for group in groups]
     unpacked = Unpacked(columns, shards, keys, contents, groups, splits)
     layout = assign_shards(groups, splits, sizes, params)
+    related = {
+        "groups": len(set(groups)),
+        "largest": max(Counter(groups).values()),
+        "linked": count_links(links),
+        "torn": count_torn(links, np.array([assign_split(key.id, params) for key in linked])),
+        "leaks": count_torn(links, np.array(splits)),
+    }
+    del linked, links  # most of the memory until here
 
-    census, table, counts = Census(), ScoreTable(), Counter(splits)
+    census, table = Census(), ScoreTable()
     with lock_folder(dest):
         (dest / SUMS_FILE).unlink(missing_ok=True)  # until all files are new
         with open_column(dest) as packed:
@@ -70,14 +78,8 @@ def pack_columns(
                     table.add(row.key, metadata)
                 tick(len(census), len(keys))
 
-        metrics = {split: counts[split] for split in SPLITS} | {
-            "shards": len(packed.entries),
-            "groups": len(set(groups)),
-            "largest": max(Counter(groups).values()),
-            "linked": count_links(links),
-            "torn": count_torn(links, np.array([assign_split(key.id, params) for key in linked])),
-            "leaks": count_torn(links, np.array(splits)),
-        }
+        counts = {split: census.splits[split] for split in SPLITS} | {"shards": len(packed.entries)}
+        metrics = {**counts, **related}
         stages = {stage_of(name): dict(read_seal(path)) for name, path in columns.items()}
         card = dataset_card(census, {**history, **stages, "pack": metrics}, settings)
         write(dest / CARD_FILE, card.encode())
