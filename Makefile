@@ -13,6 +13,8 @@ repro: .venv  ## run the pipeline: all that is missing or has changed, from sear
 	dvc repro
 	@prep report
 
+# Each process has a core of its own, on which several threads would wait for each other.
+test: export OMP_NUM_THREADS := 1
 test: .venv  ## run the tests
 	pytest -q -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(LONGEST) tests
 

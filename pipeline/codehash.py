@@ -77,9 +77,12 @@ def library_versions(*modules: str) -> list[str]:
 def hash_code(path: Path) -> str:
     """Hash a file. Of Python code, hash the syntax tree without comments and docstrings."""
     data = path.read_bytes()
-    if path.suffix == ".py":
-        data = repr(syntax_outline(ast.parse(data))).encode()
-    return hashlib.sha256(data).hexdigest()
+    return hash_syntax(data) if path.suffix == ".py" else hashlib.sha256(data).hexdigest()
+
+
+@cache
+def hash_syntax(code: bytes) -> str:
+    return hashlib.sha256(repr(syntax_outline(ast.parse(code))).encode()).hexdigest()
 
 
 def syntax_outline(node: object) -> object:
@@ -103,9 +106,18 @@ def imported_modules(path: Path) -> list[str]:
     return [*filter(find_source, names)]
 
 
-def imported_names(path: Path) -> Iterator[str]:
-    """Yield the dotted names that one file imports when it runs: of modules, and of objects in modules."""
-    waiting: list[ast.AST] = [ast.parse(path.read_bytes())]
+def imported_names(path: Path) -> tuple[str, ...]:
+    """List the dotted names that one file imports when it runs: of modules, and of objects in modules."""
+    return names_in(path.read_bytes())
+
+
+@cache
+def names_in(code: bytes) -> tuple[str, ...]:
+    return tuple(walk_imports(ast.parse(code)))
+
+
+def walk_imports(tree: ast.AST) -> Iterator[str]:
+    waiting: list[ast.AST] = [tree]
     while waiting:
         node = waiting.pop()
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
