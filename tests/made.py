@@ -51,14 +51,21 @@ def picture(number: int, width: int = 64, height: int = 64) -> np.ndarray:
 
 def find_picture(sheet: np.ndarray, image: np.ndarray) -> list[tuple[int, int]]:
     """Find the places (top, left) of a picture on a sheet, pixel by pixel."""
-    height, width = image.shape[:2]
-    image = image if image.ndim == 3 else np.dstack([image] * 3)
-    spots = np.argwhere(
-        (sheet[: len(sheet) - height + 1, : sheet.shape[1] - width + 1] == image[0, 0]).all(2)
-    )
-    for y, x in np.random.default_rng(0).integers(0, (height, width), (200, 2)):
-        spots = spots[(sheet[spots[:, 0] + y, spots[:, 1] + x] == image[y, x]).all(1)]
+    sheet, image = whole_colors(sheet), whole_colors(image)
+    height, width = image.shape
+    tried = [(y, x) for y, x in np.random.default_rng(0).integers(0, image.shape, (200, 2))]
+    inner = [sheet[y : len(sheet) - height + 1 + y, x : sheet.shape[1] - width + 1 + x] for y, x in tried]
+    rare = min(range(20), key=lambda number: np.count_nonzero(inner[number] == image[tried[number]]))
+    spots = np.argwhere(inner[rare] == image[tried[rare]])
+    for place, shown in zip(tried, inner, strict=True):
+        spots = spots[shown[spots[:, 0], spots[:, 1]] == image[place]]
     return [(y, x) for y, x in spots.tolist() if (sheet[y : y + height, x : x + width] == image).all()]
+
+
+def whole_colors(image: np.ndarray) -> np.ndarray:
+    """Give each pixel of a picture, RGB or gray, one number."""
+    image = image if image.ndim == 3 else np.dstack([image] * 3)
+    return image.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], np.uint32)
 
 
 def make_set(folder):

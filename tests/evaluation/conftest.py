@@ -1,14 +1,16 @@
 """A packed dataset, and small models of any system that say that they were trained on it."""
 
 from dataclasses import asdict
+from functools import cache
 
 import pytest
 import torch
 from made import packed
 
 from pipeline.batches.dataset import Pairs
+from pipeline.evaluation.protocol import evaluate_model
 from pipeline.models.folder import save_model
-from pipeline.params import Model
+from pipeline.params import GUIDES, Evaluate, Model
 from pipeline.systems import system
 
 
@@ -35,3 +37,16 @@ def model(data, tmp_path_factory):
         return folder
 
     return make
+
+
+@pytest.fixture(scope="session")
+def measured(data, model):
+    """Measure a system that knows every guide it can under every condition, each but once: folder, result."""
+    params = Evaluate(lpips="none", inception="none", resamples=100, unseen="b5")
+
+    @cache
+    def once(name):
+        folder = model(name, guides=", ".join(f"{guide} 1" for guide in GUIDES))
+        return folder, evaluate_model(data, folder, params)
+
+    return once

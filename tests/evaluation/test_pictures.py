@@ -6,17 +6,12 @@ from made import find_picture
 
 from pipeline.evaluation.labels import MODEL
 from pipeline.evaluation.pictures import guide_tile, model_sheet
-from pipeline.evaluation.protocol import evaluate_model
-from pipeline.params import GUIDES, Evaluate
-
-PARAMS = Evaluate(lpips="none", inception="none", resamples=100, rows=2, unseen="b5")
-ALL_GUIDES = ", ".join(f"{guide} 1" for guide in GUIDES)
 
 
-@pytest.fixture(scope="module")
-def found(data, model):
+@pytest.fixture
+def found(measured):
     """Measure a model of all guides."""
-    return evaluate_model(data, model("wash", guides=ALL_GUIDES), PARAMS)
+    return measured("wash")[1]
 
 
 def test_each_guide_lies_above_what_the_model_made_of_it(found):
@@ -29,8 +24,8 @@ def test_each_guide_lies_above_what_the_model_made_of_it(found):
         assert find_picture(page, samples["paired"].given["color"])
 
 
-def test_few_guides_take_one_row_for_each_picture(data, model):
-    found = evaluate_model(data, model("mask"), PARAMS)
+def test_few_guides_take_one_row_for_each_picture(measured):
+    _, found = measured("mask")
     page = model_sheet(found)
     for samples in found.samples.values():
         shown = samples["paired"].given["color"], samples["paired"].pictures[MODEL]

@@ -27,7 +27,6 @@ from pipeline.upkeep.publish import model_index
 
 PARAMS = Evaluate(lpips="none", inception="none", resamples=100)
 STROKES = Cue(method="strokes")
-ALL_GUIDES = ", ".join(f"{guide} 1" for guide in GUIDES)
 
 
 def picture(*shape: int, seed: int = 0) -> np.ndarray:
@@ -67,10 +66,9 @@ def test_the_test_split_is_measured_against_the_originals(data, model):
 
 
 @pytest.mark.parametrize("guide", ["cue", "strokes", "palette", "reference", "gray", "none"])
-def test_a_model_of_several_guides_gets_each_as_a_picture_to_color_gets_it(data, model, guide):
+def test_a_model_of_several_guides_gets_each_as_a_picture_to_color_gets_it(measured, guide):
     """`colorize_picture` takes one guide by its name; strokes with their opacity, and a mask as levels."""
-    folder = model("wash", guides=ALL_GUIDES)
-    found = evaluate_model(data, folder, PARAMS)
+    folder, found = measured("wash")
     generator, config = load_model(folder)
     condition = "paired" if guide == "cue" else guide
     for samples in found.samples.values():
@@ -82,8 +80,8 @@ def test_a_model_of_several_guides_gets_each_as_a_picture_to_color_gets_it(data,
 
 
 @pytest.mark.parametrize("name", ["pix2pix", "liu", "scft", "nerk", "mask", "wash"])
-def test_every_condition_has_a_gain_over_baselines_that_need_no_model(data, model, name):
-    found = evaluate_model(data, model(name, guides=ALL_GUIDES), replace(PARAMS, unseen="b5")).summary
+def test_every_condition_has_a_gain_over_baselines_that_need_no_model(measured, name):
+    found = measured(name)[1].summary
     assert found["system"] == name
     assert found["vgg"] == ("none" if system(name).vgg else "not in this system")
     named = {"paired", "different", "unseen", *GUIDES}
@@ -94,8 +92,8 @@ def test_every_condition_has_a_gain_over_baselines_that_need_no_model(data, mode
         assert condition["gain"]["mean"] == pytest.approx(own - max(psnr.values()), abs=2e-4)
 
 
-def test_means_and_gains_have_the_intervals_of_their_values(data, model):
-    found = evaluate_model(data, model("liu"), PARAMS)
+def test_means_and_gains_have_the_intervals_of_their_values(measured):
+    _, found = measured("liu")
 
     def interval(values):
         return pytest.approx(measures.bootstrap_interval(values, PARAMS.seed, PARAMS.resamples), abs=1e-4)
@@ -111,10 +109,8 @@ def test_means_and_gains_have_the_intervals_of_their_values(data, model):
         assert list(condition["gain"].values()) == interval(psnr[MODEL] - psnr[best])
 
 
-def test_with_a_different_reference_the_original_is_the_goal_and_colors_are_those_of_the_reference(
-    data, model
-):
-    found = evaluate_model(data, model("liu"), PARAMS)
+def test_with_a_different_reference_the_original_is_the_goal_and_colors_are_those_of_the_reference(measured):
+    _, found = measured("liu")
     for number, samples in zip((9, 10, 11), found.samples.values(), strict=True):
         sample, own = samples["different"], members(number)["color.png"]
         assert (sample.goal == own).all()
@@ -124,8 +120,8 @@ def test_with_a_different_reference_the_original_is_the_goal_and_colors_are_thos
     assert scored(found, "different", MODEL, "colors") == expected
 
 
-def test_an_unseen_sketch_is_what_the_model_gets(data, model):
-    found = evaluate_model(data, model(), replace(PARAMS, unseen="b5"))
+def test_an_unseen_sketch_is_what_the_model_gets(measured):
+    _, found = measured("pix2pix")
     for number, samples in zip((9, 10, 11), found.samples.values(), strict=True):
         unseen = samples["unseen"]
         assert (unseen.given["sketch"] == members(number)["sketch-b5.png"][..., 0]).all()
@@ -133,8 +129,8 @@ def test_an_unseen_sketch_is_what_the_model_gets(data, model):
 
 
 @pytest.mark.parametrize(("name", "condition"), [("mask", "paired"), ("wash", "gray")])
-def test_a_gray_picture_is_measured_inside_and_outside_its_mask(data, model, name, condition):
-    found = evaluate_model(data, model(name, guides=ALL_GUIDES), PARAMS)
+def test_a_gray_picture_is_measured_inside_and_outside_its_mask(measured, name, condition):
+    _, found = measured(name)
     scores = found.summary["conditions"][condition]["scores"]
     assert scores["gray"]["leakage"]["mean"] < 0.005
     assert 0 < scores[MODEL]["inside"]["mean"] < measures.MAX_PSNR
@@ -263,8 +259,8 @@ def test_numbers_do_not_depend_on_the_batch(data, model):
     assert one["psnr"]["mean"] == pytest.approx(three["psnr"]["mean"], abs=0.01)
 
 
-def test_rows_can_be_written_to_a_table_and_read_again(data, model):
-    rows = evaluate_model(data, model("liu"), PARAMS).rows
+def test_rows_can_be_written_to_a_table_and_read_again(measured):
+    rows = measured("liu")[1].rows
     assert parquet.read_table(io.BytesIO(to_parquet(rows))).to_pylist() == rows
 
 
