@@ -5,7 +5,6 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-LONGEST := tests/whole/test_pipeline.py tests/models/test_export.py  # to begin with, so that no process waits for them at the end
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 unexport PYTHONDONTWRITEBYTECODE  # every command would compile our modules again
 
@@ -16,7 +15,7 @@ repro: .venv  ## run the pipeline: all that is missing or has changed, from sear
 # Each process has a core of its own, on which several threads would wait for each other.
 test: export OMP_NUM_THREADS := 1
 test: .venv  ## run the tests
-	pytest -q -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(LONGEST) tests
+	pytest -q -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 proof: .venv  ## run the slow proofs: kills at random, ten thousand mutilated files, a wheel, pictures learned by heart
 	pytest -q -m slow

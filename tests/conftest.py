@@ -10,6 +10,12 @@ from pipeline.booru.catalog import Catalog
 from pipeline.run import process
 
 pytest_plugins = ["committed", "store", "browser"]
+LONGEST = ("test_pipeline.py", "test_export.py")
+
+
+def pytest_collection_modifyitems(items):
+    """Begin with the files that take longest, so that no process waits for another with them at the end."""
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
 
 
 @pytest.fixture(autouse=True)
