@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool2d, instance_norm, leaky_relu, relu
+from torch.nn.functional import avg_pool2d, instance_norm, leaky_relu, pad, relu
 
 from pipeline.errors import Halt
 from pipeline.params import Model, Reference, Train
@@ -153,7 +153,19 @@ class LiuDiscriminator(nn.Module):
         self.layers = nn.Sequential(*residuals(width, 3, 0.2), nn.Conv2d(4 * width, 1, 3, padding=1))
 
     def forward(self, image: Tensor) -> Tensor:
-        return self.layers(image)
+        *blocks, last = self.layers
+        for block in blocks:
+            image = block(widened(image))
+        return last(image)
+
+
+def widened(x: Tensor) -> Tensor:
+    """Put a column of zeros beside a single one, which changes nothing that a convolution of stride 2 gives.
+
+    For a single column, oneDNN's gradient of its weights in bfloat16 takes 0 times memory that nobody wrote:
+    NaN, wherever that memory happens to hold NaN.
+    """
+    return pad(x, (0, 1)) if x.shape[-1] == 1 else x
 
 
 def load_main(finetune_generator: nn.Module, main_state: dict[str, Tensor]) -> None:

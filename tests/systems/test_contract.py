@@ -4,6 +4,8 @@ import pytest
 import torch
 from learning import build, kind_of, learn, painted, random_batch
 from safetensors.torch import load, save
+from torch import nn
+from torch.nn.modules.module import register_module_forward_pre_hook
 
 from pipeline.params import Model, Train
 from pipeline.systems import SYSTEMS, Networks, System, present, system
@@ -107,6 +109,19 @@ def test_the_networks_have_the_published_size(name):
     found = system(MODELS[name].system).networks(Model(MODELS[name].system, variant=MODELS[name].variant))
     sizes = tuple(count_parameters(network) / 1e6 for network in present(found).values())
     assert sizes == pytest.approx(SIZES[name], rel=0.005)
+
+
+def test_no_convolution_of_stride_2_gets_a_single_column(colorizer, networks):
+    """The gradient of its weights in bfloat16 would depend on memory that oneDNN forgets to fill."""
+    batch = random_batch(32)
+
+    def watch(module, given):
+        if isinstance(module, nn.Conv2d) and module.stride != (1, 1):
+            assert given[0].shape[-1] > 1
+
+    with register_module_forward_pre_hook(watch):
+        output = networks.generator(*colorizer.inputs(batch))
+        discriminator_terms(colorizer, networks, batch, output)
 
 
 @pytest.mark.parametrize(("height", "width"), [(32, 32), (64, 96)])
