@@ -41,6 +41,7 @@ LooseTarget = Annotated[Path, path_or_url("The folder to write, its URL, or a PN
 Dest = Annotated[Path, typer.Argument(help="The folder to write.")]
 Columns = Annotated[Path, typer.Argument(help="A folder of shards, or a folder of such folders.")]
 DatasetFolder = Annotated[Path, typer.Argument(help="The folder of the packed dataset.")]
+PackedDataset = Annotated[Path, path_or_url("The folder of the packed dataset, or its URL.")]
 ModelFolder = Annotated[Path, typer.Argument(help="The folder of a trained model.")]
 TrainedModel = Annotated[
     Path | None,

@@ -9,13 +9,13 @@ from pipeline import files
 from pipeline.images import png
 from pipeline.params import Evaluate
 from pipeline.upkeep.report import describe_scores
-from stages.arguments import DatasetFolder, Device, ModelFolder, progress, say
+from stages.arguments import Device, ModelFolder, PackedDataset, progress, say
 from stages.options import unfold
 
 
 @unfold
 def evaluate(
-    pairs: DatasetFolder,
+    pairs: PackedDataset,
     model: ModelFolder,
     evaluate: Evaluate,
     metrics: Annotated[Path | None, typer.Option(help="Write the main numbers to this JSON file.")] = None,

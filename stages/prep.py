@@ -45,7 +45,7 @@ EXTRAS = {  # the packages of each extra of pyproject.toml, by the names under w
     "hub": ["huggingface_hub"],
     "ray": ["ray"],
     "studio": ["anyio", "starlette", "uvicorn"],
-    "urls": ["s3fs", "upath"],
+    "urls": ["s3fs", "upath", "webdataset"],
 }
 WRITABLE = "make it writable, or name another folder (--cache for the cache)"
 OS_ADVICE = {

@@ -11,7 +11,7 @@ import typer
 
 from pipeline.files import lock_folder
 from pipeline.params import Model, Train
-from stages.arguments import CACHE, WORKERS, Cache, DatasetFolder, Dest, Device, Workers, emit, progress, say
+from stages.arguments import CACHE, WORKERS, Cache, Dest, Device, PackedDataset, Workers, emit, progress, say
 from stages.options import unfold
 
 
@@ -34,7 +34,7 @@ class Machines:
 
 @unfold
 def train(
-    pairs: DatasetFolder,
+    pairs: PackedDataset,
     dest: Dest,
     machines: Machines,
     model: Model,

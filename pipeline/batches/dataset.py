@@ -1,20 +1,24 @@
 """Shards -> samples: pictures as they were packed, and the random augmentation of each in each epoch.
 
-The index of the dataset gives the place of every member, so that samples can be read in any order. Pictures
-are decoded here, and their channels permuted; `augment` computes the rest of the augmentation.
+The index of the dataset gives the place of every member, so that samples can be read in any order; `stream`
+reads those behind a URL forward. Pictures are decoded here, and their channels permuted; `augment` computes
+the rest of the augmentation.
 """
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from pipeline.batches import remote
 from pipeline.batches.mask import MASK_NAMES, make_mask
 from pipeline.batches.policy import (
     Augmentation,
@@ -24,7 +28,7 @@ from pipeline.batches.policy import (
     render_guide,
 )
 from pipeline.errors import BadImage, Halt
-from pipeline.files import dumps
+from pipeline.files import dumps, is_remote
 from pipeline.images import codec
 from pipeline.images.pixels import grayscale
 from pipeline.params import GUIDES
@@ -52,8 +56,12 @@ class SampleEntry:
 
     def read(self) -> Sample:
         """Read the sample, all members at once. Raise Halt if its bytes differ from its row."""
-        with self.path.open("rb") as file:
-            return tar.parse_sample(tar.read_sample(file, self.row, self.path), self.row, self.path)
+        if is_remote(self.path):
+            [data] = remote.read_remote_samples(remote.open_shared(self.path), [self.row])
+        else:
+            with self.path.open("rb") as file:
+                data = tar.read_sample(file, self.row, self.path)
+        return tar.parse_sample(data, self.row, self.path)
 
 
 def decode_column(sample: Sample, column: str) -> np.ndarray:
@@ -69,8 +77,10 @@ def decode_column(sample: Sample, column: str) -> np.ndarray:
 Loaded = dict[str, Any]  # a sample, as `Pairs` loads it
 
 
-class Pairs(Dataset):
-    """The samples of one split (train, val or test): key, pictures as levels (uint8), and augmentation.
+class PackedSplit:
+    """One split (train, val or test) of a packed dataset, in a folder or behind a URL.
+
+    A sample that `load` returns has its key, pictures as levels (uint8), and its augmentation.
 
     Every sample has `key`, `color` (H, W, 3), `sketch` (H, W), and `mirrored`: whether to flip these and the
     cue. Of `columns`, "cue" adds `cue` (H, W, 3), and "mask" adds `mask` (H, W) of 0 and 1. "reference" adds
@@ -97,18 +107,17 @@ class Pairs(Dataset):
         policy: AugmentationPolicy | None = None,
         guide: str = GUIDES[0],
     ):
-        folder = Path(folder)
-        shards = list_shards(folder)
+        if isinstance(folder, str):
+            folder = Path(folder)
+        shards = list_packed_shards(folder)
         self.fingerprint = dataset_fingerprint(shards)
         self.columns, self.policy, self.guide = columns, policy, guide
-        check_tables(folder)
-        own = [shard for shard in shards if shard.name.startswith(f"{split}-")]
-        self.entries = [SampleEntry(shard.path, row) for shard in own for row in shard.rows]
-        if not self.entries:
+        self.shards = [shard for shard in shards if shard.name.startswith(f"{split}-") and shard.samples]
+        if not self.shards:
             others = ", ".join(dict.fromkeys(shard.name.partition("-")[0] for shard in shards))
             advice = "name one of these, or pack with a larger pack.val and pack.test"
             raise Halt(f"{folder} has no split {split}, only {others}: {advice}")
-        shared = set.intersection(*(set(entry.row.sizes) for entry in self.entries))
+        shared = set.intersection(*(set(row.sizes) for row in self.list_rows()))
         packed = sorted(member.removesuffix(".png") for member in shared if member.endswith(".png"))
         drawn = [name for name in packed if name.startswith("sketch-")]
         self.sketches = [f"sketch-{name}" for name in sketch.split(",")] if sketch else drawn or ["sketch"]
@@ -122,18 +131,19 @@ class Pairs(Dataset):
         """The columns that are read from the shards."""
         return [*self.sketches, *(name for name in ("cue", "reference") if name in self.columns), "color"]
 
-    def __len__(self) -> int:
-        return len(self.entries)
+    def list_rows(self) -> Iterable[Row]:
+        """Read a row for each sample from the index."""
+        return (row for shard in self.shards for row in shard.rows)
 
-    def __getitem__(self, place: int | tuple[int, int]) -> Loaded:
-        """Load a sample: by its number as packed, by (epoch, number) with the augmentation of that epoch."""
-        epoch, number = place if isinstance(place, tuple) else (None, place)
-        entry = self.entries[number]
+    def __len__(self) -> int:
+        return sum(map(len, self.shards))
+
+    def load(self, packed: Sample, epoch: int | None = None) -> Loaded:
+        """Decode a sample as it is packed, or with the augmentation of an epoch."""
         if self.policy is None or epoch is None:
-            drawn = as_packed(entry.key, self.guide)
+            drawn = as_packed(packed.key, self.guide)
         else:
-            drawn = self.policy.augmentation(entry.key, epoch, self.guide, len(self.sketches))
-        packed = entry.read()
+            drawn = self.policy.augmentation(packed.key, epoch, self.guide, len(self.sketches))
         color, sketch = (decode_column(packed, name) for name in ("color", self.sketches[drawn.sketch]))
         color = permute_channels(color, drawn)
         levels = {"color": color, "sketch": sketch[..., 0]}
@@ -142,7 +152,7 @@ class Pairs(Dataset):
             levels["cue"] = permute_channels(cue, drawn)
         if "mask" in self.columns:
             levels["mask"] = make_mask(int(drawn.mask * len(MASK_NAMES)), *sketch.shape[:2]).astype(np.uint8)
-        sample: Loaded = {"key": entry.key, "mirrored": drawn.mirrored}
+        sample: Loaded = {"key": packed.key, "mirrored": drawn.mirrored}
         if "guide" in self.columns:
             sample["kind"] = GUIDES.index(drawn.guide)
             levels["guide"] = render_guide(color, drawn)
@@ -170,17 +180,50 @@ class Pairs(Dataset):
             loaded |= {name: torch.zeros_like(loaded[name]) for name in ("points", "shift")}
         return loaded | {"tinted": own and metadata["order"] == "before", "flipped": metadata["flip"]}
 
+    @cached_property
+    def first(self) -> Sample:
+        """The first sample as packed."""
+        return SampleEntry(self.shards[0].path, self.shards[0].rows[0]).read()
+
     @property
     def side(self) -> int:
         """The side of every picture, in pixels."""
-        return decode_column(self.entries[0].read(), "color").shape[0]
+        return decode_column(self.first, "color").shape[0]
 
     @property
     def metadata(self) -> dict:
         """How the columns of the first sample were made, without the fields that differ by sample."""
-        sample = json.loads(self.entries[0].read().members["json"])
+        sample = json.loads(self.first.members["json"])
         columns = [column for column in self.packed_columns if column in sample]
         return {column: shared_metadata(column, sample[column]) for column in columns}
+
+
+class Pairs(PackedSplit, Dataset):
+    """The samples of one split, to be loaded in any order."""
+
+    entries: list[SampleEntry]
+
+    def list_rows(self) -> Iterable[Row]:
+        """Read a row for each sample from the index, and keep it."""
+        self.entries = [SampleEntry(shard.path, row) for shard in self.shards for row in shard.rows]
+        return (entry.row for entry in self.entries)
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def __getitem__(self, place: int | tuple[int, int]) -> Loaded:
+        """Load a sample: by its number as packed, by (epoch, number) with the augmentation of that epoch."""
+        epoch, number = place if isinstance(place, tuple) else (None, place)
+        return self.load(self.entries[number].read(), epoch)
+
+
+def list_packed_shards(folder: Path) -> list[Shard]:
+    """List the shards of a packed dataset. Raise Halt if it is not sealed, or differs from its seal."""
+    if is_remote(folder):
+        return remote.list_remote_shards(cast(Path, folder))
+    shards = list_shards(folder)
+    check_tables(folder)
+    return shards
 
 
 def shared_metadata(column: str, metadata: dict) -> dict:

@@ -4,16 +4,18 @@ The epochs form one stream of samples, and each batch takes the next of them: it
 and the beginning of the next. Each of several ranks takes its own part of every batch.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache, partial
 from itertools import count
+from typing import cast
 
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from pipeline.batches.augment import prepare_batch
-from pipeline.batches.dataset import Pairs
+from pipeline.batches.dataset import PackedSplit, Pairs
+from pipeline.batches.stream import PairStream, PartReader, StreamOrder
 from pipeline.chance import digest
 from pipeline.errors import Halt
 from pipeline.memory import keep_freed_memory
@@ -29,7 +31,8 @@ class BatchOrder:
 
     def __init__(self, keys: list[str], batch: int, seed: int, step: int, rank: int = 0, world: int = 1):
         """Order the samples of these keys; `batch` counts those of all ranks together."""
-        self.samples, self.batch, self.step, self.rank, self.world = len(keys), batch, step, rank, world
+        self.names, self.samples, self.batch, self.step = keys, len(keys), batch, step
+        self.rank, self.world = rank, world
         # Two epochs stay, since a batch may reach into the next.
         self.shuffled = lru_cache(maxsize=2)(partial(shuffle_epoch, keys, seed))
 
@@ -38,6 +41,10 @@ class BatchOrder:
         first = step * self.batch
         places = (divmod(place, self.samples) for place in range(first, first + self.batch))
         return [(epoch, self.shuffled(epoch)[place]) for epoch, place in places]
+
+    def keys(self, step: int) -> list[str]:
+        """List the keys of all ranks at a step."""
+        return [self.names[number] for _, number in self.at(step)]
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
         size = self.batch // self.world
@@ -51,7 +58,7 @@ def shuffle_epoch(keys: list[str], seed: int, epoch: int) -> list[int]:
 
 
 def endless_batches(
-    pairs: Pairs, order: BatchOrder, workers: int, device: torch.device | str = "cpu"
+    pairs: PackedSplit, order: BatchOrder | StreamOrder, workers: int, device: torch.device | str = "cpu"
 ) -> Iterator[dict]:
     """Yield prepared batches without end, in the given order; they are equal for any number of workers.
 
@@ -60,7 +67,13 @@ def endless_batches(
     if len(pairs) < order.batch:
         advice = "lower batch, or pack more"
         raise Halt(f"{len(pairs)} training samples do not fill a batch of {order.batch}: {advice}")
-    loader = DataLoader(pairs, batch_sampler=order, **loader_options(workers, device))
+    if isinstance(order, StreamOrder):
+        parts = min(workers, len(order.places))
+        reader = PartReader(cast(PairStream, pairs), order)
+        loader = DataLoader(reader, batch_size=None, **loader_options(parts, device))
+        yield from prepare_ahead(loader, device, parts or 1)
+        return
+    loader = DataLoader(cast(Pairs, pairs), batch_sampler=order, **loader_options(workers, device))
     yield from prepare_ahead(loader, device)
 
 
@@ -82,11 +95,12 @@ def single_pass(
     rank: int = 0,
     world: int = 1,
 ) -> SinglePass:
-    """Load every `world`-th sample from the `rank`-th on, in the order of the shards.
+    """Load the `rank`-th of `world` equal parts of the samples, in the order of the shards.
 
     The last batch may be smaller. The worker processes stay from one pass to the next.
     """
-    own = range(rank, len(samples), world)  # type: ignore[arg-type]  # ours have a length
+    count = len(samples)  # type: ignore[arg-type]  # ours have a length
+    own = range(count * rank // world, count * (rank + 1) // world)
     return SinglePass(DataLoader(samples, batch, sampler=own, **loader_options(workers, device)), device)
 
 
@@ -104,16 +118,29 @@ def start_loader(worker: int) -> None:
     keep_freed_memory()
 
 
-def prepare_ahead(loader: DataLoader, device: torch.device | str) -> Iterator[dict]:
-    """Prepare the batches of a loader; a GPU does so in a second stream, while the first computes."""
+def prepare_ahead(loader: DataLoader, device: torch.device | str, parts: int = 1) -> Iterator[dict]:
+    """Prepare the batches of a loader, each of which comes in so many parts.
+
+    A GPU does so in a second stream, while the first computes.
+    """
     device = torch.device(device)
     side = torch.cuda.Stream(device) if device.type == "cuda" else None
-    for raw in watch_loader(loader):
+    for raw in zip(*[watch_loader(loader)] * parts, strict=False):
         with torch.cuda.stream(side):  # None changes nothing
-            batch = prepare_batch(raw, device)
+            batch = prepare_batch(join_parts(raw, device), device)
         if side:
             synchronize_stream(batch, side)
         yield batch
+
+
+def join_parts(parts: Sequence[dict], device: torch.device) -> dict:
+    """Join the parts of a batch, on the device."""
+    if len(parts) == 1:
+        return parts[0]
+    joined: dict = {"key": [key for part in parts for key in part["key"]]}
+    for name in parts[0].keys() - {"key"}:
+        joined[name] = torch.cat([part[name].to(device, non_blocking=True) for part in parts])
+    return joined
 
 
 def watch_loader(loader: DataLoader) -> Iterator[dict]:

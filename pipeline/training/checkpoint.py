@@ -9,13 +9,12 @@ from typing import Any, BinaryIO, cast
 import torch
 from safetensors.torch import save as save_tensors
 
-from pipeline.batches.dataset import dataset_fingerprint
+from pipeline.batches.dataset import dataset_fingerprint, list_packed_shards
 from pipeline.codehash import code_hashes
 from pipeline.errors import Halt
-from pipeline.files import dumps, open_atomic, write
+from pipeline.files import dumps, is_remote, open_atomic, write
 from pipeline.models.folder import save_model
 from pipeline.params import Model, Train
-from pipeline.shards import column
 
 DIGEST_SIZE = hashlib.sha256().digest_size  # bytes
 DAMAGED = "is damaged, or of an older version"
@@ -30,7 +29,8 @@ def run_identity(config: dict) -> str:
 
 def checkpoint_path(cache: Path, data: Path, model: Model, train: Train) -> Path:
     """Return the checkpoint file of a run: runs that differ in data or parameters never share one."""
-    given = [dataset_fingerprint(column.list_shards(data)), asdict(model), asdict(train)]
+    given = [dataset_fingerprint(list_packed_shards(data)), asdict(model), asdict(train)]
+    given += ["streamed"] if is_remote(data) else []
     return cache / "train" / f"{hashlib.sha256(dumps(given)).hexdigest()}.pt"
 
 

@@ -12,11 +12,12 @@ from torch import Tensor, nn
 
 from pipeline import systems
 from pipeline.batches.augment import halve_batch
-from pipeline.batches.dataset import AugmentationPolicy, Pairs
+from pipeline.batches.dataset import AugmentationPolicy, PackedSplit, Pairs
 from pipeline.batches.loader import BatchOrder, SinglePass, endless_batches, single_pass
+from pipeline.batches.stream import PairStream, StreamOrder
 from pipeline.chance import fraction
 from pipeline.errors import Halt
-from pipeline.files import hash_file
+from pipeline.files import hash_file, is_remote
 from pipeline.params import Model, Reference, Train, guide_shares
 from pipeline.progress import Tick, quiet
 from pipeline.shards.sums import WEIGHTS_FILE
@@ -34,23 +35,26 @@ CHECKPOINT_SECONDS = 30.0  # seconds between two checkpoints; more where writing
 CHECKPOINT_SHARE = 0.02  # so that it takes at most this share of the time
 
 Scalars = dict[str, float]  # losses and measures by name
+Order = BatchOrder | StreamOrder
 
 
 @dataclass(frozen=True)
 class Session:
     """A run that is ready to train: its training and validation data, and its learner."""
 
-    pairs: Pairs
+    pairs: Pairs | PairStream
     held_out: Pairs
     learner: Learner
     loaders: int  # processes that load the samples of this rank
 
-    def order(self, start: int) -> BatchOrder:
+    def order(self, start: int) -> Order:
         train, fabric = self.learner.train, self.learner.fabric
-        keys = [entry.key for entry in self.pairs.entries]
-        return BatchOrder(keys, train.batch, train.seed, start, fabric.global_rank, fabric.world_size)
+        given = train.batch, train.seed, start, fabric.global_rank, fabric.world_size
+        if isinstance(self.pairs, PairStream):
+            return StreamOrder(self.pairs.shards, *given)
+        return BatchOrder([entry.key for entry in self.pairs.entries], *given)
 
-    def batches(self, order: BatchOrder) -> Iterator[dict]:
+    def batches(self, order: Order) -> Iterator[dict]:
         """Load the part of every batch that is this rank's, without end."""
         return endless_batches(self.pairs, order, self.loaders, self.learner.fabric.device)
 
@@ -71,14 +75,15 @@ def open_session(data: Path, model: Model, train: Train, hardware: Hardware, say
     return Session(pairs, held_out, assemble(model, train, fabric, hardware, say), loaders)
 
 
-def open_training_split(data: Path, model: Model, train: Train) -> Pairs:
-    """Open the training split. Raise Halt if the network does not fit the pictures."""
+def open_training_split(data: Path, model: Model, train: Train) -> Pairs | PairStream:
+    """Open the training split: a URL as a stream. Raise Halt if the network does not fit the pictures."""
     system = systems.system(model.system)
     shares, columns = trained_guides(system, train), system.columns
     if "guide" in columns and "reference" not in shares:
         columns = ("guide",)
     main_guide = max(shares, key=lambda guide: shares[guide])
-    pairs = Pairs(data, "train", model.sketch, columns, guide=main_guide)
+    kind = PairStream if is_remote(data) else Pairs
+    pairs = kind(data, "train", model.sketch, columns, guide=main_guide)
     pairs.policy = augmentation_policy(system, pairs, train)
     multiple = system.multiple(model)
     if pairs.side % multiple:
@@ -101,6 +106,8 @@ def train_model(
     say: Log = log_nothing,
 ) -> Iterator[Scalars]:
     """Train on the packed dataset `data`, and yield a record every `train.validate` steps and after the last.
+
+    `data` is a folder, or the path of a URL, from which the samples come in another order; see `stream`.
 
     A record holds the step, the mean of each weighted loss since the last record, and `val_psnr` (dB) and
     `val_l1` (of values in [-1, 1]). The checkpoint also keeps the weights of the best `val_psnr`. A killed
@@ -147,7 +154,7 @@ def train_model(
         # Add up the losses since the last record, but not at each step: reading them waits for the GPU.
         if read := due or done % STEPS_PER_READ[fabric.device.type] == 0:
             for number, values in enumerate(read_losses(learner, losses), done - len(losses)):
-                check_finite(values, number, order, session.pairs)
+                check_finite(values, number, order)
                 sums = {name: sums.get(name, 0.0) + value for name, value in values.items()}
             losses = []
             share_statistics(learner)
@@ -174,7 +181,7 @@ def train_model(
     fabric.barrier()  # no process leaves before the last checkpoint is written
 
 
-def augmentation_policy(system: System, pairs: Pairs, train: Train) -> AugmentationPolicy:
+def augmentation_policy(system: System, pairs: PackedSplit, train: Train) -> AugmentationPolicy:
     """Let each epoch bend references as the system was published, as the dataset's were, or not at all."""
     reference = system.reference if train.fresh == "published" else None
     if train.fresh == "dataset" and "reference" in system.columns:
@@ -193,14 +200,20 @@ def model_config(session: Session, model: Model) -> dict:
     """Return the parameters of the model, and all that it is trained from."""
     pairs, learner = session.pairs, session.learner
     start = learner.train.start
-    return asdict(model) | {
-        "dataset": pairs.fingerprint,
-        "columns": pairs.metadata,
-        "side": pairs.side,
-        "parameters": {name: count_parameters(network) for name, network in present(learner.plain).items()},
-        "train": asdict(learner.train),
-        "start": hash_file(Path(start, WEIGHTS_FILE)) if start else "",
-    }
+    return (
+        asdict(model)
+        | {
+            "dataset": pairs.fingerprint,
+            "columns": pairs.metadata,
+            "side": pairs.side,
+            "parameters": {
+                name: count_parameters(network) for name, network in present(learner.plain).items()
+            },
+            "train": asdict(learner.train),
+            "start": hash_file(Path(start, WEIGHTS_FILE)) if start else "",
+        }
+        | ({"streamed": True} if isinstance(pairs, PairStream) else {})
+    )  # in another order
 
 
 def is_halved(train: Train, step: int) -> bool:
@@ -243,10 +256,10 @@ def read_losses(learner: Learner, losses: list[dict[str, Tensor]]) -> list[Scala
     return [dict(zip(losses[0], row, strict=True)) for row in rows]
 
 
-def check_finite(losses: Scalars, step: int, order: BatchOrder, pairs: Pairs) -> None:
+def check_finite(losses: Scalars, step: int, order: Order) -> None:
     """Raise Halt, naming the samples, if a loss of a step is not finite."""
     if broken := [name for name, value in losses.items() if not math.isfinite(value)]:
-        keys = ", ".join(pairs.entries[number].key for _, number in order.at(step))
+        keys = ", ".join(order.keys(step))
         raise Halt(f"{', '.join(broken)} at step {step + 1} is not finite on {keys}: lower lr")
 
 

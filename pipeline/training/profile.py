@@ -14,7 +14,7 @@ from torch.profiler import ProfilerActivity, profile, record_function
 
 from pipeline import files
 from pipeline.batches.augment import prepare_batch
-from pipeline.batches.dataset import Pairs
+from pipeline.batches.dataset import PackedSplit
 from pipeline.errors import Halt
 from pipeline.markdown import table
 from pipeline.models.folder import find_device
@@ -140,8 +140,8 @@ def search_size(fits: Callable[[int], bool]) -> int:
     return good
 
 
-def load_one_sample(pairs: Pairs, device: torch.device) -> dict:
-    return prepare_batch(torch.utils.data.default_collate([pairs[0, 0]]), device)
+def load_one_sample(pairs: PackedSplit, device: torch.device) -> dict:
+    return prepare_batch(torch.utils.data.default_collate([pairs.load(pairs.first, 0)]), device)
 
 
 def batch_fits(learner: Learner, one: dict, size: int) -> bool:

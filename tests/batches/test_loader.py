@@ -168,7 +168,8 @@ def test_a_single_pass_gives_every_sample_to_one_rank(pairs, world):
         list(chain(*(batch["key"] for batch in single_pass(pairs, 3, 0, rank=r, world=world))))
         for r in range(world)
     ]
-    assert share == [names(pairs)[rank::world] for rank in range(world)]
+    assert list(chain(*share)) == names(pairs)
+    assert max(map(len, share)) - min(map(len, share)) <= 1
 
 
 def test_the_processes_of_a_single_pass_stay_for_the_next(pairs):
