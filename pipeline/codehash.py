@@ -10,6 +10,7 @@ from functools import cache
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
+from typing import NamedTuple
 
 OWN_PACKAGES = ("pipeline", "stages")
 UNTRACKED = (  # modules that decide no byte of a result
@@ -22,10 +23,10 @@ LIBRARIES = {  # a release of one of these may change a pixel: import name, dist
     "numpy": "numpy",
     "PIL": "pillow",
     "scipy": "scipy",
-    "simplejpeg": "simplejpeg",
     "skimage": "scikit-image",
     "torch": "torch",
 }
+DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 @cache
@@ -77,28 +78,7 @@ def library_versions(*modules: str) -> list[str]:
 def hash_code(path: Path) -> str:
     """Hash a file. Of Python code, hash the syntax tree without comments and docstrings."""
     data = path.read_bytes()
-    return hash_syntax(data) if path.suffix == ".py" else hashlib.sha256(data).hexdigest()
-
-
-@cache
-def hash_syntax(code: bytes) -> str:
-    return hashlib.sha256(repr(syntax_outline(ast.parse(code))).encode()).hexdigest()
-
-
-def syntax_outline(node: object) -> object:
-    """Turn a syntax tree into nested lists, without docstrings, positions and empty fields.
-
-    Unlike the output of `ast.dump`, they do not differ between versions of Python.
-    """
-    if isinstance(node, list):
-        return [syntax_outline(each) for each in node]
-    if not isinstance(node, ast.AST):
-        return node
-    fields = dict(ast.iter_fields(node))
-    if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
-        fields["body"] = fields["body"][ast.get_docstring(node) is not None :]
-    filled = [[name, syntax_outline(each)] for name, each in fields.items() if each not in (None, [])]
-    return [type(node).__name__, *filled]
+    return read_code(data).sha256 if path.suffix == ".py" else hashlib.sha256(data).hexdigest()
 
 
 def imported_modules(path: Path) -> list[str]:
@@ -107,28 +87,67 @@ def imported_modules(path: Path) -> list[str]:
 
 
 def imported_names(path: Path) -> tuple[str, ...]:
-    """List the dotted names that one file imports when it runs: of modules, and of objects in modules."""
-    return names_in(path.read_bytes())
+    """Return the dotted names that one file imports when it runs: of modules, and of objects in modules."""
+    return read_code(path.read_bytes()).imports
+
+
+class Code(NamedTuple):
+    """The hash of the syntax tree of a file, and the names that it imports."""
+
+    sha256: str
+    imports: tuple[str, ...]
 
 
 @cache
-def names_in(code: bytes) -> tuple[str, ...]:
-    return tuple(walk_imports(ast.parse(code)))
+def read_code(data: bytes) -> Code:
+    """Parse the bytes of a file of code, once for all stages and modules that ask."""
+    tree = ast.parse(data)
+    return Code(hashlib.sha256(repr(syntax_outline(tree)).encode()).hexdigest(), tuple(find_imports(tree)))
 
 
-def walk_imports(tree: ast.AST) -> Iterator[str]:
-    waiting: list[ast.AST] = [tree]
+def syntax_outline(tree: ast.AST) -> list:
+    """List the nodes of a syntax tree with their fields, without docstrings, positions and empty fields.
+
+    Unlike the output of `ast.dump`, the list does not differ between versions of Python. A number says how
+    many elements of a field follow, so that other trees have other lists.
+    """
+    listed: list = []
+    put = listed.append
+
+    def visit(node: ast.AST) -> None:
+        put(type(node).__name__)
+        for name in node._fields:
+            value = getattr(node, name, None)
+            if name == "body" and isinstance(node, DOCUMENTED) and ast.get_docstring(node) is not None:
+                value = value[1:]  # type: ignore[index]
+            if value is None or value == []:
+                continue
+            put(name)
+            if isinstance(value, list):
+                put(len(value))
+            for each in value if isinstance(value, list) else (value,):
+                if isinstance(each, ast.AST):
+                    visit(each)
+                else:
+                    put(each)
+
+    visit(tree)
+    return listed
+
+
+def find_imports(tree: ast.AST) -> Iterator[str]:
+    """Yield the names that a syntax tree imports when it runs; only statements can import."""
+    waiting = [tree]
     while waiting:
         node = waiting.pop()
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
-            waiting += node.orelse
-            continue
-        waiting += ast.iter_child_nodes(node)
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
             yield node.module
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        for_types = isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING"
+        for name in ("orelse",) if for_types else ("body", "handlers", "orelse", "finalbody", "cases"):
+            waiting += getattr(node, name, ())
 
 
 @cache
