@@ -1,6 +1,7 @@
 """The embedded sample is the same wherever it is drawn."""
 
 import io
+import os
 from collections import Counter
 
 import numpy as np
@@ -33,11 +34,16 @@ def test_the_sample_is_the_same_in_every_folder_and_grows_without_changing(tmp_p
     assert content(tmp_path / "small") == content(tmp_path / "large")
 
 
-def test_a_sample_that_was_drawn_is_not_drawn_again_and_an_unfinished_one_is_finished(tmp_path):
+@pytest.mark.parametrize(("damaged", "size"), [("000002.json", None), ("000002.json", 0), ("000002.png", 0)])
+def test_a_sample_that_was_drawn_is_not_drawn_again_and_an_unfinished_one_is_finished(
+    tmp_path, damaged, size
+):
+    """A kill leaves a picture without its note, and a power cut leaves empty files."""
     drawn = sample.sample_catalog(tmp_path, 3, workers=1)
     before = content(tmp_path)
     seen = []
-    next(tmp_path.rglob("000002.json")).unlink()  # as if killed after the picture
+    path = next(tmp_path.rglob(damaged))
+    path.unlink() if size is None else os.truncate(path, size)
     again = sample.sample_catalog(tmp_path, 3, workers=1, tick=lambda done, total: seen.append((done, total)))
     assert seen == [(3, 3)]
     assert again.posts == drawn.posts

@@ -7,6 +7,7 @@ each side. Widths are in pens.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from math import ceil, floor
 from typing import Self
 
 import cv2
@@ -113,12 +114,16 @@ class Ink:
     def _box(self, path: np.ndarray) -> tuple[slice, slice]:
         """Return the rows and columns that a path spans, at least one pixel of the page."""
         height, width = self.pixels.shape[:2]
-        left, top = np.clip(np.floor(path.min(axis=0)), 0, (width - 1, height - 1)).astype(int)
-        right, bottom = np.clip(np.ceil(path.max(axis=0)), (left + 1, top + 1), (width, height)).astype(int)
-        return slice(top, bottom), slice(left, right)
+        (left, top), (right, bottom) = path.min(axis=0).tolist(), path.max(axis=0).tolist()
+        return _span(top, bottom, height), _span(left, right, width)
 
     def _polygon(self, path: np.ndarray, color: Color) -> None:
         cv2.fillPoly(self.pixels, [_fixed(path)], color, cv2.LINE_AA, SUBPIXELS)
+
+
+def _span(low: float, high: float, size: int) -> slice:
+    start = min(max(floor(low), 0), size - 1)
+    return slice(start, min(max(ceil(high), start + 1), size))
 
 
 def _fixed(path: np.ndarray) -> np.ndarray:

@@ -5,6 +5,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import ArrayLike
 
+TO_THE_RIGHT = np.array((-1, 1))  # times (y, x) of a direction
+
 
 def curve(points: ArrayLike, closed: bool = False, steps: int = 9) -> np.ndarray:
     """Sample the Catmull-Rom spline through points."""
@@ -53,12 +55,15 @@ def symmetric(half: ArrayLike) -> np.ndarray:
 
 def normals(path: np.ndarray) -> np.ndarray:
     """Return unit vectors to the right of a path; a closed path is smooth at its start."""
-    closed = np.array_equal(path[0], path[-1])
-    before, after = (path[-2], path[1]) if closed else (2 * path[0] - path[1], 2 * path[-1] - path[-2])
-    longer = np.concatenate([[before], path, [after]])
-    along = longer[2:] - longer[:-2]
+    along = np.empty_like(path)
+    along[1:-1] = path[2:] - path[:-2]
+    if (path[0] == path[-1]).all():
+        along[0] = along[-1] = path[1] - path[-2]
+    else:
+        along[0] = path[1] - (2 * path[0] - path[1])
+        along[-1] = 2 * path[-1] - path[-2] - path[-2]
     along /= np.maximum(np.hypot(along[:, 0], along[:, 1]), 1e-9)[:, None]
-    return along[:, ::-1] * (-1, 1)
+    return along[:, ::-1] * TO_THE_RIGHT
 
 
 def band(path: ArrayLike, widths: ArrayLike) -> np.ndarray:
