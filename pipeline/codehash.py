@@ -23,6 +23,7 @@ LIBRARIES = {  # a release of one of these may change a pixel: import name, dist
     "numpy": "numpy",
     "PIL": "pillow",
     "scipy": "scipy",
+    "simplejpeg": "simplejpeg",
     "skimage": "scikit-image",
     "torch": "torch",
 }

@@ -7,7 +7,7 @@ from rig import Traffic, read
 
 from pipeline.booru import site
 from pipeline.booru.catalog import Catalog
-from pipeline.run import process
+from pipeline.run import spread
 
 pytest_plugins = ["committed", "store", "browser"]
 LONGEST = ("test_pipeline.py", "test_export.py")
@@ -20,8 +20,8 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(autouse=True)
 def eager(monkeypatch):
-    """Start workers for few samples too, as tests have no more."""
-    monkeypatch.setattr(process, "SAMPLES_PER_WORKER", 1)
+    """Start workers for little work too, as tests have no more."""
+    monkeypatch.setattr(spread, "START_SECONDS", 0.0)
 
 
 @pytest.fixture(scope="module")

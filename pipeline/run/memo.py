@@ -21,7 +21,6 @@ from pipeline.files import hash_file, read_note, write_note
 from pipeline.run.report import Reject
 from pipeline.shards import tar
 from pipeline.shards.column import Shard
-from pipeline.shards.relatives import PairedShard
 from pipeline.shards.tar import Row
 
 MEMO_TABLE = "made.sqlite"
@@ -76,17 +75,6 @@ class Memo:
     def has_note(self, shard: Hashed) -> bool:
         """Return whether there is a result for a shard, without reading it."""
         return self.path(shard).with_suffix(".json").is_file()
-
-    def missing(self, shards: list[Shard] | list[PairedShard], enough: int) -> int:
-        """Count the samples without a result, without opening any shard; stop counting at `enough`."""
-        count = 0
-        with open_table(self.folder) as table:
-            for shard in shards:
-                if count >= enough:
-                    break
-                if not self.has_note(shard):
-                    count += len(shard) - len(self.find_homes(table, shard.rows))
-        return count
 
     def recall_shard(self, shard: Hashed) -> MadeShard | None:
         """Return the result for a shard; None if there is none, or if its bytes have changed since."""

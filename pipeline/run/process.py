@@ -13,7 +13,7 @@ from pathlib import Path
 import cv2
 
 from pipeline.errors import BadImage, Halt
-from pipeline.files import dumps, is_remote, link_or_copy, lock_folder, remove_partials
+from pipeline.files import dumps, link_or_copy, lock_folder, remove_partials
 from pipeline.progress import Tick, quiet
 from pipeline.run.choices import NO_CHOICES, Choices
 from pipeline.run.memo import MadeShard, Memo, persist
@@ -27,8 +27,6 @@ from pipeline.shards.loose import LooseBatch
 from pipeline.shards.relatives import PairedShard
 from pipeline.shards.tar import Sample
 from pipeline.shards.writer import copy_shard, finished_shard, open_column
-
-SAMPLES_PER_WORKER = 256  # a worker takes half a second to start, as long as it takes to make so many
 
 DROPPED = "dropped"  # the reason of the ledger; the person's own is beside the scores
 Judge = Callable[[dict], str]  # the metadata reported for a sample -> the reason to reject it, or ""
@@ -107,9 +105,6 @@ def run_step(
     if sealed:
         memo = Memo(cache / "steps", step.fingerprint())
         work = partial(run_shard, step, memo, policy, dest)
-        if not is_remote(source):
-            needed = memo.missing(units, workers * SAMPLES_PER_WORKER) // SAMPLES_PER_WORKER + 1
-            workers = min(workers, needed)
     else:
         work = partial(run_loose, step, policy, dest, name)
     report, ledger = Report(), dest / (f"{name}.{LEDGER}" if name else LEDGER)

@@ -1,6 +1,7 @@
 """Units of work -> their results, in order: computed in this process, in several, or on a Ray cluster."""
 
 import multiprocessing
+import time
 from collections import deque
 from collections.abc import Callable, Generator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -13,6 +14,8 @@ from pipeline.run.processes import UNITS_PER_WORKER, single_threaded, start_work
 
 if TYPE_CHECKING:
     from pipeline.run.step import Transform
+
+START_SECONDS = 0.5  # until a process has started and imported what it needs
 
 
 def open_pool(workers: int) -> ProcessPoolExecutor:
@@ -30,10 +33,11 @@ def open_pool(workers: int) -> ProcessPoolExecutor:
 def spread(
     work: Callable, units: list, workers: int, on: str = "processes", step: "Transform | None" = None
 ) -> Generator:
-    """Yield `work(unit)` for each unit in order, computed in up to `workers` processes.
+    """Yield `work(unit)` for each unit in order, computed here, or in up to `workers` processes.
 
-    With `on` "ray", all cores of a Ray cluster compute instead, if their code for `step` is the same as here.
-    Raise Halt if a worker is killed.
+    Work begins here. Processes take over once they save more time than it takes to start them, if the units
+    that are left take as long as the last one. With `on` "ray", all cores of a Ray cluster compute instead,
+    if their code for `step` is the same as here. Raise Halt if a worker is killed.
     """
     if on == "ray":
         assert step is not None
@@ -41,11 +45,22 @@ def spread(
 
         yield from cluster.spread_on_cluster(work, units, workers, step)
         return
-    workers = min(workers, len(units))
-    if workers <= 1:
-        keep_freed_memory()
-        yield from map(work, units)
-        return
+    keep_freed_memory()
+    seconds = 0.0  # that the last unit took
+    for number, unit in enumerate(units):
+        left = len(units) - number
+        several = min(workers, left)
+        if several > 1 and left * seconds * (1 - 1 / several) >= START_SECONDS:
+            yield from spread_on_processes(work, units[number:], several)
+            return
+        begun = time.perf_counter()
+        result = work(unit)
+        seconds = time.perf_counter() - begun
+        yield result
+
+
+def spread_on_processes(work: Callable, units: list, workers: int) -> Generator:
+    """Yield `work(unit)` for each unit in order, computed in processes. Raise Halt if one is killed."""
     with open_pool(workers) as pool:
         try:
             waiting: deque[Future] = deque()

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from pipeline.errors import Halt
+from pipeline.run import spread as spreading
 from pipeline.run.spread import spread
 
 
@@ -38,6 +39,18 @@ def faults(unit):
 def test_results_come_in_the_order_of_the_units(workers):
     units = [0.3, 0.0, 0.2, 0.1]
     assert [*spread(sleep, units, workers)] == units
+
+
+def process_of(unit):
+    """Return the process that computes."""
+    return os.getpid()
+
+
+@pytest.mark.parametrize("seconds", [float("inf"), 1e-9])
+def test_processes_take_over_once_they_save_more_time_than_their_start_takes(monkeypatch, seconds):
+    monkeypatch.setattr(spreading, "START_SECONDS", seconds)
+    here = [process == os.getpid() for process in spread(process_of, [*range(6)], 2)]
+    assert here == ([True] * 6 if seconds > 1 else [True] + [False] * 5)
 
 
 @pytest.mark.parametrize("code", [errno.EROFS, errno.ENOSPC, errno.ENOSYS])
