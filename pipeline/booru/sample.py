@@ -68,13 +68,13 @@ def picture_path(home: Path, post: FullPost) -> Path:
     return home / f"{post['id']:06d}.{post['file_ext']}"
 
 
-def note_path(home: Path, number: int) -> Path:
+def post_note(home: Path, number: int) -> Path:
     return home / f"{number:06d}.json"
 
 
 def read_drawn(home: Path, number: int) -> FullPost | None:
     """Return a post that was drawn; None if its note or its picture is not there in full."""
-    post = read_note(note_path(home, number))
+    post = read_note(post_note(home, number))
     with suppress(FileNotFoundError):
         if post and picture_path(home, post).stat().st_size == post["file_size"]:
             return post
@@ -84,7 +84,7 @@ def read_drawn(home: Path, number: int) -> FullPost | None:
 def draw_post(home: Path, number: int) -> None:
     post, data = make_post(number)
     write(picture_path(home, post), data, sync=False)
-    write_note(note_path(home, number), post, sync=False)
+    write_note(post_note(home, number), post, sync=False)
 
 
 def weighted_choice(number: int, purpose: str, weights: dict[str, int]) -> str:
