@@ -140,8 +140,9 @@ def plain_warp(color: np.ndarray, flow: np.ndarray) -> np.ndarray:
     ])  # fmt: skip
 
 
-def plain_decode(data: bytes) -> np.ndarray:
+def plain_decode(data: bytes, least: int = SOURCE_SIDE) -> np.ndarray:
     image = Image.open(io.BytesIO(data))
+    image.draft("RGB", (least, least))
     if profile := image.info.get("icc_profile"):
         space = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         image = ImageCms.profileToProfile(image, space, ImageCms.createProfile("sRGB"))
@@ -203,6 +204,11 @@ def print_paths(data: bytes) -> None:
     print_path("decode PNG", partial(codec.decode, packed), partial(plain_decode, packed), level_error)
     for name, file in (("decode JPEG", data), ("decode JPEG in P3", add_profile(data))):
         print_path(name, partial(codec.decode, file), partial(plain_decode, file), level_error)
+    reduced, plain_reduced = (
+        partial(codec.decode, data, PICTURE_SIDE),
+        partial(plain_decode, data, PICTURE_SIDE),
+    )
+    print_path("decode JPEG, a quarter", reduced, plain_reduced, level_error)
     print_path("chroma", partial(clean.chroma, color), lambda: np.ptp(color / 1, axis=2).mean(), level_error)
     print_path("cue", draw, lambda: gaussian_filter(color / 1, (20, 20, 0)), level_error)
     print_path("flow", spline, partial(plain_flow, points), distance_error)
