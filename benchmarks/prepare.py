@@ -202,13 +202,13 @@ def print_paths(data: bytes) -> None:
     draw, tint = partial(cue.draw_cue, color, Cue()), partial(warp.tint_picture, color, shift)
     print_head("fast path", "ms", "otherwise", "error")
     print_path("decode PNG", partial(codec.decode, packed), partial(plain_decode, packed), level_error)
-    for name, file in (("decode JPEG", data), ("decode JPEG in P3", add_profile(data))):
-        print_path(name, partial(codec.decode, file), partial(plain_decode, file), level_error)
-    reduced, plain_reduced = (
-        partial(codec.decode, data, PICTURE_SIDE),
-        partial(plain_decode, data, PICTURE_SIDE),
-    )
-    print_path("decode JPEG, a quarter", reduced, plain_reduced, level_error)
+    jpegs = {
+        "decode JPEG": (data, SOURCE_SIDE),
+        "decode JPEG at a quarter": (data, PICTURE_SIDE),
+        "decode JPEG in P3": (add_profile(data), SOURCE_SIDE),
+    }
+    for name, file in jpegs.items():
+        print_path(name, partial(codec.decode, *file), partial(plain_decode, *file), level_error)
     print_path("chroma", partial(clean.chroma, color), lambda: np.ptp(color / 1, axis=2).mean(), level_error)
     print_path("cue", draw, lambda: gaussian_filter(color / 1, (20, 20, 0)), level_error)
     print_path("flow", spline, partial(plain_flow, points), distance_error)
