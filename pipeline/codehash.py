@@ -7,7 +7,6 @@ import ast
 import hashlib
 from collections.abc import Iterator
 from functools import cache
-from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
@@ -71,6 +70,8 @@ def files_of(*modules: str) -> list[Path]:
 
 def library_versions(*modules: str) -> list[str]:
     """List those of LIBRARIES that the files of `modules` import, each with its version."""
+    from importlib.metadata import version  # takes a while, and few commands need it
+
     paths = (path for path in files_of(*modules) if path.suffix == ".py")
     names = {name.partition(".")[0] for path in paths for name in imported_names(path)}
     return [f"{name} {version(LIBRARIES[name])}" for name in sorted(names & LIBRARIES.keys())]

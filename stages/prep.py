@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from copy import copy
 from functools import cache
 from importlib import import_module
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -121,6 +120,8 @@ app = typer.Typer(
 
 def show_version(asked: bool) -> None:
     if asked:
+        from importlib.metadata import version  # takes a while, and few commands need it
+
         emit(f"inkwash {version('inkwash')}")
         raise typer.Exit
 

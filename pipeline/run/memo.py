@@ -127,7 +127,7 @@ class Memo:
         entry = {"told": made.reported, "rejects": [(reject.key, reject.reason) for reject in made.rejects]}
         entry["rows"] = [row.line("") for row in made.shard.rows]
         entry |= {name: getattr(made.shard, name) for name in ("samples", "bytes", "sha256")}
-        write_note(made.shard.path.with_suffix(".json"), entry)
+        write_note(made.shard.path.with_suffix(".json"), entry, sync=False)  # one that is lost is made again
         home = bytes.fromhex(self.name(shard.sha256))
         names = [(bytes.fromhex(self.name(row.sha256)), home) for row in rows]
         with open_table(self.folder) as table:
