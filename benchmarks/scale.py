@@ -183,9 +183,9 @@ def main() -> None:
     parser.add_argument("--whole", action="store_true", help="kill no stage halfway")
     options = parser.parse_args()
     count, more = options.pictures, round(options.pictures * GROWTH)
-    write: Writer = partial(
-        write_crops if options.corpus else paint_pictures, options.corpus or options.source
-    )
+    write: Writer = partial(paint_pictures, options.source)
+    if options.corpus:
+        write = partial(write_crops, options.corpus)
     SCALE_HOME.mkdir(exist_ok=True)
     with TemporaryDirectory(dir=SCALE_HOME) as folder:
         home = Path(folder).resolve()
