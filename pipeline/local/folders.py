@@ -94,10 +94,11 @@ def read_pictures(
 
     Manifests may give other `names` of pictures than their paths.
     """
-    readable = (*listing.others, *listing.pictures)
-    found = {full_name(name): file for name, file in names.items()}
-    found |= {full_name(file): file for file in readable}
     manifests = [file for file in listing.others if file.name == MANIFEST]
+    found: dict[str, Path] = {}
+    if manifests:
+        found = {full_name(name): file for name, file in names.items()}
+        found |= {full_name(file): file for file in (*listing.others, *listing.pictures)}
     rows, refused = read_manifests(listing.root, manifests, found)
     yield from refused
     yield from give_posts(
