@@ -10,14 +10,14 @@ neither their number nor the number of the processes changes a batch.
 import io
 from bisect import bisect
 from collections.abc import Collection, Iterator, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
 from itertools import accumulate, groupby
 from operator import attrgetter
-from typing import Any, TypeVar
+from typing import Any
 
 from torch.utils.data import IterableDataset, default_collate, get_worker_info
 
@@ -33,8 +33,6 @@ MEMORY = 1 << 29  # bytes of what waits in all places of a batch: the samples of
 COPIES = 4  # of a window in memory: a part of one, and of the next the answer, the tar and the members
 LARGEST_WINDOW = 1 << 24  # bytes
 THREADS = 4  # of a process, which wait for a store
-
-Item = TypeVar("Item")
 
 
 class PairStream(PackedSplit):
@@ -58,6 +56,9 @@ class Window:
     epoch: int
     shard: Shard
     numbers: list[int]
+
+
+ReadWindow = tuple[Window, dict[int, Sample]]  # and its samples by these numbers
 
 
 @dataclass(frozen=True)
@@ -142,33 +143,27 @@ class PartReader(IterableDataset):
         places = self.order.places
         own = places[len(places) * part // parts : len(places) * (part + 1) // parts]
         with ThreadPoolExecutor(THREADS) as threads:
-            windows = (read_windows(self.order, place, self.pairs.members) for place in own)
-            stretches = [take_samples(read_ahead(each, threads)) for each in windows]
+            reads = [read_windows(self.order, place, self.pairs.members) for place in own]
+            started = [threads.submit(next, read) for read in reads]
+            stretches = [take_samples(*each, threads) for each in zip(reads, started, strict=True)]
             while True:
                 drawn = map(next, stretches)
                 yield default_collate([self.pairs.load(sample, epoch) for epoch, sample in drawn])
 
 
-def take_samples(read: Iterator[tuple[Window, dict[int, Sample]]]) -> Iterator[tuple[int, Sample]]:
-    """Yield the samples of windows in their shuffled order, with their epochs, and let go of each."""
-    for window, samples in read:
+def take_samples(
+    read: Iterator[ReadWindow], coming: Future[ReadWindow], threads: Executor
+) -> Iterator[tuple[int, Sample]]:
+    """Yield samples with their epochs, in the order of each window, while a thread reads the next window."""
+    while True:
+        window, samples = coming.result()
+        coming = threads.submit(next, read)
         for number in window.numbers:
             yield window.epoch, samples.pop(number)
 
 
-def read_ahead(endless: Iterator[Item], threads: Executor) -> Iterator[Item]:
-    """Yield what an iterator yields, while a thread already works on what comes next."""
-    coming = threads.submit(next, endless)
-    while True:
-        item = coming.result()
-        coming = threads.submit(next, endless)
-        yield item
-
-
-def read_windows(
-    order: StreamOrder, place: int, members: Collection[str]
-) -> Iterator[tuple[Window, dict[int, Sample]]]:
-    """Read what a place takes from the order's step on, window by window: the samples by their rows."""
+def read_windows(order: StreamOrder, place: int, members: Collection[str]) -> Iterator[ReadWindow]:
+    """Read what a place takes from the order's step on, and nothing earlier."""
     for shard, windows in groupby(order.windows(place, order.step), attrgetter("shard")):
         rows = cached_rows(shard)
         with closing(RemoteFile(shard.path)) as file:

@@ -10,6 +10,7 @@ import pytest
 import torch
 from made import packed, run_prep, sample
 from pyarrow import parquet
+from store import upload
 
 from pipeline.errors import Halt
 from pipeline.evaluation import measures
@@ -42,6 +43,14 @@ def members(number):
 def scored(found, condition, by, measure):
     """List a measure of every picture, by who made it."""
     return [row[measure] for row in found.rows if (row["condition"], row["by"]) == (condition, by)]
+
+
+def test_a_dataset_behind_a_url_is_measured_as_in_its_folder(bucket, data, measured):
+    folder, near = measured("wash")
+    far = evaluate_model(upload(data, bucket), folder, replace(PARAMS, unseen="b5"))
+    assert "different" in far.summary["conditions"]  # whose references are read out of order
+    assert far.rows == near.rows
+    assert far.summary == near.summary
 
 
 def test_the_test_split_is_measured_against_the_originals(data, model):
