@@ -1,7 +1,7 @@
 # The commands of the project. Each sets up .venv by itself when that is missing or older than the lock.
 
 .DEFAULT_GOAL := help
-.PHONY: repro test proof lint docs tour screens lock bench bench-scale bench-groups bench-fetch bench-train bench-gpu bench-color weights systems clean help
+.PHONY: repro test proof lint docs tour screens lock bench bench-scale bench-groups bench-fetch bench-train bench-stream bench-gpu bench-color weights systems clean help
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -52,6 +52,9 @@ bench-fetch: .venv  ## print the speed of the download, beside img2dataset on th
 
 bench-train: .venv  ## print the speed of training on a CPU, beside the loop that everybody writes
 	python benchmarks/train.py --check
+
+bench-stream: .venv  ## print the speed of the loader from an S3 server, beside that from a folder
+	python benchmarks/stream.py
 
 bench-gpu: .venv  ## print the speed of training on a GPU, in at most nine minutes
 	python benchmarks/train.py --device cuda

@@ -77,19 +77,9 @@ def test_losses_that_are_not_finite_name_the_samples_of_the_stream(url, tmp_path
 def test_the_commands_take_a_url(url, bucket, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     line = ["--width", "4", "--depth", "4", "--steps", "2", "--batch", "2", "--vgg", "none"]
-    line += ["--device", "cpu", "--params", "none"]
-    fast = [
-        "--device",
-        "cpu",
-        "--params",
-        "none",
-        "--lpips",
-        "none",
-        "--inception",
-        "none",
-        "--resamples",
-        "10",
-    ]
+    common = ["--device", "cpu", "--params", "none"]
+    line += common
+    fast = [*common, "--lpips", "none", "--inception", "none", "--resamples", "100"]
     code, out, _ = run_prep(capsys, "train", url, "model", *line)
     assert (code, out.partition(",")[0]) == (0, "train: 2 steps")
     code, out, _ = run_prep(capsys, "evaluate", url, "model", *fast)
