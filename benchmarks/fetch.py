@@ -20,14 +20,17 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from functools import partial
+from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory, mkdtemp
+from typing import NamedTuple
 
 from loopback import Contents, Loopback, file_path, running_site
 from tables import print_head, print_row
 
+from pipeline.files import dumps
 from pipeline.params import Fetch, Search
 from pipeline.shards.column import list_shards
 from pipeline.shards.ledger import LEDGER, read_ledger
@@ -56,10 +59,10 @@ def search_all(address: str, home: Path) -> None:
         search.search_posts(site, home / "posts.jsonl", ALL)
 
 
-def fetch_all(address: str, home: Path, params: Fetch, dest: Path) -> None:
+def fetch_all(address: str, posts: Path, params: Fetch, dest: Path) -> None:
     with open_site(address) as site:
         site.timeout = TIMEOUT
-        fetch.fetch_files(Store(site, dest / "cache", params), home / "posts.jsonl", dest / "original")
+        fetch.fetch_files(Store(site, dest / "cache", params), posts, dest / "original")
 
 
 def measure_fresh(function: Callable, *args) -> tuple[float, float]:
@@ -92,65 +95,87 @@ def searched_site(contents: Contents) -> Iterator[tuple[Loopback, Path, float]]:
         yield site, Path(home), measure_fresh(search_all, site.address, Path(home))[1]
 
 
-def print_speed(rival: Path) -> None:
-    """Print the files per second of both, and the seconds of their processes including their start.
+class Fetched(NamedTuple):
+    """What a run took."""
 
-    The files of a run stay until the end: a file system is slow for a while after thousands of files are
-    removed, and only one of the two writes so many.
+    rate: float  # files per second
+    seconds: float  # of its processes, with their start
+    processor: float  # seconds of all its processes
+    intact: int  # files
+
+
+def print_speed(rival: Path) -> None:
+    """Print the files per second of both, and the time of their processes, in all and of the processors.
+
+    That of a few files is subtracted from the processors' time: it is that of their start. The files of a
+    run stay until the end: a file system is slow for a while after thousands of files are removed, and only
+    one of the two writes so many.
     """
     with searched_site(LARGE_FILES) as (site, home, _):
-        files = list_addresses(site, home)
-        threads = max(THREADS, key=lambda number: fetch_theirs(rival, home, "unchanged", number, files)[0])
-        runs = {"inkwash": lambda: fetch_ours(site, home, files)}
+        few = write_lists(site, home, "few", CORES)
+        files = write_lists(site, home, "all")
+        theirs = partial(fetch_theirs, rival, home, "unchanged")
+        threads = max(THREADS, key=lambda number: theirs(number, "all", files).rate)
+        runs: dict[str, Callable[[str, set[str]], Fetched]] = {"inkwash": partial(fetch_ours, site, home)}
         for mode in MODES:
             name = f"img2dataset {mode}, {CORES} x {threads} threads"
-            runs[name] = partial(fetch_theirs, rival, home, mode, threads, files)
-        rounds = [{name: run() for name, run in runs.items()} for _ in range(FETCH_ROUNDS)]
+            runs[name] = partial(fetch_theirs, rival, home, mode, threads)
+        starts = {name: run("few", few).processor for name, run in runs.items()}
+        rounds = [{name: run("all", files) for name, run in runs.items()} for _ in range(FETCH_ROUNDS)]
     print(f"\n{len(files)} files of 300 KB, {CORES} cores, median of {FETCH_ROUNDS}\n")
-    print_head("", "files/s", "s in all", "intact", "inkwash is as many times that")
+    print_head("", "files/s", "processor ms/file", "s in all", "intact", "inkwash is as many times that")
     for name in runs:
-        rate, seconds, intact = (median(each[name][column] for each in rounds) for column in range(3))
-        ratio = median(each["inkwash"][0] / each[name][0] for each in rounds)
-        print_row(name, f"{rate:.1f}", f"{seconds:.1f}", f"{intact:.0f}", f"{ratio:.2f}")
+        runs_of = zip(*(each[name] for each in rounds), strict=True)
+        rate, seconds, processor, intact = map(median, runs_of)
+        spent = 1000 * (processor - starts[name]) / (len(files) - len(few))
+        ratio = median(each["inkwash"].rate / each[name].rate for each in rounds)
+        print_row(name, f"{rate:.1f}", f"{spent:.2f}", f"{seconds:.1f}", f"{intact:.0f}", f"{ratio:.2f}")
 
 
-def list_addresses(site: Loopback, home: Path) -> set[str]:
-    """Write the address and the md5 of each file that was found to a table; return the md5s."""
-    posts = [(site.address + post["file_url"], post["md5"]) for post in read_posts(home / "posts.jsonl")]
-    with (home / "files.csv").open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([("url", "md5"), *posts])
-    return {md5 for _, md5 in posts}
+def write_lists(site: Loopback, home: Path, name: str, count: int | None = None) -> set[str]:
+    """Write the first posts found to a file, and their addresses and md5s to a table; return the md5s."""
+    posts = list(islice(read_posts(home / "posts.jsonl"), count))
+    (home / f"{name}.jsonl").write_bytes(b"".join(dumps(post) + b"\n" for post in posts))
+    rows = [(site.address + post["file_url"], post["md5"]) for post in posts]
+    with (home / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([("url", "md5"), *rows])
+    return {md5 for _, md5 in rows}
 
 
-def fetch_ours(site: Loopback, home: Path, files: set[str]) -> tuple[float, float, int]:
-    """Fetch; return files per second, the seconds of the process, and the number of intact files."""
+def fetch_ours(site: Loopback, home: Path, name: str, files: set[str]) -> Fetched:
     dest = Path(mkdtemp(dir=home))
     os.sync()
-    start = time.perf_counter()
-    rate = len(files) / measure_fresh(fetch_all, site.address, home, Fetch(), dest)[0]
-    return rate, time.perf_counter() - start, count_intact(dest / "original", files)
+    start, before = time.perf_counter(), processor_of_children()
+    taken = measure_fresh(fetch_all, site.address, home / f"{name}.jsonl", Fetch(), dest)[0]
+    seconds, processor = time.perf_counter() - start, processor_of_children() - before
+    return Fetched(len(files) / taken, seconds, processor, count_intact(dest / "original", files))
 
 
-def fetch_theirs(
-    rival: Path, home: Path, mode: str, threads: int, files: set[str]
-) -> tuple[float, float, int]:
+def fetch_theirs(rival: Path, home: Path, mode: str, threads: int, name: str, files: set[str]) -> Fetched:
     """Download with img2dataset; its rate counts from the start of its first shard to the end of its last."""
     dest = Path(mkdtemp(dir=home), "original")
     os.sync()
     options = {
-        "url_list": home / "files.csv", "input_format": "csv", "output_folder": dest,
+        "url_list": home / f"{name}.csv", "input_format": "csv", "output_folder": dest,
         "output_format": "webdataset", "processes_count": CORES, "thread_count": threads,
         "number_sample_per_shard": -(-len(files) // CORES), "resize_mode": "no", "compute_hash": "md5",
         "extract_exif": False, **MODES[mode],
     }  # fmt: skip
-    words = [str(word) for name, value in options.items() for word in (f"--{name}", value)]
+    words = [str(word) for option, value in options.items() for word in (f"--{option}", value)]
     environment = os.environ | {"NO_PROXY": "127.0.0.1", "NO_ALBUMENTATIONS_UPDATE": "1"}
-    start = time.perf_counter()
+    start, before = time.perf_counter(), processor_of_children()
     subprocess.run([rival, *words], env=environment, check=True, capture_output=True)
-    seconds = time.perf_counter() - start
+    seconds, processor = time.perf_counter() - start, processor_of_children() - before
     stats = [json.loads(path.read_bytes()) for path in dest.glob("*_stats.json")]
     span = max(each["end_time"] for each in stats) - min(each["start_time"] for each in stats)
-    return sum(each["successes"] for each in stats) / span, seconds, count_intact(dest, files)
+    rate = sum(each["successes"] for each in stats) / span
+    return Fetched(rate, seconds, processor, count_intact(dest, files))
+
+
+def processor_of_children() -> float:
+    """Return the processor seconds of the processes that this one started, and that have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def count_intact(folder: Path, files: set[str]) -> int:
@@ -176,9 +201,11 @@ def print_memory() -> None:
     peaks = []
     for posts in (FEW, MANY):
         with searched_site(Contents(posts, *SMALL_FILES)) as (site, home, peak):
-            peaks.append((peak, measure_fresh(fetch_all, site.address, home, Fetch(), home)[1]))
+            peaks.append(
+                (peak, measure_fresh(fetch_all, site.address, home / "posts.jsonl", Fetch(), home)[1])
+            )
             site.read_log()
-            seconds, _ = measure_fresh(fetch_all, site.address, home, Fetch(), home)
+            seconds, _ = measure_fresh(fetch_all, site.address, home / "posts.jsonl", Fetch(), home)
             requests = len(site.read_log())
     print()
     print_head("peak memory, MB", f"{FEW} posts", f"{MANY} posts", "times")
@@ -195,7 +222,9 @@ def print_faults() -> None:
     with searched_site(contents) as (site, home, _):
         sound, transient = Counter(), set()
         for run in (1, 2):
-            seconds, _ = measure_fresh(fetch_all, site.address, home, Fetch(tolerance=100), home)
+            seconds, _ = measure_fresh(
+                fetch_all, site.address, home / "posts.jsonl", Fetch(tolerance=100), home
+            )
             log = site.read_log()
             sound.update(path for path, whole in log if whole)
             requested = {path for path, _ in log}

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from pipeline.errors import BadImage
 from pipeline.files import PICTURE_SUFFIXES, hash_file
@@ -41,6 +42,16 @@ class WantedFile:
     height: int = 0
 
 
+class Seen(NamedTuple):
+    """What was seen of a file while it arrived in one piece; the rest is found by reading it."""
+
+    md5: str = ""
+    readable: bool = False  # whether its header was, and gives no more pixels than allowed
+
+
+NOTHING_SEEN = Seen()
+
+
 def choose_file(post: Post, params: Fetch) -> WantedFile:
     """Return the file to take of a post. Raise FileRejected if it is hidden, too large or not a picture."""
     md5, size = post.get("md5", ""), (post.get("image_width", 0), post.get("image_height", 0))
@@ -72,31 +83,39 @@ def check_dimensions(width: int, height: int, params: Fetch) -> None:
         raise FileRejected("too big", f"{width} x {height} pixels")
 
 
-def check_header(source: bytes | Path, params: Fetch) -> None:
-    """Raise FileRejected if the header of a picture, as far as it can be read, gives too many pixels."""
+def check_header(source: bytes | Path, params: Fetch) -> bool:
+    """Return whether the header of a picture can be read. Raise FileRejected if it gives too many pixels."""
     try:
         check_dimensions(*codec.read_size(source), params)
     except BadImage as error:
         if str(error) == "too large":
             raise FileRejected("too big", str(error)) from error
+        return False
+    return True
 
 
-def check_start(start: bytes, web_page: bool, params: Fetch) -> None:
-    """Raise FileRejected by the start of a file: of a page without a picture, or of too many pixels."""
+def check_start(start: bytes, web_page: bool, params: Fetch) -> bool:
+    """Return whether the header can be read by the start of a file.
+
+    Raise FileRejected for a page without a picture, and for too many pixels.
+    """
     if web_page and not codec.identify(start):
         raise FileRejected("wrong type", "a web page")
-    check_header(start, params)
+    return check_header(start, params)
 
 
-def check_file(file: WantedFile, path: Path, params: Fetch) -> None:
-    """Raise FileRejected or FileDamaged if the file at `path` is not the wanted one."""
-    check_header(path, params)
-    if file.md5 and hash_file(path, "md5") == file.md5:
-        return
+def check_file(file: WantedFile, path: Path, params: Fetch, seen: Seen = NOTHING_SEEN) -> str:
+    """Return the md5 of the file at `path`. Raise FileRejected or FileDamaged if it is not the wanted one."""
+    if not seen.readable:
+        check_header(path, params)
+    md5 = seen.md5 or hash_file(path, "md5")
+    if md5 == file.md5:
+        return md5
     check_type(file, path)
     if file.md5:
         raise FileDamaged("mismatch", "another md5")
     check_picture(file, path)
+    return md5
 
 
 def check_type(file: WantedFile, path: Path) -> None:

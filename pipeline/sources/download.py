@@ -1,12 +1,15 @@
 """The download of a file: requested, received, resumed and checked."""
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.params import Fetch
 from pipeline.sources.checks import (
+    NOTHING_SEEN,
     FileDamaged,
     FileRejected,
+    Seen,
     WantedFile,
     check_bytes,
     check_file,
@@ -36,13 +39,12 @@ class Download:
     part: Path
     params: Fetch
 
-    def run(self) -> None:
-        """Download the file, several times if it is damaged. Raise FileRejected."""
+    def run(self) -> str:
+        """Download the file, several times if it is damaged; return its md5. Raise FileRejected."""
         self.part.parent.mkdir(parents=True, exist_ok=True)
         for left in reversed(range(DOWNLOAD_ROUNDS)):
             try:
-                self.receive()
-                return self.check()
+                return self.check(self.receive())
             except FileDamaged:
                 if not left:
                     raise
@@ -50,12 +52,13 @@ class Download:
                 if reject.reason != "transient":
                     discard(self.part)
                 raise
+        raise AssertionError("the last round returns or raises")
 
-    def receive(self) -> None:
+    def receive(self) -> Seen:
         """Append to `part` the bytes it lacks. Raise FileRejected, or FileDamaged if some do not arrive."""
         have = self.part.stat().st_size if self.part.is_file() else 0
         if self.file.size and have >= self.file.size:
-            return
+            return NOTHING_SEEN
         validator = read_validator(self.part)
         if have and not (validator["value"] or self.file.md5 or self.file.sha256):
             discard(self.part)  # nothing would tell that the rest is of the same file
@@ -69,29 +72,35 @@ class Download:
             if status == 200:
                 discard(self.part)
                 write_validator(self.part, response)
-            self.append(response)
+            seen = self.append(response)
         if status == 206 and total is not None and (size := self.part.stat().st_size) != total:
             if size > total:
                 discard(self.part)
             raise FileDamaged("truncated", f"{size} of {total} bytes")
+        return seen
 
-    def append(self, response: Response) -> None:
+    def append(self, response: Response) -> Seen:
         """Append the body of a response to the part. Raise FileRejected or FileDamaged."""
-        with self.part.open("ab", buffering=0) as out:
+        md5, readable = hashlib.md5(), False
+        with self.part.open("ab") as out:
+            begun = size = out.tell()
             try:
                 for chunk in read_chunks(response, self.params.megabytes * 10**6):
-                    if not out.tell():
-                        check_start(chunk, is_web_page(response), self.params)
+                    if not size:
+                        readable = check_start(chunk, is_web_page(response), self.params)
                     if self.site.stopped:
                         raise FileRejected("transient", "not waited for")
                     out.write(chunk)
-                    check_bytes(out.tell(), self.params)
+                    md5.update(chunk)
+                    size += len(chunk)
+                    check_bytes(size, self.params)
             except BodyStalled as error:
                 raise FileDamaged("transient", str(error)) from error
             except BodyBroken as error:
                 raise FileDamaged("truncated", str(error)) from error
             except BodyTooLong:
                 raise FileRejected("too big", f"more than {self.params.megabytes} MB") from None
+        return NOTHING_SEEN if begun else Seen(md5.hexdigest(), readable)
 
     def request(self, have: int, validator: str) -> Response:
         """Request the bytes of a file after the first `have`. Raise FileRejected if there is no response."""
@@ -107,10 +116,10 @@ class Download:
         except ValueError as error:  # of urllib3 or the codec of host names
             raise FileRejected("gone", "no address") from error
 
-    def check(self) -> None:
-        """Raise FileRejected for a wrong download, and remove it unless more bytes can follow."""
+    def check(self, seen: Seen) -> str:
+        """Return the md5. Raise FileRejected for a wrong download; remove it unless more bytes can follow."""
         try:
-            check_file(self.file, self.part, self.params)
+            return check_file(self.file, self.part, self.params, seen)
         except FileRejected:
             if not 0 < self.part.stat().st_size < self.file.size:
                 discard(self.part)

@@ -53,8 +53,8 @@ class Folder:
         if name.is_absolute() or ".." in name.parts or not path.is_file():  # a link to a file is one
             raise FileRejected("gone", "not in the folder")
         check_bytes(path.stat().st_size, self.params)
-        check_file(replace(file, width=0, height=0), path, self.params)  # a dump may give the original's size
-        return StoredFile(path, *hashes_of(file, path))
+        file = replace(file, width=0, height=0)  # a dump may give the original's size
+        return StoredFile(path, check_file(file, path, self.params), own_hash(file, path))
 
     def complete(self, post: Post) -> Post:
         return post
@@ -124,14 +124,14 @@ class Store:
             part = self.path(file.md5, file.ext) if file.md5 else self.record("names", file)
             part = part.with_name(f"{part.name}.part")
             try:
-                Download(self.site, self.address(file), file, part, self.params).run()
+                md5 = Download(self.site, self.address(file), file, part, self.params).run()
             except FileRejected as reject:
                 if reject.reason != "transient":
                     url = hide_secrets(file.url)
                     write_note(rejected, {"reason": reject.reason, "detail": reject.detail, "url": url})
                 raise
             rejected.unlink(missing_ok=True)
-            return self.adopt(file, part)
+            return self.adopt(file, part, md5)
 
     def is_local(self, file: WantedFile) -> bool:
         return self.source is not None and not is_address(file.url)
@@ -164,9 +164,9 @@ class Store:
         intact = stored.path.is_file() and hash_file(stored.path, kind) == known[kind]
         return stored if intact else None
 
-    def adopt(self, file: WantedFile, part: Path) -> StoredFile:
+    def adopt(self, file: WantedFile, part: Path, md5: str) -> StoredFile:
         """Move a checked file to its place in `files`."""
-        md5, sha256 = hashes_of(file, part)
+        sha256 = own_hash(file, part)
         stored = StoredFile(self.path(md5, file.ext), md5, sha256)
         stored.path.parent.mkdir(parents=True, exist_ok=True)
         part.replace(stored.path)
@@ -177,9 +177,9 @@ class Store:
         return stored
 
 
-def hashes_of(file: WantedFile, path: Path) -> tuple[str, str]:
-    """Return the md5 of a checked file, and its SHA-256 if no md5 was published, else ""."""
-    return (file.md5, "") if file.md5 else (hash_file(path, "md5"), hash_file(path))
+def own_hash(file: WantedFile, path: Path) -> str:
+    """Return the SHA-256 of a checked file if no md5 was published, else ""."""
+    return "" if file.md5 else hash_file(path)
 
 
 Files = Folder | Store

@@ -55,6 +55,7 @@ def is_this_machine(ip: IPAddress) -> bool:
     return ip.is_loopback or ip.is_unspecified
 
 
+@lru_cache
 def is_loopback_name(name: str) -> bool:
     """Tell whether a host is loopback by its name; connections check the address of all other names."""
     ip = parse_ip(name)
@@ -72,7 +73,11 @@ def domain(url: str) -> str:
     such as co.uk; and the whole name below a domain that many share. All sites of a city domain, such as
     oslo.no, count as one.
     """
-    name = host_name(url)
+    return domain_of_name(host_name(url))
+
+
+@lru_cache
+def domain_of_name(name: str) -> str:
     labels = name.split(".")
     if parse_ip(name) or any(name.endswith(f".{shared}") for shared in SHARED_DOMAINS):
         return name

@@ -9,7 +9,7 @@ from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from pipeline.web.connection import Response
 
-CHUNK = 1 << 16  # bytes
+CHUNK = 1 << 18  # bytes
 UNPACKED_CODINGS = {"gzip", "x-gzip", "deflate"}
 CODINGS = UNPACKED_CODINGS | {"br", "zstd", "compress"}  # other Content-Encodings mean nothing
 MAX_CODINGS = 2  # of one body
