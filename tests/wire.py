@@ -36,8 +36,8 @@ class Wire:
         self.starts.append(self.clock.now if self.clock else 0)
         if status == "dead":
             raise ProtocolError
-        raw = HTTPResponse(BytesIO(self.body), answered, status, preload_content=False)
-        return Response(url, headers, raw)
+        raw = HTTPResponse(b"", answered, status, preload_content=False)
+        return Response(url, headers, raw, BytesIO(self.body))
 
     @property
     def credentials(self):

@@ -87,7 +87,7 @@ class Download:
             try:
                 for chunk in read_chunks(response, self.params.megabytes * 10**6):
                     if not size:
-                        readable = check_start(chunk, is_web_page(response), self.params)
+                        readable = check_start(bytes(chunk), is_web_page(response), self.params)
                     if self.site.stopped:
                         raise FileRejected("transient", "not waited for")
                     out.write(chunk)

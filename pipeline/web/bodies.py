@@ -3,13 +3,16 @@
 import json
 import zlib
 from collections.abc import Iterator
+from http.client import HTTPException
+from threading import local
 from typing import Any
-
-from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from pipeline.web.connection import Response
 
+Chunk = bytes | memoryview
+
 CHUNK = 1 << 18  # bytes
+MEMORY = local()  # a chunk of each thread: fresh memory for each would take as long as the copy to it
 UNPACKED_CODINGS = {"gzip", "x-gzip", "deflate"}
 CODINGS = UNPACKED_CODINGS | {"br", "zstd", "compress"}  # other Content-Encodings mean nothing
 MAX_CODINGS = 2  # of one body
@@ -27,17 +30,17 @@ class BodyTooLong(Exception):
     """A body is longer than it may be, as it arrives or unpacked."""
 
 
-def read_chunks(response: Response, limit: int) -> Iterator[bytes]:
+def read_chunks(response: Response, limit: int) -> Iterator[Chunk]:
     """Yield the body of a response, unpacked, in chunks of up to CHUNK bytes as they arrive.
 
-    Raise BodyBroken, or BodyTooLong after `limit` bytes.
+    A chunk lasts until the next one. Raise BodyBroken, or BodyTooLong after `limit` bytes.
     """
-    chunks = bounded(arriving_chunks(response), limit)
+    chunks: Iterator[Chunk] = bounded(arriving_chunks(response), limit)
     codings = codings_of(response)
     if len(codings) > MAX_CODINGS or not UNPACKED_CODINGS.issuperset(codings):
         raise BodyBroken(f"packed as {', '.join(codings)[:80]}")
     for coding in reversed(codings):
-        chunks = bounded(unpack(chunks, coding), limit)
+        chunks = bounded(unpack(map(bytes, chunks), coding), limit)
     yield from chunks
 
 
@@ -50,18 +53,20 @@ def codings_of(response: Response) -> list[str]:
     return [name.strip() for name in names if name.strip() in CODINGS]
 
 
-def arriving_chunks(response: Response) -> Iterator[bytes]:
-    """Yield the bytes of a body. `stream` would wait for full chunks, and lose one that breaks off."""
+def arriving_chunks(response: Response) -> Iterator[memoryview]:
+    """Yield the bytes of a body as they arrive, each time in the same memory of this thread."""
+    if not hasattr(MEMORY, "chunk"):
+        MEMORY.chunk = memoryview(bytearray(CHUNK))
     try:
-        while chunk := response.raw.read1(CHUNK):
-            yield chunk
-    except ReadTimeoutError as error:
+        while count := response.read_into(MEMORY.chunk):
+            yield MEMORY.chunk[:count]
+    except TimeoutError as error:
         raise BodyStalled("the connection stalled") from error
-    except (HTTPError, OSError, ValueError) as error:
+    except (HTTPException, OSError, ValueError) as error:
         raise BodyBroken("the connection broke") from error
 
 
-def bounded(chunks: Iterator[bytes], limit: int) -> Iterator[bytes]:
+def bounded(chunks: Iterator[Chunk], limit: int) -> Iterator[Chunk]:
     for chunk in chunks:
         limit -= len(chunk)
         if limit < 0:

@@ -8,7 +8,7 @@ import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from http.client import CONTINUE, HTTPResponse
+from http.client import CONTINUE, HTTPResponse, IncompleteRead
 from threading import Lock
 from typing import Any, Self
 from urllib.parse import unquote
@@ -35,6 +35,7 @@ from pipeline.web.addresses import host_name, is_loopback, is_loopback_name, is_
 GRACE = 60.0  # seconds that a response may take, plus one more for each LEAST_RATE bytes of its body
 LEAST_RATE = 10_000  # bytes per second
 MAX_HEAD = 256_000  # bytes of a response before its body
+FIRST_READ = 1 << 16  # bytes at most, of which some may be of the body
 POOL_SIZE = 32  # connections to a host that stay open
 
 
@@ -56,6 +57,8 @@ class PacedReader(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int | None:
+        if not self.body:
+            buffer = memoryview(buffer)[:FIRST_READ]
         count = self.raw.readinto(buffer)
         self.total += count or 0
         if not self.body and self.total > MAX_HEAD:
@@ -81,10 +84,25 @@ class PacedResponse(HTTPResponse):
         version, status, reason = super()._read_status()  # type: ignore[misc]
         return version, CONTINUE if 100 <= status < 200 else status, reason
 
-    def read1(self, n: int = -1) -> bytes:
-        data = super().read1(n)
-        self.reader.body += len(data)
-        return data
+    def readinto1(self, buffer: Any) -> int:
+        """Read what has arrived of the body, 0 bytes at its end. Raise IncompleteRead if it breaks off."""
+        if self.fp is None:
+            return 0
+        room = len(buffer) if self.length is None else min(len(buffer), self.length)
+        if self.chunked or not self.reader.body:  # what came with the head is there: `readinto1` would wait
+            data = self.read1(room) if self.chunked else self.fp.read1(room)
+            count = len(data)
+            buffer[:count] = data
+        else:
+            count = self.fp.readinto1(buffer[:room])
+        if self.length is not None:
+            self.length -= count
+        if self.fp and (not count or self.length == 0):
+            self._close_conn()  # type: ignore[attr-defined]  # of the body: the connection stays
+        if not count and self.length:
+            raise IncompleteRead(b"", self.length)
+        self.reader.body += count
+        return count
 
 
 class CheckedConnection(HTTPConnection):
@@ -123,11 +141,12 @@ POOLS = {"http": CheckedPool, "https": CheckedHTTPSPool}
 
 @dataclass(eq=False)
 class Response:
-    """The response to a request: the body arrives from `raw`, or `content` has it."""
+    """The response to a request: its body arrives, or `content` has it."""
 
     url: str
     asked: Mapping[str, str]  # the headers of the request
     raw: BaseHTTPResponse
+    body: PacedResponse
     content: bytes = b""
 
     @property
@@ -143,8 +162,15 @@ class Response:
         """The target of a redirect, "" if it is none."""
         return self.raw.get_redirect_location() or ""
 
+    def read_into(self, buffer: memoryview) -> int:
+        """Read what has arrived of the body, 0 bytes at its end. Raise OSError or HTTPException."""
+        count = self.body.readinto1(buffer)
+        if not count:
+            self.raw.release_conn()  # for the next request
+        return count
+
     def close(self) -> None:
-        """Close the connection, unless the body has arrived whole, so that it serves the next request."""
+        """Close the connection, unless the body has arrived whole."""
         self.raw.close()
 
     def __enter__(self) -> Self:
@@ -181,7 +207,7 @@ class Connections:
             preload_content=False,
             decode_content=False,
         )
-        return Response(url, headers, raw)
+        return Response(url, headers, raw, raw._original_response)  # type: ignore[attr-defined]
 
     def manager(self, url: str) -> PoolManager:
         kind = (url.partition(":")[0].lower(), proxy_of(url))

@@ -1,6 +1,7 @@
 """Whatever a site answers has an end, in bytes, time and depth, and gives away no secret."""
 
 import gzip
+import io
 import json
 import socket
 import threading
@@ -8,7 +9,7 @@ import time
 from contextlib import suppress
 
 import pytest
-from rig import Clock, make_posts, memory_below
+from rig import Clock, answers, make_posts, memory_below
 from wire import FILE, Wire
 
 from pipeline.booru.server import Answer
@@ -84,6 +85,71 @@ def test_headers_take_little_memory():
         host = f"http://127.0.0.1:{listening.getsockname()[1]}"
         with open_site(host, clock=Clock()) as site, memory_below(5_000_000), pytest.raises(SiteUnavailable):
             site.ask("/posts.json")
+
+
+class Pieces(io.RawIOBase):
+    """What arrives, as much of each piece at once as one reads; after the last one nothing for too long."""
+
+    def __init__(self, *pieces):
+        self.pieces = [io.BytesIO(piece) for piece in pieces]
+
+    def readable(self):
+        return True
+
+    def readinto(self, buffer):
+        for piece in self.pieces:
+            if count := piece.readinto(buffer):
+                return count
+        raise TimeoutError
+
+    def makefile(self, mode):
+        return io.BufferedReader(self)
+
+
+def arriving(head, *pieces):
+    """Read a response whose pieces arrive; yield what one gets of its body."""
+    response = connection.PacedResponse(Pieces(HEAD % 200 + head, *pieces))
+    response.begin()
+    buffer = memoryview(bytearray(bodies.CHUNK))
+    while count := response.readinto1(buffer):
+        yield bytes(buffer[:count])
+
+
+def test_a_long_body_that_is_there_at_once_is_no_long_head():
+    body = bytes(1_000_000)
+    assert b"".join(arriving(b"Content-Length: 1000000\r\n\r\n", body)) == body
+
+
+@pytest.mark.parametrize("head", [b"Content-Length: 99999\r\n\r\n", b"\r\n"])
+@pytest.mark.parametrize("pieces", [(b"abc",), (b"", b"abc")])
+def test_the_beginning_of_a_body_that_stalls_is_not_lost(head, pieces):
+    body = arriving(head + pieces[0], *pieces[1:])
+    assert next(body) == b"abc"
+    with pytest.raises(TimeoutError):
+        next(body)
+
+
+def test_a_body_in_chunks_arrives_and_ends():
+    chunks = b"3\r\nabc\r\n4;x=y\r\ndefg\r\n0\r\nX: 1\r\n\r\n"
+    assert list(arriving(b"Transfer-Encoding: chunked\r\n\r\n", chunks)) == [b"abc", b"defg"]
+
+
+def test_a_body_that_ends_before_its_length_is_incomplete(loopback, traffic):
+    short = Answer(200, "application/json", b'[{"id": 1}]   ', keep=0.8)  # JSON, but not all that was said
+    traffic.troubles["/posts.json"] = answers(short)
+    assert len(loopback.ask("/posts.json")) == 3
+
+
+def test_a_connection_serves_the_next_request_once_a_body_has_arrived(loopback):
+    with pytest.MonkeyPatch.context() as patch:
+        opened = []
+        connect = connection.CheckedConnection._new_conn
+        patch.setattr(
+            connection.CheckedConnection, "_new_conn", lambda self: opened.append(1) or connect(self)
+        )
+        for _ in range(5):
+            loopback.ask("/posts.json")
+    assert len(opened) == 1
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
