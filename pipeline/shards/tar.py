@@ -8,7 +8,7 @@ import hashlib
 import json
 import re
 import tarfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -221,6 +221,7 @@ class Writer:
         self.whole, self.sample = hashlib.sha256(), hashlib.sha256()
         self.bytes = 0
         self.rows: list[Row] = []
+        self.memory = memoryview(b"")  # for the bytes of a file; fresh memory takes as long as reading them
 
     def add(self, sample: StagedSample) -> None:
         start, sizes, self.sample = self.bytes, {}, hashlib.sha256()
@@ -229,8 +230,7 @@ class Writer:
             header, padding = encode_header(f"{sample.key}.{suffix}", size), bytes(-size % BLOCK)
             if isinstance(data, Path):
                 self.put(header)
-                with data.open("rb") as file:
-                    copy_bytes(file, self.put, size)
+                self.put_file(data, size)
                 self.put(padding)
             else:
                 self.put(header + data + padding)
@@ -241,11 +241,22 @@ class Writer:
         self.rows.append(Row(row.key, self.bytes, row.sha256, row.sizes))
         self.write(data)
 
-    def put(self, data: bytes) -> None:
+    def put_file(self, path: Path, size: int) -> None:
+        """Write `size` bytes of a file. Raise EOFError if it is shorter."""
+        self.memory = self.memory or memoryview(bytearray(COPY_CHUNK))
+        with path.open("rb") as file:
+            while size:
+                count = file.readinto(self.memory[: min(size, COPY_CHUNK)])
+                if not count:
+                    raise EOFError("it is cut off")
+                self.put(self.memory[:count])
+                size -= count
+
+    def put(self, data: bytes | memoryview) -> None:
         self.sample.update(data)
         self.write(data)
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         """Write bytes, and update the hash and the size of the file."""
         self.whole.update(data)
         self.bytes += self.file.write(data)
@@ -258,16 +269,6 @@ def open_writer(path: Path) -> Iterator[Writer]:
         shard = Writer(file)
         yield shard
         shard.write(END_OF_TAR)
-
-
-def copy_bytes(file: BinaryIO, write: Callable[[bytes], object], size: int) -> None:
-    """Pass `size` bytes of a file to `write` in chunks. Raise EOFError if the file is shorter."""
-    while size:
-        chunk = file.read(min(size, COPY_CHUNK))
-        if not chunk:
-            raise EOFError("it is cut off")
-        write(chunk)
-        size -= len(chunk)
 
 
 def encode_header(name: str, size: int) -> bytes:
