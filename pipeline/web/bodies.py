@@ -12,7 +12,7 @@ from pipeline.web.connection import Response
 Chunk = bytes | memoryview
 
 CHUNK = 1 << 18  # bytes
-MEMORY = local()  # a chunk of each thread: fresh memory for each would take as long as the copy to it
+SCRATCH = local()  # a chunk of each thread: fresh memory for each would take as long as the copy to it
 UNPACKED_CODINGS = {"gzip", "x-gzip", "deflate"}
 CODINGS = UNPACKED_CODINGS | {"br", "zstd", "compress"}  # other Content-Encodings mean nothing
 MAX_CODINGS = 2  # of one body
@@ -55,11 +55,11 @@ def codings_of(response: Response) -> list[str]:
 
 def arriving_chunks(response: Response) -> Iterator[memoryview]:
     """Yield the bytes of a body as they arrive, each time in the same memory of this thread."""
-    if not hasattr(MEMORY, "chunk"):
-        MEMORY.chunk = memoryview(bytearray(CHUNK))
+    if not hasattr(SCRATCH, "chunk"):
+        SCRATCH.chunk = memoryview(bytearray(CHUNK))
     try:
-        while count := response.read_into(MEMORY.chunk):
-            yield MEMORY.chunk[:count]
+        while count := response.read_into(SCRATCH.chunk):
+            yield SCRATCH.chunk[:count]
     except TimeoutError as error:
         raise BodyStalled("the connection stalled") from error
     except (HTTPException, OSError, ValueError) as error:
