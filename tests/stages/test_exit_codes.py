@@ -161,7 +161,7 @@ def test_out_of_memory_outside_of_a_step_is_one_line_too(capsys, drawing, monkey
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupted_command_says_so_and_leaves_no_seal_and_the_next_resumes(capsys, number, code):
-    make_column(Path("column"), [f"{n:09d}" for n in range(500)], per_shard=2)
+    make_column(Path("column"), [f"{n:09d}" for n in range(160)], per_shard=1)
     command = [sys.executable, "-m", "stages.prep", "sketchify", "column", "out", "--workers", "2"]
     root = Path(__file__).parent.parent.parent
     child = subprocess.Popen(
@@ -176,7 +176,7 @@ def test_an_interrupted_command_says_so_and_leaves_no_seal_and_the_next_resumes(
     assert err == "prep: interrupted; finished work is kept, run the same command to go on\n"
     assert not Path("out/seal.json").exists()
     assert run_prep(capsys, "sketchify", "column", "out")[0] == 0
-    assert sum(map(len, column.list_shards(Path("out")))) == 500
+    assert sum(map(len, column.list_shards(Path("out")))) == 160
 
 
 def test_a_bad_account_or_a_bad_fault_keeps_the_site_from_starting(drawing, capsys):
@@ -198,7 +198,10 @@ def test_no_line_of_a_command_writes_control_characters_either(tmp_path, capsys,
 
 def test_a_parameter_that_is_not_utf8_is_bad_usage(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    code, _, err = run_prep(capsys, "search", "p.jsonl", "--tags", "\udcff")
+    files.write(Path("loose/a.png"), png.encode_png(picture(1)))
+    code, _, err = run_prep(
+        capsys, "search", "p.jsonl", "--host", "loose", "--size", "1", "--tags", "-\udcff"
+    )
     assert (code, err.count("\n")) == (2, 1)
     assert "is not UTF-8: give another name" in err
 
