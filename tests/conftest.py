@@ -1,5 +1,8 @@
 """Fixtures that the tests share."""
 
+import atexit
+import gc
+
 import numpy as np
 import pytest
 from made import make_column, picture
@@ -16,6 +19,12 @@ LONGEST = ("test_pipeline.py", "test_export.py")
 def pytest_collection_modifyitems(items):
     """Begin with the files that take longest, so that no process waits for another with them at the end."""
     items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
+
+
+def pytest_collection_finish():
+    """Keep modules and tests, a million objects, out of every later search for garbage."""
+    gc.freeze()
+    atexit.register(gc.unfreeze)  # or libraries complain of what is left
 
 
 @pytest.fixture(autouse=True)
