@@ -18,7 +18,7 @@ from pipeline.models import export
 from pipeline.models.folder import load_model, save_model
 from pipeline.models.inference import infer_padded
 from pipeline.params import GUIDES, Model, Train
-from pipeline.systems import system
+from pipeline.systems import system, wash
 from stages import prep
 
 MODELS = {
@@ -56,7 +56,16 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def exported(tmp_path_factory):
+def few_passes():
+    """Let colors flow in two passes of five, the nearest and the farthest: to trace all takes a minute."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(wash, "DISTANCES", (1, 8))
+        patch.setattr(wash, "CHANNELS", (*wash.CHANNELS[:-1], 2 * wash.NEIGHBORS))
+        yield
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory, few_passes):
     """Export a model by its name, each but once: generator, config, bytes, and a session of ONNX Runtime."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
