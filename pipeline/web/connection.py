@@ -201,7 +201,7 @@ class Connections:
             "GET",
             url,
             headers=headers,
-            timeout=Timeout(*timeout),
+            timeout=Timeout(connect=timeout[0], read=timeout[1]),
             retries=False,
             redirect=False,
             preload_content=False,

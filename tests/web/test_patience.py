@@ -14,6 +14,7 @@ from wire import FILE, Wire
 from pipeline.booru.server import Answer
 from pipeline.booru.site import EDGE_CHALLENGE
 from pipeline.errors import Halt
+from pipeline.web.bodies import BodyStalled, read_chunks
 from pipeline.web.client import API_TRIES, MAX_REFUSALS, SearchCanceled, open_site
 from pipeline.web.ratelimit import MAX_STRIKES, SiteUnavailable
 from pipeline.web.responses import retry_after
@@ -186,6 +187,13 @@ def test_an_answer_that_breaks_off_or_stalls_is_asked_for_again(loopback, traffi
     traffic.troubles["/posts.json"] = answers(broken, broken)
     assert len(loopback.ask("/posts.json")) == 3
     assert len(traffic.targets) == 3
+
+
+def test_the_time_to_connect_is_not_that_between_two_packets(loopback, traffic):
+    loopback.timeout = (60, 0.1)
+    traffic.troubles["/a"] = Answer(200, "image/jpeg", bytes(1000), keep=0.5, pause=2)  # then it hangs up
+    with loopback.get(f"{loopback.host}/a") as response, pytest.raises(BodyStalled):
+        list(read_chunks(response, 1000))
 
 
 def test_a_canceled_search_is_reported_at_once_and_is_no_strike(loopback, traffic):
