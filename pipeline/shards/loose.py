@@ -152,5 +152,6 @@ def claim_files(folder: Path, files: Set[str], force: bool) -> Iterator[dict[str
             raise Halt(f"{path} is not as a run made it: name another place, or overwrite it by --force")
     write_note(note, made | dict.fromkeys(files, BEING_WRITTEN))
     yield written  # after an interruption they stay noted as being written, so that the next run goes on
-    made |= {file: written.get(file) or hash_file(folder / file) for file in files & set(list_sizes(folder))}
-    write_note(note, made)
+    present = set(list_sizes(folder))  # some of those before may be gone
+    made |= {file: written.get(file) or hash_file(folder / file) for file in files & present}
+    write_note(note, {file: sha256 for file, sha256 in made.items() if file in present})

@@ -16,7 +16,7 @@ import numpy as np
 
 from pipeline import params
 from pipeline.errors import Halt
-from pipeline.files import hash_file, read_note, write_note
+from pipeline.files import hash_file, read_note, remove_partials, write_note
 from pipeline.progress import Tick, quiet
 from pipeline.shards.ledger import open_ledger
 from pipeline.sources import danbooru
@@ -98,6 +98,7 @@ def search_posts(
         raise Halt(f"{search.host} has no post for this search {left.describe()}: ask for less")
     note = {"search": asked, "ceiling": counts.get("ceiling", 0), "sha256": hash_file(dest)}
     write_note(note_path(dest), note)
+    remove_partials(dest.parent, note_path(dest).name)
     if new:
         counts["new"] = sum(post["id"] not in known for post in read_posts(dest))
     return counts | {"skipped": left.counts(), "posts": written}

@@ -65,3 +65,12 @@ def test_a_name_that_is_not_utf8_gives_a_key_that_is_and_of_its_own(tmp_path):
 def test_loose_members_are_files_of_their_own(tmp_path):
     loose.write_loose(tmp_path, some_samples(1))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["000000000.json", "000000000.png"]
+
+
+def test_a_file_that_is_gone_at_the_end_is_not_noted_as_made(tmp_path):
+    with loose.claim_files(tmp_path, {"a.png", "b.png"}, force=False):
+        for name in ("a.png", "b.png"):
+            (tmp_path / name).write_bytes(b"made")
+    with loose.claim_files(tmp_path, {"a.png"}, force=False):
+        (tmp_path / "b.png").unlink()
+    assert files.read_note(tmp_path / loose.LOOSE_NOTE).keys() == {"a.png"}
