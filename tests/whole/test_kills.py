@@ -96,9 +96,12 @@ def test_a_stage_killed_before_each_file_operation_leaves_no_false_seal_and_resu
 # ---------------------------------------------------------------- random moments, with workers
 
 
+EAGER = "from pipeline.run import spread; from stages import prep; spread.START_SECONDS = 0; prep.main()"
+
+
 def start(stage: str, place: tuple[Path, str], home: Path) -> subprocess.Popen:
-    """Start a command with two workers, in its own process group."""
-    words = [sys.executable, "-m", "stages.prep", *command(stage, place[1])]
+    """Start a command with two workers, however little there is to do, in its own process group."""
+    words = [sys.executable, "-c", EAGER, *command(stage, place[1])]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "start_new_session": True}
     workers = {"PREP_WORKERS": "2"}
     return subprocess.Popen(words, cwd=home, env=ENVIRONMENT | workers, text=True, **quiet)
