@@ -1,5 +1,6 @@
 """An S3-compatible server on loopback, for the tests of URLs."""
 
+import os
 from socket import SHUT_RDWR
 from threading import Thread
 
@@ -65,6 +66,11 @@ def store():
         s3fs.S3FileSystem.clear_instance_cache()  # it would go on asking the server of another module
         yield store
     store.die()
+
+
+def inherit(given: dict[str, str], worker: int) -> None:
+    """Be a process that was started with these variables: a server that forks has those of its own start."""
+    os.environ.update(given)
 
 
 @pytest.fixture

@@ -150,7 +150,8 @@ def watch_loader(loader: DataLoader) -> Iterator[dict]:
     except Halt as error:  # torch puts the traceback of the process before its sentence
         raise Halt(str(error).rpartition(f"{Halt.__module__}.{Halt.__name__}: ")[2].strip()) from error
     except RuntimeError as error:
-        if "DataLoader worker" not in str(error) and "shared memory" not in str(error):
+        signs = ("exited unexpectedly", "is killed by signal", "shared memory")
+        if not any(sign in str(error) for sign in signs):
             raise
         reason = "as where memory or /dev/shm ends"
         raise Halt(f"a process that loads samples was killed, {reason}: use fewer --workers") from error

@@ -9,6 +9,7 @@ import errno
 import hashlib
 import os
 import sqlite3
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
@@ -180,7 +181,7 @@ def open_table(folder: Path) -> Iterator[sqlite3.Connection]:
     path = folder / MEMO_TABLE
     try:
         with closing(sqlite3.connect(path, timeout=TABLE_TIMEOUT)) as connection:
-            connection.execute("PRAGMA journal_mode = WAL")
+            log_ahead(connection)
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute(
                 "CREATE TABLE IF NOT EXISTS made (name BLOB PRIMARY KEY, shard BLOB) WITHOUT ROWID"
@@ -195,3 +196,16 @@ def open_table(folder: Path) -> Iterator[sqlite3.Connection]:
         raise Halt(f"{path} cannot be used ({error}): delete it, the next run makes it again") from error
     except sqlite3.DatabaseError as error:
         raise Halt(f"{path} is damaged ({error}): delete it, the next run makes it again") from error
+
+
+def log_ahead(connection: sqlite3.Connection) -> None:
+    """Let others read the table while one writes. For this, SQLite waits for no other process, so we do."""
+    end = time.monotonic() + TABLE_TIMEOUT
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                raise
+        time.sleep(0.01)

@@ -1,8 +1,10 @@
 """Samples behind a URL: each once per epoch, equal to those of a folder, and read on where a run stopped."""
 
 import multiprocessing
+import os
 import sys
 from collections import Counter
+from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from itertools import chain, islice
 from pathlib import Path
@@ -11,7 +13,7 @@ from threading import Lock, Thread
 import pytest
 import torch
 from made import packed
-from store import upload
+from store import inherit, upload
 
 from pipeline import files
 from pipeline.batches import loader as batches_loader
@@ -80,7 +82,9 @@ def forked(monkeypatch):
     start = batches_loader.loader_options
 
     def chosen(workers, device):
-        return start(workers, device) | ({"multiprocessing_context": "forkserver"} if workers else {})
+        begin = partial(inherit, {name: os.environ[name] for name in os.environ if name.startswith("AWS_")})
+        forks = {"multiprocessing_context": "forkserver", "worker_init_fn": begin}
+        return start(workers, device) | (forks if workers else {})
 
     multiprocessing.set_forkserver_preload(["pytest", "pipeline.batches.stream", "s3fs", "webdataset"])
     monkeypatch.setattr(batches_loader, "loader_options", chosen)

@@ -4,6 +4,7 @@ import os
 import sqlite3
 from dataclasses import replace
 from pathlib import Path
+from threading import Timer
 
 import pytest
 from made import make_column, process
@@ -16,7 +17,7 @@ from pipeline.images.result import Result
 from pipeline.operators import sketch
 from pipeline.params import Cue, Sketch
 from pipeline.run.choices import Choices
-from pipeline.run.memo import open_table
+from pipeline.run.memo import MEMO_TABLE, open_table
 from pipeline.run.process import accept_all
 from pipeline.run.step import Step
 
@@ -135,6 +136,16 @@ def test_a_damaged_table_is_reported_with_advice(column, tmp_path):
     files.write(tmp_path / "cache" / "steps" / "made.sqlite", b"nonsense" * 1000)
     with pytest.raises(Halt, match=r"made.sqlite is damaged .*: delete it, the next run makes it again"):
         process(DRAW, column, tmp_path / "out", cache=tmp_path / "cache")
+
+
+def test_a_new_table_waits_for_another_process_that_writes_to_it(tmp_path):
+    other = sqlite3.connect(tmp_path / MEMO_TABLE, check_same_thread=False, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    end = Timer(0.1, other.close)
+    end.start()
+    with open_table(tmp_path) as table:
+        assert not table.execute("SELECT * FROM made").fetchall()
+    end.join()
 
 
 @pytest.mark.parametrize(

@@ -105,7 +105,7 @@ def kill_fetch():
         for url, data in ((address(n), encoded(n)), (f"/sketches/{n}.png", encoded(n + 100))):
             part = Path(".prep", "part")
             files.write(part, data)
-            store.adopt(WantedFile(url, "png"), part)
+            store.adopt(WantedFile(url, "png"), part, md5(data))
         part = store.record("names", WantedFile(f"{address(n)}?small", "png"))
         files.write(part.with_name(f"{part.name}.part"), encoded(n)[:700])
 
