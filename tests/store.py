@@ -68,9 +68,10 @@ def store():
     store.die()
 
 
-def inherit(given: dict[str, str], worker: int) -> None:
-    """Be a process that was started with these variables: a server that forks has those of its own start."""
+def inherit(given, begin, worker):
+    """Begin a process with these variables: a server that forks has those of its own start."""
     os.environ.update(given)
+    begin(worker)
 
 
 @pytest.fixture

@@ -57,18 +57,6 @@ def test_every_epoch_holds_every_sample_once_whatever_the_batch(pairs, batch):
         assert sorted(stream[7 * epoch : 7 * epoch + 7]) == names(pairs)
 
 
-@pytest.fixture
-def forked(monkeypatch):
-    """Fork processes from one that has imported torch, as many take a minute to do so; others are spawned."""
-    start = batches_loader.loader_options
-
-    def chosen(workers, device):
-        return start(workers, device) | ({"multiprocessing_context": "forkserver"} if workers else {})
-
-    multiprocessing.set_forkserver_preload(["pytest", "pipeline.batches.dataset"])
-    monkeypatch.setattr(batches_loader, "loader_options", chosen)
-
-
 @pytest.mark.filterwarnings("ignore:This DataLoader will create")  # more processes than there may be cores
 @pytest.mark.parametrize("workers", [0, 1, 3])
 @pytest.mark.parametrize("world", [1, 2, 4])

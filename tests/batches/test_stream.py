@@ -1,10 +1,7 @@
 """Samples behind a URL: each once per epoch, equal to those of a folder, and read on where a run stopped."""
 
-import multiprocessing
-import os
 import sys
 from collections import Counter
-from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from itertools import chain, islice
 from pathlib import Path
@@ -13,7 +10,7 @@ from threading import Lock, Thread
 import pytest
 import torch
 from made import packed
-from store import inherit, upload
+from store import upload
 
 from pipeline import files
 from pipeline.batches import loader as batches_loader
@@ -74,20 +71,6 @@ def load(pairs, batch=4, steps=5, workers=0, step=0, seed=0, rank=0, world=1):
 def keys(pairs, **given):
     """List the keys of some batches."""
     return [batch["key"] for batch in load(pairs, **given)]
-
-
-@pytest.fixture
-def forked(monkeypatch):
-    """Fork processes from one that has imported torch, as many take a minute to do so; others are spawned."""
-    start = batches_loader.loader_options
-
-    def chosen(workers, device):
-        begin = partial(inherit, {name: os.environ[name] for name in os.environ if name.startswith("AWS_")})
-        forks = {"multiprocessing_context": "forkserver", "worker_init_fn": begin}
-        return start(workers, device) | (forks if workers else {})
-
-    multiprocessing.set_forkserver_preload(["pytest", "pipeline.batches.stream", "s3fs", "webdataset"])
-    monkeypatch.setattr(batches_loader, "loader_options", chosen)
 
 
 @pytest.mark.filterwarnings("ignore:This DataLoader will create")  # more processes than there may be cores
