@@ -75,6 +75,20 @@ class Desk:
         self.canvas = self.page.locator(".canvas")
         self.cdp = tab.context.new_cdp_session(self.page)
 
+    def begin(self, file: Path, size: tuple[int, int] = (WIDTH, HEIGHT)) -> None:
+        """Drop a drawing of a new name, and paint on it as on a page that was just opened."""
+        self.size = size
+        self.drop(file)
+        self.named(file.stem)
+        self.settle()
+        self.page.keyboard.press("b")
+        if self.page.get_by_role("button", name="Mirror the view").get_attribute("aria-pressed") == "true":
+            self.page.keyboard.press("m")
+
+    def named(self, name: str) -> None:
+        """Wait until the drawing of a name is open."""
+        self.page.locator(".color-bar .name", has_text=name).wait_for()
+
     def settle(self) -> None:
         """Wait until the result shows all that was done."""
         self.tab.state(".canvas")

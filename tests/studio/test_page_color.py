@@ -30,42 +30,42 @@ pytestmark = needs_chromium
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    """Make an empty folder with the drawing."""
-    folder = tmp_path_factory.mktemp("desk")
-    write(folder / "lines.png", draw_lines())
-    return folder
-
-
-@pytest.fixture(scope="module")
-def address(home):
-    with studio("--model", SHIPPED_ONNX, "--port", "0", home=home) as printed:
+def address(tmp_path_factory):
+    """Serve the studio in an empty folder."""
+    with studio("--model", SHIPPED_ONNX, "--port", "0", home=tmp_path_factory.mktemp("desk")) as printed:
         yield printed
 
 
+@pytest.fixture(scope="module")
+def opened(chromium, address):
+    """Open the studio once."""
+    with tab(chromium) as opened:
+        yield Desk(opened, address)
+
+
 @pytest.fixture
-def desk(chromium, address, home):
-    """Open the studio with the drawing, and check at the end that the page behaved."""
+def desk(opened, address, tmp_path):
+    """Begin the drawing afresh, and check at the end that the page behaved."""
+    opened.begin(write(tmp_path / f"{tmp_path.name}.png", draw_lines()))
+    yield opened
+    opened.tab.check(address)
+
+
+def test_a_drawing_opens_by_paste_picker_and_drop(chromium, address, tmp_path):
+    plain = draw_lines()
+    drawings = {"image": plain, "picked": plain[:, ::-1], "dropped": np.rot90(plain)}  # a paste has no name
+    for name, drawing in drawings.items():
+        write(tmp_path / f"{name}.png", drawing)
     with tab(chromium) as opened:
         desk = Desk(opened, address)
-        desk.drop(home / "lines.png")
-        desk.settle()
-        yield desk
-        opened.check(address)
-
-
-def test_a_drawing_opens_by_drop_paste_and_picker(chromium, address, home):
-    file, saved = home / "lines.png", []
-    for way in ("drop", "paste", "pick"):
-        with tab(chromium) as opened:
-            desk = Desk(opened, address)
-            getattr(desk, way)(file.read_bytes() if way == "paste" else file)
+        desk.paste((tmp_path / "image.png").read_bytes())
+        for name, drawing in drawings.items():
+            if name != "image":
+                (desk.pick if name == "picked" else desk.drop)(tmp_path / f"{name}.png")
+            desk.named(name)
             desk.settle()
-            saved.append(read(desk.save("lines")))
-            opened.check(address)
-    for lines in saved:
-        assert lines.shape[:2] == (HEIGHT, WIDTH)
-        np.testing.assert_array_equal(on_white(lines), draw_lines())
+            np.testing.assert_array_equal(on_white(read(desk.save("lines"))), drawing)
+        opened.check(address)
 
 
 def test_the_pressure_of_the_pen_sets_the_width_of_a_stroke(desk):
@@ -176,17 +176,15 @@ def test_flats_have_the_colors_of_the_strokes_alone(desk):
 
 
 def test_prep_colorize_makes_the_same_with_the_strokes_that_were_saved_and_without(
-    chromium, address, home, by_prep
+    opened, address, tmp_path, by_prep
 ):
-    with tab(chromium) as opened:
-        desk = Desk(opened, address, (400, 300))
-        desk.drop(write(home / "scene.png", draw_scene(400, 300)))
-        desk.settle()
-        plain = read(desk.save("picture"))
-        desk.paint_scene()
-        made, strokes = (read(each) for each in desk.both())
-        opened.check(address)
-    write(home / "strokes.png", strokes.astype(np.uint8))
-    assert np.abs(plain - by_prep(home / "scene.png", SHIPPED_ONNX)).max() <= 1
-    assert np.abs(made - by_prep(home / "scene.png", SHIPPED_ONNX, "--cue", home / "strokes.png")).max() <= 1
+    scene, saved = write(tmp_path / "scene.png", draw_scene(400, 300)), tmp_path / "strokes.png"
+    opened.begin(scene, (400, 300))
+    plain = read(opened.save("picture"))
+    opened.paint_scene()
+    made, strokes = (read(each) for each in opened.both())
+    opened.tab.check(address)
+    write(saved, strokes.astype(np.uint8))
+    assert np.abs(plain - by_prep(scene, SHIPPED_ONNX)).max() <= 1
+    assert np.abs(made - by_prep(scene, SHIPPED_ONNX, "--cue", saved)).max() <= 1
     assert np.abs(made - plain).max() > 20
