@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from browser import needs_chromium, served, tab
 from desk import BLUE, RED, STROKE, Desk, draw_lines, in_circle, paper, read
+from drawings import write
 
 from pipeline import files
 from pipeline.images import png
@@ -19,18 +20,23 @@ pytestmark = needs_chromium
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
     folder = tmp_path_factory.mktemp("faults")
-    files.write(folder / "lines.png", png.encode_png(draw_lines()))
+    write(folder / "lines.png", draw_lines())
     return folder
 
 
-@pytest.fixture
-def desk(chromium, home):
-    """Open a studio of its own with the drawing."""
+@pytest.fixture(scope="module")
+def opened(chromium, home):
+    """Open the studio once."""
     with served(SHIPPED_ONNX, home) as address, tab(chromium) as opened:
-        desk = Desk(opened, address)
-        desk.drop(home / "lines.png")
-        desk.settle()
-        yield desk
+        yield Desk(opened, address)
+
+
+@pytest.fixture
+def desk(opened, tmp_path):
+    """Begin the drawing afresh, on a page that says nothing of earlier errors."""
+    opened.begin(write(tmp_path / f"{tmp_path.name}.png", draw_lines()))
+    assert opened.page.locator(".notice").count() == 0
+    return opened
 
 
 def says(desk):
@@ -58,11 +64,11 @@ def huge_png():
 @pytest.mark.parametrize(
     "data", [b"no picture", png.encode_png(draw_lines())[:500], huge_png()], ids=["other", "cut", "huge"]
 )
-def test_a_picture_that_cannot_be_used_is_named_and_the_drawing_stays(desk, home, data):
+def test_a_picture_that_cannot_be_used_is_named_and_the_drawing_stays(desk, tmp_path, data):
     desk.paint(RED, *STROKE)
     before = desk.both()
-    files.write(home / "bad.png", data)
-    desk.drop(home / "bad.png")
+    files.write(tmp_path / "bad.png", data)
+    desk.drop(tmp_path / "bad.png")
     assert says(desk).endswith(".")
     assert desk.both() == before
 
