@@ -1,10 +1,13 @@
 """The modules of the page, called from Python by Node."""
 
+import atexit
 import base64
 import json
 import shutil
 import subprocess
+from functools import cache
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import numpy as np
@@ -13,6 +16,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 WEB = ROOT / "pipeline" / "studio" / "web"
 NODE = shutil.which("node")
+LONGEST = 120  # seconds that a call may take
 needs_node = pytest.mark.skipif(NODE is None, reason="Node is not installed")
 
 
@@ -30,17 +34,32 @@ def call(module: str, name: str, *given: Any) -> Any:
 
 
 def call_each(module: str, name: str, cases: list) -> list:
-    """Call a function once for each list of arguments, in one start of Node."""
+    """Call a function once for each list of arguments, in one go."""
     return run_node({"module": (WEB / module).as_uri(), "name": name, "given": pack(cases), "each": True})
 
 
-def run_node(job: dict) -> Any:
+@cache
+def start_node() -> subprocess.Popen:
+    """Start Node once for all calls of this process."""
     assert NODE
-    ran = subprocess.run(
-        [NODE, "--stack-size=4000", ROOT / "tests" / "studio" / "run.mjs"],
-        input=json.dumps(job).encode(), stdout=subprocess.PIPE, timeout=120, check=True,
-    )  # fmt: skip
-    answer = json.loads(ran.stdout)
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    node = subprocess.Popen([NODE, "--stack-size=4000", ROOT / "tests" / "studio" / "run.mjs"], **pipes)
+    atexit.register(node.communicate)  # ends its input, and so itself
+    return node
+
+
+def run_node(job: dict) -> Any:
+    node = start_node()
+    late = Timer(LONGEST, node.kill)
+    late.start()
+    node.stdin.write(json.dumps(job).encode() + b"\n")
+    node.stdin.flush()
+    answered = node.stdout.readline()
+    late.cancel()
+    if not answered:
+        start_node.cache_clear()
+        raise ScriptError(f"Node ended with {node.wait()}")
+    answer = json.loads(answered)
     if "error" in answer:
         raise ScriptError(answer["error"], answer["stack"])
     return unpack(answer["value"])

@@ -1,8 +1,8 @@
-// Calls a function of a module of the page: {module, name, given} from stdin, {value} or {error} to stdout. With
-// `each`, `given` lists the arguments of several calls, and `value` their values.
+// Calls functions of modules of the page: for each line {module, name, given} on stdin, a line {value} or {error} on
+// stdout. With `each`, `given` lists the arguments of several calls, and `value` their values.
 // An array travels as {shape, kind, base64}; one of two or three axes is an image, as engine/image.js has them.
 
-import { readFileSync } from "node:fs";
+import { createInterface } from "node:readline";
 
 const KINDS = {
   uint8: Uint8Array, int32: Int32Array, uint32: Uint32Array, float32: Float32Array, float64: Float64Array,
@@ -36,11 +36,17 @@ function pack(data, shape) {
   return { shape, kind: NAMES.get(data.constructor), base64 };
 }
 
-const { module, name, given, each } = JSON.parse(readFileSync(0, "utf8"), read);
-try {
-  const work = (await import(module))[name];
-  const value = each ? await Promise.all(given.map((words) => work(...words))) : await work(...given);
-  process.stdout.write(JSON.stringify({ value: write(value) ?? null }));
-} catch (error) {
-  process.stdout.write(JSON.stringify({ error: `${error.name}: ${error.message}`, stack: error.stack }));
+async function answer(job) {
+  try {
+    const { module, name, given, each } = JSON.parse(job, read);
+    const work = (await import(module))[name];
+    const value = each ? await Promise.all(given.map((words) => work(...words))) : await work(...given);
+    return { value: write(value) ?? null };
+  } catch (error) {
+    return { error: `${error.name}: ${error.message}`, stack: error.stack };
+  }
+}
+
+for await (const job of createInterface({ input: process.stdin, crlfDelay: Infinity })) {
+  process.stdout.write(`${JSON.stringify(await answer(job))}\n`);
 }

@@ -24,13 +24,18 @@ def address(project):
         yield printed
 
 
-@pytest.fixture
-def opened(chromium, address):
-    """Open the page, and check at the end that it behaved."""
+@pytest.fixture(scope="module")
+def page_of_all(chromium, address):
     with tab(chromium) as page:
         page.page.goto(address)
         yield page
-        page.check(address)
+
+
+@pytest.fixture
+def opened(page_of_all, address):
+    """Take the page, and check at the end that it behaved."""
+    yield page_of_all
+    page_of_all.check(address)
 
 
 @pytest.fixture
