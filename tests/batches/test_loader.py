@@ -1,5 +1,6 @@
 """The batches: every sample once per epoch, in an order that seed, epoch and keys alone decide."""
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -9,6 +10,7 @@ from itertools import chain, islice
 import pytest
 import torch
 from made import packed, sample
+from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
 from pipeline.batches import loader as batches_loader
 from pipeline.batches.dataset import AugmentationPolicy, Pairs
@@ -182,10 +184,14 @@ class Deadly(torch.utils.data.Dataset):
         return {"key": "0"}
 
 
-def test_a_killed_process_halts_with_advice(forked):
+def test_a_killed_process_halts_with_advice(forked, monkeypatch):
+    often = 0.1  # seconds after which torch looks whether a process lives, in place of five
+    monkeypatch.setattr(torch.utils.data._utils, "MP_STATUS_CHECK_INTERVAL", often)
+    monkeypatch.setattr(_MultiProcessingDataLoaderIter._try_get_data, "__defaults__", (often,))
     loader = torch.utils.data.DataLoader(Deadly(), 1, **batches_loader.loader_options(1, "cpu"))
     with pytest.raises(Halt, match=r"a process that loads samples was killed.*: use fewer --workers"):
         list(batches_loader.watch_loader(loader))
+    gc.collect()  # what is left of the loader waits for its processes
 
 
 @pytest.mark.parametrize("workers", [0, 1])
