@@ -354,7 +354,7 @@ OTHERS = [name for name in SYSTEMS if name != "pix2pix"]
 @pytest.mark.parametrize("name", OTHERS)
 def test_every_system_trains_stops_goes_on_and_is_saved(data, tmp_path, monkeypatch, name):
     halve = 0.3 if name == "wash" else 0.0  # the first step alone; half the side does not fit the others
-    model = Model(system=name, width=4)
+    model = Model(system=name, width=2)
     train = Train(steps=3, batch=2, validate=2, vgg="none", flip=0.5, halve=halve)
 
     def run(checkpoint, **options):
