@@ -8,6 +8,7 @@ import shutil
 import tarfile
 from collections import Counter
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,7 @@ GONE = (11, 12)  # rejected by the column of originals
 UNLISTED = 3  # still in the columns, but no longer in the file of posts
 
 
+@cache
 def original(number):
     return png.encode_png(picture(number))
 
@@ -61,26 +63,36 @@ def write_column(folder, numbers, rejects, reason):
     seal_column(folder, shards, len(numbers), {reason: len(rejects)} if rejects else {})
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Make a project of twelve posts, with all its columns, the packed dataset and the cache."""
+    home = tmp_path_factory.mktemp("made")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(home)
+        Path("params.yaml").write_text(PARAMS)
+        lines = [{"id": n, "md5": md5(n), "tag_string_artist": POSTS[n]} for n in POSTS if n != UNLISTED]
+        files.write(Path("data/posts.jsonl"), b"".join(files.dumps(line) + b"\n" for line in lines))
+        write_column(Path("data/original"), range(1, 13), GONE, "gone")
+        write_column(Path("data/color"), range(1, 11), GRAY, "gray")
+        steps = {
+            "cue": Step(cue.make_cue, Cue()),
+            "sketch/b7": Step(sketch.make_sketch, Sketch(), report=("complexity",)),
+        }
+        for name, step in steps.items():
+            process(step, Path("data/color"), Path("data", name), cache=Path(".prep"))
+        repack(Path("data/pairs"))
+        for n in POSTS:
+            files.write(Path(".prep/files", md5(n)[:2], f"{md5(n)}.png"), original(n))
+    return home
+
+
 @pytest.fixture
-def project(tmp_path, monkeypatch):
-    """Enter a project of twelve posts, with all its columns, the packed dataset and the cache."""
+def project(made, tmp_path, monkeypatch):
+    """Enter a copy of the project."""
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
     for name in ("PREP_CACHE", "PREP_WORKERS"):
         monkeypatch.delenv(name, raising=False)
-    Path("params.yaml").write_text(PARAMS)
-    lines = [{"id": n, "md5": md5(n), "tag_string_artist": POSTS[n]} for n in POSTS if n != UNLISTED]
-    files.write(Path("data/posts.jsonl"), b"".join(files.dumps(line) + b"\n" for line in lines))
-    write_column(Path("data/original"), range(1, 13), GONE, "gone")
-    write_column(Path("data/color"), range(1, 11), GRAY, "gray")
-    steps = {
-        "cue": Step(cue.make_cue, Cue()),
-        "sketch/b7": Step(sketch.make_sketch, Sketch(), report=("complexity",)),
-    }
-    for name, step in steps.items():
-        process(step, Path("data/color"), Path("data", name), cache=Path(".prep"))
-    repack(Path("data/pairs"))
-    for n in POSTS:
-        files.write(Path(".prep/files", md5(n)[:2], f"{md5(n)}.png"), original(n))
     return tmp_path
 
 
