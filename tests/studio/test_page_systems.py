@@ -17,9 +17,9 @@ pytestmark = [needs_chromium, pytest.mark.usefixtures("one_thread")]
 def test_the_studio_colors_as_prep_colorize_does(chromium, tmp_path, by_prep, name):
     trained = Cue(sigma=10.0)
     model = write_model(tmp_path / name, trained, 32) if name == "pix2pix" else other(tmp_path / name, name)
-    lines, guide = write(tmp_path / "lines.png", draw_scene(200, 150)), tmp_path / "guide.png"
+    lines, guide = write(tmp_path / "lines.png", draw_scene(400, 300)), tmp_path / "guide.png"
     with served(model, tmp_path) as address, tab(chromium) as opened:
-        desk = Desk(opened, address, (200, 150))
+        desk = Desk(opened, address, (400, 300))
         desk.drop(lines)
         desk.settle()
         words = []
