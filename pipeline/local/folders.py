@@ -17,8 +17,14 @@ from pipeline.errors import BadImage, Halt
 from pipeline.files import PICTURE_SUFFIXES
 from pipeline.images.codec import SIGNATURE_BYTES, identify, identify_file, read_size
 from pipeline.local.records import BadRecord, complete_post, give_posts
-from pipeline.local.sidecars import MANIFEST, full_name, read_manifests, read_sidecars, sidecar_paths
-from pipeline.local.tables import TableRow
+from pipeline.local.sidecars import (
+    MANIFEST,
+    Manifests,
+    full_name,
+    read_manifests,
+    read_sidecars,
+    sidecar_paths,
+)
 from pipeline.shards.column import SEAL
 from pipeline.sources.posts import FullPost, Refused, hash_id
 
@@ -31,6 +37,11 @@ class Listing:
     pictures: list[Path]
     others: list[Path]
     refused: list[Refused]
+
+    @property
+    def described(self) -> list[Path]:
+        """The pictures that a file beside them may describe."""
+        return self.pictures if self.others or self.refused else []
 
     def name(self, file: Path) -> str:
         return file.relative_to(self.root).as_posix()
@@ -101,9 +112,8 @@ def read_pictures(
         found |= {full_name(file): file for file in (*listing.others, *listing.pictures)}
     rows, refused = read_manifests(listing.root, manifests, found)
     yield from refused
-    yield from give_posts(
-        (listing.name(file), partial(read_post, file, home, rows.get(file, []))) for file in pictures
-    )
+    read = partial(read_post, home=home, rows=rows, alone=not listing.described)
+    yield from give_posts((listing.name(file), partial(read, file)) for file in pictures)
 
 
 # ---------------------------------------------------------------- which files
@@ -122,8 +132,7 @@ def list_folder(path: Path) -> Listing:
             listing.others.append(file)
     if not listing.pictures:
         raise Halt(f"{path} holds no pictures: looked for {', '.join(PICTURE_SUFFIXES)} in its files")
-    described = listing.pictures if listing.others else []
-    about = {sidecar for picture in described for sidecar in sidecar_paths(picture)}
+    about = {sidecar for picture in listing.described for sidecar in sidecar_paths(picture)}
     for file in listing.others:
         if file not in about and file.name != MANIFEST:
             listing.refused.append(wrong_type(listing.name(file), identify_file(file)))
@@ -177,9 +186,13 @@ def wrong_type(name: str, kind: str) -> Refused:
 # ---------------------------------------------------------------- what they are
 
 
-def read_post(file: Path, home: Path, rows: Iterable[TableRow]) -> FullPost:
-    """Describe a picture by its bytes and by what the files beside it tell. Raise BadRecord."""
-    return post_of_file(file, file.relative_to(home).as_posix(), read_sidecars(file, rows))
+def read_post(file: Path, home: Path, rows: Manifests, alone: bool) -> FullPost:
+    """Describe a picture by its bytes and by what the files beside it tell. Raise BadRecord.
+
+    One that is `alone` has none; in a large folder, looking for them takes a sixth of the time.
+    """
+    told = {} if alone else read_sidecars(file, rows.get(file, []))
+    return post_of_file(file, file.relative_to(home).as_posix(), told)
 
 
 def post_of_file(file: Path, name: str, told: dict[str, Any]) -> FullPost:

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from io import BytesIO
-from itertools import chain
 from typing import TYPE_CHECKING, Any
+
+from pipeline.files import dumps
 
 if TYPE_CHECKING:
     import pyarrow
@@ -27,13 +28,14 @@ class ScoreTable:
 
     def flush(self) -> None:
         import pyarrow  # takes a tenth of a second, and every command imports this module
+        from pyarrow import json  # its own lists of Python objects would import pandas
 
         kinds = {name: pyarrow.string() for name in ("key", *TEXT_FIELDS)}
-        columns = {
-            name: pyarrow.array([row.get(name) for row in self.rows], kinds.get(name, pyarrow.float64()))
-            for name in dict.fromkeys(chain(*self.rows))
-        }
-        self.chunks.append(pyarrow.table(columns))
+        kinds |= {name: pyarrow.float64() for row in self.rows for name in row if name not in kinds}
+        lines = b"\n".join(map(dumps, self.rows))
+        whole = json.ReadOptions(use_threads=False, block_size=len(lines))
+        typed = json.ParseOptions(explicit_schema=pyarrow.schema(kinds.items()))
+        self.chunks.append(json.read_json(BytesIO(lines), whole, typed))
         self.rows = []
 
     def to_parquet(self) -> tuple[bytes, list[str]]:
