@@ -198,22 +198,19 @@ def trained_guides(system: System, train: Train) -> dict[str, float]:
 
 def model_config(session: Session, model: Model) -> dict:
     """Return the parameters of the model, and all that it is trained from."""
-    pairs, learner = session.pairs, session.learner
-    start = learner.train.start
-    return (
-        asdict(model)
-        | {
-            "dataset": pairs.fingerprint,
-            "columns": pairs.metadata,
-            "side": pairs.side,
-            "parameters": {
-                name: count_parameters(network) for name, network in present(learner.plain).items()
-            },
-            "train": asdict(learner.train),
-            "start": hash_file(Path(start, WEIGHTS_FILE)) if start else "",
-        }
-        | ({"streamed": True} if isinstance(pairs, PairStream) else {})
-    )  # in another order
+    pairs, train = session.pairs, session.learner.train
+    networks = present(session.learner.plain)
+    config = asdict(model) | {
+        "dataset": pairs.fingerprint,
+        "columns": pairs.metadata,
+        "side": pairs.side,
+        "parameters": {name: count_parameters(network) for name, network in networks.items()},
+        "train": asdict(train),
+        "start": hash_file(Path(train.start, WEIGHTS_FILE)) if train.start else "",
+    }
+    if isinstance(pairs, PairStream):
+        config["streamed"] = True  # in another order
+    return config
 
 
 def is_halved(train: Train, step: int) -> bool:
