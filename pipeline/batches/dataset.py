@@ -57,7 +57,8 @@ class SampleEntry:
     def read(self) -> Sample:
         """Read the sample, all members at once. Raise Halt if its bytes differ from its row."""
         if is_remote(self.path):
-            [data] = remote.read_remote_samples(remote.open_shared(self.path), [self.row])
+            [(_, found)] = remote.read_remote_samples(remote.open_shared(self.path), [self.row])
+            data = bytes(found)
         else:
             with self.path.open("rb") as file:
                 data = tar.read_sample(file, self.row, self.path)

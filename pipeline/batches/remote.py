@@ -152,20 +152,20 @@ class RemoteFile:
         self.file = None
 
 
-def read_remote_samples(file: RemoteFile, rows: Sequence[Row]) -> Iterator[bytes]:
-    """Read neighbors in a shard at once, and yield the bytes of each.
+def read_remote_samples(file: RemoteFile, rows: Sequence[Row]) -> Iterator[tuple[Row, memoryview]]:
+    """Read neighbors in a shard at once, and yield each with its bytes.
 
     Raise Halt if one differs from its row.
     """
     start = rows[0].offset
     file.seek(start)
-    data = file.read(rows[-1].offset + rows[-1].size - start)
+    data = memoryview(file.read(rows[-1].offset + rows[-1].size - start))
     for row in rows:
         found = data[row.offset - start : row.offset - start + row.size]
         if hashlib.sha256(found).hexdigest() != row.sha256:
             reason = "it is damaged, cut off, or was packed again meanwhile"
             raise Halt(f"{file.path} differs from its seal (sample {row.key}): {reason}; {UPLOAD_ADVICE}")
-        yield found
+        yield row, found
 
 
 @lru_cache(maxsize=4)

@@ -26,7 +26,7 @@ from pipeline.batches.remote import UPLOAD_ADVICE, RemoteFile, read_remote_sampl
 from pipeline.chance import digest
 from pipeline.errors import Halt
 from pipeline.shards.column import Shard
-from pipeline.shards.tar import END_OF_TAR, Row, Sample
+from pipeline.shards.tar import BLOCK, END_OF_TAR, Row, Sample, member_extent
 
 TAR_READER = "webdataset.tariterators"  # of the extra `urls`; it imports torch
 MEMORY = 1 << 29  # bytes of what waits in all places of a batch: the samples of one window, and another
@@ -45,8 +45,9 @@ class PairStream(PackedSplit):
 
     @property
     def members(self) -> set[str]:
-        """The members of a sample that are needed, by suffix."""
-        return {f"{column}.png" for column in self.packed_columns} | {"json"}
+        """The members of a sample that `load` needs, by suffix."""
+        pictures = {f"{column}.png" for column in self.packed_columns}
+        return pictures | {"json"} if "reference" in self.columns else pictures
 
 
 @dataclass(frozen=True)
@@ -186,10 +187,18 @@ def stream_rows(file: RemoteFile, rows: Sequence[Row], members: Collection[str])
     which would take a shard that is cut off for a whole one.
     """
     reader = import_module(TAR_READER)
-    tar = b"".join([*read_remote_samples(file, rows), END_OF_TAR])
-    source = [{"url": str(file.path), "stream": io.BytesIO(tar)}]
-    files = reader.tar_file_expander(source, select_files=lambda name: name.partition(".")[2] in members)
+    parts = [part for each in read_remote_samples(file, rows) for part in cut_members(*each, members)]
+    source = [{"url": str(file.path), "stream": io.BytesIO(b"".join([*parts, END_OF_TAR]))}]
+    files = reader.tar_file_expander(source)
     for row, found in zip(rows, reader.group_by_keys(files), strict=True):
         if (key := found["__key__"]) != row.key:
             raise Halt(f"{file.path} holds {key} where its index says {row.key}: {UPLOAD_ADVICE}")
         yield Sample(key, {name: found[name] for name in row.sizes if name in found})
+
+
+def cut_members(row: Row, data: memoryview, members: Collection[str]) -> Iterator[memoryview]:
+    """Yield these members of a sample as they lie in its shard, each with its header and padding."""
+    for name, (offset, size) in row.places.items():
+        if name in members:
+            start = offset - BLOCK - row.offset
+            yield data[start : start + member_extent(size)]
