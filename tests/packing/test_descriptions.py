@@ -1,8 +1,11 @@
 """The files beside the shards, for programs: the table of scores, croissant.json and the hashes of all."""
 
 import hashlib
+import importlib.util
 import io
 import json
+import subprocess
+import sys
 
 import pytest
 from made import STAGE_FACTS, make_column
@@ -58,6 +61,15 @@ def test_samples_without_a_score_have_null_in_any_chunk(monkeypatch):
     read = parquet.read_table(io.BytesIO(data))
     assert (read["votes"].to_pylist(), scores) == ([None, None, None, 3.0, None], ["votes"])
     assert read["rating"].to_pylist() == [None, None, None, "g", None]
+
+
+@pytest.mark.skipif(not importlib.util.find_spec("pandas"), reason="no package brings pandas")
+def test_the_table_is_written_without_pandas():
+    code = (
+        "import sys; from pipeline.packing.table import ScoreTable; table = ScoreTable();"
+        "table.add('1', {'votes': 1, 'rating': 'g'}); table.to_parquet(); print('pandas' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"
 
 
 def test_every_file_but_the_card_has_its_hash(pairs):
