@@ -1,7 +1,7 @@
 """A draw of a few samples to look at: the same ones of all columns, and of every source if there is room."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 from heapq import nsmallest
@@ -22,13 +22,13 @@ def draw_samples(source: Path, count: int, described: Path | None = None) -> lis
     The sources are those in its metadata, else in those of `described`, the column that it was made from.
     """
     parts = list_parts(source)
-    keys = (key for part in parts for key in part.keys)
-    first = set(nsmallest(READ_PER_DRAWN * count, keys, key=sheet_order))
+    keys = ((key, part.name) for part in parts for key in part.keys)
+    first = dict(nsmallest(READ_PER_DRAWN * count, keys, key=lambda found: sheet_order(found[0])))
     origins = read_origins(parts, first)
     if not origins and described and (described / SEAL).is_file():
         origins = read_origins(list_parts(described), first)
     drawn = draw_keys({key: origins.get(key, "") for key in first}, count)
-    return [sample for part in parts for sample in part.pick(drawn)]
+    return [*pick_samples(parts, {key: first[key] for key in drawn})]
 
 
 def draw_keys(origins: Mapping[str, str], count: int) -> set[str]:
@@ -40,14 +40,21 @@ def draw_keys(origins: Mapping[str, str], count: int) -> set[str]:
     return set(sorted(shuffled, key=turns.__getitem__)[:count])
 
 
-def read_origins(parts: Iterable[Shard | LooseBatch], keys: Set[str]) -> dict[str, str]:
-    """Return the origin of each of the samples whose metadata name a source."""
+def read_origins(parts: Iterable[Shard | LooseBatch], homes: Mapping[str, str]) -> dict[str, str]:
+    """Return the origin of each of the samples whose metadata name a source, given as in `pick_samples`."""
     origins = {}
-    for part in parts:
-        for sample in part.pick(keys):
-            with suppress(BadImage, KeyError):
-                origins[sample.key] = origin_of(str(sample.metadata["source"]))
+    for sample in pick_samples(parts, homes):
+        with suppress(BadImage, KeyError):
+            origins[sample.key] = origin_of(str(sample.metadata["source"]))
     return origins
+
+
+def pick_samples(parts: Iterable[Shard | LooseBatch], homes: Mapping[str, str]) -> Iterator[Sample]:
+    """Yield the samples with these keys; `homes` names the part of each, and no other is read."""
+    names = set(homes.values())
+    for part in parts:
+        if part.name in names:
+            yield from part.pick(homes)
 
 
 def origin_of(source: str) -> str:
