@@ -50,7 +50,8 @@ def spread(
     for number, unit in enumerate(units):
         left = len(units) - number
         several = min(workers, left)
-        if several > 1 and left * seconds * (1 - 1 / several) >= START_SECONDS:
+        known = number > 1 or seconds >= START_SECONDS  # the first unit also loads what all of them need
+        if known and several > 1 and left * seconds * (1 - 1 / several) >= START_SECONDS:
             yield from spread_on_processes(work, units[number:], several)
             return
         begun = time.perf_counter()

@@ -11,7 +11,7 @@ import tarfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -84,7 +84,7 @@ class Row:
     sha256: str
     sizes: dict[str, int]  # bytes of the members, by suffix
 
-    @property
+    @cached_property
     def size(self) -> int:
         """The number of bytes that the sample takes in its shard."""
         return sum(map(member_extent, self.sizes.values()))

@@ -5,6 +5,7 @@ import os
 import sys
 import time
 from collections import defaultdict
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -51,6 +52,23 @@ def test_processes_take_over_once_they_save_more_time_than_their_start_takes(mon
     monkeypatch.setattr(spreading, "START_SECONDS", seconds)
     here = [process == os.getpid() for process in spread(process_of, [*range(6)], 2)]
     assert here == ([True] * 6 if seconds > 1 else [True] + [False] * 5)
+
+
+CLOCK = [0.0]  # seconds
+
+
+def let_pass(seconds):
+    """Let time pass in this process; return the process."""
+    CLOCK[0] += seconds
+    return os.getpid()
+
+
+@pytest.mark.parametrize(("others", "here"), [(0.01, 21), (0.4, 2)])
+def test_a_first_unit_that_takes_long_starts_no_processes_for_short_ones(monkeypatch, others, here):
+    monkeypatch.setattr(spreading, "START_SECONDS", 0.5)
+    monkeypatch.setattr(spreading, "time", SimpleNamespace(perf_counter=lambda: CLOCK[0]))
+    found = [process == os.getpid() for process in spread(let_pass, [0.4, *[others] * 20], 2)]
+    assert found == [True] * here + [False] * (21 - here)
 
 
 @pytest.mark.parametrize("code", [errno.EROFS, errno.ENOSPC, errno.ENOSYS])
