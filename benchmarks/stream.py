@@ -1,8 +1,9 @@
 """Speed of the loader on shards behind a URL, beside the loader on the same shards in a folder.
 
 Both take turns, some batches at a time, in one process that decodes and augments as training does. The URL is
-that of an S3 server on loopback in a process of its own. Medians are printed: samples a second by the clock,
-and by the processor time of the loading process, which counts on a busy machine.
+that of an S3 server on loopback in a process of its own. torch computes in one thread: others would keep the
+cores of the server busy with waiting, which a server elsewhere does not notice. Medians are printed: samples
+a second by the clock, and by the processor time of the loading process, which counts on a busy machine.
 """
 
 import argparse
@@ -19,6 +20,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import contest
+import torch
 from portraits import pack_portraits
 from tables import print_head, print_row
 
@@ -107,6 +109,7 @@ def main() -> None:
     add("--steps", type=int, default=10, help="batches of a turn")
     add("--turns", type=int, default=9, help="turns of each")
     options = parser.parse_args()
+    torch.set_num_threads(1)
     with TemporaryDirectory(prefix="stream-") as scratch, open_bucket() as bucket:
         folder = options.pairs or pack_portraits(Path(scratch), options.count, options.side)
         upload_folder(folder, bucket / "pairs")
