@@ -18,6 +18,8 @@ ROOT = Path(__file__).parent.parent
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("PREP_")} | {
     "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"
 }
+# Runs a command whose workers start however little there is to do.
+EAGER = "from pipeline.run import spread; from stages import prep; spread.START_SECONDS = 0; prep.main()"
 LENIENT = ("--smallest", "1", "--side", "32", "--tolerance", "100", "--blur", "9")
 COMMANDS = {  # by stage: all write to the folder `out`; {host} is a site on loopback
     "search": ("search", "out/posts.jsonl", "--host", "pictures", "--size", "1"),

@@ -13,6 +13,7 @@ import numpy as np
 import psutil
 import pytest
 from made import make_column, picture, process
+from project import EAGER
 from store import content
 
 from pipeline import files
@@ -230,10 +231,7 @@ def blunder(data, key, params):
 def test_a_killed_run_leaves_no_seal_and_no_worker_and_the_next_run_completes_it(tmp_path):
     column = make_column(tmp_path / "column", [f"{n:09d}" for n in range(1, 141)], per_shard=2)
     process(DRAW, column, tmp_path / "whole", cache=tmp_path / "elsewhere")
-    eager = (
-        "from pipeline.run import spread; spread.START_SECONDS = 0; import stages.prep; stages.prep.main()"
-    )
-    command = [sys.executable, "-c", eager, "sketchify", str(column), str(tmp_path / "out")]
+    command = [sys.executable, "-c", EAGER, "sketchify", str(column), str(tmp_path / "out")]
     command += ["--cache", str(tmp_path / "cache"), "--workers", "2"]
     child = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     while not any((tmp_path / "cache").rglob("*.json")):

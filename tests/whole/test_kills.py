@@ -11,7 +11,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from project import COMMANDS, ENVIRONMENT, OTHER, Done, command, content, folder, nursery, standing
+from project import COMMANDS, EAGER, ENVIRONMENT, OTHER, Done, command, content, folder, nursery, standing
 
 from pipeline.shards import column
 from pipeline.upkeep.verify import verify_columns
@@ -94,9 +94,6 @@ def test_a_stage_killed_before_each_file_operation_leaves_no_false_seal_and_resu
 
 
 # ---------------------------------------------------------------- random moments, with workers
-
-
-EAGER = "from pipeline.run import spread; from stages import prep; spread.START_SECONDS = 0; prep.main()"
 
 
 def start(stage: str, place: tuple[Path, str], home: Path) -> subprocess.Popen:
