@@ -51,21 +51,17 @@ def desk(opened, address, tmp_path):
     opened.tab.check(address)
 
 
-def test_a_drawing_opens_by_paste_picker_and_drop(chromium, address, tmp_path):
+def test_a_drawing_opens_by_drop_paste_and_picker(chromium, address, tmp_path):
     plain = draw_lines()
-    drawings = {"image": plain, "picked": plain[:, ::-1], "dropped": np.rot90(plain)}  # a paste has no name
-    for name, drawing in drawings.items():
-        write(tmp_path / f"{name}.png", drawing)
-    with tab(chromium) as opened:
-        desk = Desk(opened, address)
-        desk.paste((tmp_path / "image.png").read_bytes())
-        for name, drawing in drawings.items():
-            if name != "image":
-                (desk.pick if name == "picked" else desk.drop)(tmp_path / f"{name}.png")
-            desk.named(name)
+    drawings = {"drop": plain, "paste": plain[:, ::-1], "pick": np.rot90(plain)}
+    for way, drawing in drawings.items():
+        file = write(tmp_path / f"{way}.png", drawing)
+        with tab(chromium) as opened:
+            desk = Desk(opened, address)
+            getattr(desk, way)(file.read_bytes() if way == "paste" else file)
             desk.settle()
             np.testing.assert_array_equal(on_white(read(desk.save("lines"))), drawing)
-        opened.check(address)
+            opened.check(address)
 
 
 def test_the_pressure_of_the_pen_sets_the_width_of_a_stroke(desk):
